@@ -1,0 +1,1 @@
+"""Batched inference and the embedding store."""

@@ -1,0 +1,53 @@
+"""What every reader of faces and every rule of alignment offers to the other rooms."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Image = NDArray[np.uint8]
+DataKind = Literal["real", "synthetic"]
+
+
+class ImageError(Exception):
+    """An image that is absent or cannot be decoded: which one, and why."""
+
+    def __init__(self, key: str, why: str) -> None:
+        super().__init__(key, why)
+        self.key, self.why = key, why
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.why}"
+
+
+class FaceSource(ABC):
+    """Named images of faces; picklable, since it travels to the processes that decode."""
+
+    name: str
+    kind: DataKind
+
+    @abstractmethod
+    def keys(self) -> list[str]:
+        """Names of all images, sorted."""
+
+    @abstractmethod
+    def read(self, key: str) -> Image:
+        """One image, uint8 H×W×3 RGB; ImageError where it is absent, truncated or undecodable."""
+
+    @abstractmethod
+    def fingerprint(self, keys: Sequence[str]) -> str:
+        """A short text that changes whenever the content of one of these images does."""
+
+
+class Aligner(ABC):
+    """A rule that cuts the face out of an image; picklable. ``signature`` names it in records."""
+
+    signature: str
+
+    @abstractmethod
+    def __call__(self, key: str, image: Image, size: tuple[int, int]) -> Image | None:
+        """One aligned face, uint8 height×width×3 RGB, or None: the face could not be acquired."""
