@@ -1,0 +1,121 @@
+"""Resampling of subjects: how often each comparison counts in each draw of the bootstrap.
+
+Comparisons that share a person are not independent, so persons are drawn, not comparisons. In one
+draw the S subjects of the list are drawn S times with replacement; w[s] is how often s came up. A
+mated comparison of s then counts w[s] times, and a non-mated one of s and t counts w[s] * w[t]
+times: every copy of s meets every copy of t.
+
+Sources: Bolle, Ratha, Pankanti 2004, "Error analysis of pattern recognition systems: the subsets
+bootstrap" (resample by person, since scores of one person depend on each other); Snijders and
+Borgatti 1999 (the vertex bootstrap: draw the vertices, take every edge between them); Owen 2007,
+"The pigeonhole bootstrap" (product weights for data with two crossed factors). As Owen shows,
+product weights do not under-state the variance but can over-state it: if the non-mated comparisons
+shared no person at all, the variance of their share would be three times too large. Intervals of
+statistics that rest on non-mated comparisons are therefore on the cautious, wide side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from facebench.statistics.checks import BoolArray, IntArray
+
+BLOCK = 2**18  # weights per block: 2 MB, which stays in the cache between the steps
+MOST_REDRAWS = 100  # per wanted draw
+
+
+@dataclass(frozen=True, eq=False)
+class Units:
+    """What is drawn: subjects, or comparisons where the protocol does not say who is in them.
+
+    first, second: int[n], positions of each comparison's units in 0..count-1; second equals first
+    where the comparison has one unit (mated, or comparisons as units). kind: "subjects" or
+    "comparisons".
+    """
+
+    first: IntArray
+    second: IntArray
+    mated: BoolArray
+    count: int
+    kind: str
+
+    @classmethod
+    def of(
+        cls,
+        mated: BoolArray,
+        subjects_a: ArrayLike | None,
+        subjects_b: ArrayLike | None,
+        where: str,
+    ) -> Units:
+        """Check and number the subjects, any two arrays [n] of names or numbers, or None for both.
+
+        ValueError: one of them missing, a length other than n, a mated comparison of two people or
+        a non-mated one of the same person.
+        """
+        n = mated.size
+        if subjects_a is None and subjects_b is None:
+            each = np.arange(n)
+            return cls(each, each, mated, n, "comparisons")
+        if subjects_a is None or subjects_b is None:
+            raise ValueError(f"{where}: give both subjects_a and subjects_b, or neither")
+        a, b = np.asarray(subjects_a), np.asarray(subjects_b)
+        for name, array in (("subjects_a", a), ("subjects_b", b)):
+            if array.shape != (n,):
+                raise ValueError(
+                    f"{where}: {name} has shape {array.shape} but there are {n} scores; "
+                    "pass one subject per comparison"
+                )
+        names, position = np.unique(np.concatenate((a, b)), return_inverse=True)
+        first, second = position[:n].astype(np.int64), position[n:].astype(np.int64)
+        wrong = np.flatnonzero((first == second) != mated)
+        if wrong.size:
+            i = int(wrong[0])
+            kind = "mated" if mated[i] else "non-mated"
+            raise ValueError(
+                f"{where}: comparison {i} is {kind} but its subjects are {a[i]} and {b[i]}; "
+                "check that labels and subjects are in the same order"
+            )
+        return cls(first, second, mated, names.size, "subjects")
+
+    def weights(self, drawn: IntArray) -> IntArray:
+        """int[b, n]: weights of the comparisons where each unit was drawn int[b, count] times."""
+        out = np.take(drawn, self.first, axis=1)
+        nonmated = np.flatnonzero(self.first != self.second)
+        out[:, nonmated] *= np.take(drawn, self.second[nonmated], axis=1)
+        return out
+
+    def draw(self, draws: int, rng: np.random.Generator, where: str) -> Iterator[IntArray]:
+        """Blocks int[b, n] of weights, `draws` rows in all.
+
+        A draw that leaves no mated or no non-mated comparison is discarded and drawn again;
+        ValueError when that happens more than 100 times per wanted draw, for the subjects are then
+        too few for a bootstrap.
+        """
+        if draws < 1:
+            raise ValueError(f"{where}: draws is {draws}; at least 1 is needed")
+        rows = max(1, BLOCK // max(self.mated.size, self.count))
+        left, redraws = draws, 0
+        while left:
+            b = min(rows, left)
+            picks = rng.integers(0, self.count, size=(b, self.count))
+            picks += self.count * np.arange(b)[:, None]
+            drawn = np.bincount(picks.ravel(), minlength=b * self.count).reshape(b, self.count)
+            block = self.weights(drawn)
+            total = block.sum(axis=1)
+            genuine = block @ self.mated.astype(np.int64)
+            usable = (genuine > 0) & (genuine < total)
+            if not usable.all():
+                redraws += int(b - usable.sum())
+                if redraws > MOST_REDRAWS * draws:
+                    raise ValueError(
+                        f"{where}: most resamples of the {self.count} {self.kind} have only one "
+                        "kind of comparison; they are too few for a bootstrap, use draws=0"
+                    )
+                block = block[usable]
+            left -= block.shape[0]
+            if block.shape[0]:
+                yield block

@@ -1,0 +1,165 @@
+"""Everything that a verification record says about one list of scores."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from facebench.statistics.checks import (
+    AnyFloatArray,
+    BoolArray,
+    checked_comparisons,
+    checked_flags,
+)
+from facebench.statistics.folds import FoldAccuracy, ten_fold_accuracy
+from facebench.statistics.intervals import Interval, verification_intervals, wilson
+from facebench.statistics.resample import Units
+from facebench.statistics.roc import (
+    OperatingPoint,
+    PlotCurve,
+    auc,
+    curve_for_plot,
+    eer_of,
+    roc,
+    tar_at_far,
+)
+
+
+@dataclass(frozen=True)
+class Separation:
+    """How far apart the two kinds of acquired scores lie, in the unit of the scores.
+
+    Standard deviations have ddof 1. d_prime: difference of the means over the root of the mean of
+    the variances (Daugman 2000). None where fewer than two acquired scores, or no spread, leave a
+    value undefined.
+    """
+
+    mated_mean: float | None
+    mated_std: float | None
+    nonmated_mean: float | None
+    nonmated_std: float | None
+    d_prime: float | None
+
+
+@dataclass(frozen=True, eq=False)
+class VerificationStatistics:
+    """Statistics of one model on one verification protocol.
+
+    Counts are of comparisons; failures to acquire are within n_comparisons. failure_share:
+    failures / n_comparisons. accuracy: with decisions of every comparison. auc, eer: shares.
+    tar_at_far: one point per target. intervals: "accuracy" (Wilson over comparisons), and over
+    subjects "accuracy over subjects", "auc", "eer" and `tar_key(target)`, these only if draws > 0.
+    n_subjects: None where the protocol does not say who is in its images. curve: thinned ROC.
+    """
+
+    n_comparisons: int
+    n_mated: int
+    n_nonmated: int
+    n_subjects: int | None
+    failures_to_acquire: int
+    failure_share: float
+    accuracy: FoldAccuracy
+    auc: float
+    eer: float
+    tar_at_far: tuple[OperatingPoint, ...]
+    intervals: MappingProxyType[str, Interval]
+    draws: int
+    separation: Separation
+    curve: PlotCurve
+
+
+def verification_statistics(
+    scores: ArrayLike,
+    mated: ArrayLike,
+    folds: ArrayLike,
+    subjects_a: ArrayLike | None,
+    subjects_b: ArrayLike | None,
+    acquired: ArrayLike,
+    *,
+    rule: str = "exact",
+    targets: Sequence[float] = (0.1, 0.01, 0.001),
+    draws: int = 1000,
+    rng: np.random.Generator,
+    level: float = 0.95,
+) -> VerificationStatistics:
+    """Fold accuracy, AUC, EER, TAR at FAR, their intervals and the failures to acquire.
+
+    scores: float[n], higher is more alike. mated: bool[n]. folds: int[n]. subjects_a, subjects_b:
+    [n], the person on either side, or None for both. acquired: bool[n], False where a face of the
+    comparison was not found; its score, whatever it is, counts as -inf, and the comparison stays.
+    draws: resamples of the bootstrap over subjects, 0 for none.
+
+    ValueError: as for `ten_fold_accuracy`, `tar_at_far` and `bootstrap_over_subjects`, or a
+    comparison that is acquired with the score -inf.
+    Source: Huang et al. 2007; facebench's PROTOCOLS, "LFW verification".
+    """
+    where = "verification_statistics"
+    if draws < 0:
+        raise ValueError(f"{where}: draws is {draws}; give 0 for no bootstrap, or more")
+    values = _with_failures(scores, acquired, where)
+    values, flags = checked_comparisons(values, mated, where)
+    n, n_mated = flags.size, int(np.count_nonzero(flags))
+    units = Units.of(flags, subjects_a, subjects_b, where)
+    accuracy = ten_fold_accuracy(values, flags, folds, rule)
+    right = int(np.count_nonzero(accuracy.decisions == flags))
+    intervals = {"accuracy": wilson(right, n, level)}
+    if draws:
+        over_subjects = verification_intervals(
+            values, flags, subjects_a, subjects_b, folds, targets, draws, rng, level, rule=rule
+        )
+        intervals["accuracy over subjects"] = over_subjects.pop("accuracy")
+        intervals |= over_subjects
+    curve = roc(values, flags)
+    failures = int(np.count_nonzero(values == -np.inf))
+    return VerificationStatistics(
+        n_comparisons=n,
+        n_mated=n_mated,
+        n_nonmated=n - n_mated,
+        n_subjects=units.count if units.kind == "subjects" else None,
+        failures_to_acquire=failures,
+        failure_share=failures / n,
+        accuracy=accuracy,
+        auc=auc(values, flags),
+        eer=eer_of(curve),
+        tar_at_far=tuple(tar_at_far(values, flags, targets)),
+        intervals=MappingProxyType(intervals),
+        draws=draws,
+        separation=_separation(values, flags),
+        curve=curve_for_plot(curve),
+    )
+
+
+def _with_failures(scores: ArrayLike, acquired: ArrayLike, where: str) -> AnyFloatArray:
+    """A copy of the scores with -inf where a face was not acquired."""
+    given = np.asarray(scores)
+    if given.ndim != 1 or given.dtype.kind not in "fiu":
+        raise ValueError(f"{where}: scores must be a list of real numbers, one per comparison")
+    flags = checked_flags(acquired, given.size, "acquired", where)
+    lost = np.flatnonzero(flags & (given == -np.inf))
+    if lost.size:
+        raise ValueError(
+            f"{where}: comparison {lost[0]} has the score -inf but is marked as acquired; "
+            "mark comparisons without a face as not acquired"
+        )
+    values = given.astype(given.dtype if given.dtype == np.float32 else np.float64)  # a copy
+    values[~flags] = -np.inf
+    return values
+
+
+def _separation(scores: AnyFloatArray, mated: BoolArray) -> Separation:
+    acquired = scores > -np.inf
+    moments: list[tuple[float | None, float | None]] = []
+    for kind in (scores[mated & acquired], scores[~mated & acquired]):
+        mean = float(kind.mean(dtype=np.float64)) if kind.size else None
+        std = float(kind.std(dtype=np.float64, ddof=1)) if kind.size > 1 else None
+        moments.append((mean, std))
+    (mean_m, std_m), (mean_n, std_n) = moments
+    d_prime = None
+    if mean_m is not None and mean_n is not None and std_m is not None and std_n is not None:
+        pooled = float(np.sqrt((std_m**2 + std_n**2) / 2))
+        d_prime = (mean_m - mean_n) / pooled if pooled > 0 else None
+    return Separation(mean_m, std_m, mean_n, std_n, d_prime)

@@ -1,0 +1,152 @@
+"""Two models on the same comparisons."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import binomtest
+
+from facebench.statistics import (
+    accuracy_statistic,
+    auc,
+    auc_statistic,
+    mcnemar_exact,
+    paired_bootstrap,
+    tar_statistic,
+)
+
+
+def flags_of(both, only_a, only_b, neither):
+    a = [True] * (both + only_a) + [False] * (only_b + neither)
+    b = [True] * both + [False] * only_a + [True] * only_b + [False] * neither
+    return np.array(a), np.array(b)
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.integers(0, 60), st.integers(0, 60))
+def test_mcnemar_equals_the_binomial_test(only_a, only_b):
+    a, b = flags_of(3, only_a, only_b, 2)
+    result = mcnemar_exact(a, b)
+    assert (result.only_a, result.only_b) == (only_a, only_b)
+    n = only_a + only_b
+    expected = binomtest(only_a, n, 0.5).pvalue if n else 1.0
+    assert result.p_value == pytest.approx(expected, rel=1e-10)
+    assert mcnemar_exact(b, a).p_value == result.p_value
+
+
+def test_mcnemar_by_hand():
+    # 5 discordant, all for a: 2 * (1/2)^5 = 1/16. One of 5: 2 * (1 + 5) / 32 = 3/8.
+    assert mcnemar_exact(*flags_of(9, 5, 0, 1)).p_value == pytest.approx(1 / 16)
+    assert mcnemar_exact(*flags_of(9, 1, 4, 1)).p_value == pytest.approx(3 / 8)
+    # As many for either: 1, although twice the tail is more than 1. None: 1.
+    assert mcnemar_exact(*flags_of(9, 2, 2, 1)).p_value == 1.0
+    assert mcnemar_exact(*flags_of(9, 0, 0, 1)).p_value == 1.0
+
+
+def test_mcnemar_of_many():
+    a, b = flags_of(100_000, 30_000, 30_700, 0)
+    expected = binomtest(30_000, 60_700, 0.5).pvalue
+    assert mcnemar_exact(a, b).p_value == pytest.approx(expected, rel=1e-8)
+
+
+def test_mcnemar_errors():
+    with pytest.raises(ValueError, match="correct_a has shape"):
+        mcnemar_exact([], [])
+    with pytest.raises(ValueError, match=r"correct_b has shape \(1,\)"):
+        mcnemar_exact([True, False], [True])
+    with pytest.raises(ValueError, match="correct_a must be boolean"):
+        mcnemar_exact([1, 0], [True, False])
+
+
+def models(rng, drop):
+    """One list, two models that share most of their noise; the candidate is worse by drop."""
+    people, each, nonmated = 100, 3, 300
+    a = np.concatenate((np.repeat(np.arange(people), each), rng.integers(0, people, nonmated)))
+    b = a.copy()
+    b[people * each :] = (b[people * each :] + rng.integers(1, people, nonmated)) % people
+    mated = a == b
+    common = np.where(mated, 1.0, 0.0) + rng.normal(0, 0.5, a.size)
+    baseline = common + rng.normal(0, 0.05, a.size)
+    candidate = common + rng.normal(0, 0.05, a.size) - drop * mated
+    return baseline, candidate, mated, a, b
+
+
+@pytest.mark.parametrize("statistic", [auc_statistic, tar_statistic(0.1)])
+def test_difference_is_candidate_minus_baseline(statistic):
+    baseline, candidate, mated, a, b = models(np.random.default_rng(0), drop=0.3)
+    forth = paired_bootstrap(
+        statistic, baseline, candidate, mated, a, b, draws=300, rng=np.random.default_rng(1)
+    )
+    back = paired_bootstrap(
+        statistic, candidate, baseline, mated, a, b, draws=300, rng=np.random.default_rng(1)
+    )
+    assert forth.estimate < 0 and forth.significant
+    assert forth.interval.low <= forth.estimate <= forth.interval.high
+    ends = (-back.interval.high, -back.interval.low)
+    assert (forth.estimate, back.estimate) == (pytest.approx(-back.estimate), -forth.estimate)
+    assert (forth.interval.low, forth.interval.high) == pytest.approx(ends)
+    if statistic is auc_statistic:
+        assert forth.estimate == pytest.approx(auc(candidate, mated) - auc(baseline, mated))
+
+
+def test_a_model_does_not_differ_from_itself():
+    baseline, _, mated, a, b = models(np.random.default_rng(2), drop=0.0)
+    same = paired_bootstrap(
+        auc_statistic, baseline, 3 * baseline, mated, a, b, draws=50, rng=np.random.default_rng(3)
+    )
+    assert (same.estimate, same.interval.low, same.interval.high) == (0.0, 0.0, 0.0)
+    assert not same.significant
+
+
+def test_trap_unpaired_intervals_miss_a_drop_that_the_paired_one_finds():
+    baseline, candidate, mated, a, b = models(np.random.default_rng(4), drop=0.05)
+    paired = paired_bootstrap(
+        auc_statistic, baseline, candidate, mated, a, b, draws=500, rng=np.random.default_rng(5)
+    )
+    assert paired.significant
+    # An unpaired comparison would be at least as wide as the interval of one model alone.
+    spread = paired.interval.high - paired.interval.low
+    once = auc_statistic(baseline, mated)
+    weights = np.random.default_rng(6).multinomial(a.size, np.ones(a.size) / a.size, size=300)
+    alone = np.quantile(once(weights), [0.025, 0.975])
+    assert spread < 0.6 * (alone[1] - alone[0])
+
+
+def test_rate_of_false_alarms():
+    # Two equally good models: about 5% of 95% intervals may exclude zero, not more.
+    rng, alarms, repeats = np.random.default_rng(7), 0, 150
+    for _ in range(repeats):
+        baseline, candidate, mated, a, b = models(rng, drop=0.0)
+        alarms += paired_bootstrap(
+            auc_statistic, baseline, candidate, mated, a, b, draws=150, rng=rng
+        ).significant
+    assert alarms / repeats <= 0.10
+
+
+def test_accuracy_uses_the_thresholds_of_each_model():
+    baseline, candidate, mated, a, b = models(np.random.default_rng(8), drop=0.0)
+    shifted = candidate - 5.0  # a score on another scale is no worse
+    difference = paired_bootstrap(
+        accuracy_statistic(np.arange(mated.size) % 10),
+        baseline,
+        shifted,
+        mated,
+        a,
+        b,
+        draws=100,
+        rng=np.random.default_rng(9),
+    )
+    assert abs(difference.estimate) < 0.05
+    assert not difference.significant
+
+
+def test_errors():
+    arguments = [True, False], ["x", "x"], ["x", "y"]
+    with pytest.raises(ValueError, match="paired_bootstrap: mated has shape"):
+        paired_bootstrap(auc_statistic, [1.0, 0.0], [1.0], *arguments, rng=np.random.default_rng(0))
+    with pytest.raises(ValueError, match="paired_bootstrap: scores has a NaN at index 0"):
+        paired_bootstrap(
+            auc_statistic, [1.0, 0.0], [np.nan, 1.0], *arguments, rng=np.random.default_rng(0)
+        )
