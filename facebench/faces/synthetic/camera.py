@@ -1,0 +1,67 @@
+"""From light to file: exposure, colour, blur, lost resolution, noise and JPEG."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from facebench.faces.synthetic.capture import Capture
+from facebench.faces.synthetic.drawing import Image, grain_table, planes
+from facebench.faces.synthetic.geometry import HEIGHT, WIDTH, Map
+
+_LEVELS = np.arange(256, dtype=np.float64) / 255
+
+
+def develop(picture: Map, how: Capture, rng: np.random.Generator) -> Image:
+    """The 128 x 112 x 3 uint8 photograph of a 3 x 128 x 112 float32 picture, before JPEG."""
+    # Like a camera that meters the middle, but not well; rounded, since sums differ by processor.
+    meter = float(picture[1, 24:112:2, 16:96:2].mean()) + 4
+    metered = round(-0.65 * np.log(meter / 105) * 64) / 64
+    picture *= planes(np.exp(metered + how.exposure) * how.cast)
+    if how.saturation != 1:
+        grey = np.float32(0.3) * picture[0] + np.float32(0.59) * picture[1]
+        grey += np.float32(0.11) * picture[2]
+        picture += np.float32(1 - how.saturation) * (grey - picture)
+    np.maximum(picture, 0, out=picture)
+    # From here on in uint8, where OpenCV's results do not depend on the processor.
+    image = cv2.convertScaleAbs(cv2.merge(list(picture)))
+    if how.resolution < 1:
+        size = (int(WIDTH * how.resolution), int(HEIGHT * how.resolution))
+        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+        image = cv2.resize(image, (WIDTH, HEIGHT), interpolation=cv2.INTER_LINEAR)
+    if how.motion > 0:
+        size_ = int(how.motion) // 2 * 2 + 1
+        kernel = np.zeros((size_, size_), dtype=np.float32)
+        middle = size_ // 2
+        reach = np.array([np.cos(how.motion_angle), np.sin(how.motion_angle)]) * middle
+        start, end = np.rint(middle - reach).astype(int), np.rint(middle + reach).astype(int)
+        cv2.line(kernel, start.tolist(), end.tolist(), 1.0)
+        image = cv2.filter2D(image, -1, kernel / kernel.sum())
+    elif how.blur > 0.3:
+        image = cv2.GaussianBlur(image, (5, 5), how.blur)
+    ox, oy = (int(v) for v in rng.integers(0, 400 - HEIGHT, 2))
+    grain = grain_table()[oy : oy + HEIGHT, ox : ox + WIDTH]
+    level = how.noise / 25
+    image = cv2.addWeighted(image, 1.0, grain, level, -128 * level)
+    # A film-like curve: exact, because it is a table over the 256 levels.
+    curve = np.clip(0.5 + (_LEVELS**how.gamma - 0.5) * how.contrast, 0, 1)
+    table = np.asarray(np.rint(curve * 255), dtype=np.uint8)
+    return np.asarray(cv2.LUT(image, table), dtype=np.uint8)
+
+
+def encode(image: Image, quality: int) -> bytes:
+    """JPEG bytes of a 128 x 112 x 3 uint8 RGB picture."""
+    bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+    done, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    if not done:
+        raise ValueError("OpenCV could not encode the face as JPEG")
+    return bytes(data.tobytes())
+
+
+def decode(data: bytes) -> NDArray[np.uint8]:
+    """128 x 112 x 3 uint8 RGB picture of JPEG bytes."""
+    bgr = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_COLOR)
+    if bgr is None:
+        raise ValueError("these bytes are not a JPEG that OpenCV reads")
+    return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), dtype=np.uint8)

@@ -1,0 +1,228 @@
+"""The relief of a face, its pose, and the alignment of the posed face to the template."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from facebench.faces.synthetic.capture import Capture
+from facebench.faces.synthetic.identity import Identity
+
+Array = NDArray[np.float64]
+Map = NDArray[np.float32]
+
+HEIGHT, WIDTH, MARGIN = 128, 112, 8
+TEMPLATE: Array = MARGIN + np.array(
+    [
+        (30.2946, 51.6963),
+        (65.5318, 51.5014),
+        (48.0252, 71.7366),
+        (33.5493, 92.3655),
+        (62.7299, 92.2041),
+    ]
+)
+"""5 x 2: where eyes, nose tip and mouth corners lie in the 128 x 112 canvas, as x y in pixels."""
+
+STEP = 2.0
+LEFT, TOP = -68.0, -84.0
+GRID_X: Array = np.arange(LEFT, 69.0, STEP)
+GRID_Y: Array = np.arange(TOP, 89.0, STEP)
+
+
+def quantised(values: NDArray[Any], steps: float = 4096.0) -> Map:
+    """float32 copy on a grid coarse enough to hide the last bits in which processors differ."""
+    return np.asarray(np.rint(values * steps) / steps, dtype=np.float32)
+
+
+Row = tuple[float, ...]
+"""One Gaussian bump: x, y, sx, sy, amplitude."""
+
+
+def bumps_fields(*groups: list[Row]) -> list[Array]:
+    """For each group, the sum of its axis-parallel Gaussians on the canonical grid."""
+    rows = [row for group in groups for row in group]
+    _, _, gx, gy = _factors(np.array(rows))
+    fields, start = [], 0
+    for group in groups:
+        end = start + len(group)
+        fields.append(np.asarray(gy[start:end].T @ gx[start:end]))
+        start = end
+    return fields
+
+
+def bumps_slopes(bumps: list[Row]) -> tuple[Array, Array, Array]:
+    """The sum of Gaussians on the canonical grid with its slopes along x and y."""
+    dx, dy, gx, gy = _factors(np.array(bumps))
+    return gy.T @ gx, gy.T @ (dx * gx), (gy * dy).T @ gx
+
+
+def _factors(bumps: Array) -> tuple[Array, Array, Array, Array]:
+    """The one-dimensional factors of the Gaussians and their logarithmic slopes."""
+    x, y, sx, sy, amplitude = bumps.T[:, :, None]
+    dx, dy = (GRID_X - x) / sx, (GRID_Y - y) / sy
+    gx, gy = np.exp(-0.5 * dx * dx), np.exp(-0.5 * dy * dy) * amplitude
+    return -dx / sx, -dy / sy, gx, gy
+
+
+def both(x: float, y: float, sx: float, sy: float, amplitude: float) -> list[Row]:
+    """The same bump on both sides of the face."""
+    return [(x, y, sx, sy, amplitude), (-x, y, sx, sy, amplitude)]
+
+
+def mouth_y(who: Identity, how: Capture) -> float:
+    """Height of the line between the lips, in template pixels below the eyes."""
+    return who.mouth_height + 0.6 * how.mouth_open
+
+
+def relief(who: Identity, how: Capture) -> tuple[Map, Map, Map]:
+    """Height of the face above the plane of the eyes and its slopes, each on the canonical grid."""
+    eye, nose, mouth = who.eye_spacing, who.nose_length, mouth_y(who, how)
+    bridge, wide, bend = who.nose_bridge, who.nose_bridge_width, who.asymmetry[4]
+    smile = max(how.smile, 0.0)
+    rows: list[Row] = [
+        (0, -3, wide * 1.1, 5, 2.2 * bridge),
+        (bend * 0.6, nose * 0.30, wide, 4.5, 3.6 * bridge),
+        (bend, nose * 0.60, wide * 1.1, 4.5, 5.4 * bridge),
+        (bend * 0.5, nose - 2, who.nose_tip, 4.2, 6.0 + 2.5 * bridge),
+        (0, nose - 0.5, who.nose_tip * 0.8, 2.6, 2.4),
+        (0, mouth - 1, 13, 10, 3.2),
+        (0, mouth - 8, 1.4, 4, -0.8),
+        (0, mouth - 2.0 - 0.3 * who.upper_lip, 7, 1.9, 0.8 + 0.25 * who.upper_lip),
+        (0, mouth + 0.8 + 0.5 * who.lower_lip, 6.5, 2.2, 0.7 + 0.35 * who.lower_lip),
+        (0, mouth + 4 + who.lower_lip, 8, 2.6, -2.2),
+        (0, who.chin_length - 7, 5 + 0.3 * who.chin_width, 5, 3.6),
+        (0, who.chin_length - 6, 0.9, 3.5, -0.8 * who.chin_cleft),
+        (0, -28, 22, 12, 1.6),
+        (0, -9, 3.5, 5, 1.0 * who.masculine - 1.0 * who.frown),
+    ]
+    rows += both(who.nose_width - 1.8, nose + 1.0, 2.6, 2.6, 3.2 * who.nostril)
+    rows += both(eye * 0.72, -1, 6, 5.5, -0.9 * who.eye_depth)
+    rows += both(eye, 0.5, 8, 5, -0.55 * who.eye_depth)
+    rows += both(eye, 0.3, 5.2, 3.2, 2.2)
+    rows += both(eye, 6.5, 6.5, 1.7, 0.7 * who.eye_bag)
+    rows += both(eye, who.brow_height + 1, 9.5, 3.4, 0.7 + 1.4 * who.masculine)
+    rows += both(25, 17 - 2.5 * smile, 9, 6, who.cheekbone + 1.4 * smile)
+    rows += both(24, 33, 8, 9, who.cheek_full - 0.5)
+    rows += both(33, -22, 7, 12, -1.6)
+    rows += both(who.mouth_width + 5 + 2 * smile, mouth - 3, 3, 5, 0.6 + 1.2 * smile)
+    height, slope_x, slope_y = bumps_slopes(rows)
+    height = height - (GRID_X**2 / (2 * who.flatness))[None, :]
+    height -= ((GRID_Y - 8) ** 2 / 230)[:, None]
+    slope_x -= (GRID_X / who.flatness)[None, :]
+    slope_y -= ((GRID_Y - 8) / 115)[:, None]
+    return quantised(height), quantised(slope_x), quantised(slope_y)
+
+
+@dataclass(frozen=True, slots=True)
+class Pose:
+    """A posed relief with its similarity to the canvas: canonical points in, canvas points out."""
+
+    height: Map  # smoothed, so that turning does not fold the nose
+    rotation: Array  # 3 x 3, head frame to camera frame
+    distance: float
+    rotor: complex  # the similarity: canvas = rotor * view + offset, on x + iy
+    offset: complex
+
+    def lift(self, points: Array) -> Array:
+        """Height of the smoothed relief at N x 2 canonical points."""
+        columns = np.asarray((points[:, :1] - LEFT) / STEP, dtype=np.float32)
+        rows = np.asarray((points[:, 1:] - TOP) / STEP, dtype=np.float32)
+        z = cv2.remap(self.height, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return np.asarray(z[:, 0], dtype=np.float64)
+
+    def view(self, points: Array, above: Array | float = 0.0) -> NDArray[np.complex128]:
+        """N x 2 canonical points on the relief (plus a height above it) as x + iy in the view."""
+        solid = np.column_stack([points, self.lift(points) + above]) @ self.rotation.T
+        near = self.distance / (self.distance - solid[:, 2])
+        return np.asarray((solid[:, 0] + 1j * solid[:, 1]) * near)
+
+    def project(self, points: Array, above: Array | float = 0.0) -> Array:
+        """N x 2 canonical points as N x 2 canvas pixels."""
+        at = self.view(points, above) * self.rotor + self.offset
+        return np.column_stack([at.real, at.imag])
+
+    @property
+    def zoom(self) -> float:
+        """Canvas pixels per template pixel."""
+        return abs(self.rotor)
+
+    def canonical_maps(self) -> tuple[Map, Map]:
+        """For every canvas pixel, its fractional column and row in the canonical grid."""
+        back = 1 / self.rotor
+        start = -self.offset * back
+        u = np.float32(back.real) * _ACROSS - np.float32(back.imag) * _DOWN + np.float32(start.real)
+        v = np.float32(back.imag) * _ACROSS + np.float32(back.real) * _DOWN + np.float32(start.imag)
+        (c, _, s), (r10, r11, r12), (r20, r21, r22) = self.rotation.astype(np.float32)
+        far = np.float32(1 / self.distance)
+        x, y = u / c, v
+        for _ in range(3):
+            columns, rows = (x - _LEFT) * _CELL, (y - _TOP) * _CELL
+            z = cv2.remap(
+                self.height, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+            )
+            near = 1 - (r20 * x + r21 * y + r22 * z) * far
+            x, y = (u * near - z * s) / c, (v * near - r10 * x - r12 * z) / r11
+        columns, rows = (x - _LEFT) * _CELL, (y - _TOP) * _CELL
+        return _full(columns), _full(rows)
+
+
+def _full(small: Map) -> Map:
+    """The 128 x 112 float32 map of a 64 x 56 one."""
+    rounded = np.rint(small * np.float32(256)) * np.float32(1 / 256)
+    return np.asarray(
+        cv2.resize(rounded, (WIDTH, HEIGHT), interpolation=cv2.INTER_LINEAR), dtype=np.float32
+    )
+
+
+_ACROSS: Map = (np.arange(0, WIDTH, 2, dtype=np.float32) + np.float32(0.5))[None, :]
+_DOWN: Map = (np.arange(0, HEIGHT, 2, dtype=np.float32) + np.float32(0.5))[:, None]
+_LEFT, _TOP, _CELL = np.float32(LEFT), np.float32(TOP), np.float32(1 / STEP)
+
+
+def head_rotation(yaw: float, pitch: float) -> Array:
+    """3 x 3 rotation of the head by yaw about the vertical, then pitch about the horizontal."""
+    cy, sy, cp, sp = math.cos(yaw), math.sin(yaw), math.cos(pitch), math.sin(pitch)
+    return np.array([(cy, 0, sy), (sp * sy, cp, -sp * cy), (-cp * sy, sp, cp * cy)])
+
+
+def landmarks(who: Identity, how: Capture) -> Array:
+    """5 x 2 canonical points: eyes, nose tip, mouth corners of this person and expression."""
+    corner = mouth_corners(who, how)
+    lift = 0.5 * who.asymmetry[0]
+    return np.array(
+        [
+            (-who.eye_spacing, lift),
+            (who.eye_spacing, -lift),
+            (0.5 * who.asymmetry[4], who.nose_length - 1.0),
+            corner[0],
+            corner[1],
+        ]
+    )
+
+
+def mouth_corners(who: Identity, how: Capture) -> Array:
+    """2 x 2: the corners of the mouth, which a smile draws outwards and up."""
+    wide = who.mouth_width + 3.2 * how.smile - 1.6 * how.mouth_open * (1 - max(how.smile, 0))
+    y = mouth_y(who, how) + who.mouth_corner - 2.2 * how.smile
+    tilt = 0.5 * who.asymmetry[3]
+    return np.array([(-wide, y + tilt), (wide, y - tilt)])
+
+
+def pose_face(who: Identity, how: Capture, height: Map) -> Pose:
+    """Turn the head, then find the similarity that lays its five landmarks on the template."""
+    smooth = cv2.GaussianBlur(height, (0, 0), 1.6, borderType=cv2.BORDER_REPLICATE)
+    turn = head_rotation(how.yaw, how.pitch)
+    posed = Pose(quantised(smooth), turn, how.distance, 1 + 0j, 0j)
+    source = posed.view(landmarks(who, how))
+    target = TEMPLATE[:, 0] + 1j * TEMPLATE[:, 1]
+    centre, goal = source.mean(), target.mean()
+    arm = source - centre
+    rotor = complex(np.vdot(arm, target - goal) / np.vdot(arm, arm))
+    rotor *= how.scale * complex(math.cos(how.roll), math.sin(how.roll))
+    goal += complex(how.shift[0], how.shift[1])
+    return Pose(posed.height, turn, how.distance, rotor, complex(goal - rotor * centre))

@@ -1,0 +1,189 @@
+"""What surrounds and covers the face: background, clothes, glasses, hat, hand, cast shadows."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from facebench.faces.synthetic.capture import Capture
+from facebench.faces.synthetic.drawing import (
+    FINE,
+    Image,
+    Mask,
+    fill,
+    fixed,
+    planes,
+    rgb,
+    spline,
+)
+from facebench.faces.synthetic.geometry import HEIGHT, WIDTH, Map, Pose
+from facebench.faces.synthetic.identity import Identity
+from facebench.faces.synthetic.outlines import Sketch
+
+Array = NDArray[np.float64]
+
+_X: Map = np.arange(WIDTH, dtype=np.float32)[None, :]
+_Y: Map = np.arange(HEIGHT, dtype=np.float32)[:, None]
+
+
+def background(rng: np.random.Generator) -> Image:
+    """128 x 112 x 3 uint8: a blurred room, wall or garden."""
+    base = rng.uniform(5, 250) + rng.normal(0, 22, 3)
+    cells = int(rng.integers(2, 7))
+    spread = rng.uniform(4, 60)
+    coarse = base + spread * (0.8 * rng.normal(0, 1, (cells, cells, 1)))
+    coarse = coarse + 0.35 * spread * rng.normal(0, 1, (cells, cells, 3))
+    small = np.asarray(np.clip(coarse, 0, 255), dtype=np.uint8)
+    image: Image = cv2.resize(  # type: ignore[assignment]
+        small, (WIDTH, HEIGHT), interpolation=cv2.INTER_LINEAR
+    )
+    for _ in range(int(rng.integers(0, 6))):
+        tint = rgb(np.clip(base + rng.normal(0, 55) + rng.normal(0, 20, 3), 0, 255))
+        x, y = rng.uniform(-10, 120, 2).tolist()
+        w, h = rng.uniform(4, 45, 2).tolist()
+        lean = rng.uniform(-8, 8)
+        box = np.array([(x, y), (x + w, y), (x + w + lean, y + 2 * h), (x + lean, y + 2 * h)])
+        fill(image, fixed(box, 1), tint)
+    size = int(rng.choice([1, 3, 7, 13]))
+    if size > 1:
+        image = cv2.blur(image, (size, size))  # type: ignore[assignment]
+    return image
+
+
+def draw_body(sketch: Sketch, who: Identity) -> None:
+    """Add neck and shoulders to the sketch."""
+    w = 0.80 * who.jaw_width + 4 * who.masculine
+    neck = np.array([(-w, 25.0), (w, 25.0), (w + 1, 75), (w + 6, 95), (-w - 6, 95), (-w - 1, 75)])
+    sketch.add("neck", neck[:, 0], neck[:, 1], -16)
+    x = w + 3
+    cloth = np.array(
+        [
+            (-x, 74.0),
+            (0, 92),
+            (x, 74),
+            (x + 28, 84),
+            (x + 60, 100),
+            (0, 160),
+            (-x - 60, 100),
+            (-x - 28, 84),
+        ]
+    )
+    sketch.add("cloth", cloth[:, 0], cloth[:, 1], -16)
+
+
+def body(image: Image, how: Capture, skin: Array, sketch: Sketch) -> None:
+    """Draw neck and shoulders onto the uint8 background."""
+    shade = 0.42 * how.ambient + 0.24
+    fill(image, sketch["neck"] // FINE, (skin * how.light_colour * shade).tolist())
+    tint = how.cloth * (0.35 + 0.5 * how.ambient)
+    fill(image, sketch["cloth"] // FINE, tint.tolist())
+
+
+def ears(image: Image, how: Capture, skin: Array, sketch: Sketch) -> None:
+    """Draw the ears onto the uint8 background."""
+    for side, name in ((-1, "l"), (1, "r")):
+        lit = how.ambient + (1 - how.ambient) * max(0.45 + 0.6 * side * float(how.light[0]), 0.0)
+        tint = skin * how.light_colour * lit * np.array([0.96, 0.82, 0.80])
+        fill(image, sketch["ear" + name] // FINE, np.clip(tint, 0, 255).tolist())
+        fill(image, sketch["earfold" + name] // FINE, np.clip(tint * 0.72, 0, 255).tolist())
+
+
+def glasses(image: Map, who: Identity, how: Capture, pose: Pose) -> None:
+    """Put the glasses of this image on, in place."""
+    if how.glasses == "none":
+        return
+    wide, high, square = how.glasses_size.tolist()
+    a = np.linspace(0, 2 * np.pi, 33)
+    c, s = np.cos(a), np.sin(a)
+    rx = np.sign(c) * np.abs(c) ** (2 / square) * wide
+    ry = np.sign(s) * np.abs(s) ** (2 / square) * high
+    centre = max(who.eye_spacing, wide + 2.0)
+    parts = [np.column_stack([side * centre + rx, -0.5 + ry]) for side in (-1, 1)]
+    gap = centre - wide
+    t = np.linspace(-1, 1, 7)
+    parts.append(np.column_stack([gap * t, -2.0 - 1.8 * (1 - t**2)]))
+    for side in (-1, 1):
+        parts.append(
+            np.array([(side * (centre + wide), -4.0), (side * (who.face_width + 3), -3.0)])
+        )
+    rims = [
+        fixed(pose.project(p, 7.0 if k < 2 else (4.0, -3.0, -3.0)[k - 2]))
+        for k, p in enumerate(parts)
+    ]
+    lens = Mask(np.concatenate(rims), 6)
+    frame = Mask(np.concatenate(rims), 6)
+    for rim in rims[:2]:
+        lens.fill(rim, 255)
+    thick = {"frame": 2 + int(4 * (how.glasses_size[2] > 3)), "rimless": 1, "sun": 4}[how.glasses]
+    frame.stroke(rims, 255, thick)
+    under = lens.of(image)
+    under *= 1 - np.float32(0.28) * np.roll(frame.cover(7), 2, axis=0)
+    clear = {"frame": 0.10, "rimless": 0.08, "sun": 0.9}[how.glasses]
+    glare = 200.0 * how.strength if how.glasses != "sun" else 30.0
+    lens.blend(image, np.full(3, glare), 0, clear)
+    frame.blend(image, how.glasses_colour, 0, 0.92)
+
+
+def hat(image: Map, who: Identity, how: Capture, pose: Pose) -> None:
+    """Put the hat of this image on, with its shadow on the forehead, in place."""
+    if how.hat == "none":
+        return
+    rim, w = how.hat_height, who.temple_width + 6
+    curve = 5.0 if how.hat == "cap" else 2.0
+    t = np.linspace(-1, 1, 13)
+    low = np.column_stack([w * t, rim + curve * (1 - t**2) - 2])
+    top = np.array(
+        [(w + 3, rim - 18), (w * 0.8, -78.0), (0, -88.0), (-w * 0.8, -78.0), (-w - 3, rim - 18)]
+    )
+    outline = np.concatenate([low, spline(5, 20, False) @ top])
+    above = np.concatenate([np.full(13, 5.0), np.full(20, -4.0)])
+    placed = fixed(pose.project(outline, above))
+    mask = Mask()
+    mask.fill(placed, 255)
+    alpha = mask.cover(3)
+    lit = how.ambient + (1 - how.ambient) * 0.7
+    dark = np.roll(mask.cover(21), 6, axis=0)
+    image *= 1 - np.float32(0.45 * how.strength * (1 - how.ambient)) * dark
+    ramp = np.float32(lit) * (np.float32(0.92) + np.float32(0.25 * how.light[0] / 56) * (_X - 56))
+    if how.hat == "beanie":
+        ramp = ramp * (1 + np.float32(0.08) * np.sin(_X * np.float32(0.9)))
+    image += alpha * (planes(how.hat_colour) * ramp - image)
+    if how.hat == "cap":
+        ends = np.column_stack([w * 0.95 * t, rim - 1 + 7.5 * (1 - t**2)])
+        edge = np.concatenate([low, ends[::-1]])
+        shape = fixed(pose.project(edge, np.r_[np.full(13, 5.0), 5 + 12 * (1 - t**2)]))
+        brim = Mask(shape)
+        brim.fill(shape, 255)
+        brim.blend(image, how.hat_colour * 0.6 * lit, 3)
+
+
+def hand(image: Map, how: Capture, skin: Array, rng: np.random.Generator) -> None:
+    """Lay fingers over cheek or chin, in place."""
+    if not how.hand:
+        return
+    x, y = rng.uniform(18, 94), rng.uniform(92, 118)
+    angle = rng.uniform(-0.5, 0.5) + (0.5 if x < 56 else -0.5)
+    along = np.array([np.sin(angle), -np.cos(angle)])
+    across = np.array([np.cos(angle), np.sin(angle)])
+    mask, gaps = Mask(), Mask()
+    for k in range(4):
+        root = np.array([x, y + 30]) + across * (k - 1.5) * 7.0
+        tip = root + along * (36 - 3.5 * abs(k - 1.4))
+        edge = across * 3.5
+        mask.stroke([fixed(np.stack([root, tip]))], 255, 14)
+        gaps.stroke([fixed(np.stack([root + edge, tip + edge]))], 150, 2)
+    tint = skin * how.light_colour * (how.ambient + 0.65 * (1 - how.ambient))
+    image *= 1 - np.float32(0.35) * mask.cover(15)
+    mask.blend(image, tint, 3)
+    image *= 1 - np.float32(0.5) * gaps.cover(3) * mask.cover(3)
+
+
+def cast_shadow(image: Map, how: Capture) -> None:
+    """Dim one side of the picture behind a soft edge, in place."""
+    if how.shadow <= 0:
+        return
+    c, s = np.float32(np.cos(how.shadow_angle)), np.float32(np.sin(how.shadow_angle))
+    ramp = (_X - 56) * c + (_Y - 64) * s - np.float32(how.shadow_offset)
+    share = np.clip(ramp * np.float32(0.5 / how.shadow_soft) + np.float32(0.5), 0, 1)
+    image *= 1 - np.float32(how.shadow) * share
