@@ -1,0 +1,148 @@
+"""The ``.bin`` files in which LFW, CFP-FP, AgeDB-30, CALFW and CPLFW circulate.
+
+A pickle of (JPEG byte strings or uint8 arrays of them, labels); images 2i and 2i+1 are pair i and
+label i says whether they are mated. The images are 112×112 crops, aligned already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from facebench.errors import UserError
+from facebench.faces.decoding import decode
+from facebench.faces.fingerprints import content_fingerprint
+from facebench.faces.lists import Pair, PairList
+from facebench.faces.numpy_rules import PlainArray
+from facebench.faces.plain_pickle import PlainPickleError, loads
+from facebench.faces.types import DataKind, FaceSource, Image, ImageError
+
+MAX_BYTES = 2 << 30  # far above any that circulates
+FOLDS = 10
+
+
+class BinSource(FaceSource):
+    """The images of a ``.bin`` file; keys are ``"000000"``, ``"000001"``, ...
+
+    Picklable: another process reads the file again. UserError where the file is not what it
+    should be; nothing in it is ever called (``plain_pickle``).
+    """
+
+    kind: DataKind = "real"
+
+    def __init__(self, path: str | Path, name: str | None = None) -> None:
+        self.path = Path(path)
+        self.name = name or self.path.stem.lower().replace("_", "-")
+        self._images: list[bytes] | None
+        self._images, self.labels = read_bin(self.path)
+        self._count = len(self._images)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_images": None}
+
+    def keys(self) -> list[str]:
+        """``"000000"`` up to the number of images."""
+        return [f"{number:06d}" for number in range(self._count)]
+
+    def read(self, key: str) -> Image:
+        """One image, uint8 H×W×3 RGB; ImageError where it is absent, truncated or undecodable."""
+        return decode(key, self.encoded(key))
+
+    def encoded(self, key: str) -> bytes:
+        """One image's file; ImageError where it is absent."""
+        data = self._bytes(key)
+        if data is None:
+            raise ImageError(key, f"is not in {self.path}")
+        return data
+
+    def missing(self, keys: Sequence[str]) -> list[str]:
+        """The keys, sorted and once each, that the file does not have."""
+        return sorted(set(keys) - set(self.keys()))
+
+    def fingerprint(self, keys: Sequence[str]) -> str:
+        """``<name>-<16 hex>``: SHA-256 over keys and contents of those images."""
+        return content_fingerprint(self.name, keys, self._bytes)
+
+    def pairs(self) -> PairList:
+        """Images 2i and 2i+1 as comparison i, in ten contiguous folds.
+
+        The folds are those of scikit-learn's ``KFold(10, shuffle=False)``, as in the evaluation
+        the files come from. The people are not named in the file: a mated pair shares a subject
+        of its own, and every other image is a subject of its own.
+        """
+        sizes = [len(part) for part in np.array_split(np.arange(len(self.labels)), FOLDS)]
+        folds = np.repeat(np.arange(FOLDS), sizes).tolist()
+        pairs = []
+        for number, (mated, fold) in enumerate(zip(self.labels, folds, strict=True)):
+            left, right = f"{2 * number:06d}", f"{2 * number + 1:06d}"
+            pairs.append(Pair(left, right, mated, fold, left, left if mated else right))
+        return PairList(tuple(pairs))
+
+    def _bytes(self, key: str) -> bytes | None:
+        if self._images is None:
+            self._images = read_bin(self.path)[0]
+        if len(key) != 6 or not key.isdecimal() or int(key) >= len(self._images):
+            return None
+        return self._images[int(key)]
+
+
+def read_bin(path: Path) -> tuple[list[bytes], list[bool]]:
+    """Image files and labels of a ``.bin`` file; UserError where it is not one."""
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise UserError(f"{path} is larger than 2 GiB and no face verification file")
+        data = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from error
+    try:
+        images, labels = _two_lists(loads(data))
+        found = [_image_bytes(image) for image in images]
+        mated = [_label(label) for label in labels]
+    except PlainPickleError as error:
+        raise UserError(
+            f"{path} is no .bin file of face pairs ({error}); expected a pickle of JPEG byte "
+            "strings and labels, and nothing of it was executed"
+        ) from error
+    if len(found) != 2 * len(mated) or len(mated) < FOLDS:
+        raise UserError(
+            f"{path} has {len(found)} images and {len(mated)} labels; expected two images for "
+            f"every label and at least {FOLDS} labels"
+        )
+    if sum(map(len, found)) > len(data):
+        raise UserError(f"{path} repeats images so that they outgrow the file; it is refused")
+    return found, mated
+
+
+def _two_lists(value: object) -> tuple[list[Any], list[Any]]:
+    if not isinstance(value, (tuple, list)) or len(value) != 2:
+        raise PlainPickleError("it is not a pair of images and labels")
+    images, labels = (_as_list(part) for part in value)
+    return images, labels
+
+
+def _as_list(part: object) -> list[Any]:
+    if isinstance(part, PlainArray) and part.value is not None and part.value.ndim == 1:
+        return list(part.value.tolist())
+    if not isinstance(part, (list, tuple)):
+        raise PlainPickleError("images or labels are not a list")
+    return list(part)
+
+
+def _image_bytes(image: object) -> bytes:
+    if isinstance(image, bytes):
+        return image
+    value = image.value if isinstance(image, PlainArray) else None
+    if value is None or value.ndim != 1 or value.dtype != np.uint8:
+        raise PlainPickleError("an image is neither a byte string nor a row of uint8")
+    return value.tobytes()
+
+
+def _label(label: object) -> bool:
+    if isinstance(label, PlainArray) and label.value is not None and label.value.size == 1:
+        label = label.value.item()
+    if not isinstance(label, (bool, int)) or label not in (0, 1):
+        raise PlainPickleError("a label is neither true nor false")
+    return bool(label)

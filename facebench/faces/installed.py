@@ -1,0 +1,54 @@
+"""What is installed where, for ``facebench data list``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from facebench.errors import UserError
+from facebench.faces.folder import LFW_IMAGE_FOLDERS
+from facebench.faces.layouts import REGISTERED
+from facebench.faces.locate import DATASETS, SYNTHETIC, installed_at, locate
+from facebench.storage import cache_folder
+
+
+@dataclass(frozen=True)
+class Installed:
+    """One data set: images named by its list, fingerprint as in records, or why there is none."""
+
+    name: str
+    where: Path | None
+    images: int | None
+    fingerprint: str | None
+    note: str = ""
+
+
+def list_installed() -> list[Installed]:
+    """Every data set that is known, installed or not; reads the images for their fingerprints."""
+    rows: list[Installed] = []
+    for name in DATASETS:
+        where = installed_at(name)
+        editions = _editions(where) if name == "lfw" and where is not None else [where]
+        rows += [_row(name, edition) for edition in editions]
+    for name in REGISTERED:
+        rows.append(Installed(name, None, None, None, "needs a registration: facebench data check"))
+    twins = sorted((cache_folder() / SYNTHETIC).glob("*/COMPLETE.json"))
+    return rows + [_row("lfw", marker.parent, "synthetic twin of lfw") for marker in twins]
+
+
+def _editions(where: Path) -> list[Path | None]:
+    """LFW's folder where it has one edition of the images, or the folder of each."""
+    found: list[Path | None] = [where / n for n in LFW_IMAGE_FOLDERS if (where / n).is_dir()]
+    return found if len(found) > 1 else [where]
+
+
+def _row(name: str, where: Path | None, note: str = "") -> Installed:
+    if where is None:
+        how = "facebench data get lfw" if name == "lfw" else f"{name.replace('-', '_')}.bin"
+        return Installed(name, None, None, None, f"not installed ({how})")
+    try:
+        located = locate(name, where)
+    except UserError as error:
+        return Installed(name, where, None, None, str(error))
+    keys = located.pairs.keys()
+    return Installed(located.source.name, where, len(keys), located.source.fingerprint(keys), note)

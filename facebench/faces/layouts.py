@@ -1,0 +1,135 @@
+"""Do the folders of a data set look as they should? For ``facebench data check``."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from facebench.errors import UserError, nearest
+from facebench.faces.binfile import BinSource
+from facebench.faces.decoding import incomplete
+from facebench.faces.folder import IMAGE_SUFFIXES, LfwSource
+from facebench.faces.lists import some
+from facebench.faces.locate import DATASETS, locate
+from facebench.faces.registry import LFW
+
+REGISTERED = {
+    "ytf": "YouTube Faces needs a registration: ask Wolf, Hassner and Maoz for it at "
+    "https://www.cs.tau.ac.il/~wolf/ytfaces/ and unpack it so that one folder holds "
+    "frame_images_DB/ or aligned_images_DB/ and splits.txt",
+    "ijba": "IJB-A needs a signed agreement: see NIST's page of face challenges, "
+    "https://www.nist.gov/programs-projects/face-challenges, and unpack it so that one folder "
+    "holds IJB-A_11_sets/, IJB-A_1N_sets/ and the images (img/, frame/)",
+}
+CHECKABLE = (*DATASETS, *REGISTERED)
+YTF_FOLDERS = ("frame_images_DB", "aligned_images_DB")
+YTF_VIDEOS, YTF_PEOPLE, YTF_PAIRS = 3_425, 1_595, 5_000
+IJBA_SPLITS = 10
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was checked: whether it is as it should be, and what was found."""
+
+    ok: bool
+    text: str
+
+
+def check_dataset(name: str, data: str | Path | None = None) -> list[Finding]:
+    """Look at a data set's folder or file (None: what is installed).
+
+    UserError for an unknown name, and where there is nothing to look at.
+    """
+    if name not in CHECKABLE:
+        raise UserError(f"no data set {name!r}{nearest(name, CHECKABLE)}")
+    if name in REGISTERED:
+        if data is None:
+            raise UserError(f"{REGISTERED[name]}; then: facebench data check {name} --data FOLDER")
+        if not Path(data).is_dir():
+            raise UserError(f"there is no folder {data}; check --data")
+        checks: dict[str, Callable[[Path], Iterator[Finding]]] = {"ytf": _ytf, "ijba": _ijba}
+        return list(checks[name](Path(data)))
+    return list(_verification(name, data))
+
+
+def _verification(name: str, data: str | Path | None) -> Iterator[Finding]:
+    located = locate(name, data)
+    source, keys = located.source, located.source.keys()
+    if located.notice is not None:
+        yield Finding(source.kind == "synthetic", located.notice)
+    yield Finding(True, f"{len(located.pairs)} pairs in {located.pairs.folds} folds")
+    if isinstance(source, LfwSource):
+        people = len({key.split("/")[0] for key in keys})
+        whole = source.kind == "synthetic" or (len(keys), people) == (LFW.images, LFW.people)
+        expected = "" if whole else f" (all of LFW: {LFW.images} of {LFW.people})"
+        yield Finding(whole, f"{len(keys)} images of {people} people{expected}")
+        missing = source.missing(located.pairs.keys())
+        absent = some(missing) if missing else "none"
+        yield Finding(not missing, f"images of the pairs that are absent: {absent}")
+        broken = [key for key in keys if incomplete(source.root.joinpath(key).read_bytes())]
+    else:
+        assert isinstance(source, BinSource)
+        broken = [key for key in keys if incomplete(source.encoded(key))]
+        yield Finding(True, f"{len(keys)} images")
+    yield Finding(not broken, f"images that are truncated: {some(broken) if broken else 'none'}")
+    yield Finding(True, f"fingerprint {source.fingerprint(located.pairs.keys())}")
+
+
+def _ytf(folder: Path) -> Iterator[Finding]:
+    """``frame_images_DB/Person/video/video.frame.jpg`` and ``splits.txt`` (Wolf et al. 2011)."""
+    found = [name for name in YTF_FOLDERS if (folder / name).is_dir()]
+    yield Finding(bool(found), f"folders of frames: {', '.join(found) or 'none'}")
+    for name in found:
+        videos = [video for video in sorted((folder / name).glob("*/*")) if video.is_dir()]
+        people = len({video.parent.name for video in videos})
+        whole = (len(videos), people) == (YTF_VIDEOS, YTF_PEOPLE)
+        expected = f"(complete: {YTF_VIDEOS} of {YTF_PEOPLE})"
+        yield Finding(whole, f"{name}: {len(videos)} videos of {people} people {expected}")
+        empty = [f"{v.parent.name}/{v.name}" for v in videos if not _has_images(v)]
+        yield Finding(not empty, f"{name}: videos without a frame: {some(empty)}")
+    yield _ytf_splits(folder / "splits.txt")
+
+
+def _ytf_splits(path: Path) -> Finding:
+    try:
+        rows = path.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return Finding(False, "splits.txt cannot be read")
+    pairs = sum(1 for row in rows if row.split(",")[0].strip().isdecimal())
+    return Finding(pairs == YTF_PAIRS, f"splits.txt: {pairs} pairs (complete: {YTF_PAIRS})")
+
+
+def _has_images(folder: Path) -> bool:
+    return any(file.suffix.lower() in IMAGE_SUFFIXES for file in folder.iterdir())
+
+
+def _ijba(folder: Path) -> Iterator[Finding]:
+    """``IJB-A_11_sets/splitN/verify_*_N.csv``, ``IJB-A_1N_sets`` (Klare et al. 2015)."""
+    named: set[str] = set()
+    for number in range(1, IJBA_SPLITS + 1):
+        split = folder / "IJB-A_11_sets" / f"split{number}"
+        names = [
+            f"{part}_{number}.csv" for part in ("train", "verify_metadata", "verify_comparisons")
+        ]
+        absent = [name for name in names if not (split / name).is_file()]
+        yield Finding(not absent, f"1:1 split {number}: absent lists: {some(absent)}")
+        named |= _named_images(split / names[1])
+    splits = [n for n in range(1, IJBA_SPLITS + 1) if (folder / f"IJB-A_1N_sets/split{n}").is_dir()]
+    yield Finding(len(splits) == IJBA_SPLITS, f"1:N splits: {len(splits)} of {IJBA_SPLITS}")
+    roots = (folder, folder / "images")
+    missing = sorted(name for name in named if not any((root / name).is_file() for root in roots))
+    yield Finding(
+        bool(named) and not missing, f"{len(named)} images named, absent: {some(missing)}"
+    )
+
+
+def _named_images(path: Path) -> set[str]:
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = csv.DictReader(file)
+            column = next((name for name in rows.fieldnames or () if name.upper() == "FILE"), None)
+            return {row[column] for row in rows if row.get(column)} if column else set()
+    except (OSError, UnicodeDecodeError):
+        return set()

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import pickle
+import shutil
+from pathlib import Path
+
+from facebench.faces.folder import LfwSource
+from facebench.faces.installed import list_installed
+from facebench.faces.lists import read_pairs
+from facebench.faces.locate import DATASETS
+from facebench.storage import data_folder
+
+
+def test_nothing_is_installed_and_every_set_is_named() -> None:
+    rows = {row.name: row for row in list_installed()}
+    assert set(rows) == {*DATASETS, "ytf", "ijba"}
+    assert all(row.where is None and row.note for row in rows.values())
+    assert "facebench data get lfw" in rows["lfw"].note
+    assert "registration" in rows["ijba"].note
+
+
+def test_fingerprints_are_those_of_records(small_lfw: Path, encode) -> None:
+    shutil.copytree(small_lfw, data_folder() / "lfw")
+    shutil.copytree(small_lfw / "lfw", data_folder() / "lfw" / "lfw_funneled")
+    images = [encode(seed, 112, 112) for seed in range(20)]
+    (data_folder() / "agedb_30.bin").write_bytes(pickle.dumps((images, [True] * 10)))
+    rows = [row for row in list_installed() if row.where is not None]
+    keys = read_pairs(small_lfw / "pairs.txt").keys()
+    expected = LfwSource(small_lfw).fingerprint(keys)
+    assert [(row.name, row.images) for row in rows] == [("lfw", 6), ("lfw", 6), ("agedb-30", 20)]
+    assert [row.fingerprint for row in rows[:2]] == [expected, expected]
+    assert str(rows[2].fingerprint).startswith("agedb-30-")
+
+
+def test_a_damaged_set_is_listed_with_its_error() -> None:
+    data_folder().mkdir(parents=True)
+    (data_folder() / "calfw.bin").write_bytes(b"damaged")
+    (row,) = [row for row in list_installed() if row.name == "calfw"]
+    assert row.fingerprint is None and "is no .bin file" in row.note

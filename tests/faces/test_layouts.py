@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import pytest
+
+from facebench.errors import UserError
+from facebench.faces.layouts import check_dataset
+
+
+def wrong(name: str, data: Path) -> list[str]:
+    return [finding.text for finding in check_dataset(name, data) if not finding.ok]
+
+
+def test_lfw(small_lfw: Path) -> None:
+    texts = [finding.text for finding in check_dataset("lfw", small_lfw)]
+    assert "4 pairs in 2 folds" in texts
+    assert any(text.startswith("fingerprint lfw-") for text in texts)
+    assert wrong("lfw", small_lfw) == ["8 images of 4 people (all of LFW: 13233 of 5749)"]
+    file = small_lfw / "lfw/Person_A/Person_A_0001.jpg"
+    file.write_bytes(file.read_bytes()[:-9])
+    (small_lfw / "lfw/Person_D/Person_D_0002.jpg").unlink()
+    assert wrong("lfw", small_lfw)[1:] == [
+        "images of the pairs that are absent: 1 (Person_D/Person_D_0002.jpg)",
+        "images that are truncated: 1 (Person_A/Person_A_0001.jpg)",
+    ]
+
+
+def test_bin(tmp_path: Path, encode) -> None:
+    path = tmp_path / "calfw.bin"
+    images = [encode(seed, 112, 112) for seed in range(20)]
+    path.write_bytes(pickle.dumps((images, [True] * 10)))
+    assert wrong("calfw", path) == []
+    path.write_bytes(pickle.dumps(([*images[:-1], images[0][:-5]], [True] * 10)))
+    assert wrong("calfw", tmp_path) == ["images that are truncated: 1 (000019)"]
+
+
+def test_registered_sets_say_how_to_get_them() -> None:
+    for name in ("ytf", "ijba"):
+        with pytest.raises(UserError, match=rf"https://.*facebench data check {name} --data"):
+            check_dataset(name)
+    with pytest.raises(UserError, match="there is no folder"):
+        check_dataset("ytf", "/absent")
+    with pytest.raises(UserError, match="did you mean 'ijba'"):
+        check_dataset("ijb-a")
+
+
+def test_youtube_faces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    video = tmp_path / "frame_images_DB" / "A_Person" / "0"
+    video.mkdir(parents=True)
+    (video.parent / "2").mkdir()
+    (video / "0.123.jpg").write_bytes(b"x")
+    (tmp_path / "splits.txt").write_text(
+        "split number, pair number, first name, second name, is same\n"
+        "1, 1, A_Person/0, A_Person/2, 1\n"
+    )
+    assert wrong("ytf", tmp_path) == [
+        "frame_images_DB: 2 videos of 1 people (complete: 3425 of 1595)",
+        "frame_images_DB: videos without a frame: 1 (A_Person/2)",
+        "splits.txt: 1 pairs (complete: 5000)",
+    ]
+    (video.parent / "2" / "2.1.jpg").write_bytes(b"x")
+    for name, value in (("YTF_VIDEOS", 2), ("YTF_PEOPLE", 1), ("YTF_PAIRS", 1)):
+        monkeypatch.setattr(f"facebench.faces.layouts.{name}", value)
+    assert wrong("ytf", tmp_path) == []
+    (tmp_path / "splits.txt").unlink()
+    assert wrong("ytf", tmp_path) == ["splits.txt cannot be read"]
+
+
+def test_the_shared_list_of_youtube_faces_is_whole(shared_data: Path, tmp_path: Path) -> None:
+    text = (shared_data / "protocols" / "ytf_splits.txt").read_text()
+    (tmp_path / "splits.txt").write_text(text)
+    assert "splits.txt: 5000 pairs (complete: 5000)" not in wrong("ytf", tmp_path)
+
+
+def test_ijba(tmp_path: Path) -> None:
+    for number in range(1, 11):
+        split = tmp_path / "IJB-A_11_sets" / f"split{number}"
+        split.mkdir(parents=True)
+        (tmp_path / "IJB-A_1N_sets" / f"split{number}").mkdir(parents=True)
+        for part in ("train", "verify_comparisons"):
+            (split / f"{part}_{number}.csv").write_text("1,2\n")
+        (split / f"verify_metadata_{number}.csv").write_text(
+            f"TEMPLATE_ID,SUBJECT_ID,FILE\n1,2,img/{number}.jpg\n1,2,frame/7_1.png\n"
+        )
+    for name in ["frame/7_1.png", *(f"img/{number}.jpg" for number in range(1, 11))]:
+        path = tmp_path / "images" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+    assert wrong("ijba", tmp_path) == []
+    (tmp_path / "images/img/3.jpg").unlink()
+    (tmp_path / "IJB-A_11_sets/split4/verify_comparisons_4.csv").unlink()
+    assert wrong("ijba", tmp_path) == [
+        "1:1 split 4: absent lists: 1 (verify_comparisons_4.csv)",
+        "11 images named, absent: 1 (img/3.jpg)",
+    ]

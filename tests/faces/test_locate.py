@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import json
+import pickle
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from facebench.errors import UserError
+from facebench.faces.locate import SyntheticSource, installed_at, locate
+from facebench.faces.synthetic import twin
+from facebench.storage import cache_folder, data_folder
+
+
+@pytest.fixture
+def rendered(monkeypatch: pytest.MonkeyPatch, small_lfw: Path) -> list[Path]:
+    """The twin is the small folder; the list says where it was written."""
+    written: list[Path] = []
+
+    def write(folder: Path, seed: int = 0, workers: int | None = None,
+              progress: Callable[[int, int], None] | None = None) -> None:  # fmt: skip
+        written.append(folder)
+        shutil.copytree(small_lfw, folder)
+        (folder / "COMPLETE.json").write_text(
+            json.dumps({"fingerprint": twin.twin_fingerprint(seed)})
+        )
+        if progress is not None:
+            progress(8, 8)
+
+    monkeypatch.setattr(twin, "write_lfw_twin", write)
+    return written
+
+
+def write_bin(path: Path, encode) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    images = [encode(seed, 112, 112) for seed in range(20)]
+    path.write_bytes(pickle.dumps((images, [True, False] * 5)))
+    return path
+
+
+def test_a_folder_of_real_images(small_lfw: Path) -> None:
+    located = locate("lfw", small_lfw)
+    assert located.source.name == "lfw" and located.source.kind == "real"
+    assert located.folder == small_lfw and len(located.pairs) == 4
+    assert located.notice is None and located.landmarks is None and not located.aligned
+    (small_lfw / "landmarks.txt").write_text("x")
+    assert locate("lfw", str(small_lfw)).landmarks == small_lfw / "landmarks.txt"
+
+
+def test_the_list_may_lie_beside_the_people_or_be_named(small_lfw: Path, tmp_path: Path) -> None:
+    assert len(locate("lfw", small_lfw / "lfw").pairs) == 4
+    other = tmp_path / "mine.txt"
+    other.write_text("1\t1\nPerson_A\t1\t2\nPerson_A\t1\tPerson_B\t1\n")
+    assert len(locate("lfw", small_lfw, pairs=other).pairs) == 2
+    (small_lfw / "pairs.txt").unlink()
+    with pytest.raises(UserError, match=r"no pairs\.txt in .*official list.*--pairs"):
+        locate("lfw", small_lfw)
+
+
+def test_landmarks_of_the_original_are_not_taken_for_funneled_images(small_lfw: Path) -> None:
+    (small_lfw / "landmarks.txt").write_text("x")
+    (small_lfw / "lfw").rename(small_lfw / "lfw_funneled")
+    assert locate("lfw", small_lfw).landmarks is None
+
+
+def test_bin_files_by_name_in_a_folder_or_installed(tmp_path: Path, encode) -> None:
+    path = write_bin(tmp_path / "sets" / "cfp_fp.bin", encode)
+    for data in (path, path.parent):
+        located = locate("cfp-fp", data)
+        assert located.source.name == "cfp-fp" and located.aligned
+        assert located.folder == path.parent and len(located.pairs) == 10
+    assert installed_at("cfp-fp") is None
+    with pytest.raises(UserError, match=r"cfp_fp\.bin"):
+        locate("cfp-fp")
+    write_bin(data_folder() / "cfp_fp.bin", encode)
+    assert locate("cfp-fp").folder == data_folder()
+    with pytest.raises(UserError, match="holds its own pairs"):
+        locate("cfp-fp", path, pairs=path)
+
+
+def test_what_cannot_be_located_is_said(tmp_path: Path, small_lfw: Path) -> None:
+    with pytest.raises(UserError, match="did you mean 'cfp-fp'"):
+        locate("cfp-pf")
+    with pytest.raises(UserError, match="there is no folder or file"):
+        locate("lfw", tmp_path / "absent")
+    with pytest.raises(UserError, match="neither a folder nor"):
+        locate("lfw", small_lfw / "pairs.txt")
+    with pytest.raises(UserError, match="twin of lfw only"):
+        locate("calfw", "synthetic")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match="layout of LFW"):
+        locate("lfw", tmp_path / "empty")
+
+
+def test_without_real_data_the_twin_comes_with_a_notice(rendered: list[Path]) -> None:
+    seen: list[tuple[int, int]] = []
+    located = locate("lfw", seed=3, progress=lambda done, total: seen.append((done, total)))
+    fingerprint = twin.twin_fingerprint(3)
+    folder = cache_folder() / "synthetic" / fingerprint
+    assert rendered == [folder] == [located.folder] and seen == [(8, 8)]
+    assert isinstance(located.source, SyntheticSource) and located.aligned
+    assert (located.source.kind, located.source.name) == ("synthetic", "synthetic-lfw")
+    assert located.source.fingerprint(located.pairs.keys()) == fingerprint
+    assert located.notice is not None and located.notice.startswith("SYNTHETIC FACES: no LFW")
+    assert "facebench data get lfw" in located.notice and "never compared" in located.notice
+    locate("lfw", seed=3)
+    assert len(rendered) == 1
+    assert pickle.loads(pickle.dumps(located.source)).fingerprint([]) == fingerprint
+
+
+def test_installed_images_go_before_the_twin(rendered: list[Path], small_lfw: Path) -> None:
+    (data_folder() / "lfw").mkdir(parents=True)
+    assert locate("lfw").source.kind == "synthetic"  # an empty folder is not installed
+    shutil.copytree(small_lfw, data_folder() / "lfw", dirs_exist_ok=True)
+    assert locate("lfw").source.kind == "real"
+    chosen = locate("lfw", "synthetic")
+    assert chosen.source.kind == "synthetic" and "SYNTHETIC" in str(chosen.notice)
+
+
+def test_a_twin_named_as_a_folder_is_never_real(rendered: list[Path]) -> None:
+    folder = locate("lfw", "synthetic").folder
+    for data in (folder, folder / "lfw"):
+        located = locate("lfw", data)
+        assert located.source.kind == "synthetic" and located.aligned
+        assert located.source.fingerprint([]) == twin.twin_fingerprint(0)
+        assert "SYNTHETIC FACES" in str(located.notice)
+
+
+def test_rendered_faces_without_their_marker_are_refused(small_lfw: Path) -> None:
+    for number in (1, 2):
+        name = twin.twin_name(1)
+        path = small_lfw / "lfw" / name / f"{name}_{number:04d}.jpg"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"x")
+    for person in "ABCD":
+        shutil.rmtree(small_lfw / "lfw" / f"Person_{person}")
+    with pytest.raises(UserError, match="synthetic faces that are not complete"):
+        locate("lfw", small_lfw)
+
+
+def test_a_full_disk_and_a_foreign_twin_are_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    for error, message in ((OSError(28, "No space left on device"), "No space left"),
+                           (ValueError("holds another synthetic twin"), "another")):  # fmt: skip
+
+        def fail(*_: object, error: Exception = error, **__: object) -> None:
+            raise error
+
+        monkeypatch.setattr(twin, "write_lfw_twin", fail)
+        with pytest.raises(UserError, match=message):
+            locate("lfw")
+
+
+@pytest.mark.slow
+def test_the_twin_that_is_really_rendered() -> None:
+    located = locate("lfw", "synthetic")
+    keys = located.pairs.keys()
+    assert (len(located.pairs), len(keys), located.pairs.folds) == (6000, 7701, 10)
+    assert located.source.read(keys[0]).shape == (128, 112, 3)
+    assert keys == located.source.keys()

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from facebench.errors import UserError
+from facebench.faces.aligners import read_landmarks
+from facebench.faces.alignment import similarity_transform, warp
+from facebench.faces.folder import LfwSource
+from facebench.faces.yunet import YuNetAligner, choose_face
+
+
+@pytest.fixture
+def model(shared_data: Path) -> Path:
+    return shared_data / "yunet" / "yunet_n_320_320.onnx"
+
+
+def test_landmarks_come_in_the_order_of_the_template(shared_data: Path, model: Path) -> None:
+    folder = shared_data / "lfw-mini"
+    source, listed = LfwSource(folder), read_landmarks(folder / "landmarks.txt")
+    aligner = YuNetAligner(model)
+    away = []
+    for key in source.keys()[:30]:
+        points = aligner.landmarks(source.read(key))
+        assert points is not None and points[0, 0] < points[1, 0] and points[3, 0] < points[4, 0]
+        away.append(np.linalg.norm(points - listed[key], axis=1).mean())
+    assert np.median(away) < 8  # pixels of 250; eyes exchanged would be 40 apart
+    key = source.keys()[0]
+    points = aligner.landmarks(source.read(key))
+    assert points is not None
+    expected = warp(source.read(key), similarity_transform(points, (112, 96)), (112, 96))
+    copy = pickle.loads(pickle.dumps(aligner))
+    np.testing.assert_array_equal(copy(key, source.read(key), (112, 96)), expected)
+
+
+def test_no_face_is_a_failure_to_acquire(model: Path) -> None:
+    aligner = YuNetAligner(model, score_threshold=0.7)
+    assert aligner("k", np.full((250, 250, 3), 128, np.uint8), (112, 96)) is None
+    assert "score>=0.7" in aligner.signature
+    assert aligner.signature != YuNetAligner(model).signature
+
+
+def test_the_large_and_central_face_is_chosen() -> None:
+    faces = np.zeros((3, 15), np.float32)
+    faces[0, :4] = (0, 0, 60, 60)
+    faces[1, :4] = (95, 95, 50, 50)
+    faces[2, :4] = (110, 110, 20, 20)
+    assert choose_face(faces, (250, 250)) is not None
+    np.testing.assert_array_equal(choose_face(faces, (250, 250)), faces[1])
+    faces[0, :4] = (0, 0, 200, 200)
+    np.testing.assert_array_equal(choose_face(faces, (250, 250)), faces[0])
+
+
+def test_a_file_that_is_no_detector(tmp_path: Path, shared_data: Path) -> None:
+    (tmp_path / "x.onnx").write_bytes(b"nothing")
+    with pytest.raises(UserError, match="not a YuNet"):
+        YuNetAligner(tmp_path / "x.onnx")
+    with pytest.raises(UserError, match="cannot read the YuNet model"):
+        YuNetAligner(tmp_path / "absent.onnx")
+    with pytest.raises(UserError, match="not a YuNet"):
+        YuNetAligner(shared_data / "teacher" / "mobilefacenet.onnx")
