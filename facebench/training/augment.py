@@ -1,0 +1,138 @@
+"""Batches of augmented training faces, prepared by a thread while the network works."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from facebench.training.crops import CROP_SIZE, TrainingCrops
+
+FACE_SIZE = (112, 96)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """faces: uint8 N×112×96×3; labels: int64 N (-1: none); targets: float32 N×D (NaN: none)."""
+
+    faces: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    targets: NDArray[np.float32]
+
+
+def centre_crop(crops: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The 112×96 face template out of N×128×112×3 crops."""
+    return crops[..., 8:120, 8:104, :]
+
+
+def augment(crop: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """One 128×112×3 crop → one 112×96×3 face, moved, mirrored, relit, blurred or covered at random.
+
+    The margins of the crop hold what a shift of 8 pixels brings in; the augmentation imitates the
+    errors of landmark detectors and of cameras.
+    """
+    angle, zoom = rng.normal(0, 3.0), np.exp(rng.normal(0, 0.035))
+    shift = np.clip(rng.normal(0, 1.5, 2), -5, 5)
+    matrix = cv2.getRotationMatrix2D((CROP_SIZE[1] / 2, CROP_SIZE[0] / 2), angle, zoom)
+    matrix[:, 2] += shift - 8
+    face = cv2.warpAffine(
+        crop, matrix, FACE_SIZE[::-1], flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    if rng.random() < 0.5:
+        face = face[:, ::-1]
+    if rng.random() < 0.7:
+        face = cv2.LUT(np.ascontiguousarray(face), _relight(rng))
+    if rng.random() < 0.15:
+        face = np.repeat(cv2.cvtColor(face, cv2.COLOR_RGB2GRAY)[..., None], 3, 2)
+    if rng.random() < 0.15:
+        face = _lower_resolution(face, rng.uniform(0.35, 0.8))
+    if rng.random() < 0.15:
+        face = _cover(face, rng)
+    return np.ascontiguousarray(face)
+
+
+def _relight(rng: np.random.Generator) -> NDArray[np.uint8]:
+    levels = np.arange(256, dtype=np.float64)[:, None] / 255
+    gamma, gain = np.exp(rng.normal(0, 0.25)), np.exp(rng.normal(0, 0.08, 3))
+    table = np.clip(levels**gamma * gain + rng.normal(0, 0.03), 0, 1) * 255
+    return table.round().astype(np.uint8)[None]
+
+
+def _lower_resolution(face: NDArray[np.uint8], factor: float) -> NDArray[np.uint8]:
+    small = cv2.resize(face, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+    return cv2.resize(small, FACE_SIZE[::-1], interpolation=cv2.INTER_LINEAR)
+
+
+def _cover(face: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    height, width = rng.integers(12, 45, 2)
+    top, left = rng.integers(0, FACE_SIZE[0] - height), rng.integers(0, FACE_SIZE[1] - width)
+    face = face.copy()
+    face[top : top + height, left : left + width] = rng.integers(0, 256, 3)
+    return face
+
+
+def batches(
+    sources: list[tuple[TrainingCrops, int]], seed: int, start: int = 0, ahead: int = 4
+) -> Iterator[Batch]:
+    """Endless batches; each takes a stated number of crops from every source, in shuffled epochs.
+
+    ``sources`` pairs crops with their number per batch. Batch ``i`` depends on (seed, i) alone, so
+    that a resumed run sees what an undisturbed one would have seen. Identity numbers of different
+    sources are kept apart by an offset, in the order of ``sources``.
+    """
+    ready: queue.Queue[Batch] = queue.Queue(ahead)
+    stop = threading.Event()
+
+    def produce() -> None:
+        step = start
+        while not stop.is_set():
+            batch = make_batch(sources, seed, step)
+            step += 1
+            while not stop.is_set():
+                try:
+                    ready.put(batch, timeout=0.2)
+                    break
+                except queue.Full:
+                    continue
+
+    thread = threading.Thread(target=produce, daemon=True)
+    thread.start()
+    try:
+        while True:
+            yield ready.get()
+    finally:
+        stop.set()
+        thread.join()
+
+
+def make_batch(sources: list[tuple[TrainingCrops, int]], seed: int, step: int) -> Batch:
+    """Batch number ``step`` of the sequence that ``seed`` fixes."""
+    rng = np.random.default_rng([seed, 1, step])
+    faces, labels, targets, offset = [], [], [], 0
+    width = max(crops.targets.shape[1] for crops, _ in sources)
+    for number, (crops, count) in enumerate(sources):
+        rows = _epoch_rows(len(crops.images), count, step, [seed, 2, number])
+        faces += [augment(crops.images[row], rng) for row in rows]
+        own = crops.labels[rows]
+        labels.append(np.where(own >= 0, own + offset, own))
+        target = np.full((count, width), np.nan, np.float32)
+        target[:, : crops.targets.shape[1]] = crops.targets[rows]
+        targets.append(target)
+        offset += crops.classes
+    return Batch(np.stack(faces), np.concatenate(labels), np.concatenate(targets))
+
+
+def _epoch_rows(total: int, count: int, step: int, key: list[int]) -> NDArray[np.int64]:
+    """Rows of one batch: consecutive places in an endless chain of shuffled epochs."""
+    places = np.arange(step * count, (step + 1) * count)
+    rows = np.empty(count, np.int64)
+    for epoch in np.unique(places // total):
+        order = np.random.default_rng([*key, int(epoch)]).permutation(total)
+        here = places // total == epoch
+        rows[here] = order[places[here] % total]
+    return rows

@@ -1,0 +1,110 @@
+"""Training crops in memory-mapped arrays, with identities and a teacher's embeddings."""
+
+from __future__ import annotations
+
+import csv
+import json
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from facebench.errors import UserError
+
+CROP_SIZE = (128, 112)
+UNLABELLED = -1
+Teacher = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class TrainingCrops:
+    """Aligned crops to learn from.
+
+    images: uint8 N×128×112×3 RGB (may be memory-mapped); labels: int64 N, an identity's number or
+    -1; targets: float32 N×D unit rows, the teacher's embedding, or rows of NaN where there is none.
+    """
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    targets: NDArray[np.float32]
+
+    @property
+    def classes(self) -> int:
+        """Number of identities among the labels."""
+        return int(self.labels.max(initial=UNLABELLED)) + 1
+
+    def rows(self, index: NDArray[np.int64]) -> TrainingCrops:
+        """The crops of some rows, copied."""
+        return TrainingCrops(self.images[index], self.labels[index], self.targets[index])
+
+
+def prepare_crops(folder: Path, cache: Path, teacher: Teacher | None) -> TrainingCrops:
+    """Decode an index CSV over zip files once into ``cache`` and open it memory-mapped.
+
+    ``folder`` holds ``index.csv`` (columns file, source, identity) and one zip per source;
+    ``teacher`` maps uint8 N×128×112×3 crops to float32 N×D embeddings. Raises UserError where the
+    index names a crop that is missing or unreadable.
+    """
+    cache.mkdir(parents=True, exist_ok=True)
+    done = cache / "complete.json"
+    if not done.exists():
+        rows = _read_index(folder / "index.csv")
+        images = _decode(folder, rows, cache / "images.npy")
+        np.save(cache / "labels.npy", _labels([row["identity"] for row in rows]))
+        np.save(cache / "targets.npy", _targets(images, teacher))
+        done.write_text(json.dumps({"crops": len(rows), "folder": str(folder)}))
+    return TrainingCrops(
+        np.load(cache / "images.npy", mmap_mode="r"),
+        np.load(cache / "labels.npy"),
+        np.load(cache / "targets.npy"),
+    )
+
+
+def _read_index(path: Path) -> list[dict[str, str]]:
+    try:
+        with path.open(newline="", encoding="utf-8") as handle:
+            rows = list(csv.DictReader(handle))
+    except OSError as error:
+        raise UserError(f"cannot read the index of training crops {path}: {error}") from None
+    missing = {"file", "source", "identity"} - set(rows[0] if rows else ())
+    if missing:
+        raise UserError(f"{path} lacks the columns {', '.join(sorted(missing))}, or has no row")
+    return rows
+
+
+def _decode(folder: Path, rows: list[dict[str, str]], path: Path) -> NDArray[np.uint8]:
+    images = np.lib.format.open_memmap(
+        path, mode="w+", dtype=np.uint8, shape=(len(rows), *CROP_SIZE, 3)
+    )
+    archives: dict[str, zipfile.ZipFile] = {}
+    for number, row in enumerate(rows):
+        source = row["source"]
+        try:
+            if source not in archives:
+                archives[source] = zipfile.ZipFile(folder / f"{source}.zip")
+            data = archives[source].read(row["file"])
+        except (OSError, KeyError, zipfile.BadZipFile) as error:
+            raise UserError(f"{folder}/{source}.zip: cannot read {row['file']}: {error}") from None
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        if image is None or image.shape[:2] != CROP_SIZE:
+            raise UserError(f"{folder}/{source}.zip: {row['file']} is not a 128×112 JPEG")
+        images[number] = image[:, :, ::-1]
+    images.flush()
+    return images
+
+
+def _labels(identities: list[str]) -> NDArray[np.int64]:
+    numbers = {name: i for i, name in enumerate(sorted({i for i in identities if i}))}
+    return np.array([numbers.get(name, UNLABELLED) for name in identities], np.int64)
+
+
+def _targets(images: NDArray[np.uint8], teacher: Teacher | None) -> NDArray[np.float32]:
+    if teacher is None:
+        return np.full((len(images), 1), np.nan, np.float32)
+    parts = [teacher(np.asarray(images[i : i + 64])) for i in range(0, len(images), 64)]
+    targets = np.concatenate(parts)
+    return targets / np.linalg.norm(targets, axis=1, keepdims=True)

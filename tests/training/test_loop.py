@@ -1,0 +1,150 @@
+"""Training: bit-identical resume, dropped weights that stay dropped, folding, batches."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from facebench.training.augment import augment, batches, make_batch
+from facebench.training.crops import TrainingCrops
+from facebench.training.loop import CHECKPOINT, Recipe, train
+from facebench.training.losses import Supervision
+from facebench.training.normalised import NormalisedConvNet
+
+WIDTH = 0.0625
+
+
+def crops(count: int = 48, seed: int = 0) -> TrainingCrops:
+    rng = np.random.default_rng(seed)
+    targets = rng.normal(size=(count, 8)).astype(np.float32)
+    targets /= np.linalg.norm(targets, axis=1, keepdims=True)
+    labels = rng.integers(0, 4, count).astype(np.int64)
+    labels[::3] = -1
+    images = rng.integers(0, 256, (count, 128, 112, 3), dtype=np.uint8)
+    return TrainingCrops(images, labels, targets)
+
+
+def fresh() -> tuple[NormalisedConvNet, Supervision]:
+    torch.manual_seed(0)
+    net = NormalisedConvNet(WIDTH)
+    return net, Supervision(net.features, 8, 4)
+
+
+def run(folder: Path, steps: int, every: int = 2, masks=None) -> NormalisedConvNet:
+    net, supervision = fresh()
+    recipe = Recipe(steps, warmup=2, checkpoint_every=every, precision="float32")
+    train(net, supervision, [(crops(), 8)], recipe, folder, masks, report=lambda _: None)
+    return net
+
+
+def test_resume_is_bit_identical(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = run(tmp_path / "whole", 6)
+    interrupted = tmp_path / "interrupted"
+
+    import facebench.training.loop as loop
+
+    step, calls = loop._step, []
+
+    def failing(*args):
+        calls.append(1)
+        if len(calls) == 6:  # after the checkpoint at step 4, before the one at 6
+            raise KeyboardInterrupt
+        return step(*args)
+
+    monkeypatch.setattr(loop, "_step", failing)
+    with pytest.raises(KeyboardInterrupt):
+        run(interrupted, 6)
+    assert (interrupted / CHECKPOINT).exists()
+    monkeypatch.setattr(loop, "_step", step)
+    continued = run(interrupted, 6)
+    for name, value in whole.state_dict().items():
+        assert torch.equal(value, continued.state_dict()[name]), name
+
+
+def test_dropped_weights_are_zero_after_training_and_others_moved(tmp_path: Path) -> None:
+    net, _ = fresh()
+    mask = (torch.rand(net.local5b.weight.shape) < 0.1).float()
+    trained = run(tmp_path, 3, masks={"local5b": mask})
+    weight = trained.local5b.weight.detach()
+    assert (weight[mask == 0] == 0).all()
+    assert not torch.equal(weight[mask == 1], net.local5b.weight.detach()[mask == 1])
+    assert set(dict(trained.named_parameters())) == set(dict(net.named_parameters()))
+
+
+def test_masked_training_resumes(tmp_path: Path) -> None:
+    net, _ = fresh()
+    mask = (torch.rand(net.f.weight.shape) < 0.1).float()
+    whole = run(tmp_path / "a", 4, masks={"f": mask})
+    shutil.copytree(tmp_path / "a", tmp_path / "b")
+    again = run(tmp_path / "b", 4, masks={"f": mask})
+    assert torch.equal(whole.f.weight, again.f.weight)
+
+
+def test_folding_changes_nothing() -> None:
+    net, _ = fresh()
+    net.train()
+    for _ in range(3):
+        net(torch.randn(8, 3, 112, 96))
+    net.eval()
+    x = torch.randn(4, 3, 112, 96)
+    with torch.no_grad():
+        assert torch.allclose(net(x), net.folded()(x), atol=1e-4)
+
+
+def test_folding_keeps_dropped_weights_at_zero(tmp_path: Path) -> None:
+    net, _ = fresh()
+    mask = (torch.rand(net.conv4b.weight.shape) < 0.5).float()
+    trained = run(tmp_path, 2, masks={"conv4b": mask})
+    assert (trained.folded().conv4b.weight[mask == 0] == 0).all()
+
+
+def test_batches_start_anywhere_and_cover_an_epoch() -> None:
+    sources = [(crops(), 8), (crops(20, 1), 4)]
+    feed = batches(sources, seed=5)
+    straight = [next(feed) for _ in range(3)]
+    feed.close()
+    late = batches(sources, seed=5, start=2)
+    assert np.array_equal(next(late).faces, straight[2].faces)
+    late.close()
+    seen = [tuple(make_batch([(crops(), 8)], 5, i).targets[:, 0]) for i in range(6)]
+    assert len(set(sum(seen, ()))) == 48
+
+
+def test_identities_of_two_sources_do_not_meet() -> None:
+    first, second = crops(), crops(20, 1)
+    batch = make_batch([(first, 8), (second, 8)], 0, 0)
+    own = batch.labels[8:]
+    assert own[own >= 0].min() >= first.classes
+
+
+def test_augmentation_is_a_face_of_the_right_size_and_depends_on_its_generator() -> None:
+    crop = crops(1).images[0]
+    faces = [augment(crop, np.random.default_rng(s)) for s in (1, 1, 2)]
+    assert faces[0].shape == (112, 96, 3) and faces[0].dtype == np.uint8
+    assert np.array_equal(faces[0], faces[1]) and not np.array_equal(faces[0], faces[2])
+
+
+def test_losses_ignore_rows_without_target_or_label() -> None:
+    torch.manual_seed(0)
+    supervision = Supervision(16, 8, 4)
+    features, targets = torch.rand(6, 16), torch.randn(6, 8)
+    targets[3:] = float("nan")
+    labels = torch.tensor([-1, -1, 0, 1, -1, 2])
+    full = supervision(features, targets, labels)
+    taught = supervision(features[:3], targets[:3], torch.full((3,), -1))
+    assert full["regression"].item() == pytest.approx(taught["regression"].item(), abs=1e-6)
+    assert full["similarity"].item() == pytest.approx(taught["similarity"].item(), abs=1e-6)
+    known = supervision(features[[2, 3, 5]], targets[[5, 5, 5]], labels[[2, 3, 5]])
+    assert full["identity"].item() == pytest.approx(known["identity"].item(), abs=1e-5)
+    assert known["regression"].item() == 0.0
+
+
+def test_rate_rises_holds_and_falls() -> None:
+    recipe = Recipe(1000, rate=1.0, warmup=100, fall=0.5)
+    assert recipe.rate_at(0) == pytest.approx(0.01)
+    assert recipe.rate_at(300) == 1.0 and recipe.rate_at(500) == pytest.approx(1.0)
+    assert recipe.rate_at(750) == pytest.approx(0.5) and recipe.rate_at(999) < 1e-4
