@@ -1,0 +1,178 @@
+"""``facebench models``: which models there are, and what one is made of."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, Literal
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from facebench.nets.cards import ModelCard, list_models
+from facebench.nets.convnet import ConvNet
+from facebench.nets.embedder import Preprocessing
+from facebench.nets.savings import SparsityReport, planned_report, sparsity_report
+from facebench.nets.specs import card_for
+from facebench.nets.trained import packed_weights
+
+Format = Literal["table", "json"]
+FormatOption = Annotated[Format, typer.Option("--format", help="table or json.")]
+
+app = typer.Typer(
+    help="List the models of the zoo and of the working directory's models/ folder.\n\n"
+    "Example: facebench models show sparse_074",
+    no_args_is_help=False,
+    invoke_without_command=True,
+)
+
+
+@app.callback()
+def models(context: typer.Context, format: FormatOption = "table") -> None:
+    """List the models of the zoo and of the working directory's models/ folder.
+
+    Example: facebench models --format json
+    """
+    if context.invoked_subcommand is not None:
+        return
+    rows = [summary(card) for card in list_models()]
+    if format == "json":
+        typer.echo(json.dumps(rows, indent=2))
+        return
+    table = Table(title="Models")
+    for heading in ("name", "structure", "width"):
+        table.add_column(heading, no_wrap=heading == "name")
+    for heading in ("compression\nratio", "MB", "weights", "accuracy in\nits paper"):
+        table.add_column(heading, justify="right")
+    for row in rows:
+        table.add_row(
+            row["name"],
+            row["structure"],
+            _text(row["width"], "g"),
+            _text(row["compression_ratio"], ".2f"),
+            "–" if row["bytes"] is None else f"{row['bytes'] / 1e6:.2f}",
+            "yes" if row["weights"] else "none yet",
+            _text(row["published_accuracy"], ".4f"),
+        )
+    console = Console()
+    console.print(table)
+    if not all(row["weights"] for row in rows):
+        console.print("A model without weights cannot be evaluated; `facebench models show NAME`.")
+
+
+@app.command()
+def show(
+    name: Annotated[str, typer.Argument(help="A name of the list, a card.toml or a model file.")],
+    format: FormatOption = "table",
+) -> None:
+    """Show one model: parameters kept per layer, training, licence, signature.
+
+    Example: facebench models show sparse_074
+    """
+    card = card_for(name)
+    details = describe(card)
+    if format == "json":
+        typer.echo(json.dumps(details, indent=2))
+        return
+    console = Console()
+    console.print(f"[bold]{card.name}[/bold]  {card.title}", highlight=False)
+    if details["layers"]:
+        console.print(_layer_table(details))
+    facts = Table(show_header=False, box=None, pad_edge=False)
+    for key in ("structure", "parent", "licence", "notes", "signature"):
+        if details[key]:
+            facts.add_row(key, str(details[key]))
+    facts.add_row("weights", details["weights"] or f"none yet ({card.path})")
+    for group in ("training", "source"):
+        for key, value in (details[group] or {}).items():
+            facts.add_row(f"{group}: {key.replace('_', ' ')}", str(value))
+    console.print(facts)
+
+
+def summary(card: ModelCard) -> dict[str, Any]:
+    """What the list says of a model; ``bytes``: of the weights file, None where there is none."""
+    path, report = card.weights_path, _planned(card)
+    present = card.architecture == "python" or (path is not None and path.is_file())
+    return {
+        "name": card.name,
+        "title": card.title,
+        "structure": structure(card),
+        "width": card.width,
+        "compression_ratio": report.compression_ratio if report else None,
+        "bytes": path.stat().st_size if path is not None and path.is_file() else None,
+        "weights": present,
+        "published_accuracy": card.source.accuracy if card.source else None,
+    }
+
+
+def describe(card: ModelCard) -> dict[str, Any]:
+    """What ``show`` says of a model; layers are counted in the weights, or planned without them."""
+    report = _planned(card)
+    if card.architecture == "convnet" and card.weights is not None:
+        report = _measured(card)
+    layers = [
+        {"name": layer.name, "kept": layer.kept, "total": layer.total}
+        for layer in (report.layers if report else ())
+    ]
+    full = card.model_dump(exclude_none=True)
+    return {
+        **summary(card),
+        "architecture": card.architecture,
+        "parent": card.parent,
+        "licence": card.licence,
+        "notes": card.notes,
+        "weights": card.weights,
+        "sha256": card.sha256,
+        "layers": layers,
+        "kept": report.kept if report else None,
+        "total": report.total if report else None,
+        "compression_ratio": report.compression_ratio if report else None,
+        "signature": signature(card),
+        "training": {key: value for key, value in full["training"].items() if value != ""},
+        "source": full.get("source"),
+    }
+
+
+def structure(card: ModelCard) -> str:
+    """The structure in the paper's words: ``1/256-f 1/128-5b``, or the kind of file."""
+    if card.architecture != "convnet":
+        return card.architecture
+    return " ".join(f"{degree}-{layer}" for layer, degree in card.sparsity.items()) or "dense"
+
+
+def signature(card: ModelCard) -> str | None:
+    """The model's part of a record's signature; None where the card alone does not settle it."""
+    fields = card.preprocessing
+    if card.sha256 is None or fields.size is None:
+        return None
+    preparation = Preprocessing(fields.size, fields.colour, fields.mean, fields.scale, fields.flip)
+    return f"weights:{card.sha256[:16]} {preparation.signature} float32"
+
+
+def _planned(card: ModelCard) -> SparsityReport | None:
+    if card.width is None or card.preprocessing.size is None:
+        return None
+    return planned_report(card.width, card.preprocessing.size, card.degrees)
+
+
+def _measured(card: ModelCard) -> SparsityReport:
+    assert card.width is not None and card.preprocessing.size is not None
+    net = ConvNet(card.width, card.preprocessing.size)
+    return sparsity_report(net, packed_weights(card).masks)
+
+
+def _layer_table(details: dict[str, Any]) -> Table:
+    table = Table()
+    for heading in ("layer", "kept", "of", "share"):
+        table.add_column(heading, justify="left" if heading == "layer" else "right")
+    total = {"name": "all", "kept": details["kept"], "total": details["total"]}
+    for layer in [*details["layers"], total]:
+        if layer is total:
+            table.add_section()
+        share = layer["kept"] / layer["total"]
+        table.add_row(layer["name"], f"{layer['kept']:,}", f"{layer['total']:,}", f"{share:.4f}")
+    return table
+
+
+def _text(value: float | None, form: str) -> str:
+    return "–" if value is None else f"{value:{form}}"

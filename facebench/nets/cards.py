@@ -1,0 +1,208 @@
+"""Model cards: what a model is, how it was made and how faces are prepared for it; one TOML each.
+
+A field with a wrong name or value is a UserError that names file, field and what is allowed.
+"""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    field_validator,
+    model_validator,
+)
+
+from facebench.errors import UserError, nearest
+from facebench.nets.convnet import LAYERS
+from facebench.nets.embedder import FlipRule
+from facebench.nets.options import Colour, Layout, Triple
+from facebench.storage import workspace_folders
+from facebench.validation import read_toml, validated
+
+Architecture = Literal["convnet", "onnx", "torchscript", "export", "python"]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=64)]
+Side = Annotated[int, Field(ge=8, le=4096)]
+Share = Annotated[float, Field(gt=0, le=1)]
+# Line breaks in a card are layout, not content.
+Text = Annotated[str, BeforeValidator(lambda v: " ".join(v.split()) if isinstance(v, str) else v)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PreprocessingFields(_Strict):
+    """How a face becomes the input: (pixel - mean) / scale, pixels 0 to 255, channels in order.
+
+    size: height and width; left out, the model must say it itself.
+    """
+
+    size: tuple[Side, Side] | None = None
+    colour: Colour = "rgb"
+    mean: Triple = (127.5, 127.5, 127.5)
+    scale: Triple = (128.0, 128.0, 128.0)
+    flip: FlipRule = "none"
+
+    @field_validator("mean", "scale")
+    @classmethod
+    def _finite(cls, values: Triple) -> Triple:
+        if not all(math.isfinite(value) for value in values):
+            raise ValueError("must be finite")
+        return values
+
+    @field_validator("scale")
+    @classmethod
+    def _unit(cls, scale: Triple) -> Triple:
+        if min(scale) < 1:
+            raise ValueError("is in units of 0 to 255, at least 1 (0.229 of 0 to 1 is 58.395)")
+        return scale
+
+
+class Training(_Strict):
+    """How the weights were learned. images: faces seen, repetitions counted."""
+
+    data: Text = ""
+    recipe: Text = ""
+    images: Annotated[int, Field(ge=0)] | None = None
+    duration: Text = ""
+    device: Text = ""
+    precision: Text = ""
+
+
+class Source(_Strict):
+    """Where the structure was published, and with what result there (not ours)."""
+
+    paper: Text
+    table: Text = ""
+    accuracy: Share | None = None
+    compression_ratio: Share | None = None
+
+
+class ModelCard(_Strict):
+    """A model of the zoo, of a pruning run, or one that a user brings.
+
+    weights: a file, relative to the card (``package.module:factory`` for python); sha256: of that
+    file, required for a ConvNet; width, sparsity: of a ConvNet, S by layer as ``"1/256"``; parent:
+    the card whose weights it started from; layout, output: of ONNX models.
+    """
+
+    name: Name
+    title: Text
+    architecture: Architecture
+    width: Annotated[float, Field(gt=0, le=4)] | None = None
+    parent: Name | None = None
+    licence: Text = ""
+    weights: str | None = None
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+    layout: Layout | None = None
+    output: str | None = None
+    notes: Text = ""
+    sparsity: dict[str, str] = {}
+    preprocessing: PreprocessingFields = PreprocessingFields()
+    training: Training = Training()
+    source: Source | None = None
+    _path: Path = PrivateAttr(default=Path("card.toml"))
+
+    @field_validator("sparsity")
+    @classmethod
+    def _degrees(cls, sparsity: dict[str, str]) -> dict[str, str]:
+        for layer, degree in sparsity.items():
+            if layer not in LAYERS:
+                raise ValueError(
+                    f"no layer {layer!r}{nearest(layer, LAYERS)} ({', '.join(LAYERS)})"
+                )
+            try:
+                value = Fraction(degree)
+            except (ValueError, ZeroDivisionError):
+                value = Fraction(0)
+            if not 0 < value <= 1:
+                raise ValueError(f"layer {layer}: {degree!r} is not a share such as '1/256'")
+        return sparsity
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.architecture == "convnet":
+            if self.width is None or self.preprocessing.size is None:
+                raise ValueError("a convnet needs width and preprocessing.size")
+            if (self.weights is None) != (self.sha256 is None):
+                raise ValueError("a convnet has both weights and sha256, or neither")
+        elif self.width is not None or self.sparsity:
+            raise ValueError("width and sparsity belong to architecture 'convnet'")
+        return self
+
+    @property
+    def path(self) -> Path:
+        """The file that the card was read from."""
+        return self._path
+
+    @property
+    def weights_path(self) -> Path | None:
+        """The weights file, or None: the card has none, or its model is Python code."""
+        if self.weights is None or self.architecture == "python":
+            return None
+        return self._path.parent / self.weights
+
+    @property
+    def degrees(self) -> dict[str, Fraction]:
+        """Degree of sparsity S (the share kept) by layer of the paper."""
+        return {layer: Fraction(degree) for layer, degree in self.sparsity.items()}
+
+
+def read_card(path: Path) -> ModelCard:
+    """The card in a TOML file; UserError names the file, the field and what is allowed there."""
+    card = validated(ModelCard, read_toml(path), str(path))
+    card._path = path
+    return card
+
+
+def card_names() -> list[str]:
+    """Names of all cards in the workspace folders, sorted."""
+    return sorted(_card_files())
+
+
+def find_card(name: str) -> ModelCard:
+    """The card with a name, the working directory's first; UserError suggests the nearest name."""
+    files = _card_files()
+    if name not in files:
+        hint = nearest(name, files) or ";"
+        raise UserError(
+            f"unknown model {name!r}{hint} `facebench models` lists the models, and a file or "
+            "package.module:factory may be given instead"
+        )
+    return _named_card(files[name])
+
+
+def list_models() -> list[ModelCard]:
+    """All cards of the workspace, dense before sparse; UserError names a card that is wrong."""
+    cards = [_named_card(path) for path in _card_files().values()]
+    return sorted(cards, key=_kept_first)
+
+
+def _named_card(path: Path) -> ModelCard:
+    card = read_card(path)
+    if card.name != path.stem:
+        raise UserError(
+            f"{path}: field 'name' is {card.name!r}; it must be the file's {path.stem!r}"
+        )
+    return card
+
+
+def _kept_first(card: ModelCard) -> tuple[bool, float, str]:
+    ratio = card.source.compression_ratio if card.source else None
+    return (ratio is None, -(ratio or 0), card.name)
+
+
+def _card_files() -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for folder in workspace_folders("models"):
+        for path in folder.glob("*.toml"):
+            found.setdefault(path.stem, path)
+    return found

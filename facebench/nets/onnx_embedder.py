@@ -1,0 +1,153 @@
+"""Embedding faces with an ONNX file, through ONNX Runtime (the extra ``onnx``)."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facebench.errors import UserError, nearest
+from facebench.nets.embedder import Embedder, Preprocessing
+from facebench.nets.options import LAYOUTS, Layout, Precision, torch_device
+from facebench.nets.outputs import as_embeddings, check_faces, failed, in_fixed_batches
+
+_TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
+
+
+class OnnxFile:
+    """An ONNX file with what it says of its input: layout, size and batch where they are fixed.
+
+    UserError where the file or the extra is missing, or the model has not one image input.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        device: str = "cpu",
+        layout: Layout | None = None,
+        output: str | None = None,
+        size: tuple[int, int] | None = None,
+    ) -> None:
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise UserError(f"{path}: the model cannot be read: {error.strerror}") from None
+        self.path, self.sha256 = path, hashlib.sha256(data).hexdigest()
+        self.session = _session(path, data, device)
+        inputs = self.session.get_inputs()
+        if len(inputs) != 1:
+            names = ", ".join(entry.name for entry in inputs)
+            raise UserError(
+                f"{path}: has {len(inputs)} inputs ({names}); one image input is needed"
+            )
+        self.input, shape = inputs[0].name, list(inputs[0].shape)
+        if inputs[0].type not in _TYPES or len(shape) != 4:
+            raise UserError(
+                f"{path}: its input is {inputs[0].type} of {len(shape)} axes; float images of "
+                "4 axes are needed"
+            )
+        self.dtype = _TYPES[inputs[0].type]
+        self.layout = layout or ("nhwc" if shape[3] == 3 and shape[1] != 3 else "nchw")
+        if self.layout not in LAYOUTS:
+            raise UserError(f"{path}: layout {self.layout!r} is not {' or '.join(LAYOUTS)}")
+        self.size = self._fixed_size(shape, size)
+        self.batch = shape[0] if isinstance(shape[0], int) and shape[0] > 0 else None
+        self.output = self._output_name(output)
+
+    def _fixed_size(
+        self, shape: list[int | str | None], asked: tuple[int, int] | None
+    ) -> tuple[int, int] | None:
+        axes = (2, 3) if self.layout == "nchw" else (1, 2)
+        channels = shape[1] if self.layout == "nchw" else shape[3]
+        if isinstance(channels, int) and channels > 0 and channels != 3:
+            raise UserError(
+                f"{self.path}: its input has {channels} channels in {self.layout}, not 3"
+            )
+        fixed = tuple(n if isinstance(n := shape[axis], int) and n > 0 else None for axis in axes)
+        if asked and any(n not in (None, a) for n, a in zip(fixed, asked, strict=True)):
+            says = "x".join(str(n or "any") for n in fixed)
+            raise UserError(f"{self.path}: takes {says}, not the size {asked[0]}x{asked[1]} asked")
+        height, width = fixed
+        return asked or ((height, width) if height and width else None)
+
+    def _output_name(self, name: str | None) -> str:
+        names = [entry.name for entry in self.session.get_outputs()]
+        if name is not None and name not in names:
+            hint = nearest(name, names)
+            raise UserError(f"{self.path}: no output {name!r}{hint}; it has {', '.join(names)}")
+        return name or names[0]
+
+
+class OnnxEmbedder(Embedder):
+    """An ONNX model as an embedder; a fixed batch is filled up, the axes are put in its order."""
+
+    def __init__(
+        self, id: str, file: OnnxFile, preprocessing: Preprocessing, device: str = "cpu"
+    ) -> None:
+        self.id, self.weights_hash, self.preprocessing = id, file.sha256, preprocessing
+        self.device, self.precision = device, "float32"
+        self.dimension: int | None = None
+        self._file = file
+        self._mean = np.array(preprocessing.mean, dtype=np.float32)
+        self._scale = np.array(preprocessing.scale, dtype=np.float32)
+
+    def forward(self, faces: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """One pass of the network: uint8 N×H×W×3 RGB → float32 N×D; UserError where it fails."""
+        check_faces(faces, self.preprocessing.size)
+        if not len(faces):
+            return np.zeros((0, self.dimension or 0), dtype=np.float32)
+        try:
+            output = in_fixed_batches(self._run, faces, self._file.batch)
+        except Exception as error:
+            raise failed(self.id, error, len(faces)) from error
+        vectors = as_embeddings(self.id, output, len(faces))
+        self.dimension = vectors.shape[1]
+        return vectors
+
+    def _run(self, faces: NDArray[Any]) -> NDArray[Any]:
+        pixels = faces[..., ::-1] if self.preprocessing.colour == "bgr" else faces
+        x = (pixels.astype(np.float32) - self._mean) / self._scale
+        if self._file.layout == "nchw":
+            x = x.transpose(0, 3, 1, 2)
+        x = np.ascontiguousarray(x, dtype=self._file.dtype)
+        return np.asarray(self._file.session.run([self._file.output], {self._file.input: x})[0])
+
+
+def check_precision(path: Path, precision: Precision) -> None:
+    """UserError where an ONNX model is asked for another precision than the file's own."""
+    if precision != "float32":
+        raise UserError(f"{path}: an ONNX file fixes its precision; leave out --precision")
+
+
+def _session(path: Path, data: bytes, device: str) -> Any:
+    try:
+        import onnxruntime
+    except ImportError:
+        raise UserError(
+            f"{path}: ONNX models need ONNX Runtime: pip install 'facebench[onnx]'"
+        ) from None
+    if not device.startswith("cuda"):
+        torch_device(device)
+    provider = "CUDAExecutionProvider" if device.startswith("cuda") else "CPUExecutionProvider"
+    if provider not in onnxruntime.get_available_providers():
+        raise UserError(f"--device {device}: this ONNX Runtime has no {provider}; use cpu")
+    settings = onnxruntime.SessionOptions()
+    settings.log_severity_level = 3
+    # From memory, so that the hash is of the very bytes that run; weights in further files, which
+    # it would not cover, are sought where there are none instead of in the working directory.
+    nowhere = str(path.resolve() / "nowhere")
+    settings.add_session_config_entry(
+        "session.model_external_initializers_file_folder_path", nowhere
+    )
+    try:
+        return onnxruntime.InferenceSession(data, settings, providers=[provider])
+    except Exception as error:
+        first = " ".join(str(error).split())[:200]
+        hint = (
+            "; save it as one file, weights inside" if "external data" in str(error).lower() else ""
+        )
+        raise UserError(f"{path}: not a model that ONNX Runtime can load: {first}{hint}") from None

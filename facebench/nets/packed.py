@@ -1,0 +1,236 @@
+"""Packed weights: a safetensors file as small as the compression ratio promises.
+
+A dense tensor lies in the file under its own name. The weight of a sparse layer ``NAME.weight`` is
+two tensors: ``NAME.weight.kept``, the kept values in row-major order, and ``NAME.weight.bits`` or
+``NAME.weight.gaps``, the dropping matrix (see `facebench.nets.dropping`). The header's one metadata
+entry ``facebench`` is JSON: format, version, dtype of the values, shapes of the sparse weights, and
+what the writer added. The same state and masks always give the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from facebench.errors import UserError, nearest
+from facebench.nets.dropping import Code, decode, encode
+from facebench.storage import write_atomically
+
+FORMAT, VERSION = "facebench-packed", 1
+Values = Literal["float16", "float32"]
+Array = NDArray[Any]
+# A header may claim any shape; no face network has a layer near this size (1 GiB in float32).
+_MOST_ENTRIES = 1 << 28
+
+
+@dataclass(frozen=True)
+class PackedWeights:
+    """What a packed file holds.
+
+    state: state-dict name → tensor, floats as float32, dropped weights exactly zero; masks: module
+    name → bool tensor in the shape of its weight, true where kept; metadata: what the writer added;
+    sha256: of the file.
+    """
+
+    state: dict[str, Tensor]
+    masks: dict[str, Tensor]
+    metadata: dict[str, Any]
+    sha256: str
+
+
+class _BadFileError(Exception):
+    """Why a file is not packed weights."""
+
+
+def save_packed(
+    path: Path,
+    state: Mapping[str, Tensor],
+    masks: Mapping[str, Tensor],
+    dtype: Values = "float16",
+    metadata: Mapping[str, Any] | None = None,
+) -> None:
+    """Write a state dict and its dropping masks as one packed file, complete or not at all.
+
+    ``masks``: module name → 0/1 or bool tensor in the shape of ``<name>.weight``, 1: kept. Floats
+    are stored as ``dtype``, rounded to nearest. UserError where a value is NaN, infinite or beyond
+    the range of ``dtype``; ValueError where a mask fits no weight.
+    """
+    write_atomically(path, packed_bytes(state, masks, dtype, metadata))
+
+
+def packed_bytes(
+    state: Mapping[str, Tensor],
+    masks: Mapping[str, Tensor],
+    dtype: Values = "float16",
+    metadata: Mapping[str, Any] | None = None,
+) -> bytes:
+    """The bytes that `save_packed` writes."""
+    kept = {_weight_name(name, mask, state): mask for name, mask in masks.items()}
+    tensors: dict[str, Array] = {}
+    shapes: dict[str, list[int]] = {}
+    for name, tensor in state.items():
+        if name in kept:
+            mask = kept[name].detach().cpu().numpy().astype(np.bool_).ravel()
+            code, coded = encode(mask)
+            values = _array(tensor).ravel()[mask]
+            tensors[f"{name}.kept"] = _stored(name, values, dtype)
+            tensors[f"{name}.{code}"] = coded
+            shapes[name] = list(tensor.shape)
+        else:
+            tensors[name] = _stored(name, _array(tensor), dtype)
+    if len(tensors) != len(state) + len(kept):
+        raise ValueError(
+            "a tensor of the state has the name of a packed part (.kept, .bits, .gaps)"
+        )
+    header = {
+        "format": FORMAT,
+        "version": VERSION,
+        "dtype": dtype,
+        "sparse": shapes,
+        "metadata": dict(metadata or {}),
+    }
+    text = json.dumps(header, sort_keys=True)  # one entry: safetensors orders several at random
+    return safetensors.numpy.save(tensors, metadata={"facebench": text})
+
+
+def load_packed(path: Path, sha256: str | None = None) -> PackedWeights:
+    """Read a packed file, checking every claim it makes.
+
+    ``sha256``: what the file's bytes must hash to. UserError in one line with the path where the
+    file is absent, truncated, not packed weights, of another hash, or where shapes, counts, indices
+    or values are wrong.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path}: the weights cannot be read: {error.strerror}") from None
+    found = hashlib.sha256(data).hexdigest()
+    if sha256 is not None and found != sha256:
+        raise UserError(
+            f"{path}: its SHA-256 is {found[:12]}…, the card says {sha256[:12]}…; the file was "
+            "changed or does not belong to the card: fetch or publish it again"
+        )
+    try:
+        return _unpacked(data, found)
+    except _BadFileError as error:
+        raise UserError(f"{path}: not usable as packed weights: {error}") from None
+
+
+def _unpacked(data: bytes, sha256: str) -> PackedWeights:
+    try:
+        tensors = safetensors.numpy.load(data)
+    except (safetensors.SafetensorError, KeyError, ValueError) as error:
+        raise _BadFileError(f"truncated or not safetensors ({_line(error)})") from None
+    header = _header(data)
+    dtype = np.dtype(header["dtype"])
+    state: dict[str, Tensor] = {}
+    masks: dict[str, Tensor] = {}
+    for name, shape in header["sparse"].items():
+        weight, mask = _sparse(name, shape, tensors, dtype)
+        state[name] = torch.from_numpy(weight)
+        masks[name.removesuffix(".weight")] = torch.from_numpy(mask)
+    for name, array in tensors.items():
+        if name in state or name.rpartition(".")[2] in ("kept", "bits", "gaps"):
+            raise _BadFileError(f"unexpected tensor {name!r}")
+        state[name] = torch.from_numpy(_loaded(name, array, dtype))
+    return PackedWeights(state, masks, header["metadata"], sha256)
+
+
+def _header(data: bytes) -> dict[str, Any]:
+    """Our metadata entry; the bytes have already passed the safetensors reader."""
+    length = int.from_bytes(data[:8], "little")
+    text = (json.loads(data[8 : 8 + length]).get("__metadata__") or {}).get("facebench")
+    try:
+        header = json.loads(text) if isinstance(text, str) else None
+    except (ValueError, RecursionError):
+        header = None
+    if not isinstance(header, dict) or header.get("format") != FORMAT:
+        raise _BadFileError(f"safetensors without the {FORMAT} header")
+    if header.get("version") != VERSION:
+        raise _BadFileError(f"version {header.get('version')!r}; this facebench reads {VERSION}")
+    if header.get("dtype") not in ("float16", "float32"):
+        raise _BadFileError(f"values of type {header.get('dtype')!r}, not float16 or float32")
+    if not isinstance(header.get("sparse"), dict) or not isinstance(header.get("metadata"), dict):
+        raise _BadFileError("its header lacks the sparse shapes or the metadata")
+    return header
+
+
+def _sparse(
+    name: str, shape: object, tensors: dict[str, Array], dtype: np.dtype[Any]
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """One sparse weight and its mask; takes its parts out of ``tensors``."""
+    if not name.endswith(".weight"):
+        raise _BadFileError(f"{name!r} is sparse but not a layer's weight")
+    if not isinstance(shape, list) or not all(type(n) is int and n > 0 for n in shape):
+        raise _BadFileError(f"{name}: shape {shape!r}")
+    if (entries := math.prod(shape)) > _MOST_ENTRIES:
+        raise _BadFileError(f"{name}: a shape of {entries} entries")
+    codes = [code for code in ("bits", "gaps") if f"{name}.{code}" in tensors]
+    if len(codes) != 1 or f"{name}.kept" not in tensors:
+        raise _BadFileError(f"{name}: needs .kept and one of .bits and .gaps")
+    code = cast(Code, codes[0])
+    try:
+        mask = decode(code, tensors.pop(f"{name}.{code}"), entries)
+    except ValueError as error:
+        raise _BadFileError(f"{name}: {error}") from None
+    kept = tensors.pop(f"{name}.kept")
+    if kept.shape != (count := int(mask.sum()),):
+        raise _BadFileError(f"{name}: {kept.shape} kept values for {count} kept entries")
+    if kept.dtype != dtype:
+        raise _BadFileError(f"{name}: {kept.dtype} values in a {dtype} file")
+    weight = np.zeros(entries, dtype=np.float32)
+    weight[mask] = _loaded(name, kept, dtype)
+    return weight.reshape(shape), mask.reshape(shape)
+
+
+def _loaded(name: str, array: Array, dtype: np.dtype[Any]) -> Array:
+    if array.dtype.kind != "f":
+        return array.copy()
+    if array.dtype != dtype:
+        raise _BadFileError(f"{name}: {array.dtype} values in a {dtype} file")
+    if not np.isfinite(array).all():
+        raise _BadFileError(f"{name}: holds NaN or infinite values")
+    return array.astype(np.float32)
+
+
+def _stored(name: str, values: Array, dtype: Values) -> Array:
+    if values.dtype.kind != "f":
+        return values
+    if not np.isfinite(values).all():
+        raise UserError(f"{name} holds NaN or infinite weights; the training diverged, do not save")
+    with np.errstate(over="ignore"):
+        stored = np.ascontiguousarray(values.astype(dtype))
+    if not np.isfinite(stored).all():
+        raise UserError(f"{name} holds weights beyond {dtype}'s range; save it as float32")
+    return stored
+
+
+def _array(tensor: Tensor) -> Array:
+    tensor = tensor.detach().cpu().contiguous()
+    return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()
+
+
+def _weight_name(module: str, mask: Tensor, state: Mapping[str, Tensor]) -> str:
+    name = f"{module}.weight"
+    if name not in state:
+        modules = [n.removesuffix(".weight") for n in state if n.endswith(".weight")]
+        raise ValueError(f"no layer {module!r} to mask{nearest(module, modules)}")
+    if mask.shape != state[name].shape:
+        raise ValueError(f"{name}: mask {tuple(mask.shape)}, weight {tuple(state[name].shape)}")
+    return name
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:120]

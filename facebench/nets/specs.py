@@ -1,0 +1,64 @@
+"""From what a user calls a model to its card; a file or factory that comes without gets one."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from facebench.errors import UserError, nearest
+from facebench.nets.cards import ModelCard, card_names, find_card, read_card
+
+FACTORY = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+_FILES = {".onnx": "onnx", ".pt": "torchscript", ".pts": "torchscript", ".pt2": "export"}
+
+
+def card_for(spec: str) -> ModelCard:
+    """The card of a model, or one made up for a file or factory that comes without."""
+    path = Path(spec)
+    suffix = path.suffix.lower()
+    if suffix == ".npy":
+        raise UserError(
+            f"{spec}: holds embeddings, not a model: give it with --embeddings and the names of "
+            "its rows with --names"
+        )
+    if suffix == ".toml":
+        return read_card(path)
+    if FACTORY.fullmatch(spec):
+        return ModelCard(name=_name(spec), title=spec, architecture="python", weights=spec)
+    if suffix in _FILES:
+        return _file_card(path, _FILES[suffix])
+    if suffix == ".safetensors" or path.is_file() or "/" in spec:
+        known = ", ".join((".toml", *_FILES))
+        raise UserError(
+            f"{spec}: not a kind of model file ({known}); packed weights are named by their card"
+        )
+    return find_card(spec)
+
+
+def _file_card(path: Path, architecture: str) -> ModelCard:
+    if not path.is_file():
+        hint = nearest(path.stem, card_names())
+        raise UserError(f"{path}: no such model file{hint}")
+    beside = path.with_suffix(".toml")
+    if beside.is_file():
+        card = read_card(beside)
+        if (named := card.weights_path) and named.resolve() == path.resolve():
+            return card
+        raise UserError(
+            f"{beside}: lies beside {path.name} but its 'weights' names {card.weights!r}; correct "
+            "it or rename the card"
+        )
+    card = ModelCard.model_validate(
+        {
+            "name": _name(path.stem),
+            "title": path.name,
+            "architecture": architecture,
+            "weights": path.name,
+        }
+    )
+    card._path = beside
+    return card
+
+
+def _name(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_.-]", "_", text).lstrip("_.-")[:64] or "model"

@@ -1,0 +1,173 @@
+"""The zoo: from what a user calls a model to an embedder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from facebench.errors import UserError
+from facebench.nets.cards import ModelCard, PreprocessingFields, find_card, list_models
+from facebench.nets.convnet import ConvNet
+from facebench.nets.embedder import Embedder, Preprocessing
+from facebench.nets.onnx_embedder import OnnxEmbedder, OnnxFile, check_precision
+from facebench.nets.options import ModelOptions
+from facebench.nets.programs import load_exported, load_torchscript
+from facebench.nets.python_models import RAW, CallableEmbedder, make
+from facebench.nets.sparse import freeze
+from facebench.nets.specs import FACTORY, card_for
+from facebench.nets.torch_embedder import TorchEmbedder
+from facebench.nets.trained import network_of
+from facebench.storage import sha256_file
+
+__all__ = ["card_for", "find_card", "list_models", "load_model", "load_network"]
+
+
+def load_model(spec: str, options: ModelOptions | None = None) -> Embedder:
+    """The model that a user names, ready to embed faces.
+
+    spec: a name of the zoo, a card (``.toml``), a file (``.onnx``, TorchScript ``.pt`` or ``.pts``,
+    torch.export ``.pt2``; a card beside it with the same stem counts) or
+    ``package.module:factory``. ``options`` override the card. UserError, one line, for whatever is
+    wrong with it.
+    """
+    options = options or ModelOptions()
+    card = card_for(spec)
+    if card.architecture == "convnet":
+        return _convnet_embedder(card, options)
+    loaders = {"onnx": _onnx, "torchscript": _program, "export": _program, "python": _python}
+    return loaders[card.architecture](card, options)
+
+
+def load_network(spec: str) -> ConvNet:
+    """The ConvNet that a card or zoo name stands for, with weights and masks, to prune or train."""
+    return network_of(card_for(spec))
+
+
+def _preprocessing(
+    card: ModelCard, options: ModelOptions, size: tuple[int, int] | None
+) -> Preprocessing:
+    """Options before card before what the model itself says of its size."""
+    fields: PreprocessingFields = card.preprocessing
+    size = options.size or fields.size or size
+    if size is None:
+        raise UserError(
+            f"model {card.name}: the size of its input is not known; give --size 112x96 (height x "
+            "width) or a card with preprocessing.size"
+        )
+    return Preprocessing(
+        size=size,
+        colour=options.colour or fields.colour,
+        mean=options.mean or fields.mean,
+        scale=options.scale or fields.scale,
+        flip=options.flip or fields.flip,
+    )
+
+
+def _convnet_embedder(card: ModelCard, options: ModelOptions) -> Embedder:
+    _no_axes(card, options)
+    preprocessing = _preprocessing(card, options, None)
+    if preprocessing.size != card.preprocessing.size:
+        height, width = card.preprocessing.size or (0, 0)
+        raise UserError(f"model {card.name}: takes {height}x{width} faces; leave out --size")
+    net = network_of(card)
+    return TorchEmbedder(
+        card.name,
+        freeze(net),
+        card.sha256 or "",
+        preprocessing,
+        device=options.device,
+        precision=options.precision,
+        channels_last=True,
+        dimension=net.features,
+    )
+
+
+def _onnx(card: ModelCard, options: ModelOptions) -> Embedder:
+    path = _checked_file(card)
+    check_precision(path, options.precision)
+    file = OnnxFile(
+        path,
+        device=options.device,
+        layout=options.layout or card.layout,
+        output=options.output or card.output,
+        size=options.size or card.preprocessing.size,
+    )
+    return OnnxEmbedder(card.name, file, _preprocessing(card, options, file.size), options.device)
+
+
+def _program(card: ModelCard, options: ModelOptions) -> Embedder:
+    if options.layout or card.layout:
+        raise UserError(f"model {card.name}: --layout is for ONNX files; torch models take N×3×H×W")
+    path = _checked_file(card)
+    load = load_exported if card.architecture == "export" else load_torchscript
+    program = load(path, options.device)
+    preprocessing = _preprocessing(card, options, program.size)
+    if program.size and preprocessing.size != program.size:
+        height, width = program.size
+        raise UserError(f"{path}: takes {height}x{width} faces; correct the size")
+    return _brought(card, options, program.run, program.sha256, preprocessing, program.batch)
+
+
+def _python(card: ModelCard, options: ModelOptions) -> Embedder:
+    spec = card.weights or ""
+    if not FACTORY.fullmatch(spec):
+        raise UserError(f"{card.path}: 'weights' of a python model is package.module:factory")
+    made, digest = make(spec, card.path.parent)
+    if isinstance(made, nn.Module):
+        size = getattr(made, "input_size", None)
+        preprocessing = _preprocessing(card, options, size if _is_size(size) else None)
+        return _brought(card, options, made.eval(), digest, preprocessing)
+    refused = ["colour", "mean", "scale", *(["size", "flip"] if isinstance(made, Embedder) else [])]
+    if given := options.given(*refused):
+        raise UserError(f"model {card.name}: prepares faces itself; leave out --{given[0]}")
+    if isinstance(made, Embedder):
+        return made
+    fields = PreprocessingFields(size=card.preprocessing.size, flip=card.preprocessing.flip)
+    raw = _preprocessing(card.model_copy(update={"preprocessing": fields}), options, None)
+    raw = Preprocessing(size=raw.size, mean=RAW[0], scale=RAW[1], flip=raw.flip)
+    return CallableEmbedder(card.name, made, digest, raw)
+
+
+def _brought(
+    card: ModelCard,
+    options: ModelOptions,
+    run: Any,
+    digest: str,
+    preprocessing: Preprocessing,
+    batch: int | None = None,
+) -> TorchEmbedder:
+    return TorchEmbedder(
+        card.name,
+        run,
+        digest,
+        preprocessing,
+        device=options.device,
+        precision=options.precision,
+        batch=batch,
+        output=options.output or card.output,
+    )
+
+
+def _checked_file(card: ModelCard) -> Path:
+    path = card.weights_path
+    if path is None:
+        raise UserError(f"{card.path}: a card of architecture {card.architecture} names 'weights'")
+    if not path.is_file():
+        raise UserError(f"{card.path}: its weights {path} are not there")
+    if card.sha256 is not None and (found := sha256_file(path)) != card.sha256:
+        raise UserError(
+            f"{path}: its SHA-256 is {found[:12]}…, the card says {card.sha256[:12]}…; the file "
+            "was changed or does not belong to the card"
+        )
+    return path
+
+
+def _no_axes(card: ModelCard, options: ModelOptions) -> None:
+    if given := options.given("layout", "output"):
+        raise UserError(f"model {card.name}: a convnet has no --{given[0]}")
+
+
+def _is_size(size: Any) -> bool:
+    return isinstance(size, tuple) and len(size) == 2 and all(type(n) is int for n in size)
