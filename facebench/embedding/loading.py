@@ -1,0 +1,207 @@
+"""Reading and warping faces ahead of the network, in processes of their own.
+
+Start method: ``forkserver``. ``fork`` is quicker to start (0.05 s against 1.1 to 2 s, the import of
+torch), but a fork of a process in which torch, ONNX Runtime and a progress bar run
+threads can hang. The start is hidden: this process reads the first faces itself meanwhile.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import connection, forkserver
+from multiprocessing.synchronize import Event
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import DataLoader, Dataset
+
+from facebench.embedding.unreadable import UnusableFacesError
+from facebench.errors import UserError
+from facebench.faces.types import Aligner, FaceSource, ImageError
+
+_HEAD = 256  # faces that this process reads itself while the others start
+_AHEAD = 4  # batches that each process holds ready
+_FORKSERVER = "forkserver" in multiprocessing.get_all_start_methods()
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class FaceBatch:
+    """Faces ready for the network.
+
+    faces: uint8 K×h×w×3 RGB, the K acquired ones; acquired: bool, one per key of the batch; errors:
+    (key, why) of every image that could not be read; refusal: what the user must mend, if the
+    source or the aligner refused (an exception from another process would bring its traceback).
+    """
+
+    faces: NDArray[np.uint8]
+    acquired: NDArray[np.bool_]
+    errors: tuple[tuple[str, str], ...]
+    refusal: str = ""
+
+
+class FaceBatches(Dataset[FaceBatch]):
+    """Batches of aligned faces by number; picklable, since it travels to other processes."""
+
+    def __init__(
+        self,
+        source: FaceSource,
+        aligner: Aligner,
+        size: tuple[int, int],
+        batches: Sequence[Sequence[str]],
+    ) -> None:
+        self.source, self.aligner, self.size = source, aligner, size
+        self.batches = [tuple(keys) for keys in batches]
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __getitem__(self, number: int) -> FaceBatch:
+        try:
+            return self._read(number)
+        except UserError as error:
+            nothing = np.empty((0, *self.size, 3), dtype=np.uint8)
+            return FaceBatch(nothing, np.empty(0, dtype=np.bool_), (), str(error))
+
+    def _read(self, number: int) -> FaceBatch:
+        keys = self.batches[number]
+        faces = np.empty((len(keys), *self.size, 3), dtype=np.uint8)
+        acquired = np.zeros(len(keys), dtype=np.bool_)
+        errors: list[tuple[str, str]] = []
+        taken = 0
+        for position, key in enumerate(keys):
+            try:
+                face = self.aligner(key, self.source.read(key), self.size)
+            except ImageError as error:
+                errors.append((error.key, error.why))
+                continue
+            if face is None:
+                continue
+            if face.shape != faces.shape[1:] or face.dtype != np.uint8:
+                raise ValueError(
+                    f"aligner {self.aligner.signature} gave {face.dtype} {face.shape} for {key}; "
+                    f"it must give uint8 {faces.shape[1:]}"
+                )
+            faces[taken], acquired[position] = face, True
+            taken += 1
+        return FaceBatch(faces[:taken], acquired, tuple(errors))
+
+
+def read_ahead(batches: FaceBatches, workers: int) -> Generator[FaceBatch, None, None]:
+    """Every batch in its order, read by ``workers`` processes (0: by this one).
+
+    UserError: a process died, or source or aligner refused (UnusableFacesError); what else they
+    raise is raised here, but for ImageError, which a batch lists.
+    """
+    for batch in _batches(batches, workers):
+        if batch.refusal:
+            raise UnusableFacesError(batch.refusal)
+        yield batch
+
+
+def _batches(batches: FaceBatches, workers: int) -> Iterator[FaceBatch]:
+    head, size = 0, 0
+    while head < len(batches) and (workers == 0 or size < _HEAD):
+        size += len(batches.batches[head])
+        head += 1
+    rest = FaceBatches(batches.source, batches.aligner, batches.size, batches.batches[head:])
+    if not len(rest):
+        yield from (batches[number] for number in range(head))
+        return
+    with ThreadPoolExecutor(1) as pool:
+        started = pool.submit(_start, rest, workers)
+        yield from (batches[number] for number in range(head))
+        yield from _received(started, rest)
+
+
+def leave_if_rerun() -> None:
+    """End this process quietly if it is one of ours that runs the user's script a second time.
+
+    A script that calls facebench outside ``if __name__ == "__main__":`` is run again by every
+    process that multiprocessing starts for it; the process that it belongs to goes on without them.
+    """
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        raise SystemExit
+
+
+def _start(batches: FaceBatches, workers: int) -> tuple[Iterator[FaceBatch], Event]:
+    """Start the processes: their batches, and an event that says that one of them came to work."""
+    context = multiprocessing.get_context("forkserver" if _FORKSERVER else "spawn")
+    if _FORKSERVER:  # import torch once, for all processes of this and of later extractions
+        context.set_forkserver_preload([__name__])
+        forkserver.ensure_running()
+    began = context.Event()
+    loader: DataLoader[FaceBatch] = DataLoader(
+        batches,
+        batch_size=None,  # an item is a batch already, and stays in NumPy: no /dev/shm needed
+        collate_fn=_as_it_is,
+        num_workers=min(workers, len(batches)),
+        prefetch_factor=_AHEAD,
+        multiprocessing_context=context,
+        worker_init_fn=functools.partial(_init_worker, began),
+        generator=torch.Generator(),  # do not draw from the caller's
+    )
+    return iter(loader), began
+
+
+def _received(
+    started: Future[tuple[Iterator[FaceBatch], Event]], batches: FaceBatches
+) -> Iterator[FaceBatch]:
+    """What the processes read; if none came to work, this process reads (and says so)."""
+    reading, began = None, None
+    try:
+        reading, began = started.result()
+        while (batch := next(reading, None)) is not None:
+            yield batch
+        return
+    except (RuntimeError, EOFError, ConnectionError) as error:
+        at_work = began is not None and began.is_set()
+        dead = isinstance(error, RuntimeError) and str(error).startswith("DataLoader worker")
+        if at_work and dead:
+            raise UserError(
+                "a process that reads images ended unexpectedly (out of memory?); give more memory "
+                "or fewer workers (0 reads without processes)"
+            ) from error
+        if at_work or (reading is not None and not dead):
+            raise
+    finally:  # left to the garbage collector, after an error, it can block for 5 s at any time
+        shut_down = getattr(reading, "_shutdown_workers", None)
+        if shut_down is not None:
+            shut_down()
+    _LOG.warning(
+        "no process for reading images could be started (does the script lack "
+        "`if __name__ == '__main__':`?); reading them without, which is slower"
+    )
+    yield from (batches[number] for number in range(len(batches)))
+
+
+def _as_it_is(batch: Any) -> Any:
+    return batch
+
+
+def _init_worker(began: Event, number: int) -> None:
+    """One thread per reading process, no noise on Ctrl-C, and an end when the parent ends."""
+    began.set()
+    cv2.setNumThreads(1)
+    torch.set_num_threads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+
+
+def _end_with(sentinel: int) -> None:
+    """Torch watches the fork server, which lives as long as this process does: watch the parent."""
+    connection.wait([sentinel])
+    os._exit(1)

@@ -1,0 +1,187 @@
+"""Embeddings that a user brings: an ``.npy`` file and the names of its rows."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facebench.embedding.types import Embeddings
+from facebench.errors import UserError
+
+_IMAGE_ENDINGS = frozenset(
+    (".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".webp", ".ppm", ".pgm", ".tif", ".tiff")
+)
+_HEADERS = frozenset(("name", "names", "file", "filename", "key", "path", "image"))
+_SHOWN = 3
+
+
+def load_embeddings(npy: Path, names: Path) -> Embeddings:
+    """Read float N×D vectors from ``.npy`` and the N names of the rows; all count as acquired.
+
+    names: UTF-8, one per line; or ``.csv``, first column (a heading such as ``name`` is skipped);
+    or ``.json``, a list of strings. Values become float32.
+
+    UserError: files absent or of another kind (object arrays are never unpickled), not two
+    dimensions, NaN or infinity, names that repeat, are blank, or are more or fewer than the rows.
+    """
+    vectors = _load_vectors(npy)
+    keys = _load_names(names)
+    if len(keys) != len(vectors):
+        raise UserError(
+            f"{names} has {len(keys):,} names but {npy} has {len(vectors):,} rows; "
+            "give one name per row"
+        )
+    repeated = [key for key, count in Counter(keys).items() if count > 1]
+    if repeated:
+        raise UserError(
+            f"{names} repeats {len(repeated):,} names ({_first(repeated)}); name every row once"
+        )
+    broken = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
+    if broken.size:
+        raise UserError(
+            f"{npy} has NaN or infinity (as float32) in {broken.size:,} rows, first in row "
+            f"{broken[0]} ({keys[broken[0]]}); leave out the faces that have no embedding"
+        )
+    return Embeddings(tuple(keys), vectors, np.ones(len(keys), dtype=np.bool_))
+
+
+def select(
+    embeddings: Embeddings, keys: Sequence[str], on_missing: Literal["error", "count"] = "error"
+) -> Embeddings:
+    """Rows for a protocol's keys, in their order.
+
+    A key is looked up exactly, then without image ending, then without folder too, and only where
+    that names one key and one row. ``count`` makes keys without a row failures to acquire.
+
+    UserError: keys without a row (the first few and their number) under ``error``; no key at all
+    has a row; a name that fits several rows or keys.
+    """
+    rows = _match(embeddings.keys, keys)
+    absent = [key for key in keys if key not in rows]
+    if absent and (on_missing == "error" or not rows):
+        raise UserError(
+            f"{len(absent):,} of {len(keys):,} faces have no embedding ({_first(absent)}; the file "
+            f"has names like {_first(embeddings.keys, 1)}); add them, or count them as failures to "
+            "acquire with --on-missing count"
+        )
+    acquired = np.array([key in rows for key in keys], dtype=np.bool_)
+    vectors = np.zeros((len(keys), embeddings.vectors.shape[1]), dtype=np.float32)
+    taken = np.array([rows[key] for key in keys if key in rows], dtype=np.int64)
+    vectors[acquired] = embeddings.vectors[taken]
+    acquired[acquired] = embeddings.acquired[taken]
+    return Embeddings(tuple(keys), vectors, acquired)
+
+
+def _match(names: Sequence[str], keys: Sequence[str]) -> dict[str, int]:
+    """Row of every key that has one."""
+    row_of = {name: row for row, name in enumerate(names)}
+    rows = {key: row_of[key] for key in keys if key in row_of}
+    for shorten in (_without_ending, _without_folder):
+        left = [key for key in keys if key not in rows]
+        if not left:
+            break
+        known = _by_short(names, shorten)
+        wanted = _by_short(dict.fromkeys(keys), shorten)
+        for key in left:
+            short = shorten(key)
+            fitting = known.get(short, [])
+            if len(fitting) > 1 or (fitting and len(wanted[short]) > 1):
+                several = fitting if len(fitting) > 1 else wanted[short]
+                raise UserError(
+                    f"the embedding of {key} cannot be told: {short!r} fits {len(several):,} names "
+                    f"({_first(several)}); name the rows as the protocol names its faces"
+                )
+            if fitting:
+                rows[key] = row_of[fitting[0]]
+    return rows
+
+
+def _by_short(names: Iterable[str], shorten: Callable[[str], str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for name in names:
+        found.setdefault(shorten(name), []).append(name)
+    return found
+
+
+def _without_ending(name: str) -> str:
+    path = PurePosixPath(name.replace("\\", "/"))
+    return str(path.with_suffix("") if path.suffix.lower() in _IMAGE_ENDINGS else path)
+
+
+def _without_folder(name: str) -> str:
+    return PurePosixPath(_without_ending(name)).name
+
+
+def _load_vectors(npy: Path) -> NDArray[np.float32]:
+    try:
+        array = np.load(npy, allow_pickle=False)
+    except (OSError, ValueError, EOFError, MemoryError, OverflowError, SyntaxError) as error:
+        raise UserError(
+            f"{npy} cannot be read as an .npy array: {_line(error)}; save it with numpy.save, "
+            "as floats"
+        ) from error
+    if not isinstance(array, np.ndarray):
+        array.close()
+        raise UserError(f"{npy} is an .npz archive; save the one array with numpy.save")
+    if array.ndim != 2 or array.dtype.kind != "f" or not array.size:
+        raise UserError(
+            f"{npy} holds {array.dtype} of shape {array.shape}; it must hold floats, one row per "
+            "face, one column per dimension"
+        )
+    with np.errstate(over="ignore"):  # what overflows becomes infinite, and is then refused
+        return np.ascontiguousarray(array, dtype=np.float32)
+
+
+def _load_names(path: Path) -> list[str]:
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"{path} is not UTF-8 (byte {error.start}); save the names as UTF-8 text"
+        ) from error
+    ending = path.suffix.lower()
+    if ending == ".json":
+        return _names_of_json(path, text)
+    names = _first_column(path, text) if ending == ".csv" else text.split("\n")
+    names = [name.strip() for name in names]
+    while names and not names[-1]:
+        names.pop()
+    if "" in names:
+        raise UserError(f"{path}: name {names.index('') + 1:,} is blank; give one name per row")
+    return names
+
+
+def _first_column(path: Path, text: str) -> list[str]:
+    try:
+        names = [row[0] if row else "" for row in csv.reader(io.StringIO(text), strict=True)]
+    except csv.Error as error:
+        raise UserError(f"{path} cannot be read as CSV: {_line(error)}") from error
+    return names[1:] if names and names[0].strip().lower() in _HEADERS else names
+
+
+def _names_of_json(path: Path, text: str) -> list[str]:
+    try:
+        names = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path} is not JSON: {_line(error)}") from error
+    if not isinstance(names, list) or not all(isinstance(name, str) and name for name in names):
+        raise UserError(f"{path} must be a JSON list of names")
+    return names
+
+
+def _first(names: Sequence[str], count: int = _SHOWN) -> str:
+    return ", ".join(names[:count]) + (", …" if len(names) > count else "")
+
+
+def _line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

@@ -1,0 +1,220 @@
+"""Extraction: the right numbers, told failures, a quiet standard output."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from embedding_toys import SIZE, BlindFaces, Crop, FolderFaces, Linear, LookingFaces
+
+from facebench.embedding.extract import extract
+from facebench.embedding.profile import ExtractionProfile
+from facebench.embedding.store import EmbeddingStore
+from facebench.errors import UserError
+
+Faces = tuple[FolderFaces, list[str]]
+
+
+def expected(source: FolderFaces, keys: list[str]) -> np.ndarray:
+    crops = np.stack([source.read(key)[: SIZE[0], : SIZE[1]] for key in keys])
+    return Linear().embed(crops)
+
+
+def test_rows_are_the_models_answers_in_the_order_asked_for(faces: Faces) -> None:
+    source, keys = faces
+    asked = list(np.random.default_rng(3).permutation(keys))
+    result = extract(Linear(), source, asked, Crop(), batch=7, workers=0, progress=False)
+    assert result.keys == tuple(asked)
+    assert result.vectors.dtype == np.float32
+    assert result.acquired.all()
+    np.testing.assert_allclose(result.vectors, expected(source, asked), rtol=1e-5)
+
+
+def test_order_and_workers_do_not_change_a_bit(many_faces: Faces) -> None:
+    source, keys = many_faces
+    plain = extract(Linear(), source, keys, Crop(), workers=0, progress=False)
+    ahead = extract(Linear(), source, keys[::-1], Crop(), workers=2, progress=False)
+    assert ahead.keys == plain.keys[::-1]
+    np.testing.assert_array_equal(ahead.vectors[::-1], plain.vectors)
+    np.testing.assert_allclose(plain.vectors[500:530], expected(source, keys[500:530]), rtol=1e-5)
+
+
+def test_batches_start_anew_in_every_shard(many_faces: Faces) -> None:
+    source, keys = many_faces
+    model = Linear()
+    extract(model, source, keys, Crop(), batch=200, workers=0, progress=False)
+    assert model.batches == [200, 200, 112, 200, 200, 112, 76]
+
+
+def test_a_face_that_is_not_found_is_counted_not_dropped(faces: Faces) -> None:
+    source, keys = faces
+    hidden = frozenset({keys[0], keys[8], *keys[16:24]})  # a whole batch among them
+    result = extract(Linear(), source, keys, Crop(hidden), batch=8, workers=0, progress=False)
+    assert [key for key, ok in zip(keys, result.acquired, strict=True) if not ok] == sorted(hidden)
+    assert not result.vectors[~result.acquired].any()
+    seen = [key for key in keys if key not in hidden]
+    np.testing.assert_allclose(result.vectors[result.acquired], expected(source, seen), rtol=1e-5)
+
+
+def test_nobody_found_is_a_result_too(faces: Faces) -> None:
+    source, keys = faces
+    model = Linear()
+    result = extract(model, source, keys, Crop(frozenset(keys)), workers=0, progress=False)
+    assert not result.acquired.any() and len(result.vectors) == 40
+    assert model.batches == []
+
+
+@pytest.mark.parametrize("kind", [FolderFaces, LookingFaces])
+@pytest.mark.parametrize("stored", [False, True])
+def test_absent_images_are_all_told_and_nothing_is_written(
+    faces: Faces, tmp_path: Path, kind: type[FolderFaces], stored: bool
+) -> None:
+    source, keys = faces
+    store = EmbeddingStore(tmp_path / "store") if stored else None
+    asked = [*keys, *(f"Nobody/Nobody_{number:04d}.jpg" for number in range(5))]
+    with pytest.raises(UserError) as caught:
+        extract(
+            Linear(), kind(source.folder), asked, Crop(), workers=0, store=store, progress=False
+        )
+    message = str(caught.value)
+    assert message.startswith("5 of 45 images of toy cannot be used (Nobody/Nobody_0000.jpg: no")
+    assert "and 2 more" in message and "--on-missing count" in message and "\n" not in message
+    assert not list(tmp_path.glob("store/*"))
+
+
+def test_absent_images_are_found_before_the_network_runs(faces: Faces) -> None:
+    source, keys = faces
+    model = Linear()
+    looking = LookingFaces(source.folder)
+    with pytest.raises(UserError, match="1 of 41"):
+        extract(model, looking, [*keys, "zz.jpg"], Crop(), workers=0, progress=False)
+    assert model.batches == []
+
+
+@pytest.mark.parametrize("kind", [FolderFaces, LookingFaces])
+def test_absent_and_truncated_images_can_be_counted(
+    faces: Faces, tmp_path: Path, kind: type[FolderFaces]
+) -> None:
+    source, keys = faces
+    path = source.folder / keys[3]
+    path.write_bytes(path.read_bytes()[:-40])
+    result = extract(
+        Linear(),
+        kind(source.folder),
+        [*keys, "zz.jpg"],
+        Crop(),
+        on_missing="count",
+        workers=0,
+        store=EmbeddingStore(tmp_path / "store"),
+        progress=False,
+    )
+    assert list(np.flatnonzero(~result.acquired)) == [3, 40]
+    np.testing.assert_allclose(result.vectors[5], expected(source, keys[5:6])[0], rtol=1e-5)
+
+
+def test_an_unreadable_image_that_is_mended_unseen_is_not_remembered(
+    faces: Faces, tmp_path: Path
+) -> None:
+    source, keys = faces
+    blind = BlindFaces(source.folder)
+    store = EmbeddingStore(tmp_path / "store")
+    path = source.folder / keys[3]
+    good = path.read_bytes()
+    for content, acquired in ((good[:-40], 39), (good, 40)):
+        path.write_bytes(content)
+        result = extract(
+            Linear(),
+            blind,
+            keys,
+            Crop(),
+            on_missing="count",
+            workers=0,
+            store=store,
+            progress=False,
+        )
+        assert np.count_nonzero(result.acquired) == acquired
+
+
+def test_truncated_images_stop_the_network_and_leave_nothing(faces: Faces, tmp_path: Path) -> None:
+    source, keys = faces
+    for number in (10, 39):
+        path = source.folder / keys[number]
+        path.write_bytes(path.read_bytes()[:-40])
+    model = Linear()
+    with pytest.raises(UserError, match=r"2 of 40 .*P0002_0002.jpg: truncated; .*P0009_0003.jpg"):
+        extract(
+            model,
+            source,
+            keys,
+            Crop(),
+            batch=4,
+            workers=0,
+            store=EmbeddingStore(tmp_path / "store"),
+            progress=False,
+        )
+    assert model.batches == [4, 4]
+    assert not list((tmp_path / "store").iterdir())
+
+
+def test_nan_names_the_face_and_the_model_and_leaves_nothing(
+    many_faces: Faces, tmp_path: Path
+) -> None:
+    source, keys = many_faces
+    store = EmbeddingStore(tmp_path / "store")
+    model = Linear(nan_after=600)
+    with pytest.raises(UserError, match="model linear gives NaN or infinity for the face P0"):
+        extract(model, source, keys, Crop(), workers=0, store=store, progress=False)
+    assert sum(model.batches) > 512  # a first shard had been finished
+    assert store.entries() == []
+
+
+def test_misuse_is_refused(faces: Faces) -> None:
+    source, keys = faces
+    with pytest.raises(ValueError, match="distinct"):
+        extract(Linear(), source, [*keys, keys[0]], Crop(), progress=False)
+    with pytest.raises(UserError, match="batch"):
+        extract(Linear(), source, keys, Crop(), batch=0, progress=False)
+    with pytest.raises(UserError, match="on_missing"):
+        extract(Linear(), source, keys, Crop(), on_missing="drop", progress=False)  # type: ignore[arg-type]
+
+
+def test_no_keys_give_no_rows(faces: Faces) -> None:
+    result = extract(Linear(), faces[0], [], Crop(), workers=0, progress=False)
+    assert result.keys == () and len(result.vectors) == len(result.acquired) == 0
+
+
+def test_profile_adds_up(faces: Faces, tmp_path: Path) -> None:
+    source, keys = faces
+    store, profile = EmbeddingStore(tmp_path / "store"), ExtractionProfile()
+    hidden = Crop(frozenset(keys[:3]))
+    for _ in range(2):
+        extract(
+            Linear(0.02),
+            source,
+            keys,
+            hidden,
+            batch=8,
+            workers=0,
+            store=store,
+            progress=False,
+            profile=profile,
+        )
+    assert (profile.embedded, profile.from_store, profile.failed) == (37, 40, 6)
+    assert profile.network >= 0.1
+    assert profile.network + profile.waiting + profile.store <= profile.total
+    assert 0 < profile.network_share < 1
+    assert "network" in str(profile)
+
+
+@pytest.mark.parametrize("progress", [True, False])
+def test_standard_output_stays_clean(
+    faces: Faces, capfd: pytest.CaptureFixture[str], progress: bool
+) -> None:
+    source, keys = faces
+    extract(Linear(), source, keys, Crop(frozenset(keys[:1])), workers=0, progress=progress)
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert err.count("\n") == int(progress)  # without a terminal: the summary alone
+    assert ("linear on toy: 39 faces embedded" in err) == progress
+    assert ("1 not acquired" in err) == progress
