@@ -38,6 +38,10 @@ class FaceSource(ABC):
     def read(self, key: str) -> Image:
         """One image, uint8 H×W×3 RGB; ImageError where it is absent, truncated or undecodable."""
 
+    def missing(self, keys: Sequence[str]) -> list[str]:
+        """Those of the named images that are absent, found without decoding any."""
+        return sorted(set(keys) - set(self.keys()))
+
     @abstractmethod
     def fingerprint(self, keys: Sequence[str]) -> str:
         """A short text that changes whenever the content of one of these images does."""

@@ -44,7 +44,8 @@ class ConvNet(nn.Module):
         super().__init__()
         if not 0 < width <= 4:
             raise ValueError(f"width must be in (0, 4], not {width}")
-        self.width, self.input_size, self.dropout = width, tuple(input_size), dropout
+        self.width, self.dropout = width, dropout
+        self.input_size = (input_size[0], input_size[1])
         layers: OrderedDict[str, nn.Module] = OrderedDict()
         channels = 3
         for name, full in CONV_CHANNELS:
@@ -101,7 +102,7 @@ def module_name(layer: str) -> str:
 
 
 def parameter_counts(net: nn.Module) -> dict[str, int]:
-    """Parameters per layer of the paper's Table 1, weights and biases, in the order of the table."""
+    """Parameters per layer of the paper's Table 1, weights and biases, in the table's order."""
     return {
         name: sum(p.numel() for p in net.get_submodule(module_name(name)).parameters())
         for name in LAYERS

@@ -57,7 +57,7 @@ def layer_correlations(
 def _by_position(module: nn.Module, inputs: Tensor) -> Tensor:
     """What each position of a layer sees: positions × N × connections."""
     if isinstance(module, nn.Conv2d):
-        return F.unfold(inputs, module.kernel_size, padding=module.padding).permute(2, 0, 1)
+        return F.unfold(inputs, module.kernel_size, padding=1).permute(2, 0, 1)
     if isinstance(module, LocallyConnected2d):
         return F.unfold(inputs, module.kernel).permute(2, 0, 1)
     return inputs.unsqueeze(0)
@@ -79,7 +79,10 @@ class _Moments:
     def add(self, inputs: Tensor, outputs: Tensor) -> None:
         inputs, outputs = inputs.double(), outputs.double()
         if self.count == 0:
-            self.origin_b, self.origin_a = inputs.mean(1, keepdim=True), outputs.mean(1, keepdim=True)
+            self.origin_b, self.origin_a = (
+                inputs.mean(1, keepdim=True),
+                outputs.mean(1, keepdim=True),
+            )
             self.b = torch.zeros(inputs.shape[0], inputs.shape[2], dtype=torch.float64)
             self.bb = torch.zeros_like(self.b)
             self.a = torch.zeros(outputs.shape[0], outputs.shape[2], dtype=torch.float64)
@@ -178,7 +181,9 @@ def _round_together(
     edges = np.round(edges, 9)
     places = np.floor(edges + rng.random())
     counts = np.diff(places).astype(int)
-    return [int(min(count, len(members))) for count, (members, _) in zip(counts, shares, strict=True)]
+    return [
+        int(min(count, len(members))) for count, (members, _) in zip(counts, shares, strict=True)
+    ]
 
 
 def prune_layer(

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from facebench.faces.types import Image
 from facebench.training.crops import CROP_SIZE, TrainingCrops
 
 FACE_SIZE = (112, 96)
@@ -20,17 +22,17 @@ FACE_SIZE = (112, 96)
 class Batch:
     """faces: uint8 N×112×96×3; labels: int64 N (-1: none); targets: float32 N×D (NaN: none)."""
 
-    faces: NDArray[np.uint8]
+    faces: Image
     labels: NDArray[np.int64]
     targets: NDArray[np.float32]
 
 
-def centre_crop(crops: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def centre_crop(crops: Image) -> Image:
     """The 112×96 face template out of N×128×112×3 crops."""
     return crops[..., 8:120, 8:104, :]
 
 
-def augment(crop: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+def augment(crop: Image, rng: np.random.Generator) -> Image:
     """One 128×112×3 crop → one 112×96×3 face, moved, mirrored, relit, blurred or covered at random.
 
     The margins of the crop hold what a shift of 8 pixels brings in; the augmentation imitates the
@@ -39,8 +41,8 @@ def augment(crop: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uin
     angle, zoom = rng.normal(0, 3.0), np.exp(rng.normal(0, 0.035))
     shift = np.clip(rng.normal(0, 1.5, 2), -5, 5)
     matrix = cv2.getRotationMatrix2D((CROP_SIZE[1] / 2, CROP_SIZE[0] / 2), angle, zoom)
-    matrix[:, 2] += shift - 8
-    face = cv2.warpAffine(
+    matrix[:, 2] = matrix[:, 2] + shift - 8
+    face: NDArray[Any] = cv2.warpAffine(
         crop, matrix, FACE_SIZE[::-1], flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
     if rng.random() < 0.5:
@@ -56,19 +58,19 @@ def augment(crop: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uin
     return np.ascontiguousarray(face)
 
 
-def _relight(rng: np.random.Generator) -> NDArray[np.uint8]:
+def _relight(rng: np.random.Generator) -> Image:
     levels = np.arange(256, dtype=np.float64)[:, None] / 255
     gamma, gain = np.exp(rng.normal(0, 0.25)), np.exp(rng.normal(0, 0.08, 3))
-    table = np.clip(levels**gamma * gain + rng.normal(0, 0.03), 0, 1) * 255
+    table: NDArray[np.float64] = np.clip(levels**gamma * gain + rng.normal(0, 0.03), 0, 1) * 255
     return table.round().astype(np.uint8)[None]
 
 
-def _lower_resolution(face: NDArray[np.uint8], factor: float) -> NDArray[np.uint8]:
+def _lower_resolution(face: Image, factor: float) -> NDArray[Any]:
     small = cv2.resize(face, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
     return cv2.resize(small, FACE_SIZE[::-1], interpolation=cv2.INTER_LINEAR)
 
 
-def _cover(face: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+def _cover(face: Image, rng: np.random.Generator) -> Image:
     height, width = rng.integers(12, 45, 2)
     top, left = rng.integers(0, FACE_SIZE[0] - height), rng.integers(0, FACE_SIZE[1] - width)
     face = face.copy()
@@ -78,7 +80,7 @@ def _cover(face: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint
 
 def batches(
     sources: list[tuple[TrainingCrops, int]], seed: int, start: int = 0, ahead: int = 4
-) -> Iterator[Batch]:
+) -> Generator[Batch, None, None]:
     """Endless batches; each takes a stated number of crops from every source, in shuffled epochs.
 
     ``sources`` pairs crops with their number per batch. Batch ``i`` depends on (seed, i) alone, so

@@ -29,8 +29,9 @@ class Recipe:
     """How long and how hard to train.
 
     steps: mini-batches; rate: learning rate of AdamW, reached after ``warmup`` steps, held, and
-    lowered to zero along a half cosine over the last share ``fall`` of the steps; weights: factor of each loss; precision: ``bfloat16``
-    (autocast) or ``float32``; seed: fixes batches, augmentation and dropout.
+    lowered to zero along a half cosine over the last share ``fall`` of the steps; weights: factor
+    of each loss; precision: ``bfloat16`` (autocast) or ``float32``; seed: fixes batches,
+    augmentation and dropout.
     """
 
     steps: int
@@ -79,19 +80,19 @@ def train(
 ) -> None:
     """Train ``net`` in place on batches drawn from ``sources``; continue from ``folder`` if begun.
 
-    Checkpoints and ``log.csv`` go to ``folder``. A batch, its augmentation and the dropout of a step
+    Checkpoints and ``log.csv`` go to ``folder``. A batch, its augmentation and a step's dropout
     depend on (seed, step) alone, so a resumed run on the CPU repeats what an undisturbed one does.
     """
     folder.mkdir(parents=True, exist_ok=True)
     cv2.setNumThreads(1)
     masks = masks or {}
     mask_layers(net, masks)
-    net.to(memory_format=torch.channels_last)
+    net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     net.train()
     parameters = [*net.parameters(), *supervision.parameters()]
     optimiser = torch.optim.AdamW(parameters, lr=recipe.rate, weight_decay=recipe.decay, fused=True)
     step = _resume(folder, net, supervision, optimiser)
-    started, running = time.monotonic(), torch.zeros(len(LOSSES))
+    started, running, summed = time.monotonic(), torch.zeros(len(LOSSES)), 0
     feed = batches(sources, recipe.seed, start=step)
     try:
         first = step
@@ -99,10 +100,12 @@ def train(
             torch.manual_seed(recipe.seed * 1_000_003 + step)
             losses = _step(net, supervision, optimiser, next(feed), recipe, step)
             running += losses
+            summed += 1
             step += 1
             if step % 100 == 0:
                 rate = (step - first) * sum(n for _, n in sources) / (time.monotonic() - started)
-                _log(folder, step, running / 100, rate, report)
+                _log(folder, step, running / summed, rate, report)
+                summed = 0
                 running.zero_()
             if step % recipe.checkpoint_every == 0 or step == recipe.steps:
                 _save(folder, net, supervision, optimiser, step)

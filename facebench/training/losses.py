@@ -1,4 +1,4 @@
-"""What the network is asked for: the teacher's embedding, the teacher's similarities, identities."""
+"""What the network is asked for: the teacher's embedding and similarities, and identities."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ from facebench.nets.layers import LocallyConnected2d
 # The two layers at full resolution learn without it, and there it would cost the most time.
 NORMALISED = LAYERS[2:]
 
+
 class NormalisedConvNet(ConvNet):
     """The Table-1 ConvNet with batch normalisation from layer 2a on, for training only.
 

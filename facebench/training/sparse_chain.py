@@ -1,4 +1,4 @@
-"""Learn a chain of sparse ConvNets: the baseline, then one more sparse layer at a time (Table 2)."""
+"""A chain of sparse ConvNets: the baseline, then one more sparse layer at a time (Table 2)."""
 
 from __future__ import annotations
 

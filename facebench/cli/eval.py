@@ -1,0 +1,228 @@
+"""``facebench eval``: models on protocols, one table per protocol and data set."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from time import perf_counter
+from typing import Annotated, Literal
+
+import typer
+
+from facebench.cli.results import Format, Outputs
+from facebench.errors import UserError
+
+Strings = list[str] | None
+Files = list[Path] | None
+_WHAT, _FACES, _INPUT, _HOW, _RESULT = (
+    "What is evaluated",
+    "Faces",
+    "Input of models without a card",
+    "How",
+    "Result",
+)
+
+
+def command(
+    model: Annotated[
+        Strings,
+        typer.Option(
+            "--model",
+            "-m",
+            rich_help_panel=_WHAT,
+            help="A name of the zoo, a card.toml, an .onnx, .pt or .pt2 file, or "
+            "package.module:factory; may be repeated, the first is the reference.",
+        ),
+    ] = None,
+    protocol: Annotated[
+        Strings,
+        typer.Option(
+            "--protocol",
+            "-p",
+            rich_help_panel=_WHAT,
+            help="See `facebench protocols`; may be repeated.",
+        ),
+    ] = None,
+    embeddings: Annotated[
+        Files,
+        typer.Option(
+            rich_help_panel=_WHAT,
+            help="An .npy file of embeddings instead of a model; needs --names.",
+        ),
+    ] = None,
+    names: Annotated[
+        Files, typer.Option(rich_help_panel=_WHAT, help="Names of the rows of --embeddings.")
+    ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            rich_help_panel=_FACES,
+            help="A folder, a .bin file, or `synthetic`. Without "
+            "it what is installed, and for lfw otherwise the synthetic twin.",
+        ),
+    ] = None,
+    pairs: Annotated[
+        Path | None, typer.Option(rich_help_panel=_FACES, help="Another list of pairs.")
+    ] = None,
+    landmarks: Annotated[
+        Path | None,
+        typer.Option(rich_help_panel=_FACES, help="Five landmarks per image, to align by."),
+    ] = None,
+    align: Annotated[
+        str,
+        typer.Option(
+            rich_help_panel=_FACES, help="auto, landmarks, yunet, centre, template or none."
+        ),
+    ] = "auto",
+    detector: Annotated[
+        Path | None,
+        typer.Option("--detector", "--yunet", rich_help_panel=_FACES, help="A YuNet ONNX file."),
+    ] = None,
+    on_missing: Annotated[
+        Literal["error", "count"],
+        typer.Option(
+            rich_help_panel=_FACES,
+            help="Absent or unreadable images: an error, or counted as failures to acquire.",
+        ),
+    ] = "error",
+    size: Annotated[
+        str | None, typer.Option(rich_help_panel=_INPUT, help="Height x width: 112x96.")
+    ] = None,
+    colour: Annotated[str | None, typer.Option(rich_help_panel=_INPUT, help="rgb or bgr.")] = None,
+    mean: Annotated[
+        str | None,
+        typer.Option(rich_help_panel=_INPUT, help="Subtracted from pixels of 0 to 255: 127.5"),
+    ] = None,
+    scale: Annotated[
+        str | None, typer.Option(rich_help_panel=_INPUT, help="Then divided by: 128")
+    ] = None,
+    normalise: Annotated[
+        str | None,
+        typer.Option(rich_help_panel=_INPUT, help="Both by name: imagenet, half or arcface."),
+    ] = None,
+    layout: Annotated[
+        str | None, typer.Option(rich_help_panel=_INPUT, help="Of ONNX models: nchw or nhwc.")
+    ] = None,
+    output_name: Annotated[
+        str | None, typer.Option(rich_help_panel=_INPUT, help="Which output is the embedding.")
+    ] = None,
+    flip: Annotated[
+        str | None,
+        typer.Option(
+            rich_help_panel=_HOW,
+            help="The mirrored face: none, add, normalised-add, concat. Default: the card's.",
+        ),
+    ] = None,
+    similarity: Annotated[str, typer.Option(rich_help_panel=_HOW, help="cosine.")] = "cosine",
+    rule: Annotated[
+        str, typer.Option(rich_help_panel=_HOW, help="Of thresholds: exact, facenet-grid.")
+    ] = "exact",
+    draws: Annotated[
+        int, typer.Option(rich_help_panel=_HOW, help="Of the bootstrap; 0: no intervals by it.")
+    ] = 1000,
+    seed: Annotated[int, typer.Option(rich_help_panel=_HOW, help="Of the bootstrap.")] = 0,
+    precision: Annotated[
+        str, typer.Option(rich_help_panel=_HOW, help="float32 or bfloat16.")
+    ] = "float32",
+    device: Annotated[str, typer.Option(rich_help_panel=_HOW, help="cpu, cuda, cuda:1.")] = "cpu",
+    threads: Annotated[
+        int | None, typer.Option(min=1, rich_help_panel=_HOW, help="Of the network.")
+    ] = None,
+    batch: Annotated[int, typer.Option(rich_help_panel=_HOW, help="Faces per pass.")] = 32,
+    workers: Annotated[
+        int | None, typer.Option(rich_help_panel=_HOW, help="Processes that read images.")
+    ] = None,
+    no_store: Annotated[
+        bool,
+        typer.Option("--no-store", rich_help_panel=_HOW, help="Neither use nor keep embeddings."),
+    ] = False,
+    format: Annotated[
+        Format, typer.Option(rich_help_panel=_RESULT, help="Of the result on standard output.")
+    ] = "table",
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", rich_help_panel=_RESULT, help="Write the result here."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(rich_help_panel=_RESULT, help="Folder of the records; default: the cache."),
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option(rich_help_panel=_RESULT, help="ROC curves: .png, .svg or .pdf.")
+    ] = None,
+    profile: Annotated[
+        bool, typer.Option("--profile", rich_help_panel=_RESULT, help="Say where the time went.")
+    ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", rich_help_panel=_RESULT, help="No progress.")
+    ] = False,
+) -> None:
+    """Evaluate models on protocols.
+
+    Example: facebench eval -m sparse_074 -m baseline -p lfw --data ~/lfw --plot roc.png
+    """  # fmt: skip
+    started = perf_counter()
+    outputs = Outputs(format, output, out, plot, profile, quiet)
+    outputs.check()
+    brought = _brought(embeddings or [], names or [])
+    if not (model or brought):
+        raise UserError("name a model with --model (`facebench models` lists them)")
+    if not protocol:
+        raise UserError("name a protocol with --protocol (`facebench protocols` lists them)")
+
+    import torch
+
+    from facebench.evaluation import evaluate_many
+    from facebench.nets.options import parse_options
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    options = parse_options(
+        size=size,
+        colour=colour,
+        mean=mean,
+        scale=scale,
+        normalise=normalise,
+        flip=flip,
+        device=device,
+        precision=precision,
+        layout=layout,
+        output=output_name,
+    )
+    records = evaluate_many(
+        model or [],
+        protocol,
+        data,
+        embeddings=brought,
+        options=options,
+        pairs=pairs,
+        landmarks=landmarks,
+        align=align,
+        detector=detector,
+        on_missing=on_missing,
+        similarity=similarity,
+        rule=rule,
+        draws=draws,
+        seed=seed,
+        batch=batch,
+        workers=_workers() if workers is None else workers,
+        store=not no_store,
+        progress=not quiet,
+    )
+    outputs.write(records, perf_counter() - started)
+
+
+def _brought(embeddings: list[Path], names: list[Path]) -> list[tuple[Path, Path]]:
+    if len(embeddings) != len(names):
+        raise UserError(
+            f"{len(embeddings)} --embeddings and {len(names)} --names; give the names of the rows "
+            "of every file"
+        )
+    return list(zip(embeddings, names, strict=True))
+
+
+def _workers() -> int:
+    """One core is left to the network's own process; more than four readers never wait for it."""
+    return (
+        min(4, max(1, len(os.sched_getaffinity(0)) - 1)) if hasattr(os, "sched_getaffinity") else 1
+    )

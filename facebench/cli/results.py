@@ -1,0 +1,118 @@
+"""Where the records of an evaluation go: a folder, standard output or a file, and a plot."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, get_args
+
+from facebench.errors import UserError
+
+if TYPE_CHECKING:
+    from facebench.reporting.record import Record
+    from facebench.reporting.view import TableView
+
+Format = Literal["table", "json", "md", "html", "csv"]
+FORMATS: tuple[str, ...] = get_args(Format)
+_FILE_WIDTH = 200  # of a table in a file: characters
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What the user asked for. Standard output carries the result only, standard error the rest."""
+
+    format: Format = "table"
+    output: Path | None = None
+    records: Path | None = None
+    plot: Path | None = None
+    profile: bool = False
+    quiet: bool = False
+
+    def check(self) -> None:
+        """UserError, before any work, where something could not be written at its end."""
+        from facebench.reporting.roc_plot import plot_format
+
+        if self.plot is not None:
+            plot_format(self.plot)
+        for option, path in (("--output", self.output), ("--plot", self.plot)):
+            if path is not None and not path.parent.is_dir():
+                raise UserError(f"{option} {path}: there is no folder {path.parent}")
+            if path is not None and path.is_dir():
+                raise UserError(f"{option} {path}: is a folder; name a file")
+        if self.records is not None and self.records.exists() and not self.records.is_dir():
+            raise UserError(f"--out {self.records}: is not a folder")
+
+    def write(self, records: Sequence[Record], wall: float) -> None:
+        """Save the records, then draw, then print. wall: seconds that all of it took until here."""
+        from facebench.reporting.files import default_folder, save_record
+        from facebench.reporting.view import views_of
+
+        folder = self.records or default_folder()
+        for record in records:
+            path = save_record(record, folder)
+            self._say(f"record: {path} (digest {record.digest()[:16]})")
+        views = views_of(records)
+        if self.plot is not None:
+            from facebench.reporting.roc_plot import save_roc_plot
+
+            save_roc_plot(views, self.plot)
+            self._say(f"plot: {self.plot}")
+        self._result(records, views)
+        if self.profile:
+            print(profile_text(records, wall), file=sys.stderr)
+
+    def _result(self, records: Sequence[Record], views: Sequence[TableView]) -> None:
+        if self.format == "table" and self.output is None:
+            from rich.console import Console
+
+            from facebench.reporting.terminal import print_views
+
+            print_views(views, Console())
+            return
+        text = render(self.format, records, views)
+        if self.output is None:
+            sys.stdout.write(text)
+            return
+        from facebench.storage import write_atomically
+
+        write_atomically(self.output, text.encode())
+        self._say(f"result: {self.output}")
+
+    def _say(self, line: str) -> None:
+        if not self.quiet:
+            print(line, file=sys.stderr)
+
+
+def render(format: Format, records: Sequence[Record], views: Sequence[TableView]) -> str:
+    """Records in a format, as text."""
+    from facebench import __version__
+    from facebench.reporting import exports, html, markdown, terminal
+
+    if format == "json":
+        return exports.to_json(records)
+    if format == "csv":
+        return exports.to_csv(records)
+    if format == "md":
+        return markdown.to_markdown(views)
+    if format == "html":
+        return html.to_html(views, __version__)
+    from rich.console import Console
+
+    text = io.StringIO()
+    terminal.print_views(views, Console(file=text, width=_FILE_WIDTH, color_system=None))
+    return text.getvalue()
+
+
+def profile_text(records: Sequence[Record], wall: float) -> str:
+    """Where the time went: of every record, and the network's share of the whole command."""
+    lines = []
+    for record in records:
+        parts = ", ".join(f"{name} {value:.2f} s" for name, value in record.run.seconds.items())
+        lines.append(f"{record.protocol.name} {record.model.id}: {parts}")
+    network = sum(record.run.seconds.get("network", 0.0) for record in records)
+    share = network / wall if wall else 0.0
+    lines.append(f"network {network:.2f} s of {wall:.2f} s wall time: {share:.1%}")
+    return "\n".join(lines)

@@ -1,0 +1,268 @@
+"""The main job: models on protocols, and a record of each."""
+
+from __future__ import annotations
+
+import socket
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from time import perf_counter
+from typing import Literal, TypedDict, Unpack
+
+import numpy as np
+import torch
+from rich.console import Console
+
+from facebench.embedding.extract import extract
+from facebench.embedding.precomputed import select
+from facebench.embedding.profile import ExtractionProfile
+from facebench.embedding.store import EmbeddingStore
+from facebench.embedding.types import Embeddings
+from facebench.errors import UserError, nearest
+from facebench.faces.align_rules import RULES
+from facebench.nets.embedder import Embedder
+from facebench.nets.options import ModelOptions
+from facebench.protocols.cards import ProtocolCard, VerificationCard, load_protocol
+from facebench.protocols.prepared import FaceFiles, Prepared, prepare
+from facebench.protocols.verification import verification
+from facebench.reporting.build import Facts, build_record
+from facebench.reporting.model_facts import UNKNOWN, Subject, subject_of, subject_of_embeddings
+from facebench.reporting.progress import rendering_bar
+from facebench.reporting.record import DataSection, EnvironmentSection, Record, RunSection
+from facebench.reporting.terminal import notice_panel
+from facebench.similarity import SIMILARITIES, pair_scores
+from facebench.statistics.folds import THRESHOLD_RULES
+
+OnMissing = Literal["error", "count"]
+
+
+class SettingKeywords(TypedDict, total=False):
+    """The keywords of `evaluate`; see `Settings`."""
+
+    pairs: str | Path | None
+    landmarks: str | Path | None
+    align: str
+    detector: str | Path | None
+    on_missing: OnMissing
+    similarity: str
+    rule: str
+    draws: int
+    seed: int
+    batch: int
+    workers: int
+    store: bool
+    progress: bool
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How models are evaluated.
+
+    pairs, landmarks: lists that replace those beside the images. align: a name in
+    `facebench.faces.align_rules.RULES`; detector: YuNet's ONNX file. on_missing: absent or
+    unreadable images are an ``error``, or failures to acquire (``count``). similarity, rule: by
+    name. draws, seed: of the bootstrap. batch: faces per pass of the network. workers: processes
+    that read images. store: keep and use embeddings in the cache. progress: bars on standard error.
+
+    UserError for a name that is not known, with the nearest one.
+    """
+
+    pairs: str | Path | None = None
+    landmarks: str | Path | None = None
+    align: str = "auto"
+    detector: str | Path | None = None
+    on_missing: OnMissing = "error"
+    similarity: str = "cosine"
+    rule: str = "exact"
+    draws: int = 1000
+    seed: int = 0
+    batch: int = 32
+    workers: int = 1
+    store: bool = True
+    progress: bool = True
+
+    def __post_init__(self) -> None:
+        _known("alignment", self.align, RULES)
+        _known("similarity", self.similarity, SIMILARITIES)
+        _known("threshold rule", self.rule, THRESHOLD_RULES)
+        _known("--on-missing", self.on_missing, ("error", "count"))
+        for name, least in (("draws", 0), ("seed", 0), ("batch", 1), ("workers", 0)):
+            if getattr(self, name) < least:
+                raise UserError(f"{name} is {getattr(self, name)}; it must be at least {least}")
+
+
+def evaluate(
+    model: str | Embedder,
+    protocol: str,
+    data: str | Path | None = None,
+    *,
+    options: ModelOptions | None = None,
+    **settings: Unpack[SettingKeywords],
+) -> Record:
+    """The record of one model on one protocol.
+
+    model: what `facebench.nets.zoo.load_model` takes, or an embedder. protocol: a card's name or
+    file. data: a folder, a ``.bin`` file, or ``synthetic``; None: what is installed, and for LFW
+    otherwise the synthetic twin, with a notice on standard error, in the record and in every table.
+    options: override the model's card. settings: fields of `Settings`.
+
+    The record holds its scores (`Record.table`); `facebench.save_record` writes both. UserError in
+    one line for whatever is wrong with the inputs. Sources: those of the protocol's card.
+
+    Example: ``facebench.evaluate("baseline", "lfw", "synthetic").statistics.accuracy.value``
+    """
+    return evaluate_many([model], [protocol], data, options=options, **settings)[0]
+
+
+def evaluate_many(
+    models: Sequence[str | Embedder],
+    protocols: Sequence[str],
+    data: str | Path | None = None,
+    *,
+    embeddings: Sequence[tuple[Path, Path]] = (),
+    options: ModelOptions | None = None,
+    **settings: Unpack[SettingKeywords],
+) -> list[Record]:
+    """Records of every model on every protocol, protocol by protocol; faces are found once.
+
+    embeddings: (``.npy`` file, names of its rows), each evaluated as a model after the others.
+    All models and protocols are loaded before the first face is read, so that a mistake in the last
+    costs no time. The other arguments and errors are those of `evaluate`.
+    """
+    chosen = Settings(**settings)
+    cards = [_runnable(load_protocol(name)) for name in dict.fromkeys(protocols)]
+    subjects = [subject_of(model, options) for model in models]
+    subjects += [subject_of_embeddings(npy, names) for npy, names in embeddings]
+    if not subjects or not cards:
+        raise UserError("nothing to evaluate: name at least one model and one protocol")
+    _require_distinct(subjects)
+    records = []
+    for card in cards:
+        prepared = _prepared(card, data, chosen, any(subject.embedder for subject in subjects))
+        records += [_evaluate_one(subject, prepared, chosen) for subject in subjects]
+    return records
+
+
+def _runnable(card: ProtocolCard) -> VerificationCard:
+    # Identification, video and template matching branch off here, by the card's class.
+    if not isinstance(card, VerificationCard):
+        raise UserError(f"protocol {card.name}: the kind {card.kind!r} cannot be evaluated yet")
+    return card
+
+
+def _prepared(
+    card: VerificationCard, data: str | Path | None, settings: Settings, images: bool
+) -> Prepared:
+    names = {field.name for field in fields(FaceFiles)} - {"data"}
+    given = {name: value for name, value in asdict(settings).items() if name in names}
+    with rendering_bar(settings.progress) as progress:
+        prepared = prepare(card, FaceFiles(data, **given), images=images, progress=progress)
+    if told := prepared.told or prepared.notice:  # before the long work, however quiet the run is
+        Console(stderr=True).print(notice_panel(told))
+    return prepared
+
+
+def _evaluate_one(subject: Subject, prepared: Prepared, settings: Settings) -> Record:
+    started = perf_counter()
+    comparisons, profile = prepared.comparisons, ExtractionProfile()
+    embeddings = _embeddings(subject, prepared, settings, profile)
+    scoring = perf_counter()
+    scores = pair_scores(embeddings, comparisons.left, comparisons.right, settings.similarity)
+    acquired = embeddings.acquired
+    statistics = verification(
+        prepared.card,
+        comparisons,
+        scores,
+        acquired[comparisons.left] & acquired[comparisons.right],
+        rule=settings.rule,
+        draws=settings.draws,
+        seed=settings.seed,
+    )
+    aligned = subject.embedder is not None and prepared.aligner is not None
+    facts = Facts(
+        model=subject.facts.model_copy(update={"dimension": embeddings.vectors.shape[1]}),
+        data=DataSection(
+            name=prepared.name,
+            kind=prepared.kind,
+            fingerprint=prepared.fingerprint,
+            faces=len(comparisons.keys),
+            notice=prepared.notice,
+        ),
+        alignment=prepared.aligner.signature if aligned and prepared.aligner else UNKNOWN,
+        similarity=settings.similarity,
+        policy=settings.on_missing,
+        failed_faces=int(np.count_nonzero(~acquired)),
+        seed=settings.seed,
+        environment=_environment(subject, settings),
+        run=_run(
+            {
+                "network": profile.network,
+                "waiting for faces": profile.waiting,
+                "store": profile.store,
+                "extraction": profile.total,
+                "statistics": perf_counter() - scoring,
+                "total": perf_counter() - started,
+            }
+        ),
+    )
+    return build_record(prepared.card, comparisons, scores, statistics, facts)
+
+
+def _embeddings(
+    subject: Subject, prepared: Prepared, settings: Settings, profile: ExtractionProfile
+) -> Embeddings:
+    """In the order of the comparisons' keys."""
+    keys = prepared.comparisons.keys
+    if subject.embeddings is not None:
+        return select(subject.embeddings, keys, settings.on_missing)
+    if subject.embedder is None or prepared.source is None or prepared.aligner is None:
+        raise UserError(f"protocol {prepared.card.name}: a model needs images: --data")
+    return extract(
+        subject.embedder,
+        prepared.source,
+        keys,
+        prepared.aligner,
+        on_missing=settings.on_missing,
+        batch=settings.batch,
+        workers=settings.workers,
+        store=EmbeddingStore() if settings.store else None,
+        progress=settings.progress,
+        profile=profile,
+    )
+
+
+def _environment(subject: Subject, settings: Settings) -> EnvironmentSection:
+    embedder = subject.embedder
+    return EnvironmentSection(
+        torch=str(torch.__version__),
+        numpy=np.__version__,
+        device=embedder.device if embedder else "none",
+        batch=settings.batch if embedder else 0,
+    )
+
+
+def _run(seconds: dict[str, float]) -> RunSection:
+    return RunSection(
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        host=socket.gethostname(),
+        threads=torch.get_num_threads(),
+        seconds={name: round(value, 3) for name, value in seconds.items()},
+    )
+
+
+def _require_distinct(subjects: Sequence[Subject]) -> None:
+    names = Counter(subject.facts.id for subject in subjects)
+    repeated = [name for name, count in names.items() if count > 1]
+    if repeated:
+        raise UserError(
+            f"{names[repeated[0]]} models are called {repeated[0]!r}; name each once, or give "
+            "them cards or files with different names"
+        )
+
+
+def _known(what: str, name: str, names: Iterable[str]) -> None:
+    known = list(names)
+    if name not in known:
+        raise UserError(f"unknown {what} {name!r}{nearest(name, known)} ({', '.join(known)})")

@@ -1,0 +1,129 @@
+"""Protocol cards: which comparisons, in which splits, and which statistics; one TOML file each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from facebench.errors import UserError, nearest
+from facebench.storage import workspace_folders
+from facebench.validation import read_toml, validated
+
+SpreadKind = Literal["standard error", "standard deviation"]
+SPREAD_SHORT: MappingProxyType[SpreadKind, str] = MappingProxyType(
+    {"standard error": "SE", "standard deviation": "SD"}
+)
+Share = Annotated[float, Field(gt=0, le=1)]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$", max_length=64)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PublishedValue(_Strict):
+    """A number that a paper gives for this protocol; shares, not percent."""
+
+    model: str
+    accuracy: Share
+    spread: Annotated[float, Field(ge=0)] | None = None
+    source: str
+
+
+class ProtocolCard(_Strict):
+    """What every kind of protocol has; the kinds add their own fields.
+
+    name: also the file's name; version: rises whenever a number could change; source: the paper;
+    dataset: the data that `--data` and the installed folders are looked up by.
+    """
+
+    name: Name
+    kind: str
+    version: Annotated[int, Field(ge=1)]
+    title: str
+    source: str
+    dataset: Name
+    notes: str = ""
+
+
+class VerificationCard(ProtocolCard):
+    """Pairs in folds: accuracy at thresholds learned on the other folds, ROC, TAR at FAR.
+
+    comparisons: how many the published list has, half of them mated; spread: what the `±` of the
+    protocol's paper is; targets: FARs at which TAR is reported.
+    """
+
+    kind: Literal["verification"]
+    folds: Annotated[int, Field(ge=2)] = 10
+    comparisons: Annotated[int, Field(ge=4)]
+    spread: SpreadKind = "standard error"
+    targets: tuple[Share, ...] = (0.1, 0.01, 0.001)
+    published: tuple[PublishedValue, ...] = ()
+
+    @field_validator("targets")
+    @classmethod
+    def _descending(cls, targets: tuple[float, ...]) -> tuple[float, ...]:
+        if not targets or list(targets) != sorted(set(targets), reverse=True):
+            raise ValueError("must be one or more different shares, largest first")
+        return targets
+
+
+# A protocol of one of these kinds is a card, not code. Identification, video and template matching
+# each add a card class here and a runner in `facebench.evaluation`.
+CARD_CLASSES: MappingProxyType[str, type[ProtocolCard]] = MappingProxyType(
+    {"verification": VerificationCard}
+)
+
+
+def read_protocol(path: Path) -> ProtocolCard:
+    """The card in a TOML file; UserError names the file, the field and what is allowed there."""
+    values = read_toml(path)
+    kind = values.get("kind")
+    if not isinstance(kind, str) or kind not in CARD_CLASSES:
+        known = ", ".join(repr(name) for name in CARD_CLASSES)
+        hint = nearest(str(kind), CARD_CLASSES)
+        raise UserError(f"{path}: field 'kind': must be one of {known}, not {kind!r}{hint}")
+    card = validated(CARD_CLASSES[kind], values, str(path))
+    if card.name != path.stem:
+        raise UserError(
+            f"{path}: field 'name' is {card.name!r}; it must be the file's, {path.stem!r}"
+        )
+    return card
+
+
+def protocol_paths() -> dict[str, Path]:
+    """Cards by name, those of the working directory first: {name: path}, sorted."""
+    found: dict[str, Path] = {}
+    for path in _card_files():
+        found.setdefault(path.stem, path)
+    return dict(sorted(found.items()))
+
+
+def load_protocol(name: str) -> ProtocolCard:
+    """The card of a name (working directory's ``protocols/`` first) or of a path ending in .toml.
+
+    UserError: no such card (with the nearest name), or a wrong card.
+    """
+    if name.endswith(".toml"):
+        return read_protocol(Path(name))
+    paths = protocol_paths()
+    if name not in paths:
+        hint = nearest(name, paths)
+        raise UserError(
+            f"no protocol {name!r}{hint} (protocols: {', '.join(paths) or 'none found'})"
+        )
+    return read_protocol(paths[name])
+
+
+def list_protocols() -> list[ProtocolCard]:
+    """All cards that can be found, by name; UserError for the first wrong one."""
+    return [read_protocol(path) for path in protocol_paths().values()]
+
+
+def _card_files() -> Iterator[Path]:
+    for folder in workspace_folders("protocols"):
+        yield from sorted(folder.glob("*.toml"))

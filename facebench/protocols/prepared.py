@@ -1,0 +1,107 @@
+"""A protocol with its faces at hand: what several models are then evaluated on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from facebench.errors import UserError
+from facebench.faces.align_rules import make_aligner
+from facebench.faces.lists import PairList, read_pairs
+from facebench.faces.locate import LocatedData, Progress, installed_at, locate
+from facebench.faces.synthetic.twin import twin_name
+from facebench.faces.types import Aligner, DataKind, FaceSource
+from facebench.protocols.cards import VerificationCard
+from facebench.protocols.verification import Comparisons, comparisons_of
+
+_UNSEEN = "unseen"
+# In records: the same wherever the faces lie, since a record does not depend on that.
+SYNTHETIC_NOTICE = (
+    "SYNTHETIC FACES: rendered, not photographs; these numbers say nothing about real photographs "
+    "and are never compared with them."
+)
+
+
+@dataclass(frozen=True)
+class FaceFiles:
+    """Where the user says that things are; None: what is installed, or beside the images."""
+
+    data: str | Path | None = None
+    pairs: str | Path | None = None
+    landmarks: str | Path | None = None
+    align: str = "auto"
+    detector: str | Path | None = None
+    on_missing: Literal["error", "count"] = "error"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A card, its comparisons, and their faces; source, aligner: None where only lists are there.
+
+    name, kind: of the faces, as records say them; told: what the user must be told of them now.
+    """
+
+    card: VerificationCard
+    comparisons: Comparisons
+    source: FaceSource | None
+    aligner: Aligner | None
+    name: str
+    kind: DataKind
+    told: str | None
+
+    @property
+    def notice(self) -> str | None:
+        """What records and tables must say of the faces."""
+        return SYNTHETIC_NOTICE if self.kind == "synthetic" else None
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Of the images' contents; of faces that were never seen, a name that says so."""
+        if self.source is None:
+            real = self.kind == "real"
+            return f"{self.name}-{_UNSEEN}" if real else f"synthetic-{self.name}-{_UNSEEN}"
+        return self.source.fingerprint(self.comparisons.keys)
+
+
+def prepare(
+    card: VerificationCard, files: FaceFiles, *, images: bool, progress: Progress | None = None
+) -> Prepared:
+    """Find a protocol's faces and pairs. images: False where embeddings are given instead of them.
+
+    progress: told of every synthetic face that is rendered. UserError: what is missing or wrong.
+    """
+    if not images and files.data is None:
+        if files.pairs is not None:
+            return _unseen(card, read_pairs(files.pairs))
+        if installed_at(card.dataset) is None:
+            raise UserError(
+                f"protocol {card.name}: embeddings need the list of pairs: name it with --pairs, "
+                "or the images with --data"
+            )
+    located = locate(card.dataset, files.data, pairs=files.pairs, progress=progress)
+    aligner = _aligner(located, files) if images else None
+    source = located.source
+    comparisons = comparisons_of(located.pairs)
+    return Prepared(card, comparisons, source, aligner, source.name, source.kind, located.notice)
+
+
+def _aligner(located: LocatedData, files: FaceFiles) -> Aligner:
+    return make_aligner(
+        files.align,
+        located,
+        landmarks=files.landmarks,
+        yunet=files.detector,
+        on_missing=files.on_missing,
+    )
+
+
+def _unseen(card: VerificationCard, pairs: PairList) -> Prepared:
+    """Lists alone. Rendered faces are known by their names, and are never taken for photographs."""
+    synthetic = f"{twin_name(1).split('_')[0]}_"
+    kind: DataKind = "real"
+    if any(pair.left_person.startswith(synthetic) for pair in pairs.pairs):
+        kind = "synthetic"
+    told = SYNTHETIC_NOTICE if kind == "synthetic" else None
+    return Prepared(card, comparisons_of(pairs), None, None, card.dataset, kind, told)

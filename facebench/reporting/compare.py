@@ -1,0 +1,77 @@
+"""Which records may stand in one table, and how a model compares with the table's first one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from facebench.errors import UserError
+from facebench.reporting.record import Record
+
+SIGNIFICANCE = 0.05
+
+
+@dataclass(frozen=True)
+class Paired:
+    """Against the reference: difference of the accuracies (a share) and the exact McNemar p."""
+
+    difference: float
+    p_value: float
+
+    @property
+    def significant(self) -> bool:
+        """Whether the decisions differ more than chance explains, at 5%."""
+        return self.p_value < SIGNIFICANCE
+
+
+def require_same_data(records: Sequence[Record]) -> None:
+    """UserError unless all records are of the same protocol, comparisons and faces.
+
+    Synthetic faces are never compared with photographs, nor one list of pairs with another.
+    """
+    for record in records[1:]:
+        first = records[0]
+        if record.data.kind != first.data.kind:
+            raise UserError(
+                f"{record.model.id} was evaluated on {record.data.kind} faces and {first.model.id} "
+                f"on {first.data.kind} ones; they are never compared: evaluate both on one --data"
+            )
+        for what, one, other in zip(
+            ("protocols", "faces", "comparisons"), _key(first), _key(record), strict=True
+        ):
+            if one != other:
+                raise UserError(
+                    f"{first.model.id} and {record.model.id} were evaluated on different {what} "
+                    f"({one} and {other}); evaluate both on the same"
+                )
+
+
+def group_records(records: Sequence[Record]) -> list[list[Record]]:
+    """Records by (protocol, faces, comparisons), one group per table, in order of appearance."""
+    groups: dict[tuple[str, str, str], list[Record]] = {}
+    for record in records:
+        groups.setdefault(_key(record), []).append(record)
+    return list(groups.values())
+
+
+def compare_paired(reference: Record, record: Record) -> Paired | None:
+    """Exact McNemar on the decisions of both; None where a record came without its scores.
+
+    UserError where the two are not of the same data.
+    Source: McNemar 1947; see `facebench.statistics.paired.mcnemar_exact`.
+    """
+    from facebench.statistics.paired import mcnemar_exact
+
+    require_same_data([reference, record])
+    one, other = reference.table, record.table
+    if one is None or other is None or not np.array_equal(one.mated, other.mated):
+        return None
+    difference = record.statistics.accuracy.value - reference.statistics.accuracy.value
+    return Paired(difference, mcnemar_exact(one.correct, other.correct).p_value)
+
+
+def _key(record: Record) -> tuple[str, str, str]:
+    protocol = f"{record.protocol.name} v{record.protocol.version}"
+    return protocol, record.data.fingerprint, record.comparisons.fingerprint

@@ -1,0 +1,84 @@
+"""Records for other programs: JSON as they are, CSV with one line per record, shares in full."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+
+from facebench.reporting.record import Estimate, Record
+
+Value = str | int | float | bool | None
+
+
+def to_json(records: Sequence[Record]) -> str:
+    """All records as one JSON list, in the schema of ``facebench schema``."""
+    values = [record.model_dump(mode="json") for record in records]
+    return json.dumps(values, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def to_csv(records: Sequence[Record]) -> str:
+    """One line per record: numbers are shares in full precision; empty where unknown.
+
+    ``data_kind`` and ``notice`` label synthetic faces; the columns of TAR are those of all records.
+    """
+    lines = [_flat(record) for record in records]
+    fields = list(dict.fromkeys(field for line in lines for field in line))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fields, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({field: _safe(value) for field, value in line.items()} for line in lines)
+    return text.getvalue()
+
+
+def _flat(record: Record) -> dict[str, Value]:
+    statistics, model, failures = record.statistics, record.model, record.failures_to_acquire
+    accuracy = statistics.accuracy
+    line: dict[str, Value] = {
+        "data_kind": record.data.kind,
+        "protocol": record.protocol.name,
+        "protocol_version": record.protocol.version,
+        "data": record.data.fingerprint,
+        "model": model.id,
+        **_estimate("accuracy", accuracy),
+        "spread": accuracy.spread,
+        "spread_kind": accuracy.spread_kind,
+        **_estimate("auc", statistics.auc),
+        **_estimate("eer", statistics.eer),
+    }
+    for point in statistics.tar_at_far:
+        name = f"tar_at_far_{point.target:g}"
+        line |= _estimate(name, point)
+        line |= {f"{name}_reached": point.far, f"{name}_resolvable": point.resolvable}
+    line |= {
+        "comparisons": record.comparisons.total,
+        "published_comparisons": record.protocol.published_comparisons,
+        "failures_to_acquire": failures.comparisons,
+        "failure_share": failures.share,
+        "parameters": model.parameters,
+        "kept_parameters": model.kept_parameters,
+        "compression_ratio": model.compression_ratio,
+        "bytes": model.bytes,
+        "notice": record.data.notice,
+        "signature": record.signature,
+        "digest": record.digest(),
+    }
+    return line
+
+
+def _estimate(name: str, estimate: Estimate) -> dict[str, Value]:
+    interval = estimate.interval
+    return {
+        name: estimate.value,
+        f"{name}_low": interval.low if interval else None,
+        f"{name}_high": interval.high if interval else None,
+        f"{name}_interval": interval.kind if interval else None,
+    }
+
+
+def _safe(value: Value) -> Value:
+    """Text that a spreadsheet would take for a formula is marked as text."""
+    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
+        return f"'{value}"
+    return value

@@ -1,0 +1,95 @@
+"""Records on disk: written complete or not at all, read with one clear line when they are wrong."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+from facebench.errors import UserError
+from facebench.reporting.record import SCHEMA_VERSION, Record
+from facebench.reporting.scores import ScoreTable, file_name
+from facebench.storage import cache_folder, write_atomically
+from facebench.validation import validated
+
+
+def default_folder() -> Path:
+    """Where records go unless a folder is named: ``records`` in the cache, never the directory."""
+    return cache_folder() / "records"
+
+
+def record_path(record: Record, folder: Path) -> Path:
+    """folder/<protocol>/<data>/<model>.json; names that no file may have are made plain."""
+    parts = (record.protocol.name, record.data.fingerprint, record.model.id)
+    protocol, data, model = (file_name(part) for part in parts)
+    return folder / protocol / data / f"{model}.json"
+
+
+def save_record(record: Record, folder: Path) -> Path:
+    """Write a record, and before it the scores that it holds; returns the record's path.
+
+    The scores' file carries the start of its SHA-256 in its name, so that a stop between the two
+    writes leaves the earlier record with its own scores. OSError: full disk, no permission.
+    """
+    path = record_path(record, folder)
+    before = _scores_beside(path)
+    kept, new = None, False
+    if record.table is not None and record.scores is not None:
+        kept = path.with_name(record.scores.file)
+        new = not kept.exists()
+        write_atomically(kept, record.table.to_bytes())
+    try:
+        write_atomically(path, record.canonical_json())
+    except BaseException:
+        if kept is not None and new:
+            kept.unlink(missing_ok=True)
+        raise
+    if before is not None and before != kept:
+        before.unlink(missing_ok=True)
+    return path
+
+
+def read_record(path: Path) -> Record:
+    """The record in a file, with its scores where they lie beside it.
+
+    UserError in one line: unreadable, not JSON (cut short, say), another schema version, a wrong
+    field, or scores whose SHA-256 differs.
+    """
+    try:
+        values = json.loads(path.read_bytes())
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not a complete JSON record: {error}") from None
+    version = values.get("schema_version") if isinstance(values, dict) else None
+    if version != SCHEMA_VERSION:
+        raise UserError(
+            f"{path}: schema version {version!r}, and this facebench reads {SCHEMA_VERSION}; "
+            "make the record again with `facebench eval`"
+        )
+    record = validated(Record, values, str(path))
+    return _with_scores(record, path)
+
+
+def _with_scores(record: Record, path: Path) -> Record:
+    if record.scores is None:
+        return record
+    if Path(record.scores.file).name != record.scores.file:
+        raise UserError(f"{path}: field 'scores.file': must be a name without folders")
+    beside = path.with_name(record.scores.file)
+    if not beside.is_file():
+        return record
+    data = beside.read_bytes()
+    if hashlib.sha256(data).hexdigest() != record.scores.sha256:
+        raise UserError(f"{beside}: its SHA-256 is not the one in {path.name}; make both again")
+    return record.with_table(ScoreTable.from_bytes(data, str(beside)))
+
+
+def _scores_beside(path: Path) -> Path | None:
+    """The scores' file that the record at path names, where there is one that can be read."""
+    try:
+        name = json.loads(path.read_bytes())["scores"]["file"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    ours = isinstance(name, str) and Path(name).name == name
+    return path.with_name(name) if ours and name.startswith(f"{path.stem}.scores-") else None

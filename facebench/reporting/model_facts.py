@@ -1,0 +1,91 @@
+"""What a record says about a model: its hash, its size, and what of it was kept."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from facebench.embedding.precomputed import load_embeddings
+from facebench.embedding.types import Embeddings
+from facebench.nets.cards import ModelCard
+from facebench.nets.convnet import ConvNet
+from facebench.nets.embedder import Embedder
+from facebench.nets.options import ModelOptions
+from facebench.nets.savings import sparsity_report
+from facebench.nets.trained import packed_weights
+from facebench.nets.zoo import card_for, load_model
+from facebench.reporting.record import ModelSection
+from facebench.storage import sha256_file
+
+UNKNOWN = "unknown (embeddings were given)"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is evaluated: an embedder, or the embeddings that one gave elsewhere.
+
+    facts: all but the dimension, which is known when there are embeddings.
+    """
+
+    facts: ModelSection
+    embedder: Embedder | None
+    embeddings: Embeddings | None = None
+
+
+def subject_of(model: str | Embedder, options: ModelOptions | None = None) -> Subject:
+    """A model, loaded; UserError where it cannot be. options: override its card."""
+    if isinstance(model, Embedder):
+        return Subject(_facts(model), model)
+    card = card_for(model)
+    embedder = load_model(model, options)
+    return Subject(_facts(embedder, card), embedder)
+
+
+def subject_of_embeddings(npy: Path, names: Path) -> Subject:
+    """Embeddings as a model, called as their file is; UserError where the files are wrong."""
+    embeddings = load_embeddings(npy, names)
+    both = f"{sha256_file(npy)} {sha256_file(names)}"
+    facts = ModelSection(
+        id=npy.stem,
+        weights_hash=hashlib.sha256(both.encode()).hexdigest(),
+        parameters=None,
+        kept_parameters=None,
+        compression_ratio=None,
+        bytes=None,
+        dimension=embeddings.vectors.shape[1],
+        precision="float32",
+        preprocessing=UNKNOWN,
+        flip="unknown",
+    )
+    return Subject(facts, None, embeddings)
+
+
+def _facts(embedder: Embedder, card: ModelCard | None = None) -> ModelSection:
+    total, kept, ratio = _counts(card) if card else (None, None, None)
+    weights = card.weights_path if card else None
+    preprocessing = embedder.preprocessing
+    return ModelSection(
+        id=embedder.id,
+        weights_hash=embedder.weights_hash,
+        parameters=total,
+        kept_parameters=kept,
+        compression_ratio=ratio,
+        bytes=weights.stat().st_size if weights else None,
+        dimension=0,
+        precision=embedder.precision,
+        preprocessing=preprocessing.signature.replace(f" flip={preprocessing.flip}", ""),
+        flip=preprocessing.flip,
+    )
+
+
+def _counts(card: ModelCard) -> tuple[int | None, int | None, float | None]:
+    """Parameters, those kept, and their ratio, from the weights of a ConvNet of the zoo."""
+    if card.architecture != "convnet" or card.width is None or card.preprocessing.size is None:
+        return None, None, None
+    with torch.device("meta"):
+        net = ConvNet(card.width, card.preprocessing.size)
+    report = sparsity_report(net, packed_weights(card).masks)
+    return report.total, report.kept, report.compression_ratio

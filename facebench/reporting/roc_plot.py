@@ -1,0 +1,144 @@
+"""ROC curves as a figure: PNG, SVG or PDF by the file's ending."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from facebench.errors import UserError
+from facebench.reporting.record import Record
+from facebench.reporting.roc_layout import COLOURS, RocLayout, layout_of
+from facebench.reporting.view import SYNTHETIC_LABEL, TableView
+from facebench.storage import write_atomically
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+PLOT_FORMATS = ("png", "svg", "pdf")
+_WIDTH, _HEIGHT = 7.2, 4.8  # inches, of one panel
+_GAP = 0.052  # between labels, as a share of the height
+
+
+def plot_format(path: Path) -> str:
+    """The format that a file's ending asks for; UserError where it is none of them."""
+    ending = path.suffix.lower().lstrip(".")
+    if ending not in PLOT_FORMATS:
+        raise UserError(f"--plot {path}: the ending must be one of .{', .'.join(PLOT_FORMATS)}")
+    return ending
+
+
+def save_roc_plot(views: Sequence[TableView], path: Path) -> None:
+    """Write one figure with one panel per table, the FAR axis logarithmic.
+
+    The panels of synthetic faces are labelled so. UserError for another ending than PLOT_FORMATS;
+    OSError where the file cannot be written.
+    """
+    kind = plot_format(path)
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    with rc_context({"svg.hashsalt": "facebench", "svg.fonttype": "none", "font.size": 10}):
+        figure = Figure(figsize=(_WIDTH, _HEIGHT * len(views)), layout="constrained")
+        panels = figure.subplots(len(views), 1, squeeze=False)[:, 0]
+        for axes, view in zip(panels, views, strict=True):
+            _panel(axes, view.records)
+        data = io.BytesIO()
+        date: dict[str, Any] = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
+        figure.savefig(data, format=kind, dpi=160, metadata=date[kind])
+    write_atomically(path, data.getvalue())
+
+
+def _panel(axes: Axes, records: Sequence[Record]) -> None:
+    layout = layout_of(records)
+    for curve in layout.curves:
+        axes.step(
+            [*curve.far, 1.0],
+            [*curve.tar, curve.tar[-1]],
+            where="post",
+            color=COLOURS[curve.colour],
+            linestyle=(0, curve.dash) if curve.dash else "-",
+            linewidth=1.8,
+        )
+    axes.set_xscale("log")
+    axes.set_xlim(layout.far_low, 1)
+    axes.set_ylim(layout.tar_low, 1 + 0.01 * (1 - layout.tar_low))
+    axes.set_xlabel("FAR (share of non-mated comparisons accepted)")
+    axes.set_ylabel("TAR % (mated comparisons accepted)")
+    axes.yaxis.set_major_formatter(lambda share, _: f"{100 * share:g}")
+    axes.xaxis.set_major_formatter(lambda far, _: f"{far:g}")
+    axes.grid(color="#dddddd", linewidth=0.6)
+    axes.spines[["top", "right"]].set_visible(False)
+    _mark_resolution(axes, layout)
+    _label(axes, layout)
+    _title(axes, records[0])
+
+
+def _mark_resolution(axes: Axes, layout: RocLayout) -> None:
+    axes.axvspan(layout.far_low, layout.resolution, color="#000000", alpha=0.07, linewidth=0)
+    axes.axvline(layout.resolution, color="#555555", linewidth=0.9, linestyle=(0, (4, 3)))
+    axes.annotate(
+        f"1 / {layout.nonmated:,}: finest FAR",
+        (layout.resolution, 0.02),
+        xycoords=("data", "axes fraction"),
+        xytext=(5, 0),
+        textcoords="offset points",
+        color="#555555",
+        fontsize=9,
+    )
+
+
+def _label(axes: Axes, layout: RocLayout) -> None:
+    from matplotlib.patheffects import withStroke
+
+    if not layout.direct(_GAP):
+        _key(axes, layout)
+        return
+    positions = layout.label_positions(_GAP)
+    for curve, position in zip(layout.curves, positions, strict=True):
+        label = axes.annotate(
+            curve.label.replace("$", r"\$"),  # a name is no formula
+            (0, layout.tar_low + position * (1 - layout.tar_low)),
+            xycoords=("axes fraction", "data"),
+            xytext=(6, 0),
+            textcoords="offset points",
+            va="center",
+            color=COLOURS[curve.colour],
+            fontweight="bold",
+            zorder=5,
+        )
+        label.set_path_effects([withStroke(linewidth=3, foreground="white")])
+
+
+def _key(axes: Axes, layout: RocLayout) -> None:
+    """Lines and names in the lower right corner, which curves leave empty."""
+    from matplotlib.lines import Line2D
+
+    lines = [
+        Line2D(
+            [], [], color=COLOURS[c.colour], linestyle=(0, c.dash) if c.dash else "-", linewidth=1.8
+        )
+        for c in layout.key
+    ]
+    names = [c.label.replace("$", r"\$") for c in layout.key]
+    axes.legend(lines, names, loc="lower right", frameon=False, handlelength=3)
+
+
+def _title(axes: Axes, record: Record) -> None:
+    protocol = f"{record.protocol.name} v{record.protocol.version}"
+    axes.set_title(f"{protocol}, {record.data.fingerprint}", loc="left", fontsize=10)
+    if record.data.kind == "synthetic":
+        axes.text(
+            0.5,
+            0.3,
+            SYNTHETIC_LABEL.replace(" (", "\n("),
+            transform=axes.transAxes,
+            ha="center",
+            va="center",
+            fontsize=17,
+            fontweight="bold",
+            color="#B00020",
+            alpha=0.35,
+            zorder=0,
+        )

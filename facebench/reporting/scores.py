@@ -1,0 +1,64 @@
+"""Every comparison's score and decision, kept beside the record for paired tests later.
+
+They are a file of their own, so that records stay small and readable; the record names it and its
+SHA-256. Format: safetensors, tensors ``scores``, ``decisions``, ``mated``, ``folds``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facebench.errors import UserError
+
+_NAMES = ("scores", "decisions", "mated", "folds")
+
+
+@dataclass(frozen=True, eq=False)
+class ScoreTable:
+    """scores: float32 or float64[n], -inf for a failure to acquire; decisions, mated: bool[n];
+    folds: int64[n]. The comparisons are in the protocol's order.
+    """
+
+    scores: NDArray[np.floating]
+    decisions: NDArray[np.bool_]
+    mated: NDArray[np.bool_]
+    folds: NDArray[np.int64]
+
+    @property
+    def correct(self) -> NDArray[np.bool_]:
+        """bool[n]: which comparisons were decided rightly."""
+        return np.equal(self.decisions, self.mated)
+
+    def to_bytes(self) -> bytes:
+        """The file's bytes; the same table gives the same bytes."""
+        from safetensors.numpy import save
+
+        arrays = {name: np.ascontiguousarray(getattr(self, name)) for name in _NAMES}
+        return save(arrays)
+
+    @classmethod
+    def from_bytes(cls, data: bytes, where: str) -> ScoreTable:
+        """The table in a file's bytes; UserError where they are not such a file."""
+        from safetensors import SafetensorError
+        from safetensors.numpy import load
+
+        try:
+            arrays = load(data)
+        except SafetensorError as error:
+            raise UserError(f"{where}: not a file of scores: {error}") from None
+        if set(arrays) != set(_NAMES) or len({array.shape for array in arrays.values()}) != 1:
+            raise UserError(f"{where}: not a file of scores: it has {', '.join(sorted(arrays))}")
+        return cls(**arrays)
+
+
+def file_name(text: str) -> str:
+    """A plain file name; a text that had to be changed carries its hash, so that none collide."""
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", text).lstrip(".-")[:80]
+    if plain == text:
+        return plain
+    return f"{plain or 'model'}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"

@@ -1,0 +1,85 @@
+"""From statistics to the sections of a record."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from facebench.protocols.cards import VerificationCard
+from facebench.reporting.record import (
+    AccuracySection,
+    CurveSection,
+    Estimate,
+    IntervalSection,
+    OperatingPointSection,
+    SeparationSection,
+    VerificationSection,
+)
+from facebench.statistics.intervals import Interval, tar_key
+from facebench.statistics.roc import OperatingPoint
+from facebench.statistics.verification import VerificationStatistics
+
+
+def verification_section(
+    card: VerificationCard, statistics: VerificationStatistics
+) -> VerificationSection:
+    """The statistics of a verification, with ± of the kind that the card names."""
+    intervals = statistics.intervals
+    separation = statistics.separation
+    return VerificationSection(
+        accuracy=_accuracy(card, statistics),
+        auc=Estimate(value=statistics.auc, interval=_interval(intervals, "auc")),
+        eer=Estimate(value=statistics.eer, interval=_interval(intervals, "eer")),
+        tar_at_far=tuple(_point(point, intervals) for point in statistics.tar_at_far),
+        separation=SeparationSection(
+            mated_mean=separation.mated_mean,
+            mated_std=separation.mated_std,
+            nonmated_mean=separation.nonmated_mean,
+            nonmated_std=separation.nonmated_std,
+            d_prime=separation.d_prime,
+        ),
+    )
+
+
+def curve_section(statistics: VerificationStatistics) -> CurveSection:
+    """The thinned ROC."""
+    curve = statistics.curve
+    return CurveSection(far=tuple(curve.far.tolist()), tar=tuple(curve.tar.tolist()))
+
+
+def _accuracy(card: VerificationCard, statistics: VerificationStatistics) -> AccuracySection:
+    accuracy, intervals = statistics.accuracy, statistics.intervals
+    spread = accuracy.standard_error
+    if card.spread == "standard deviation":
+        spread *= math.sqrt(len(accuracy.per_fold))
+    return AccuracySection(
+        value=accuracy.accuracy,
+        interval=_interval(intervals, "accuracy"),
+        spread=spread,
+        spread_kind=card.spread,
+        per_fold=tuple(accuracy.per_fold.tolist()),
+        thresholds=tuple(accuracy.thresholds.tolist()),
+        threshold_unit=accuracy.unit,
+        folds=tuple(accuracy.labels.tolist()),
+        over_subjects=_interval(intervals, "accuracy over subjects"),
+    )
+
+
+def _point(point: OperatingPoint, intervals: Mapping[str, Interval]) -> OperatingPointSection:
+    return OperatingPointSection(
+        value=point.tar,
+        interval=_interval(intervals, tar_key(point.target)),
+        target=point.target,
+        far=point.far,
+        threshold=point.threshold,
+        resolvable=point.resolvable,
+        true_accepts=point.true_accepts,
+        false_accepts=point.false_accepts,
+    )
+
+
+def _interval(intervals: Mapping[str, Interval], name: str) -> IntervalSection | None:
+    found = intervals.get(name)
+    if found is None:
+        return None
+    return IntervalSection(low=found.low, high=found.high, level=found.level, kind=found.kind)

@@ -1,0 +1,128 @@
+"""The command as a whole: help, start-up, and how it ends."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from facebench import __version__
+from facebench.cli.app import COMMANDS
+from facebench.errors import UserError
+from facebench.reporting.record import record_schema
+
+Run = Callable[..., "Result"]  # noqa: F821
+ROOT = Path(__file__).parents[2]
+
+
+def python(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """facebench in a process of its own."""
+    return subprocess.run(
+        [sys.executable, *arguments],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=False,
+    )
+
+
+def test_help_imports_neither_torch_nor_opencv() -> None:
+    code = (
+        "import sys\nfrom facebench.cli.app import main\n"
+        "try: main(['--help'])\nexcept SystemExit as end: assert not end.code\n"
+        "print(sorted({'torch', 'cv2', 'matplotlib'} & set(sys.modules)), file=sys.stderr)"
+    )
+    ended = python("-c", code)
+    assert ended.stderr.strip() == "[]"
+    for name, _, summary in COMMANDS:
+        assert name in ended.stdout and summary in ended.stdout
+
+
+def test_python_dash_m() -> None:
+    ended = python("-m", "facebench", "--version")
+    assert (ended.returncode, ended.stdout) == (0, f"facebench {__version__}\n")
+
+
+@pytest.mark.parametrize("name", [command[0] for command in COMMANDS])
+def test_every_help_has_an_example(run: Run, name: str) -> None:
+    ended = run(name, "--help")
+    assert ended.code == 0
+    assert f"Example: facebench {name}" in " ".join(ended.out.split())
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["eval", "--protcol", "lfw"],
+        ["eval", "--format", "xml"],
+        ["evaluate"],
+        ["eval", "--draws", "x"],
+    ],
+)
+def test_usage_errors_are_code_2(run: Run, arguments: list[str]) -> None:
+    ended = run(*arguments)
+    assert ended.code == 2 and ended.out == "" and "Traceback" not in ended.err
+
+
+def test_protocols_lists_and_shows(run: Run) -> None:
+    assert "cfp-fp v1" in run("protocols").out
+    assert "Labeled Faces" in run("protocols", "show", "lfw").out
+    values = json.loads(run("protocols", "show", "calfw", "--format", "json").out)
+    assert values["comparisons"] == 6000
+    assert len(json.loads(run("protocols", "list", "--format", "json").out)) == 6
+    assert "did you mean 'agedb-30'?" in run("protocols", "show", "agedb30").line
+
+
+def test_schema_is_the_schema(run: Run) -> None:
+    assert json.loads(run("schema").out) == record_schema()
+
+
+@pytest.mark.parametrize(
+    ("raised", "code", "line"),
+    [
+        (UserError("the\nmessage"), 2, "facebench: the message"),
+        (KeyboardInterrupt(), 130, "facebench: stopped; the same command continues where it was"),
+        (
+            OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/x/y"),
+            2,
+            "facebench: the disk is full (/x/y): make room, or set FACEBENCH_CACHE to another "
+            "folder",
+        ),
+        (PermissionError(13, "Permission denied", "/x"), 2, "facebench: Permission denied (/x)"),
+    ],
+)
+def test_errors_end_as_one_line(
+    run: Run, monkeypatch: pytest.MonkeyPatch, raised: BaseException, code: int, line: str
+) -> None:
+    def fail(*_: object) -> None:
+        raise raised
+
+    monkeypatch.setattr("facebench.cli.protocols.list_protocols", fail)
+    ended = run("protocols")
+    assert (ended.code, ended.line) == (code, line)
+
+
+def test_a_bug_keeps_its_traceback(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> None:
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr("facebench.cli.protocols.list_protocols", fail)
+    from facebench.cli.app import main
+
+    with pytest.raises(ZeroDivisionError):
+        main(["protocols"])
+
+
+def test_a_reader_that_leaves_early_is_no_error() -> None:
+    command = f"{sys.executable} -m facebench schema | head -c 10"
+    ended = subprocess.run(
+        command, shell=True, capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert ended.stderr == ""

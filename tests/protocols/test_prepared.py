@@ -1,0 +1,58 @@
+"""A protocol with its faces, or with its lists alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from facebench.errors import UserError
+from facebench.faces.synthetic.twin import twin_name
+from facebench.protocols.cards import VerificationCard, load_protocol
+from facebench.protocols.prepared import SYNTHETIC_NOTICE, FaceFiles, prepare
+
+
+def card(name: str = "lfw") -> VerificationCard:
+    found = load_protocol(name)
+    assert isinstance(found, VerificationCard)
+    return found
+
+
+def pairs(folder: Path, a: str, b: str) -> Path:
+    path = folder / "pairs.txt"
+    path.write_text(f"2\t1\n{a}\t1\t2\n{a}\t1\t{b}\t1\n{b}\t1\t2\n{b}\t1\t{a}\t2\n")
+    return path
+
+
+def test_lists_alone_are_enough_for_embeddings(tmp_path: Path) -> None:
+    files = FaceFiles(pairs=pairs(tmp_path, "Ann", "Bob"))
+    prepared = prepare(card(), files, images=False)
+    assert prepared.source is None and prepared.aligner is None
+    assert (prepared.fingerprint, prepared.kind, prepared.notice) == ("lfw-unseen", "real", None)
+    assert len(prepared.comparisons) == 4
+
+
+def test_rendered_faces_are_known_by_their_names(tmp_path: Path) -> None:
+    files = FaceFiles(pairs=pairs(tmp_path, twin_name(1), twin_name(2)))
+    prepared = prepare(card(), files, images=False)
+    assert prepared.kind == "synthetic" and prepared.notice == SYNTHETIC_NOTICE
+    assert prepared.told == SYNTHETIC_NOTICE
+    assert prepared.fingerprint == "synthetic-lfw-unseen"
+
+
+def test_embeddings_without_any_list() -> None:
+    with pytest.raises(UserError, match="name it with --pairs, or the images with --data"):
+        prepare(card(), FaceFiles(), images=False)
+
+
+def test_data_that_are_not_installed_say_where_they_are_had() -> None:
+    with pytest.raises(UserError, match=r"cfp_fp\.bin"):
+        prepare(card("cfp-fp"), FaceFiles(), images=True)
+
+
+def test_real_faces_have_the_fingerprint_of_their_contents(shared_data: Path) -> None:
+    prepared = prepare(card(), FaceFiles(shared_data / "lfw-mini"), images=True)
+    assert len(prepared.comparisons) == 600 and len(prepared.comparisons.keys) == 901
+    assert prepared.comparisons.subjects is not None
+    assert prepared.fingerprint.startswith("lfw-") and prepared.told is None
+    assert prepared.aligner is not None and prepared.aligner.signature.startswith("landmarks-5pt(")

@@ -1,0 +1,52 @@
+"""What may stand in one table, and the paired test against its first row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from facebench.errors import UserError
+from facebench.reporting.compare import compare_paired, group_records, require_same_data
+from facebench.reporting.record import Record
+
+MakeRecord = Callable[..., Record]
+
+
+def test_photographs_and_rendered_faces_are_never_compared(make_record: MakeRecord) -> None:
+    real, synthetic = make_record(), make_record(kind="synthetic", model="baseline")
+    with pytest.raises(UserError, match="synthetic faces and sparse_074 on real ones; they are"):
+        require_same_data([real, synthetic])
+    with pytest.raises(UserError, match="never compared"):
+        compare_paired(real, synthetic)
+
+
+def test_other_comparisons_are_not_compared_either(make_record: MakeRecord) -> None:
+    with pytest.raises(UserError, match="different comparisons"):
+        require_same_data([make_record(), make_record(per_kind=30)])
+
+
+def test_groups_keep_data_apart_and_the_order(make_record: MakeRecord) -> None:
+    records = [
+        make_record(model="a"),
+        make_record(model="a", kind="synthetic"),
+        make_record(model="b"),
+        make_record(model="a", per_kind=30),
+    ]
+    groups = group_records(records)
+    assert [[record.model.id for record in group] for group in groups] == [["a", "b"], ["a"], ["a"]]
+
+
+def test_mcnemar_on_the_decisions_of_both(make_record: MakeRecord) -> None:
+    reference = make_record(model="a", seed=1)
+    same = compare_paired(reference, reference)
+    assert same is not None and same.p_value == 1.0 and not same.significant
+    worse = make_record(model="b", seed=2, strength=2.5)
+    paired = compare_paired(reference, worse)
+    assert paired is not None and paired.difference < -0.05 and paired.significant
+
+
+def test_without_scores_there_is_no_test(make_record: MakeRecord) -> None:
+    bare = Record.model_validate(make_record(seed=2).model_dump())
+    assert bare.table is None
+    assert compare_paired(make_record(), bare) is None
