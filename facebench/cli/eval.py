@@ -172,9 +172,11 @@ def command(
 
     import torch
 
+    from facebench.allocator import keep_freed_memory
     from facebench.evaluation import evaluate_many
     from facebench.nets.options import parse_options
 
+    keep_freed_memory()
     if threads is not None:
         torch.set_num_threads(threads)
     options = parse_options(

@@ -164,7 +164,10 @@ class _Extraction:
         if not len(batch.faces):
             return np.zeros((0, 0), dtype=np.float32)
         with self.profile.timed("network"):
-            vectors = self.embedder.embed(batch.faces)
+            try:
+                vectors = self.embedder.embed(batch.faces)
+            except UserError as error:  # its own refusal of what it computes
+                raise UnusableFacesError(str(error)) from None
         self.profile.embedded += len(batch.faces)
         if vectors.ndim != 2 or len(vectors) != len(batch.faces) or not vectors.shape[1]:
             raise UserError(

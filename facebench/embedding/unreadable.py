@@ -16,13 +16,8 @@ class UnusableFacesError(UserError):
 
 
 def absent_faces(source: FaceSource, keys: Sequence[str]) -> list[Refusal]:
-    """Keys whose images are absent, as far as the source can tell without reading them.
-
-    A source offers this with a method ``missing(keys) -> list[str]``; without one, absent images
-    are found when they are read.
-    """
-    finder = getattr(source, "missing", None)
-    return [(key, "no such image") for key in finder(keys)] if finder is not None else []
+    """Keys whose images are absent, as far as the source can tell without reading them."""
+    return [(key, "no such image") for key in source.missing(keys)]
 
 
 def fingerprint_of(

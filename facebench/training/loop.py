@@ -22,6 +22,7 @@ from facebench.training.losses import Supervision
 
 LOSSES = ("regression", "similarity", "identity")
 CHECKPOINT = "checkpoint.pt"
+LOG_EVERY = 100
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ def train(
             running += losses
             summed += 1
             step += 1
-            if step % 100 == 0:
+            if step % LOG_EVERY == 0:
                 rate = (step - first) * sum(n for _, n in sources) / (time.monotonic() - started)
                 _log(folder, step, running / summed, rate, report)
                 summed = 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -120,12 +119,14 @@ def load(learned: Learned, path: Path) -> None:
     learned.masks = {name: mask.to(torch.float32) for name, mask in saved["masks"].items()}
 
 
-def describe(chain: Chain, sources: list[tuple[TrainingCrops, int]]) -> str:
-    """The recipe of a chain as JSON, for the model cards."""
-    per_batch = {f"{len(crops.images)} crops": number for crops, number in sources}
-    links = [f"{link.keep}-{link.layer}: {link.steps} steps" for link in chain.links]
-    return json.dumps({"width": chain.width, "dense_steps": chain.dense.steps,
-                       "batch": per_batch, "links": links})  # fmt: skip
+def steps_to(chain: Chain, name: str) -> list[tuple[str, int]]:
+    """What was trained for how many mini-batches up to a model of the chain, ancestors first."""
+    parts = [("dense", chain.dense.steps)]
+    for link in chain.links:
+        if name == "baseline" or any(part == name for part, _ in parts):
+            break
+        parts.append((link.name, link.steps))
+    return parts
 
 
 def _in_batches(crops: NDArray[np.uint8], size: int = 64) -> Iterator[NDArray[np.uint8]]:
