@@ -37,10 +37,6 @@ class TrainingCrops:
         """Number of identities among the labels."""
         return int(self.labels.max(initial=UNLABELLED)) + 1
 
-    def rows(self, index: NDArray[np.int64]) -> TrainingCrops:
-        """The crops of some rows, copied."""
-        return TrainingCrops(self.images[index], self.labels[index], self.targets[index])
-
 
 def prepare_crops(folder: Path, cache: Path, teacher: Teacher | None) -> TrainingCrops:
     """Decode an index CSV over zip files once into ``cache`` and open it memory-mapped.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import math
-import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from torch.nn.utils import clip_grad_norm_, prune
 
 from facebench.nets.convnet import to_input
 from facebench.training.augment import Batch, batches
+from facebench.training.checkpoints import load_checkpoint, save_checkpoint
 from facebench.training.crops import TrainingCrops
 from facebench.training.losses import Supervision
 
@@ -147,7 +147,7 @@ def _resume(
     path = folder / CHECKPOINT
     if not path.exists():
         return 0
-    saved = torch.load(path, weights_only=True)
+    saved = load_checkpoint(path)
     net.load_state_dict(saved["net"])
     supervision.load_state_dict(saved["supervision"])
     optimiser.load_state_dict(saved["optimiser"])
@@ -161,11 +161,9 @@ def _save(
     optimiser: torch.optim.Optimizer,
     step: int,
 ) -> None:
-    part = folder / f"{CHECKPOINT}.part"
     state = {"net": net.state_dict(), "supervision": supervision.state_dict(),
              "optimiser": optimiser.state_dict(), "step": step}  # fmt: skip
-    torch.save(state, part)
-    os.replace(part, folder / CHECKPOINT)
+    save_checkpoint(state, folder / CHECKPOINT)
 
 
 def _log(

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from facebench.pruning.correlation import prune_layer
 from facebench.training.augment import centre_crop
+from facebench.training.checkpoints import load_checkpoint, save_checkpoint
 from facebench.training.crops import TrainingCrops
 from facebench.training.loop import Recipe, train
 from facebench.training.losses import Supervision
@@ -90,8 +91,8 @@ def learn_link(
         name, mask = prune_layer(
             learned.net.folded(), link.layer, link.keep, _in_batches(held_out), rng
         )
-        torch.save({"name": name, "mask": mask.to(torch.bool)}, path)
-    saved = torch.load(path, weights_only=True)
+        save_checkpoint({"name": name, "mask": mask.to(torch.bool)}, path)
+    saved = load_checkpoint(path)
     learned.masks[saved["name"]] = saved["mask"].to(torch.float32)
     recipe = replace(chain.retrain, steps=link.steps, seed=chain.dense.seed + len(learned.masks))
     train(learned.net, learned.supervision, sources, recipe, folder, learned.masks)
@@ -100,7 +101,7 @@ def learn_link(
 
 def save(learned: Learned, path: Path) -> None:
     """Write a learned network, its supervision and its masks for the next step."""
-    torch.save(
+    save_checkpoint(
         {"net": learned.net.state_dict(), "supervision": learned.supervision.state_dict(),
          "masks": {name: mask.to(torch.bool) for name, mask in learned.masks.items()}},
         path,
@@ -109,7 +110,7 @@ def save(learned: Learned, path: Path) -> None:
 
 def load(learned: Learned, path: Path) -> None:
     """Put what ``save`` wrote into a network of the same shape."""
-    saved = torch.load(path, weights_only=True)
+    saved = load_checkpoint(path)
     learned.net.load_state_dict(saved["net"])
     own = learned.supervision.state_dict()
     # The number of identities may differ between two training sets; prototypes start anew then.
