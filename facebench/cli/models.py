@@ -143,7 +143,7 @@ def structure(card: ModelCard) -> str:
 def signature(card: ModelCard) -> str | None:
     """The model's part of a record's signature; None where the card alone does not settle it."""
     fields = card.preprocessing
-    if card.sha256 is None or fields.size is None:
+    if card.sha256 is None or fields.size is None or card.layout or card.output:
         return None
     preparation = Preprocessing(fields.size, fields.colour, fields.mean, fields.scale, fields.flip)
     return f"weights:{card.sha256[:16]} {preparation.signature} float32"

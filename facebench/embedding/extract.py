@@ -8,7 +8,9 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Literal
 
+import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from facebench.embedding.loading import FaceBatch, FaceBatches, leave_if_rerun, read_ahead
@@ -24,7 +26,8 @@ from facebench.embedding.unreadable import (
 )
 from facebench.errors import UserError
 from facebench.faces.types import Aligner, FaceSource
-from facebench.nets.embedder import Embedder
+from facebench.nets.embedder import UNPINNED, Embedder, require_complete
+from facebench.nets.outputs import failed
 
 OnMissing = Literal["error", "count"]
 
@@ -47,13 +50,15 @@ def extract(
     on_missing: ``error`` refuses absent or unreadable images, ``count`` makes them failures to
     acquire; a face that the aligner does not find is one in both. batch: faces per pass of the
     network; workers: processes that read and warp (0: none); store: where finished shards are kept
-    and looked up; progress: bar and summary on standard error; profile: receives the timings.
+    and looked up (never those of an embedder that is not storable); progress: bar and summary on
+    standard error; profile: receives the timings.
 
     The numbers do not depend on the order of keys, on workers, or on what was stored before: keys
     are sorted, cut into shards of 512, and every shard is batched from its own start.
 
     UserError: unreadable images (the first few and their number), an embedding with NaN or infinity
-    (in both cases nothing stays in the store), a disk that refuses. ValueError: repeated keys.
+    or of another width than the others (in these cases nothing stays in the store), a model that
+    fails, a disk that refuses. ValueError: repeated keys.
     """
     if len(set(keys)) != len(keys):
         raise ValueError("extract needs distinct keys; a face is embedded once")
@@ -63,6 +68,9 @@ def extract(
         raise UserError(f"on_missing must be 'error' or 'count', not {on_missing!r}")
     if workers:
         leave_if_rerun()
+    require_complete(embedder, "the model")
+    if not embedder.storable or embedder.weights_hash == UNPINNED:
+        store = None
     run = ExtractionProfile()
     job = _Extraction(embedder, source, aligner, sorted(keys), on_missing, batch, workers, run)
     with run.timed("total"):
@@ -88,6 +96,7 @@ class _Extraction:
     workers: int
     profile: ExtractionProfile
     gone: set[str] = field(default_factory=set)  # absent images, which the store's key knows of
+    widths: set[int] = field(default_factory=set)  # lengths of the embeddings so far
 
     @property
     def title(self) -> str:
@@ -127,7 +136,9 @@ class _Extraction:
             found = {
                 number: entry.read(number, len(self._shard_keys(number))) for number in numbers
             }
-        return {number: shard for number, shard in found.items() if shard is not None}
+        shards = {number: shard for number, shard in found.items() if shard is not None}
+        self.widths |= {s.vectors.shape[1] for s in shards.values() if s.acquired.any()}
+        return shards
 
     def _embed(
         self, pending: Sequence[int], advance: Callable[[int], None]
@@ -164,15 +175,13 @@ class _Extraction:
         if not len(batch.faces):
             return np.zeros((0, 0), dtype=np.float32)
         with self.profile.timed("network"):
-            try:
-                vectors = self.embedder.embed(batch.faces)
-            except UserError as error:  # its own refusal of what it computes
-                raise UnusableFacesError(str(error)) from None
+            vectors = self._answer(batch.faces)
         self.profile.embedded += len(batch.faces)
-        if vectors.ndim != 2 or len(vectors) != len(batch.faces) or not vectors.shape[1]:
-            raise UserError(
-                f"model {self.embedder.id} gave an array {vectors.shape} for {len(batch.faces)} "
-                "faces; it must give one row of numbers per face"
+        self.widths.add(vectors.shape[1])
+        if len(self.widths) > 1:
+            raise UnusableFacesError(
+                f"model {self.embedder.id} gives embeddings of {min(self.widths)} numbers for some "
+                f"faces and of {max(self.widths)} for others; it must give as many for every face"
             )
         broken = ~np.isfinite(vectors).all(axis=1)
         if broken.any():
@@ -185,6 +194,26 @@ class _Extraction:
             )
         return vectors
 
+    def _answer(self, faces: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """What the model gives for faces, float32 K×D; code of a user's own may do anything."""
+        try:
+            answer = np.asarray(self.embedder.embed(faces))
+        except UserError as error:  # its own refusal of what it computes
+            raise UnusableFacesError(str(error)) from None
+        except Exception as error:
+            raise failed(self.embedder.id, error, len(faces)) from error
+        if answer.ndim != 2 or len(answer) != len(faces) or not answer.size:
+            raise UserError(
+                f"model {self.embedder.id} gave an array {answer.shape} for {len(faces)} "
+                "faces; it must give one row of numbers per face"
+            )
+        if answer.dtype.kind != "f":
+            raise UserError(
+                f"model {self.embedder.id} gave {answer.dtype} numbers; it must give floats"
+            )
+        with np.errstate(over="ignore"):
+            return answer.astype(np.float32, copy=False)
+
     def _identity(self, absent: Sequence[tuple[str, str]]) -> dict[str, str | int]:
         """Everything that the bits of the result depend on."""
         gone = {key for key, _ in absent}
@@ -193,6 +222,9 @@ class _Extraction:
             "embedder": self.embedder.signature,
             "weights": self.embedder.weights_hash,
             "device": self.embedder.device,
+            "torch": str(torch.__version__),
+            "opencv": cv2.__version__,
+            "runtime": self.embedder.runtime,
             "aligner": self.aligner.signature,
             "source": self.source.name,
             "fingerprint": fingerprint,

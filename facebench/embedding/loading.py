@@ -16,7 +16,7 @@ import threading
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import connection, forkserver
+from multiprocessing import connection
 from multiprocessing.synchronize import Event
 from typing import Any
 
@@ -29,6 +29,7 @@ from torch.utils.data import DataLoader, Dataset
 from facebench.embedding.unreadable import UnusableFacesError
 from facebench.errors import UserError
 from facebench.faces.types import Aligner, FaceSource, ImageError
+from facebench.processes import start_fork_server
 
 _HEAD = 256  # faces that this process reads itself while the others start
 _AHEAD = 4  # batches that each process holds ready
@@ -140,7 +141,7 @@ def _start(batches: FaceBatches, workers: int) -> tuple[Iterator[FaceBatch], Eve
     context = multiprocessing.get_context("forkserver" if _FORKSERVER else "spawn")
     if _FORKSERVER:  # import torch once, for all processes of this and of later extractions
         context.set_forkserver_preload([__name__])
-        forkserver.ensure_running()
+        start_fork_server()
     began = context.Event()
     loader: DataLoader[FaceBatch] = DataLoader(
         batches,

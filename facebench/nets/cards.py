@@ -16,6 +16,7 @@ from pydantic import (
     ConfigDict,
     Field,
     PrivateAttr,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -33,6 +34,8 @@ Side = Annotated[int, Field(ge=8, le=4096)]
 Share = Annotated[float, Field(gt=0, le=1)]
 # Line breaks in a card are layout, not content.
 Text = Annotated[str, BeforeValidator(lambda v: " ".join(v.split()) if isinstance(v, str) else v)]
+
+_CONVNET_SIDE = 80  # four 2×2 poolings leave the 5×5 that two unpadded 3×3 layers need
 
 
 class _Strict(BaseModel):
@@ -127,6 +130,19 @@ class ModelCard(_Strict):
                 raise ValueError(f"layer {layer}: {degree!r} is not a share such as '1/256'")
         return sparsity
 
+    @field_validator("preprocessing")
+    @classmethod
+    def _large_enough(
+        cls, fields: PreprocessingFields, info: ValidationInfo
+    ) -> PreprocessingFields:
+        convnet, size = info.data.get("architecture") == "convnet", fields.size
+        if convnet and size is not None and min(size) < _CONVNET_SIDE:
+            raise ValueError(
+                f"size {size[0]}x{size[1]} is too small for a convnet, which takes at least "
+                f"{_CONVNET_SIDE}x{_CONVNET_SIDE}"
+            )
+        return fields
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.architecture == "convnet":
@@ -136,6 +152,8 @@ class ModelCard(_Strict):
                 raise ValueError("a convnet has both weights and sha256, or neither")
         elif self.width is not None or self.sparsity:
             raise ValueError("width and sparsity belong to architecture 'convnet'")
+        if self.architecture == "python" and self.sha256 is not None:
+            raise ValueError("sha256 is of a file of weights; a python model has none")
         return self
 
     @property

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facebench.errors import UserError, nearest
-from facebench.nets.embedder import Embedder, Preprocessing
-from facebench.nets.options import LAYOUTS, Layout, Precision, torch_device
-from facebench.nets.outputs import as_embeddings, check_faces, failed, in_fixed_batches
+from facebench.nets.checked import CheckedEmbedder
+from facebench.nets.embedder import Preprocessing, variant_of
+from facebench.nets.options import LAYOUTS, Layout, Precision, device_parts
 
 _TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 
@@ -20,7 +20,9 @@ _TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 class OnnxFile:
     """An ONNX file with what it says of its input: layout, size and batch where they are fixed.
 
-    UserError where the file or the extra is missing, or the model has not one image input.
+    variant: the layout and output that were asked for, where they are not the file's own; runtime:
+    the library that runs it. UserError where the file or the extra is missing, or the model has not
+    one image input.
     """
 
     def __init__(
@@ -37,12 +39,12 @@ class OnnxFile:
         except OSError as error:
             raise UserError(f"{path}: the model cannot be read: {error.strerror}") from None
         self.path, self.sha256 = path, hashlib.sha256(data).hexdigest()
-        self.session = _session(path, data, device)
+        self.session, self.runtime = _session(path, data, device)
         inputs = self.session.get_inputs()
         if len(inputs) != 1:
-            names = ", ".join(entry.name for entry in inputs)
+            listed = ", ".join(entry.name for entry in inputs)
             raise UserError(
-                f"{path}: has {len(inputs)} inputs ({names}); one image input is needed"
+                f"{path}: has {len(inputs)} inputs ({listed}); one image input is needed"
             )
         self.input, shape = inputs[0].name, list(inputs[0].shape)
         if inputs[0].type not in _TYPES or len(shape) != 4:
@@ -51,12 +53,18 @@ class OnnxFile:
                 "4 axes are needed"
             )
         self.dtype = _TYPES[inputs[0].type]
-        self.layout = layout or ("nhwc" if shape[3] == 3 and shape[1] != 3 else "nchw")
+        own: Layout = "nhwc" if shape[3] == 3 and shape[1] != 3 else "nchw"
+        self.layout = layout or own
         if self.layout not in LAYOUTS:
             raise UserError(f"{path}: layout {self.layout!r} is not {' or '.join(LAYOUTS)}")
         self.size = self._fixed_size(shape, size)
         self.batch = shape[0] if isinstance(shape[0], int) and shape[0] > 0 else None
-        self.output = self._output_name(output)
+        names = [entry.name for entry in self.session.get_outputs()]
+        self.output = self._output_name(output, names)
+        self.variant = variant_of(
+            output=None if self.output == names[0] else self.output,
+            layout=None if self.layout == own else self.layout,
+        )
 
     def _fixed_size(
         self, shape: list[int | str | None], asked: tuple[int, int] | None
@@ -74,15 +82,14 @@ class OnnxFile:
         height, width = fixed
         return asked or ((height, width) if height and width else None)
 
-    def _output_name(self, name: str | None) -> str:
-        names = [entry.name for entry in self.session.get_outputs()]
+    def _output_name(self, name: str | None, names: list[str]) -> str:
         if name is not None and name not in names:
             hint = nearest(name, names)
             raise UserError(f"{self.path}: no output {name!r}{hint}; it has {', '.join(names)}")
         return name or names[0]
 
 
-class OnnxEmbedder(Embedder):
+class OnnxEmbedder(CheckedEmbedder):
     """An ONNX model as an embedder; a fixed batch is filled up, the axes are put in its order."""
 
     def __init__(
@@ -90,23 +97,10 @@ class OnnxEmbedder(Embedder):
     ) -> None:
         self.id, self.weights_hash, self.preprocessing = id, file.sha256, preprocessing
         self.device, self.precision = device, "float32"
-        self.dimension: int | None = None
+        self.batch, self.variant, self.runtime = file.batch, file.variant, file.runtime
         self._file = file
         self._mean = np.array(preprocessing.mean, dtype=np.float32)
         self._scale = np.array(preprocessing.scale, dtype=np.float32)
-
-    def forward(self, faces: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """One pass of the network: uint8 N×H×W×3 RGB → float32 N×D; UserError where it fails."""
-        check_faces(faces, self.preprocessing.size)
-        if not len(faces):
-            return np.zeros((0, self.dimension or 0), dtype=np.float32)
-        try:
-            output = in_fixed_batches(self._run, faces, self._file.batch)
-        except Exception as error:
-            raise failed(self.id, error, len(faces)) from error
-        vectors = as_embeddings(self.id, output, len(faces))
-        self.dimension = vectors.shape[1]
-        return vectors
 
     def _run(self, faces: NDArray[Any]) -> NDArray[Any]:
         pixels = faces[..., ::-1] if self.preprocessing.colour == "bgr" else faces
@@ -123,16 +117,17 @@ def check_precision(path: Path, precision: Precision) -> None:
         raise UserError(f"{path}: an ONNX file fixes its precision; leave out --precision")
 
 
-def _session(path: Path, data: bytes, device: str) -> Any:
+def _session(path: Path, data: bytes, device: str) -> tuple[Any, str]:
+    """The session, and the library with its version."""
     try:
         import onnxruntime
     except ImportError:
         raise UserError(
             f"{path}: ONNX models need ONNX Runtime: pip install 'facebench[onnx]'"
         ) from None
-    if not device.startswith("cuda"):
-        torch_device(device)
-    provider = "CUDAExecutionProvider" if device.startswith("cuda") else "CPUExecutionProvider"
+    kind, index = device_parts(device)
+    provider = "CUDAExecutionProvider" if kind == "cuda" else "CPUExecutionProvider"
+    chosen = {"device_id": index} if kind == "cuda" else {}
     if provider not in onnxruntime.get_available_providers():
         raise UserError(f"--device {device}: this ONNX Runtime has no {provider}; use cpu")
     settings = onnxruntime.SessionOptions()
@@ -144,10 +139,11 @@ def _session(path: Path, data: bytes, device: str) -> Any:
         "session.model_external_initializers_file_folder_path", nowhere
     )
     try:
-        return onnxruntime.InferenceSession(data, settings, providers=[provider])
+        session = onnxruntime.InferenceSession(data, settings, providers=[(provider, chosen)])
     except Exception as error:
         first = " ".join(str(error).split())[:200]
         hint = (
             "; save it as one file, weights inside" if "external data" in str(error).lower() else ""
         )
         raise UserError(f"{path}: not a model that ONNX Runtime can load: {first}{hint}") from None
+    return session, f"onnxruntime {onnxruntime.__version__}"

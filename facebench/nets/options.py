@@ -41,22 +41,46 @@ class ModelOptions:
     """Overrides of a card; None leaves what the card or the model says.
 
     size: (height, width); mean, scale: per channel in the model's own colour order, pixels 0 to
-    255; layout, output: of ONNX models, order of the input's axes and name of the output.
+    255; normalise: both by name; layout, output: order of the input's axes and name of the output.
+    UserError for an unknown normalise, or one beside mean or scale.
     """
 
     size: tuple[int, int] | None = None
     colour: Colour | None = None
     mean: Triple | None = None
     scale: Triple | None = None
+    normalise: str | None = None
     flip: FlipRule | None = None
     device: str = "cpu"
     precision: Precision = "float32"
     layout: Layout | None = None
     output: str | None = None
 
+    def __post_init__(self) -> None:
+        if self.normalise is None:
+            return
+        _choice("--normalise", self.normalise, tuple(NORMALISE))
+        if self.given("mean", "scale"):
+            raise UserError("--normalise stands for --mean and --scale; give one or the other")
+
     def given(self, *names: str) -> list[str]:
-        """Which of these fields are not None."""
-        return [f.name for f in fields(self) if f.name in names and getattr(self, f.name)]
+        """Which of these fields differ from what they are when nobody says anything."""
+        return [
+            f.name for f in fields(self) if f.name in names and f.default != getattr(self, f.name)
+        ]
+
+    def refuse(self, model: str, why: str, *names: str) -> None:
+        """UserError for the first of these fields that was given, as it would have no effect."""
+        for name in self.given(*names):
+            flag = "--output-name" if name == "output" else f"--{name}"
+            raise UserError(f"model {model}: {flag} has no effect: {why}; leave it out")
+
+    def normalisation(self, colour: Colour) -> tuple[Triple | None, Triple | None]:
+        """Mean and scale in the model's colour order; None leaves those of the card."""
+        if self.normalise is None:
+            return self.mean, self.scale
+        mean, scale = NORMALISE[self.normalise]
+        return (mean, scale) if colour == "rgb" else (mean[::-1], scale[::-1])
 
 
 def parse_options(
@@ -74,24 +98,15 @@ def parse_options(
 ) -> ModelOptions:
     """ModelOptions from the texts of command-line options; UserError names option and choices."""
     colour = None if colour is None else _choice("--colour", colour.lower(), COLOURS)
-    subtract: Triple | None
-    divide: Triple | None
-    if normalise is not None:
-        if mean is not None or scale is not None:
-            raise UserError("--normalise stands for --mean and --scale; give one or the other")
-        subtract, divide = NORMALISE[_choice("--normalise", normalise, tuple(NORMALISE))]
-        if colour == "bgr":
-            subtract, divide = subtract[::-1], divide[::-1]
-    else:
-        subtract = None if mean is None else _triple("--mean", mean)
-        divide = None if scale is None else _triple("--scale", scale)
-        if divide is not None:
-            check_scale("--scale", divide)
+    divide = None if scale is None else _triple("--scale", scale)
+    if divide is not None:
+        check_scale("--scale", divide)
     return ModelOptions(
         size=None if size is None else _size(size),
         colour=cast(Colour | None, colour),
-        mean=subtract,
+        mean=None if mean is None else _triple("--mean", mean),
         scale=divide,
+        normalise=normalise,
         flip=None if flip is None else cast(FlipRule, _choice("--flip", flip, FLIP_RULES)),
         device=device,
         precision=cast(Precision, _choice("--precision", precision, PRECISIONS)),
@@ -109,15 +124,21 @@ def check_scale(where: str, scale: Triple) -> None:
         )
 
 
-def torch_device(name: str) -> torch.device:
-    """The device with a name; UserError where it is unknown or this machine does not have it."""
-    kind, _, index = name.partition(":")
-    if kind not in ("cpu", "cuda") or (index and not index.isdigit()):
+def device_parts(name: str) -> tuple[str, int]:
+    """Kind (``cpu`` or ``cuda``) and index of the device with a name; UserError: no such name."""
+    kind, colon, index = name.partition(":")
+    if kind not in ("cpu", "cuda") or (colon and not (index.isascii() and index.isdigit())):
         hint = nearest(kind, ("cpu", "cuda"))
         raise UserError(f"--device {name!r} is not cpu, cuda or cuda:N{hint}")
+    return kind, int(index or 0)
+
+
+def torch_device(name: str) -> torch.device:
+    """The device with a name; UserError where it is unknown or this machine does not have it."""
+    kind, index = device_parts(name)
     if kind == "cuda" and not torch.cuda.is_available():
         raise UserError(f"--device {name}: this machine or this build of torch has no CUDA GPU")
-    if kind == "cuda" and index and int(index) >= torch.cuda.device_count():
+    if kind == "cuda" and index >= torch.cuda.device_count():
         raise UserError(f"--device {name}: this machine has {torch.cuda.device_count()} GPUs")
     return torch.device(name)
 

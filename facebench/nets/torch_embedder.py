@@ -5,24 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from facebench.errors import UserError
-from facebench.nets.embedder import Embedder, Preprocessing
+from facebench.nets.checked import CheckedEmbedder
+from facebench.nets.embedder import Preprocessing, variant_of
 from facebench.nets.options import Precision, torch_device
-from facebench.nets.outputs import as_embeddings, check_faces, failed, in_fixed_batches
 
 
-class TorchEmbedder(Embedder):
+class TorchEmbedder(CheckedEmbedder):
     """A torch network as an embedder: inference mode, bfloat16 autocast where asked.
 
     ``network`` maps float32 N×3×H×W, prepared as ``preprocessing`` says, to N×D; it is in
     evaluation mode already, and an nn.Module is moved to ``device``. ``channels_last``: the memory
     order, which is quicker but breaks networks that call ``view``; ``batch``: the only number of
-    rows that the network takes; ``output``: which of several. Threads are left as they are.
+    rows that the network takes; ``output``: which of several that have names. Threads are left as
+    they are.
     """
 
     def __init__(
@@ -41,7 +41,8 @@ class TorchEmbedder(Embedder):
     ) -> None:
         self.id, self.weights_hash, self.preprocessing = id, weights_hash, preprocessing
         self.device, self.precision, self.dimension = device, precision, dimension
-        self._device, self._batch, self._output = torch_device(device), batch, output
+        self.batch, self.variant = batch, variant_of(output=output)
+        self._device, self._output = torch_device(device), output
         self._format = torch.channels_last if channels_last else torch.contiguous_format
         if isinstance(network, nn.Module):
             network.to(self._device)
@@ -51,21 +52,6 @@ class TorchEmbedder(Embedder):
         shape = (1, 3, 1, 1)
         self._mean = torch.tensor(preprocessing.mean, device=self._device).reshape(shape)
         self._scale = torch.tensor(preprocessing.scale, device=self._device).reshape(shape)
-
-    def forward(self, faces: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """One pass of the network: uint8 N×H×W×3 RGB → float32 N×D; UserError where it fails."""
-        check_faces(faces, self.preprocessing.size)
-        if not len(faces):
-            return np.zeros((0, self.dimension or 0), dtype=np.float32)
-        try:
-            output = in_fixed_batches(self._run, faces, self._batch)
-        except UserError:
-            raise
-        except Exception as error:
-            raise failed(self.id, error, len(faces)) from error
-        vectors = as_embeddings(self.id, output, len(faces))
-        self.dimension = vectors.shape[1]
-        return vectors
 
     def _run(self, faces: NDArray[Any]) -> NDArray[Any]:
         low = self.precision == "bfloat16"
@@ -89,6 +75,11 @@ class TorchEmbedder(Embedder):
 
 def _chosen(model: str, output: Any, name: str | None) -> Tensor:
     """The embedding among a network's outputs: the named one, or the first of several."""
+    if name is not None and not isinstance(output, Mapping):
+        raise UserError(
+            f"model {model} has no output {name!r}: its outputs have no names; leave out "
+            "--output-name, or 'output' in its card"
+        )
     if isinstance(output, Mapping):
         name = next(iter(output), "") if name is None else name
         if name not in output:

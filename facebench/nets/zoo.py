@@ -10,7 +10,7 @@ from torch import nn
 from facebench.errors import UserError
 from facebench.nets.cards import ModelCard, PreprocessingFields, find_card, list_models
 from facebench.nets.convnet import ConvNet
-from facebench.nets.embedder import Embedder, Preprocessing
+from facebench.nets.embedder import UNPINNED, Embedder, Preprocessing
 from facebench.nets.onnx_embedder import OnnxEmbedder, OnnxFile, check_precision
 from facebench.nets.options import ModelOptions
 from facebench.nets.programs import load_exported, load_torchscript
@@ -20,6 +20,8 @@ from facebench.nets.specs import FACTORY, card_for
 from facebench.nets.torch_embedder import TorchEmbedder
 from facebench.nets.trained import network_of
 from facebench.storage import sha256_file
+
+_CODES_OWN = ("colour", "mean", "scale", "normalise", "layout", "output", "device", "precision")
 
 __all__ = ["card_for", "find_card", "list_models", "load_model", "load_network"]
 
@@ -56,17 +58,19 @@ def _preprocessing(
             f"model {card.name}: the size of its input is not known; give --size 112x96 (height x "
             "width) or a card with preprocessing.size"
         )
+    colour = options.colour or fields.colour
+    mean, scale = options.normalisation(colour)
     return Preprocessing(
         size=size,
-        colour=options.colour or fields.colour,
-        mean=options.mean or fields.mean,
-        scale=options.scale or fields.scale,
+        colour=colour,
+        mean=mean or fields.mean,
+        scale=scale or fields.scale,
         flip=options.flip or fields.flip,
     )
 
 
 def _convnet_embedder(card: ModelCard, options: ModelOptions) -> Embedder:
-    _no_axes(card, options)
+    options.refuse(card.name, "a convnet has one layout and one output", "layout", "output")
     preprocessing = _preprocessing(card, options, None)
     if preprocessing.size != card.preprocessing.size:
         height, width = card.preprocessing.size or (0, 0)
@@ -98,8 +102,7 @@ def _onnx(card: ModelCard, options: ModelOptions) -> Embedder:
 
 
 def _program(card: ModelCard, options: ModelOptions) -> Embedder:
-    if options.layout or card.layout:
-        raise UserError(f"model {card.name}: --layout is for ONNX files; torch models take N×3×H×W")
+    _refuse_layout(card, options)
     path = _checked_file(card)
     load = load_exported if card.architecture == "export" else load_torchscript
     program = load(path, options.device)
@@ -114,20 +117,36 @@ def _python(card: ModelCard, options: ModelOptions) -> Embedder:
     spec = card.weights or ""
     if not FACTORY.fullmatch(spec):
         raise UserError(f"{card.path}: 'weights' of a python model is package.module:factory")
-    made, digest = make(spec, card.path.parent)
+    made = make(spec, card.path.parent)
     if isinstance(made, nn.Module):
+        _refuse_layout(card, options)
         size = getattr(made, "input_size", None)
         preprocessing = _preprocessing(card, options, size if _is_size(size) else None)
-        return _brought(card, options, made.eval(), digest, preprocessing)
-    refused = ["colour", "mean", "scale", *(["size", "flip"] if isinstance(made, Embedder) else [])]
-    if given := options.given(*refused):
-        raise UserError(f"model {card.name}: prepares faces itself; leave out --{given[0]}")
+        embedder = _brought(card, options, made.eval(), UNPINNED, preprocessing)
+        embedder.storable = False
+        return embedder
+    kind = "an Embedder" if isinstance(made, Embedder) else "a function"
+    fixed = {"size", "flip"} if isinstance(made, Embedder) else set()
+    _refuse_choices(card, options, kind, {*_CODES_OWN, *fixed})
     if isinstance(made, Embedder):
         return made
-    fields = PreprocessingFields(size=card.preprocessing.size, flip=card.preprocessing.flip)
-    raw = _preprocessing(card.model_copy(update={"preprocessing": fields}), options, None)
+    raw = _preprocessing(card, options, None)
     raw = Preprocessing(size=raw.size, mean=RAW[0], scale=RAW[1], flip=raw.flip)
-    return CallableEmbedder(card.name, made, digest, raw)
+    return CallableEmbedder(card.name, made, raw)
+
+
+def _refuse_layout(card: ModelCard, options: ModelOptions) -> None:
+    options.refuse(card.name, "it is for ONNX files, torch models take N×3×H×W", "layout")
+    if card.layout:
+        raise UserError(f"{card.path}: field 'layout' is for ONNX files; leave it out")
+
+
+def _refuse_choices(card: ModelCard, options: ModelOptions, kind: str, fixed: set[str]) -> None:
+    """UserError for what the card or an option says and code that runs itself does not heed."""
+    options.refuse(card.name, f"{kind} of your own prepares faces and runs itself", *fixed)
+    written = card.preprocessing.model_fields_set | ({"output", "layout"} & card.model_fields_set)
+    for field in sorted(written & fixed):
+        raise UserError(f"{card.path}: field {field!r} has no effect on {kind}; leave it out")
 
 
 def _brought(
@@ -162,11 +181,6 @@ def _checked_file(card: ModelCard) -> Path:
             "was changed or does not belong to the card"
         )
     return path
-
-
-def _no_axes(card: ModelCard, options: ModelOptions) -> None:
-    if given := options.given("layout", "output"):
-        raise UserError(f"model {card.name}: a convnet has no --{given[0]}")
 
 
 def _is_size(size: Any) -> bool:

@@ -91,6 +91,28 @@ def test_shown_signature_is_the_embedders(workspace: Path) -> None:
     assert shown["signature"] == load_model("small").signature
 
 
+def test_a_signature_that_the_card_does_not_settle_is_not_shown(workspace: Path) -> None:
+    card = (
+        'name = "net"\ntitle = "t"\narchitecture = "onnx"\nweights = "net.onnx"\n'
+        f'sha256 = "{"0" * 64}"\n[preprocessing]\nsize = [80, 80]\n'
+    )
+    path = workspace / "net.toml"
+    path.write_text(card)
+    shown = json.loads(run("show", "net.toml", "--format", "json"))
+    assert shown["signature"].startswith("weights:0000")
+    for choice in ('output = "b"', 'layout = "nhwc"'):  # only the file tells what is its own
+        path.write_text(card.replace("[pre", f"{choice}\n[pre"))
+        assert json.loads(run("show", "net.toml", "--format", "json"))["signature"] is None
+
+
+def test_a_card_that_is_wrong_is_one_line(workspace: Path) -> None:
+    card = workspace / "models" / "bare.toml"
+    card.write_text(card.read_text().replace("[80, 80]", "[16, 16]"))
+    with pytest.raises(UserError, match=r"bare\.toml: field 'preprocessing'.*size 16x16") as caught:
+        run()
+    assert "\n" not in str(caught.value)
+
+
 def test_an_unknown_name_and_other_kinds(workspace: Path) -> None:
     with pytest.raises(UserError, match="did you mean 'sparse_074'"):
         run("show", "sparse_74")

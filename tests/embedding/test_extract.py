@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -167,6 +169,73 @@ def test_nan_names_the_face_and_the_model_and_leaves_nothing(
         extract(model, source, keys, Crop(), workers=0, store=store, progress=False)
     assert sum(model.batches) > 512  # a first shard had been finished
     assert store.entries() == []
+
+
+class Brought(Linear):
+    """A user's embedder: ``answer`` makes its embeddings of those that are right."""
+
+    def __init__(self, answer: Callable[[np.ndarray], Any]) -> None:
+        super().__init__()
+        self.answer = answer
+
+    def embed(self, faces: np.ndarray) -> Any:
+        return self.answer(super().embed(faces))
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (lambda v: v @ np.ones((3, 2)), "failed on 8 faces: ValueError: matmul"),
+        (lambda v: {}["first\nsecond"], "failed on 8 faces: KeyError: "),
+        (lambda v: v[0], r"gave an array \(8,\) for 8 faces"),
+        (lambda v: v[:, :0], r"gave an array \(8, 0\) for 8 faces"),
+        (lambda v: [["a"]] * len(v), "gave <U1 numbers; it must give floats"),
+        (lambda v: None, r"gave an array \(\)"),
+        (lambda v: v.astype(np.float64) * 1e300, "gives NaN or infinity for the face P0000"),
+    ],
+)
+def test_whatever_a_users_model_does_is_one_line(faces: Faces, answer: Any, message: str) -> None:
+    source, keys = faces
+    with pytest.raises(UserError, match=f"^model linear {message}") as caught:
+        extract(Brought(answer), source, keys, Crop(), batch=8, workers=0, progress=False)
+    assert "\n" not in str(caught.value)
+
+
+def test_lists_and_wider_floats_are_taken(faces: Faces) -> None:
+    source, keys = faces
+    plain = extract(Linear(), source, keys, Crop(), workers=0, progress=False)
+    for answer in (np.ndarray.tolist, lambda v: v.astype(np.float64)):
+        result = extract(Brought(answer), source, keys, Crop(), workers=0, progress=False)
+        assert result.vectors.dtype == np.float32
+        np.testing.assert_array_equal(result.vectors, plain.vectors)
+
+
+def test_a_width_that_changes_between_batches_is_told(faces: Faces) -> None:
+    source, keys = faces
+    widths = iter((8, 8, 5))
+    model = Brought(lambda v: v[:, : next(widths)])
+    with pytest.raises(UserError, match=r"^model linear gives embeddings of 5 numbers"):
+        extract(model, source, keys, Crop(), batch=8, workers=0, progress=False)
+
+
+def test_a_width_that_changes_between_shards_leaves_nothing(
+    many_faces: Faces, tmp_path: Path
+) -> None:
+    source, keys = many_faces
+    store = EmbeddingStore(tmp_path / "store")
+    extract(Linear(), source, keys, Crop(), workers=0, store=store, progress=False)
+    next(iter(store.folder.glob("*/shard-00001*"))).unlink()
+    narrow = Brought(lambda v: v[:, :3])
+    with pytest.raises(UserError, match="of 3 numbers for some faces and of 8 for others"):
+        extract(narrow, source, keys, Crop(), workers=0, store=store, progress=False)
+    assert store.entries() == []
+
+
+def test_an_embedder_that_lacks_something_is_refused(faces: Faces) -> None:
+    model = Linear()
+    model.preprocessing = None  # type: ignore[assignment]
+    with pytest.raises(UserError, match=r"needs 'preprocessing'.* but Linear has none"):
+        extract(model, faces[0], faces[1], Crop(), workers=0, progress=False)
 
 
 def test_misuse_is_refused(faces: Faces) -> None:

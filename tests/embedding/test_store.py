@@ -10,14 +10,17 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
-from embedding_toys import Crop, FolderFaces, Linear
+import torch
+from embedding_toys import SIZE, Crop, FolderFaces, Linear
 
 from facebench.embedding.extract import extract
 from facebench.embedding.locks import folder_lock
 from facebench.embedding.store import EmbeddingStore, Shard
 from facebench.errors import UserError
+from facebench.nets.embedder import UNPINNED, Preprocessing
 
 Faces = tuple[FolderFaces, list[str]]
 
@@ -27,10 +30,18 @@ def store(tmp_path: Path) -> EmbeddingStore:
     return EmbeddingStore(tmp_path / "store")
 
 
-def embedded(faces: Faces, store: EmbeddingStore, crop: Crop | None = None, batch: int = 8) -> int:
+def embedded(
+    faces: Faces,
+    store: EmbeddingStore,
+    crop: Crop | None = None,
+    batch: int = 8,
+    **attributes: object,
+) -> int:
     """Faces that went through the network for the answer (which is checked)."""
     source, keys = faces
     model, crop = Linear(), crop or Crop()
+    for name, value in attributes.items():
+        setattr(model, name, value)
     result = extract(model, source, keys, crop, batch=batch, workers=0, store=store, progress=False)
     plain = extract(Linear(), source, keys, crop, batch=batch, workers=0, progress=False)
     np.testing.assert_array_equal(result.vectors, plain.vectors)
@@ -53,6 +64,42 @@ def test_what_the_numbers_depend_on_is_the_key(faces: Faces, store: EmbeddingSto
     shutil.copy(source.folder / keys[0], source.folder / keys[1])
     assert embedded(faces, store) == 40
     assert len(store.entries()) == 5
+
+
+def test_what_was_chosen_of_a_model_is_in_the_key(faces: Faces, store: EmbeddingStore) -> None:
+    """The same file may give several embeddings: by output, by layout, by its preparation."""
+    close = Preprocessing(size=SIZE, mean=(127.500004,) * 3)
+    for choice in (
+        {},
+        {"variant": "output=a"},
+        {"variant": "output=b"},
+        {"runtime": "onnxruntime 1.20.0"},
+        {"runtime": "onnxruntime 1.21.0"},
+        {"preprocessing": close},
+    ):
+        assert embedded(faces, store, **choice) == 40
+        assert embedded(faces, store, **choice) == 0
+
+
+def test_libraries_are_in_the_key(
+    faces: Faces, store: EmbeddingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert embedded(faces, store) == 40
+    for number, library in enumerate((torch, cv2)):
+        monkeypatch.setattr(library, "__version__", "0.1")
+        assert embedded(faces, store) == 40
+        assert len(store.entries()) == 2 + number
+        monkeypatch.undo()
+    assert embedded(faces, store) == 0
+
+
+@pytest.mark.parametrize("wish", [{"storable": False}, {"weights_hash": UNPINNED}])
+def test_what_is_not_pinned_is_not_kept(
+    faces: Faces, store: EmbeddingStore, wish: dict[str, object]
+) -> None:
+    assert embedded(faces, store, **wish) == 40
+    assert embedded(faces, store, **wish) == 40
+    assert store.entries() == []
 
 
 def shard_of(store: EmbeddingStore) -> Path:

@@ -9,6 +9,7 @@ import pytest
 
 from facebench.errors import UserError
 from facebench.nets.cards import ModelCard, card_names, find_card, list_models, read_card
+from facebench.nets.convnet import ConvNet
 
 # Name: S of f, 5b, 4b, 5a; parent; accuracy on LFW (Tables 3 and 4).
 PAPER = {
@@ -90,6 +91,7 @@ def test_degrees_are_fractions(tmp_path: Path) -> None:
         ("width = 0.5", "width = 9", "field 'width'"),
         ("size = [112, 96]", "sise = [112, 96]", "'preprocessing.sise'; did you mean 'size'"),
         ("size = [112, 96]", "size = [112]", "preprocessing.size"),
+        ("size = [112, 96]", "size = [112, 79]", "'preprocessing': .*size 112x79 is too small"),
         ("size = [112, 96]", 'size = [112, 96]\ncolour = "rbg"', "did you mean 'rgb'"),
         ("size = [112, 96]", 'size = [112, 96]\nflip = "ad"', "did you mean 'add'"),
         ("size = [112, 96]", "size = [112, 96]\nscale = [0.2, 0.2, 0.2]", "units of 0 to 255"),
@@ -115,6 +117,25 @@ def test_mistakes_name_file_and_field(tmp_path: Path, old: str, new: str, messag
     with pytest.raises(UserError, match=message) as caught:
         read_card(path)
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_the_smallest_size_is_what_a_convnet_takes(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(GOOD.replace("[112, 96]", "[80, 80]"))
+    size = read_card(path).preprocessing.size
+    assert size is not None and ConvNet(0.125, size).local5b.out_size == (1, 1)
+    with pytest.raises(ValueError, match="does not fit"):
+        ConvNet(0.125, (79, 80))
+
+
+def test_a_python_model_has_no_file_to_hash(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        'name = "mine"\ntitle = "t"\narchitecture = "python"\nweights = "a.b:c"\n'
+        f'sha256 = "{"0" * 64}"\n'
+    )
+    with pytest.raises(UserError, match="a python model has none"):
+        read_card(path)
 
 
 def test_a_card_is_not_changed_in_place(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from facebench.nets.options import ModelOptions, parse_options
 from facebench.nets.zoo import load_model
 
 onnx = pytest.importorskip("onnx", reason="needs the onnx package to make small models")
-pytest.importorskip("onnxruntime", reason="needs ONNX Runtime")
+onnxruntime = pytest.importorskip("onnxruntime", reason="needs ONNX Runtime")
 
 
 def save(
@@ -98,6 +98,21 @@ def test_outputs_first_or_named(tmp_path: Path) -> None:
         load_model(str(path), ModelOptions(output="tow"))
 
 
+def test_what_was_chosen_is_told(tmp_path: Path) -> None:
+    open_shape = save(tmp_path / "open.onnx", ["n", None, None, None], outputs=("one", "two"))
+    fixed = save(tmp_path / "fixed.onnx", ["n", 9, 8, 3])
+
+    def variant(path: Path, **options: Any) -> str:
+        return load_model(str(path), ModelOptions(size=(9, 8), **options)).variant
+
+    assert variant(open_shape) == variant(open_shape, output="one", layout="nchw") == ""
+    assert variant(open_shape, output="two", layout="nhwc") == "output=two layout=nhwc"
+    assert variant(fixed, layout="nhwc") == ""  # the file says so itself
+    model = load_model(str(open_shape), ModelOptions(size=(9, 8), output="two"))
+    assert model.signature.endswith(" float32 output=two")
+    assert model.runtime == f"onnxruntime {onnxruntime.__version__}"
+
+
 def test_float16_models(tmp_path: Path) -> None:
     path = save(tmp_path / "m.onnx", ["n", 3, 9, 8], kind=onnx.TensorProto.FLOAT16)
     out = load_model(str(path), ModelOptions(**RAW)).embed(faces(2))
@@ -114,6 +129,7 @@ def test_float16_models(tmp_path: Path) -> None:
         (["n", 3, 9, 8], {"precision": "bfloat16"}, "fixes its precision"),
         (["n", 3, 9, 8], {"device": "tpu"}, "not cpu, cuda"),
         (["n", 3, 9, 8], {"device": "cuda"}, "no CUDAExecutionProvider"),
+        (["n", 3, 9, 8], {"device": "cudax"}, "not cpu, cuda"),
     ],
 )
 def test_mistakes(tmp_path: Path, shape: list[Any], options: Any, message: str) -> None:

@@ -12,6 +12,10 @@ def test_nothing_given_overrides_nothing() -> None:
     assert parse_options() == ModelOptions()
     assert ModelOptions().given("size", "mean") == []
     assert ModelOptions(size=(1, 1), flip="none").given("size", "mean", "flip") == ["size", "flip"]
+    assert ModelOptions(device="cuda", output="").given("device", "precision", "output") == [
+        "device",
+        "output",
+    ]
 
 
 def test_everything_given() -> None:
@@ -25,15 +29,25 @@ def test_everything_given() -> None:
 
 
 def test_presets_are_in_units_of_0_to_255_and_follow_the_colour_order() -> None:
-    rgb, bgr = (
-        parse_options(normalise="imagenet"),
-        parse_options(normalise="imagenet", colour="bgr"),
-    )
-    assert rgb.mean == pytest.approx([255 * m for m in (0.485, 0.456, 0.406)])
-    assert rgb.scale == pytest.approx([255 * s for s in (0.229, 0.224, 0.225)])
-    assert bgr.mean == rgb.mean[::-1] and bgr.scale == rgb.scale[::-1]  # type: ignore[index]
-    assert parse_options(normalise="arcface").scale == (128, 128, 128)
-    assert parse_options(normalise="half").scale == (127.5, 127.5, 127.5)
+    options = parse_options(normalise="imagenet")
+    mean, scale = options.normalisation("rgb")
+    assert mean == pytest.approx([255 * m for m in (0.485, 0.456, 0.406)])
+    assert scale == pytest.approx([255 * s for s in (0.229, 0.224, 0.225)])
+    assert mean is not None and scale is not None
+    assert options.normalisation("bgr") == (mean[::-1], scale[::-1])
+    assert parse_options(normalise="arcface").normalisation("bgr")[1] == (128, 128, 128)
+    assert parse_options(normalise="half").normalisation("rgb")[1] == (127.5, 127.5, 127.5)
+    own = parse_options(mean="1,2,3")  # in the model's own order already
+    assert own.normalisation("bgr") == ((1, 2, 3), None)
+
+
+def test_an_option_without_effect_is_refused() -> None:
+    options = ModelOptions(output="b", layout="nhwc")
+    options.refuse("m", "why", "device", "precision")
+    with pytest.raises(UserError, match="model m: --output-name has no effect: why; leave it out"):
+        options.refuse("m", "why", "device", "output")
+    with pytest.raises(UserError, match="model m: --layout has no effect"):
+        options.refuse("m", "why", "layout")
 
 
 @pytest.mark.parametrize(
@@ -62,7 +76,7 @@ def test_mistakes_name_the_option(options: dict[str, str], message: str) -> None
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["gpu", "cdua", "", "cuda:x", "cuda:999"])
+@pytest.mark.parametrize("name", ["gpu", "cdua", "", "cuda:x", "cuda:", "cuda:999"])
 def test_devices_that_are_not_there(name: str) -> None:
     with pytest.raises(UserError, match="--device"):
         torch_device(name)

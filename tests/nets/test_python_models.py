@@ -6,11 +6,13 @@ import sys
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from facebench.errors import UserError
+from facebench.nets.embedder import UNPINNED
 from facebench.nets.options import ModelOptions
 from facebench.nets.zoo import load_model
 
@@ -36,6 +38,13 @@ CODE = """
         def forward(self, faces):
             return faces.reshape(len(faces), -1).astype(np.float32)
 
+    class Unready(Mine):
+        preprocessing = None
+
+    class Unhashed(Embedder):
+        id, preprocessing = "unhashed", Preprocessing(size=(9, 8))
+        forward = Mine.forward
+
     def net(): return Net()
     def other(): return Net(1)
     def mine(): return Mine()
@@ -44,6 +53,8 @@ CODE = """
     def broken(): return lambda faces: 1 / 0
     def number(): return 3
     def fails(): raise ValueError("no\\nluck")
+    def unready(): return Unready()
+    def unhashed(): return Unhashed()
     needs = Net
     ready = Net()
 """
@@ -75,16 +86,38 @@ def test_a_torch_module_is_put_into_evaluation_mode(module: str, factory: str) -
     np.testing.assert_array_equal(out, model.embed(x))
 
 
-def test_the_hash_follows_the_weights(module: str) -> None:
-    one = load_model(f"{module}:net").weights_hash
-    assert load_model(f"{module}:net").weights_hash == one
-    assert load_model(f"{module}:other").weights_hash != one
+@pytest.mark.parametrize("factory", ["net", "ready", "function", "unhashed"])
+def test_what_no_hash_covers_is_unpinned(module: str, factory: str) -> None:
+    size = {} if factory == "unhashed" else {"size": (9, 8)}
+    model = load_model(f"{module}:{factory}", ModelOptions(**size))
+    assert model.weights_hash == UNPINNED and "weights:unpinned " in model.signature
+    assert factory == "unhashed" or not model.storable  # extraction heeds the hash, too
+    mine = load_model(f"{module}:mine")
+    assert mine.storable and mine.weights_hash == "ff" * 32
+
+
+@pytest.mark.parametrize("factory", ["net", "function", "mine"])
+@pytest.mark.parametrize(
+    "option",
+    [{"layout": "nhwc"}, {"output": "zz"}, {"device": "cuda:7"}, {"precision": "bfloat16"}],
+)
+def test_options_without_effect_are_refused(module: str, factory: str, option: Any) -> None:
+    size = {} if factory == "mine" else {"size": (9, 8)}
+    if factory == "net" and "precision" in option:
+        assert load_model(f"{module}:net", ModelOptions(**option)).precision == "bfloat16"
+        return
+    name = {"output": "output-name"}.get(next(iter(option)), next(iter(option)))
+    told = {"output": "no output 'zz'", "device": "--device cuda:7: this machine"}
+    message = told.get(next(iter(option))) if factory == "net" else f"--{name} has no effect"
+    with pytest.raises(UserError, match=message or "--layout has no effect") as caught:
+        load_model(f"{module}:{factory}", ModelOptions(**size, **option)).embed(faces(2))
+    assert "\n" not in str(caught.value)
 
 
 def test_an_embedder_comes_as_it_is(module: str) -> None:
     model = load_model(f"{module}:mine")
     assert model.id == "mine" and model.embed(faces(2)).shape == (2, 216)
-    with pytest.raises(UserError, match="prepares faces itself; leave out --size"):
+    with pytest.raises(UserError, match="--size has no effect: an Embedder of your own"):
         load_model(f"{module}:mine", ModelOptions(size=(9, 8)))
 
 
@@ -97,8 +130,10 @@ def test_a_function_gets_raw_faces(module: str) -> None:
     assert "mean=0,0,0 scale=1,1,1" in model.signature
     lists = load_model(f"{module}:lists", ModelOptions(size=(9, 8)))
     assert lists.embed(x).tolist() == [[1, 2], [1, 2]]
-    with pytest.raises(UserError, match="leave out --mean"):
+    with pytest.raises(UserError, match="--mean has no effect"):
         load_model(f"{module}:function", ModelOptions(size=(9, 8), mean=(1, 1, 1)))
+    with pytest.raises(UserError, match="--normalise has no effect"):
+        load_model(f"{module}:function", ModelOptions(size=(9, 8), normalise="half"))
     with pytest.raises(UserError, match="size of its input is not known"):
         load_model(f"{module}:function")
     with pytest.raises(UserError, match="failed on 2 faces: ZeroDivisionError"):
@@ -112,6 +147,16 @@ def test_a_card(module: str, tmp_path: Path) -> None:
     )
     model = load_model(str(tmp_path / "c.toml"))
     assert model.id == "c" and model.preprocessing.flip == "add"
+    text = (tmp_path / "c.toml").read_text()
+    for changed, field in (
+        (text + 'colour = "bgr"\n', "colour"),
+        (text.replace("[pre", 'layout = "nhwc"\n[pre'), "layout"),
+        (text.replace("function", "net").replace("[pre", 'layout = "nchw"\n[pre'), "layout"),
+        (text.replace("function", "mine"), "flip"),
+    ):
+        (tmp_path / "c.toml").write_text(changed)
+        with pytest.raises(UserError, match=rf"c\.toml: field '{field}'"):
+            load_model(str(tmp_path / "c.toml"))
 
 
 @pytest.mark.parametrize(
@@ -119,6 +164,7 @@ def test_a_card(module: str, tmp_path: Path) -> None:
     [
         ("fb_user_models:nett", "has no 'nett'; did you mean 'net'"),
         ("fb_user_models:number", "returned a int"),
+        ("fb_user_models:unready", "needs 'preprocessing', a Preprocessing, but Unready has none"),
         ("fb_user_models:fails", r"fails\(\) failed: ValueError: no luck"),
         ("fb_absent:net", "no module 'fb_absent' installed or in"),
         ("fb_broken:net", "importing 'fb_broken' failed: ModuleNotFoundError"),
@@ -128,5 +174,5 @@ def test_a_card(module: str, tmp_path: Path) -> None:
 )
 def test_mistakes_are_one_line(module: str, spec: str, message: str) -> None:
     with pytest.raises(UserError, match=message) as caught:
-        load_model(spec, ModelOptions(size=(9, 8)))
+        load_model(spec)
     assert "\n" not in str(caught.value)

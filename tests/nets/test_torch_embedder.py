@@ -149,6 +149,10 @@ def test_a_named_output() -> None:
         embedder(network, output="feature").forward(faces(2))
     with pytest.raises(UserError, match="gave a str, not a tensor"):
         embedder(lambda t: "x").forward(faces(2))
+    assert embedder(network).variant == "" and embedder(network, output="b").variant == "output=b"
+    for nameless in (lambda t: t.flatten(1), lambda t: (t.flatten(1), t)):
+        with pytest.raises(UserError, match="no output 'zz': its outputs have no names"):
+            embedder(nameless, output="zz").forward(faces(2))
 
 
 def test_nan_is_an_error_that_names_the_model() -> None:

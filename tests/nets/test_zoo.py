@@ -13,7 +13,7 @@ from torch import Tensor
 from facebench.errors import UserError
 from facebench.nets.cards import ModelCard, read_card
 from facebench.nets.convnet import ConvNet, to_input
-from facebench.nets.options import ModelOptions
+from facebench.nets.options import ModelOptions, parse_options
 from facebench.nets.publish import publish_weights, write_card
 from facebench.nets.sparse import masks_of
 from facebench.nets.zoo import load_model, load_network
@@ -50,11 +50,27 @@ def test_options_override_the_card(small_zoo: Path) -> None:
     np.testing.assert_array_equal(by_path.embed(FACES), load_model("small").embed(FACES))
     for options, message in (
         (ModelOptions(size=(112, 96)), "takes 80x80 faces"),
-        (ModelOptions(output="x"), "has no --output"),
+        (ModelOptions(output="x"), "--output-name has no effect"),
+        (ModelOptions(layout="nchw"), "--layout has no effect"),
         (ModelOptions(device="tpu"), "--device"),
     ):
         with pytest.raises(UserError, match=message):
             load_model("small", options)
+
+
+def test_a_preset_follows_the_cards_colour_order(
+    small_zoo: Path, make_card: Callable[..., ModelCard]
+) -> None:
+    card = read_card(small_zoo / "small.toml")
+    pinned = {"weights": card.weights, "sha256": card.sha256}
+    swapped = {"size": (80, 80), "colour": "bgr"}
+    write_card(make_card("small", **pinned, preprocessing=swapped), small_zoo / "small.toml")
+    preset = parse_options(normalise="imagenet")
+    prepared = load_model("small", preset).preprocessing
+    assert prepared.colour == "bgr" and prepared.mean == (103.53, 116.28, 123.675)
+    assert prepared.scale == (57.375, 57.12, 58.395)
+    over = parse_options(normalise="imagenet", colour="rgb")
+    assert load_model("small", over).preprocessing.mean == (123.675, 116.28, 103.53)
 
 
 def test_a_network_to_go_on_with_has_its_masks(small_zoo: Path, tiny: Tiny) -> None:
