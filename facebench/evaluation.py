@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import socket
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
-from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
 from typing import Literal, TypedDict, Unpack
 
 import numpy as np
-import torch
 from rich.console import Console
 
 from facebench.embedding.extract import extract
@@ -20,17 +17,19 @@ from facebench.embedding.precomputed import select
 from facebench.embedding.profile import ExtractionProfile
 from facebench.embedding.store import EmbeddingStore
 from facebench.embedding.types import Embeddings
+from facebench.embedding.unreadable import absent_faces, faces_refused
+from facebench.environment import environment_section, run_section
 from facebench.errors import UserError, nearest
 from facebench.faces.align_rules import RULES
 from facebench.nets.embedder import Embedder
 from facebench.nets.options import ModelOptions
-from facebench.protocols.cards import ProtocolCard, VerificationCard, load_protocol
+from facebench.protocols.cards import ProtocolCard, VerificationCard, edition_of, load_protocol
 from facebench.protocols.prepared import FaceFiles, Prepared, prepare
 from facebench.protocols.verification import verification
 from facebench.reporting.build import Facts, build_record
 from facebench.reporting.model_facts import UNKNOWN, Subject, subject_of, subject_of_embeddings
 from facebench.reporting.progress import rendering_bar
-from facebench.reporting.record import DataSection, EnvironmentSection, Record, RunSection
+from facebench.reporting.record import DataSection, Record
 from facebench.reporting.terminal import notice_panel
 from facebench.similarity import SIMILARITIES, pair_scores
 from facebench.statistics.folds import THRESHOLD_RULES
@@ -123,13 +122,15 @@ def evaluate_many(
     *,
     embeddings: Sequence[tuple[Path, Path]] = (),
     options: ModelOptions | None = None,
+    on_record: Callable[[Record], None] | None = None,
     **settings: Unpack[SettingKeywords],
 ) -> list[Record]:
     """Records of every model on every protocol, protocol by protocol; faces are found once.
 
     embeddings: (``.npy`` file, names of its rows), each evaluated as a model after the others.
-    All models and protocols are loaded before the first face is read, so that a mistake in the last
-    costs no time. The other arguments and errors are those of `evaluate`.
+    on_record: called with each record as soon as it is done, so that none is lost with a later one.
+    All models are loaded and the faces of all protocols found before the first pass of a network,
+    so that a mistake in the last costs no time. The other arguments and errors: see `evaluate`.
     """
     chosen = Settings(**settings)
     cards = [_runnable(load_protocol(name)) for name in dict.fromkeys(protocols)]
@@ -138,10 +139,13 @@ def evaluate_many(
     if not subjects or not cards:
         raise UserError("nothing to evaluate: name at least one model and one protocol")
     _require_distinct(subjects)
+    images = any(subject.embedder for subject in subjects)
     records = []
-    for card in cards:
-        prepared = _prepared(card, data, chosen, any(subject.embedder for subject in subjects))
-        records += [_evaluate_one(subject, prepared, chosen) for subject in subjects]
+    for prepared in _prepare_all(cards, data, chosen, images):
+        for subject in subjects:
+            records.append(_evaluate_one(subject, prepared, chosen))
+            if on_record is not None:
+                on_record(records[-1])
     return records
 
 
@@ -152,16 +156,29 @@ def _runnable(card: ProtocolCard) -> VerificationCard:
     return card
 
 
-def _prepared(
-    card: VerificationCard, data: str | Path | None, settings: Settings, images: bool
-) -> Prepared:
+def _prepare_all(
+    cards: Sequence[VerificationCard], data: str | Path | None, settings: Settings, images: bool
+) -> list[Prepared]:
     names = {field.name for field in fields(FaceFiles)} - {"data"}
     given = {name: value for name, value in asdict(settings).items() if name in names}
-    with rendering_bar(settings.progress) as progress:
-        prepared = prepare(card, FaceFiles(data, **given), images=images, progress=progress)
-    if told := prepared.told or prepared.notice:  # before the long work, however quiet the run is
-        Console(stderr=True).print(notice_panel(told))
-    return prepared
+    found = []
+    for card in cards:
+        with rendering_bar(settings.progress) as progress:
+            found.append(prepare(card, FaceFiles(data, **given), images=images, progress=progress))
+        if images and settings.on_missing == "error":
+            _require_faces(found[-1])
+    # Before the long work, however quiet the run is.
+    for notice in dict.fromkeys(prepared.told or prepared.notice for prepared in found):
+        if notice:
+            Console(stderr=True).print(notice_panel(notice))
+    return found
+
+
+def _require_faces(prepared: Prepared) -> None:
+    if prepared.source is not None:
+        keys = prepared.comparisons.keys
+        if absent := absent_faces(prepared.source, keys):
+            raise faces_refused(prepared.source, absent, len(keys))
 
 
 def _evaluate_one(subject: Subject, prepared: Prepared, settings: Settings) -> Record:
@@ -195,8 +212,8 @@ def _evaluate_one(subject: Subject, prepared: Prepared, settings: Settings) -> R
         policy=settings.on_missing,
         failed_faces=int(np.count_nonzero(~acquired)),
         seed=settings.seed,
-        environment=_environment(subject, settings),
-        run=_run(
+        environment=environment_section(subject.embedder, settings.batch),
+        run=run_section(
             {
                 "network": profile.network,
                 "waiting for faces": profile.waiting,
@@ -206,6 +223,8 @@ def _evaluate_one(subject: Subject, prepared: Prepared, settings: Settings) -> R
                 "total": perf_counter() - started,
             }
         ),
+        published_list=prepared.published_list,
+        edition=edition_of(prepared.card),
     )
     return build_record(prepared.card, comparisons, scores, statistics, facts)
 
@@ -227,28 +246,9 @@ def _embeddings(
         on_missing=settings.on_missing,
         batch=settings.batch,
         workers=settings.workers,
-        store=EmbeddingStore() if settings.store else None,
+        store=EmbeddingStore() if settings.store and subject.embedder.storable else None,
         progress=settings.progress,
         profile=profile,
-    )
-
-
-def _environment(subject: Subject, settings: Settings) -> EnvironmentSection:
-    embedder = subject.embedder
-    return EnvironmentSection(
-        torch=str(torch.__version__),
-        numpy=np.__version__,
-        device=embedder.device if embedder else "none",
-        batch=settings.batch if embedder else 0,
-    )
-
-
-def _run(seconds: dict[str, float]) -> RunSection:
-    return RunSection(
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        host=socket.gethostname(),
-        threads=torch.get_num_threads(),
-        seconds={name: round(value, 3) for name, value in seconds.items()},
     )
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import pickle
+import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +17,10 @@ from numpy.typing import NDArray
 import facebench
 from facebench.errors import UserError
 from facebench.evaluation import SettingKeywords, Settings, evaluate_many
+from facebench.faces.rendered import SyntheticSource
+from facebench.faces.synthetic import twin
 from facebench.nets.embedder import Embedder, Preprocessing
+from facebench.protocols.cards import protocol_paths
 
 QUICK: dict[str, Any] = {"workers": 0, "draws": 10, "progress": False}
 
@@ -109,9 +115,153 @@ def test_cards_of_the_working_directory_are_protocols(
     monkeypatch.chdir(faces)
     record = facebench.evaluate(Grey(), "mine", faces, **QUICK)
     accuracy = record.statistics.accuracy
-    assert "protocol:mine.v3|" in record.signature and accuracy.spread_kind == "standard deviation"
+    assert re.search(r"\|protocol:mine\.v3\+[0-9a-f]{8}\|", record.signature)
+    assert accuracy.spread_kind == "standard deviation"
     assert accuracy.spread == pytest.approx(np.std(accuracy.per_fold, ddof=1))
     assert [point.target for point in record.statistics.tar_at_far] == [0.5]
+
+
+def test_a_card_that_takes_the_place_of_a_shipped_one_is_told_from_it(
+    faces: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shipped = facebench.evaluate(Grey(), "lfw", faces, **QUICK)
+    assert "|protocol:lfw.v1|" in shipped.signature
+    text = protocol_paths()["lfw"].read_text("utf-8")
+    (faces / "protocols").mkdir()
+    (faces / "protocols" / "lfw.toml").write_text(text.replace("6000", "16"), "utf-8")
+    monkeypatch.chdir(faces)
+    own = facebench.evaluate(Grey(), "lfw", faces, **QUICK)
+    assert re.search(r"\|protocol:lfw\.v1\+[0-9a-f]{8}\|", own.signature)
+
+
+def test_what_a_later_protocol_lacks_is_found_before_the_first_face(faces: Path) -> None:
+    model = Grey()
+    with pytest.raises(UserError, match=r"calfw is read from its \.bin file"):
+        evaluate_many([model], ["lfw", "calfw"], faces, **QUICK)
+    assert model.seen == 0
+
+
+def test_absent_images_of_a_later_protocol_are_found_before_the_first_face(faces: Path) -> None:
+    images = [path.read_bytes() for path in sorted(faces.rglob("*.jpg"))]
+    crops = (*images, *images[:4])
+    (faces / "agedb_30.bin").write_bytes(
+        pickle.dumps(([bytes(bytearray(crop)) for crop in crops], [True, False] * 5))
+    )
+    (faces / "lfw" / "Person_A" / "Person_A_0001.jpg").unlink()
+    model = Grey()
+    with pytest.raises(UserError, match=r"1 of 16 images of lfw cannot be used \(Person_A"):
+        evaluate_many([model], ["agedb-30", "lfw"], faces, **QUICK)
+    assert model.seen == 0
+    evaluate_many([model], ["agedb-30", "lfw"], faces, on_missing="count", **QUICK)
+    assert model.seen == 20 + 15
+
+
+def test_a_record_is_told_of_as_soon_as_it_is_done(faces: Path) -> None:
+    class Failing(Grey):
+        def forward(self, faces: NDArray[np.uint8]) -> NDArray[np.float32]:
+            raise UserError("it fails")
+
+    done: list[facebench.Record] = []
+    failing = Failing("b", "bfloat16")
+    with pytest.raises(UserError, match="it fails"):
+        evaluate_many([Grey("a"), failing], ["lfw"], faces, on_record=done.append, **QUICK)
+    assert [record.model.id for record in done] == ["a"]
+    again = evaluate_many([Grey("a")], ["lfw"], faces, on_record=done.append, **QUICK)
+    assert done[1:] == again
+
+
+def test_a_list_of_the_right_length_is_not_yet_the_published_one(
+    faces: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (
+        protocol_paths()["lfw"].read_text("utf-8").replace("comparisons = 6000", "comparisons = 16")
+    )
+    (faces / "protocols").mkdir()
+    (faces / "protocols" / "lfw.toml").write_text(text, "utf-8")
+    monkeypatch.chdir(faces)
+    record = facebench.evaluate(Grey(), "lfw", faces, **QUICK)
+    assert record.comparisons.total == record.protocol.published_comparisons
+    assert record.protocol.published_list is False
+
+
+def test_changed_rendered_faces_are_embedded_again_and_lose_their_name(
+    faces: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = faces / "twin"
+    (folder / "lfw").mkdir(parents=True)
+    listed = (faces / "pairs.txt").read_text()
+    for number, letter in enumerate("ABCDEFGH", 1):
+        old, new = f"Person_{letter}", twin.twin_name(number)
+        (folder / "lfw" / new).mkdir()
+        for file in sorted((faces / "lfw" / old).iterdir()):
+            shutil.copy(file, folder / "lfw" / new / file.name.replace(old, new))
+        listed = listed.replace(old, new)
+    (folder / "pairs.txt").write_text(listed)
+    name = twin.twin_fingerprint(0)
+    (folder / "COMPLETE.json").write_text(f'{{"fingerprint": "{name}"}}')
+    source = SyntheticSource(folder, name)
+    whole = source.fingerprint(source.keys()).removeprefix("synthetic-lfw-")
+    monkeypatch.setattr(twin, "TWIN_CONTENTS", {name: whole})
+    first, second = Grey(), Grey()
+    before = facebench.evaluate(first, "lfw", folder, **QUICK)
+    assert before.data.fingerprint == name and before.protocol.published_list is None
+    shutil.copy(
+        folder / "lfw/Synth_00001/Synth_00001_0001.jpg",
+        folder / "lfw/Synth_00002/Synth_00002_0001.jpg",
+    )
+    after = facebench.evaluate(second, "lfw", folder, **QUICK)
+    assert (first.seen, second.seen) == (16, 16)
+    assert after.data.fingerprint.startswith(f"{name}+")
+    assert after.statistics != before.statistics
+
+
+def test_a_flat_folder_gives_the_same_record(faces: Path, tmp_path: Path) -> None:
+    flat = tmp_path / "flat"
+    flat.mkdir()
+    for file in (faces / "lfw").rglob("*.jpg"):
+        shutil.copy(file, flat)
+    expected = facebench.evaluate(Grey(), "lfw", faces, store=False, **QUICK)
+    found = facebench.evaluate(Grey(), "lfw", flat, pairs=faces / "pairs.txt", store=False, **QUICK)
+    assert found.digest() == expected.digest()
+
+
+def test_lfw_mini_flattened_gives_the_same_numbers(shared_data: Path, tmp_path: Path) -> None:
+    mini, flat = shared_data / "lfw-mini", tmp_path / "flat"
+    flat.mkdir()
+    for file in (mini / "lfw").rglob("*.jpg"):
+        (flat / file.name).symlink_to(file)
+    expected = facebench.evaluate(Grey(), "lfw", mini, **QUICK)
+    lists = {"pairs": mini / "pairs.txt", "landmarks": mini / "landmarks.txt"}
+    found = facebench.evaluate(Grey(), "lfw", flat, store=False, **lists, **QUICK)
+    assert found.statistics == expected.statistics
+    assert found.signature == expected.signature and found.digest() == expected.digest()
+
+
+def test_what_is_not_pinned_is_not_stored(faces: Path) -> None:
+    first, second = Grey(), Grey()
+    for model in (first, second):
+        model.storable = False
+        record = facebench.evaluate(model, "lfw", faces, **QUICK)
+        assert "|weights:unpinned|" in record.signature
+    assert (first.seen, second.seen) == (16, 16)
+
+
+def test_the_libraries_that_took_part_are_in_the_record(faces: Path) -> None:
+    model = Grey()
+    environment = facebench.evaluate(model, "lfw", faces, **QUICK).environment
+    assert (environment.opencv, environment.onnxruntime) == (cv2.__version__, "")
+    model.runtime = "onnxruntime 1.20.1"
+    environment = facebench.evaluate(model, "lfw", faces, **QUICK).environment
+    assert environment.onnxruntime == "1.20.1"
+
+
+def test_embeddings_need_no_opencv(faces: Path) -> None:
+    keys = sorted(str(path.relative_to(faces / "lfw")) for path in faces.rglob("*.jpg"))
+    np.save(faces / "e.npy", np.random.default_rng(0).normal(size=(len(keys), 8)))
+    (faces / "n.txt").write_text("\n".join(keys))
+    given = [(faces / "e.npy", faces / "n.txt")]
+    (record,) = evaluate_many([], ["lfw"], faces, embeddings=given, **QUICK)
+    assert (record.environment.opencv, record.environment.device) == ("", "none")
 
 
 def test_keywords_are_the_fields_of_settings() -> None:

@@ -27,11 +27,13 @@ def make_aligner(
     ``auto``: ``template`` for crops that are aligned already (synthetic, ``.bin``), ``landmarks``
     or ``yunet`` where the user named such a file, ``landmarks`` where the data have one, else
     ``centre``. Whether every image of the list has landmarks is checked here. UserError for an
-    unknown rule, a missing file, or images without landmarks unless ``on_missing="count"``.
+    unknown rule, a missing file, a file that the rule has no use for, or images without landmarks
+    unless ``on_missing="count"``.
     """
     if rule not in RULES:
         raise UserError(f"no alignment {rule!r}{nearest(rule, RULES)}; one of {', '.join(RULES)}")
     chosen = _automatic(located, landmarks, yunet) if rule == "auto" else rule
+    _require_use(chosen, located, landmarks, yunet)
     if chosen == "landmarks":
         file = landmarks or located.landmarks
         if file is None:
@@ -52,6 +54,20 @@ def make_aligner(
         "none": NoAlignment(),
     }
     return fixed[chosen]
+
+
+def _require_use(
+    chosen: str, located: LocatedData, landmarks: str | Path | None, yunet: str | Path | None
+) -> None:
+    why = f"with --align {chosen}"
+    if located.aligned and chosen == "template":
+        why = f"on the faces of {located.folder}, which are aligned crops already"
+    for option, file, rule in (
+        ("--landmarks", landmarks, "landmarks"),
+        ("--detector", yunet, "yunet"),
+    ):
+        if file is not None and chosen != rule:
+            raise UserError(f"{option} {file} has no effect {why}; leave it out")
 
 
 def _automatic(located: LocatedData, landmarks: str | Path | None, yunet: str | Path | None) -> str:

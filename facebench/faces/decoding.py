@@ -2,6 +2,10 @@
 
 OpenCV decodes a truncated JPEG with grey filling and only warns; so the structure of the file
 is walked first, which costs a few microseconds. EXIF orientation is obeyed.
+
+What this does not find: damage inside the entropy-coded data of a JPEG whose markers are all in
+place. libjpeg fills the broken part and OpenCV returns it as an image. The fingerprint of the data
+covers such bytes like any others, so two records of different bytes never look the same.
 """
 
 from __future__ import annotations

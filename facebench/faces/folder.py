@@ -14,7 +14,6 @@ from facebench.faces.types import DataKind, FaceSource, Image, ImageError
 
 # In this order of preference where a folder holds several.
 LFW_IMAGE_FOLDERS = ("lfw", "lfw_funneled", "lfw-funneled", "lfw-deepfunneled", "lfw_deepfunneled")
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp"})
 _LFW_FILE = re.compile(r"(.+)_\d{4}\.jpg")
 
 
@@ -28,26 +27,35 @@ class _Folder(FaceSource):
 
     def read(self, key: str) -> Image:
         """One image, uint8 H×W×3 RGB; ImageError where it is absent, truncated or undecodable."""
+        return decode(key, self.encoded(key))
+
+    def encoded(self, key: str) -> bytes:
+        """One image's file; ImageError where it is absent or cannot be read."""
         try:
-            data = self._path(key).read_bytes()
+            return self._path(key).read_bytes()
         except FileNotFoundError as error:
             raise ImageError(key, f"is not in {self.root}") from error
         except OSError as error:
             raise ImageError(key, f"cannot be read ({error.strerror})") from error
-        return decode(key, data)
 
     def missing(self, keys: Sequence[str]) -> list[str]:
         """The keys, sorted and once each, for which there is no file."""
-        return sorted(key for key in set(keys) if not self._path(key).is_file())
+        return sorted(key for key in set(keys) if not self._is_there(key))
 
     def fingerprint(self, keys: Sequence[str]) -> str:
         """``<name>-<16 hex>``: SHA-256 over keys and file contents, whatever their order."""
         return content_fingerprint(self.name, keys, self._bytes)
 
+    def _is_there(self, key: str) -> bool:
+        try:
+            return self._path(key).is_file()
+        except (ImageError, OSError):  # a name that no file can have
+            return False
+
     def _bytes(self, key: str) -> bytes | None:
         try:
-            return self._path(key).read_bytes()
-        except OSError:
+            return self.encoded(key)
+        except ImageError:
             return None
 
     def _path(self, key: str) -> Path:
@@ -73,20 +81,29 @@ class LfwSource(_Folder):
 
 
 class FlatFolderSource(_Folder):
-    """A folder of image files (jpg, jpeg, png, bmp, webp in any case); keys are file names."""
+    """LFW's images without the people's folders: ``Name_0001.jpg`` side by side.
 
-    def __init__(self, folder: str | Path, name: str = "folder") -> None:
+    Keys are those of LFW, ``Name/Name_0001.jpg``, so that its lists and landmarks fit and the
+    fingerprint is that of the same images in LFW's layout. UserError where the folder holds none.
+    """
+
+    def __init__(self, folder: str | Path, name: str = "lfw") -> None:
         super().__init__(name, Path(folder))
         if not self.keys():
-            raise UserError(f"{folder} holds no jpg, jpeg, png, bmp or webp image")
+            raise UserError(f"{folder} holds no image called as LFW's are (Name_0001.jpg)")
 
     def keys(self) -> list[str]:
-        """Names of the image files, sorted; UserError where the folder cannot be read."""
-        return sorted(
-            entry.name
-            for entry in _entries(self.root)
-            if Path(entry.name).suffix.lower() in IMAGE_SUFFIXES and entry.is_file()
-        )
+        """``Name/Name_0001.jpg`` of every file ``Name_0001.jpg``, sorted; UserError: unreadable."""
+        found = (_LFW_FILE.fullmatch(e.name) for e in _entries(self.root) if e.is_file())
+        return sorted(f"{match[1]}/{match[0]}" for match in found if match)
+
+    def _path(self, key: str) -> Path:
+        inside = super()._path(key)
+        if inside.parent.parent != self.root or not inside.name.startswith(
+            f"{inside.parent.name}_"
+        ):
+            raise ImageError(key, "is not a name of LFW's (Name/Name_0001.jpg)")
+        return self.root / inside.name
 
 
 def lfw_image_folder(folder: Path) -> Path:
@@ -98,7 +115,8 @@ def lfw_image_folder(folder: Path) -> Path:
             return candidate
     raise UserError(
         f"{folder} holds no images in the layout of LFW (lfw/Name/Name_0001.jpg, or the people's "
-        "folders themselves); point --data at the folder that holds lfw/"
+        "folders themselves), nor side by side (Name_0001.jpg); point --data at the folder that "
+        "holds lfw/"
     )
 
 

@@ -51,4 +51,4 @@ def _row(name: str, where: Path | None, note: str = "") -> Installed:
     except UserError as error:
         return Installed(name, where, None, None, str(error))
     keys = located.pairs.keys()
-    return Installed(located.source.name, where, len(keys), located.source.fingerprint(keys), note)
+    return Installed(located.source.name, where, len(keys), located.source.label(keys), note)

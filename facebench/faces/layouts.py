@@ -10,7 +10,7 @@ from pathlib import Path
 from facebench.errors import UserError, nearest
 from facebench.faces.binfile import BinSource
 from facebench.faces.decoding import incomplete
-from facebench.faces.folder import IMAGE_SUFFIXES, LfwSource
+from facebench.faces.folder import FlatFolderSource, LfwSource
 from facebench.faces.lists import some
 from facebench.faces.locate import DATASETS, locate
 from facebench.faces.registry import LFW
@@ -23,6 +23,7 @@ REGISTERED = {
     "https://www.nist.gov/programs-projects/face-challenges, and unpack it so that one folder "
     "holds IJB-A_11_sets/, IJB-A_1N_sets/ and the images (img/, frame/)",
 }
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp"})
 CHECKABLE = (*DATASETS, *REGISTERED)
 YTF_FOLDERS = ("frame_images_DB", "aligned_images_DB")
 YTF_VIDEOS, YTF_PEOPLE, YTF_PAIRS = 3_425, 1_595, 5_000
@@ -60,7 +61,8 @@ def _verification(name: str, data: str | Path | None) -> Iterator[Finding]:
     if located.notice is not None:
         yield Finding(source.kind == "synthetic", located.notice)
     yield Finding(True, f"{len(located.pairs)} pairs in {located.pairs.folds} folds")
-    if isinstance(source, LfwSource):
+    assert isinstance(source, LfwSource | FlatFolderSource | BinSource)
+    if not isinstance(source, BinSource):
         people = len({key.split("/")[0] for key in keys})
         whole = source.kind == "synthetic" or (len(keys), people) == (LFW.images, LFW.people)
         expected = "" if whole else f" (all of LFW: {LFW.images} of {LFW.people})"
@@ -68,13 +70,11 @@ def _verification(name: str, data: str | Path | None) -> Iterator[Finding]:
         missing = source.missing(located.pairs.keys())
         absent = some(missing) if missing else "none"
         yield Finding(not missing, f"images of the pairs that are absent: {absent}")
-        broken = [key for key in keys if incomplete(source.root.joinpath(key).read_bytes())]
     else:
-        assert isinstance(source, BinSource)
-        broken = [key for key in keys if incomplete(source.encoded(key))]
         yield Finding(True, f"{len(keys)} images")
+    broken = [key for key in keys if incomplete(source.encoded(key))]
     yield Finding(not broken, f"images that are truncated: {some(broken) if broken else 'none'}")
-    yield Finding(True, f"fingerprint {source.fingerprint(located.pairs.keys())}")
+    yield Finding(True, f"fingerprint {source.label(located.pairs.keys())}")
 
 
 def _ytf(folder: Path) -> Iterator[Finding]:

@@ -11,6 +11,7 @@ from facebench.errors import UserError
 from facebench.faces.types import FaceSource
 
 Row = tuple[int, list[str]]  # number of the line, fields
+LONGEST_NAME = 200  # bytes; with its number and .jpg it stays below the 255 of file systems
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,14 +194,21 @@ def _count_line(path: Path, line: int, fields: list[str]) -> int:
 
 def _number(path: Path, line: int, text: str) -> int:
     if not (text.isascii() and text.isdecimal()) or len(text) > 6 or int(text) == 0:
-        _wrong(path, line, f"{text!r} is not a number from 1 up")
+        _wrong(path, line, f"{_short(text)} is not a number from 1 up")
     return int(text)
 
 
 def _name(path: Path, line: int, text: str) -> str:
-    if "/" in text or "\\" in text or text.startswith("."):
-        _wrong(path, line, f"{text!r} is not a person's name")
+    if not text or not text.isprintable() or "/" in text or "\\" in text or text.startswith("."):
+        _wrong(path, line, f"{_short(text)} is not a person's name")
+    if len(text.encode()) > LONGEST_NAME:
+        _wrong(path, line, f"the name {_short(text)} is longer than {LONGEST_NAME} bytes")
     return text
+
+
+def _short(text: str) -> str:
+    """Quoted, control characters escaped, cut where it would fill the screen."""
+    return repr(text if len(text) <= 40 else f"{text[:40]}...")
 
 
 def _wrong(path: Path, line: int, what: str) -> NoReturn:

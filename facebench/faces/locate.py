@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from facebench.errors import UserError, nearest
 from facebench.faces.binfile import BinSource
-from facebench.faces.folder import LfwSource
+from facebench.faces.folder import FlatFolderSource, LfwSource
 from facebench.faces.lists import PairList, read_pairs
+from facebench.faces.rendered import MARKER, SyntheticSource, kind_of, rendering_of
 from facebench.faces.synthetic import twin
 from facebench.faces.types import DataKind, FaceSource
 from facebench.storage import cache_folder, data_folder
@@ -42,20 +42,6 @@ class LocatedData:
     aligned: bool = False
 
 
-class SyntheticSource(LfwSource):
-    """The rendered twin of LFW; its fingerprint is the renderer's version and seed."""
-
-    kind: DataKind = "synthetic"
-
-    def __init__(self, folder: str | Path, fingerprint: str) -> None:
-        super().__init__(folder, "synthetic-lfw")
-        self._fingerprint = fingerprint
-
-    def fingerprint(self, keys: Sequence[str]) -> str:
-        """``synthetic-lfw-v<version>-s<seed>``, whatever the keys."""
-        return self._fingerprint
-
-
 def locate(
     dataset: str,
     data: str | Path | None = None,
@@ -66,9 +52,11 @@ def locate(
 ) -> LocatedData:
     """The faces and pairs of a data set.
 
-    ``data``: a folder, a ``.bin`` file, or the word ``synthetic``. None: what is installed in the
-    data folder; for LFW otherwise the synthetic twin of ``seed``, with a notice, rendered where
-    the cache has none yet. ``pairs`` replaces the list. UserError where something is missing.
+    ``data``: a folder (LFW's layout, its images side by side, or one that holds the ``.bin``
+    file), a ``.bin`` file, or the word ``synthetic``. None: what is installed in the data folder;
+    for LFW otherwise the synthetic twin of ``seed``, with a notice, rendered where the cache has
+    none yet. ``pairs`` replaces the list; images in folders need it for every set but LFW.
+    UserError where something is missing, is another set's, or is photographs and rendered faces.
     """
     if dataset not in DATASETS:
         raise UserError(f"no faces are known for {dataset!r}{nearest(dataset, DATASETS)}")
@@ -134,19 +122,62 @@ def _given(dataset: str, data: Path, pairs: str | Path | None) -> LocatedData:
     found = bin_file(dataset, data)
     if found is not None and not (dataset == "lfw" and _has_layout(data)):
         return _bin(dataset, found, pairs)
-    source = LfwSource(data, dataset)
-    if (fingerprint := _synthetic_fingerprint(data, source)) is not None:
-        source = SyntheticSource(data, fingerprint)
-    listed = read_pairs(_pairs_file(data, source.root, pairs))
+    return _folder(dataset, data, pairs)
+
+
+def _folder(dataset: str, data: Path, pairs: str | Path | None) -> LocatedData:
+    source = _images(dataset, data)
+    if dataset != "lfw" and source.kind == SYNTHETIC:
+        raise UserError(_twin_of_lfw_only(dataset))
+    if dataset != "lfw" and pairs is None:
+        raise UserError(
+            f"{data} holds images in folders, and {dataset} is read from its .bin file; point "
+            f"--data at {dataset.replace('-', '_')}.bin, or name the list of these images' pairs "
+            "with --pairs"
+        )
+    file = _pairs_file(data, source.root, pairs)
+    listed = read_pairs(file)
+    _require_kind(source, kind_of(listed, str(file)), data)
     if source.kind == SYNTHETIC:
         notice = f"SYNTHETIC FACES in {data}: {_NO_REAL}"
         return LocatedData(source, data, listed, None, notice, aligned=True)
     return LocatedData(source, data, listed, _landmarks_file(data, source.root), None)
 
 
+def _images(dataset: str, data: Path) -> LfwSource | FlatFolderSource:
+    """Of rendered faces too, however their folder was named; they have LFW's layout only."""
+    try:
+        source = LfwSource(data, dataset)
+    except UserError as error:
+        try:
+            return FlatFolderSource(data, dataset)
+        except UserError:
+            raise error from None
+    rendering = rendering_of(data, source.root.parent)
+    return source if rendering is None else SyntheticSource(data, rendering)
+
+
+def _require_kind(source: FaceSource, listed: DataKind, data: Path) -> None:
+    """Images and the names in their list must both be rendered, or both photographs."""
+    if listed == source.kind:
+        return
+    if listed == SYNTHETIC:
+        raise UserError(
+            f"{data} holds synthetic faces that are not complete or lost their {MARKER}; "
+            "use --data synthetic"
+        )
+    raise UserError(
+        f"{data} holds rendered faces by its {MARKER}, and the list names photographs; the two "
+        "are never mixed: keep photographs in a folder of their own"
+    )
+
+
 def _bin(dataset: str, path: Path, pairs: str | Path | None) -> LocatedData:
     if pairs is not None:
         raise UserError(f"{path} holds its own pairs; leave --pairs out")
+    named = path.stem.lower().replace("_", "-")
+    if named in DATASETS and named != dataset:
+        raise UserError(f"{path} is by its name {named} and not {dataset}; choose -p {named}")
     source = BinSource(path, dataset)
     return LocatedData(source, path.parent, source.pairs(), None, None, aligned=True)
 
@@ -155,11 +186,11 @@ def _twin(
     dataset: str, seed: int, pairs: str | Path | None, progress: Progress | None, notice: str
 ) -> LocatedData:
     if dataset != "lfw":
-        raise UserError(f"the synthetic faces are a twin of lfw only; {how_to_get(dataset)}")
-    fingerprint = twin.twin_fingerprint(seed)
-    folder = cache_folder() / SYNTHETIC / fingerprint
+        raise UserError(_twin_of_lfw_only(dataset))
+    rendering = twin.twin_fingerprint(seed)
+    folder = cache_folder() / SYNTHETIC / rendering
     try:
-        if not (folder / "COMPLETE.json").is_file():
+        if not (folder / MARKER).is_file():
             twin.write_lfw_twin(folder, seed, progress=progress)
     except OSError as error:
         raise UserError(
@@ -168,29 +199,15 @@ def _twin(
         ) from error
     except ValueError as error:
         raise UserError(str(error)) from error
-    source = SyntheticSource(folder, fingerprint)
-    listed = read_pairs(_pairs_file(folder, source.root, pairs))
+    source = SyntheticSource(folder, rendering)
+    file = _pairs_file(folder, source.root, pairs)
+    listed = read_pairs(file)
+    _require_kind(source, kind_of(listed, str(file)), folder)
     return LocatedData(source, folder, listed, None, notice, aligned=True)
 
 
-def _synthetic_fingerprint(data: Path, source: LfwSource) -> str | None:
-    """The twin's fingerprint where a folder that was named holds rendered faces, or None.
-
-    Rendered faces must never be taken for photographs, however they were named.
-    """
-    for marker in (data / "COMPLETE.json", source.root.parent / "COMPLETE.json"):
-        try:
-            text = json.loads(marker.read_text())["fingerprint"]
-        except (OSError, ValueError, KeyError, TypeError):
-            continue
-        if isinstance(text, str) and text.startswith("synthetic-"):
-            return text
-    if source.keys()[0].startswith(twin.twin_name(1).split("_")[0] + "_"):
-        raise UserError(
-            f"{data} holds synthetic faces that are not complete or lost their COMPLETE.json; "
-            "use --data synthetic"
-        )
-    return None
+def _twin_of_lfw_only(dataset: str) -> str:
+    return f"the synthetic faces are a twin of lfw only; {how_to_get(dataset)}"
 
 
 def _pairs_file(data: Path, root: Path, pairs: str | Path | None) -> Path:

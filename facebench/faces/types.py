@@ -46,6 +46,10 @@ class FaceSource(ABC):
     def fingerprint(self, keys: Sequence[str]) -> str:
         """A short text that changes whenever the content of one of these images does."""
 
+    def label(self, keys: Sequence[str]) -> str:
+        """What records call these images: the fingerprint, or the name of a known set."""
+        return self.fingerprint(keys)
+
 
 class Aligner(ABC):
     """A rule that cuts the face out of an image; picklable. ``signature`` names it in records."""

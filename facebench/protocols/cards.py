@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from types import MappingProxyType
@@ -17,7 +18,9 @@ SpreadKind = Literal["standard error", "standard deviation"]
 SPREAD_SHORT: MappingProxyType[SpreadKind, str] = MappingProxyType(
     {"standard error": "SE", "standard deviation": "SD"}
 )
+_PACKAGE = Path(__file__).resolve().parents[1]
 Share = Annotated[float, Field(gt=0, le=1)]
+Fingerprint = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$", max_length=64)]
 
 
@@ -53,13 +56,15 @@ class ProtocolCard(_Strict):
 class VerificationCard(ProtocolCard):
     """Pairs in folds: accuracy at thresholds learned on the other folds, ROC, TAR at FAR.
 
-    comparisons: how many the published list has, half of them mated; spread: what the `±` of the
-    protocol's paper is; targets: FARs at which TAR is reported.
+    comparisons: how many the published list has, half of them mated; pairs: that list's fingerprint
+    (`facebench.protocols.verification.Comparisons.fingerprint`), where it names its images;
+    spread: what the `±` of the protocol's paper is; targets: FARs at which TAR is reported.
     """
 
     kind: Literal["verification"]
     folds: Annotated[int, Field(ge=2)] = 10
     comparisons: Annotated[int, Field(ge=4)]
+    pairs: Fingerprint | None = None
     spread: SpreadKind = "standard error"
     targets: tuple[Share, ...] = (0.1, 0.01, 0.001)
     published: tuple[PublishedValue, ...] = ()
@@ -117,6 +122,18 @@ def load_protocol(name: str) -> ProtocolCard:
             f"no protocol {name!r}{hint} (protocols: {', '.join(paths) or 'none found'})"
         )
     return read_protocol(paths[name])
+
+
+def edition_of(card: ProtocolCard) -> str:
+    """Empty for a card that facebench ships, else ``+`` and 8 hexadecimal digits of its content.
+
+    A user's card may have a shipped one's name and version; records must tell them apart.
+    """
+    for folder in (_PACKAGE / "workspace" / "protocols", _PACKAGE.parent / "protocols"):
+        shipped = folder / f"{card.name}.toml"
+        if shipped.is_file() and read_protocol(shipped) == card:
+            return ""
+    return f"+{hashlib.sha256(card.model_dump_json().encode()).hexdigest()[:8]}"
 
 
 def list_protocols() -> list[ProtocolCard]:

@@ -9,9 +9,10 @@ from typing import Literal
 
 from facebench.errors import UserError
 from facebench.faces.align_rules import make_aligner
+from facebench.faces.binfile import BinSource
 from facebench.faces.lists import PairList, read_pairs
 from facebench.faces.locate import LocatedData, Progress, installed_at, locate
-from facebench.faces.synthetic.twin import twin_name
+from facebench.faces.rendered import kind_of
 from facebench.faces.types import Aligner, DataKind, FaceSource
 from facebench.protocols.cards import VerificationCard
 from facebench.protocols.verification import Comparisons, comparisons_of
@@ -56,13 +57,26 @@ class Prepared:
         """What records and tables must say of the faces."""
         return SYNTHETIC_NOTICE if self.kind == "synthetic" else None
 
+    @property
+    def published_list(self) -> bool | None:
+        """Whether the comparisons are the protocol's published ones; None where none can tell.
+
+        That is so for rendered faces, whose notice says enough, for a ``.bin`` file, which numbers
+        its images, and for a card of one's own without ``pairs``.
+        """
+        if self.kind == "synthetic" or isinstance(self.source, BinSource):
+            return None
+        if self.card.pairs is not None:
+            return self.comparisons.fingerprint == self.card.pairs
+        return None if self.card.dataset == "lfw" else False  # the others are published as .bin
+
     @cached_property
     def fingerprint(self) -> str:
         """Of the images' contents; of faces that were never seen, a name that says so."""
         if self.source is None:
             real = self.kind == "real"
             return f"{self.name}-{_UNSEEN}" if real else f"synthetic-{self.name}-{_UNSEEN}"
-        return self.source.fingerprint(self.comparisons.keys)
+        return self.source.label(self.comparisons.keys)
 
 
 def prepare(
@@ -74,7 +88,7 @@ def prepare(
     """
     if not images and files.data is None:
         if files.pairs is not None:
-            return _unseen(card, read_pairs(files.pairs))
+            return _unseen(card, read_pairs(files.pairs), str(files.pairs))
         if installed_at(card.dataset) is None:
             raise UserError(
                 f"protocol {card.name}: embeddings need the list of pairs: name it with --pairs, "
@@ -97,11 +111,8 @@ def _aligner(located: LocatedData, files: FaceFiles) -> Aligner:
     )
 
 
-def _unseen(card: VerificationCard, pairs: PairList) -> Prepared:
+def _unseen(card: VerificationCard, pairs: PairList, where: str) -> Prepared:
     """Lists alone. Rendered faces are known by their names, and are never taken for photographs."""
-    synthetic = f"{twin_name(1).split('_')[0]}_"
-    kind: DataKind = "real"
-    if any(pair.left_person.startswith(synthetic) for pair in pairs.pairs):
-        kind = "synthetic"
+    kind = kind_of(pairs, where)
     told = SYNTHETIC_NOTICE if kind == "synthetic" else None
     return Prepared(card, comparisons_of(pairs), None, None, card.dataset, kind, told)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+
+from facebench.faces.synthetic import twin
 
 Encode = Callable[..., bytes]
 
@@ -38,3 +41,22 @@ def small_lfw(tmp_path: Path, encode: Encode) -> Path:
         "2\t1\nPerson_A\t1\t2\nPerson_A\t1\tPerson_B\t1\nPerson_C\t1\t2\nPerson_C\t2\tPerson_D\t2\n"
     )
     return folder
+
+
+@pytest.fixture
+def small_twin(small_lfw: Path, tmp_path: Path) -> Path:
+    """The same folder with names of rendered people and their marker, as the twin of seed 0."""
+    folder = tmp_path / "twin"
+    for file in small_lfw.rglob("*.*"):
+        name = _rendered(str(file.relative_to(small_lfw)))
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(file.read_bytes())
+    (folder / "pairs.txt").write_text(_rendered((small_lfw / "pairs.txt").read_text()))
+    (folder / "COMPLETE.json").write_text(json.dumps({"fingerprint": twin.twin_fingerprint(0)}))
+    return folder
+
+
+def _rendered(text: str) -> str:
+    for number, letter in enumerate("ABCD", 1):
+        text = text.replace(f"Person_{letter}", twin.twin_name(number))
+    return text

@@ -53,6 +53,21 @@ def test_mistakes(small_lfw: Path) -> None:
         make_aligner("landmarks", located)
 
 
+def test_a_file_that_no_rule_uses_is_refused(small_lfw: Path, tmp_path: Path) -> None:
+    located = locate("lfw", small_lfw)
+    crops = replace(located, aligned=True)
+    file = tmp_path / "none"
+    for rule, where, files, says in (
+        ("centre", located, {"landmarks": file}, f"--landmarks {file} has no effect with --align"),
+        ("none", located, {"yunet": file}, f"--detector {file} has no effect with --align none"),
+        ("auto", crops, {"landmarks": file}, "which are aligned crops already"),
+        ("auto", crops, {"yunet": file}, "which are aligned crops already"),
+        ("auto", located, {"landmarks": file, "yunet": file}, "has no effect with --align land"),
+    ):
+        with pytest.raises(UserError, match=says):
+            make_aligner(rule, where, **files)  # type: ignore[arg-type]
+
+
 def test_missing_landmarks_are_found_before_the_run(small_lfw: Path) -> None:
     located = locate("lfw", small_lfw)
     write_landmarks(small_lfw, located.pairs.keys()[2:])

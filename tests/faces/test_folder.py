@@ -73,25 +73,32 @@ def test_folders_without_images_are_an_error_of_the_user(tmp_path: Path) -> None
         LfwSource(tmp_path)
     with pytest.raises(UserError, match="cannot read the folder"):
         LfwSource(tmp_path / "absent")
-    with pytest.raises(UserError, match="holds no jpg"):
+    with pytest.raises(UserError, match="holds no image called as LFW"):
         FlatFolderSource(tmp_path)
 
 
-def test_flat_folder_takes_every_format_in_any_case(tmp_path: Path, encode) -> None:
-    for name, suffix in {
-        "b.JPG": ".jpg",
-        "a.png": ".png",
-        "c.Bmp": ".bmp",
-        "d.webp": ".webp",
-    }.items():
-        (tmp_path / name).write_bytes(encode(suffix=suffix))
-    (tmp_path / "list.txt").write_text("x")
-    (tmp_path / "folder.jpg").mkdir()
+def test_a_flat_folder_has_the_keys_of_lfw(small_lfw: Path, tmp_path: Path, encode) -> None:
+    data = encode()
+    for name in ("Ann_Lee_0001.jpg", "Bob_0002.jpg", "Bob_2.jpg", "0001.jpg", "list.txt"):
+        (tmp_path / name).write_bytes(data)
     source = FlatFolderSource(tmp_path)
-    keys = source.keys()
-    assert keys == ["a.png", "b.JPG", "c.Bmp", "d.webp"]
+    keys = ["Ann_Lee/Ann_Lee_0001.jpg", "Bob/Bob_0002.jpg"]
+    assert source.keys() == keys and source.kind == "real"
     assert all(source.read(key).shape == (40, 30, 3) for key in keys)
-    assert source.fingerprint(keys).startswith("folder-")
+    assert source.fingerprint(keys).startswith("lfw-")
+    absent = ["Bob/Bob_0003.jpg", "Bob_0002.jpg", "Cat/Bob_0002.jpg", "small/lfw/Person_A_0001.jpg"]
+    assert source.missing([*keys, *absent]) == sorted(absent)
+    with pytest.raises(ImageError, match="not a name of LFW"):
+        source.read("Cat/Bob_0002.jpg")
+
+
+@pytest.mark.parametrize("name", ["a\0b", "a" * 300, "../x", "/etc/passwd", ""])
+def test_names_that_no_file_can_have_are_absent(small_lfw: Path, name: str) -> None:
+    source = LfwSource(small_lfw)
+    assert source.missing([A1, name]) == [name]
+    assert source.fingerprint([A1, name]) != source.fingerprint([A1])
+    with pytest.raises(ImageError):
+        source.read(name)
 
 
 def test_sources_travel_to_other_processes(small_lfw: Path) -> None:

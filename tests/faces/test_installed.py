@@ -8,7 +8,8 @@ from facebench.faces.folder import LfwSource
 from facebench.faces.installed import list_installed
 from facebench.faces.lists import read_pairs
 from facebench.faces.locate import DATASETS
-from facebench.storage import data_folder
+from facebench.faces.synthetic import twin
+from facebench.storage import cache_folder, data_folder
 
 
 def test_nothing_is_installed_and_every_set_is_named() -> None:
@@ -30,6 +31,13 @@ def test_fingerprints_are_those_of_records(small_lfw: Path, encode) -> None:
     assert [(row.name, row.images) for row in rows] == [("lfw", 6), ("lfw", 6), ("agedb-30", 20)]
     assert [row.fingerprint for row in rows[:2]] == [expected, expected]
     assert str(rows[2].fingerprint).startswith("agedb-30-")
+
+
+def test_the_twin_in_the_cache_is_listed_as_records_call_it(small_twin: Path) -> None:
+    name = twin.twin_fingerprint(0)
+    shutil.copytree(small_twin, cache_folder() / "synthetic" / name)
+    (row,) = [row for row in list_installed() if row.note == "synthetic twin of lfw"]
+    assert row.images == 6 and str(row.fingerprint).startswith(f"{name}+")
 
 
 def test_a_damaged_set_is_listed_with_its_error() -> None:

@@ -27,6 +27,17 @@ def test_lfw(small_lfw: Path) -> None:
     ]
 
 
+def test_lfw_in_a_flat_folder(small_lfw: Path, tmp_path: Path) -> None:
+    flat = tmp_path / "flat"
+    flat.mkdir()
+    for file in (*(small_lfw / "lfw").rglob("*.jpg"), small_lfw / "pairs.txt"):
+        (flat / file.name).write_bytes(file.read_bytes())
+    expected = [finding.text for finding in check_dataset("lfw", small_lfw)]
+    assert [finding.text for finding in check_dataset("lfw", flat)] == expected
+    (flat / "Person_A_0001.jpg").write_bytes(b"")
+    assert wrong("lfw", flat)[1:] == ["images that are truncated: 1 (Person_A/Person_A_0001.jpg)"]
+
+
 def test_bin(tmp_path: Path, encode) -> None:
     path = tmp_path / "calfw.bin"
     images = [encode(seed, 112, 112) for seed in range(20)]

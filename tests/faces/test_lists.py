@@ -50,6 +50,12 @@ def test_what_is_tolerated(tmp_path: Path, change: str) -> None:
         (GOOD.replace("A\t1\t2", "A\t1\t1"), "line 2: a mated pair of an image with itself"),
         (GOOD.replace("B\t3", "A\t3"), "line 3: a non-mated pair of A"),
         (GOOD.replace("B\t3", "../B\t3"), "line 3: '../B' is not a person"),
+        (GOOD.replace("B\t3", "B\0\t3"), r"line 3: 'B\\x00' is not a person"),
+        (GOOD.replace("B\t3", "B\x1b[2J\t3"), r"line 3: 'B\\x1b\[2J' is not a person"),
+        (GOOD.replace("B\t3", "\t3"), "line 3: '' is not a person"),
+        (GOOD.replace("B\t3", "B" * 201 + "\t3"), r"line 3: the name 'B{40}\.\.\.' is longer than"),
+        (GOOD.replace("B\t3", "\u00e9" * 101 + "\t3"), "longer than 200 bytes"),
+        (GOOD.replace("A\t1\t2", "A\t1\t" + "9" * 500), r"line 2: '9{40}\.\.\.' is not a number"),
         (GOOD.replace("C\t1\t4\n", ""), "line 4: expected a mated pair .* of fold 2"),
         (GOOD + "E\t1\t2\n", "line 6: more lines than its header"),
         (GOOD[:-8], "ends where a non-mated pair .* of fold 2 was expected"),
@@ -62,6 +68,14 @@ def test_what_is_refused_names_file_and_line(tmp_path: Path, text: str, message:
     with pytest.raises(UserError, match=message) as caught:
         read_pairs(path)
     assert "pairs.txt" in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_name_as_long_as_is_allowed_can_be_a_file(tmp_path: Path) -> None:
+    name = "B" * 200
+    listed = read_pairs(write(tmp_path, GOOD.replace("B\t3", f"{name}\t999999")))
+    path = tmp_path / listed.pairs[1].right_key
+    path.parent.mkdir()
+    path.write_bytes(b"x")
 
 
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:

@@ -9,20 +9,21 @@ from pathlib import Path
 import pytest
 
 from facebench.errors import UserError
-from facebench.faces.locate import SyntheticSource, installed_at, locate
+from facebench.faces.locate import installed_at, locate
+from facebench.faces.rendered import SyntheticSource
 from facebench.faces.synthetic import twin
 from facebench.storage import cache_folder, data_folder
 
 
 @pytest.fixture
-def rendered(monkeypatch: pytest.MonkeyPatch, small_lfw: Path) -> list[Path]:
+def rendered(monkeypatch: pytest.MonkeyPatch, small_twin: Path) -> list[Path]:
     """The twin is the small folder; the list says where it was written."""
     written: list[Path] = []
 
     def write(folder: Path, seed: int = 0, workers: int | None = None,
               progress: Callable[[int, int], None] | None = None) -> None:  # fmt: skip
         written.append(folder)
-        shutil.copytree(small_lfw, folder)
+        shutil.copytree(small_twin, folder)
         (folder / "COMPLETE.json").write_text(
             json.dumps({"fingerprint": twin.twin_fingerprint(seed)})
         )
@@ -102,12 +103,12 @@ def test_without_real_data_the_twin_comes_with_a_notice(rendered: list[Path]) ->
     assert rendered == [folder] == [located.folder] and seen == [(8, 8)]
     assert isinstance(located.source, SyntheticSource) and located.aligned
     assert (located.source.kind, located.source.name) == ("synthetic", "synthetic-lfw")
-    assert located.source.fingerprint(located.pairs.keys()) == fingerprint
+    assert located.source.rendering == fingerprint
     assert located.notice is not None and located.notice.startswith("SYNTHETIC FACES: no LFW")
     assert "facebench data get lfw" in located.notice and "never compared" in located.notice
     locate("lfw", seed=3)
     assert len(rendered) == 1
-    assert pickle.loads(pickle.dumps(located.source)).fingerprint([]) == fingerprint
+    assert pickle.loads(pickle.dumps(located.source)).rendering == fingerprint
 
 
 def test_installed_images_go_before_the_twin(rendered: list[Path], small_lfw: Path) -> None:
@@ -124,20 +125,67 @@ def test_a_twin_named_as_a_folder_is_never_real(rendered: list[Path]) -> None:
     for data in (folder, folder / "lfw"):
         located = locate("lfw", data)
         assert located.source.kind == "synthetic" and located.aligned
-        assert located.source.fingerprint([]) == twin.twin_fingerprint(0)
+        assert located.source.label([]).startswith(twin.twin_fingerprint(0))
         assert "SYNTHETIC FACES" in str(located.notice)
 
 
-def test_rendered_faces_without_their_marker_are_refused(small_lfw: Path) -> None:
-    for number in (1, 2):
-        name = twin.twin_name(1)
-        path = small_lfw / "lfw" / name / f"{name}_{number:04d}.jpg"
-        path.parent.mkdir(exist_ok=True)
-        path.write_bytes(b"x")
-    for person in "ABCD":
-        shutil.rmtree(small_lfw / "lfw" / f"Person_{person}")
+def test_rendered_faces_without_their_marker_are_refused(small_twin: Path) -> None:
+    (small_twin / "COMPLETE.json").unlink()
     with pytest.raises(UserError, match="synthetic faces that are not complete"):
+        locate("lfw", small_twin)
+
+
+def test_photographs_and_rendered_faces_are_never_in_one_list(
+    small_lfw: Path, small_twin: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(small_twin / "lfw", small_lfw / "lfw", dirs_exist_ok=True)
+    mixed = tmp_path / "mixed.txt"
+    mixed.write_text(f"1\t1\nPerson_A\t1\t2\nPerson_A\t1\t{twin.twin_name(2)}\t1\n")
+    with pytest.raises(
+        UserError, match=r"mixed\.txt names synthetic faces \(Synth_00002.*Person_A"
+    ):
+        locate("lfw", small_lfw, pairs=mixed)
+    assert locate("lfw", small_lfw).source.kind == "real"  # its list names photographs only
+    with pytest.raises(UserError, match="not complete or lost"):
+        locate("lfw", small_lfw, pairs=small_twin / "pairs.txt")
+    shutil.copy(small_twin / "COMPLETE.json", small_lfw)
+    with pytest.raises(UserError, match="the list names photographs; the two are never mixed"):
         locate("lfw", small_lfw)
+
+
+def test_images_in_folders_are_no_set_that_circulates_as_a_bin_file(
+    small_lfw: Path, small_twin: Path
+) -> None:
+    for name in ("agedb-30", "cfp-fp", "cfp-ff", "calfw", "cplfw"):
+        with pytest.raises(UserError, match=rf"{name} is read from its \.bin file.*--pairs"):
+            locate(name, small_lfw)
+        assert len(locate(name, small_lfw, pairs=small_lfw / "pairs.txt").pairs) == 4
+    with pytest.raises(UserError, match="twin of lfw only"):
+        locate("calfw", small_twin, pairs=small_twin / "pairs.txt")
+
+
+def test_a_bin_file_is_not_taken_for_another_set(tmp_path: Path, encode) -> None:
+    path = write_bin(tmp_path / "agedb_30.bin", encode)
+    with pytest.raises(UserError, match="by its name agedb-30 and not lfw; choose -p agedb-30"):
+        locate("lfw", path)
+    path = path.rename(tmp_path / "mine.bin")
+    assert locate("lfw", path).source.name == "lfw"
+
+
+def test_a_flat_folder_gives_what_the_layout_of_lfw_gives(small_lfw: Path, tmp_path: Path) -> None:
+    flat = tmp_path / "flat"
+    flat.mkdir()
+    for file in (small_lfw / "lfw").rglob("*.jpg"):
+        shutil.copy(file, flat)
+    with pytest.raises(UserError, match=r"no pairs\.txt"):
+        locate("lfw", flat)
+    expected, found = locate("lfw", small_lfw), locate("lfw", flat, pairs=small_lfw / "pairs.txt")
+    keys = expected.pairs.keys()
+    assert found.pairs == expected.pairs and found.source.missing(keys) == []
+    assert found.source.fingerprint(keys) == expected.source.fingerprint(keys)
+    assert found.source.keys() == expected.source.keys()
+    shutil.copy(small_lfw / "pairs.txt", flat)
+    assert locate("lfw", flat).pairs == expected.pairs
 
 
 def test_a_full_disk_and_a_foreign_twin_are_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

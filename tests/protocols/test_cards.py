@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from facebench.errors import UserError
+from facebench.faces.lists import read_pairs
 from facebench.protocols.cards import (
     VerificationCard,
+    edition_of,
     list_protocols,
     load_protocol,
     protocol_paths,
     read_protocol,
 )
+from facebench.protocols.verification import comparisons_of
 
 GOOD = """
 name = "mine"
@@ -48,6 +52,32 @@ def test_lfw_spread_is_the_standard_error_and_its_paper_is_quoted() -> None:
     assert (card.published[0].accuracy, card.published[0].spread) == (0.9955, 0.0010)
 
 
+def test_a_shipped_card_has_no_edition_and_any_other_has_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shipped = list_protocols()
+    assert {edition_of(card) for card in shipped} == {""}
+    text = protocol_paths()["lfw"].read_text("utf-8")
+    (tmp_path / "protocols").mkdir()
+    path = write(tmp_path / "protocols", f"# a copy\n{text}", "lfw.toml")
+    monkeypatch.chdir(tmp_path)
+    assert edition_of(load_protocol("lfw")) == ""  # the same content
+    path.write_text(text.replace("[0.1, 0.01, 0.001]", "[0.1, 0.01]"), "utf-8")
+    edition = edition_of(load_protocol("lfw"))
+    assert re.fullmatch(r"\+[0-9a-f]{8}", edition)
+    assert edition_of(read_protocol(path)) == edition
+    path.write_text(text.replace("standard error", "standard deviation"), "utf-8")
+    assert edition_of(load_protocol("lfw")) not in ("", edition)
+    assert re.fullmatch(r"\+[0-9a-f]{8}", edition_of(read_protocol(write(tmp_path, GOOD))))
+
+
+def test_lfw_knows_its_published_list(shared_data: Path) -> None:
+    card = load_protocol("lfw")
+    assert isinstance(card, VerificationCard)
+    listed = read_pairs(shared_data / "protocols" / "lfw_pairs.txt")
+    assert card.pairs == comparisons_of(listed).fingerprint
+
+
 def test_unknown_name_suggests_the_nearest() -> None:
     with pytest.raises(UserError, match="no protocol 'cfp-pf'; did you mean 'cfp-f"):
         load_protocol("cfp-pf")
@@ -75,6 +105,7 @@ def test_cards_of_the_working_directory_come_first(
             ("comparisons = 600", 'comparisons = 600\nspread = "standard eror"'),
             "'standard error' or 'standard deviation', not 'standard eror'; did you mean",
         ),
+        (("comparisons = 600", 'comparisons = 600\npairs = "fdac"'), "field 'pairs'"),
         (("version = 1", ""), "field 'version' is missing"),
         (('name = "mine"', 'name = "yours"'), "must be the file's, 'mine'"),
         (('"Mine"', '"Mine'), "not TOML"),

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from facebench.errors import UserError
@@ -38,6 +41,42 @@ def test_rendered_faces_are_known_by_their_names(tmp_path: Path) -> None:
     assert prepared.kind == "synthetic" and prepared.notice == SYNTHETIC_NOTICE
     assert prepared.told == SYNTHETIC_NOTICE
     assert prepared.fingerprint == "synthetic-lfw-unseen"
+
+
+def test_a_list_of_both_kinds_is_refused_without_images_too(tmp_path: Path) -> None:
+    for a, b in (("Ann", twin_name(2)), (twin_name(2), "Ann")):
+        with pytest.raises(UserError, match=r"pairs\.txt names synthetic faces .*never mixed"):
+            prepare(card(), FaceFiles(pairs=pairs(tmp_path, a, b)), images=False)
+
+
+def test_only_the_published_list_is_one(tmp_path: Path) -> None:
+    files = FaceFiles(pairs=pairs(tmp_path, "Ann", "Bob"))
+    ours = prepare(card(), files, images=False)
+    assert ours.published_list is False
+    same = card().model_copy(update={"pairs": ours.comparisons.fingerprint})
+    assert prepare(same, files, images=False).published_list is True
+    own = card().model_copy(update={"pairs": None})
+    assert prepare(own, files, images=False).published_list is None
+    # The published form of the others is a .bin file; nothing shows that a list of names is it.
+    assert prepare(card("agedb-30"), files, images=False).published_list is False
+    rendered = FaceFiles(pairs=pairs(tmp_path, twin_name(1), twin_name(2)))
+    assert prepare(card(), rendered, images=False).published_list is None
+
+
+def test_a_bin_file_numbers_its_images_so_no_one_can_tell(tmp_path: Path) -> None:
+    faces = (np.full((112, 112, 3), grey, np.uint8) for grey in range(20))
+    images = [cv2.imencode(".jpg", face)[1].tobytes() for face in faces]
+    path = tmp_path / "lfw.bin"
+    path.write_bytes(pickle.dumps((images, [True, False] * 5)))
+    assert prepare(card(), FaceFiles(path), images=True).published_list is None
+
+
+def test_the_official_list_is_the_published_one(shared_data: Path) -> None:
+    official = shared_data / "protocols" / "lfw_pairs.txt"
+    prepared = prepare(card(), FaceFiles(pairs=official), images=False)
+    assert prepared.published_list is True
+    mini = prepare(card(), FaceFiles(shared_data / "lfw-mini"), images=True)
+    assert mini.published_list is False
 
 
 def test_embeddings_without_any_list() -> None:

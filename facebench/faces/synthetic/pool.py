@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from facebench.faces.synthetic.geometry import HEIGHT, WIDTH
 from facebench.faces.synthetic.render import render
 from facebench.faces.synthetic.seeding import TRAIN_IDENTITIES
+from facebench.processes import start_fork_server
 
 Task = TypeVar("Task")
 Answer = TypeVar("Answer")
@@ -46,6 +47,8 @@ def pooled(
     # A forked copy of a process that holds threads (torch, OpenCV) may hang: start clean ones.
     method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
     context = multiprocessing.get_context(method)
+    if method == "forkserver":
+        start_fork_server()
     pool = ProcessPoolExecutor(count, mp_context=context, initializer=_one_thread)
     waiting: list[Future[Answer]] = []
     try:

@@ -6,6 +6,7 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
@@ -20,6 +21,10 @@ from facebench.faces.synthetic.seeding import (
 
 FOLDS, PAIRS, IMAGES = 10, 300, 7701
 """Folds, mated (and non-mated) pairs in each, and distinct images in all: LFW's numbers."""
+
+# The fingerprint over the files of the whole twin, as OpenCV's own JPEG encoder writes them. A new
+# RENDERER_VERSION adds a line.
+TWIN_CONTENTS = MappingProxyType({"synthetic-lfw-v1-s0": "862910eba10fdcc1"})
 
 _PEOPLE, _SEVERAL = 428, 168  # people per fold, and how many of them have two images or more
 _COMPLETE, _STARTED = "COMPLETE.json", "INCOMPLETE.json"
@@ -166,7 +171,7 @@ def write_lfw_twin(
     total = len(structure.images)
     complete, started = folder / _COMPLETE, folder / _STARTED
     for marker in (complete, started):
-        if marker.exists() and json.loads(marker.read_text()) != stamp:
+        if _stamped(marker) not in (None, stamp):
             raise ValueError(
                 f"{folder} holds another synthetic twin ({marker.name} differs from "
                 f"{twin_fingerprint(seed)}); choose an empty folder"
@@ -188,7 +193,15 @@ def write_lfw_twin(
             progress(done, total)
     _write(folder / "pairs.txt", structure.pairs_text().encode(), sync=True)
     _write(complete, json.dumps(stamp, indent=1).encode(), sync=True)
-    started.unlink()
+    started.unlink(missing_ok=True)  # another run, which wrote the same files, may have ended first
+
+
+def _stamped(marker: Path) -> object:
+    """What a marker says, or None: it is not there, or another run has just removed it."""
+    try:
+        return json.loads(marker.read_bytes())
+    except FileNotFoundError:
+        return None
 
 
 def _write_person(task: tuple[str, int, str, list[int]]) -> int:

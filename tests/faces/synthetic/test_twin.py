@@ -1,6 +1,9 @@
 """The LFW twin: its structure, its files, and that pixels alone do not solve it."""
 
 import json
+import os
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -173,6 +176,44 @@ def test_a_full_disk_is_not_swallowed(
     with pytest.raises(OSError, match="No space left"):
         write_lfw_twin(tmp_path, workers=1)
     assert files(tmp_path) == []
+
+
+def test_a_run_that_another_one_overtook_succeeds(small: TwinStructure, tmp_path: Path) -> None:
+    overtaken: list[int] = []
+
+    def overtake(done: int, total: int) -> None:
+        overtaken.append(done)
+        write_lfw_twin(tmp_path, workers=1)
+
+    write_lfw_twin(tmp_path, workers=1, progress=overtake)
+    assert overtaken == [2, 3]
+    assert files(tmp_path) == WHOLE
+
+
+AT_ONCE = """
+import sys
+from pathlib import Path
+from facebench.faces.synthetic import twin
+
+people = [twin.twin_name(n) for n in range(1, 41)]
+shots = tuple((name, 1) for name in people)
+tiny = twin.TwinStructure(0, shots, (twin.TwinFold((), ()),))
+twin.lfw_twin_structure = lambda seed: tiny
+twin.write_lfw_twin(Path(sys.argv[1]), workers=1)
+"""
+
+
+def test_several_processes_at_once_all_succeed(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", AT_ONCE, str(tmp_path / "twin")]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
+    running = [
+        subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]
+    ends = [(process.communicate(timeout=120)[1], process.returncode) for process in running]
+    assert ends == [("", 0)] * 3
+    names = files(tmp_path / "twin")
+    assert len(names) == 42 and "INCOMPLETE.json" not in names
 
 
 def test_another_twin_is_not_overwritten(small: TwinStructure, tmp_path: Path) -> None:
