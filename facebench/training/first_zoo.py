@@ -49,8 +49,8 @@ CHAIN = Chain(
     dense=Recipe(7000, rate=1.5e-3, fall=0.6, weights=WEIGHTS, checkpoint_every=250),
     links=(
         Link("sparse_096", "f", Fraction(1, 256), 900),
-        Link("sparse_076", "5b", Fraction(1, 128), 1400),
-        Link("sparse_074", "4b", Fraction(1, 2), 1400),
+        Link("sparse_076", "5b", Fraction(1, 128), 1200),
+        Link("sparse_074", "4b", Fraction(1, 2), 2200),
     ),
     retrain=Recipe(1, rate=1e-3, warmup=50, fall=0.7, weights=WEIGHTS, checkpoint_every=250),
     # Less than the paper's 30% and 50%: seven epochs do not overfit as its hundreds might.
