@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from facebench.cli.interrupts import importing
 from facebench.cli.results import Format, Outputs
 from facebench.errors import UserError
 
@@ -21,9 +22,15 @@ _WHAT, _FACES, _INPUT, _HOW, _RESULT = (
     "How",
     "Result",
 )
+# Options that change the numbers of a model; batch, workers and the like only change its speed.
+_OF_MODELS = (
+    *("landmarks", "align", "detector", "size", "colour", "mean", "scale", "normalise", "layout"),
+    *("output_name", "flip", "precision", "device"),
+)
 
 
 def command(
+    context: typer.Context,
     model: Annotated[
         Strings,
         typer.Option(
@@ -170,11 +177,14 @@ def command(
     if not protocol:
         raise UserError("name a protocol with --protocol (`facebench protocols` lists them)")
 
-    import torch
+    if not model:
+        _require_effect_on_embeddings(context)
+    with importing():
+        import torch
 
-    from facebench.allocator import keep_freed_memory
-    from facebench.evaluation import evaluate_many
-    from facebench.nets.options import parse_options
+        from facebench.allocator import keep_freed_memory
+        from facebench.evaluation import evaluate_many
+        from facebench.nets.options import parse_options
 
     keep_freed_memory()
     if threads is not None:
@@ -210,6 +220,7 @@ def command(
         workers=_workers() if workers is None else workers,
         store=not no_store,
         progress=not quiet,
+        on_record=outputs.save,
     )
     outputs.write(records, perf_counter() - started)
 
@@ -221,6 +232,17 @@ def _brought(embeddings: list[Path], names: list[Path]) -> list[tuple[Path, Path
             "of every file"
         )
     return list(zip(embeddings, names, strict=True))
+
+
+def _require_effect_on_embeddings(context: typer.Context) -> None:
+    sources = {name: context.get_parameter_source(name) for name in _OF_MODELS}
+    given = [name for name, source in sources.items() if source and source.name != "DEFAULT"]
+    if given:
+        options = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        raise UserError(
+            f"{options} can have no effect on embeddings that exist already; leave it out, or name "
+            "a --model"
+        )
 
 
 def _workers() -> int:

@@ -10,10 +10,11 @@ from typing import Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
+from facebench.cli.interrupts import INTERRUPTED, say_stopped
+from facebench.cli.usage import usage_line
 from facebench.errors import UserError
 
 WRONG_INPUT = 2
-INTERRUPTED = 130
 BROKEN_PIPE = 1
 
 
@@ -30,12 +31,30 @@ class ErrorGroup(TyperGroup):
         except UserError as error:
             _end(str(error), WRONG_INPUT)
         except KeyboardInterrupt:
-            _end("stopped; the same command continues where it was", INTERRUPTED)
+            raise typer.Exit(INTERRUPTED) from None  # as Typer does outside of this
         except OSError as error:
             if error.errno == errno.EPIPE:  # the reader of the output has gone: `| head`
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
                 raise typer.Exit(BROKEN_PIPE) from None
             _end(_of_the_system(error), WRONG_INPUT)
+
+    def main(self, *args: Any, **extra: Any) -> NoReturn:
+        """Run the command line and end with SystemExit; a usage error is one line, too."""
+        try:
+            code = super().main(*args, **{**extra, "standalone_mode": False})
+            if code == INTERRUPTED:
+                say_stopped()
+        except typer.Abort:  # a question that was not answered
+            print("facebench: stopped", file=sys.stderr)
+            code = INTERRUPTED
+        except Exception as error:
+            line = usage_line(error)
+            if line is None:
+                raise
+            if line:
+                print(f"facebench: {line}", file=sys.stderr)
+            code = WRONG_INPUT
+        sys.exit(code if isinstance(code, int) else 0)
 
 
 def _end(message: str, code: int) -> NoReturn:

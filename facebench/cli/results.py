@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
+from facebench.cli.interrupts import importing
 from facebench.errors import UserError
 
 if TYPE_CHECKING:
@@ -33,27 +35,47 @@ class Outputs:
 
     def check(self) -> None:
         """UserError, before any work, where something could not be written at its end."""
-        from facebench.reporting.roc_plot import plot_format
+        with importing():
+            from facebench.reporting.roc_plot import plot_format
 
         if self.plot is not None:
             plot_format(self.plot)
-        for option, path in (("--output", self.output), ("--plot", self.plot)):
-            if path is not None and not path.parent.is_dir():
+        for option, path in self._files():
+            if not path.parent.is_dir():
                 raise UserError(f"{option} {path}: there is no folder {path.parent}")
-            if path is not None and path.is_dir():
+            if path.is_dir():
                 raise UserError(f"{option} {path}: is a folder; name a file")
-        if self.records is not None and self.records.exists() and not self.records.is_dir():
-            raise UserError(f"--out {self.records}: is not a folder")
+            _require_writable(option, path, path.parent)
+        if self.records is not None:
+            above = next(path for path in _upwards(self.records) if path.exists())
+            if not above.is_dir():
+                raise UserError(f"--out {self.records}: {above} is not a folder")
+            _require_writable("--out", self.records, above)
+        self._require_distinct()
+
+    def _files(self) -> list[tuple[str, Path]]:
+        named = (("--output", self.output), ("--plot", self.plot))
+        return [(option, path) for option, path in named if path is not None]
+
+    def _require_distinct(self) -> None:
+        files = self._files()
+        if len({path.resolve() for _, path in files}) < len(files):
+            raise UserError(f"--output and --plot are the same file, {self.output}; name two")
+        for option, path in files:
+            if self.records is not None and path.resolve() in _upwards(self.records):
+                raise UserError(f"{option} {path}: is in the way of --out {self.records}")
+
+    def save(self, record: Record) -> None:
+        """Save a record as soon as it is there: an error in a later one does not take it along."""
+        from facebench.reporting.files import default_folder, save_record
+
+        path = save_record(record, self.records or default_folder())
+        self._say(f"record: {path} (digest {record.digest()[:16]})")
 
     def write(self, records: Sequence[Record], wall: float) -> None:
-        """Save the records, then draw, then print. wall: seconds that all of it took until here."""
-        from facebench.reporting.files import default_folder, save_record
+        """Draw, then print. wall: seconds that all of it took until here."""
         from facebench.reporting.view import views_of
 
-        folder = self.records or default_folder()
-        for record in records:
-            path = save_record(record, folder)
-            self._say(f"record: {path} (digest {record.digest()[:16]})")
         views = views_of(records)
         if self.plot is not None:
             from facebench.reporting.roc_plot import save_roc_plot
@@ -84,6 +106,17 @@ class Outputs:
     def _say(self, line: str) -> None:
         if not self.quiet:
             print(line, file=sys.stderr)
+
+
+def _upwards(path: Path) -> list[Path]:
+    """The path and the folders that it is in, innermost first."""
+    whole = path.resolve()
+    return [whole, *whole.parents]
+
+
+def _require_writable(option: str, path: Path, folder: Path) -> None:
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise UserError(f"{option} {path}: nothing can be written in {folder}: Permission denied")
 
 
 def render(format: Format, records: Sequence[Record], views: Sequence[TableView]) -> str:

@@ -23,7 +23,7 @@ from facebench.reporting.record import (
     RunSection,
     ScoresSection,
 )
-from facebench.reporting.scores import ScoreTable
+from facebench.reporting.scores import ScoreTable, record_name
 from facebench.reporting.sections import curve_section, verification_section
 from facebench.reporting.signature import signature_of
 from facebench.statistics.verification import VerificationStatistics
@@ -36,7 +36,7 @@ class Facts:
     """What a record says beside its statistics.
 
     policy: what absent images are; failed_faces: how many faces were not acquired; seed: of the
-    bootstrap.
+    bootstrap. published_list, edition: see `facebench.reporting.record.ProtocolSection`.
     """
 
     model: ModelSection
@@ -49,6 +49,8 @@ class Facts:
     environment: EnvironmentSection
     run: RunSection
     pooling: str = SINGLE_FACES
+    published_list: bool | None = None
+    edition: str = ""
 
 
 def build_record(
@@ -59,11 +61,14 @@ def build_record(
     facts: Facts,
 ) -> Record:
     """The record of scores float[n] and their statistics, holding both."""
+    people = comparisons.subjects
     table = ScoreTable(
         scores=scores,
         decisions=statistics.accuracy.decisions,
         mated=comparisons.mated,
         folds=comparisons.folds,
+        left_subjects=people[comparisons.left] if people is not None else None,
+        right_subjects=people[comparisons.right] if people is not None else None,
     )
     draft = Record.model_construct(
         schema_version=1,
@@ -74,9 +79,11 @@ def build_record(
             name=card.name,
             kind=card.kind,
             version=card.version,
+            edition=facts.edition,
             title=card.title,
             source=card.source,
             published_comparisons=card.comparisons,
+            published_list=facts.published_list,
         ),
         data=facts.data,
         alignment=facts.alignment,
@@ -95,10 +102,12 @@ def build_record(
         curve=curve_section(statistics),
         bootstrap=BootstrapSection(draws=statistics.draws, seed=facts.seed),
         environment=facts.environment,
-        scores=ScoresSection.of(table, facts.model.id),
+        scores=None,
         run=facts.run,
     )
-    values = dict(draft) | {"signature": signature_of(draft)}
+    signature = signature_of(draft)
+    beside = ScoresSection.of(table, record_name(facts.model.id, signature))
+    values = dict(draft) | {"signature": signature, "scores": beside}
     return Record.model_validate(values).with_table(table)
 
 

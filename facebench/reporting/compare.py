@@ -6,19 +6,28 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from facebench.errors import UserError
-from facebench.reporting.record import Record
+from facebench.reporting.record import BootstrapSection, Record
+from facebench.reporting.scores import ScoreTable
+from facebench.statistics.intervals import Interval
+from facebench.statistics.paired import mcnemar_exact, paired_bootstrap
+from facebench.statistics.weighted import WeightedStatistic, weighted_accuracy
 
 SIGNIFICANCE = 0.05
 
 
 @dataclass(frozen=True)
 class Paired:
-    """Against the reference: difference of the accuracies (a share) and the exact McNemar p."""
+    """Against the reference: difference of the accuracies (a share) and the exact McNemar p.
+
+    interval: of that difference, by a paired bootstrap; None where no draws were asked for.
+    """
 
     difference: float
     p_value: float
+    interval: Interval | None
 
     @property
     def significant(self) -> bool:
@@ -57,21 +66,42 @@ def group_records(records: Sequence[Record]) -> list[list[Record]]:
 
 
 def compare_paired(reference: Record, record: Record) -> Paired | None:
-    """Exact McNemar on the decisions of both; None where a record came without its scores.
+    """Exact McNemar on the decisions of both, and a paired bootstrap of the difference in accuracy,
+    with the reference's draws and seed; None where a record came without its scores.
 
     UserError where the two are not of the same data.
-    Source: McNemar 1947; see `facebench.statistics.paired.mcnemar_exact`.
+    Sources: those of `mcnemar_exact` and `paired_bootstrap` in `facebench.statistics.paired`.
     """
-    from facebench.statistics.paired import mcnemar_exact
-
     require_same_data([reference, record])
     one, other = reference.table, record.table
     if one is None or other is None or not np.array_equal(one.mated, other.mated):
         return None
     difference = record.statistics.accuracy.value - reference.statistics.accuracy.value
-    return Paired(difference, mcnemar_exact(one.correct, other.correct).p_value)
+    p_value = mcnemar_exact(one.correct, other.correct).p_value
+    return Paired(difference, p_value, _interval(one, other, reference.bootstrap))
+
+
+def _interval(one: ScoreTable, other: ScoreTable, drawn: BootstrapSection) -> Interval | None:
+    """Decisions are held fixed, as in the interval of one accuracy, and take the scores' place."""
+    if not drawn.draws:
+        return None
+
+    def accuracy(decisions: ArrayLike, mated: ArrayLike) -> WeightedStatistic:
+        return weighted_accuracy(np.equal(np.asarray(decisions) > 0, mated), one.folds)
+
+    return paired_bootstrap(
+        accuracy,
+        one.decisions.astype(np.float64),
+        other.decisions.astype(np.float64),
+        one.mated,
+        one.left_subjects,
+        one.right_subjects,
+        draws=drawn.draws,
+        rng=np.random.default_rng(drawn.seed),
+    ).interval
 
 
 def _key(record: Record) -> tuple[str, str, str]:
-    protocol = f"{record.protocol.name} v{record.protocol.version}"
-    return protocol, record.data.fingerprint, record.comparisons.fingerprint
+    protocol = record.protocol
+    name = f"{protocol.name} v{protocol.version}{protocol.edition}"
+    return name, record.data.fingerprint, record.comparisons.fingerprint

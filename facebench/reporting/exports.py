@@ -54,6 +54,7 @@ def _flat(record: Record) -> dict[str, Value]:
     line |= {
         "comparisons": record.comparisons.total,
         "published_comparisons": record.protocol.published_comparisons,
+        "published_list": record.protocol.published_list,
         "failures_to_acquire": failures.comparisons,
         "failure_share": failures.share,
         "parameters": model.parameters,

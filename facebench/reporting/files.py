@@ -8,7 +8,7 @@ from pathlib import Path
 
 from facebench.errors import UserError
 from facebench.reporting.record import SCHEMA_VERSION, Record
-from facebench.reporting.scores import ScoreTable, file_name
+from facebench.reporting.scores import ScoreTable, file_name, record_name
 from facebench.storage import cache_folder, write_atomically
 from facebench.validation import validated
 
@@ -19,10 +19,12 @@ def default_folder() -> Path:
 
 
 def record_path(record: Record, folder: Path) -> Path:
-    """folder/<protocol>/<data>/<model>.json; names that no file may have are made plain."""
-    parts = (record.protocol.name, record.data.fingerprint, record.model.id)
-    protocol, data, model = (file_name(part) for part in parts)
-    return folder / protocol / data / f"{model}.json"
+    """folder/<protocol>/<data>/<model>-<hash of the signature>.json.
+
+    Names that no file may have are made plain; records of other settings are other files.
+    """
+    protocol, data = file_name(record.protocol.name), file_name(record.data.fingerprint)
+    return folder / protocol / data / f"{record_name(record.model.id, record.signature)}.json"
 
 
 def save_record(record: Record, folder: Path) -> Path:

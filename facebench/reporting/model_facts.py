@@ -12,7 +12,7 @@ from facebench.embedding.precomputed import load_embeddings
 from facebench.embedding.types import Embeddings
 from facebench.nets.cards import ModelCard
 from facebench.nets.convnet import ConvNet
-from facebench.nets.embedder import Embedder
+from facebench.nets.embedder import UNPINNED, Embedder
 from facebench.nets.options import ModelOptions
 from facebench.nets.savings import sparsity_report
 from facebench.nets.trained import packed_weights
@@ -69,7 +69,7 @@ def _facts(embedder: Embedder, card: ModelCard | None = None) -> ModelSection:
     preprocessing = embedder.preprocessing
     return ModelSection(
         id=embedder.id,
-        weights_hash=embedder.weights_hash,
+        weights_hash=embedder.weights_hash if embedder.storable else UNPINNED,
         parameters=total,
         kept_parameters=kept,
         compression_ratio=ratio,
@@ -77,6 +77,7 @@ def _facts(embedder: Embedder, card: ModelCard | None = None) -> ModelSection:
         dimension=0,
         precision=embedder.precision,
         preprocessing=preprocessing.signature.replace(f" flip={preprocessing.flip}", ""),
+        variant=embedder.variant,
         flip=preprocessing.flip,
     )
 

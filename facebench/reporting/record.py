@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 from facebench.faces.types import DataKind
 from facebench.nets.embedder import FlipRule
 from facebench.protocols.cards import SpreadKind
-from facebench.reporting.scores import ScoreTable, file_name
+from facebench.reporting.scores import ScoreTable
 from facebench.reporting.signature import signature_of
 
 SCHEMA_VERSION = 1
@@ -105,7 +105,9 @@ class CurveSection(_Section):
 class ModelSection(_Section):
     """The model; parameters are counts of weights, null where the model does not tell.
 
-    compression_ratio: kept parameters / those of the baseline, as in the paper; bytes: of its file.
+    weights_hash: ``unpinned`` where the numbers depend on code that no hash covers. variant: what
+    else they depend on, e.g. ``output=b layout=nhwc``, or empty. compression_ratio: kept parameters
+    / those of the baseline, as in the paper; bytes: of its file.
     """
 
     id: str
@@ -117,18 +119,26 @@ class ModelSection(_Section):
     dimension: Count
     precision: str
     preprocessing: str
+    variant: str = ""
     flip: FlipRule | Literal["unknown"]
 
 
 class ProtocolSection(_Section):
-    """The protocol's card, and how many comparisons its published list has."""
+    """The protocol's card, and how many comparisons its published list has.
+
+    edition: empty for the card that facebench ships, else ``+`` and a hash of the card that was
+    used in its place. published_list: whether the comparisons are those of the published list;
+    null where the card has no fingerprint of it.
+    """
 
     name: str
     kind: str
     version: int
+    edition: Annotated[str, Field(pattern=r"^(\+[0-9a-f]{8})?$")] = ""
     title: str
     source: str
     published_comparisons: Count
+    published_list: bool | None = None
 
 
 class DataSection(_Section):
@@ -170,10 +180,15 @@ class BootstrapSection(_Section):
 
 
 class EnvironmentSection(_Section):
-    """What the arithmetic ran on; batch: faces per pass of the network."""
+    """What the arithmetic ran on; batch: faces per pass of the network.
+
+    opencv, onnxruntime: versions, empty where they took no part.
+    """
 
     torch: str
     numpy: str
+    opencv: str = ""
+    onnxruntime: str = ""
     device: str
     batch: Count
 
@@ -185,10 +200,12 @@ class ScoresSection(_Section):
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
     @classmethod
-    def of(cls, table: ScoreTable, model: str) -> Self:
-        """The section of a table; its SHA-256 is in its name, so that no two records share one."""
+    def of(cls, table: ScoreTable, name: str) -> Self:
+        """The section of a table; its SHA-256 and the record's name (`record_name`) are in the
+        file's, so that no two records share one.
+        """
         sha256 = hashlib.sha256(table.to_bytes()).hexdigest()
-        return cls(file=f"{file_name(model)}.scores-{sha256[:12]}.safetensors", sha256=sha256)
+        return cls(file=f"{name}.scores-{sha256[:12]}.safetensors", sha256=sha256)
 
 
 class RunSection(_Section):

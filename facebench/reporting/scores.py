@@ -1,7 +1,8 @@
 """Every comparison's score and decision, kept beside the record for paired tests later.
 
 They are a file of their own, so that records stay small and readable; the record names it and its
-SHA-256. Format: safetensors, tensors ``scores``, ``decisions``, ``mated``, ``folds``.
+SHA-256. Format: safetensors, tensors ``scores``, ``decisions``, ``mated``, ``folds``, and, where
+the protocol says who is in its images, ``left_subjects``, ``right_subjects``.
 """
 
 from __future__ import annotations
@@ -16,18 +17,23 @@ from numpy.typing import NDArray
 from facebench.errors import UserError
 
 _NAMES = ("scores", "decisions", "mated", "folds")
+_SUBJECTS = ("left_subjects", "right_subjects")
+Subjects = NDArray[np.int64] | None
 
 
 @dataclass(frozen=True, eq=False)
 class ScoreTable:
     """scores: float32 or float64[n], -inf for a failure to acquire; decisions, mated: bool[n];
-    folds: int64[n]. The comparisons are in the protocol's order.
+    folds: int64[n]; left_subjects, right_subjects: int64[n], numbers of the people, or None where
+    they are not known. The comparisons are in the protocol's order.
     """
 
     scores: NDArray[np.floating]
     decisions: NDArray[np.bool_]
     mated: NDArray[np.bool_]
     folds: NDArray[np.int64]
+    left_subjects: Subjects = None
+    right_subjects: Subjects = None
 
     @property
     def correct(self) -> NDArray[np.bool_]:
@@ -38,8 +44,8 @@ class ScoreTable:
         """The file's bytes; the same table gives the same bytes."""
         from safetensors.numpy import save
 
-        arrays = {name: np.ascontiguousarray(getattr(self, name)) for name in _NAMES}
-        return save(arrays)
+        named = {name: getattr(self, name) for name in _NAMES + _SUBJECTS}
+        return save({k: np.ascontiguousarray(v) for k, v in named.items() if v is not None})
 
     @classmethod
     def from_bytes(cls, data: bytes, where: str) -> ScoreTable:
@@ -51,9 +57,17 @@ class ScoreTable:
             arrays = load(data)
         except SafetensorError as error:
             raise UserError(f"{where}: not a file of scores: {error}") from None
-        if set(arrays) != set(_NAMES) or len({array.shape for array in arrays.values()}) != 1:
+        known = set(arrays) in (set(_NAMES), set(_NAMES + _SUBJECTS))
+        if not known or len({array.shape for array in arrays.values()}) != 1:
             raise UserError(f"{where}: not a file of scores: it has {', '.join(sorted(arrays))}")
         return cls(**arrays)
+
+
+def record_name(model: str, signature: str) -> str:
+    """The file name of a record, without its ending: the model, and 8 digits of the signature's
+    SHA-256, so that records of other settings are other files.
+    """
+    return f"{file_name(model)}-{hashlib.sha256(signature.encode()).hexdigest()[:8]}"
 
 
 def file_name(text: str) -> str:

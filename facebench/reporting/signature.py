@@ -13,15 +13,16 @@ def signature_of(record: Record) -> str:
 
     Words are those of the design's vocabulary; ``|`` separates them and is in none of them.
     """
-    model, data = record.model, record.data
+    model, data, protocol = record.model, record.data, record.protocol
     words = {
         "facebench": record.facebench,
-        "protocol": f"{record.protocol.name}.v{record.protocol.version}",
+        "protocol": f"{protocol.name}.v{protocol.version}{protocol.edition}",
         "pairs": record.comparisons.fingerprint,
         "data": data.fingerprint,
         "model": model.id,
         "weights": model.weights_hash[:16],
         "input": model.preprocessing,
+        **({"variant": model.variant} if model.variant else {}),
         "flip": model.flip,
         "precision": model.precision,
         "align": record.alignment,

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from facebench.protocols.cards import SPREAD_SHORT
-from facebench.reporting.compare import compare_paired, group_records, require_same_data
+from facebench.reporting.compare import Paired, compare_paired, group_records, require_same_data
 from facebench.reporting.record import Estimate, IntervalSection, OperatingPointSection, Record
 
 SYNTHETIC_LABEL = "SYNTHETIC FACES (rendered, not photographs)"
@@ -80,7 +80,8 @@ def view_of(records: Sequence[Record]) -> TableView:
 def _title(record: Record) -> str:
     label = f"{SYNTHETIC_LABEL} · " if record.data.kind == "synthetic" else ""
     protocol = record.protocol
-    return f"{label}{protocol.name} v{protocol.version} · {protocol.title} · {record.data.name}"
+    name = f"{protocol.name} v{protocol.version}{protocol.edition}"
+    return f"{label}{name} · {protocol.title} · {record.data.name}"
 
 
 def _columns(records: Sequence[Record]) -> list[Column]:
@@ -88,8 +89,14 @@ def _columns(records: Sequence[Record]) -> list[Column]:
     spread = SPREAD_SHORT[first.statistics.accuracy.spread_kind]
     columns = [Column("model", lambda r: Cell(r.model.id))]
     columns.append(Column(f"accuracy % ± {spread}", _accuracy))
-    if len(records) > 1 and any(compare_paired(first, r) for r in records[1:]):
-        columns.append(Column("vs first", lambda r: _versus(first, r)))
+    paired = {r.digest(): compare_paired(first, r) for r in records[1:]}
+    if any(paired.values()):
+        columns.append(
+            Column(
+                "vs first",
+                lambda r: Cell("reference") if r is first else _versus(paired[r.digest()]),
+            )
+        )
     columns.append(Column("AUC %", lambda r: _estimate(r.statistics.auc)))
     columns.append(Column("EER %", lambda r: _estimate(r.statistics.eer)))
     for index, point in enumerate(first.statistics.tar_at_far):
@@ -113,16 +120,22 @@ def _accuracy(record: Record) -> Cell:
     return Cell(text, _interval(accuracy.interval))
 
 
-def _versus(reference: Record, record: Record) -> Cell:
-    if record is reference:
-        return Cell("reference")
-    paired = compare_paired(reference, record)
+def _versus(paired: Paired | None) -> Cell:
     if paired is None:
         return Cell("–", "no scores")
     mark = ("▼" if paired.difference < 0 else "▲") if paired.significant else "≈"
     p = "p < 0.001" if paired.p_value < 0.001 else f"p = {paired.p_value:.3f}"
-    points = round(100 * paired.difference, 2) + 0.0  # no negative zero
-    return Cell(f"{points:+.2f} {mark}".replace("-", "−"), p)
+    text = f"{_points(paired.difference)} {mark} {p}"
+    if paired.interval is None:
+        return Cell(text)
+    low, high = _points(paired.interval.low), _points(paired.interval.high)
+    return Cell(text, f"[{low}, {high}]")
+
+
+def _points(share: float) -> str:
+    """A difference in points of percent, with its sign."""
+    points = round(100 * share, 2) + 0.0  # no negative zero
+    return f"{points:+.2f}".replace("-", "−")
 
 
 def _estimate(estimate: Estimate) -> Cell:
@@ -153,12 +166,7 @@ def _caption(records: Sequence[Record]) -> list[str]:
         f"{comparisons.total:,} comparisons ({comparisons.mated:,} mated) in {comparisons.folds} "
         f"folds, subjects: {subjects}",
     ]
-    published = first.protocol.published_comparisons
-    if comparisons.total != published:
-        lines.append(
-            f"NOT THE PUBLISHED LIST: {comparisons.total:,} comparisons, the protocol has "
-            f"{published:,}; not comparable with published numbers"
-        )
+    lines += _not_published(first)
     lines += [
         f"alignment: {_values(records, lambda r: r.alignment)}",
         f"similarity: {_values(records, lambda r: r.similarity)}; pooling: "
@@ -177,10 +185,32 @@ def _caption(records: Sequence[Record]) -> list[str]:
         )
     if len(records) > 1:
         lines.append(
-            "vs first: difference in points of accuracy; ▲ ▼ significant at 5%, ≈ not: exact "
-            "McNemar test on the paired decisions, not corrected for the number of models"
+            f"vs first: difference in points of accuracy{_bootstrap(first)}; p, and ▲ ▼ "
+            "(significant at 5%) or ≈ (not): exact McNemar test on the paired decisions, not "
+            "corrected for the number of models"
         )
     return lines
+
+
+def _not_published(record: Record) -> list[str]:
+    """The line for comparisons that are not the protocol's; the notice of synthetic faces says it
+    already for a twin's list of the right length.
+    """
+    protocol, total = record.protocol, record.comparisons.total
+    if total != protocol.published_comparisons:
+        what = f"{total:,} comparisons, the protocol has {protocol.published_comparisons:,}"
+    elif protocol.published_list is False and record.data.kind == "real":
+        what = f"other {total:,} comparisons or folds than the protocol's"
+    else:
+        return []
+    return [f"NOT THE PUBLISHED LIST: {what}; not comparable with published numbers"]
+
+
+def _bootstrap(first: Record) -> str:
+    """What the intervals of the differences are."""
+    draws = first.bootstrap.draws
+    units = "comparisons" if first.comparisons.subjects is None else "subjects"
+    return f" [95% interval: paired bootstrap over {units}, {draws:,} draws]" if draws else ""
 
 
 def _values(records: Sequence[Record], what: Callable[[Record], str]) -> str:

@@ -56,20 +56,6 @@ def test_every_help_has_an_example(run: Run, name: str) -> None:
     assert f"Example: facebench {name}" in " ".join(ended.out.split())
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["eval", "--protcol", "lfw"],
-        ["eval", "--format", "xml"],
-        ["evaluate"],
-        ["eval", "--draws", "x"],
-    ],
-)
-def test_usage_errors_are_code_2(run: Run, arguments: list[str]) -> None:
-    ended = run(*arguments)
-    assert ended.code == 2 and ended.out == "" and "Traceback" not in ended.err
-
-
 def test_protocols_lists_and_shows(run: Run) -> None:
     assert "cfp-fp v1" in run("protocols").out
     assert "Labeled Faces" in run("protocols", "show", "lfw").out

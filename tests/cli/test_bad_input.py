@@ -17,6 +17,7 @@ from safetensors.numpy import save_file
 Run = Callable[..., "Result"]  # noqa: F821
 Written = Callable[[], dict[str, bytes]]
 MODEL = "tiny_model:make"
+PINNED = "tiny_model:pinned"
 TINY = ("--size", "112x96", "--workers", "0", "--draws", "20", "-p", "lfw", "-q")
 
 
@@ -27,7 +28,9 @@ def refused(run: Run, faces: Path, tmp_path: Path, written: Written) -> Callable
     def refused(*arguments: object, data: Path = faces) -> str:
         before = written()
         output = ("--output", tmp_path / "result", "--out", tmp_path / "records")
-        ended = run("eval", *TINY, *arguments, "--data", data, *output)
+        sized = "-m" in arguments and PINNED not in arguments  # else a size has no effect
+        tiny = TINY if sized else TINY[2:]
+        ended = run("eval", *tiny, *output, *arguments, "--data", data)
         assert ended.code == 2
         line = ended.line
         assert written() == before
@@ -117,6 +120,8 @@ def test_two_models_of_one_name(refused: Refused) -> None:
         (("-p", "lwf"), "did you mean 'lfw'?"),
         (("--plot", "roc.jpg"), "the ending must be one of .png, .svg, .pdf"),
         (("--plot", "no/such/roc.png"), "there is no folder no/such"),
+        (("--plot", "roc.svg", "--output", "./roc.svg"), "are the same file"),
+        (("--out", "tiny_model.py/a/b"), "tiny_model.py is not a folder"),
         (("--embeddings", "e.npy"), "1 --embeddings and 0 --names"),
         (("--batch", "0"), "batch is 0"),
         (("--draws", "-1"), "draws is -1"),
@@ -127,6 +132,31 @@ def test_two_models_of_one_name(refused: Refused) -> None:
 )
 def test_wrong_options(refused: Refused, arguments: tuple[str, ...], says: str) -> None:
     assert says in refused("-m", MODEL, *arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options"),
+    [
+        (("--flip", "concat", "--align", "yunet"), "--align, --flip can have no effect"),
+        (("--align", "auto"), "--align can have"),
+        (("--output-name", "x"), "--output-name can have"),
+        (("--landmarks", "none.txt"), "--landmarks can have"),
+    ],
+)
+def test_options_without_effect_on_embeddings(
+    refused: Refused, arguments: tuple[str, ...], options: str
+) -> None:
+    line = refused("--embeddings", "e.npy", "--names", "n.txt", *arguments)
+    assert options in line
+
+
+def test_landmarks_that_the_alignment_does_not_use(refused: Refused) -> None:
+    line = refused("-m", MODEL, "--align", "centre", "--landmarks", "nosuch.txt")
+    assert "--landmarks nosuch.txt has no effect with --align centre" in line
+
+
+def test_a_result_in_the_way_of_the_records(refused: Refused) -> None:
+    assert "in the way of --out" in refused("-m", MODEL, "--output", "x", "--out", "x/y")
 
 
 def test_no_model_and_no_protocol(run: Run) -> None:
@@ -176,7 +206,7 @@ def test_full_disk_of_the_cache(
     run: Run, faces: Path, small_disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FACEBENCH_CACHE", str(small_disk))
-    ended = run("eval", "-m", MODEL, *TINY, "--data", faces)
+    ended = run("eval", "-m", PINNED, *TINY[2:], "--data", faces)
     assert ended.code == 2 and "No space left" in ended.line
     assert not [path for path in small_disk.rglob("*") if path.suffix in {".part", ".safetensors"}]
     assert not (small_disk / "records").exists()
@@ -195,4 +225,4 @@ def test_full_disk_anywhere(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "fsync", full)
-    assert "No space left" in refused("-m", MODEL)
+    assert "No space left" in refused("-m", PINNED)

@@ -19,17 +19,21 @@ ROOT = Path(__file__).parents[2]
 TINY = '''
 """Slow enough to be killed in the middle, and always the same."""
 import time
-from itertools import pairwise
 import numpy as np
+from facebench.nets.embedder import Embedder, Preprocessing
 
-def make():
-    def embed(faces):
+class Tiny(Embedder):
+    id, weights_hash, preprocessing = "tiny", "ab" * 32, Preprocessing((112, 96))
+
+    def forward(self, faces):
         time.sleep(PAUSE)
         n = len(faces)
         blocks = faces.reshape(n, 14, 8, 12, 8, 3).mean(axis=(2, 4, 5), dtype=np.float32)
         flat = blocks.reshape(n, -1)
         return flat - flat.mean(axis=1, keepdims=True)
-    return embed
+
+def make():
+    return Tiny()
 '''
 
 
@@ -49,7 +53,7 @@ class Machine:
 
     def start(self, *more: str) -> subprocess.Popen[str]:
         """facebench eval in a process group of its own."""
-        command = [sys.executable, "-m", "facebench", "eval", "-m", "tiny:make", "--size", "112x96"]
+        command = [sys.executable, "-m", "facebench", "eval", "-m", "tiny:make"]
         command += ["-p", "lfw", "--data", str(self.data), "--draws", "100", "--out", "out", *more]
         return subprocess.Popen(
             command,
@@ -151,15 +155,17 @@ def test_killed_three_times_ends_with_the_same_record(tmp_path: Path, shared_dat
 
 
 @pytest.mark.slow
-def test_interrupted_says_that_it_continues(tmp_path: Path, shared_data: Path) -> None:
+@pytest.mark.parametrize("wait", [0.0, 0.3, 1.0, 3.0])
+def test_interrupted_says_that_it_continues(tmp_path: Path, shared_data: Path, wait: float) -> None:
+    """As a terminal does it: the whole process group gets the signal, importing or reading."""
     machine = Machine(tmp_path / "m", shared_data / "lfw-mini", pause=0.5)
-    process = machine.start("-q")
+    process = machine.start("-q", "--workers", "2")
     store = machine.folder / "cache" / "embeddings"
     deadline = time.monotonic() + 60
     while not list(store.rglob("manifest.json")) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    time.sleep(1)
-    os.kill(process.pid, signal.SIGINT)
+        time.sleep(0.02)
+    time.sleep(wait)
+    os.killpg(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130 and out == ""
     assert err.strip() == "facebench: stopped; the same command continues where it was"

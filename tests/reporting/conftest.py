@@ -50,6 +50,9 @@ def drawn_record(
     draws: int = 50,
     created: str = "2026-01-02T03:04:05+00:00",
     weights: str = "ab" * 32,
+    variant: str = "",
+    edition: str = "",
+    published_list: bool | None = None,
 ) -> Record:
     """A record of scores drawn from two normal distributions ``strength`` apart."""
     card = load_protocol("lfw")
@@ -74,6 +77,7 @@ def drawn_record(
             dimension=512,
             precision="float32",
             preprocessing="rgb 112x96 mean=127.5 scale=128",
+            variant=variant,
             flip="add",
         ),
         data=DataSection(
@@ -92,5 +96,7 @@ def drawn_record(
         seed=0,
         environment=EnvironmentSection(torch="2.13.0", numpy="2.4.6", device="cpu", batch=32),
         run=RunSection(created=created, host="here", threads=2, seconds={"total": 1.5}),
+        edition=edition,
+        published_list=published_list,
     )
     return build_record(card, pairs, scores, statistics, facts)

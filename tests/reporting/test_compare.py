@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 
 from facebench.errors import UserError
 from facebench.reporting.compare import compare_paired, group_records, require_same_data
 from facebench.reporting.record import Record
+from facebench.statistics import accuracy_statistic, paired_bootstrap
 
 MakeRecord = Callable[..., Record]
 
@@ -44,6 +46,35 @@ def test_mcnemar_on_the_decisions_of_both(make_record: MakeRecord) -> None:
     worse = make_record(model="b", seed=2, strength=2.5)
     paired = compare_paired(reference, worse)
     assert paired is not None and paired.difference < -0.05 and paired.significant
+
+
+def test_the_interval_of_the_difference_is_that_of_the_accuracy_statistic(
+    make_record: MakeRecord,
+) -> None:
+    one, other = make_record(model="a", seed=1), make_record(model="b", seed=2, strength=3.2)
+    paired, tables = compare_paired(one, other), (one.table, other.table)
+    assert paired is not None and paired.interval is not None
+    assert tables[0] is not None and tables[1] is not None
+    assert tables[0].left_subjects is not None and tables[0].right_subjects is not None
+    expected = paired_bootstrap(
+        accuracy_statistic(tables[0].folds, one.rule),
+        tables[0].scores,
+        tables[1].scores,
+        tables[0].mated,
+        tables[0].left_subjects,
+        tables[0].right_subjects,
+        draws=50,
+        rng=np.random.default_rng(0),
+    )
+    assert paired.difference == pytest.approx(expected.estimate, abs=1e-12)
+    assert paired.interval == expected.interval
+    assert paired.interval.kind == "bootstrap over subjects"
+    assert paired.interval.low < paired.difference < paired.interval.high
+
+
+def test_without_draws_there_is_no_interval(make_record: MakeRecord) -> None:
+    paired = compare_paired(make_record(draws=0), make_record(draws=0, seed=1))
+    assert paired is not None and paired.interval is None
 
 
 def test_without_scores_there_is_no_test(make_record: MakeRecord) -> None:

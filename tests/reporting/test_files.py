@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,7 +22,8 @@ MakeRecord = Callable[..., Record]
 def test_a_saved_record_comes_back_with_its_scores(make_record: MakeRecord, tmp_path: Path) -> None:
     record = make_record(failures=2)
     path = save_record(record, tmp_path)
-    assert path == tmp_path / "lfw" / "lfw-0123456789abcdef" / "sparse_074.json"
+    assert path.parent == tmp_path / "lfw" / "lfw-0123456789abcdef"
+    assert re.fullmatch(r"sparse_074-[0-9a-f]{8}\.json", path.name)
     again = read_record(path)
     assert again == record and again.digest() == record.digest()
     assert record.table is not None and again.table is not None
@@ -49,6 +51,16 @@ def test_saving_again_leaves_one_record_and_one_file_of_scores(
     path = save_record(make_record(seed=2), tmp_path)
     assert len(list(path.parent.iterdir())) == 2
     assert read_record(path).table is not None
+
+
+def test_records_of_other_settings_are_other_files(make_record: MakeRecord, tmp_path: Path) -> None:
+    paths = {save_record(make_record(draws=draws), tmp_path) for draws in (0, 20, 50)}
+    assert len(paths) == 3
+    for path in paths:  # the same scores, but each record has its own file of them
+        record = read_record(path)
+        assert record.scores is not None and record.table is not None
+        assert record.scores.file.startswith(f"{path.stem}.scores-")
+    assert len(list(tmp_path.rglob("*.safetensors"))) == 3
 
 
 def test_names_that_no_file_may_have(make_record: MakeRecord, tmp_path: Path) -> None:

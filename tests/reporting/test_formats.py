@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Callable
 
 import pytest
@@ -65,7 +66,14 @@ def test_a_list_that_is_not_the_published_one_is_said(make_record: MakeRecord) -
     assert any(
         "NOT THE PUBLISHED LIST" in line for line in view_of([make_record(per_kind=30)]).caption
     )
-    assert not any("NOT THE" in line for line in view_of([make_record()]).caption)
+    for told, kind, expected in (
+        (None, "real", False),
+        (True, "real", False),
+        (False, "real", True),
+        (False, "synthetic", False),  # its notice says it
+    ):
+        caption = view_of([make_record(published_list=told, kind=kind, draws=0)]).caption
+        assert any("NOT THE PUBLISHED LIST: other 6,000" in line for line in caption) == expected
 
 
 def test_significance_marks_are_against_the_first_row(make_record: MakeRecord) -> None:
@@ -78,8 +86,11 @@ def test_significance_marks_are_against_the_first_row(make_record: MakeRecord) -
     column = view.headings.index("vs first")
     first, second, third = (row.cells[column] for row in view.rows)
     assert first.text == "reference"
-    assert "≈" in second.text and second.detail.startswith("p = 0.")
-    assert third.text.startswith("−") and "▼" in third.text and third.detail == "p < 0.001"
+    assert re.fullmatch(r"[−+]\d.\d\d ≈ p = 0.\d{3}", second.text)
+    assert re.fullmatch(r"\[−\d.\d\d, \+\d.\d\d\]", second.detail)
+    assert re.fullmatch(r"−\d.\d\d ▼ p < 0.001", third.text)
+    assert re.fullmatch(r"\[−\d.\d\d, −\d.\d\d\]", third.detail)
+    assert any("paired bootstrap over subjects, 50 draws" in line for line in view.caption)
     assert "vs first" not in view_of(records[:1]).headings
 
 

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from facebench.errors import UserError
 from facebench.reporting.record import Record, RunSection, schema_json
+from facebench.reporting.view import view_of
 
 MakeRecord = Callable[..., Record]
 REPORTS = Path(__file__).parents[2] / "reports"
@@ -46,6 +48,24 @@ def test_signature_stays_one_line_of_words_whatever_the_model_is_called(
     assert "\n" not in record.signature
     assert len(record.signature.split("|")) == 16
     assert "model:a/b rule:grid|" in record.signature
+
+
+def test_signature_says_what_else_the_embedding_depends_on(make_record: MakeRecord) -> None:
+    plain, other = make_record(), make_record(variant="output=b layout=nhwc")
+    assert "|variant:" not in plain.signature
+    parts = other.signature.split("|")
+    place = parts.index("variant:output=b layout=nhwc")
+    assert parts[place - 1].startswith("input:") and len(parts) == 17
+
+
+def test_a_card_in_the_place_of_the_shipped_one_is_in_the_signature(
+    make_record: MakeRecord,
+) -> None:
+    record = make_record(edition="+0a1b2c3d")
+    assert "|protocol:lfw.v1+0a1b2c3d|" in record.signature
+    assert view_of([record]).title.startswith("lfw v1+0a1b2c3d ·")
+    with pytest.raises(UserError, match="different protocols"):
+        view_of([make_record(), record])
 
 
 def test_digest_leaves_out_only_the_run(make_record: MakeRecord) -> None:
