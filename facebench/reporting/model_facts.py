@@ -6,8 +6,6 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
 from facebench.embedding.precomputed import load_embeddings
 from facebench.embedding.types import Embeddings
 from facebench.nets.cards import ModelCard
@@ -86,7 +84,7 @@ def _counts(card: ModelCard) -> tuple[int | None, int | None, float | None]:
     """Parameters, those kept, and their ratio, from the weights of a ConvNet of the zoo."""
     if card.architecture != "convnet" or card.width is None or card.preprocessing.size is None:
         return None, None, None
-    with torch.device("meta"):
-        net = ConvNet(card.width, card.preprocessing.size)
+    # Not on the meta device: that imports PyTorch's compiler, for over a second.
+    net = ConvNet(card.width, card.preprocessing.size)
     report = sparsity_report(net, packed_weights(card).masks)
     return report.total, report.kept, report.compression_ratio
