@@ -249,6 +249,7 @@ def _embeddings(
         store=EmbeddingStore() if settings.store and subject.embedder.storable else None,
         progress=settings.progress,
         profile=profile,
+        fingerprint=prepared.contents,
     )
 
 

@@ -44,6 +44,7 @@ def extract(
     store: EmbeddingStore | None = None,
     progress: bool = True,
     profile: ExtractionProfile | None = None,
+    fingerprint: str | None = None,
 ) -> Embeddings:
     """Embeddings of distinct keys of a source, in the order asked for.
 
@@ -52,6 +53,8 @@ def extract(
     network; workers: processes that read and warp (0: none); store: where finished shards are kept
     and looked up (never those of an embedder that is not storable); progress: bar and summary on
     standard error; profile: receives the timings.
+    fingerprint: the source's over these keys where the caller has just taken it (it reads every
+    file).
 
     The numbers do not depend on the order of keys, on workers, or on what was stored before: keys
     are sorted, cut into shards of 512, and every shard is batched from its own start.
@@ -72,7 +75,9 @@ def extract(
     if not embedder.storable or embedder.weights_hash == UNPINNED:
         store = None
     run = ExtractionProfile()
-    job = _Extraction(embedder, source, aligner, sorted(keys), on_missing, batch, workers, run)
+    job = _Extraction(
+        embedder, source, aligner, sorted(keys), on_missing, batch, workers, run, fingerprint
+    )
     with run.timed("total"):
         result = _in_order(job.run(store, progress), job.keys, keys)
     run.failed = int(np.count_nonzero(~result.acquired))
@@ -95,6 +100,7 @@ class _Extraction:
     batch: int
     workers: int
     profile: ExtractionProfile
+    known: str | None = None  # the fingerprint over all keys
     gone: set[str] = field(default_factory=set)  # absent images, which the store's key knows of
     widths: set[int] = field(default_factory=set)  # lengths of the embeddings so far
 
@@ -217,7 +223,10 @@ class _Extraction:
     def _identity(self, absent: Sequence[tuple[str, str]]) -> dict[str, str | int]:
         """Everything that the bits of the result depend on."""
         gone = {key for key, _ in absent}
-        fingerprint, self.gone = fingerprint_of(self.source, self.keys, gone, self._refuse)
+        if self.known is not None and not gone:
+            fingerprint, self.gone = self.known, gone
+        else:
+            fingerprint, self.gone = fingerprint_of(self.source, self.keys, gone, self._refuse)
         return {
             "embedder": self.embedder.signature,
             "weights": self.embedder.weights_hash,

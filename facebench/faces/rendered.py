@@ -31,7 +31,7 @@ class SyntheticSource(LfwSource):
         super().__init__(folder, "synthetic-lfw")
         self.rendering = rendering
 
-    def label(self, keys: Sequence[str]) -> str:
+    def label(self, keys: Sequence[str], fingerprint: str | None = None) -> str:
         """``synthetic-lfw-v<version>-s<seed>`` where all files are what this rendering gives.
 
         Otherwise (changed or absent images, another JPEG encoder, a seed that is not pinned)
@@ -40,7 +40,8 @@ class SyntheticSource(LfwSource):
         expected = twin.TWIN_CONTENTS.get(self.rendering)
         if expected is not None and expected == self._contents(self.keys()):
             return self.rendering
-        return f"{self.rendering}+{self._contents(keys)}"
+        own = fingerprint.rsplit("-", 1)[1] if fingerprint else self._contents(keys)
+        return f"{self.rendering}+{own}"
 
     def _contents(self, keys: Sequence[str]) -> str:
         return content_fingerprint("", keys, self._bytes).removeprefix("-")

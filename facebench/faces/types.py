@@ -46,9 +46,9 @@ class FaceSource(ABC):
     def fingerprint(self, keys: Sequence[str]) -> str:
         """A short text that changes whenever the content of one of these images does."""
 
-    def label(self, keys: Sequence[str]) -> str:
-        """What records call these images: the fingerprint, or the name of a known set."""
-        return self.fingerprint(keys)
+    def label(self, keys: Sequence[str], fingerprint: str | None = None) -> str:
+        """What records call these images: the fingerprint (taken, or given), or a known name."""
+        return self.fingerprint(keys) if fingerprint is None else fingerprint
 
 
 class Aligner(ABC):

@@ -71,12 +71,17 @@ class Prepared:
         return None if self.card.dataset == "lfw" else False  # the others are published as .bin
 
     @cached_property
+    def contents(self) -> str | None:
+        """Fingerprint over the contents of the images, as the embedding store wants it."""
+        return self.source.fingerprint(self.comparisons.keys) if self.source else None
+
+    @cached_property
     def fingerprint(self) -> str:
-        """Of the images' contents; of faces that were never seen, a name that says so."""
+        """What records call the images; of faces that were never seen, a name that says so."""
         if self.source is None:
             real = self.kind == "real"
             return f"{self.name}-{_UNSEEN}" if real else f"synthetic-{self.name}-{_UNSEEN}"
-        return self.source.label(self.comparisons.keys)
+        return self.source.label(self.comparisons.keys, self.contents)
 
 
 def prepare(
