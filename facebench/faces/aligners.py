@@ -16,6 +16,7 @@ from facebench.faces.alignment import (
     Matrix,
     similarity_transform,
     template_frame,
+    usable,
     warp,
 )
 from facebench.faces.lists import some
@@ -161,22 +162,28 @@ def read_landmarks(path: Path) -> dict[str, NDArray[np.float64]]:
         raise UserError(
             f"{path} is not UTF-8 text; expected rows of file and ten numbers"
         ) from error
-    found = {}
+    found, rows = {}, []
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         key, *fields = line.split("\t")
         try:
             points = np.array([float(field) for field in fields]).reshape(5, 2)
-            similarity_transform(points, (112, 96))
         except ValueError as error:
-            raise UserError(
-                f"{path}, line {number}: expected a file name and x y of five points, "
-                "separated by tabs"
-            ) from error
+            raise _bad_row(path, number) from error
         if key in found:
             raise UserError(f"{path}, line {number}: {key} has a row already")
         found[key] = points
+        rows.append(number)
     if not found:
         raise UserError(f"{path} is empty; expected rows of file and ten numbers")
+    good = usable(np.stack(list(found.values())))
+    if not good.all():
+        raise _bad_row(path, rows[int(np.argmin(good))])
     return found
+
+
+def _bad_row(path: Path, number: int) -> UserError:
+    return UserError(
+        f"{path}, line {number}: expected a file name and x y of five points, separated by tabs"
+    )

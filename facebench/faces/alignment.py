@@ -45,18 +45,25 @@ def similarity_transform(points: ArrayLike, size: tuple[int, int]) -> Matrix:
     asked for). ValueError where the points coincide or are not finite.
     """
     found = np.asarray(points, np.float64)
-    if found.shape != (5, 2) or not np.isfinite(found).all():
-        raise ValueError("expected five finite points")
+    if found.shape != (5, 2) or not usable(found[None])[0]:
+        raise ValueError("expected five finite points that do not coincide")
     goal = template(size)
     middle, goal_middle = found.mean(0), goal.mean(0)
     x, y = (found - middle).T
     u, v = (goal - goal_middle).T
     spread = float(x @ x + y @ y)
-    if spread < 1e-9 * max(1.0, float(middle @ middle)):
-        raise ValueError("the five points coincide")
     a, b = (x @ u + y @ v) / spread, (x @ v - y @ u) / spread
     turn = np.array([[a, -b], [b, a]])
     return np.column_stack([turn, goal_middle - turn @ middle])
+
+
+def usable(points: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which of N×5×2 points are finite and do not coincide, so that a similarity exists: bool N."""
+    with np.errstate(invalid="ignore"):
+        middle = points.mean(1, keepdims=True)
+        spread = np.square(points - middle).sum((1, 2))
+        least = 1e-9 * np.maximum(1.0, np.square(middle).sum((1, 2)))
+        return np.isfinite(points).all((1, 2)) & (spread >= least)
 
 
 def warp(image: Image, matrix: Matrix, size: tuple[int, int]) -> Image:
