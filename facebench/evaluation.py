@@ -17,7 +17,6 @@ from facebench.embedding.precomputed import select
 from facebench.embedding.profile import ExtractionProfile
 from facebench.embedding.store import EmbeddingStore
 from facebench.embedding.types import Embeddings
-from facebench.embedding.unreadable import absent_faces, faces_refused
 from facebench.environment import environment_section, run_section
 from facebench.errors import UserError, nearest
 from facebench.faces.align_rules import RULES
@@ -165,20 +164,11 @@ def _prepare_all(
     for card in cards:
         with rendering_bar(settings.progress) as progress:
             found.append(prepare(card, FaceFiles(data, **given), images=images, progress=progress))
-        if images and settings.on_missing == "error":
-            _require_faces(found[-1])
     # Before the long work, however quiet the run is.
     for notice in dict.fromkeys(prepared.told or prepared.notice for prepared in found):
         if notice:
             Console(stderr=True).print(notice_panel(notice))
     return found
-
-
-def _require_faces(prepared: Prepared) -> None:
-    if prepared.source is not None:
-        keys = prepared.comparisons.keys
-        if absent := absent_faces(prepared.source, keys):
-            raise faces_refused(prepared.source, absent, len(keys))
 
 
 def _evaluate_one(subject: Subject, prepared: Prepared, settings: Settings) -> Record:

@@ -122,6 +122,9 @@ class _Extraction:
             except UnusableFacesError:
                 entry.discard()
                 raise
+            except UserError:
+                entry.discard_if_empty()
+                raise
 
     def _complete(self, entry: StoreEntry | None, progress: bool) -> list[Shard]:
         numbers = range(-(-len(self.keys) // SHARD))

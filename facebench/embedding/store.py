@@ -138,6 +138,11 @@ class StoreEntry:
         """Remove the entry: what it would be continued with cannot become a result."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    def discard_if_empty(self) -> None:
+        """Remove the entry where no shard was finished: it would only list nothing."""
+        if not any(self.folder.glob("shard-*")):
+            self.discard()
+
     def _path(self, number: int) -> Path:
         return self.folder / f"shard-{number:05d}.safetensors"
 

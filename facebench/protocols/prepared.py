@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
+from facebench.embedding.unreadable import absent_faces, faces_refused
 from facebench.errors import UserError
 from facebench.faces.align_rules import make_aligner
 from facebench.faces.binfile import BinSource
@@ -100,10 +102,17 @@ def prepare(
                 "or the images with --data"
             )
     located = locate(card.dataset, files.data, pairs=files.pairs, progress=progress)
-    aligner = _aligner(located, files) if images else None
     source = located.source
     comparisons = comparisons_of(located.pairs)
+    if images and files.on_missing == "error":  # before the aligner misses their landmarks
+        _require_faces(source, comparisons.keys)
+    aligner = _aligner(located, files) if images else None
     return Prepared(card, comparisons, source, aligner, source.name, source.kind, located.notice)
+
+
+def _require_faces(source: FaceSource, keys: Sequence[str]) -> None:
+    if absent := absent_faces(source, keys):
+        raise faces_refused(source, absent, len(keys))
 
 
 def _aligner(located: LocatedData, files: FaceFiles) -> Aligner:

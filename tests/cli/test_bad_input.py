@@ -61,6 +61,16 @@ def test_name_in_pairs_that_does_not_exist(refused: Refused, faces: Path) -> Non
     assert "Nobody_B/Nobody_B_0001.jpg" in line and "--on-missing count" in line
 
 
+def test_an_absent_image_is_told_before_its_absent_landmarks(refused: Refused, faces: Path) -> None:
+    names = [path.relative_to(faces / "lfw").as_posix() for path in faces.rglob("*.jpg")]
+    row = "\t104\t112\t145\t112\t125\t137\t108\t157\t144\t157\n"
+    (faces / "landmarks.txt").write_text("".join(name + row for name in names))
+    pairs = faces / "pairs.txt"
+    pairs.write_text(pairs.read_text().replace("Person_B\t1\t2", "Nobody_B\t1\t2"))
+    line = refused("-m", MODEL)
+    assert "no such image" in line and "landmarks" not in line
+
+
 def test_empty_pairs(refused: Refused, faces: Path) -> None:
     (faces / "pairs.txt").write_text("")
     assert "pairs.txt is empty" in refused("-m", MODEL)
