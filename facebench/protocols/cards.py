@@ -37,6 +37,16 @@ class PublishedValue(_Strict):
     source: str
 
 
+class PublishedRate(_Strict):
+    """A paper's number for the statistic ``rate``: ``DIR@FAR=0.01``, ``rank-1``."""
+
+    model: str
+    rate: str
+    value: Share
+    spread: Annotated[float, Field(ge=0)] | None = None
+    source: str
+
+
 class ProtocolCard(_Strict):
     """What every kind of protocol has; the kinds add their own fields.
 
@@ -77,10 +87,88 @@ class VerificationCard(ProtocolCard):
         return targets
 
 
-# A protocol of one of these kinds is a card, not code. Identification, video and template matching
-# each add a card class here and a runner in `facebench.evaluation`.
+class VideoCard(VerificationCard):
+    """Pairs of videos in folds: as verification, on pooled frames.
+
+    pooling: a name in `facebench.similarity.pooling.POOLINGS`; frames: which ones, a name of
+    `facebench.protocols.frames` (``all``, ``every-5``, ``first-50``).
+    """
+
+    kind: Literal["video"]  # type: ignore[assignment]
+    pooling: str = "mean-score"
+    frames: str = "all"
+
+
+class IdentificationCard(ProtocolCard):
+    """Probes searched in a gallery: DIR at FAR (open set), rank and CMC (closed set).
+
+    subjects: a file beside the card with the names of the mated people; gallery, mated_probes,
+    nonmated_probes, identities: the published counts, which the derivation must meet on all of the
+    data; fars, ranks: what is reported, the first is the headline; draws: of what is not published.
+    """
+
+    kind: Literal["identification"]
+    task: Literal["open", "closed"]
+    subjects: str
+    identities: Annotated[int, Field(ge=1)]
+    gallery: Annotated[int, Field(ge=1)]
+    mated_probes: Annotated[int, Field(ge=1)]
+    nonmated_probes: Annotated[int, Field(ge=0)]
+    draws: Annotated[int, Field(ge=1)] = 10
+    fars: tuple[Share, ...] = ()
+    ranks: tuple[Annotated[int, Field(ge=1)], ...] = (1,)
+    published: tuple[PublishedRate, ...] = ()
+
+
+class AllPairsCard(ProtocolCard):
+    """Every pair of faces of a data set: TAR at FAR; comparisons: of the whole set."""
+
+    kind: Literal["all-pairs"]
+    comparisons: Annotated[int, Field(ge=1)]
+    targets: tuple[Share, ...] = (0.001, 0.0001, 0.00001)
+    published: tuple[PublishedRate, ...] = ()
+
+
+class TemplateCard(ProtocolCard):
+    """Pairs of templates in splits: TAR at FAR per split.
+
+    layout: of the lists, ``ijba`` (ten folders of CSV) or ``ijbc`` (two lists for IJB-B and -C);
+    comparisons: of the published lists, over all splits; targets: FARs, the first is the headline.
+    """
+
+    kind: Literal["template"]
+    layout: Literal["ijba", "ijbc"]
+    splits: Annotated[int, Field(ge=1)]
+    comparisons: Annotated[int, Field(ge=1)] | None = None
+    pooling: str = "mean-score"
+    targets: tuple[Share, ...]
+    spread: SpreadKind = "standard deviation"
+    published: tuple[PublishedRate, ...] = ()
+
+
+class TemplateSearchCard(ProtocolCard):
+    """Probe templates searched in a gallery of templates, in splits: TPIR at FPIR, and ranks."""
+
+    kind: Literal["template-search"]
+    layout: Literal["ijba"]
+    splits: Annotated[int, Field(ge=1)]
+    pooling: str = "mean-score"
+    fpirs: tuple[Share, ...]
+    ranks: tuple[Annotated[int, Field(ge=1)], ...] = (1, 5)
+    spread: SpreadKind = "standard deviation"
+    published: tuple[PublishedRate, ...] = ()
+
+
+# A protocol of one of these kinds is a card, not code; `facebench.protocols.kinds` runs them.
 CARD_CLASSES: MappingProxyType[str, type[ProtocolCard]] = MappingProxyType(
-    {"verification": VerificationCard}
+    {
+        "verification": VerificationCard,
+        "video": VideoCard,
+        "identification": IdentificationCard,
+        "all-pairs": AllPairsCard,
+        "template": TemplateCard,
+        "template-search": TemplateSearchCard,
+    }
 )
 
 

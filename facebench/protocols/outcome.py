@@ -1,0 +1,107 @@
+"""What a protocol's runner hands to reporting."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facebench.protocols.cards import SpreadKind
+from facebench.protocols.verification import Comparisons
+from facebench.statistics.intervals import Interval
+from facebench.statistics.verification import VerificationStatistics
+
+Parts = Literal["draws", "splits"]
+
+
+@dataclass(frozen=True, eq=False)
+class FoldOutcome:
+    """Of verification and video: comparisons (of faces, or of videos: keys are their names), their
+    scores float64[n], -inf for failures to acquire, and the statistics over folds.
+    """
+
+    comparisons: Comparisons
+    scores: NDArray[np.float64]
+    statistics: VerificationStatistics
+
+
+@dataclass(frozen=True)
+class Rate:
+    """One headline number: its mean over draws or splits, and how sure it is.
+
+    name: as the protocol's paper says it, e.g. ``DIR``, ``TAR``, ``TPIR``, ``rank``; target: the
+    FAR or FPIR, or the rank; per_part: the value of every draw or split; reached: the FAR or FPIR
+    that each reached (empty for ranks); thresholds: likewise; spread: over the parts;
+    resolvable: whether every part has enough non-mated comparisons for the target.
+    """
+
+    name: str
+    target: float
+    value: float
+    spread: float
+    spread_kind: SpreadKind
+    per_part: tuple[float, ...]
+    reached: tuple[float, ...] = ()
+    thresholds: tuple[float, ...] = ()
+    resolvable: bool = True
+    interval: Interval | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Series:
+    """A curve to draw. name: ``ROC``, ``CMC``, ``DIR``; x ascending, y: float64, equally long;
+    steps: drawn as steps from each point on, on a logarithmic x where ``log`` says so.
+    """
+
+    name: str
+    x_label: str
+    y_label: str
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    log: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class Decided:
+    """What paired tests need later, a row per comparison or search.
+
+    scores: float64[n], -inf for a failure to acquire; decisions, mated: bool[n], a search's
+    decision being whether its own identity was found (mated) or anybody was (non-mated); parts:
+    int64[n], the draw or split from 1; left_subjects, right_subjects: int64[n], or None.
+    """
+
+    scores: NDArray[np.floating]
+    decisions: NDArray[np.bool_]
+    mated: NDArray[np.bool_]
+    parts: NDArray[np.int64]
+    left_subjects: NDArray[np.int64] | None = None
+    right_subjects: NDArray[np.int64] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """The result of a protocol. The first rate is the headline.
+
+    total, mated, nonmated: comparisons (searches for identification), those of one draw, or of all
+    splits; subjects: people among them, None: unknown; failed: those with a face or template that
+    was not acquired; fingerprint: 16 hexadecimal digits over the lists; counts: further numbers
+    for the caption, e.g. {"gallery images": 3143}; draws: of the bootstrap; decided: None where
+    there are too many to keep.
+    """
+
+    parts: Parts
+    number_of_parts: int
+    rates: tuple[Rate, ...]
+    series: tuple[Series, ...]
+    total: int
+    mated: int
+    nonmated: int
+    subjects: int | None
+    failed: int
+    fingerprint: str
+    rule: str
+    draws: int
+    decided: Decided | None
+    counts: dict[str, int] = field(default_factory=dict)
