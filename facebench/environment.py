@@ -11,7 +11,10 @@ import numpy as np
 import torch
 
 from facebench.nets.embedder import Embedder
-from facebench.reporting.record import EnvironmentSection, RunSection
+from facebench.reporting.record_sections import (
+    EnvironmentSection,
+    RunSection,
+)
 
 _ONNXRUNTIME = "onnxruntime "  # as `Embedder.runtime` begins where that library computes
 

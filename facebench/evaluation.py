@@ -9,29 +9,26 @@ from pathlib import Path
 from time import perf_counter
 from typing import Literal, TypedDict, Unpack
 
-import numpy as np
 from rich.console import Console
 
-from facebench.embedding.extract import extract
-from facebench.embedding.precomputed import select
-from facebench.embedding.profile import ExtractionProfile
-from facebench.embedding.store import EmbeddingStore
-from facebench.embedding.types import Embeddings
 from facebench.environment import environment_section, run_section
 from facebench.errors import UserError, nearest
 from facebench.faces.align_rules import RULES
 from facebench.nets.embedder import Embedder
 from facebench.nets.options import ModelOptions
-from facebench.protocols.cards import ProtocolCard, VerificationCard, edition_of, load_protocol
-from facebench.protocols.prepared import FaceFiles, Prepared, prepare
-from facebench.protocols.verification import verification
+from facebench.protocols.cards import ProtocolCard, edition_of, load_protocol
+from facebench.protocols.kinds import prepare_run
+from facebench.protocols.prepared import FaceFiles
+from facebench.protocols.running import Choices, PreparedRun
 from facebench.reporting.build import Facts, build_record
 from facebench.reporting.model_facts import UNKNOWN, Subject, subject_of, subject_of_embeddings
 from facebench.reporting.progress import rendering_bar
-from facebench.reporting.record import DataSection, Record
+from facebench.reporting.record import Record
+from facebench.reporting.record_sections import DataSection
 from facebench.reporting.terminal import notice_panel
-from facebench.similarity import SIMILARITIES, pair_scores
+from facebench.similarity import SIMILARITIES, Cosine, Similarity
 from facebench.statistics.folds import THRESHOLD_RULES
+from facebench.subject_faces import SubjectFaces
 
 OnMissing = Literal["error", "count"]
 
@@ -45,6 +42,9 @@ class SettingKeywords(TypedDict, total=False):
     detector: str | Path | None
     on_missing: OnMissing
     similarity: str
+    metric: Path | None
+    pooling: str | None
+    frames: str | None
     rule: str
     draws: int
     seed: int
@@ -61,8 +61,10 @@ class Settings:
     pairs, landmarks: lists that replace those beside the images. align: a name in
     `facebench.faces.align_rules.RULES`; detector: YuNet's ONNX file. on_missing: absent or
     unreadable images are an ``error``, or failures to acquire (``count``). similarity, rule: by
-    name. draws, seed: of the bootstrap. batch: faces per pass of the network. workers: processes
-    that read images. store: keep and use embeddings in the cache. progress: bars on standard error.
+    name; metric: the file of a ``joint-bayesian`` similarity, None: the model card's. pooling,
+    frames: of videos and templates, None: the protocol card's. draws, seed: of the bootstrap.
+    batch: faces per pass of the network. workers: processes that read images. store: keep and use
+    embeddings in the cache. progress: bars on standard error.
 
     UserError for a name that is not known, with the nearest one.
     """
@@ -73,6 +75,9 @@ class Settings:
     detector: str | Path | None = None
     on_missing: OnMissing = "error"
     similarity: str = "cosine"
+    metric: Path | None = None
+    pooling: str | None = None
+    frames: str | None = None
     rule: str = "exact"
     draws: int = 1000
     seed: int = 0
@@ -89,6 +94,13 @@ class Settings:
         for name, least in (("draws", 0), ("seed", 0), ("batch", 1), ("workers", 0)):
             if getattr(self, name) < least:
                 raise UserError(f"{name} is {getattr(self, name)}; it must be at least {least}")
+        if self.metric is not None and self.similarity == "cosine":
+            raise UserError("--metric has no effect on cosine; add --similarity joint-bayesian")
+
+    @property
+    def choices(self) -> Choices:
+        """What protocols are told."""
+        return Choices(self.pooling, self.frames, self.rule, self.draws, self.seed)
 
 
 def evaluate(
@@ -132,7 +144,7 @@ def evaluate_many(
     so that a mistake in the last costs no time. The other arguments and errors: see `evaluate`.
     """
     chosen = Settings(**settings)
-    cards = [_runnable(load_protocol(name)) for name in dict.fromkeys(protocols)]
+    cards = [load_protocol(name) for name in dict.fromkeys(protocols)]
     subjects = [subject_of(model, options) for model in models]
     subjects += [subject_of_embeddings(npy, names) for npy, names in embeddings]
     if not subjects or not cards:
@@ -140,30 +152,26 @@ def evaluate_many(
     _require_distinct(subjects)
     images = any(subject.embedder for subject in subjects)
     records = []
+    similarities = [_similarity(subject, chosen) for subject in subjects]
     for prepared in _prepare_all(cards, data, chosen, images):
-        for subject in subjects:
-            records.append(_evaluate_one(subject, prepared, chosen))
+        for subject, similarity in zip(subjects, similarities, strict=True):
+            records.append(_evaluate_one(subject, similarity, prepared, chosen))
             if on_record is not None:
                 on_record(records[-1])
     return records
 
 
-def _runnable(card: ProtocolCard) -> VerificationCard:
-    # Identification, video and template matching branch off here, by the card's class.
-    if not isinstance(card, VerificationCard):
-        raise UserError(f"protocol {card.name}: the kind {card.kind!r} cannot be evaluated yet")
-    return card
-
-
 def _prepare_all(
-    cards: Sequence[VerificationCard], data: str | Path | None, settings: Settings, images: bool
-) -> list[Prepared]:
+    cards: Sequence[ProtocolCard], data: str | Path | None, settings: Settings, images: bool
+) -> list[PreparedRun]:
     names = {field.name for field in fields(FaceFiles)} - {"data"}
     given = {name: value for name, value in asdict(settings).items() if name in names}
     found = []
     for card in cards:
         with rendering_bar(settings.progress) as progress:
-            found.append(prepare(card, FaceFiles(data, **given), images=images, progress=progress))
+            files = FaceFiles(data, **given)
+            found.append(prepare_run(card, files, images=images, progress=progress))
+        found[-1].pooling(settings.choices)  # refuses a wrong name before the long work
     # Before the long work, however quiet the run is.
     for notice in dict.fromkeys(prepared.told or prepared.notice for prepared in found):
         if notice:
@@ -171,36 +179,29 @@ def _prepare_all(
     return found
 
 
-def _evaluate_one(subject: Subject, prepared: Prepared, settings: Settings) -> Record:
+def _evaluate_one(
+    subject: Subject, similarity: Similarity, prepared: PreparedRun, settings: Settings
+) -> Record:
     started = perf_counter()
-    comparisons, profile = prepared.comparisons, ExtractionProfile()
-    embeddings = _embeddings(subject, prepared, settings, profile)
-    scoring = perf_counter()
-    scores = pair_scores(embeddings, comparisons.left, comparisons.right, settings.similarity)
-    acquired = embeddings.acquired
-    statistics = verification(
-        prepared.card,
-        comparisons,
-        scores,
-        acquired[comparisons.left] & acquired[comparisons.right],
-        rule=settings.rule,
-        draws=settings.draws,
-        seed=settings.seed,
-    )
+    faces = SubjectFaces(subject, prepared, settings)
+    outcome = prepared.run(faces.embed, similarity, settings.choices)
+    total = perf_counter() - started
+    profile = faces.profile
     aligned = subject.embedder is not None and prepared.aligner is not None
     facts = Facts(
-        model=subject.facts.model_copy(update={"dimension": embeddings.vectors.shape[1]}),
+        model=subject.facts.model_copy(update={"dimension": faces.dimension}),
         data=DataSection(
             name=prepared.name,
             kind=prepared.kind,
-            fingerprint=prepared.fingerprint,
-            faces=len(comparisons.keys),
+            fingerprint=prepared.label,
+            faces=len(prepared.keys),
             notice=prepared.notice,
         ),
         alignment=prepared.aligner.signature if aligned and prepared.aligner else UNKNOWN,
-        similarity=settings.similarity,
+        pooling=prepared.pooling(settings.choices),
+        similarity=similarity.signature,
         policy=settings.on_missing,
-        failed_faces=int(np.count_nonzero(~acquired)),
+        failed_faces=faces.failed,
         seed=settings.seed,
         environment=environment_section(subject.embedder, settings.batch),
         run=run_section(
@@ -209,37 +210,27 @@ def _evaluate_one(subject: Subject, prepared: Prepared, settings: Settings) -> R
                 "waiting for faces": profile.waiting,
                 "store": profile.store,
                 "extraction": profile.total,
-                "statistics": perf_counter() - scoring,
-                "total": perf_counter() - started,
+                "statistics": max(0.0, total - profile.total),
+                "total": total,
             }
         ),
         published_list=prepared.published_list,
         edition=edition_of(prepared.card),
     )
-    return build_record(prepared.card, comparisons, scores, statistics, facts)
+    return build_record(prepared.card, outcome, facts)
 
 
-def _embeddings(
-    subject: Subject, prepared: Prepared, settings: Settings, profile: ExtractionProfile
-) -> Embeddings:
-    """In the order of the comparisons' keys."""
-    keys = prepared.comparisons.keys
-    if subject.embeddings is not None:
-        return select(subject.embeddings, keys, settings.on_missing)
-    if subject.embedder is None or prepared.source is None or prepared.aligner is None:
-        raise UserError(f"protocol {prepared.card.name}: a model needs images: --data")
-    return extract(
-        subject.embedder,
-        prepared.source,
-        keys,
-        prepared.aligner,
-        on_missing=settings.on_missing,
-        batch=settings.batch,
-        workers=settings.workers,
-        store=EmbeddingStore() if settings.store and subject.embedder.storable else None,
-        progress=settings.progress,
-        profile=profile,
-        fingerprint=prepared.contents,
+def _similarity(subject: Subject, settings: Settings) -> Similarity:
+    if settings.similarity == "cosine":
+        return Cosine()
+    from facebench.similarity.metric import similarity_for
+
+    return similarity_for(
+        settings.similarity,
+        metric=settings.metric,
+        card_metric=subject.metric,
+        weights_hash=subject.facts.weights_hash,
+        preprocessing=subject.facts.preprocessing,
     )
 
 

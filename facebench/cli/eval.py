@@ -120,7 +120,30 @@ def command(
             help="The mirrored face: none, add, normalised-add, concat. Default: the card's.",
         ),
     ] = None,
-    similarity: Annotated[str, typer.Option(rich_help_panel=_HOW, help="cosine.")] = "cosine",
+    similarity: Annotated[
+        str, typer.Option(rich_help_panel=_HOW, help="cosine or joint-bayesian.")
+    ] = "cosine",
+    metric: Annotated[
+        Path | None,
+        typer.Option(
+            rich_help_panel=_HOW,
+            help="A file of `facebench metric fit`; default: the model card's.",
+        ),
+    ] = None,
+    pooling: Annotated[
+        str | None,
+        typer.Option(
+            rich_help_panel=_HOW,
+            help="Of videos and templates: mean-score, mean-embedding, media-mean (each also with "
+            "+norm or +detector), max-score, median-score. Default: the protocol's.",
+        ),
+    ] = None,
+    frames: Annotated[
+        str | None,
+        typer.Option(
+            rich_help_panel=_HOW, help="Of videos: all, every-5, first-50, random-25 and so on."
+        ),
+    ] = None,
     rule: Annotated[
         str, typer.Option(rich_help_panel=_HOW, help="Of thresholds: exact, facenet-grid.")
     ] = "exact",
@@ -213,6 +236,9 @@ def command(
         detector=detector,
         on_missing=on_missing,
         similarity=similarity,
+        metric=metric,
+        pooling=pooling,
+        frames=frames,
         rule=rule,
         draws=draws,
         seed=seed,

@@ -10,7 +10,6 @@ import typer
 from facebench.protocols.cards import (
     SPREAD_SHORT,
     ProtocolCard,
-    VerificationCard,
     list_protocols,
     load_protocol,
 )
@@ -71,7 +70,7 @@ def _list(format: Format) -> None:
     from rich.text import Text
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in ("name", "kind", "comparisons", "folds", "±", "title"):
+    for heading in ("name", "kind", "comparisons", "parts", "±", "title"):
         table.add_column(heading, no_wrap=heading != "title")
     for card in cards:
         table.add_row(*(Text(text) for text in _row(card)))
@@ -79,10 +78,13 @@ def _list(format: Format) -> None:
 
 
 def _row(card: ProtocolCard) -> list[str]:
-    middle = ["", "", ""]
-    if isinstance(card, VerificationCard):
-        middle = [f"{card.comparisons:,}", str(card.folds), SPREAD_SHORT[card.spread]]
-    return [f"{card.name} v{card.version}", card.kind, *middle, card.title]
+    number = card.published_comparisons
+    comparisons = f"{number:,}" if number else ""
+    named = ("folds", "draws", "splits")
+    parts = next((f"{getattr(card, part)} {part}" for part in named if hasattr(card, part)), "")
+    kind = getattr(card, "spread", "standard deviation" if parts else None)
+    spread = SPREAD_SHORT[kind] if kind else ""
+    return [f"{card.name} v{card.version}", card.kind, comparisons, parts, spread, card.title]
 
 
 def _lines(value: Any) -> list[str]:

@@ -62,6 +62,11 @@ class ProtocolCard(_Strict):
     dataset: Name
     notes: str = ""
 
+    @property
+    def published_comparisons(self) -> int:
+        """How many comparisons (searches, for identification) the protocol has; 0: not stated."""
+        return getattr(self, "comparisons", None) or 0
+
 
 class VerificationCard(ProtocolCard):
     """Pairs in folds: accuracy at thresholds learned on the other folds, ROC, TAR at FAR.
@@ -118,6 +123,11 @@ class IdentificationCard(ProtocolCard):
     fars: tuple[Share, ...] = ()
     ranks: tuple[Annotated[int, Field(ge=1)], ...] = (1,)
     published: tuple[PublishedRate, ...] = ()
+
+    @property
+    def published_comparisons(self) -> int:
+        """How many probes the protocol has."""
+        return self.mated_probes + self.nonmated_probes
 
 
 class AllPairsCard(ProtocolCard):

@@ -17,14 +17,19 @@ from facebench.faces.locate import LocatedData, Progress, installed_at, locate
 from facebench.faces.rendered import kind_of
 from facebench.faces.types import Aligner, DataKind, FaceSource
 from facebench.protocols.cards import VerificationCard
-from facebench.protocols.verification import Comparisons, comparisons_of
+from facebench.protocols.outcome import FoldOutcome
+from facebench.protocols.running import (
+    SYNTHETIC_NOTICE,
+    Choices,
+    Embed,
+    PreparedRun,
+    refuse_pooling,
+)
+from facebench.protocols.verification import Comparisons, comparisons_of, verification
+from facebench.similarity import Similarity, pair_scores
 
 _UNSEEN = "unseen"
-# In records: the same wherever the faces lie, since a record does not depend on that.
-SYNTHETIC_NOTICE = (
-    "SYNTHETIC FACES: rendered, not photographs; these numbers say nothing about real photographs "
-    "and are never compared with them."
-)
+SINGLE_FACES = "none (single faces)"
 
 
 @dataclass(frozen=True)
@@ -40,11 +45,8 @@ class FaceFiles:
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """A card, its comparisons, and their faces; source, aligner: None where only lists are there.
-
-    name, kind: of the faces, as records say them; told: what the user must be told of them now.
-    """
+class Prepared(PreparedRun):
+    """A verification protocol with its faces."""
 
     card: VerificationCard
     comparisons: Comparisons
@@ -55,9 +57,9 @@ class Prepared:
     told: str | None
 
     @property
-    def notice(self) -> str | None:
-        """What records and tables must say of the faces."""
-        return SYNTHETIC_NOTICE if self.kind == "synthetic" else None
+    def keys(self) -> tuple[str, ...]:
+        """Every face of the comparisons once, sorted."""
+        return self.comparisons.keys
 
     @property
     def published_list(self) -> bool | None:
@@ -78,12 +80,34 @@ class Prepared:
         return self.source.fingerprint(self.comparisons.keys) if self.source else None
 
     @cached_property
-    def fingerprint(self) -> str:
+    def label(self) -> str:
         """What records call the images; of faces that were never seen, a name that says so."""
         if self.source is None:
             real = self.kind == "real"
             return f"{self.name}-{_UNSEEN}" if real else f"synthetic-{self.name}-{_UNSEEN}"
         return self.source.label(self.comparisons.keys, self.contents)
+
+    def run(self, embed: Embed, similarity: Similarity, choices: Choices) -> FoldOutcome:
+        """Scores of the pairs, and the card's statistics of them."""
+        comparisons, embeddings = self.comparisons, embed.all(self.comparisons.keys)
+        left, right = comparisons.left, comparisons.right
+        scores = pair_scores(embeddings, left, right, similarity)
+        acquired = embeddings.acquired[left] & embeddings.acquired[right]
+        statistics = verification(
+            self.card,
+            comparisons,
+            scores,
+            acquired,
+            rule=choices.rule,
+            draws=choices.draws,
+            seed=choices.seed,
+        )
+        return FoldOutcome(comparisons, scores, statistics)
+
+    def pooling(self, choices: Choices) -> str:
+        """None: every comparison is of single faces."""
+        refuse_pooling(self.card.name, choices)
+        return SINGLE_FACES
 
 
 def prepare(

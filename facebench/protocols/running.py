@@ -5,12 +5,20 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from facebench.embedding.types import Embeddings
+from facebench.errors import UserError
 from facebench.faces.types import Aligner, DataKind, FaceSource
 from facebench.protocols.cards import ProtocolCard
 from facebench.protocols.outcome import FoldOutcome, Outcome
 from facebench.similarity.base import Similarity
+
+# In records: the same wherever the faces lie, since a record does not depend on that.
+SYNTHETIC_NOTICE = (
+    "SYNTHETIC FACES: rendered, not photographs; these numbers say nothing about real photographs "
+    "and are never compared with them."
+)
 
 
 @dataclass(frozen=True)
@@ -36,6 +44,16 @@ class Embed:
     stream: Callable[[Sequence[str]], Iterator[Embeddings]]
 
 
+def refuse_pooling(protocol: str, choices: Choices) -> None:
+    """UserError where a pooling or frames were chosen for a protocol of single faces."""
+    for option, value in (("--pooling", choices.pooling), ("--frames", choices.frames)):
+        if value is not None:
+            raise UserError(
+                f"protocol {protocol}: {option} {value} has no effect, since it compares single "
+                "faces; leave it out"
+            )
+
+
 class PreparedRun(ABC):
     """A card and its faces, ready for several models.
 
@@ -45,16 +63,34 @@ class PreparedRun(ABC):
     call the images; published_list: whether the comparisons are the published ones, None: unknown.
     """
 
-    card: ProtocolCard
-    source: FaceSource | None
-    aligner: Aligner | None
-    name: str
-    kind: DataKind
-    told: str | None
-    keys: tuple[str, ...]
-    published_list: bool | None
-    contents: str | None
-    label: str
+    # Dataclass fields or properties of the kinds; declared as properties so that both will do.
+    if TYPE_CHECKING:
+
+        @property
+        def card(self) -> ProtocolCard: ...
+        @property
+        def source(self) -> FaceSource | None: ...
+        @property
+        def aligner(self) -> Aligner | None: ...
+        @property
+        def name(self) -> str: ...
+        @property
+        def kind(self) -> DataKind: ...
+        @property
+        def told(self) -> str | None: ...
+        @property
+        def keys(self) -> tuple[str, ...]: ...
+        @property
+        def published_list(self) -> bool | None: ...
+        @property
+        def contents(self) -> str | None: ...
+        @property
+        def label(self) -> str: ...
+
+    @property
+    def notice(self) -> str | None:
+        """What records and tables must say of the faces."""
+        return SYNTHETIC_NOTICE if self.kind == "synthetic" else None
 
     @abstractmethod
     def run(self, embed: Embed, similarity: Similarity, choices: Choices) -> FoldOutcome | Outcome:

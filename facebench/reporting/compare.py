@@ -9,10 +9,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from facebench.errors import UserError
-from facebench.reporting.record import BootstrapSection, Record
+from facebench.reporting.record import Record
+from facebench.reporting.record_sections import BootstrapSection
 from facebench.reporting.scores import ScoreTable
 from facebench.statistics.intervals import Interval
 from facebench.statistics.paired import mcnemar_exact, paired_bootstrap
+from facebench.statistics.rates import paired_rate_interval
 from facebench.statistics.weighted import WeightedStatistic, weighted_accuracy
 
 SIGNIFICANCE = 0.05
@@ -20,19 +22,22 @@ SIGNIFICANCE = 0.05
 
 @dataclass(frozen=True)
 class Paired:
-    """Against the reference: difference of the accuracies (a share) and the exact McNemar p.
+    """Against the reference: difference of the headline numbers (a share).
 
-    interval: of that difference, by a paired bootstrap; None where no draws were asked for.
+    p_value: of the exact McNemar test on decisions, None for rates; interval: of the difference, by
+    a paired bootstrap over subjects; None where no draws were asked for.
     """
 
     difference: float
-    p_value: float
+    p_value: float | None
     interval: Interval | None
 
     @property
     def significant(self) -> bool:
-        """Whether the decisions differ more than chance explains, at 5%."""
-        return self.p_value < SIGNIFICANCE
+        """Whether the two differ more than chance explains, at 5%."""
+        if self.p_value is not None:
+            return self.p_value < SIGNIFICANCE
+        return self.interval is not None and not self.interval.low <= 0 <= self.interval.high
 
 
 def require_same_data(records: Sequence[Record]) -> None:
@@ -66,8 +71,9 @@ def group_records(records: Sequence[Record]) -> list[list[Record]]:
 
 
 def compare_paired(reference: Record, record: Record) -> Paired | None:
-    """Exact McNemar on the decisions of both, and a paired bootstrap of the difference in accuracy,
-    with the reference's draws and seed; None where a record came without its scores.
+    """Exact McNemar on the decisions of both (accuracy), and a paired bootstrap of the difference
+    in the headline number, with the reference's draws and seed; None where a record came without
+    its scores.
 
     UserError where the two are not of the same data.
     Sources: those of `mcnemar_exact` and `paired_bootstrap` in `facebench.statistics.paired`.
@@ -76,9 +82,28 @@ def compare_paired(reference: Record, record: Record) -> Paired | None:
     one, other = reference.table, record.table
     if one is None or other is None or not np.array_equal(one.mated, other.mated):
         return None
-    difference = record.statistics.accuracy.value - reference.statistics.accuracy.value
+    difference = record.statistics.headline.value - reference.statistics.headline.value
+    if record.statistics.kind == "rates":
+        return Paired(difference, None, _rate_interval(one, other, reference.bootstrap))
     p_value = mcnemar_exact(one.correct, other.correct).p_value
     return Paired(difference, p_value, _interval(one, other, reference.bootstrap))
+
+
+def _rate_interval(one: ScoreTable, other: ScoreTable, drawn: BootstrapSection) -> Interval | None:
+    """Of the difference in the share of mated comparisons that were decided rightly, part by part;
+    decisions, and so thresholds, are held fixed.
+    """
+    if not drawn.draws or one.left_subjects is None:
+        return None
+    mated = one.mated
+    return paired_rate_interval(
+        one.decisions[mated],
+        other.decisions[mated],
+        one.folds[mated],
+        one.left_subjects[mated],
+        draws=drawn.draws,
+        rng=np.random.default_rng(drawn.seed),
+    )
 
 
 def _interval(one: ScoreTable, other: ScoreTable, drawn: BootstrapSection) -> Interval | None:

@@ -7,7 +7,10 @@ import io
 import json
 from collections.abc import Sequence
 
-from facebench.reporting.record import Estimate, Record
+from facebench.reporting.fold_columns import folds_of
+from facebench.reporting.rate_columns import rates_of
+from facebench.reporting.record import Record
+from facebench.reporting.record_sections import Estimate
 
 Value = str | int | float | bool | None
 
@@ -33,14 +36,38 @@ def to_csv(records: Sequence[Record]) -> str:
 
 
 def _flat(record: Record) -> dict[str, Value]:
-    statistics, model, failures = record.statistics, record.model, record.failures_to_acquire
-    accuracy = statistics.accuracy
+    model, failures = record.model, record.failures_to_acquire
     line: dict[str, Value] = {
         "data_kind": record.data.kind,
         "protocol": record.protocol.name,
         "protocol_version": record.protocol.version,
         "data": record.data.fingerprint,
         "model": model.id,
+    }
+    line |= _folds(record) if record.statistics.kind == "verification" else _rates(record)
+    line |= {
+        "comparisons": record.comparisons.total,
+        "published_comparisons": record.protocol.published_comparisons,
+        "published_list": record.protocol.published_list,
+        "failures_to_acquire": failures.comparisons,
+        "failure_share": failures.share,
+        "pooling": record.pooling,
+        "similarity": record.similarity,
+        "parameters": model.parameters,
+        "kept_parameters": model.kept_parameters,
+        "compression_ratio": model.compression_ratio,
+        "bytes": model.bytes,
+        "notice": record.data.notice,
+        "signature": record.signature,
+        "digest": record.digest(),
+    }
+    return line
+
+
+def _folds(record: Record) -> dict[str, Value]:
+    statistics = folds_of(record)
+    accuracy = statistics.accuracy
+    line: dict[str, Value] = {
         **_estimate("accuracy", accuracy),
         "spread": accuracy.spread,
         "spread_kind": accuracy.spread_kind,
@@ -51,20 +78,18 @@ def _flat(record: Record) -> dict[str, Value]:
         name = f"tar_at_far_{point.target:g}"
         line |= _estimate(name, point)
         line |= {f"{name}_reached": point.far, f"{name}_resolvable": point.resolvable}
-    line |= {
-        "comparisons": record.comparisons.total,
-        "published_comparisons": record.protocol.published_comparisons,
-        "published_list": record.protocol.published_list,
-        "failures_to_acquire": failures.comparisons,
-        "failure_share": failures.share,
-        "parameters": model.parameters,
-        "kept_parameters": model.kept_parameters,
-        "compression_ratio": model.compression_ratio,
-        "bytes": model.bytes,
-        "notice": record.data.notice,
-        "signature": record.signature,
-        "digest": record.digest(),
-    }
+    return line
+
+
+def _rates(record: Record) -> dict[str, Value]:
+    line: dict[str, Value] = {}
+    for rate in rates_of(record).rates:
+        name = rate.label.lower().replace("@", "_at_").replace("=", "_").replace("-", "_")
+        line |= _estimate(name, rate)
+        line |= {f"{name}_spread": rate.spread, f"{name}_spread_kind": rate.spread_kind}
+        if rate.reached:
+            line[f"{name}_reached"] = sum(rate.reached) / len(rate.reached)
+            line[f"{name}_resolvable"] = rate.resolvable
     return line
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from facebench.reporting.roc_layout import COLOURS
+from facebench.reporting.roc_layout import COLOURS, drawable, layout_of
 from facebench.reporting.roc_svg import roc_svg
 from facebench.reporting.view import TableView
 
@@ -24,4 +24,11 @@ def to_html(views: Sequence[TableView], version: str) -> str:
         lstrip_blocks=True,
     )
     template = environment.get_template("page.html")
-    return template.render(views=views, roc_svg=roc_svg, colours=COLOURS, version=version)
+    return template.render(
+        views=views,
+        roc_svg=roc_svg,
+        drawable=drawable,
+        curve_name=lambda records: layout_of(records).words.name,
+        colours=COLOURS,
+        version=version,
+    )

@@ -15,7 +15,7 @@ from facebench.nets.options import ModelOptions
 from facebench.nets.savings import sparsity_report
 from facebench.nets.trained import packed_weights
 from facebench.nets.zoo import card_for, load_model
-from facebench.reporting.record import ModelSection
+from facebench.reporting.record_sections import ModelSection
 from facebench.storage import sha256_file
 
 UNKNOWN = "unknown (embeddings were given)"
@@ -25,12 +25,14 @@ UNKNOWN = "unknown (embeddings were given)"
 class Subject:
     """What is evaluated: an embedder, or the embeddings that one gave elsewhere.
 
-    facts: all but the dimension, which is known when there are embeddings.
+    facts: all but the dimension, which is known when there are embeddings; metric: the file of the
+    card's Joint Bayesian metric, or None.
     """
 
     facts: ModelSection
     embedder: Embedder | None
     embeddings: Embeddings | None = None
+    metric: Path | None = None
 
 
 def subject_of(model: str | Embedder, options: ModelOptions | None = None) -> Subject:

@@ -1,4 +1,4 @@
-"""What both drawings of ROC curves share: axes, colours, and labels that do not overlap."""
+"""What both drawings of curves (ROC, DIR, CMC) share: axes, colours, labels that do not overlap."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ _MOST_LABEL = 28  # characters
 
 @dataclass(frozen=True)
 class Curve:
-    """One model's steps: from far[i] (ascending, within the axis) on, the TAR is tar[i]."""
+    """One model's steps: from far[i] (ascending, within the axis) on, the TAR is tar[i].
+
+    For other curves ``far`` is what the x axis shows (an FPIR, a rank), ``tar`` what y does.
+    """
 
     label: str
     far: tuple[float, ...]
@@ -30,19 +33,45 @@ class Curve:
 
 
 @dataclass(frozen=True)
+class Words:
+    """What a drawing says: the kind of curve, its axes, and y in short."""
+
+    name: str
+    x: str
+    y: str
+    y_short: str
+    finest: str = ""
+
+
+ROC = Words(
+    "ROC",
+    "FAR (share of non-mated comparisons accepted)",
+    "TAR % (mated comparisons accepted)",
+    "TAR %",
+    "finest FAR",
+)
+
+
+@dataclass(frozen=True)
 class RocLayout:
-    """Axes from (far_low, tar_low) to (1, 1), FAR logarithmic; resolution: 1 / non-mated."""
+    """Axes from (far_low, tar_low) to (far_high, 1), x logarithmic.
+
+    resolution: 1 / non-mated, None where x is no false rate; words: what is drawn, and the axes.
+    """
 
     far_low: float
     tar_low: float
-    resolution: float
+    resolution: float | None
     nonmated: int
     synthetic: bool
     curves: tuple[Curve, ...]
+    far_high: float = 1.0
+    words: Words = ROC
 
     def far_position(self, far: float) -> float:
         """Where a FAR lies on the axis, 0 to 1."""
-        return 1 - math.log10(max(far, self.far_low)) / math.log10(self.far_low)
+        low, high = math.log10(self.far_low), math.log10(self.far_high)
+        return (math.log10(max(far, self.far_low)) - low) / (high - low)
 
     def tar_position(self, tar: float) -> float:
         """Where a TAR lies on the axis, 0 to 1."""
@@ -51,7 +80,9 @@ class RocLayout:
     @property
     def decades(self) -> list[float]:
         """Ticks of the FAR axis, ascending."""
-        return [10.0**-power for power in range(round(-math.log10(self.far_low)), -1, -1)]
+        low = math.ceil(math.log10(self.far_low) - 1e-9)
+        high = math.floor(math.log10(self.far_high) + 1e-9)
+        return [10.0**power for power in range(low, high + 1)]
 
     @property
     def tar_ticks(self) -> list[float]:
@@ -76,24 +107,50 @@ class RocLayout:
     @property
     def key(self) -> list[Curve]:
         """Curves for a key in the empty corner below them: best at the finest FAR first."""
-        return sorted(self.curves, key=lambda curve: -curve.tar_at(self.resolution))
+        finest = self.resolution or self.far_low
+        return sorted(self.curves, key=lambda curve: -curve.tar_at(finest))
 
     def _wanted(self, gap: float) -> list[float]:
         return [self.tar_position(curve.tar[0]) - 0.7 * gap for curve in self.curves]
 
 
 def layout_of(records: Sequence[Record]) -> RocLayout:
-    """The drawing of records of the same comparisons."""
-    nonmated = records[0].comparisons.nonmated
-    resolution = 1 / nonmated
-    far_low = 10.0 ** math.floor(math.log10(resolution) - 0.25)
-    synthetic = records[0].data.kind == "synthetic"
-    curves = tuple(_curve(record, number, far_low) for number, record in enumerate(records))
+    """The drawing of records of the same comparisons: their ROC, or the first of their series."""
+    first = records[0]
+    words = _words(first)
+    false_rate = bool(words.finest)
+    nonmated = first.comparisons.nonmated
+    resolution = 1 / nonmated if false_rate else None
+    far_low = 10.0 ** math.floor(math.log10(resolution) - 0.25) if resolution else 1.0
+    far_high = 1.0 if false_rate else max(10.0, min(100.0, max(_points(first)[0])))
+    curves = tuple(_curve(record, n, far_low, far_high) for n, record in enumerate(records))
     lowest = min(curve.tar[0] for curve in curves)
     room = 0.03 if lowest > 0.9 else 0.1  # for the labels below the lowest curve
     step = 0.05 if lowest > 0.9 else 0.1
     tar_low = max(0.0, round(math.floor((lowest - room) / step) * step, 6))
-    return RocLayout(far_low, tar_low, resolution, nonmated, synthetic, curves)
+    synthetic = first.data.kind == "synthetic"
+    return RocLayout(far_low, tar_low, resolution, nonmated, synthetic, curves, far_high, words)
+
+
+def drawable(records: Sequence[Record]) -> bool:
+    """Whether the records have a curve."""
+    return all(record.curve is not None or record.series for record in records)
+
+
+def _words(record: Record) -> Words:
+    if record.curve is not None:
+        return ROC
+    series = record.series[0]
+    short = series.name if series.name != "ROC" else "TAR"
+    # A CMC has no false rate to be finest at.
+    finest = "" if series.name == "CMC" else f"finest {series.x_label.split()[0]}"
+    return Words(series.name, series.x_label, series.y_label, f"{short} %", finest)
+
+
+def _points(record: Record) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    if record.curve is not None:
+        return record.curve.far, record.curve.tar
+    return record.series[0].x, record.series[0].y
 
 
 def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:
@@ -116,10 +173,11 @@ def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list
     return placed
 
 
-def _curve(record: Record, number: int, far_low: float) -> Curve:
+def _curve(record: Record, number: int, far_low: float, far_high: float) -> Curve:
     inside = [
         (max(far, far_low), tar)
-        for far, tar in zip(record.curve.far, record.curve.tar, strict=True)
+        for far, tar in zip(*_points(record), strict=True)
+        if far <= far_high
     ]
     # The point without false accepts lies at FAR 0, which a logarithmic axis has at its left edge.
     label = record.model.id

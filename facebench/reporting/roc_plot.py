@@ -1,4 +1,4 @@
-"""ROC curves as a figure: PNG, SVG or PDF by the file's ending."""
+"""ROC, DIR and CMC curves as a figure: PNG, SVG or PDF by the file's ending."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from facebench.errors import UserError
 from facebench.reporting.record import Record
-from facebench.reporting.roc_layout import COLOURS, RocLayout, layout_of
+from facebench.reporting.roc_layout import COLOURS, RocLayout, drawable, layout_of
 from facebench.reporting.view import SYNTHETIC_LABEL, TableView
 from facebench.storage import write_atomically
 
@@ -40,9 +40,12 @@ def save_roc_plot(views: Sequence[TableView], path: Path) -> None:
     from matplotlib.figure import Figure
 
     with rc_context({"svg.hashsalt": "facebench", "svg.fonttype": "none", "font.size": 10}):
-        figure = Figure(figsize=(_WIDTH, _HEIGHT * len(views)), layout="constrained")
-        panels = figure.subplots(len(views), 1, squeeze=False)[:, 0]
-        for axes, view in zip(panels, views, strict=True):
+        drawn = [view for view in views if drawable(view.records)]
+        if not drawn:
+            raise UserError(f"--plot {path}: these records have no curve to draw")
+        figure = Figure(figsize=(_WIDTH, _HEIGHT * len(drawn)), layout="constrained")
+        panels = figure.subplots(len(drawn), 1, squeeze=False)[:, 0]
+        for axes, view in zip(panels, drawn, strict=True):
             _panel(axes, view.records)
         data = io.BytesIO()
         date: dict[str, Any] = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
@@ -54,7 +57,7 @@ def _panel(axes: Axes, records: Sequence[Record]) -> None:
     layout = layout_of(records)
     for curve in layout.curves:
         axes.step(
-            [*curve.far, 1.0],
+            [*curve.far, layout.far_high],
             [*curve.tar, curve.tar[-1]],
             where="post",
             color=COLOURS[curve.colour],
@@ -62,10 +65,10 @@ def _panel(axes: Axes, records: Sequence[Record]) -> None:
             linewidth=1.8,
         )
     axes.set_xscale("log")
-    axes.set_xlim(layout.far_low, 1)
+    axes.set_xlim(layout.far_low, layout.far_high)
     axes.set_ylim(layout.tar_low, 1 + 0.01 * (1 - layout.tar_low))
-    axes.set_xlabel("FAR (share of non-mated comparisons accepted)")
-    axes.set_ylabel("TAR % (mated comparisons accepted)")
+    axes.set_xlabel(layout.words.x)
+    axes.set_ylabel(layout.words.y)
     axes.yaxis.set_major_formatter(lambda share, _: f"{100 * share:g}")
     axes.xaxis.set_major_formatter(lambda far, _: f"{far:g}")
     axes.grid(color="#dddddd", linewidth=0.6)
@@ -76,10 +79,12 @@ def _panel(axes: Axes, records: Sequence[Record]) -> None:
 
 
 def _mark_resolution(axes: Axes, layout: RocLayout) -> None:
+    if layout.resolution is None:
+        return
     axes.axvspan(layout.far_low, layout.resolution, color="#000000", alpha=0.07, linewidth=0)
     axes.axvline(layout.resolution, color="#555555", linewidth=0.9, linestyle=(0, (4, 3)))
     axes.annotate(
-        f"1 / {layout.nonmated:,}: finest FAR",
+        f"1 / {layout.nonmated:,}: {layout.words.finest}",
         (layout.resolution, 0.02),
         xycoords=("data", "axes fraction"),
         xytext=(5, 0),

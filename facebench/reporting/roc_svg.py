@@ -21,7 +21,7 @@ def roc_svg(records: Sequence[Record]) -> Markup:
     names = ", ".join(curve.label for curve in layout.curves)
     parts = [
         Markup('<svg class="roc" viewBox="0 0 {} {}" role="img" aria-label="{}">').format(
-            _WIDTH, _HEIGHT, f"ROC curves of {names}"
+            _WIDTH, _HEIGHT, f"{layout.words.name} curves of {names}"
         ),
         *_axes(layout),
         *(_path(layout, curve) for curve in layout.curves),
@@ -45,14 +45,7 @@ def _height(position: float) -> float:
 
 def _axes(layout: RocLayout) -> list[Markup]:
     bottom, right = _HEIGHT - _BOTTOM, _WIDTH - _RIGHT
-    limit = _x(layout, layout.resolution)
-    parts = [
-        Markup('<rect class="limit" x="{}" y="{}" width="{}" height="{}"/>').format(
-            _LEFT, _TOP, round(limit - _LEFT, 1), bottom - _TOP
-        ),
-        _line("limit", limit, _TOP, limit, bottom),
-        _text(limit + 6, bottom - 8, f"1 / {layout.nonmated:,}: finest FAR", "note"),
-    ]
+    parts = _limit(layout, bottom)
     for far in layout.decades:
         x = _x(layout, far)
         parts += [_line("grid", x, _TOP, x, bottom), _text(x, bottom + 22, f"{far:g}", "middle")]
@@ -61,7 +54,7 @@ def _axes(layout: RocLayout) -> list[Markup]:
         parts += [_line("grid", _LEFT, y, right, y)]
         parts += [_text(_LEFT - 7, y + 5, f"{100 * tar:g}", "end")]
     middle = (_LEFT + right) / 2
-    parts.append(_text(middle, _HEIGHT - 12, "FAR (share of non-mated accepted)", "middle"))
+    parts.append(_text(middle, _HEIGHT - 12, layout.words.x, "middle"))
     if layout.synthetic:
         for row, words in enumerate(SYNTHETIC_LABEL.split(" (")):
             text = f"({words}" if row else words
@@ -69,9 +62,23 @@ def _axes(layout: RocLayout) -> list[Markup]:
     centre = (_TOP + bottom) / 2
     parts.append(
         Markup('<text class="middle" transform="rotate(-90 16 {0})" x="16" y="{0}">{1}</text>')
-        .format(centre, "TAR %")
+        .format(centre, layout.words.y_short)
     )  # fmt: skip
     return parts
+
+
+def _limit(layout: RocLayout, bottom: float) -> list[Markup]:
+    """The shaded rates that are finer than one false accept."""
+    if layout.resolution is None:
+        return []
+    limit = _x(layout, layout.resolution)
+    return [
+        Markup('<rect class="limit" x="{}" y="{}" width="{}" height="{}"/>').format(
+            _LEFT, _TOP, round(limit - _LEFT, 1), bottom - _TOP
+        ),
+        _line("limit", limit, _TOP, limit, bottom),
+        _text(limit + 6, bottom - 8, f"1 / {layout.nonmated:,}: {layout.words.finest}", "note"),
+    ]
 
 
 def _path(layout: RocLayout, curve: Curve) -> Markup:
@@ -79,7 +86,7 @@ def _path(layout: RocLayout, curve: Curve) -> Markup:
     steps = [f"M{_x(layout, curve.far[0])} {_y(layout, curve.tar[0])}"]
     for far, tar in zip(curve.far[1:], curve.tar[1:], strict=True):
         steps.append(f"H{_x(layout, far)}V{_y(layout, tar)}")
-    steps.append(f"H{_x(layout, 1.0)}")
+    steps.append(f"H{_x(layout, layout.far_high)}")
     dash = Markup(' stroke-dasharray="{}"').format(" ".join(map(str, curve.dash)))
     return Markup('<path class="c{}" d="{}"{}/>').format(
         curve.colour, "".join(steps), dash if curve.dash else ""

@@ -6,13 +6,17 @@ import math
 from collections.abc import Mapping
 
 from facebench.protocols.cards import VerificationCard
-from facebench.reporting.record import (
+from facebench.protocols.outcome import Outcome, Rate
+from facebench.reporting.record_sections import (
     AccuracySection,
     CurveSection,
     Estimate,
     IntervalSection,
     OperatingPointSection,
+    RateSection,
+    RatesSection,
     SeparationSection,
+    SeriesSection,
     VerificationSection,
 )
 from facebench.statistics.intervals import Interval, tar_key
@@ -38,6 +42,46 @@ def verification_section(
             nonmated_std=separation.nonmated_std,
             d_prime=separation.d_prime,
         ),
+    )
+
+
+def rates_section(outcome: Outcome) -> RatesSection:
+    """The rates of identification, template and all-pairs protocols."""
+    return RatesSection(
+        parts=outcome.parts,
+        number_of_parts=outcome.number_of_parts,
+        rates=tuple(_rate(rate) for rate in outcome.rates),
+        counts=outcome.counts,
+    )
+
+
+def series_sections(outcome: Outcome) -> tuple[SeriesSection, ...]:
+    """The curves of an outcome."""
+    return tuple(
+        SeriesSection(
+            name=series.name,
+            x_label=series.x_label,
+            y_label=series.y_label,
+            x=tuple(series.x.tolist()),
+            y=tuple(series.y.tolist()),
+            log=series.log,
+        )
+        for series in outcome.series
+    )
+
+
+def _rate(rate: Rate) -> RateSection:
+    return RateSection(
+        value=rate.value,
+        interval=_section(rate.interval),
+        name=rate.name,
+        target=rate.target,
+        spread=rate.spread if len(rate.per_part) > 1 else None,
+        spread_kind=rate.spread_kind,
+        per_part=rate.per_part,
+        reached=rate.reached,
+        thresholds=rate.thresholds,
+        resolvable=rate.resolvable,
     )
 
 
@@ -79,7 +123,10 @@ def _point(point: OperatingPoint, intervals: Mapping[str, Interval]) -> Operatin
 
 
 def _interval(intervals: Mapping[str, Interval], name: str) -> IntervalSection | None:
-    found = intervals.get(name)
+    return _section(intervals.get(name))
+
+
+def _section(found: Interval | None) -> IntervalSection | None:
     if found is None:
         return None
     return IntervalSection(low=found.low, high=found.high, level=found.level, kind=found.kind)

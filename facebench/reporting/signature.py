@@ -30,7 +30,7 @@ def signature_of(record: Record) -> str:
         "pooling": record.pooling,
         "similarity": record.similarity,
         "rule": record.rule,
-        "spread": record.statistics.accuracy.spread_kind,
+        "spread": record.statistics.spread_kind,
         "bootstrap": f"{record.bootstrap.draws} draws, seed {record.bootstrap.seed}",
     }
     return "|".join(f"{word}:{_plain(value)}" for word, value in words.items())

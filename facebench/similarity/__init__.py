@@ -1,5 +1,7 @@
 """Similarities of embeddings: higher is more alike, always."""
 
-from facebench.similarity.pairs import SIMILARITIES, PairSimilarity, pair_scores
+from facebench.similarity.base import Projection, Similarity
+from facebench.similarity.cosine import Cosine
+from facebench.similarity.pairs import SIMILARITIES, pair_scores
 
-__all__ = ["SIMILARITIES", "PairSimilarity", "pair_scores"]
+__all__ = ["SIMILARITIES", "Cosine", "Projection", "Similarity", "pair_scores"]

@@ -1,11 +1,40 @@
-"""Cosine similarity of pairs."""
+"""Cosine similarity."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
+from facebench.similarity.base import Projection, Similarity
+
 _BLOCK_VALUES = 1 << 22  # float64 values in one block of gathered rows: 32 MiB
+
+
+class Cosine(Similarity):
+    """Cosine of the angle between two embeddings; a vector of norm zero is alike to nobody, 0."""
+
+    name = "cosine"
+    signature = "cosine"
+    low, high = -1.0, 1.0
+
+    def project(
+        self, vectors: NDArray[np.floating], dtype: type[np.floating] = np.float32
+    ) -> Projection:
+        """Unit rows, zero where the vector is: float N×D in ``dtype``; no bias."""
+        norms = _norms(vectors)
+        scale = np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > 0)
+        rows = np.empty(vectors.shape, dtype=dtype)
+        block = max(1, _BLOCK_VALUES // max(1, vectors.shape[1]))
+        for start in range(0, len(vectors), block):
+            part = slice(start, start + block)
+            rows[part] = vectors[part].astype(np.float64) * scale[part, None]
+        return Projection(rows, np.zeros(len(vectors)))
+
+    def pairs(
+        self, vectors: NDArray[np.float32], left: NDArray[np.int64], right: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        """See `cosine_pairs`."""
+        return cosine_pairs(vectors, left, right)
 
 
 def cosine_pairs(
@@ -31,7 +60,7 @@ def cosine_pairs(
     return np.clip(scores, -1.0, 1.0, out=scores)  # rounding can lead just beyond
 
 
-def _norms(vectors: NDArray[np.float32]) -> NDArray[np.float64]:
+def _norms(vectors: NDArray[np.floating]) -> NDArray[np.float64]:
     """Euclidean norms, float64 N; float64 squares of float32 values neither overflow nor vanish."""
     norms = np.empty(len(vectors), dtype=np.float64)
     block = max(1, _BLOCK_VALUES // max(1, vectors.shape[1]))

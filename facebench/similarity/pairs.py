@@ -1,23 +1,16 @@
-"""Scores of comparisons between embedded faces, by the name of a similarity."""
+"""Scores of comparisons between embedded faces."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facebench.embedding.types import Embeddings
-from facebench.errors import UserError, nearest
-from facebench.similarity.cosine import cosine_pairs
+from facebench.similarity.base import Similarity
 
-PairSimilarity = Callable[
-    [NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]], NDArray[np.float64]
-]
-
-# Joint Bayesian is to join here: its score_pairs, once it has been fitted or loaded.
-SIMILARITIES: Mapping[str, PairSimilarity] = {"cosine": cosine_pairs}
+SIMILARITIES = ("cosine", "joint-bayesian")
 
 _LOG = logging.getLogger(__name__)
 
@@ -26,23 +19,25 @@ def pair_scores(
     embeddings: Embeddings,
     left: NDArray[np.int64],
     right: NDArray[np.int64],
-    similarity: str = "cosine",
+    similarity: Similarity,
 ) -> NDArray[np.float64]:
     """Scores of comparisons, higher is more alike: float64 n, -inf where a face was not acquired.
 
     left, right: int64 n, rows of the embeddings. An acquired face whose embedding is all zero (a
-    dead network) scores 0 with every face, and a warning counts such faces. It is no failure to
-    acquire, and no error either: the model answered, its answer distinguishes nobody, and a
-    heavily pruned model that dies on one face must still get its, bad, number.
+    dead network) scores 0 with every face under cosine, and a warning counts such faces. It is no
+    failure to acquire, and no error either: the model answered, its answer distinguishes nobody,
+    and a heavily pruned model that dies on one face must still get its, bad, number.
 
-    UserError: unknown similarity. ValueError: indices outside the rows.
+    ValueError: indices outside the rows.
     """
-    if similarity not in SIMILARITIES:
-        raise UserError(
-            f"unknown similarity {similarity!r}{nearest(similarity, SIMILARITIES)} "
-            f"(known: {', '.join(SIMILARITIES)})"
-        )
-    scores = SIMILARITIES[similarity](embeddings.vectors, left, right)
+    scores = similarity.pairs(embeddings.vectors, left, right)
+    warn_of_dead(embeddings)
+    acquired = embeddings.acquired[left] & embeddings.acquired[right]
+    return np.where(acquired, scores, -np.inf)
+
+
+def warn_of_dead(embeddings: Embeddings) -> None:
+    """Log how many acquired faces have an embedding that is all zero."""
     dead = embeddings.acquired & ~embeddings.vectors.any(axis=1)
     if dead.any():
         _LOG.warning(
@@ -51,5 +46,3 @@ def pair_scores(
             len(dead),
             embeddings.keys[int(np.argmax(dead))],
         )
-    acquired = embeddings.acquired[left] & embeddings.acquired[right]
-    return np.where(acquired, scores, -np.inf)

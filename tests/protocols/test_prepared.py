@@ -31,7 +31,7 @@ def test_lists_alone_are_enough_for_embeddings(tmp_path: Path) -> None:
     files = FaceFiles(pairs=pairs(tmp_path, "Ann", "Bob"))
     prepared = prepare(card(), files, images=False)
     assert prepared.source is None and prepared.aligner is None
-    assert (prepared.fingerprint, prepared.kind, prepared.notice) == ("lfw-unseen", "real", None)
+    assert (prepared.label, prepared.kind, prepared.notice) == ("lfw-unseen", "real", None)
     assert len(prepared.comparisons) == 4
 
 
@@ -40,7 +40,7 @@ def test_rendered_faces_are_known_by_their_names(tmp_path: Path) -> None:
     prepared = prepare(card(), files, images=False)
     assert prepared.kind == "synthetic" and prepared.notice == SYNTHETIC_NOTICE
     assert prepared.told == SYNTHETIC_NOTICE
-    assert prepared.fingerprint == "synthetic-lfw-unseen"
+    assert prepared.label == "synthetic-lfw-unseen"
 
 
 def test_a_list_of_both_kinds_is_refused_without_images_too(tmp_path: Path) -> None:
@@ -93,5 +93,5 @@ def test_real_faces_have_the_fingerprint_of_their_contents(shared_data: Path) ->
     prepared = prepare(card(), FaceFiles(shared_data / "lfw-mini"), images=True)
     assert len(prepared.comparisons) == 600 and len(prepared.comparisons.keys) == 901
     assert prepared.comparisons.subjects is not None
-    assert prepared.fingerprint.startswith("lfw-") and prepared.told is None
+    assert prepared.label.startswith("lfw-") and prepared.told is None
     assert prepared.aligner is not None and prepared.aligner.signature.startswith("landmarks-5pt(")

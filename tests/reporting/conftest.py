@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 
 from facebench.protocols.cards import VerificationCard, load_protocol
+from facebench.protocols.outcome import FoldOutcome
+from facebench.protocols.prepared import SINGLE_FACES
 from facebench.protocols.verification import Comparisons, verification
 from facebench.reporting.build import Facts, build_record
-from facebench.reporting.record import (
+from facebench.reporting.record import Record
+from facebench.reporting.record_sections import (
     DataSection,
     EnvironmentSection,
     ModelSection,
-    Record,
     RunSection,
 )
 
@@ -65,8 +67,26 @@ def drawn_record(
     acquired[:failures] = False
     scores[:failures] = -np.inf
     statistics = verification(card, pairs, scores, acquired, draws=draws)
+    facts = drawn_facts(
+        len(pairs.keys), model, kind, failures, created, weights, variant, edition, published_list
+    )
+    return build_record(card, FoldOutcome(pairs, scores, statistics), facts)
+
+
+def drawn_facts(
+    faces: int,
+    model: str = "sparse_074",
+    kind: str = "real",
+    failures: int = 0,
+    created: str = "2026-01-02T03:04:05+00:00",
+    weights: str = "ab" * 32,
+    variant: str = "",
+    edition: str = "",
+    published_list: bool | None = None,
+) -> Facts:
+    """What a record says beside its statistics."""
     synthetic = kind == "synthetic"
-    facts = Facts(
+    return Facts(
         model=ModelSection(
             id=model,
             weights_hash=weights,
@@ -84,12 +104,13 @@ def drawn_record(
             name="lfw",
             kind=kind,
             fingerprint="synthetic-lfw-v1-s0" if synthetic else "lfw-0123456789abcdef",
-            faces=len(pairs.keys),
+            faces=faces,
             notice="These faces are rendered; no number here is about real faces."
             if synthetic
             else None,
         ),
         alignment="landmarks-5pt(0f1e2d3c)->similarity",
+        pooling=SINGLE_FACES,
         similarity="cosine",
         policy="count" if failures else "error",
         failed_faces=failures,
@@ -99,4 +120,3 @@ def drawn_record(
         edition=edition,
         published_list=published_list,
     )
-    return build_record(card, pairs, scores, statistics, facts)

@@ -10,7 +10,8 @@ import pytest
 from pydantic import ValidationError
 
 from facebench.errors import UserError
-from facebench.reporting.record import Record, RunSection, schema_json
+from facebench.reporting.record import Record, schema_json
+from facebench.reporting.record_sections import RunSection
 from facebench.reporting.view import view_of
 
 MakeRecord = Callable[..., Record]

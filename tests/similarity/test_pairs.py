@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from facebench.embedding.types import Embeddings
-from facebench.errors import UserError
-from facebench.similarity import SIMILARITIES, pair_scores
+from facebench.similarity import Cosine, pair_scores
 
 
 def embeddings(vectors: list[list[float]], acquired: list[bool]) -> Embeddings:
@@ -19,24 +18,18 @@ def test_faces_that_were_not_acquired_score_minus_infinity(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     some = embeddings([[1, 0], [0, 0], [1, 1]], [True, False, True])
-    scores = pair_scores(some, np.array([0, 0, 1, 1]), np.array([2, 1, 2, 1]))
+    scores = pair_scores(some, np.array([0, 0, 1, 1]), np.array([2, 1, 2, 1]), Cosine())
     np.testing.assert_allclose(scores, [np.sqrt(0.5), -np.inf, -np.inf, -np.inf])
     assert caplog.text == ""
 
 
 def test_dead_embeddings_are_alike_to_nobody_and_told(caplog: pytest.LogCaptureFixture) -> None:
     some = embeddings([[1, 0], [0, 0], [0, 0]], [True, True, True])
-    scores = pair_scores(some, np.array([0, 1, 1]), np.array([1, 2, 1]))
+    scores = pair_scores(some, np.array([0, 1, 1]), np.array([1, 2, 1]), Cosine())
     np.testing.assert_array_equal(scores, [0, 0, 0])
     assert "2 of 3 embeddings are all zero (first: face1)" in caplog.text
 
 
 def test_nobody_acquired() -> None:
     nobody = Embeddings(("a", "b"), np.zeros((2, 0), np.float32), np.zeros(2, bool))
-    assert pair_scores(nobody, np.array([0]), np.array([1])) == [-np.inf]
-
-
-def test_unknown_similarities_suggest_the_nearest() -> None:
-    with pytest.raises(UserError, match=r"unknown similarity 'cosin'; did you mean 'cosine'\?"):
-        pair_scores(embeddings([[1]], [True]), np.array([0]), np.array([0]), "cosin")
-    assert set(SIMILARITIES) == {"cosine"}
+    assert pair_scores(nobody, np.array([0]), np.array([1]), Cosine()) == [-np.inf]

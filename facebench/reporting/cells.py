@@ -1,0 +1,88 @@
+"""Numbers of records as the text of table cells."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from facebench.reporting.compare import Paired
+from facebench.reporting.record import Record
+from facebench.reporting.record_sections import Estimate, IntervalSection
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A value and, beside or below it, its interval or remark."""
+
+    text: str
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A heading, and the cell of each record of the table."""
+
+    heading: str
+    cell: Callable[[Record], Cell]
+
+
+def versus_cell(paired: Paired | None) -> Cell:
+    """Against the reference: difference, mark and p-value, and the interval."""
+    if paired is None:
+        return Cell("–", "no scores")
+    mark = ("▼" if paired.difference < 0 else "▲") if paired.significant else "≈"
+    text = f"{points(paired.difference)} {mark}"
+    if paired.p_value is not None:
+        p = "p < 0.001" if paired.p_value < 0.001 else f"p = {paired.p_value:.3f}"
+        text = f"{text} {p}"
+    if paired.interval is None:
+        return Cell(text)
+    low, high = points(paired.interval.low), points(paired.interval.high)
+    return Cell(text, f"[{low}, {high}]")
+
+
+def points(share: float) -> str:
+    """A difference in points of percent, with its sign."""
+    rounded = round(100 * share, 2) + 0.0  # no negative zero
+    return f"{rounded:+.2f}".replace("-", "−")
+
+
+def estimate_cell(estimate: Estimate) -> Cell:
+    """A value in percent, and its interval."""
+    return Cell(percent(estimate.value), interval_text(estimate.interval))
+
+
+def failures_cell(record: Record) -> Cell:
+    """The share of comparisons with a failure to acquire."""
+    failures = record.failures_to_acquire
+    detail = f"{failures.faces:,} faces" if failures.faces else ""
+    return Cell(percent(failures.share), detail)
+
+
+def interval_text(interval: IntervalSection | None) -> str:
+    """``[low, high]`` in percent, or nothing."""
+    return f"[{percent(interval.low)}, {percent(interval.high)}]" if interval else ""
+
+
+def percent(share: float) -> str:
+    """A share in percent, two places."""
+    return f"{100 * share:.2f}"
+
+
+def count_text(number: int | None) -> str:
+    """A number of weights, in millions from a million on."""
+    if number is None:
+        return "–"
+    return f"{number / 1e6:.2f} M" if number >= 1e6 else f"{number:,}"
+
+
+def ratio_text(ratio: float | None) -> str:
+    """A compression ratio, three places."""
+    return "–" if ratio is None else f"{ratio:.3f}"
+
+
+def size_text(size: int | None) -> str:
+    """Bytes as MB or kB."""
+    if size is None:
+        return "–"
+    return f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.1f} kB"

@@ -1,0 +1,82 @@
+"""The embeddings of a protocol's faces under one model, wherever they come from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from facebench.embedding.extract import extract
+from facebench.embedding.precomputed import select
+from facebench.embedding.profile import ExtractionProfile
+from facebench.embedding.store import EmbeddingStore
+from facebench.embedding.types import Embeddings
+from facebench.errors import UserError
+from facebench.protocols.running import Embed, PreparedRun
+from facebench.reporting.model_facts import Subject
+
+if TYPE_CHECKING:
+    from facebench.evaluation import Settings
+
+_PART = 512  # rows of embeddings that were given, handed on at a time
+
+
+class SubjectFaces:
+    """What a protocol asks embeddings of, and how the asking went.
+
+    profile: where the time went; dimension: numbers in an embedding; failed: faces not acquired.
+    """
+
+    def __init__(self, subject: Subject, prepared: PreparedRun, settings: Settings) -> None:
+        self._subject, self._prepared, self._settings = subject, prepared, settings
+        self.profile = ExtractionProfile()
+        self.dimension = self.failed = 0
+
+    @property
+    def embed(self) -> Embed:
+        """For `PreparedRun.run`."""
+        return Embed(self._all, self._stream)
+
+    def _all(self, keys: Sequence[str]) -> Embeddings:
+        given, missing = self._subject.embeddings, self._settings.on_missing
+        if given is not None:
+            return self._counted(select(given, keys, missing))
+        return self._counted(extract(keys=keys, **self._arguments(keys)))
+
+    def _stream(self, keys: Sequence[str]) -> Iterator[Embeddings]:
+        given, missing = self._subject.embeddings, self._settings.on_missing
+        if given is None:
+            from facebench.embedding.stream import stream
+
+            for part in stream(keys=keys, **self._arguments(keys)):
+                yield self._counted(part)
+            return
+        chosen = select(given, sorted(keys), missing)
+        for start in range(0, len(chosen.keys), _PART):
+            rows = slice(start, start + _PART)
+            part = Embeddings(chosen.keys[rows], chosen.vectors[rows], chosen.acquired[rows])
+            yield self._counted(part)
+
+    def _arguments(self, keys: Sequence[str]) -> dict[str, Any]:
+        subject, prepared, settings = self._subject, self._prepared, self._settings
+        if subject.embedder is None or prepared.source is None or prepared.aligner is None:
+            raise UserError(f"protocol {prepared.card.name}: a model needs images: --data")
+        whole = len(keys) == len(prepared.keys)
+        return {
+            "embedder": subject.embedder,
+            "source": prepared.source,
+            "aligner": prepared.aligner,
+            "on_missing": settings.on_missing,
+            "batch": settings.batch,
+            "workers": settings.workers,
+            "store": EmbeddingStore() if settings.store and subject.embedder.storable else None,
+            "progress": settings.progress,
+            "profile": self.profile,
+            "fingerprint": prepared.contents if whole else None,
+        }
+
+    def _counted(self, part: Embeddings) -> Embeddings:
+        self.dimension = max(self.dimension, part.vectors.shape[1])
+        self.failed += int(np.count_nonzero(~part.acquired))
+        return part

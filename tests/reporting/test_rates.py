@@ -1,0 +1,124 @@
+"""Records of rates over draws or splits, in every format, and their comparison."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from facebench.protocols.cards import IdentificationCard
+from facebench.protocols.outcome import Decided, Outcome, Rate, Series
+from facebench.reporting.build import build_record
+from facebench.reporting.compare import compare_paired
+from facebench.reporting.exports import to_csv
+from facebench.reporting.files import read_record, save_record
+from facebench.reporting.html import to_html
+from facebench.reporting.markdown import to_markdown
+from facebench.reporting.record import Record
+from facebench.reporting.roc_layout import layout_of
+from facebench.reporting.roc_plot import save_roc_plot
+from facebench.reporting.view import views_of
+from facebench.statistics.intervals import Interval
+from tests.reporting.conftest import drawn_facts
+
+CARD = IdentificationCard(
+    name="lfw-open",
+    kind="identification",
+    version=1,
+    title="LFW, open set",
+    source="Best-Rowden et al. 2014",
+    dataset="lfw",
+    task="open",
+    subjects="lists/none.txt",
+    identities=40,
+    gallery=80,
+    mated_probes=40,
+    nonmated_probes=60,
+    draws=2,
+    fars=(0.01,),
+)
+
+
+def record(model: str = "m", found: float = 0.5, kind: str = "real", name: str = "DIR") -> Record:
+    rng = np.random.default_rng(3)
+    mated = np.tile(np.repeat([True, False], [40, 60]), 2)
+    easy = np.tile(rng.random(100), 2)  # the same searches are hard for every model
+    decided = Decided(
+        scores=1 - easy,
+        decisions=(easy < found) & mated,
+        mated=mated,
+        parts=np.repeat([1, 2], 100),
+        left_subjects=np.tile(np.arange(100), 2),
+        right_subjects=np.tile(np.arange(100), 2),
+    )
+    value = float((easy < found)[mated].mean())
+    rates = (
+        Rate(name, 0.01, value, 0.02, "standard deviation", (value - 0.02, value + 0.02),
+             (0.0, 0.01), (0.3, 0.4), False, Interval(value - 0.1, value + 0.1, 0.95, "bootstrap")),
+        Rate("rank", 1, 0.75, 0.0, "standard deviation", (0.75, 0.75)),
+    )  # fmt: skip
+    curve = Series(name, "FPIR (share of searches)", "share found",
+                   np.array([0, 0.01, 0.5]), np.array([value, value, 1.0]))  # fmt: skip
+    outcome = Outcome("draws", 2, rates, (curve,), 100, 40, 60, 100, 3, "0123456789abcdef",
+                      "smallest", 100, decided, {"gallery images": 80})  # fmt: skip
+    return build_record(CARD, outcome, drawn_facts(180, model, kind))
+
+
+def test_a_record_of_rates_survives_the_disk(tmp_path: Path) -> None:
+    one = record()
+    path = save_record(one, tmp_path)
+    again = read_record(path)
+    assert again == one and again.table is not None
+    assert again.statistics.kind == "rates" and again.statistics.headline.label == "DIR@FAR=0.01"
+    assert "spread:standard deviation" in one.signature
+    assert one.failures_to_acquire.share == 0.03
+    assert json.loads(path.read_text())["curve"] is None
+
+
+def test_every_format_says_value_spread_and_what_was_searched() -> None:
+    views = views_of([record("one"), record("two", 0.6)])
+    assert len(views) == 1
+    markdown, page = to_markdown(views), to_html(views, "0")
+    for text in (markdown, page):
+        assert "DIR % @ FAR 0.01 ± SD" in text.replace("\xa0", " ")
+        assert "80 gallery images" in text and "100 searches (40 mated) in 2 draws" in text
+        assert "unresolvable" in text and "rank-1 %" in text
+    lines = list(csv.DictReader(io.StringIO(to_csv([record()]))))
+    assert lines[0]["rank_1"] == "0.75" and lines[0]["dir_at_far_0.01_resolvable"] == "False"
+
+
+def test_the_comparison_is_paired_over_people() -> None:
+    one, two = record("one", 0.5), record("two", 0.7)
+    paired = compare_paired(one, two)
+    assert paired is not None and paired.p_value is None and paired.interval is not None
+    assert paired.difference == pytest.approx(
+        two.statistics.headline.value - one.statistics.headline.value
+    )
+    assert paired.significant and paired.interval.low <= paired.difference <= paired.interval.high
+    same = compare_paired(one, record("same", 0.5))
+    assert same is not None and not same.significant
+
+
+def test_curves_are_drawn_to_their_own_axes(tmp_path: Path) -> None:
+    layout = layout_of([record()])
+    assert layout.words.name == "DIR" and layout.resolution == 1 / 60
+    save_roc_plot(views_of([record(kind="synthetic")]), tmp_path / "dir.png")
+    assert (tmp_path / "dir.png").stat().st_size > 10_000
+    ranks = record(name="rank").model_copy(update={"series": (_cmc(),)})
+    drawn = layout_of([ranks])
+    assert drawn.resolution is None and drawn.decades == [1, 10, 100] and drawn.far_high == 100
+    assert drawn.far_position(1) == 0 and drawn.far_position(100) == 1
+
+
+def _cmc() -> object:
+    from facebench.reporting.record_sections import SeriesSection
+
+    ranks = tuple(float(rank) for rank in range(1, 201))
+    return SeriesSection(
+        name="CMC", x_label="rank", y_label="share found", x=ranks,
+        y=tuple(1 - 0.5 / rank for rank in ranks), log=True,
+    )  # fmt: skip
