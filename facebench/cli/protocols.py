@@ -10,6 +10,7 @@ import typer
 from facebench.protocols.cards import (
     SPREAD_SHORT,
     ProtocolCard,
+    SpreadKind,
     list_protocols,
     load_protocol,
 )
@@ -81,9 +82,9 @@ def _row(card: ProtocolCard) -> list[str]:
     number = card.published_comparisons
     comparisons = f"{number:,}" if number else ""
     named = ("folds", "draws", "splits")
-    parts = next((f"{getattr(card, part)} {part}" for part in named if hasattr(card, part)), "")
-    kind = getattr(card, "spread", "standard deviation" if parts else None)
-    spread = SPREAD_SHORT[kind] if kind else ""
+    parts = next((_counted(getattr(card, part), part) for part in named if hasattr(card, part)), "")
+    kind: SpreadKind = getattr(card, "spread", "standard deviation")
+    spread = SPREAD_SHORT[kind] if parts else ""
     return [f"{card.name} v{card.version}", card.kind, comparisons, parts, spread, card.title]
 
 
@@ -93,3 +94,7 @@ def _lines(value: Any) -> list[str]:
     if isinstance(value, list):
         return [", ".join(map(str, value))] if value else []
     return [str(value)] if value != "" else []
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number != 1 else f"1 {what[:-1]}"
