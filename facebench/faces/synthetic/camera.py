@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+from cv2.typing import MatLike
 from numpy.typing import NDArray
 
 from facebench.faces.synthetic.capture import Capture
-from facebench.faces.synthetic.drawing import Image, grain_table, planes
+from facebench.faces.synthetic.drawing import Image, from_planes, grain_table, planes
 from facebench.faces.synthetic.geometry import HEIGHT, WIDTH, Map
 
 _LEVELS = np.arange(256, dtype=np.float64) / 255
@@ -22,10 +23,12 @@ def develop(picture: Map, how: Capture, rng: np.random.Generator) -> Image:
     if how.saturation != 1:
         grey = np.float32(0.3) * picture[0] + np.float32(0.59) * picture[1]
         grey += np.float32(0.11) * picture[2]
-        picture += np.float32(1 - how.saturation) * (grey - picture)
+        change = grey - picture
+        change *= np.float32(1 - how.saturation)
+        picture += change
     np.maximum(picture, 0, out=picture)
     # From here on in uint8, where OpenCV's results do not depend on the processor.
-    image = cv2.convertScaleAbs(cv2.merge(list(picture)))
+    image: MatLike = from_planes(picture)
     if how.resolution < 1:
         size = (int(WIDTH * how.resolution), int(HEIGHT * how.resolution))
         image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
@@ -40,13 +43,13 @@ def develop(picture: Map, how: Capture, rng: np.random.Generator) -> Image:
         image = cv2.filter2D(image, -1, kernel / kernel.sum())
     elif how.blur > 0.3:
         image = cv2.GaussianBlur(image, (5, 5), how.blur)
-    ox, oy = (int(v) for v in rng.integers(0, 400 - HEIGHT, 2))
+    ox, oy = (int(rng.integers(0, 400 - HEIGHT)) for _ in range(2))
     grain = grain_table()[oy : oy + HEIGHT, ox : ox + WIDTH]
     level = how.noise / 25
     image = cv2.addWeighted(image, 1.0, grain, level, -128 * level)
     # A film-like curve: exact, because it is a table over the 256 levels.
-    curve = np.clip(0.5 + (_LEVELS**how.gamma - 0.5) * how.contrast, 0, 1)
-    table = np.asarray(np.rint(curve * 255), dtype=np.uint8)
+    curve = (_LEVELS**how.gamma - 0.5) * how.contrast + 0.5
+    table = np.rint(np.minimum(np.maximum(curve, 0), 1) * 255).astype(np.uint8)
     return np.asarray(cv2.LUT(image, table), dtype=np.uint8)
 
 

@@ -75,7 +75,9 @@ class Capture:
 def sample_capture(seed: int, identity: int, image: int) -> Capture:
     """The circumstances of one image: the same for the same (version, seed, identity, image)."""
     rng = generator(seed, ROLE_CAPTURE, identity, image)
-    normal: Iterator[float] = iter(np.clip(rng.standard_normal(40), -2.5, 2.5).tolist())
+    normal: Iterator[float] = iter(
+        np.minimum(np.maximum(rng.standard_normal(40), -2.5), 2.5).tolist()
+    )
     uniform: Iterator[float] = iter(rng.random(64).tolist())
 
     def n(mean: float, deviation: float) -> float:
@@ -103,8 +105,8 @@ def sample_capture(seed: int, identity: int, image: int) -> Capture:
     draw = u()
     hat = "none" if draw > 0.13 else ("cap" if draw < 0.06 else "beanie")
     return Capture(
-        yaw=float(np.clip(n(0, 0.27), -0.52, 0.52)),
-        pitch=float(np.clip(n(0.02, 0.13), -0.3, 0.3)),
+        yaw=min(max(n(0, 0.27), -0.52), 0.52),
+        pitch=min(max(n(0.02, 0.13), -0.3), 0.3),
         distance=u(230, 800),
         shift=np.array([n(0, 0.8), n(0, 0.8)]),
         scale=n(1, 0.018),
@@ -114,7 +116,7 @@ def sample_capture(seed: int, identity: int, image: int) -> Capture:
         brow_raise=n(0, 0.8),
         eye_opening=0.05 if u() < 0.03 else min(n(0.97, 0.13), 1.2),
         gaze=np.array([n(0, 1.1), n(0, 0.5)]),
-        light=light / np.linalg.norm(light),
+        light=light / math.sqrt(light.dot(light)),
         ambient=u(0.28, 0.75),
         strength=u(0.75, 1.2),
         light_colour=np.exp([warmth, n(0, 0.03), -warmth]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import cv2
@@ -28,6 +29,10 @@ TEMPLATE: Array = MARGIN + np.array(
 )
 """5 x 2: where eyes, nose tip and mouth corners lie in the 128 x 112 canvas, as x y in pixels."""
 
+_TARGET = TEMPLATE[:, 0] + 1j * TEMPLATE[:, 1]
+_GOAL = _TARGET.mean()
+_TARGET_ARM = _TARGET - _GOAL
+
 STEP = 2.0
 LEFT, TOP = -68.0, -84.0
 GRID_X: Array = np.arange(LEFT, 69.0, STEP)
@@ -35,8 +40,14 @@ GRID_Y: Array = np.arange(TOP, 89.0, STEP)
 
 
 def quantised(values: NDArray[Any], steps: float = 4096.0) -> Map:
-    """float32 copy on a grid coarse enough to hide the last bits in which processors differ."""
-    return np.asarray(np.rint(values * steps) / steps, dtype=np.float32)
+    """float32 copy on a grid coarse enough to hide the last bits in which processors differ.
+
+    The steps are a power of two, so that scaling loses nothing.
+    """
+    scaled = values * steps
+    np.rint(scaled, out=scaled)
+    scaled *= 1 / steps
+    return np.asarray(scaled, dtype=np.float32)
 
 
 Row = tuple[float, ...]
@@ -45,8 +56,9 @@ Row = tuple[float, ...]
 
 def bumps_fields(*groups: list[Row]) -> list[Array]:
     """For each group, the sum of its axis-parallel Gaussians on the canonical grid."""
-    rows = [row for group in groups for row in group]
-    _, _, gx, gy = _factors(np.array(rows))
+    x, y, sx, sy, amplitude = _columns([row for group in groups for row in group])
+    gx, gy = _bell(_offsets(GRID_X, x, sx)), _bell(_offsets(GRID_Y, y, sy))
+    gy *= amplitude
     fields, start = [], 0
     for group in groups:
         end = start + len(group)
@@ -55,18 +67,44 @@ def bumps_fields(*groups: list[Row]) -> list[Array]:
     return fields
 
 
-def bumps_slopes(bumps: list[Row]) -> tuple[Array, Array, Array]:
-    """The sum of Gaussians on the canonical grid with its slopes along x and y."""
-    dx, dy, gx, gy = _factors(np.array(bumps))
-    return gy.T @ gx, gy.T @ (dx * gx), (gy * dy).T @ gx
+def bumps_slopes(bumps: list[Row]) -> Array:
+    """3 x rows x columns: the sum of Gaussians on the canonical grid, its slopes along x and y."""
+    x, y, sx, sy, amplitude = _columns(bumps)
+    dx, dy = _offsets(GRID_X, x, sx), _offsets(GRID_Y, y, sy)
+    gx, gy = _bell(dx), _bell(dy)
+    gy *= amplitude
+    # The factors' logarithmic slopes.
+    dx /= -sx
+    dy /= -sy
+    dx *= gx
+    dy *= gy
+    out = np.empty((3, len(GRID_Y), len(GRID_X)))
+    for field, down, across in zip(out, (gy, gy, dy), (gx, dx, gx), strict=True):
+        np.matmul(down.T, across, out=field)
+    return out
 
 
-def _factors(bumps: Array) -> tuple[Array, Array, Array, Array]:
-    """The one-dimensional factors of the Gaussians and their logarithmic slopes."""
-    x, y, sx, sy, amplitude = bumps.T[:, :, None]
-    dx, dy = (GRID_X - x) / sx, (GRID_Y - y) / sy
-    gx, gy = np.exp(-0.5 * dx * dx), np.exp(-0.5 * dy * dy) * amplitude
-    return -dx / sx, -dy / sy, gx, gy
+def _columns(bumps: list[Row]) -> Array:
+    """5 x N x 1: the columns of the rows."""
+    flat = np.fromiter(chain.from_iterable(bumps), np.float64, 5 * len(bumps))
+    return flat.reshape(-1, 5).T[:, :, None]
+
+
+def _offsets(grid: Array, centre: Array, deviation: Array) -> Array:
+    """N x grid: how many deviations the grid's points lie from each centre."""
+    out = np.asarray(grid - centre)
+    out /= deviation
+    return out
+
+
+def _bell(offsets: Array) -> Array:
+    """The Gaussian of the offsets."""
+    out = -0.5 * offsets
+    out *= offsets
+    # Far tails would underflow, which makes processors very slow; in the sums, whose steps are
+    # coarse, e**-300 is as nothing as they are.
+    np.maximum(out, -300.0, out=out)
+    return np.asarray(np.exp(out, out=out))
 
 
 def both(x: float, y: float, sx: float, sy: float, amplitude: float) -> list[Row]:
@@ -110,12 +148,19 @@ def relief(who: Identity, how: Capture) -> tuple[Map, Map, Map]:
     rows += both(24, 33, 8, 9, who.cheek_full - 0.5)
     rows += both(33, -22, 7, 12, -1.6)
     rows += both(who.mouth_width + 5 + 2 * smile, mouth - 3, 3, 5, 0.6 + 1.2 * smile)
-    height, slope_x, slope_y = bumps_slopes(rows)
-    height = height - (GRID_X**2 / (2 * who.flatness))[None, :]
-    height -= ((GRID_Y - 8) ** 2 / 230)[:, None]
-    slope_x -= (GRID_X / who.flatness)[None, :]
-    slope_y -= ((GRID_Y - 8) / 115)[:, None]
-    return quantised(height), quantised(slope_x), quantised(slope_y)
+    fields = bumps_slopes(rows)
+    height, slope_x, slope_y = fields
+    height -= _BOWL_X / (2 * who.flatness)
+    height -= _BOWL_Y
+    slope_x -= GRID_X / who.flatness
+    slope_y -= _BOWL_SLOPE_Y
+    height_, slope_x_, slope_y_ = quantised(fields)
+    return height_, slope_x_, slope_y_
+
+
+_BOWL_X: Array = GRID_X**2
+_BOWL_Y: Array = ((GRID_Y - 8) ** 2 / 230)[:, None]
+_BOWL_SLOPE_Y: Array = ((GRID_Y - 8) / 115)[:, None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,14 +182,20 @@ class Pose:
 
     def view(self, points: Array, above: Array | float = 0.0) -> NDArray[np.complex128]:
         """N x 2 canonical points on the relief (plus a height above it) as x + iy in the view."""
-        solid = np.column_stack([points, self.lift(points) + above]) @ self.rotation.T
-        near = self.distance / (self.distance - solid[:, 2])
-        return np.asarray((solid[:, 0] + 1j * solid[:, 1]) * near)
+        raised = np.empty((len(points), 3))
+        raised[:, :2] = points
+        np.add(self.lift(points), above, out=raised[:, 2])
+        x, y, z = (raised @ self.rotation.T).T
+        near = self.distance / (self.distance - z)
+        seen = np.empty(len(points), dtype=np.complex128)
+        np.multiply(x, near, out=seen.real)
+        np.multiply(y, near, out=seen.imag)
+        return seen
 
     def project(self, points: Array, above: Array | float = 0.0) -> Array:
         """N x 2 canonical points as N x 2 canvas pixels."""
         at = self.view(points, above) * self.rotor + self.offset
-        return np.column_stack([at.real, at.imag])
+        return at.view(np.float64).reshape(-1, 2)
 
     @property
     def zoom(self) -> float:
@@ -159,24 +210,44 @@ class Pose:
         v = np.float32(back.imag) * _ACROSS + np.float32(back.real) * _DOWN + np.float32(start.imag)
         (c, _, s), (r10, r11, r12), (r20, r21, r22) = self.rotation.astype(np.float32)
         far = np.float32(1 / self.distance)
-        x, y = u / c, v
+        x, y = u / c, v.copy()
         for _ in range(3):
-            columns, rows = (x - _LEFT) * _CELL, (y - _TOP) * _CELL
             z = cv2.remap(
-                self.height, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+                self.height, *_cells(x, y), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
             )
-            near = 1 - (r20 * x + r21 * y + r22 * z) * far
-            x, y = (u * near - z * s) / c, (v * near - r10 * x - r12 * z) / r11
-        columns, rows = (x - _LEFT) * _CELL, (y - _TOP) * _CELL
-        return _full(columns), _full(rows)
+            # near = 1 - (r20 x + r21 y + r22 z) far
+            near = r20 * x
+            near += r21 * y
+            near += r22 * z
+            near *= far
+            np.subtract(1, near, out=near)
+            # x, y = (u near - z s) / c, (v near - r10 x - r12 z) / r11
+            x *= r10
+            np.multiply(v, near, out=y)
+            y -= x
+            y -= r12 * z
+            y /= r11
+            np.multiply(u, near, out=x)
+            z *= s
+            x -= z
+            x /= c
+        columns, rows = _cells(x, y)
+        return enlarged(columns), enlarged(rows)
 
 
-def _full(small: Map) -> Map:
-    """The 128 x 112 float32 map of a 64 x 56 one."""
-    rounded = np.rint(small * np.float32(256)) * np.float32(1 / 256)
-    return np.asarray(
-        cv2.resize(rounded, (WIDTH, HEIGHT), interpolation=cv2.INTER_LINEAR), dtype=np.float32
-    )
+def _cells(x: Map, y: Map) -> tuple[Map, Map]:
+    """Canonical points as fractional columns and rows of the grid."""
+    columns, rows = x - _LEFT, y - _TOP
+    columns *= _CELL
+    rows *= _CELL
+    return columns, rows
+
+
+def enlarged(small: Map) -> Map:
+    """2h x 2w float32 of a map of h x w, quantised."""
+    size = (2 * small.shape[1], 2 * small.shape[0])
+    full = cv2.resize(quantised(small, 256.0), size, interpolation=cv2.INTER_LINEAR)
+    return np.asarray(full, dtype=np.float32)
 
 
 _ACROSS: Map = (np.arange(0, WIDTH, 2, dtype=np.float32) + np.float32(0.5))[None, :]
@@ -219,10 +290,9 @@ def pose_face(who: Identity, how: Capture, height: Map) -> Pose:
     turn = head_rotation(how.yaw, how.pitch)
     posed = Pose(quantised(smooth), turn, how.distance, 1 + 0j, 0j)
     source = posed.view(landmarks(who, how))
-    target = TEMPLATE[:, 0] + 1j * TEMPLATE[:, 1]
-    centre, goal = source.mean(), target.mean()
+    centre = source.sum() / len(source)
     arm = source - centre
-    rotor = complex(np.vdot(arm, target - goal) / np.vdot(arm, arm))
+    rotor = complex(np.vdot(arm, _TARGET_ARM) / np.vdot(arm, arm))
     rotor *= how.scale * complex(math.cos(how.roll), math.sin(how.roll))
-    goal += complex(how.shift[0], how.shift[1])
+    goal = _GOAL + complex(how.shift[0], how.shift[1])
     return Pose(posed.height, turn, how.distance, rotor, complex(goal - rotor * centre))

@@ -11,12 +11,13 @@ from facebench.faces.synthetic.drawing import (
     FINE,
     Image,
     Mask,
+    blend_planes,
     fill,
-    noise_table,
     planes,
     spline,
+    tiled_noise,
 )
-from facebench.faces.synthetic.geometry import HEIGHT, LEFT, STEP, TOP, WIDTH, Map, quantised
+from facebench.faces.synthetic.geometry import HEIGHT, LEFT, STEP, TOP, Map, enlarged
 from facebench.faces.synthetic.identity import Identity
 from facebench.faces.synthetic.outlines import Sketch
 from facebench.faces.synthetic.shading import Maps
@@ -33,6 +34,9 @@ _VOLUME = {
     "centre": 3.5,
     "back": 2.5,
 }
+
+# How a strand leans at each point of the hairline: down, and away from the middle.
+_LEAN: Array = 32 * np.column_stack([0.35 * np.sign(np.arange(49) - 24), np.ones(49)])
 
 
 def _hairline(who: Identity, how: Capture, rng: np.random.Generator) -> Array:
@@ -141,53 +145,67 @@ def paint_hair(
     """Lay the lit hair over the face in place."""
     style = who.hair_style
     line = sketch["hairline"]
-    mask = Mask()
-    mask.fill(np.concatenate([line, sketch["crown"]]), 255)
+    edge = np.concatenate([line, sketch["crown"]])
+    strands = np.empty((0, 2, 2), dtype=np.int32)
     if style != "shaved":
         # Loose strands cross the hairline, so that its edge is not a cut-out.
         root = rng.integers(2, 47, 34)
         length = rng.uniform(0.3, 1.0, (34, 1)) * (1.5 + 2.5 * _VOLUME[style] / 4)
-        lean = 32 * np.column_stack([0.35 * np.sign(root - 24), np.ones(34)])
-        ends = np.stack([line[root] - 3 * lean, line[root] + lean * length], axis=1)
-        mask.stroke(list(np.rint(ends).astype(np.int32)), 235)
+        roots, lean = line[root], _LEAN[root]
+        ends = np.empty((34, 2, 2))
+        np.subtract(roots, 3 * lean, out=ends[:, 0])
+        np.add(roots, lean * length, out=ends[:, 1])
+        strands = np.rint(ends, out=ends).astype(np.int32)
+    mask = Mask(np.concatenate([edge, strands.reshape(-1, 2)]), rows=True)
+    mask.fill(edge, 255)
+    if len(strands):
+        mask.stroke(strands, 235)
     alpha = mask.cover(7 if style in ("shaved", "receding") else 3)
-    texture = _strands(who, maps, rng)
-    flat = np.float32(0.28 * how.ambient + 0.12)
-    light = np.minimum(maps.light, 1.3) * np.float32(0.62) + flat
-    value = light * (1 + np.float32(0.30) * texture)
-    value += np.float32(0.10 * how.strength) * maps.gloss * (1 + texture)
-    value = np.maximum(value, np.float32(0.05))
-    colour = planes(who.hair * how.light_colour)
     if style == "shaved":
         alpha *= np.float32(0.5)
     elif style == "receding":
         alpha *= np.float32(0.88)
-    image += alpha * (value * colour + 2 - image)
+    rows = slice(mask.y0, mask.y1)
+    texture = _strands(who, maps, rows, rng)
+    light = np.minimum(maps.light[rows], 1.3)
+    light *= np.float32(0.62)
+    light += np.float32(0.28 * how.ambient + 0.12)
+    light *= 1 + np.float32(0.30) * texture
+    texture += 1
+    texture *= np.float32(0.10 * how.strength) * maps.gloss[rows]
+    light += texture
+    np.maximum(light, np.float32(0.05), out=light)
+    colour = light * planes(who.hair * how.light_colour)
+    colour += 2
+    blend_planes(mask.of(image), colour, alpha)
 
 
-def _strands(who: Identity, maps: Maps, rng: np.random.Generator) -> Map:
-    """128 x 112 float32 texture: noise drawn out along the hair's flow from the parting."""
-    noise = noise_table()
+def _strands(who: Identity, maps: Maps, rows_: slice, rng: np.random.Generator) -> Map:
+    """Texture of some rows of the canvas: noise drawn out along the flow from the parting."""
     ox, oy = rng.uniform(0, 256, 2).tolist()
     if who.hair_style in ("curly", "shaved", "crop"):
         scale = {"curly": 0.8, "shaved": 2.4, "crop": 1.6}[who.hair_style]
-        columns = maps.columns * np.float32(scale * STEP * 0.5) + np.float32(ox)
-        rows = maps.rows * np.float32(scale * STEP * 0.35) + np.float32(oy)
+        columns = maps.columns[rows_] * np.float32(scale * STEP * 0.5)
+        columns += np.float32(ox)
+        rows = maps.rows[rows_] * np.float32(scale * STEP * 0.35)
+        rows += np.float32(oy)
     else:
         px = {"centre": 0.0, "side": who.part, "receding": who.part}.get(who.hair_style, 2.0)
         py = who.hairline - (2 if who.hair_style in ("centre", "side") else 24)
-        x = maps.columns[::2, ::2] * np.float32(STEP) + np.float32(LEFT - px)
-        y = maps.rows[::2, ::2] * np.float32(STEP) + np.float32(TOP - py)
+        # At half the resolution; a row more at either end, where there is one, to enlarge from.
+        first, last = (
+            max(rows_.start // 2 - 1, 0) * 2,
+            min((rows_.stop + 1) // 2 + 1, HEIGHT // 2) * 2,
+        )
+        x = maps.columns[first:last:2, ::2] * np.float32(STEP) + np.float32(LEFT - px)
+        y = maps.rows[first:last:2, ::2] * np.float32(STEP) + np.float32(TOP - py)
         radius = np.sqrt(x * x + y * y)
         angle = np.arctan2(x, -y)
         wave = np.float32(2.6 * who.wave) * np.sin(radius * np.float32(0.22) + angle * 2)
-        small = np.dstack([angle * 26 + wave + np.float32(ox), radius * 0.14 + np.float32(oy)])
-        full: Map = np.asarray(
-            cv2.resize(quantised(small, 256.0), (WIDTH, HEIGHT), interpolation=cv2.INTER_LINEAR),
-            dtype=np.float32,
-        )
-        columns, rows = np.ascontiguousarray(full[:, :, 0]), np.ascontiguousarray(full[:, :, 1])
+        inner = slice(rows_.start - first, rows_.stop - first)
+        columns = enlarged(angle * 26 + wave + np.float32(ox))[inner]
+        rows = enlarged(radius * 0.14 + np.float32(oy))[inner]
     return np.asarray(
-        cv2.remap(noise, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP),
+        cv2.remap(tiled_noise(), columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP),
         dtype=np.float32,
     )

@@ -41,9 +41,12 @@ _IRIS = np.array(  # pale blue, grey, green, hazel, brown, dark brown
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Identity:
-    """The fixed parameters of one synthetic person (lengths in template pixels, colours sRGB)."""
+    """The fixed parameters of one synthetic person (lengths in template pixels, colours sRGB).
+
+    Compared and hashed as an object, so that what depends on the person alone can be cached.
+    """
 
     age: float
     masculine: float

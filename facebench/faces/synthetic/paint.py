@@ -14,10 +14,12 @@ from facebench.faces.synthetic.drawing import (
     blend,
     disc,
     fill,
+    from_planes,
     noise_table,
     planes,
     rgb,
     stroke,
+    to_planes,
 )
 from facebench.faces.synthetic.geometry import HEIGHT, WIDTH, Map, Pose
 from facebench.faces.synthetic.identity import Identity
@@ -28,6 +30,9 @@ Array = NDArray[np.float64]
 
 _RED = planes([0.02, -0.17, -0.15])
 _INK = planes([0.72, 0.82, 0.84])
+_WHITE: Array = np.array([226.0, 218.0, 212.0])
+
+Colour = tuple[int, int, int]
 
 
 def skin_tone(who: Identity, how: Capture) -> Array:
@@ -36,30 +41,62 @@ def skin_tone(who: Identity, how: Capture) -> Array:
 
 
 def paint_face(
-    who: Identity, how: Capture, pose: Pose, sketch: Sketch, maps: Maps, rng: np.random.Generator
+    who: Identity,
+    how: Capture,
+    skin: Array,
+    pose: Pose,
+    sketch: Sketch,
+    maps: Maps,
+    head: Mask,
+    rng: np.random.Generator,
 ) -> Map:
-    """3 x 128 x 112 float32: lit skin with all features; meaningful inside the head only."""
-    skin = skin_tone(who, how)
+    """3 x h x w float32 of the head's window: lit skin with all features, right inside the head."""
+    at, at_fine = head.window(), head.window(FINE)
     noise = noise_table()
-    ox, oy = (int(v) for v in rng.integers(0, 256 - HEIGHT, 2))
-    pores = noise[oy : oy + HEIGHT, ox : ox + WIDTH]
+    ox, oy = (int(rng.integers(0, 256 - HEIGHT)) for _ in range(2))
+    pores = noise[oy : oy + HEIGHT, ox : ox + WIDTH][at]
     grain = 1 + np.float32(0.016 * who.texture) * pores
-    albedo = (1 + maps.red * _RED) * grain * planes(skin)
+    albedo: Map = maps.red[at] * _RED
+    albedo += 1
+    albedo *= grain
+    albedo *= planes(skin)
     if who.masculine > 0.5:
-        rough = np.clip(maps.beard * (1 + np.float32(0.28) * pores), 0, 0.93)
+        rough = np.minimum(np.maximum(maps.beard[at] * (1 + np.float32(0.28) * pores), 0), 0.93)
         blend(albedo, 0.85 * who.hair + 0.06 * skin, rough)
 
-    small = cv2.convertScaleAbs(cv2.merge(list(albedo)))
-    fine = cv2.resize(small, (WIDTH * FINE, HEIGHT * FINE), interpolation=cv2.INTER_LINEAR)
+    size = (at[1].stop - at[1].start, at[0].stop - at[0].start)
+    # What is drawn outside of the window is never seen.
+    fine: Image = np.empty((HEIGHT * FINE, WIDTH * FINE, 3), dtype=np.uint8)
+    cv2.resize(
+        from_planes(albedo),
+        (size[0] * FINE, size[1] * FINE),
+        dst=fine[at_fine],
+        interpolation=cv2.INTER_LINEAR,
+    )
     _spots(fine, who, skin, sketch)
     ink = Mask()
-    for name in ("l", "r"):
-        _eye(fine, ink, who, how, skin, pose, sketch, name)
+    _eyes(fine, ink, who, how, skin, pose, sketch)
     _lines(ink, who, how, sketch)
     _mouth(fine, ink, how, skin, sketch)
-    drawn = cv2.resize(fine, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
-    out = np.asarray(cv2.split(drawn), dtype=np.float32)
+    drawn: Image = cv2.resize(  # type: ignore[assignment]
+        fine[at_fine], size, interpolation=cv2.INTER_AREA
+    )
+    out = to_planes(drawn)
+    _lips_and_brows(out, head, who, how, skin, sketch)
+    dark = ink.within(head).cover(3) * _INK
+    out *= np.subtract(1, dark, out=dark)
 
+    light: Map = maps.light[at] * planes(how.light_colour)
+    light[0] += np.float32(0.05) * (1 - np.minimum(light[0], 1))  # blood lights up the shadows
+    out *= light
+    out += np.float32(how.gloss * 90) * maps.gloss[at]
+    return out
+
+
+def _lips_and_brows(
+    out: Map, head: Mask, who: Identity, how: Capture, skin: Array, sketch: Sketch
+) -> None:
+    """Lay what is soft over the skin in the head's window in place."""
     lips = Mask(np.concatenate([sketch["upperlip"], sketch["lowerlip"]]))
     lips.fill(sketch["upperlip"], 225)
     lips.fill(sketch["lowerlip"], 190)
@@ -68,81 +105,85 @@ def paint_face(
     lip = skin * who.lip_dark * np.array([1.04 + 0.05 * red, 0.80 - 0.18 * red, 0.82 - 0.14 * red])
     if who.masculine < 0.5 and how.makeup > 0:
         lip = lip + 0.55 * how.makeup * (np.array([165.0, 38.0, 55.0]) - lip)
-    lips.blend(out, lip, 3)
+    lips.blend(out, lip, 3, around=head)
     tint = np.minimum(who.hair * 0.75, 0.62 * skin)
     for name in ("l", "r"):
         hairs = sketch["hairs" + name]
         brow = Mask(np.concatenate([sketch["brow" + name], hairs]))
         brow.fill(sketch["brow" + name], int(150 * who.brow_dark))
-        brow.stroke(list(hairs.reshape(-1, 2, 2)), int(min(255, 235 * who.brow_dark)))
-        brow.blend(out, tint, 3)
-    out *= 1 - ink.cover(3) * _INK
-
-    light = maps.light * planes(how.light_colour)
-    light[0] += np.float32(0.05) * (1 - np.minimum(light[0], 1))  # blood lights up the shadows
-    out *= light
-    out += np.float32(how.gloss * 90) * maps.gloss
-    return out
+        brow.stroke(hairs.reshape(-1, 2, 2), int(min(255, 235 * who.brow_dark)))
+        brow.blend(out, tint, 3, around=head)
 
 
 def _spots(fine: Image, who: Identity, skin: Array, sketch: Sketch) -> None:
     """Freckles, moles, scar."""
     if len(who.freckles):
         tint = rgb(skin * (1 - who.freckle_dark * np.array([0.8, 1.1, 1.3])))
-        for centre, radius in zip(sketch["freckles"], who.freckles[:, 2], strict=True):
-            disc(fine, centre, float(radius), tint)
+        radii = who.freckles[:, 2].tolist()
+        for (x, y), radius in zip(sketch["freckles"].tolist(), radii, strict=True):
+            disc(fine, x, y, radius, tint)
     if len(who.moles):
-        for centre, mole in zip(sketch["moles"], who.moles, strict=True):
+        for (x, y), mole in zip(sketch["moles"].tolist(), who.moles, strict=True):
             tint = rgb(skin * (1 - mole[3]) * np.array([1.0, 0.85, 0.8]))
-            disc(fine, centre, float(mole[2]), tint)
+            disc(fine, x, y, float(mole[2]), tint)
     if len(who.scar):
         contrast = float(who.scar[0, 4])
         stroke(fine, [sketch["scar"]], rgb(skin * (1 + contrast * np.array([0.6, 0.3, 0.3]))), 2)
 
 
-def _eye(
+def _eyes(
+    fine: Image, ink: Mask, who: Identity, how: Capture, skin: Array, pose: Pose, sketch: Sketch
+) -> None:
+    """White, iris, pupil, highlight and lids of both eyes."""
+    lash = min(int(130 + 90 * who.lashes), 235)
+    crease = int(125 * min(who.lid_crease, 1.0))
+    white = rgb(_WHITE * (0.45 + 0.55 * min(skin[0] / 230, 1.0)))
+    irises = rgb(who.iris * 0.5), rgb(who.iris), rgb(who.iris * 1.22)
+    for name in ("l", "r"):
+        if how.eye_opening > 0.2:
+            _eyeball(fine, who.iris_size * pose.zoom, white, irises, how, sketch, name)
+        ink.stroke([sketch["lower" + name]], 60)
+        ink.stroke([sketch["lash" + name]], lash, 2)
+        if crease > 8:
+            ink.stroke([sketch["crease" + name]], crease)
+        if who.eye_bag > 0.25:
+            ink.stroke([sketch["bag" + name]], int(min(40 * who.eye_bag, 70)), 2)
+
+
+def _eyeball(
     fine: Image,
-    ink: Mask,
-    who: Identity,
+    radius: float,
+    white: Colour,
+    irises: tuple[Colour, Colour, Colour],
     how: Capture,
-    skin: Array,
-    pose: Pose,
     sketch: Sketch,
     name: str,
 ) -> None:
-    """White, iris, pupil, highlight and lids of one eye."""
+    """What shows between the lids of one eye."""
     opening = sketch["eye" + name]
-    if how.eye_opening > 0.2:
-        lid = Mask(opening, 2)
-        lid.fill(opening, 255)
-        shadow = Mask(opening, 2)
-        shadow.stroke([sketch["lash" + name]], 105, 4)  # the upper lid's shadow on the ball
-        patch = fine[lid.y0 * FINE : lid.y1 * FINE, lid.x0 * FINE : lid.x1 * FINE]
-        ball = np.empty_like(patch)
-        ball[:] = rgb(np.array([226.0, 218.0, 212.0]) * (0.45 + 0.55 * min(skin[0] / 230, 1.0)))
-        centre = sketch["iris" + name][0] - lid.origin
-        radius = who.iris_size * pose.zoom
-        unit = radius * FINE * 16
-        disc(ball, centre, radius, rgb(who.iris * 0.5))
-        disc(ball, centre, radius * 0.82, rgb(who.iris))
-        disc(ball, centre + _offset(0, 0.3 * unit), radius * 0.5, rgb(who.iris * 1.22))
-        disc(ball, centre, radius * 0.42, (12, 10, 10))
-        ball = cv2.subtract(ball, cv2.merge([shadow.image] * 3))  # type: ignore[assignment]
-        x, y = 0.46 * how.light[0] * unit, (0.46 * how.light[1] - 0.1) * unit
-        disc(ball, centre + _offset(x, y), 0.62, (250, 250, 250))
-        weight = cv2.merge([lid.image] * 3).astype(np.uint16)
-        patch[:] = (patch * (255 - weight) + ball * weight + 127) // 255
-    ink.stroke([sketch["lower" + name]], 60)
-    ink.stroke([sketch["lash" + name]], min(int(130 + 90 * who.lashes), 235), 2)
-    crease = int(125 * min(who.lid_crease, 1.0))
-    if crease > 8:
-        ink.stroke([sketch["crease" + name]], crease)
-    if who.eye_bag > 0.25:
-        ink.stroke([sketch["bag" + name]], int(min(40 * who.eye_bag, 70)), 2)
-
-
-def _offset(x: float, y: float) -> NDArray[np.int32]:
-    return np.array([round(x), round(y)], dtype=np.int32)
+    lid = Mask(opening, 2)
+    lid.fill(opening, 255)
+    shadow = lid.empty()
+    shadow.stroke([sketch["lash" + name]], 105, 4)  # the upper lid's shadow on the ball
+    patch = fine[lid.y0 * FINE : lid.y1 * FINE, lid.x0 * FINE : lid.x1 * FINE]
+    ball = np.empty_like(patch)
+    high, wide = lid.image.shape
+    cv2.rectangle(ball, (0, 0), (wide, high), white, cv2.FILLED)
+    x, y = lid.local(sketch["iris" + name])[0].tolist()
+    unit = radius * FINE * 16
+    disc(ball, x, y, radius, irises[0])
+    disc(ball, x, y, radius * 0.82, irises[1])
+    disc(ball, x, y + round(0.3 * unit), radius * 0.5, irises[2])
+    disc(ball, x, y, radius * 0.42, (12, 10, 10))
+    ball = cv2.subtract(ball, cv2.merge([shadow.image] * 3))  # type: ignore[assignment]
+    aside, down = 0.46 * how.light[0] * unit, (0.46 * how.light[1] - 0.1) * unit
+    disc(ball, x + round(aside), y + round(down), 0.62, (250, 250, 250))
+    weight = cv2.merge([lid.image] * 3).astype(np.uint16)
+    mixed = ball * weight
+    mixed += patch * (255 - weight)
+    mixed += 127
+    mixed //= 255
+    patch[:] = mixed
 
 
 def _lines(ink: Mask, who: Identity, how: Capture, sketch: Sketch) -> None:
@@ -150,7 +191,7 @@ def _lines(ink: Mask, who: Identity, how: Capture, sketch: Sketch) -> None:
     smile = max(how.smile, 0)
     forehead = int(min((1 + 0.4 * how.brow_raise) * 75 * who.forehead_lines, 110))
     if forehead > 8:
-        ink.stroke([sketch[f"line{k}"] for k in range(3)], forehead)
+        ink.stroke(sketch["lines"].reshape(3, 9, 2), forehead)
     fold = int(min(40 * who.nasolabial + 30 * smile, 70))
     crow = int(min((0.5 + 0.8 * smile) * 90 * who.crow_feet, 110))
     for name in ("l", "r"):
@@ -158,7 +199,7 @@ def _lines(ink: Mask, who: Identity, how: Capture, sketch: Sketch) -> None:
             ink.stroke([sketch["fold" + name]], fold // 2, 4)
             ink.stroke([sketch["fold" + name]], fold, 2)
         if crow > 8:
-            ink.stroke([sketch[f"crow{k}{name}"] for k in range(3)], crow)
+            ink.stroke(sketch["crow" + name].reshape(3, 4, 2), crow)
         if who.frown > 0.15:
             ink.stroke([sketch["frown" + name]], int(min(90 * who.frown, 100)), 2)
         ink.stroke([sketch["wing" + name]], 85)

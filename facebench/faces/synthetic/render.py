@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from facebench.faces.synthetic.camera import decode, develop, encode
 from facebench.faces.synthetic.capture import Capture, sample_capture
-from facebench.faces.synthetic.drawing import Image, Mask
+from facebench.faces.synthetic.drawing import Image, Mask, blend_planes, to_planes
 from facebench.faces.synthetic.geometry import Map, Pose, pose_face, relief
 from facebench.faces.synthetic.hair import back_hair, draw_hair, paint_hair
 from facebench.faces.synthetic.identity import Identity, sample_identity
@@ -56,13 +55,13 @@ def compose(who: Identity, how: Capture, rng: np.random.Generator) -> Map:
     back_hair(behind, who, how, sketch)
     body(behind, how, skin, sketch)
     ears(behind, how, skin, sketch)
-    picture = np.asarray(cv2.split(behind), dtype=np.float32)
+    picture = to_planes(behind)
 
-    head = Mask()
+    head = Mask(np.concatenate([sketch["skull"], sketch["head"]]))
     head.fill(sketch["skull"], 255)
     head.fill(sketch["head"], 255)
-    face = paint_face(who, how, pose, sketch, maps, rng)
-    picture += head.cover(3) * (face - picture)
+    face = paint_face(who, how, skin, pose, sketch, maps, head, rng)
+    blend_planes(head.of(picture), face, head.cover(3))
     paint_hair(picture, who, how, sketch, maps, rng)
     glasses(picture, who, how, pose)
     hat(picture, who, how, pose)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +27,9 @@ Array = NDArray[np.float64]
 
 _X: Map = np.arange(WIDTH, dtype=np.float32)[None, :]
 _Y: Map = np.arange(HEIGHT, dtype=np.float32)[:, None]
+_TURN = np.linspace(0, 2 * np.pi, 33)
+_COS, _SIN, _SEVEN = np.cos(_TURN), np.sin(_TURN), np.linspace(-1, 1, 7)
+_EAR_TINT: Array = np.array([0.96, 0.82, 0.80])
 
 
 def background(rng: np.random.Generator) -> Image:
@@ -34,18 +39,18 @@ def background(rng: np.random.Generator) -> Image:
     spread = rng.uniform(4, 60)
     coarse = base + spread * (0.8 * rng.normal(0, 1, (cells, cells, 1)))
     coarse = coarse + 0.35 * spread * rng.normal(0, 1, (cells, cells, 3))
-    small = np.asarray(np.clip(coarse, 0, 255), dtype=np.uint8)
+    small = np.minimum(np.maximum(coarse, 0), 255).astype(np.uint8)
     image: Image = cv2.resize(  # type: ignore[assignment]
         small, (WIDTH, HEIGHT), interpolation=cv2.INTER_LINEAR
     )
     for _ in range(int(rng.integers(0, 6))):
-        tint = rgb(np.clip(base + rng.normal(0, 55) + rng.normal(0, 20, 3), 0, 255))
+        tint = rgb(base + rng.normal(0, 55) + rng.normal(0, 20, 3))
         x, y = rng.uniform(-10, 120, 2).tolist()
         w, h = rng.uniform(4, 45, 2).tolist()
         lean = rng.uniform(-8, 8)
         box = np.array([(x, y), (x + w, y), (x + w + lean, y + 2 * h), (x + lean, y + 2 * h)])
         fill(image, fixed(box, 1), tint)
-    size = int(rng.choice([1, 3, 7, 13]))
+    size = (1, 3, 7, 13)[rng.integers(0, 4)]
     if size > 1:
         image = cv2.blur(image, (size, size))  # type: ignore[assignment]
     return image
@@ -53,9 +58,16 @@ def background(rng: np.random.Generator) -> Image:
 
 def draw_body(sketch: Sketch, who: Identity) -> None:
     """Add neck and shoulders to the sketch."""
+    neck, cloth = _body_outlines(who)
+    sketch.add("neck", neck[:, 0], neck[:, 1], -16)
+    sketch.add("cloth", cloth[:, 0], cloth[:, 1], -16)
+
+
+@lru_cache(maxsize=64)
+def _body_outlines(who: Identity) -> tuple[Array, Array]:
+    """Canonical points of neck and clothes."""
     w = 0.80 * who.jaw_width + 4 * who.masculine
     neck = np.array([(-w, 25.0), (w, 25.0), (w + 1, 75), (w + 6, 95), (-w - 6, 95), (-w - 1, 75)])
-    sketch.add("neck", neck[:, 0], neck[:, 1], -16)
     x = w + 3
     cloth = np.array(
         [
@@ -69,7 +81,7 @@ def draw_body(sketch: Sketch, who: Identity) -> None:
             (-x - 28, 84),
         ]
     )
-    sketch.add("cloth", cloth[:, 0], cloth[:, 1], -16)
+    return neck, cloth
 
 
 def body(image: Image, how: Capture, skin: Array, sketch: Sketch) -> None:
@@ -84,9 +96,11 @@ def ears(image: Image, how: Capture, skin: Array, sketch: Sketch) -> None:
     """Draw the ears onto the uint8 background."""
     for side, name in ((-1, "l"), (1, "r")):
         lit = how.ambient + (1 - how.ambient) * max(0.45 + 0.6 * side * float(how.light[0]), 0.0)
-        tint = skin * how.light_colour * lit * np.array([0.96, 0.82, 0.80])
-        fill(image, sketch["ear" + name] // FINE, np.clip(tint, 0, 255).tolist())
-        fill(image, sketch["earfold" + name] // FINE, np.clip(tint * 0.72, 0, 255).tolist())
+        tint = (skin * how.light_colour * lit * _EAR_TINT).tolist()
+        outer = [min(max(v, 0.0), 255.0) for v in tint]
+        inner = [min(max(v * 0.72, 0.0), 255.0) for v in tint]
+        fill(image, sketch["ear" + name] // FINE, outer)
+        fill(image, sketch["earfold" + name] // FINE, inner)
 
 
 def glasses(image: Map, who: Identity, how: Capture, pose: Pose) -> None:
@@ -94,25 +108,20 @@ def glasses(image: Map, who: Identity, how: Capture, pose: Pose) -> None:
     if how.glasses == "none":
         return
     wide, high, square = how.glasses_size.tolist()
-    a = np.linspace(0, 2 * np.pi, 33)
-    c, s = np.cos(a), np.sin(a)
-    rx = np.sign(c) * np.abs(c) ** (2 / square) * wide
-    ry = np.sign(s) * np.abs(s) ** (2 / square) * high
+    rx = np.sign(_COS) * np.abs(_COS) ** (2 / square) * wide
+    ry = np.sign(_SIN) * np.abs(_SIN) ** (2 / square) * high
     centre = max(who.eye_spacing, wide + 2.0)
-    parts = [np.column_stack([side * centre + rx, -0.5 + ry]) for side in (-1, 1)]
-    gap = centre - wide
-    t = np.linspace(-1, 1, 7)
-    parts.append(np.column_stack([gap * t, -2.0 - 1.8 * (1 - t**2)]))
-    for side in (-1, 1):
-        parts.append(
-            np.array([(side * (centre + wide), -4.0), (side * (who.face_width + 3), -3.0)])
-        )
-    rims = [
-        fixed(pose.project(p, 7.0 if k < 2 else (4.0, -3.0, -3.0)[k - 2]))
-        for k, p in enumerate(parts)
-    ]
+    parts = Sketch()
+    for name, side in (("left", -1), ("right", 1)):
+        parts.add(name, side * centre + rx, -0.5 + ry, 7.0)
+    parts.add("bridge", (centre - wide) * _SEVEN, -2.0 - 1.8 * (1 - _SEVEN**2), 4.0)
+    for name, side in (("left arm", -1), ("right arm", 1)):
+        x = np.array([side * (centre + wide), side * (who.face_width + 3)])
+        parts.add(name, x, np.array([-4.0, -3.0]), -3.0)
+    parts.project(pose)
+    rims = [parts[name] for name in ("left", "right", "bridge", "left arm", "right arm")]
     lens = Mask(np.concatenate(rims), 6)
-    frame = Mask(np.concatenate(rims), 6)
+    frame = lens.empty()
     for rim in rims[:2]:
         lens.fill(rim, 255)
     thick = {"frame": 2 + int(4 * (how.glasses_size[2] > 3)), "rimless": 1, "sun": 4}[how.glasses]

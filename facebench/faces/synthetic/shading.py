@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -39,25 +40,61 @@ def shade(who: Identity, how: Capture, pose: Pose, slope_x: Map, slope_y: Map) -
     """The smooth maps of one image on its canvas."""
     light = pose.rotation.T @ how.light
     eye = pose.rotation.T @ np.array([0.0, 0.0, 1.0])
-    length = np.sqrt(slope_x * slope_x + slope_y * slope_y + 1)
-    facing = (light[2] - light[0] * slope_x - light[1] * slope_y) / length
-    facing = np.maximum((facing + 0.12) / 1.12, 0)
-    counter = np.maximum((eye[2] - (eye[0] - light[0]) * slope_x - eye[1] * slope_y) / length, 0)
-    level = how.ambient + (1 - how.ambient) * how.strength * facing + how.fill * 0.4 * counter
-    hollows, red, beard = bumps_fields(_hollows(who, how, light), _redness(who), _beard(who, how))
-    level = level * np.exp(-hollows)
-    half = (light + eye) / np.linalg.norm(light + eye)
-    gloss = np.maximum((half[2] - half[0] * slope_x - half[1] * slope_y) / length, 0)
-    for _ in range(4):  # to the 16th power
-        gloss = gloss * gloss
-    stack = np.dstack([level, gloss, red * (0.3 + who.ruddy), np.minimum(1.3 * beard, 1)])
-    columns, rows = pose.canonical_maps()
-    out = cv2.remap(
-        quantised(stack), columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    normals = _Normals(slope_x, slope_y)
+    fields = np.empty((4, *slope_x.shape))
+    level, gloss, red, beard = fields
+    facing = normals.towards(light[0], light[1], light[2])
+    facing += 0.12
+    facing /= 1.12
+    np.maximum(facing, 0, out=facing)
+    counter = np.maximum(normals.towards(eye[0] - light[0], eye[1], eye[2]), 0)
+    np.multiply((1 - how.ambient) * how.strength, facing, out=level)
+    level += how.ambient
+    counter *= how.fill * 0.4
+    level += counter
+    hollows, red[:], beard[:] = bumps_fields(
+        _hollows(who, how, light), _redness(who), _beard(who, how)
     )
+    np.negative(hollows, out=hollows)
+    level *= np.exp(hollows, out=hollows)
+    half = light + eye
+    half /= math.sqrt(half.dot(half))
+    np.maximum(normals.towards(half[0], half[1], half[2]), 0, out=gloss)
+    for _ in range(4):  # to the 16th power
+        gloss *= gloss
+    red *= 0.3 + who.ruddy
+    beard *= 1.3
+    np.minimum(beard, 1, out=beard)
+    return _on_canvas(pose, quantised(fields))
+
+
+class _Normals:
+    """The unit normals of a relief, by its slopes."""
+
+    def __init__(self, slope_x: Map, slope_y: Map) -> None:
+        length = np.sqrt(slope_x * slope_x + slope_y * slope_y + 1)
+        # In double precision once, not anew for each direction.
+        self._x, self._y, self._length = (a.astype(np.float64) for a in (slope_x, slope_y, length))
+
+    def towards(self, x: float, y: float, z: float) -> Array:
+        """Their scalar product with a direction."""
+        out = x * self._x
+        np.subtract(z, out, out=out)
+        out -= y * self._y
+        out /= self._length
+        return np.asarray(out)
+
+
+def _on_canvas(pose: Pose, fields: Map) -> Maps:
+    """The maps of 4 fields on the canonical grid."""
+    columns, rows = pose.canonical_maps()
+    stack = cv2.merge(list(fields))
+    out = cv2.remap(stack, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     # Separate planes, because a channel of an interleaved array is four times slower to use.
-    light_, gloss_, red_, beard_ = (np.asarray(p, dtype=np.float32) for p in cv2.split(out))
-    return Maps(light_, gloss_, red_, beard_, columns, rows)
+    split = np.empty((4, *columns.shape), dtype=np.float32)
+    cv2.split(out, list(split))
+    light, gloss, red, beard = split
+    return Maps(light, gloss, red, beard, columns, rows)
 
 
 def _hollows(who: Identity, how: Capture, light: Array) -> list[Row]:
