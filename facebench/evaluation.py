@@ -26,7 +26,7 @@ from facebench.reporting.progress import rendering_bar
 from facebench.reporting.record import Record
 from facebench.reporting.record_sections import DataSection
 from facebench.reporting.terminal import notice_panel
-from facebench.similarity import SIMILARITIES, Cosine, Similarity
+from facebench.similarity import SIMILARITIES, Similarity
 from facebench.statistics.folds import THRESHOLD_RULES
 from facebench.subject_faces import SubjectFaces
 
@@ -152,7 +152,7 @@ def evaluate_many(
     _require_distinct(subjects)
     images = any(subject.embedder for subject in subjects)
     records = []
-    similarities = [_similarity(subject, chosen) for subject in subjects]
+    similarities = [subject.similarity(chosen.similarity, chosen.metric) for subject in subjects]
     for prepared in _prepare_all(cards, data, chosen, images):
         for subject, similarity in zip(subjects, similarities, strict=True):
             records.append(_evaluate_one(subject, similarity, prepared, chosen))
@@ -218,20 +218,6 @@ def _evaluate_one(
         edition=edition_of(prepared.card),
     )
     return build_record(prepared.card, outcome, facts)
-
-
-def _similarity(subject: Subject, settings: Settings) -> Similarity:
-    if settings.similarity == "cosine":
-        return Cosine()
-    from facebench.similarity.metric import similarity_for
-
-    return similarity_for(
-        settings.similarity,
-        metric=settings.metric,
-        card_metric=subject.metric,
-        weights_hash=subject.facts.weights_hash,
-        preprocessing=subject.facts.preprocessing,
-    )
 
 
 def _require_distinct(subjects: Sequence[Subject]) -> None:

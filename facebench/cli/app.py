@@ -11,8 +11,16 @@ from facebench.cli.interrupts import finish_undisturbed, importing
 # Name, module with `app` (a group) or `command` (a function), and the line in `facebench --help`.
 COMMANDS = (
     ("eval", "facebench.cli.eval", "Evaluate models on protocols."),
+    ("train", "facebench.cli.train", "Train a dense network."),
+    ("prune", "facebench.cli.prune", "Make networks sparse, layer by layer."),
     ("models", "facebench.cli.models", "List and show the models of the zoo."),
     ("protocols", "facebench.cli.protocols", "List and show the protocols."),
+    ("metric", "facebench.cli.metric", "Learn a similarity for a model, and look at one."),
+    (
+        "report",
+        "facebench.cli.report",
+        "Write the papers' tables from records, with what is missing.",
+    ),
     ("data", "facebench.cli.data", "Get, list and check data sets of faces."),
     ("store", "facebench.cli.store", "List and clear the embeddings that are kept."),
     ("schema", "facebench.cli.schema", "Print the JSON schema of a record."),

@@ -9,14 +9,20 @@ from typing import Any
 from facebench.nets.cards import ModelCard
 
 _WIDTH = 96
-_NEVER_WRAPPED = ("weights", "output")
-_TABLES = ("sparsity", "preprocessing", "training", "source")
+_NEVER_WRAPPED = ("weights", "output", "file")
+_TABLES = ("sparsity", "region", "preprocessing", "training", "source", "metric")
 
 
 def card_text(card: ModelCard) -> str:
     """The TOML of a card: reading it gives the card again; empty fields are left out."""
     fields = card.model_dump(exclude_none=True)
+    members, regions = fields.pop("members"), fields.pop("regions")
+    if members:
+        del fields["preprocessing"]  # each member has its own
     lines = [_line(k, v) for k, v in fields.items() if k not in _TABLES and v != ""]
+    if members:
+        lines += ["", "members = [", *(f"    {_inline(member)}," for member in members), "]"]
+        lines += ["", "[regions]", *(f"{_key(k)} = {_inline(v)}" for k, v in regions.items())]
     for table in _TABLES:
         rows = {k: v for k, v in (fields.get(table) or {}).items() if v != ""}
         if rows:
@@ -27,6 +33,10 @@ def card_text(card: ModelCard) -> str:
 def _line(key: str, value: Any) -> str:
     used = 0 if key in _NEVER_WRAPPED else len(key) + 3
     return f"{_key(key)} = {_value(value, used)}"
+
+
+def _inline(rows: dict[str, Any]) -> str:
+    return "{ " + ", ".join(f"{key} = {_value(value, 0)}" for key, value in rows.items()) + " }"
 
 
 def _key(key: str) -> str:

@@ -25,10 +25,11 @@ from facebench.errors import UserError, nearest
 from facebench.nets.convnet import LAYERS
 from facebench.nets.embedder import FlipRule
 from facebench.nets.options import Colour, Layout, Triple
+from facebench.nets.regions import Region
 from facebench.storage import workspace_folders
 from facebench.validation import read_toml, validated
 
-Architecture = Literal["convnet", "onnx", "torchscript", "export", "python"]
+Architecture = Literal["convnet", "onnx", "torchscript", "export", "python", "ensemble"]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=64)]
 Side = Annotated[int, Field(ge=8, le=4096)]
 Share = Annotated[float, Field(gt=0, le=1)]
@@ -89,12 +90,33 @@ class Source(_Strict):
     compression_ratio: Share | None = None
 
 
+class MetricFields(_Strict):
+    """A Joint Bayesian fitted for the model's embeddings: its file, relative to the card, and of
+    whom it was learned.
+    """
+
+    file: str
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    fitted_on: Text = ""
+    identities: Annotated[int, Field(ge=0)] | None = None
+    images: Annotated[int, Field(ge=0)] | None = None
+
+
+class Member(_Strict):
+    """One network of an ensemble: the name of its card and of the region that it sees."""
+
+    model: Name
+    region: Name
+
+
 class ModelCard(_Strict):
     """A model of the zoo, of a pruning run, or one that a user brings.
 
     weights: a file, relative to the card (``package.module:factory`` for python); sha256: of that
     file, required for a ConvNet; width, sparsity: of a ConvNet, S by layer as ``"1/256"``; parent:
-    the card whose weights it started from; layout, output: of ONNX models.
+    the card whose weights it started from; layout, output: of ONNX models. region: what a ConvNet
+    sees of the face, left out for all of it; members, regions: of an ensemble, regions by name;
+    metric: what ``facebench metric fit --attach`` learned for it.
     """
 
     name: Name
@@ -109,9 +131,13 @@ class ModelCard(_Strict):
     output: str | None = None
     notes: Text = ""
     sparsity: dict[str, str] = {}
+    members: tuple[Member, ...] = ()
+    regions: dict[Name, Region] = {}
+    region: Region | None = None
     preprocessing: PreprocessingFields = PreprocessingFields()
     training: Training = Training()
     source: Source | None = None
+    metric: MetricFields | None = None
     _path: Path = PrivateAttr(default=Path("card.toml"))
 
     @field_validator("sparsity")
@@ -154,7 +180,20 @@ class ModelCard(_Strict):
             raise ValueError("width and sparsity belong to architecture 'convnet'")
         if self.architecture == "python" and self.sha256 is not None:
             raise ValueError("sha256 is of a file of weights; a python model has none")
+        self._check_regions()
         return self
+
+    def _check_regions(self) -> None:
+        ensemble = self.architecture == "ensemble"
+        if not ensemble and (self.members or self.regions):
+            raise ValueError("members and regions belong to architecture 'ensemble'")
+        if ensemble:
+            check_ensemble(self)
+        elif self.region is not None:
+            if self.architecture != "convnet":
+                raise ValueError("region belongs to architecture 'convnet'")
+            if self.region.size != self.preprocessing.size:
+                raise ValueError("region.size and preprocessing.size differ")
 
     @property
     def path(self) -> Path:
@@ -169,9 +208,35 @@ class ModelCard(_Strict):
         return self._path.parent / self.weights
 
     @property
+    def metric_path(self) -> Path | None:
+        """The file of its Joint Bayesian, or None: none was attached."""
+        return None if self.metric is None else self._path.parent / self.metric.file
+
+    @property
     def degrees(self) -> dict[str, Fraction]:
         """Degree of sparsity S (the share kept) by layer of the paper."""
         return {layer: Fraction(degree) for layer, degree in self.sparsity.items()}
+
+
+def check_ensemble(card: ModelCard) -> None:
+    """ValueError where an ensemble's members and regions do not belong together."""
+    if len(card.members) < 2 or not card.regions:
+        raise ValueError("an ensemble needs at least two members, and regions")
+    own = (card.weights, card.sha256, card.layout, card.output, card.region)
+    if any(field is not None for field in own) or card.preprocessing != PreprocessingFields():
+        raise ValueError("weights, preprocessing and region are those of an ensemble's members")
+    used = [member.region for member in card.members]
+    for name in used:
+        if name not in card.regions:
+            raise ValueError(f"no region {name!r}{nearest(name, card.regions)}")
+    if idle := sorted(set(card.regions) - set(used)):
+        raise ValueError(f"no member sees the region {idle[0]!r}")
+    if len(set(card.members)) < len(card.members):
+        raise ValueError("a member is named twice with the same region")
+    if card.name in (member.model for member in card.members):
+        raise ValueError("an ensemble cannot be its own member")
+    if len({region.canvas for region in card.regions.values()}) > 1:
+        raise ValueError("all regions of an ensemble are cut from the same canvas")
 
 
 def read_card(path: Path) -> ModelCard:

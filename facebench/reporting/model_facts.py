@@ -16,6 +16,7 @@ from facebench.nets.savings import sparsity_report
 from facebench.nets.trained import packed_weights
 from facebench.nets.zoo import card_for, load_model
 from facebench.reporting.record_sections import ModelSection
+from facebench.similarity import Cosine, Similarity
 from facebench.storage import sha256_file
 
 UNKNOWN = "unknown (embeddings were given)"
@@ -25,14 +26,30 @@ UNKNOWN = "unknown (embeddings were given)"
 class Subject:
     """What is evaluated: an embedder, or the embeddings that one gave elsewhere.
 
-    facts: all but the dimension, which is known when there are embeddings; metric: the file of the
-    card's Joint Bayesian metric, or None.
+    facts: all but the dimension, which is known when there are embeddings; card: where the model
+    has one.
     """
 
     facts: ModelSection
     embedder: Embedder | None
     embeddings: Embeddings | None = None
-    metric: Path | None = None
+    card: ModelCard | None = None
+
+    def similarity(self, name: str, metric: Path | None = None) -> Similarity:
+        """A similarity by name; metric: its file, None: the card's. UserError: it cannot be."""
+        if name == "cosine":
+            return Cosine()
+        from facebench.similarity.metric import similarity_for
+
+        attached = self.card.metric if self.card else None
+        return similarity_for(
+            name,
+            metric=metric,
+            card_metric=self.card.metric_path if self.card else None,
+            card_sha256=attached.sha256 if attached else None,
+            weights_hash=self.embedder.weights_hash if self.embedder else "",
+            preprocessing=self.embedder.preprocessing.signature if self.embedder else "",
+        )
 
 
 def subject_of(model: str | Embedder, options: ModelOptions | None = None) -> Subject:
@@ -41,7 +58,7 @@ def subject_of(model: str | Embedder, options: ModelOptions | None = None) -> Su
         return Subject(_facts(model), model)
     card = card_for(model)
     embedder = load_model(model, options)
-    return Subject(_facts(embedder, card), embedder)
+    return Subject(_facts(embedder, card), embedder, card=card)
 
 
 def subject_of_embeddings(npy: Path, names: Path) -> Subject:

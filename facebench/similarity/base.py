@@ -71,7 +71,8 @@ def projected_pairs(
     for start in range(0, len(left), block):
         i, j = left[start : start + block], right[start : start + block]
         dots = np.einsum("ij,ij->i", projected.rows[i], projected.rows[j], dtype=np.float64)
-        scores[start : start + block] = dots + projected.bias[i] + projected.bias[j]
+        # Biases first, so that exchanging left and right changes no bit.
+        scores[start : start + block] = dots + (projected.bias[i] + projected.bias[j])
     return np.clip(scores, low, high, out=scores)
 
 

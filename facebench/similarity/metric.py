@@ -1,0 +1,134 @@
+"""Metrics by name: cosine, or a Joint Bayesian that was fitted for one network's embeddings."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facebench.errors import UserError, nearest
+from facebench.similarity.base import Projection, Similarity
+from facebench.similarity.cosine import Cosine
+from facebench.similarity.joint_bayesian_model import JointBayesianModel
+from facebench.similarity.metric_file import MetricFacts, MetricFile, metric_bytes, read_metric
+
+SIMILARITY_NAMES = ("cosine", "joint-bayesian")
+
+
+class _OtherDimensionError(UserError, ValueError):
+    """Embeddings of another network than the metric's: a user's mistake, and a wrong argument."""
+
+
+class JointBayesianSimilarity(Similarity):
+    """A fitted Joint Bayesian as a similarity: log-likelihood ratios in nats, 0 is even odds.
+
+    signature: ``joint-bayesian(<first 12 hex digits of the metric file's SHA-256>)``.
+    """
+
+    name = "joint-bayesian"
+
+    def __init__(self, model: JointBayesianModel, facts: MetricFacts, sha256: str) -> None:
+        self.model, self.facts, self.sha256 = model, facts, sha256
+        self.signature = f"{self.name}({sha256[:12]})"
+
+    @classmethod
+    def of(
+        cls, model: JointBayesianModel, facts: MetricFacts | None = None
+    ) -> JointBayesianSimilarity:
+        """A metric that lies in no file (``JointBayesian.model_``); its signature is as if it did.
+
+        For metrics that are learned during a protocol, as on the training sets of IJB-A's splits.
+        """
+        facts = facts or MetricFacts()
+        return cls(model, facts, hashlib.sha256(metric_bytes(model, facts)).hexdigest())
+
+    @property
+    def dimension(self) -> int:
+        """Of the embeddings that it takes."""
+        return self.model.dimension
+
+    def project(
+        self, vectors: NDArray[np.floating], dtype: type[np.floating] = np.float32
+    ) -> Projection:
+        """See `Similarity.project`; UserError, also a ValueError: embeddings of another D."""
+        if vectors.ndim == 2 and vectors.shape[1] != self.dimension:
+            raise _OtherDimensionError(
+                f"the metric {self.signature} takes embeddings of {self.dimension} numbers, these "
+                f"have {vectors.shape[1]}; fit one for this model with `facebench metric fit`"
+            )
+        return self.model.project(vectors, dtype)
+
+    def require(self, weights_hash: str, preprocessing: str) -> None:
+        """UserError where the metric was fitted on the embeddings of another network.
+
+        weights_hash, preprocessing: an `Embedder`'s (``preprocessing.signature``). Empty texts, of
+        embeddings that were given, are not compared; nor is what the metric does not know.
+        """
+        mine = self.facts
+        whose = f" ({mine.model})" if mine.model else ""
+        if weights_hash and mine.weights_hash and weights_hash != mine.weights_hash:
+            raise UserError(
+                f"the metric {self.signature} was fitted for the weights {mine.weights_hash[:12]}"
+                f"{whose}, the model has {weights_hash[:12]}; fit one for this model with "
+                "`facebench metric fit`"
+            )
+        if preprocessing and mine.preprocessing and preprocessing != mine.preprocessing:
+            raise UserError(
+                f"the metric {self.signature} was fitted with `{mine.preprocessing}`, the model "
+                f"prepares faces with `{preprocessing}`; use the same, or fit one for this"
+            )
+
+
+def load_metric(path: Path, sha256: str | None = None) -> JointBayesianSimilarity:
+    """The similarity of a metric file; sha256: what its bytes must hash to.
+
+    UserError in one line where the file is absent, changed or no metric.
+    """
+    return similarity_of(read_metric(Path(path), sha256))
+
+
+def similarity_of(found: MetricFile) -> JointBayesianSimilarity:
+    """The similarity of a metric file that was read."""
+    return JointBayesianSimilarity(found.model, found.facts, found.sha256)
+
+
+def similarity_for(
+    name: str,
+    *,
+    metric: Path | None = None,
+    card_metric: Path | None = None,
+    weights_hash: str = "",
+    preprocessing: str = "",
+    card_sha256: str | None = None,
+) -> Similarity:
+    """The similarity that a user names, for one model.
+
+    metric: a file that the user gave, before card_metric, the file of the model's card (with its
+    card_sha256). weights_hash, preprocessing: the embedder's ``weights_hash`` and
+    ``preprocessing.signature``; empty for embeddings that were given, whose origin is not known.
+
+    UserError: unknown name, no metric, one that is not used, or one of another network.
+    """
+    if name not in SIMILARITY_NAMES:
+        raise UserError(
+            f"unknown similarity {name!r}{nearest(name, SIMILARITY_NAMES)} "
+            f"({', '.join(SIMILARITY_NAMES)})"
+        )
+    if name == "cosine":
+        if metric is not None:
+            raise UserError(
+                f"--metric {metric} has no effect with the similarity cosine; choose "
+                "--similarity joint-bayesian, or leave it out"
+            )
+        return Cosine()
+    path = metric or card_metric
+    if path is None:
+        raise UserError(
+            "the similarity joint-bayesian needs a metric: make one with `facebench metric fit "
+            "MODEL --data FOLDER --attach`, or name its file with --metric"
+        )
+    found = load_metric(path, None if metric else card_sha256)
+    found.require(weights_hash, preprocessing)
+    return found

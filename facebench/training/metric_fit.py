@@ -1,0 +1,208 @@
+"""Learning a metric for a model: embeddings of faces with identities, Joint Bayesian, a file."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facebench.embedding.extract import extract
+from facebench.embedding.precomputed import load_embeddings
+from facebench.embedding.store import EmbeddingStore
+from facebench.errors import UserError
+from facebench.nets.cards import MetricFields, ModelCard, read_card
+from facebench.nets.embedder import Embedder
+from facebench.nets.publish import write_card
+from facebench.similarity.joint_bayesian import JointBayesian
+from facebench.similarity.metric_file import MetricFacts, metric_bytes
+from facebench.storage import write_atomically
+from facebench.training.labelled_faces import (
+    LabelledFaces,
+    labelled_faces,
+    read_identities,
+    require_identities,
+)
+
+Watch = Callable[[int, float], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Labelled:
+    """Embeddings float32 N×D of N identities' names, and what they are in words."""
+
+    vectors: NDArray[np.float32]
+    identities: tuple[str, ...]
+    words: tuple[str, ...]
+    alignment: str
+
+
+@dataclass(frozen=True)
+class FitChoices:
+    """How a metric is learned; see `JointBayesian`. components: None for no PCA."""
+
+    components: int | None = 100
+    normalise: str = "none"
+    shrinkage: float = 20.0
+    iterations: int = 100
+    tolerance: float = 1e-6
+
+    def estimator(self, dimension: int) -> JointBayesian:
+        """For embeddings of that many numbers; UserError for choices that cannot be."""
+        components = self.components
+        if components is not None and components < 1:
+            raise UserError(f"--components {components}: at least 1, or 0 for no PCA")
+        return JointBayesian(
+            None if components is None else min(components, dimension),
+            normalise=self.normalise,  # type: ignore[arg-type]
+            shrinkage=self.shrinkage,
+            iterations=self.iterations,
+            tolerance=self.tolerance,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class FittedMetric:
+    """A metric with its facts, and the estimator that it was fitted with."""
+
+    estimator: JointBayesian
+    facts: MetricFacts
+
+    def write(self, path: Path) -> None:
+        """Write the metric file, complete or not at all."""
+        write_atomically(path, metric_bytes(self.estimator.model_, self.facts))
+
+    def attach(self, card: ModelCard) -> Path:
+        """Write ``weights/<card>.metric.safetensors`` beside the card and name it there.
+
+        UserError where the model has no card of its own to write into.
+        """
+        require_own_card(card)
+        data = metric_bytes(self.estimator.model_, self.facts)
+        file = f"weights/{card.name}.metric.safetensors"
+        write_atomically(card.path.parent / file, data)
+        fields = MetricFields(
+            file=file,
+            sha256=hashlib.sha256(data).hexdigest(),
+            fitted_on=self.facts.fitted_on,
+            identities=self.facts.identities,
+            images=self.facts.images,
+        )
+        write_card(read_card(card.path).model_copy(update={"metric": fields}), card.path)
+        return card.path.parent / file
+
+
+def embed_labelled(
+    embedder: Embedder,
+    data: Sequence[str],
+    *,
+    identities: Path | None = None,
+    landmarks: Path | None = None,
+    synthetic_identities: int = 300,
+    batch: int = 32,
+    workers: int = 1,
+    store: bool = True,
+    progress: bool = True,
+) -> Labelled:
+    """Embeddings of the faces that each ``--data`` names (`labelled_faces`), of all or of the
+    listed identities; rendered ones are never restricted. UserError: whatever is wrong with them.
+    """
+    parts = [labelled_faces(name, landmarks, synthetic_identities) for name in data]
+    if not parts:
+        raise UserError("nothing to learn from: --data FOLDER, or --embeddings with --names")
+    if identities is not None:
+        parts = _restricted(parts, identities)
+    vectors, names = [], []
+    for part in parts:
+        found = extract(
+            embedder,
+            part.source,
+            part.keys,
+            part.aligner,
+            batch=batch,
+            workers=workers,
+            store=EmbeddingStore() if store and embedder.storable else None,
+            progress=progress,
+        )
+        vectors.append(found.vectors[found.acquired])
+        names += [
+            n for n, acquired in zip(part.identities, found.acquired, strict=True) if acquired
+        ]
+    alignment = " + ".join(dict.fromkeys(part.aligner.signature for part in parts))
+    words = tuple(part.words for part in parts)
+    return Labelled(np.concatenate(vectors), tuple(names), words, alignment)
+
+
+def read_labelled(npy: Path, names: Path, identities: Path | None = None) -> Labelled:
+    """Embeddings of a file, whose rows are named ``identity/image``. UserError: wrong files."""
+    found = load_embeddings(npy, names)
+    people = []
+    for key in found.keys:
+        person, slash, _ = key.replace("\\", "/").rpartition("/")
+        if not slash or not person:
+            raise UserError(f"{names}: {key!r} names no identity; name rows identity/image")
+        people.append(person)
+    keep, words = np.ones(len(people), dtype=np.bool_), npy.name
+    if identities is not None:
+        wanted = read_identities(identities)
+        require_identities(wanted, people, identities)
+        keep, words = np.isin(people, wanted), f"{words}, identities of {identities.name}"
+    chosen = tuple(p for p, k in zip(people, keep, strict=True) if k)
+    return Labelled(found.vectors[keep], chosen, (words,), "")
+
+
+def fit_metric(
+    labelled: Labelled,
+    choices: FitChoices,
+    embedder: Embedder | None = None,
+    watch: Watch | None = None,
+) -> FittedMetric:
+    """A metric for the embedder whose embeddings these are (None: not known).
+
+    UserError: too few identities or images, or choices that do not fit them.
+    """
+    estimator = choices.estimator(labelled.vectors.shape[1])
+    try:
+        estimator.fit(labelled.vectors, np.array(labelled.identities), watch)
+    except ValueError as error:
+        what = " + ".join(labelled.words)
+        raise UserError(f"no metric can be learned from {what}: {error}") from None
+    settings = (
+        f"components={'none' if choices.components is None else len(estimator.model_.ratios)} "
+        f"normalise={choices.normalise} shrinkage={choices.shrinkage:g} "
+        f"iterations={estimator.n_iter_}"
+    )
+    facts = MetricFacts(
+        fitted_on=" + ".join(labelled.words),
+        identities=estimator.identities_,
+        images=estimator.images_,
+        alignment=labelled.alignment,
+        settings=settings,
+        model=embedder.id if embedder else "",
+        weights_hash=embedder.weights_hash if embedder else "",
+        preprocessing=embedder.preprocessing.signature if embedder else "",
+    )
+    return FittedMetric(estimator, facts)
+
+
+def require_own_card(card: ModelCard) -> None:
+    """UserError where the model has no card of its own to write into."""
+    if not card.path.is_file():
+        raise UserError(
+            f"model {card.name}: has no card to attach a metric to; write {card.path.name}, or "
+            "use --out FILE"
+        )
+
+
+def _restricted(parts: Sequence[LabelledFaces], identities: Path) -> list[LabelledFaces]:
+    wanted = read_identities(identities)
+    real = [part for part in parts if part.source.kind == "real"]
+    known = [name for part in real for name in part.identities]
+    require_identities(wanted, known, identities)
+    words = f"identities of {identities.name}"
+    return [
+        part.restricted(wanted, words) if part.source.kind == "real" else part for part in parts
+    ]

@@ -1,0 +1,221 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pooling_toys import Biased, PlainCosine, all_scores, unit
+
+from facebench.errors import UserError
+from facebench.similarity.base import Similarity, projected_pairs, score_block
+from facebench.similarity.pooling import POOLINGS, MeanPooler, Pooled, check_pooling
+
+ZERO = np.zeros(1, dtype=np.int64)
+
+
+def video(rng: np.random.Generator, frames: int, dimension: int) -> np.ndarray:
+    """Frames around a common face, of different lengths, as a network gives them."""
+    centre = rng.standard_normal(dimension)
+    frame = centre + 0.8 * rng.standard_normal((frames, dimension))
+    return (frame * rng.uniform(0.5, 20, (frames, 1))).astype(np.float32)
+
+
+def pooled(pooling: str, similarity: Similarity, *videos: np.ndarray) -> Pooled:
+    pooler = MeanPooler(pooling, similarity, len(videos))
+    for number, frames in enumerate(videos):
+        pooler.add(np.full(len(frames), number), frames)
+    return pooler.finish()
+
+
+def score(pooling: str, similarity: Similarity, a: np.ndarray, b: np.ndarray) -> float:
+    both = pooled(pooling, similarity, a, b).projection
+    return float(projected_pairs(both, ZERO, ZERO + 1)[0])
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    n=st.integers(1, 300), m=st.integers(1, 300), dimension=st.integers(1, 24), seed=st.integers(0)
+)
+def test_mean_score_is_the_mean_over_the_double_loop(
+    n: int, m: int, dimension: int, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    a, b = video(rng, n, dimension), video(rng, m, dimension)
+    for similarity in (PlainCosine(), Biased(dimension)):
+        every = all_scores(similarity, a, b)
+        # Of scores that cancel to nearly nothing, an error relative to what was summed.
+        scale = max(abs(every.mean()), 0.01 * np.abs(every).max())
+        assert abs(score("mean-score", similarity, a, b) - every.mean()) < 1e-5 * scale
+
+
+def test_a_block_of_the_score_matrix_is_the_double_loop_too() -> None:
+    rng = np.random.default_rng(3)
+    videos = [video(rng, frames, 16) for frames in (1, 7, 300)]
+    for similarity in (PlainCosine(), Biased(16)):
+        rows = pooled("mean-score", similarity, *videos).projection
+        block = score_block(rows, rows)
+        assert block.dtype == np.float32
+        for i in range(3):
+            for j in range(3):
+                expected = all_scores(similarity, videos[i], videos[j]).mean()
+                assert block[i, j] == pytest.approx(expected, rel=1e-5)
+
+
+def test_mean_score_by_hand() -> None:
+    a = np.array([[3, 0], [0, 2]], dtype=np.float32)  # at right angles, at unit length e1 and e2
+    b = np.array([[5, 0]], dtype=np.float32)
+    assert score("mean-score", PlainCosine(), a, b) == pytest.approx(0.5)
+    assert score("mean-embedding", PlainCosine(), a, b) == pytest.approx(np.sqrt(0.5))
+
+
+def test_averaging_frame_embeddings_first_is_another_protocol() -> None:
+    rng = np.random.default_rng(0)
+    a, b = video(rng, 9, 8), video(rng, 4, 8)
+    for similarity in (PlainCosine(), Biased(8)):
+        averaged = score("mean-embedding", similarity, a, b)
+        means = np.stack([unit(a).mean(0), unit(b).mean(0)])
+        assert averaged == pytest.approx(all_scores(similarity, means[:1], means[1:])[0, 0], 1e-5)
+        assert abs(averaged - score("mean-score", similarity, a, b)) > 0.01
+
+
+@pytest.mark.parametrize("mean", ["mean-score", "mean-embedding"])
+def test_weights(mean: str) -> None:
+    rng = np.random.default_rng(1)
+    frames, similarity = video(rng, 5, 6), Biased(6)
+    norms = np.linalg.norm(frames, axis=1)
+    given = rng.uniform(0, 1, 5)
+    for name, weights in ((f"{mean}+norm", norms), (f"{mean}+detector", given)):
+        pooler = MeanPooler(name, similarity, 1)
+        pooler.add(np.zeros(5, np.int64), frames, detector=given)
+        found = pooler.finish(np.float64).projection
+        share = weights / weights.sum()
+        if mean == "mean-score":
+            rows = similarity.project(frames, np.float64)
+            expected, bias = share @ rows.rows, share @ rows.bias
+        else:
+            centre = similarity.project((share @ unit(frames))[None], np.float64)
+            expected, bias = centre.rows[0], centre.bias[0]
+        np.testing.assert_allclose(found.rows[0], expected, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(found.bias[0], bias, rtol=1e-5)
+
+
+def media_by_hand(frames: np.ndarray, media: list[int], weights: np.ndarray) -> np.ndarray:
+    means = []
+    for medium in sorted(set(media)):
+        own = [k for k, number in enumerate(media) if number == medium]
+        means.append(np.mean([weights[k] * unit(frames)[k] for k in own], axis=0))
+    return unit(np.mean(means, axis=0))
+
+
+@pytest.mark.parametrize("weight", ["", "+norm", "+detector"])
+def test_media_mean(weight: str) -> None:
+    """A video of five frames counts as much as a still; template 1 shares no medium."""
+    rng = np.random.default_rng(5)
+    frames = video(rng, 9, 7)
+    media = [0, 0, 0, 0, 0, 1, 2, 2, 3]
+    given = rng.uniform(0.1, 1, 9)
+    weights = {"": np.ones(9), "+norm": np.linalg.norm(frames, axis=1), "+detector": given}[weight]
+    pooler = MeanPooler(f"media-mean{weight}", PlainCosine(), 3, np.array([0, 0, 1, 1]))
+    order = rng.permutation(9)
+    for part in (order[:4], order[4:]):
+        own = np.array(media)[part]
+        pooler.add((own > 1).astype(np.int64), frames[part], own, given[part])
+    found = pooler.finish()
+    assert found.acquired.tolist() == [True, True, False]
+    assert found.faces.tolist() == [6, 3, 0]
+    expected = media_by_hand(frames[:6], media[:6], weights[:6])
+    np.testing.assert_allclose(found.projection.rows[0], expected, rtol=1e-5, atol=1e-6)
+    expected = media_by_hand(frames[6:], media[6:], weights[6:])
+    np.testing.assert_allclose(found.projection.rows[1], expected, rtol=1e-5, atol=1e-6)
+    assert not found.projection.rows[2].any()
+    plain = MeanPooler("mean-embedding", PlainCosine(), 1)
+    plain.add(np.zeros(6, np.int64), frames[:6])
+    assert np.abs(plain.finish().projection.rows[0] - found.projection.rows[0]).max() > 0.01
+
+
+@pytest.mark.parametrize("pooling", ["mean-score", "mean-embedding", "mean-score+norm"])
+def test_parts_and_their_order_change_nothing(
+    pooling: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(2)
+    frames, groups = video(rng, 200, 5), rng.integers(0, 7, 200)
+    whole = MeanPooler(pooling, Biased(5), 7)
+    whole.add(groups, frames)
+    expected = whole.finish(np.float64).projection
+    monkeypatch.setattr("facebench.similarity.pooling._BLOCK", 16)
+    pieces = MeanPooler(pooling, Biased(5), 7)
+    for part in np.array_split(rng.permutation(200), 9):
+        pieces.add(groups[part], frames[part])
+    found = pieces.finish(np.float64).projection
+    np.testing.assert_allclose(found.rows, expected.rows, rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(found.bias, expected.bias, rtol=1e-12)
+
+
+def test_templates_without_a_face_stay_and_are_not_acquired() -> None:
+    for pooling in ("mean-score", "mean-embedding"):
+        pooler = MeanPooler(pooling, Biased(3), 3)
+        pooler.add(np.array([1]), np.ones((1, 3), np.float32))
+        found = pooler.finish()
+        assert found.acquired.tolist() == [False, True, False]
+        assert not found.projection.rows[[0, 2]].any()
+        assert not found.projection.bias[[0, 2]].any()
+    nothing = MeanPooler("mean-score", Biased(3), 2).finish()
+    assert len(nothing.projection) == 2
+    assert not nothing.acquired.any()
+
+
+def test_a_dead_network_is_acquired_and_alike_to_nobody() -> None:
+    dead, alive = np.zeros((3, 4), np.float32), np.ones((2, 4), np.float32)
+    for pooling in ("mean-score", "mean-embedding", "mean-score+norm", "mean-embedding+norm"):
+        assert score(pooling, PlainCosine(), dead, alive) == 0
+        assert pooled(pooling, PlainCosine(), dead, alive).acquired.all()
+
+
+def test_weights_of_zero_everywhere_are_equal_weights() -> None:
+    frames = video(np.random.default_rng(4), 6, 5)
+    pooler = MeanPooler("mean-score+detector", PlainCosine(), 1)
+    pooler.add(np.zeros(6, np.int64), frames, detector=np.zeros(6))
+    plain = pooled("mean-score", PlainCosine(), frames)
+    np.testing.assert_allclose(pooler.finish().projection.rows, plain.projection.rows, rtol=1e-6)
+
+
+def test_a_face_of_several_templates() -> None:
+    frames = video(np.random.default_rng(6), 3, 4)
+    pooler = MeanPooler("mean-score", PlainCosine(), 2)
+    pooler.add(np.array([0, 0, 1, 1]), frames[[0, 1, 1, 2]])
+    rows = pooler.finish(np.float64).projection.rows
+    np.testing.assert_allclose(rows[1], unit(frames[1:]).mean(0), rtol=1e-6)
+
+
+def test_names() -> None:
+    assert len(set(POOLINGS)) == 11
+    for name in POOLINGS:
+        check_pooling(name)
+    with pytest.raises(UserError, match="did you mean 'mean-score'"):
+        check_pooling("mean-scores")
+    with pytest.raises(UserError, match="needs all frames"):
+        MeanPooler("max-score", PlainCosine(), 1)
+
+
+def test_what_does_not_fit_is_refused() -> None:
+    one = np.ones((1, 3), np.float32)
+    pooler = MeanPooler("mean-score+detector", PlainCosine(), 1)
+    with pytest.raises(UserError, match="needs the detector's score"):
+        pooler.add(ZERO, one)
+    with pytest.raises(UserError, match="at least 0"):
+        pooler.add(ZERO, one, detector=np.array([-0.1]))
+    with pytest.raises(ValueError, match="from 0 to 0"):  # a template that is not there: not row 0
+        pooler.add(ZERO + 1, one)
+    with pytest.raises(ValueError, match="from 0 to 0"):
+        pooler.add(ZERO - 1, one)
+    with pytest.raises(ValueError, match="goes with media-mean"):
+        MeanPooler("media-mean", PlainCosine(), 1)
+    media = MeanPooler("media-mean", PlainCosine(), 2, np.array([0, 1]))
+    with pytest.raises(ValueError, match="another template"):
+        media.add(ZERO, one, ZERO + 1)
+    with pytest.raises(ValueError, match="the medium of every face"):
+        media.add(ZERO, one)
+    plain = MeanPooler("mean-score", PlainCosine(), 1)
+    plain.add(ZERO, one)
+    with pytest.raises(ValueError, match="after 3 numbers"):
+        plain.add(ZERO, np.ones((1, 4), np.float32))
