@@ -11,6 +11,7 @@ from facebench.embedding.extract import extract
 from facebench.embedding.precomputed import select
 from facebench.embedding.profile import ExtractionProfile
 from facebench.embedding.store import EmbeddingStore
+from facebench.embedding.stream import stream
 from facebench.embedding.types import Embeddings
 from facebench.errors import UserError
 from facebench.protocols.running import Embed, PreparedRun
@@ -47,8 +48,6 @@ class SubjectFaces:
     def _stream(self, keys: Sequence[str]) -> Iterator[Embeddings]:
         given, missing = self._subject.embeddings, self._settings.on_missing
         if given is None:
-            from facebench.embedding.stream import stream
-
             for part in stream(keys=keys, **self._arguments(keys)):
                 yield self._counted(part)
             return

@@ -73,9 +73,11 @@ def select(
             "acquire with --on-missing count"
         )
     acquired = np.array([key in rows for key in keys], dtype=np.bool_)
-    vectors = np.zeros((len(keys), embeddings.vectors.shape[1]), dtype=np.float32)
     taken = np.array([rows[key] for key in keys if key in rows], dtype=np.int64)
-    vectors[acquired] = embeddings.vectors[taken]
+    vectors = embeddings.vectors[taken]  # one copy where all are there: it may be a gigabyte
+    if not acquired.all():
+        vectors = np.zeros((len(keys), vectors.shape[1]), dtype=np.float32)
+        vectors[acquired] = embeddings.vectors[taken]
     acquired[acquired] = embeddings.acquired[taken]
     return Embeddings(tuple(keys), vectors, acquired)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from facebench.errors import UserError, nearest
 from facebench.faces.aligners import CentreCrop, LandmarkAligner, NoAlignment, TemplateCrop
-from facebench.faces.locate import LocatedData
+from facebench.faces.locate import LocatedData, LocatedImages
 from facebench.faces.types import Aligner
 from facebench.faces.yunet import YuNetAligner
 
@@ -15,7 +15,7 @@ RULES = ("auto", "landmarks", "yunet", "centre", "template", "none")
 
 def make_aligner(
     rule: str,
-    located: LocatedData,
+    located: LocatedData | LocatedImages,
     *,
     landmarks: str | Path | None = None,
     yunet: str | Path | None = None,
@@ -42,7 +42,7 @@ def make_aligner(
                 "choose another --align"
             )
         aligner = LandmarkAligner.from_file(file, on_missing)
-        aligner.require(located.pairs.keys())
+        aligner.require(located.keys())
         return aligner
     if chosen == "yunet":
         if yunet is None:
@@ -57,7 +57,10 @@ def make_aligner(
 
 
 def _require_use(
-    chosen: str, located: LocatedData, landmarks: str | Path | None, yunet: str | Path | None
+    chosen: str,
+    located: LocatedData | LocatedImages,
+    landmarks: str | Path | None,
+    yunet: str | Path | None,
 ) -> None:
     why = f"with --align {chosen}"
     if located.aligned and chosen == "template":
@@ -70,7 +73,9 @@ def _require_use(
             raise UserError(f"{option} {file} has no effect {why}; leave it out")
 
 
-def _automatic(located: LocatedData, landmarks: str | Path | None, yunet: str | Path | None) -> str:
+def _automatic(
+    located: LocatedData | LocatedImages, landmarks: str | Path | None, yunet: str | Path | None
+) -> str:
     if located.aligned:
         return "template"
     if landmarks is not None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 _THREADS = 8
+_BLOCK = 4096
 
 
 def content_fingerprint(name: str, keys: Iterable[str], read: Callable[[str], bytes | None]) -> str:
@@ -23,6 +24,9 @@ def content_fingerprint(name: str, keys: Iterable[str], read: Callable[[str], by
 
     total = hashlib.sha256()
     with ThreadPoolExecutor(_THREADS) as pool:
-        for key, digest in zip(ordered, pool.map(digest_one, ordered, chunksize=64), strict=True):
-            total.update(key.encode() + b"\0" + digest + b"\n")
+        # In blocks: a pool holds all that it was ever asked for, and videos have many frames.
+        for start in range(0, len(ordered), _BLOCK):
+            block = ordered[start : start + _BLOCK]
+            for key, digest in zip(block, pool.map(digest_one, block), strict=True):
+                total.update(key.encode() + b"\0" + digest + b"\n")
     return f"{name}-{total.hexdigest()[:16]}"

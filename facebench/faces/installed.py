@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from facebench.errors import UserError
 from facebench.faces.folder import LFW_IMAGE_FOLDERS
 from facebench.faces.layouts import REGISTERED
 from facebench.faces.locate import DATASETS, SYNTHETIC, installed_at, locate
+from facebench.faces.rendered import MARKER
 from facebench.storage import cache_folder
 
 
@@ -32,8 +34,23 @@ def list_installed() -> list[Installed]:
         rows += [_row(name, edition) for edition in editions]
     for name in REGISTERED:
         rows.append(Installed(name, None, None, None, "needs a registration: facebench data check"))
-    twins = sorted((cache_folder() / SYNTHETIC).glob("*/COMPLETE.json"))
-    return rows + [_row("lfw", marker.parent, "synthetic twin of lfw") for marker in twins]
+    for marker in sorted((cache_folder() / SYNTHETIC).glob(f"*/{MARKER}")):
+        of_lfw = marker.parent.name.startswith(f"{SYNTHETIC}-lfw-")
+        rows.append(
+            _row("lfw", marker.parent, "synthetic twin of lfw") if of_lfw else _twin(marker)
+        )
+    return rows
+
+
+def _twin(marker: Path) -> Installed:
+    """A twin of templates or videos, by its marker: its images were complete when that was made."""
+    try:
+        images = json.loads(marker.read_text("utf-8"))["images"]
+    except (OSError, ValueError, KeyError, TypeError):
+        images = None
+    rendering = marker.parent.name
+    name = rendering.partition("-v")[0]
+    return Installed(name, marker.parent, images, rendering, f"{name.replace('-', ' twin of ', 1)}")
 
 
 def _editions(where: Path) -> list[Path | None]:

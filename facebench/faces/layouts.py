@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +10,11 @@ from facebench.errors import UserError, nearest
 from facebench.faces.binfile import BinSource
 from facebench.faces.decoding import incomplete
 from facebench.faces.folder import FlatFolderSource, LfwSource
+from facebench.faces.ijb_check import check_ijba, check_ijbc
 from facebench.faces.lists import some
 from facebench.faces.locate import DATASETS, locate
 from facebench.faces.registry import LFW
+from facebench.faces.ytf_lists import read_splits
 
 REGISTERED = {
     "ytf": "YouTube Faces needs a registration: ask Wolf, Hassner and Maoz for it at "
@@ -22,12 +23,19 @@ REGISTERED = {
     "ijba": "IJB-A needs a signed agreement: see NIST's page of face challenges, "
     "https://www.nist.gov/programs-projects/face-challenges, and unpack it so that one folder "
     "holds IJB-A_11_sets/, IJB-A_1N_sets/ and the images (img/, frame/)",
+    "ijbb": "IJB-B needs a signed agreement: see NIST's page of face challenges, "
+    "https://www.nist.gov/programs-projects/face-challenges; facebench reads the form in which it "
+    "circulates: one folder that holds meta/ (ijbb_face_tid_mid.txt, ijbb_template_pair_label.txt, "
+    "ijbb_name_5pts_score.txt) and loose_crop/",
+    "ijbc": "IJB-C needs a signed agreement: see NIST's page of face challenges, "
+    "https://www.nist.gov/programs-projects/face-challenges; facebench reads the form in which it "
+    "circulates: one folder that holds meta/ (ijbc_face_tid_mid.txt, ijbc_template_pair_label.txt, "
+    "ijbc_name_5pts_score.txt) and loose_crop/",
 }
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp"})
 CHECKABLE = (*DATASETS, *REGISTERED)
 YTF_FOLDERS = ("frame_images_DB", "aligned_images_DB")
 YTF_VIDEOS, YTF_PEOPLE, YTF_PAIRS = 3_425, 1_595, 5_000
-IJBA_SPLITS = 10
 
 
 @dataclass(frozen=True)
@@ -50,7 +58,12 @@ def check_dataset(name: str, data: str | Path | None = None) -> list[Finding]:
             raise UserError(f"{REGISTERED[name]}; then: facebench data check {name} --data FOLDER")
         if not Path(data).is_dir():
             raise UserError(f"there is no folder {data}; check --data")
-        checks: dict[str, Callable[[Path], Iterator[Finding]]] = {"ytf": _ytf, "ijba": _ijba}
+        checks: dict[str, Callable[[Path], Iterator[Finding]]] = {
+            "ytf": _ytf,
+            "ijba": _ijba,
+            "ijbb": _ijbb,
+            "ijbc": _ijbc,
+        }
         return list(checks[name](Path(data)))
     return list(_verification(name, data))
 
@@ -81,6 +94,7 @@ def _ytf(folder: Path) -> Iterator[Finding]:
     """``frame_images_DB/Person/video/video.frame.jpg`` and ``splits.txt`` (Wolf et al. 2011)."""
     found = [name for name in YTF_FOLDERS if (folder / name).is_dir()]
     yield Finding(bool(found), f"folders of frames: {', '.join(found) or 'none'}")
+    there: set[str] = set()
     for name in found:
         videos = [video for video in sorted((folder / name).glob("*/*")) if video.is_dir()]
         people = len({video.parent.name for video in videos})
@@ -89,16 +103,23 @@ def _ytf(folder: Path) -> Iterator[Finding]:
         yield Finding(whole, f"{name}: {len(videos)} videos of {people} people {expected}")
         empty = [f"{v.parent.name}/{v.name}" for v in videos if not _has_images(v)]
         yield Finding(not empty, f"{name}: videos without a frame: {some(empty)}")
-    yield _ytf_splits(folder / "splits.txt")
+        there |= {f"{v.parent.name}/{v.name}" for v in videos}
+    yield from _ytf_splits(folder / "splits.txt", there)
 
 
-def _ytf_splits(path: Path) -> Finding:
+def _ytf_splits(path: Path, there: set[str]) -> Iterator[Finding]:
+    if not path.is_file():
+        yield Finding(False, "splits.txt cannot be read")
+        return
     try:
-        rows = path.read_text("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError):
-        return Finding(False, "splits.txt cannot be read")
-    pairs = sum(1 for row in rows if row.split(",")[0].strip().isdecimal())
-    return Finding(pairs == YTF_PAIRS, f"splits.txt: {pairs} pairs (complete: {YTF_PAIRS})")
+        pairs = read_splits(path)
+    except UserError as error:  # as the evaluation would refuse it
+        yield Finding(False, str(error))
+        return
+    whole = len(pairs) == YTF_PAIRS
+    yield Finding(whole, f"splits.txt: {len(pairs)} pairs (complete: {YTF_PAIRS})")
+    absent = [video for video in pairs.videos() if video not in there]
+    yield Finding(not absent, f"videos of the pairs that are absent: {some(absent)}")
 
 
 def _has_images(folder: Path) -> bool:
@@ -106,30 +127,12 @@ def _has_images(folder: Path) -> bool:
 
 
 def _ijba(folder: Path) -> Iterator[Finding]:
-    """``IJB-A_11_sets/splitN/verify_*_N.csv``, ``IJB-A_1N_sets`` (Klare et al. 2015)."""
-    named: set[str] = set()
-    for number in range(1, IJBA_SPLITS + 1):
-        split = folder / "IJB-A_11_sets" / f"split{number}"
-        names = [
-            f"{part}_{number}.csv" for part in ("train", "verify_metadata", "verify_comparisons")
-        ]
-        absent = [name for name in names if not (split / name).is_file()]
-        yield Finding(not absent, f"1:1 split {number}: absent lists: {some(absent)}")
-        named |= _named_images(split / names[1])
-    splits = [n for n in range(1, IJBA_SPLITS + 1) if (folder / f"IJB-A_1N_sets/split{n}").is_dir()]
-    yield Finding(len(splits) == IJBA_SPLITS, f"1:N splits: {len(splits)} of {IJBA_SPLITS}")
-    roots = (folder, folder / "images")
-    missing = sorted(name for name in named if not any((root / name).is_file() for root in roots))
-    yield Finding(
-        bool(named) and not missing, f"{len(named)} images named, absent: {some(missing)}"
-    )
+    return (Finding(*found) for found in check_ijba(folder))
 
 
-def _named_images(path: Path) -> set[str]:
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = csv.DictReader(file)
-            column = next((name for name in rows.fieldnames or () if name.upper() == "FILE"), None)
-            return {row[column] for row in rows if row.get(column)} if column else set()
-    except (OSError, UnicodeDecodeError):
-        return set()
+def _ijbb(folder: Path) -> Iterator[Finding]:
+    return (Finding(*found) for found in check_ijbc(folder, "ijbb"))
+
+
+def _ijbc(folder: Path) -> Iterator[Finding]:
+    return (Finding(*found) for found in check_ijbc(folder, "ijbc"))

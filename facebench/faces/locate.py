@@ -10,7 +10,7 @@ from facebench.errors import UserError, nearest
 from facebench.faces.binfile import BinSource
 from facebench.faces.folder import FlatFolderSource, LfwSource
 from facebench.faces.lists import PairList, read_pairs
-from facebench.faces.rendered import MARKER, SyntheticSource, kind_of, rendering_of
+from facebench.faces.rendered import MARKER, SyntheticSource, kind_of, kind_of_people, rendering_of
 from facebench.faces.synthetic import twin
 from facebench.faces.types import DataKind, FaceSource
 from facebench.storage import cache_folder, data_folder
@@ -40,6 +40,25 @@ class LocatedData:
     landmarks: Path | None
     notice: str | None
     aligned: bool = False
+
+    def keys(self) -> list[str]:
+        """The images that are compared, sorted."""
+        return self.pairs.keys()
+
+
+@dataclass(frozen=True)
+class LocatedImages:
+    """All images of a data set, for protocols without a list of pairs; fields as `LocatedData`."""
+
+    source: FaceSource
+    folder: Path
+    landmarks: Path | None
+    notice: str | None
+    aligned: bool = False
+
+    def keys(self) -> list[str]:
+        """Every image there is, sorted."""
+        return self.source.keys()
 
 
 def locate(
@@ -73,6 +92,33 @@ def locate(
         )
         return _twin(dataset, seed, pairs, progress, notice)
     raise UserError(how_to_get(dataset))
+
+
+def locate_images(
+    dataset: str, data: str | Path | None = None, *, seed: int = 0, progress: Progress | None = None
+) -> LocatedImages:
+    """All images of a data set of named people, found as by `locate`; no list of pairs is needed.
+
+    UserError: as `locate`, and for a ``.bin`` file, which does not say who is in its images.
+    """
+    where = installed_at(dataset) if data is None else Path(data)
+    if where is None or str(data) == SYNTHETIC:
+        twin_of = locate(dataset, data, seed=seed, progress=progress)
+        return LocatedImages(twin_of.source, twin_of.folder, None, twin_of.notice, aligned=True)
+    if where.is_file() or (where.is_dir() and bin_file(dataset, where) and not _has_layout(where)):
+        raise UserError(
+            f"{where} does not say who is in its images; point --data at a folder with "
+            f"the images of {dataset} (lfw/Name/Name_0001.jpg)"
+        )
+    if not where.is_dir():
+        raise UserError(f"there is no folder {where}; check --data")
+    source = _images(dataset, where)
+    keys = source.keys()
+    _require_kind(source, kind_of_people({key.split("/")[0] for key in keys}, str(where)), where)
+    if source.kind == SYNTHETIC:
+        notice = f"SYNTHETIC FACES in {where}: {_NO_REAL}"
+        return LocatedImages(source, where, None, notice, aligned=True)
+    return LocatedImages(source, where, _landmarks_file(where, source.root), None)
 
 
 def installed_at(dataset: str) -> Path | None:

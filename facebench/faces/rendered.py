@@ -62,6 +62,11 @@ def rendering_of(*folders: Path) -> str | None:
 def kind_of(pairs: PairList, where: str) -> DataKind:
     """What the people of a list are by their names; UserError where it names both kinds."""
     people = {person for pair in pairs.pairs for person in (pair.left_person, pair.right_person)}
+    return kind_of_people(people, where)
+
+
+def kind_of_people(people: set[str], where: str) -> DataKind:
+    """What people are by their names; UserError where rendered ones and photographed ones mix."""
     rendered = {person for person in people if person.startswith(_PERSON)}
     if not rendered:
         return "real"

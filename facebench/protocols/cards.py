@@ -107,19 +107,23 @@ class VideoCard(VerificationCard):
 class IdentificationCard(ProtocolCard):
     """Probes searched in a gallery: DIR at FAR (open set), rank and CMC (closed set).
 
-    subjects: a file beside the card with the names of the mated people; gallery, mated_probes,
-    nonmated_probes, identities: the published counts, which the derivation must meet on all of the
-    data; fars, ranks: what is reported, the first is the headline; draws: of what is not published.
+    subjects: a file beside the card with the names of the mated people; candidates: people of all
+    of the data with two images or more, of whom a synthetic twin gives the same share; gallery,
+    mated_probes, nonmated_probes, identities: the published counts (images; identities in the
+    gallery), which the derivation must meet on all of the data; fars, ranks: what is reported, the
+    first is the headline; draws, seed: of what is not published.
     """
 
     kind: Literal["identification"]
     task: Literal["open", "closed"]
     subjects: str
+    candidates: Annotated[int, Field(ge=1)]
     identities: Annotated[int, Field(ge=1)]
     gallery: Annotated[int, Field(ge=1)]
     mated_probes: Annotated[int, Field(ge=1)]
     nonmated_probes: Annotated[int, Field(ge=0)]
     draws: Annotated[int, Field(ge=1)] = 10
+    seed: Annotated[int, Field(ge=0)] = 0
     fars: tuple[Share, ...] = ()
     ranks: tuple[Annotated[int, Field(ge=1)], ...] = (1,)
     published: tuple[PublishedRate, ...] = ()

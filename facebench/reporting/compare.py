@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from facebench.errors import UserError
+from facebench.protocols.outcome import Decided
+from facebench.protocols.search_outcome import paired_rate
 from facebench.reporting.record import Record
-from facebench.reporting.record_sections import BootstrapSection
+from facebench.reporting.record_sections import BootstrapSection, RateSection, RatesSection
 from facebench.reporting.scores import ScoreTable
 from facebench.statistics.intervals import Interval
 from facebench.statistics.paired import mcnemar_exact, paired_bootstrap
@@ -83,18 +85,30 @@ def compare_paired(reference: Record, record: Record) -> Paired | None:
     if one is None or other is None or not np.array_equal(one.mated, other.mated):
         return None
     difference = record.statistics.headline.value - reference.statistics.headline.value
-    if record.statistics.kind == "rates":
-        return Paired(difference, None, _rate_interval(one, other, reference.bootstrap))
+    if isinstance(reference.statistics, RatesSection):
+        interval = _rate_interval(reference.statistics.headline, one, other, reference.bootstrap)
+        return Paired(difference, None, interval)
     p_value = mcnemar_exact(one.correct, other.correct).p_value
     return Paired(difference, p_value, _interval(one, other, reference.bootstrap))
 
 
-def _rate_interval(one: ScoreTable, other: ScoreTable, drawn: BootstrapSection) -> Interval | None:
-    """Of the difference in the share of mated comparisons that were decided rightly, part by part;
-    decisions, and so thresholds, are held fixed.
+def _rate_interval(
+    rate: RateSection, one: ScoreTable, other: ScoreTable, drawn: BootstrapSection
+) -> Interval | None:
+    """Of the difference in a rate. Searches are thresholded anew in every draw; for TAR decisions,
+    and so thresholds, are held fixed: the non-mated comparisons are too many to draw.
     """
     if not drawn.draws or one.left_subjects is None:
         return None
+    if rate.name in ("DIR", "TPIR", "rank"):
+        return paired_rate(
+            rate.name,
+            rate.target,
+            _decided(one),
+            _decided(other),
+            draws=drawn.draws,
+            seed=drawn.seed,
+        ).interval
     mated = one.mated
     return paired_rate_interval(
         one.decisions[mated],
@@ -104,6 +118,10 @@ def _rate_interval(one: ScoreTable, other: ScoreTable, drawn: BootstrapSection) 
         draws=drawn.draws,
         rng=np.random.default_rng(drawn.seed),
     )
+
+
+def _decided(table: ScoreTable) -> Decided:
+    return Decided(table.scores, table.decisions, table.mated, table.folds, table.left_subjects)
 
 
 def _interval(one: ScoreTable, other: ScoreTable, drawn: BootstrapSection) -> Interval | None:

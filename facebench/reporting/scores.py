@@ -24,8 +24,9 @@ Subjects = NDArray[np.int64] | None
 @dataclass(frozen=True, eq=False)
 class ScoreTable:
     """scores: float32 or float64[n], -inf for a failure to acquire; decisions, mated: bool[n];
-    folds: int64[n]; left_subjects, right_subjects: int64[n], numbers of the people, or None where
-    they are not known. The comparisons are in the protocol's order.
+    folds: int64[n], or draws, or splits; left_subjects, right_subjects: int64[n], numbers of the
+    people, or None where they are not known; a search has its probe's only. The comparisons are in
+    the protocol's order.
     """
 
     scores: NDArray[np.floating]
@@ -57,7 +58,7 @@ class ScoreTable:
             arrays = load(data)
         except SafetensorError as error:
             raise UserError(f"{where}: not a file of scores: {error}") from None
-        known = set(arrays) in (set(_NAMES), set(_NAMES + _SUBJECTS))
+        known = set(_NAMES) <= set(arrays) <= set(_NAMES + _SUBJECTS)
         if not known or len({array.shape for array in arrays.values()}) != 1:
             raise UserError(f"{where}: not a file of scores: it has {', '.join(sorted(arrays))}")
         return cls(**arrays)

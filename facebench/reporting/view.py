@@ -139,9 +139,10 @@ def _versus_line(first: Record) -> str:
             "(significant at 5%) or ≈ (not): exact McNemar test on the paired decisions, not "
             "corrected for the number of models"
         )
+    fixed = ", thresholds held fixed" if first.statistics.headline.name == "TAR" else ""
     return (
-        f"vs first: difference in points of the first rate{_bootstrap(first)}; ▲ ▼: the interval "
-        "excludes no difference, ≈: it does not; not corrected for the number of models"
+        f"vs first: difference in points of the first rate{_bootstrap(first)}{fixed}; ▲ ▼: the "
+        "interval excludes no difference, ≈: it does not; not corrected for the number of models"
     )
 
 
@@ -150,7 +151,7 @@ def _not_published(record: Record) -> list[str]:
     already for a twin's list of the right length.
     """
     protocol, total = record.protocol, record.comparisons.total
-    if total != protocol.published_comparisons:
+    if protocol.published_comparisons not in (0, total):
         what = f"{total:,} comparisons, the protocol has {protocol.published_comparisons:,}"
     elif protocol.published_list is False and record.data.kind == "real":
         what = f"other {total:,} comparisons or folds than the protocol's"

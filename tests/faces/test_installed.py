@@ -6,6 +6,7 @@ from pathlib import Path
 
 from facebench.faces.folder import LfwSource
 from facebench.faces.installed import list_installed
+from facebench.faces.layouts import REGISTERED
 from facebench.faces.lists import read_pairs
 from facebench.faces.locate import DATASETS
 from facebench.faces.synthetic import twin
@@ -14,7 +15,7 @@ from facebench.storage import cache_folder, data_folder
 
 def test_nothing_is_installed_and_every_set_is_named() -> None:
     rows = {row.name: row for row in list_installed()}
-    assert set(rows) == {*DATASETS, "ytf", "ijba"}
+    assert set(rows) == {*DATASETS, *REGISTERED}
     assert all(row.where is None and row.note for row in rows.values())
     assert "facebench data get lfw" in rows["lfw"].note
     assert "registration" in rows["ijba"].note
@@ -31,6 +32,16 @@ def test_fingerprints_are_those_of_records(small_lfw: Path, encode) -> None:
     assert [(row.name, row.images) for row in rows] == [("lfw", 6), ("lfw", 6), ("agedb-30", 20)]
     assert [row.fingerprint for row in rows[:2]] == [expected, expected]
     assert str(rows[2].fingerprint).startswith("agedb-30-")
+
+
+def test_twins_of_other_sets_are_listed_by_their_marker() -> None:
+    folder = cache_folder() / "synthetic" / "synthetic-ijba-v1-s0"
+    folder.mkdir(parents=True)
+    (folder / "COMPLETE.json").write_text('{"fingerprint": "synthetic-ijba-v1-s0", "images": 7}')
+    (row,) = [row for row in list_installed() if row.where is not None]
+    assert (row.name, row.images, row.fingerprint) == ("synthetic-ijba", 7, folder.name)
+    (folder / "COMPLETE.json").write_text("[]")
+    assert [row.images for row in list_installed() if row.where is not None] == [None]
 
 
 def test_the_twin_in_the_cache_is_listed_as_records_call_it(small_twin: Path) -> None:

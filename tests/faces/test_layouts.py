@@ -4,6 +4,7 @@ import pickle
 from pathlib import Path
 
 import pytest
+from ijb_folders import write_ijba, write_ijbc
 
 from facebench.errors import UserError
 from facebench.faces.layouts import check_dataset
@@ -86,23 +87,35 @@ def test_the_shared_list_of_youtube_faces_is_whole(shared_data: Path, tmp_path: 
 
 
 def test_ijba(tmp_path: Path) -> None:
-    for number in range(1, 11):
-        split = tmp_path / "IJB-A_11_sets" / f"split{number}"
-        split.mkdir(parents=True)
-        (tmp_path / "IJB-A_1N_sets" / f"split{number}").mkdir(parents=True)
-        for part in ("train", "verify_comparisons"):
-            (split / f"{part}_{number}.csv").write_text("1,2\n")
-        (split / f"verify_metadata_{number}.csv").write_text(
-            f"TEMPLATE_ID,SUBJECT_ID,FILE\n1,2,img/{number}.jpg\n1,2,frame/7_1.png\n"
-        )
-    for name in ["frame/7_1.png", *(f"img/{number}.jpg" for number in range(1, 11))]:
-        path = tmp_path / "images" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(b"x")
+    write_ijba(tmp_path, splits=10)
     assert wrong("ijba", tmp_path) == []
+    texts = [finding.text for finding in check_dataset("ijba", tmp_path)]
+    assert "IJB-A_11_sets: 80 comparisons in 10 splits" in texts
+    assert "IJB-A_1N_sets: 40 probes in 10 splits" in texts
     (tmp_path / "images/img/3.jpg").unlink()
-    (tmp_path / "IJB-A_11_sets/split4/verify_comparisons_4.csv").unlink()
+    (tmp_path / "IJB-A_1N_sets/split4/search_probe_4.csv").unlink()
+    comparisons = tmp_path / "IJB-A_11_sets/split7/verify_comparisons_7.csv"
+    comparisons.write_text("10,11\n10,77\n")
     assert wrong("ijba", tmp_path) == [
-        "1:1 split 4: absent lists: 1 (verify_comparisons_4.csv)",
-        "11 images named, absent: 1 (img/3.jpg)",
+        f"{comparisons}:2: template 77 has no face in verify_metadata_7.csv; complete one of the "
+        "two lists",
+        "IJB-A_1N_sets: absent lists: 1 (split4/search_probe_4.csv)",
+        "0 faces named, without image: none",
     ]
+    comparisons.write_text("10,11\n10,21\n")
+    assert wrong("ijba", tmp_path)[-1] == "8 faces named, without image: 1 (img/3.jpg)"
+
+
+def test_ijbc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = write_ijbc(tmp_path / "IJBC")
+    assert wrong("ijbc", folder) == ["3 comparisons of 3 templates (published: 15,658,489)"]
+    monkeypatch.setattr("facebench.faces.ijb_check.COMPARISONS", {"ijbc": 3, "ijbb": 3})
+    assert wrong("ijbc", tmp_path) == []
+    (folder / "loose_crop/2.jpg").unlink()
+    points = folder / "meta/ijbc_name_5pts_score.txt"
+    points.write_text("".join(points.read_text().splitlines(keepends=True)[1:]))
+    assert wrong("ijbc", folder) == [
+        "faces without landmarks: 1 (1.jpg)",
+        "5 faces named, without image: 1 (2.jpg)",
+    ]
+    assert wrong("ijbb", folder) == ["there is no meta/ijbb_face_tid_mid.txt"]

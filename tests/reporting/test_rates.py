@@ -34,6 +34,7 @@ CARD = IdentificationCard(
     dataset="lfw",
     task="open",
     subjects="lists/none.txt",
+    candidates=60,
     identities=40,
     gallery=80,
     mated_probes=40,
@@ -48,7 +49,7 @@ def record(model: str = "m", found: float = 0.5, kind: str = "real", name: str =
     mated = np.tile(np.repeat([True, False], [40, 60]), 2)
     easy = np.tile(rng.random(100), 2)  # the same searches are hard for every model
     decided = Decided(
-        scores=1 - easy,
+        scores=np.where(mated, found - easy, 0.0),  # found where above every stranger
         decisions=(easy < found) & mated,
         mated=mated,
         parts=np.repeat([1, 2], 100),

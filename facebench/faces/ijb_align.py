@@ -1,0 +1,91 @@
+"""From ``--align`` to an aligner, for faces that lists of templates name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from facebench.errors import UserError, nearest
+from facebench.faces.align_rules import RULES
+from facebench.faces.aligners import CentreCrop, LandmarkAligner, NoAlignment, TemplateCrop
+from facebench.faces.ijb_faces import BoxAligner, YuNetInBox
+from facebench.faces.ijbc import FacePoints
+from facebench.faces.template_lists import Boxes
+from facebench.faces.types import Aligner
+from facebench.faces.yunet import YuNetAligner
+from facebench.storage import sha256_file
+
+
+@dataclass(frozen=True)
+class FaceHints:
+    """What the data say of where the faces are.
+
+    boxes: of every face, or None; points: landmarks of every face and the list they come from, or
+    None; aligned: the images are crops of aligned faces already.
+    """
+
+    boxes: Boxes | None = None
+    points: tuple[FacePoints, Path] | None = None
+    aligned: bool = False
+
+
+def make_template_aligner(
+    rule: str,
+    hints: FaceHints,
+    keys: Sequence[str],
+    *,
+    landmarks: str | Path | None = None,
+    detector: str | Path | None = None,
+    on_missing: str = "error",
+) -> Aligner:
+    """The aligner that a rule names, for these faces.
+
+    ``auto``: ``template`` for aligned crops, ``landmarks`` where the user or the data have them,
+    ``yunet`` where a detector is named, else ``centre``. ``centre``: the face box where the lists
+    have it, else the image as LFW's are centred; ``yunet``: inside the box where there is one.
+    UserError: an unknown rule, a missing file, one without use, faces without landmarks unless
+    ``on_missing`` is ``count``.
+    """
+    if rule not in RULES:
+        raise UserError(f"no alignment {rule!r}{nearest(rule, RULES)}; one of {', '.join(RULES)}")
+    chosen = _automatic(hints, landmarks, detector) if rule == "auto" else rule
+    for option, file, use in (
+        ("--landmarks", landmarks, "landmarks"),
+        ("--detector", detector, "yunet"),
+    ):
+        if file is not None and chosen != use:
+            raise UserError(f"{option} {file} has no effect with --align {chosen}; leave it out")
+    if chosen == "landmarks":
+        aligner = _landmarks(hints, landmarks, on_missing)
+        aligner.require(keys)
+        return aligner
+    if chosen == "yunet":
+        if detector is None:
+            raise UserError("--align yunet needs the detector's ONNX file: --detector FILE")
+        yunet = YuNetAligner(detector)
+        return yunet if hints.boxes is None else YuNetInBox(hints.boxes, yunet)
+    if chosen == "centre":
+        return CentreCrop() if hints.boxes is None else BoxAligner(hints.boxes)
+    return TemplateCrop() if chosen == "template" else NoAlignment()
+
+
+def _automatic(hints: FaceHints, landmarks: str | Path | None, detector: str | Path | None) -> str:
+    if hints.aligned:
+        return "template"
+    if landmarks is not None:
+        return "landmarks"
+    if detector is not None:
+        return "yunet"
+    return "centre" if hints.points is None else "landmarks"
+
+
+def _landmarks(hints: FaceHints, landmarks: str | Path | None, on_missing: str) -> LandmarkAligner:
+    if landmarks is not None:
+        return LandmarkAligner.from_file(landmarks, on_missing)
+    if hints.points is None:
+        raise UserError(
+            "these data have no landmarks; name a file with --landmarks, or choose another --align"
+        )
+    points, path = hints.points
+    return LandmarkAligner(points.landmarks, sha256_file(path), on_missing)

@@ -1,0 +1,155 @@
+"""The metadata lists of IJB-A: a row for every face of every template."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facebench.errors import UserError, nearest
+from facebench.faces.template_lists import Boxes, TemplateSet, template_set
+
+# The official order begins so; attributes of the photograph follow, which nothing here depends on.
+OFFICIAL_COLUMNS = (
+    *("TEMPLATE_ID", "SUBJECT_ID", "FILE", "MEDIA_ID", "SIGHTING_ID", "FRAME"),
+    *("FACE_X", "FACE_Y", "FACE_WIDTH", "FACE_HEIGHT"),
+    *("RIGHT_EYE_X", "RIGHT_EYE_Y", "LEFT_EYE_X", "LEFT_EYE_Y", "NOSE_BASE_X", "NOSE_BASE_Y"),
+)
+_NUMBERS = ("TEMPLATE_ID", "SUBJECT_ID", "MEDIA_ID")
+_BOX = ("FACE_X", "FACE_Y", "FACE_WIDTH", "FACE_HEIGHT")
+NEEDED = ("TEMPLATE_ID", "SUBJECT_ID", "FILE", "MEDIA_ID", *_BOX)
+_FIRST = 2  # the line of the first row
+
+
+@dataclass(frozen=True, eq=False)
+class FaceRows:
+    """The rows of one list: numbers int64 R×3 (template, subject, medium), files, boxes R×4.
+
+    A box is x, y, width, height in pixels of the image, NaN where the list leaves it blank.
+    """
+
+    path: Path
+    numbers: NDArray[np.int64]
+    files: tuple[str, ...]
+    boxes: NDArray[np.float64]
+
+
+def read_face_rows(path: Path) -> FaceRows:
+    """The faces of a list; columns are found by name, in whatever order, and others are ignored.
+
+    UserError with file and line: absent or empty, not UTF-8, a column missing, a number that is
+    none, a row without an image, a box without an area.
+    """
+    lines = _lines(path)
+    header = next(lines, None)
+    if header is None:
+        raise UserError(f"{path} is empty; expected a header and a row for every face")
+    columns = _columns(path, header)
+    numbers: list[tuple[int, ...]] = []
+    files: list[str] = []
+    boxes: list[tuple[float, ...]] = []
+    for number, row in enumerate(lines, _FIRST):
+        if len(row) <= max(columns.values()):
+            raise UserError(
+                f"{path}:{number}: {len(row)} fields where the header has {len(header)}"
+            )
+        numbers.append(tuple(_whole(path, number, name, row[columns[name]]) for name in _NUMBERS))
+        files.append(row[columns["FILE"]].strip())
+        if not files[-1]:
+            raise UserError(
+                f"{path}:{number}: template {numbers[-1][0]} has a row without an image (FILE)"
+            )
+        boxes.append(_box(path, number, [row[columns[name]] for name in _BOX]))
+    if not files:
+        raise UserError(f"{path} has a header and no row; expected a row for every face")
+    return FaceRows(path, np.array(numbers, np.int64), tuple(files), np.array(boxes, np.float64))
+
+
+def templates_of(rows: FaceRows, boxes: Boxes, several: set[str]) -> TemplateSet:
+    """The templates of a list, whose faces' boxes are added to ``boxes``.
+
+    several: images with more than one face, by `images_with_several_faces`.
+    """
+    faces = []
+    for file, box in zip(rows.files, rows.boxes.tolist(), strict=True):
+        key = face_key(file, box) if file in several else file
+        faces.append(key)
+        boxes[key] = (box[0], box[1], box[2], box[3])
+    template, subject, medium = rows.numbers.T
+    return template_set(rows.path, template, subject, medium, faces, _FIRST)
+
+
+def images_with_several_faces(lists: Sequence[FaceRows]) -> set[str]:
+    """Those images that the lists name with different boxes; any other is named by its file."""
+    boxes: dict[str, tuple[float, ...]] = {}
+    several = set()
+    for rows in lists:
+        for file, box in zip(rows.files, rows.boxes.tolist(), strict=True):
+            known = boxes.setdefault(file, tuple(box))
+            if face_key("", known) != face_key("", box):
+                several.add(file)
+    return several
+
+
+def face_key(file: str, box: Sequence[float]) -> str:
+    """``file#x,y,width,height``: one face of an image that has several."""
+    return f"{file}#{','.join(f'{value:.10g}' for value in box)}"
+
+
+def _lines(path: Path) -> Iterator[list[str]]:
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise UserError(f"{path}:{line}: is not UTF-8 text; save the list as UTF-8") from error
+    try:
+        yield from csv.reader(io.StringIO(text.rstrip()))
+    except csv.Error as error:
+        raise UserError(f"{path} cannot be read as CSV: {error}") from error
+
+
+def _columns(path: Path, header: list[str]) -> dict[str, int]:
+    found = {name.strip().upper(): number for number, name in enumerate(header)}
+    if "FILE" not in found and "FILENAME" in found:  # as IJB-B and IJB-C call it
+        found["FILE"] = found["FILENAME"]
+    for name in NEEDED:
+        if name not in found:
+            hint = nearest(name, found)
+            raise UserError(
+                f"{path}:1: the header has no column {name}{hint} (columns: "
+                f"{', '.join(found) or 'none'})"
+            )
+    return {name: found[name] for name in NEEDED}
+
+
+def _whole(path: Path, line: int, name: str, text: str) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        value = -1
+    if not 0 <= value < 1 << 31:
+        raise UserError(f"{path}:{line}: {name} is {text!r}; it must be a whole number")
+    return value
+
+
+def _box(path: Path, line: int, fields: list[str]) -> tuple[float, ...]:
+    if not any(field.strip() for field in fields):
+        return (math.nan,) * 4
+    try:
+        box = tuple(float(field) for field in fields)
+    except ValueError:
+        box = (math.nan,) * 4
+    if not all(map(math.isfinite, box)) or min(box[2:]) <= 0:
+        raise UserError(
+            f"{path}:{line}: the face box is {','.join(fields)}; expected x, y, width and height "
+            "in pixels"
+        )
+    return box

@@ -1,0 +1,127 @@
+"""Images of template sets, and the rules that cut a face out by its box."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facebench.faces.aligners import LFW_MEAN_LANDMARKS, LFW_SIDE
+from facebench.faces.alignment import Matrix, similarity_transform, warp
+from facebench.faces.fingerprints import content_fingerprint
+from facebench.faces.folder import _Folder
+from facebench.faces.template_lists import Boxes
+from facebench.faces.types import Aligner, DataKind, Image
+from facebench.faces.yunet import YuNetAligner
+
+Box = tuple[float, float, float, float]
+# LFW's images are the boxes of a face detector, 2.2 times enlarged (Huang et al. 2007, Section 4),
+# so that its mean landmarks tell where in a face box the eyes and the mouth are.
+EXPANSION = 2.2
+_OF_SEVERAL = re.compile(r"#[-+.,e\dna]*$")
+
+
+class TemplateFaces(_Folder):
+    """The faces of template lists: an image's file, or ``file#x,y,w,h`` where it has several.
+
+    faces: the keys; root: the folder that their files are below; pinned: name and contents of the
+    rendering that these files should be, for synthetic faces.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        root: Path,
+        faces: Sequence[str],
+        kind: DataKind = "real",
+        pinned: tuple[str, str | None] | None = None,
+    ) -> None:
+        super().__init__(name, root)
+        self.faces, self.kind, self.pinned = tuple(faces), kind, pinned
+
+    def keys(self) -> list[str]:
+        """All faces of the lists, sorted; their files need not be there."""
+        return sorted(self.faces)
+
+    def label(self, keys: Sequence[str], fingerprint: str | None = None) -> str:
+        """The fingerprint; of a rendering its name, and of a changed one ``<name>+<16 hex>``."""
+        if self.pinned is None:
+            return super().label(keys, fingerprint)
+        rendering, expected = self.pinned
+        if expected is not None and expected == folder_contents(self.root):
+            return rendering
+        return f"{rendering}+{(fingerprint or self.fingerprint(keys)).rsplit('-', 1)[1]}"
+
+    def _path(self, key: str) -> Path:
+        return super()._path(_OF_SEVERAL.sub("", key))
+
+
+def folder_contents(root: Path) -> str:
+    """16 hexadecimal digits over all images below a folder, names and bytes."""
+    files = {str(p.relative_to(root)): p for s in ("jpg", "png") for p in root.rglob(f"*.{s}")}
+    return content_fingerprint("", files, lambda name: files[name].read_bytes())[1:]
+
+
+class BoxAligner(Aligner):
+    """The face box of the lists, as a square 2.2 times its longer side about its centre.
+
+    The square is taken for an image that is centred as LFW's are, and the mean landmarks of LFW in
+    it are brought to the template. A face without a box is a failure to acquire.
+    """
+
+    def __init__(self, boxes: Boxes) -> None:
+        self.boxes = boxes
+        self.signature = f"face-box({boxes_digest(boxes)[:8]},x{EXPANSION})->lfw-mean->similarity"
+
+    def __call__(self, key: str, image: Image, size: tuple[int, int]) -> Image | None:
+        """One aligned face, or None: its box is unknown."""
+        box = self.boxes.get(key)
+        if box is None or not np.isfinite(box).all():
+            return None
+        return warp(image, box_matrix(box, size), size)
+
+
+class YuNetInBox(Aligner):
+    """YuNet's landmarks in the square around the face box; none found is a failure to acquire."""
+
+    def __init__(self, boxes: Boxes, detector: YuNetAligner) -> None:
+        self.boxes, self.detector = boxes, detector
+        self.signature = f"face-box({boxes_digest(boxes)[:8]},x{EXPANSION})->{detector.signature}"
+
+    def __call__(self, key: str, image: Image, size: tuple[int, int]) -> Image | None:
+        """One aligned face, or None: no box, or no face in it."""
+        box = self.boxes.get(key)
+        if box is None or not np.isfinite(box).all():
+            return None
+        left, top, right, bottom = square(box).astype(int)
+        height, width = image.shape[:2]
+        left, top = max(left, 0), max(top, 0)
+        inside = image[top : min(bottom, height), left : min(right, width)]
+        return self.detector(key, np.ascontiguousarray(inside), size) if inside.size else None
+
+
+def square(box: Box) -> NDArray[np.float64]:
+    """Left, top, right, bottom of the enlarged square about a box, float64[4] in pixels."""
+    x, y, width, height = box
+    half = EXPANSION * max(width, height) / 2
+    middle = np.array([x + width / 2, y + height / 2])
+    return np.concatenate([middle - half, middle + half])
+
+
+def box_matrix(box: Box, size: tuple[int, int]) -> Matrix:
+    """Similarity 2×3 from the image with this face box to crops of (height, width)."""
+    left, top, right, _ = square(box)
+    points = np.asarray(LFW_MEAN_LANDMARKS) * ((right - left) / LFW_SIDE) + (left, top)
+    return similarity_transform(points, size)
+
+
+def boxes_digest(boxes: Mapping[str, Box]) -> str:
+    """SHA-256 over the faces' boxes, 64 hexadecimal digits."""
+    total = hashlib.sha256()
+    for key in sorted(boxes):
+        total.update(f"{key}\0{boxes[key]}\n".encode())
+    return total.hexdigest()

@@ -1,0 +1,154 @@
+"""The twin of YouTube Faces: synthetic people in videos, in the official layout and ten splits."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+
+from facebench.faces.synthetic.pool import Progress, pooled
+from facebench.faces.synthetic.seeding import RENDERER_VERSION, generator
+from facebench.faces.synthetic.twin import _stamped, _whole, _write, twin_identity, twin_name
+from facebench.faces.synthetic.video import frame_jpeg
+
+FOLDS, PAIRS = 10, 20
+"""Folds, and mated (and non-mated) pairs of videos in each."""
+
+# The fingerprint over all frames, as OpenCV's own JPEG encoder writes them. A new RENDERER_VERSION
+# adds a line.
+YTF_TWIN_CONTENTS = MappingProxyType({"synthetic-ytf-v1-s0": "f1591c8c6f382be2"})
+
+FIRST_PERSON = 100_001  # nobody of the LFW twin, whose people are the first few thousand
+_VIDEOS = (3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1)  # of each person of a fold
+_FRAMES = (16, 20)  # in a video: least and most
+_ROLE_SPLITS = 108
+_IMAGES = "aligned_images_DB"
+_COMPLETE, _STARTED = "COMPLETE.json", "INCOMPLETE.json"
+
+
+@dataclass(frozen=True, slots=True)
+class TwinVideo:
+    """A video of one person: its number from 0, that of its first frame, and how many it has."""
+
+    person: str
+    number: int
+    first: int
+    frames: int
+
+    @property
+    def name(self) -> str:
+        """``Person/0``, as the splits name it."""
+        return f"{self.person}/{self.number}"
+
+    def files(self) -> list[str]:
+        """The files of the frames below `aligned_images_DB`, in the order of time."""
+        numbers = range(self.first, self.first + self.frames)
+        return [f"{self.name}/aligned_detect_{self.number}.{frame}.jpg" for frame in numbers]
+
+
+@dataclass(frozen=True, slots=True)
+class YtfTwin:
+    """The videos there are, and the text of ``splits.txt``."""
+
+    videos: tuple[TwinVideo, ...]
+    splits: str
+
+
+def ytf_twin_fingerprint(seed: int = 0) -> str:
+    """The line that names this data set in records."""
+    return f"synthetic-ytf-v{RENDERER_VERSION}-s{seed}"
+
+
+def ytf_twin_structure(seed: int = 0) -> YtfTwin:
+    """Ten folds of people of their own, 20 + 20 different pairs of videos each."""
+    videos: list[TwinVideo] = []
+    lines = ["split number, pair number, first name, second name, is same"]
+    person = FIRST_PERSON
+    for fold in range(1, FOLDS + 1):
+        rng = generator(seed, _ROLE_SPLITS, fold)
+        own: list[TwinVideo] = []
+        for count in _VIDEOS:
+            firsts = rng.integers(1, 2000, count).tolist()
+            frames = rng.integers(_FRAMES[0], _FRAMES[1] + 1, count).tolist()
+            numbers = range(count)
+            own += [TwinVideo(twin_name(person), n, firsts[n], frames[n]) for n in numbers]
+            person += 1
+        mated = [(a.name, b.name) for a, b in combinations(own, 2) if a.person == b.person]
+        rows = [(*pair, 1) for pair in mated] + [(*pair, 0) for pair in _others(rng, own)]
+        lines += [f"{fold}, {n}, {a}, {b}, {same}" for n, (a, b, same) in enumerate(rows, 1)]
+        videos += own
+    return YtfTwin(tuple(videos), "\n".join(lines) + "\n")
+
+
+def _others(rng: np.random.Generator, videos: list[TwinVideo]) -> list[tuple[str, str]]:
+    """20 different pairs of different people's videos, every video in at least one of them."""
+    single = [k for k, video in enumerate(videos) if video.number == 0]
+    while True:
+        order = rng.permutation(len(videos)).tolist()
+        order += rng.permutation(single).tolist()[: 2 * PAIRS - len(order)]
+        pairs = {(min(a, b), max(a, b)) for a, b in zip(order[:PAIRS], order[PAIRS:], strict=True)}
+        strangers = all(videos[a].person != videos[b].person for a, b in pairs)
+        if len(pairs) == PAIRS and strangers:
+            return [(videos[a].name, videos[b].name) for a, b in sorted(pairs)]
+
+
+def write_ytf_twin(
+    folder: Path, seed: int = 0, workers: int | None = None, progress: Progress | None = None
+) -> None:
+    """Write the twin: aligned_images_DB/Person/0/aligned_detect_0.1.jpg, splits.txt, COMPLETE.json.
+
+    Frames are 128 × 112, aligned; the 112 × 96 template is their centre. An interrupted call is
+    taken up where it stopped. Raises ValueError if the folder holds another twin, and whatever
+    OSError the disk gives; progress is called with frames done and frames in all.
+    """
+    twin = ytf_twin_structure(seed)
+    total = sum(video.frames for video in twin.videos)
+    stamp = {
+        "fingerprint": ytf_twin_fingerprint(seed),
+        "version": RENDERER_VERSION,
+        "seed": seed,
+        "images": total,
+        "videos": len(twin.videos),
+        "people": len({video.person for video in twin.videos}),
+        "pairs": 2 * PAIRS * FOLDS,
+        "alignment": "aligned; centre crop with 8 px margin",
+    }
+    complete, started = folder / _COMPLETE, folder / _STARTED
+    for marker in (complete, started):
+        if _stamped(marker) not in (None, stamp):
+            raise ValueError(
+                f"{folder} holds another synthetic twin ({marker.name} differs from "
+                f"{ytf_twin_fingerprint(seed)}); choose an empty folder"
+            )
+    if complete.exists():
+        if progress is not None:
+            progress(total, total)
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    _write(started, json.dumps(stamp, indent=1).encode(), sync=True)
+    done = 0
+    for count in pooled(
+        _write_video, ((str(folder / _IMAGES), seed, video) for video in twin.videos), workers
+    ):
+        done += count
+        if progress is not None:
+            progress(done, total)
+    _write(folder / "splits.txt", twin.splits.encode(), sync=True)
+    _write(complete, json.dumps(stamp, indent=1).encode(), sync=True)
+    started.unlink(missing_ok=True)  # another run, which wrote the same files, may have ended first
+
+
+def _write_video(task: tuple[str, int, TwinVideo]) -> int:
+    """Write one video's missing frames; how many frames it has."""
+    root, seed, video = task
+    (Path(root) / video.name).mkdir(parents=True, exist_ok=True)
+    identity = twin_identity(video.person)
+    for frame, file in enumerate(video.files()):
+        path = Path(root) / file
+        if not _whole(path):
+            _write(path, frame_jpeg(seed, identity, video.number, frame, video.frames))
+    return video.frames

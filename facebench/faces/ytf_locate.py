@@ -1,0 +1,142 @@
+"""From ``--data`` to the videos of YouTube Faces and the pairs in which they are compared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from facebench.errors import UserError
+from facebench.faces.layouts import REGISTERED
+from facebench.faces.locate import SYNTHETIC, Progress
+from facebench.faces.rendered import MARKER, kind_of_people
+from facebench.faces.synthetic import ytf_twin
+from facebench.faces.types import DataKind
+from facebench.faces.ytf import SyntheticYtf, YtfSource, rendering_of, video_folder
+from facebench.faces.ytf_lists import VideoPairs, read_splits
+from facebench.storage import cache_folder, data_folder
+
+_NO_REAL = "these numbers say nothing about real photographs and are never compared with them."
+
+
+@dataclass(frozen=True)
+class LocatedVideos:
+    """Where the videos are, and which are compared.
+
+    landmarks: a ``landmarks.txt`` beside them, or None; notice: what must stand in front of every
+    number (synthetic faces), or None; aligned: the frames are crops of aligned faces already.
+    """
+
+    source: YtfSource
+    folder: Path
+    pairs: VideoPairs
+    landmarks: Path | None
+    notice: str | None
+    aligned: bool = False
+
+
+def locate_ytf(
+    data: str | Path | None = None,
+    *,
+    pairs: str | Path | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> LocatedVideos:
+    """The videos and pairs of YouTube Faces.
+
+    data: a folder, or the word ``synthetic``; None: what is installed, otherwise the synthetic twin
+    of ``seed``, with a notice, rendered where the cache has none yet. pairs replaces the list.
+    UserError where something is missing, or is photographs and rendered faces.
+    """
+    if data is not None and str(data) == SYNTHETIC:
+        return _twin(seed, pairs, progress, f"SYNTHETIC FACES: {_NO_REAL}")
+    if data is not None:
+        return _given(Path(data), pairs)
+    if (installed := installed_ytf()) is not None:
+        return _given(installed, pairs)
+    notice = (
+        f"SYNTHETIC FACES: no YouTube Faces videos are installed in {data_folder() / 'ytf'} (they "
+        f"need a registration; --data names a folder); {_NO_REAL}"
+    )
+    return _twin(seed, pairs, progress, notice)
+
+
+def installed_ytf() -> Path | None:
+    """The installed videos' folder, or None."""
+    folder = data_folder() / "ytf"
+    try:
+        video_folder(folder)
+    except UserError:
+        return None
+    return folder
+
+
+def _given(data: Path, pairs: str | Path | None) -> LocatedVideos:
+    if not data.is_dir():
+        what = "is a file" if data.is_file() else "is not there"
+        raise UserError(f"--data {data} {what}; {REGISTERED['ytf']}")
+    root = video_folder(data)
+    rendering = rendering_of(data, root.parent)
+    source = YtfSource(data) if rendering is None else SyntheticYtf(data, rendering)
+    file = _splits_file(data, root, pairs)
+    listed = read_splits(file)
+    _require_kind(source, kind_of_people(set(listed.people()), str(file)), data)
+    if rendering is not None:
+        notice = f"SYNTHETIC FACES in {data}: {_NO_REAL}"
+        return LocatedVideos(source, data, listed, None, notice, aligned=True)
+    return LocatedVideos(source, data, listed, _landmarks_file(data, root), None)
+
+
+def _twin(
+    seed: int, pairs: str | Path | None, progress: Progress | None, notice: str
+) -> LocatedVideos:
+    rendering = ytf_twin.ytf_twin_fingerprint(seed)
+    folder = cache_folder() / SYNTHETIC / rendering
+    try:
+        if not (folder / MARKER).is_file():
+            ytf_twin.write_ytf_twin(folder, seed, progress=progress)
+    except OSError as error:
+        raise UserError(
+            f"cannot write the synthetic videos in {folder}: {error.strerror or error}; "
+            "$FACEBENCH_CACHE names another place"
+        ) from error
+    except ValueError as error:
+        raise UserError(str(error)) from error
+    source = SyntheticYtf(folder, rendering)
+    file = _splits_file(folder, source.root, pairs)
+    listed = read_splits(file)
+    _require_kind(source, kind_of_people(set(listed.people()), str(file)), folder)
+    return LocatedVideos(source, folder, listed, None, notice, aligned=True)
+
+
+def _require_kind(source: YtfSource, listed: DataKind, data: Path) -> None:
+    """Videos and the names in their list must both be rendered, or both photographed."""
+    if listed == source.kind:
+        return
+    if listed == SYNTHETIC:
+        raise UserError(
+            f"{data} holds synthetic videos that are not complete or lost their {MARKER}; "
+            "use --data synthetic"
+        )
+    raise UserError(
+        f"{data} holds rendered videos by its {MARKER}, and the list names people of photographs; "
+        "the two are never mixed: keep photographs in a folder of their own"
+    )
+
+
+def _splits_file(data: Path, root: Path, pairs: str | Path | None) -> Path:
+    if pairs is not None:
+        return Path(pairs)
+    for folder in dict.fromkeys((data, root.parent, data / "meta_data", root.parent / "meta_data")):
+        if (folder / "splits.txt").is_file():
+            return folder / "splits.txt"
+    raise UserError(
+        f"there is no splits.txt in {data}: it comes with the registration of YouTube Faces; put "
+        "it beside the folder of the frames or name it with --pairs"
+    )
+
+
+def _landmarks_file(data: Path, root: Path) -> Path | None:
+    for folder in dict.fromkeys((data, root, root.parent)):
+        if (folder / "landmarks.txt").is_file():
+            return folder / "landmarks.txt"
+    return None

@@ -1,0 +1,120 @@
+"""The kind *all pairs*: verification at every pair of a data set's faces."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facebench.errors import UserError
+from facebench.faces.locate import Progress
+from facebench.faces.types import Aligner, DataKind, FaceSource
+from facebench.protocols.cards import AllPairsCard
+from facebench.protocols.named_faces import find_named_faces, people_of
+from facebench.protocols.outcome import Outcome, Rate, Series
+from facebench.protocols.prepared import FaceFiles
+from facebench.protocols.running import Choices, Embed, PreparedRun, refuse_pooling
+from facebench.similarity.base import Similarity, score_block
+from facebench.statistics.all_pairs import PairTail, tail_curve, tail_points, walk_pairs
+from facebench.statistics.all_pairs_intervals import all_pairs_intervals, tail_length
+from facebench.statistics.intervals import Interval, tar_key
+from facebench.statistics.roc import OperatingPoint, allowed_false_accepts
+
+
+@dataclass(eq=False)
+class PreparedAllPairs(PreparedRun):
+    """See `PreparedRun`. people: int64[len(keys)], the number of each face's person."""
+
+    card: AllPairsCard
+    source: FaceSource | None
+    aligner: Aligner | None
+    name: str
+    kind: DataKind
+    told: str | None
+    keys: tuple[str, ...]
+    published_list: bool | None
+    contents: str | None
+    label: str
+    people: NDArray[np.int64]
+
+    def run(self, embed: Embed, similarity: Similarity, choices: Choices) -> Outcome:
+        """TAR at the card's FARs; UserError where there are no mated or no non-mated pairs."""
+        self.pooling(choices)
+        faces = embed.all(self.keys)
+        rows = similarity.project(faces.vectors)
+        n, targets = len(self.keys), self.card.targets
+        try:
+            pairs = walk_pairs(
+                lambda a, b: score_block(rows[a], rows[b]),
+                self.people,
+                acquired=faces.acquired,
+                tail=tail_length(targets, n * (n - 1) // 2, choices.draws),
+            )
+            intervals = {}
+            if choices.draws:
+                rng = np.random.default_rng(choices.seed)
+                intervals = all_pairs_intervals(pairs, targets, draws=choices.draws, rng=rng)
+        except ValueError as error:
+            raise UserError(f"protocol {self.card.name}: {error}") from error
+        points = tail_points(pairs, targets)
+        return Outcome(
+            parts="splits",
+            number_of_parts=1,
+            rates=tuple(_rate(point, intervals.get(tar_key(point.target))) for point in points),
+            series=(_roc(pairs, targets),),
+            total=pairs.n_mated + pairs.n_nonmated,
+            mated=pairs.n_mated,
+            nonmated=pairs.n_nonmated,
+            subjects=int(pairs.faces.size),
+            failed=pairs.failed,
+            fingerprint=hashlib.sha256("\n".join(self.keys).encode()).hexdigest()[:16],
+            rule="exact",
+            draws=choices.draws,
+            decided=None,
+            counts={
+                "faces": n,
+                "faces not acquired": int(np.count_nonzero(~faces.acquired)),
+                "most images of one person": int(pairs.faces.max()),
+            },
+        )
+
+    def pooling(self, choices: Choices) -> str:
+        """``none``: every face is compared by itself; UserError where a pooling was asked for."""
+        refuse_pooling(self.card.name, choices)
+        return "none"
+
+
+def prepare(
+    card: AllPairsCard, files: FaceFiles, *, images: bool, progress: Progress | None = None
+) -> PreparedAllPairs:
+    """Find all faces; see `find_named_faces`. UserError: what is missing or wrong."""
+    faces = find_named_faces(card, files, images=images, progress=progress)
+    _, people = people_of(faces.keys)
+    published = None
+    if faces.kind == "real":
+        published = len(people) * (len(people) - 1) // 2 == card.comparisons
+    return PreparedAllPairs(card=card, published_list=published, people=people, **vars(faces))
+
+
+def _rate(point: OperatingPoint, interval: Interval | None) -> Rate:
+    return Rate(
+        name="TAR",
+        target=point.target,
+        value=point.tar,
+        spread=0.0,  # one part: there is nothing to spread over
+        spread_kind="standard deviation",
+        per_part=(point.tar,),
+        reached=(point.far,),
+        thresholds=(point.threshold,),
+        resolvable=point.resolvable,
+        interval=interval,
+    )
+
+
+def _roc(pairs: PairTail, targets: tuple[float, ...]) -> Series:
+    """Up to the largest target: of the non-mated scores below it nothing is kept."""
+    most = max(allowed_false_accepts(target, pairs.n_nonmated) for target in targets)
+    curve = tail_curve(pairs, most)
+    return Series("ROC", "false accept rate", "true accept rate", curve.far, curve.tar)

@@ -1,0 +1,84 @@
+"""All faces of a data set whose images say who is in them: what is searched and compared there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import chain
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facebench.errors import UserError
+from facebench.faces.align_rules import make_aligner
+from facebench.faces.lists import read_people
+from facebench.faces.locate import Progress, installed_at, locate_images
+from facebench.faces.rendered import kind_of_people
+from facebench.faces.types import Aligner, DataKind, FaceSource
+from facebench.protocols.cards import ProtocolCard
+from facebench.protocols.prepared import SYNTHETIC_NOTICE, FaceFiles
+
+
+@dataclass(frozen=True)
+class NamedFaces:
+    """The faces and what records say of them; see `facebench.protocols.running.PreparedRun`."""
+
+    source: FaceSource | None
+    aligner: Aligner | None
+    name: str
+    kind: DataKind
+    told: str | None
+    keys: tuple[str, ...]
+    contents: str | None
+    label: str
+
+
+def find_named_faces(
+    card: ProtocolCard, files: FaceFiles, *, images: bool, progress: Progress | None = None
+) -> NamedFaces:
+    """Every image of the data; without images, every one that a ``people.txt`` names.
+
+    images: False where embeddings are given instead. UserError: what is missing or wrong.
+    """
+    if not images and files.data is None:
+        if files.pairs is not None:
+            return _listed(card, files)
+        if installed_at(card.dataset) is None:
+            raise UserError(
+                f"protocol {card.name}: embeddings need to know all images of {card.dataset}: name "
+                "their folder with --data, or the official people.txt with --pairs"
+            )
+    elif files.pairs is not None:
+        raise UserError(
+            f"protocol {card.name} compares all images of the data; --pairs {files.pairs} has no "
+            "effect, leave it out"
+        )
+    located = locate_images(card.dataset, files.data, progress=progress)
+    source, keys = located.source, tuple(located.keys())
+    aligner = None
+    if images:
+        aligner = make_aligner(
+            files.align,
+            located,
+            landmarks=files.landmarks,
+            yunet=files.detector,
+            on_missing=files.on_missing,
+        )
+    contents = source.fingerprint(keys)
+    label = source.label(keys, contents)
+    told = located.notice
+    return NamedFaces(source, aligner, source.name, source.kind, told, keys, contents, label)
+
+
+def _listed(card: ProtocolCard, files: FaceFiles) -> NamedFaces:
+    people = read_people(str(files.pairs))
+    kind = kind_of_people({person.name for person in people}, str(files.pairs))
+    told = SYNTHETIC_NOTICE if kind == "synthetic" else None
+    label = f"{card.dataset}-unseen" if kind == "real" else f"synthetic-{card.dataset}-unseen"
+    keys = tuple(sorted(chain.from_iterable(person.keys() for person in people)))
+    return NamedFaces(None, None, card.dataset, kind, told, keys, None, label)
+
+
+def people_of(keys: tuple[str, ...]) -> tuple[list[str], NDArray[np.int64]]:
+    """(sorted names; int64[len(keys)], positions in names): the person of every key, its folder."""
+    names, people = np.unique([key.split("/")[0] for key in keys], return_inverse=True)
+    return [str(name) for name in names], people.astype(np.int64)

@@ -1,0 +1,164 @@
+"""From searches to the rates, curves and decisions of an identification outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from facebench.errors import UserError
+from facebench.protocols.cards import IdentificationCard
+from facebench.protocols.outcome import Decided, Rate, Series
+from facebench.protocols.running import Choices
+from facebench.statistics.identification import (
+    cmc,
+    curve_counts,
+    curve_ranks,
+    dir_at_counts,
+    dir_at_far,
+    found_at,
+)
+from facebench.statistics.intervals import Interval
+from facebench.statistics.paired import Difference
+from facebench.statistics.roc import OperatingPoint
+from facebench.statistics.search_intervals import (
+    SearchTable,
+    dir_key,
+    paired_search_difference,
+    rank_key,
+    search_intervals,
+)
+from facebench.statistics.searching import Searches
+
+
+def search_rates(
+    card: IdentificationCard,
+    found: Sequence[Searches],
+    tables: Sequence[SearchTable],
+    choices: Choices,
+) -> tuple[Rate, ...]:
+    """DIR at every FAR of an open set, then the rates at the card's ranks; means over the draws.
+
+    found, tables: of every draw. ValueError: probes of one kind only, people too few to resample.
+    """
+    fars = card.fars if card.task == "open" else ()
+    intervals: dict[str, Interval] = {}
+    if choices.draws:
+        rng = np.random.default_rng(choices.seed)
+        intervals = search_intervals(tables, fars, card.ranks, draws=choices.draws, rng=rng)
+    points = [dir_at_far(searches, fars) for searches in found] if fars else []
+    rates = [
+        _detection([point[number] for point in points], intervals.get(dir_key(far)))
+        for number, far in enumerate(fars)
+    ]
+    for rank in card.ranks:
+        shares = [_share(searches, rank) for searches in found]
+        rates.append(_rate("rank", rank, shares, intervals.get(rank_key(rank))))
+    return tuple(rates)
+
+
+def _detection(points: Sequence[OperatingPoint], interval: Interval | None) -> Rate:
+    """DIR at one FAR; a point per draw."""
+    return replace(
+        _rate("DIR", points[0].target, [point.tar for point in points], interval),
+        reached=tuple(point.far for point in points),
+        thresholds=tuple(point.threshold for point in points),
+        resolvable=all(point.resolvable for point in points),
+    )
+
+
+def _rate(name: str, target: float, values: Sequence[float], interval: Interval | None) -> Rate:
+    """The mean over draws; one draw alone has no spread."""
+    spread = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+    return Rate(
+        name=name,
+        target=target,
+        value=float(np.mean(values)),
+        spread=spread,
+        spread_kind="standard deviation",
+        per_part=tuple(values),
+        interval=interval,
+    )
+
+
+def search_series(card: IdentificationCard, found: Sequence[Searches]) -> tuple[Series, ...]:
+    """CMC, and for an open set DIR over FAR: means over the draws at the same ranks and FARs.
+
+    FARs are whole numbers of false alarms: y is the DIR at the largest operating point whose FAR is
+    at most x.
+    """
+    ranks = curve_ranks(found[0].identities)
+    matched = np.mean([cmc(searches)[ranks - 1] for searches in found], axis=0)
+    curves = [Series("CMC", "rank", "identification rate", ranks.astype(np.float64), matched)]
+    if card.task == "open":
+        n_nonmated = int(np.count_nonzero(~found[0].mated))
+        counts = curve_counts(n_nonmated)
+        detected = np.mean([dir_at_counts(searches, counts) for searches in found], axis=0)
+        name = "detection and identification rate"
+        curves.append(Series("DIR", "false alarm rate", name, counts / n_nonmated, detected))
+    return tuple(curves)
+
+
+def searches_decided(
+    card: IdentificationCard, headline: Rate, tables: Sequence[SearchTable]
+) -> Decided:
+    """All searches, draw after draw; decisions at the headline's thresholds, or at rank 1.
+
+    scores: of mated probes the own score where their identity is ranked first, else -inf.
+    """
+    decisions = []
+    for number, table in enumerate(tables):
+        if headline.thresholds:
+            decisions.append(table.scores >= headline.thresholds[number])
+        else:
+            decisions.append(table.found(int(headline.target)))
+    return Decided(
+        scores=np.concatenate([table.scores for table in tables]),
+        decisions=np.concatenate(decisions),
+        mated=np.concatenate([table.mated for table in tables]),
+        parts=np.repeat(np.arange(1, len(tables) + 1), [len(table.mated) for table in tables]),
+        left_subjects=np.concatenate([table.subjects for table in tables]),
+    )
+
+
+def paired_rate(
+    name: str,
+    target: float,
+    baseline: Decided,
+    candidate: Decided,
+    *,
+    draws: int = 1000,
+    seed: int = 0,
+) -> Difference:
+    """Difference of a rate of two models, candidate minus baseline, with its paired interval.
+
+    name, target: DIR at a FAR, TPIR at an FPIR, or rank 1, of which the tables of decisions hold
+    the searches. UserError: another rate, or tables of other searches.
+    """
+    if name not in ("DIR", "TPIR") and (name, target) != ("rank", 1):
+        raise UserError(f"two models are compared at DIR, TPIR or rank 1, not {name} {target}")
+    try:
+        return paired_search_difference(
+            _tables(baseline),
+            _tables(candidate),
+            None if name == "rank" else target,
+            draws=draws,
+            rng=np.random.default_rng(seed),
+        )
+    except ValueError as error:
+        raise UserError(f"cannot compare the two models: {error}") from error
+
+
+def _tables(decided: Decided) -> list[SearchTable]:
+    if decided.left_subjects is None:
+        raise ValueError("the searches do not say whose probes they are")
+    return [
+        SearchTable(decided.scores[rows], decided.mated[rows], decided.left_subjects[rows])
+        for part in np.unique(decided.parts)
+        for rows in [np.flatnonzero(decided.parts == part)]
+    ]
+
+
+def _share(searches: Searches, rank: int) -> float:
+    return int(found_at(searches, rank).sum()) / int(searches.mated.sum())

@@ -1,0 +1,156 @@
+"""The faces of template lists, found; and what template protocols of both kinds share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from facebench.embedding.unreadable import absent_faces, faces_refused
+from facebench.errors import UserError
+from facebench.faces.ijb_align import FaceHints, make_template_aligner
+from facebench.faces.ijb_faces import TemplateFaces
+from facebench.faces.ijb_locate import LocatedLists, require_kind
+from facebench.faces.synthetic.templates import TEMPLATE_CONTENTS
+from facebench.faces.template_lists import TemplateSet
+from facebench.faces.types import Aligner, DataKind, FaceSource
+from facebench.protocols.cards import ProtocolCard
+from facebench.protocols.prepared import FaceFiles
+from facebench.protocols.running import SYNTHETIC_NOTICE, Choices, PreparedRun
+from facebench.similarity.pooling import MEAN_POOLINGS, check_pooling
+
+_UNSEEN = "unseen"
+
+
+@dataclass(frozen=True, eq=False)
+class ListedFaces:
+    """All faces of a protocol's lists: keys, sorted; source, aligner: None where only lists are
+    there; scores: the detector's by key, or None.
+    """
+
+    keys: tuple[str, ...]
+    source: TemplateFaces | None
+    aligner: Aligner | None
+    name: str
+    kind: DataKind
+    told: str | None
+    scores: dict[str, float] | None
+
+    @cached_property
+    def contents(self) -> str | None:
+        """Fingerprint over the contents of the images, as the embedding store wants it."""
+        return self.source.fingerprint(self.keys) if self.source else None
+
+    @cached_property
+    def label(self) -> str:
+        """What records call the images; of faces that were never seen, a name that says so."""
+        if self.source is None:
+            real = self.kind == "real"
+            return f"{self.name}-{_UNSEEN}" if real else f"synthetic-{self.name}-{_UNSEEN}"
+        return self.source.label(self.keys, self.contents)
+
+
+@dataclass(frozen=True, eq=False)
+class TemplateRun(PreparedRun):
+    """What template protocols of both kinds have: the faces of their lists."""
+
+    faces: ListedFaces
+
+    @property
+    def source(self) -> FaceSource | None:
+        """The images, or None where embeddings were given."""
+        return self.faces.source
+
+    @property
+    def aligner(self) -> Aligner | None:
+        """The rule that cuts faces out, or None where embeddings were given."""
+        return self.faces.aligner
+
+    @property
+    def name(self) -> str:
+        """Of the faces, as records say it."""
+        return self.faces.name
+
+    @property
+    def kind(self) -> DataKind:
+        """Of the faces."""
+        return self.faces.kind
+
+    @property
+    def told(self) -> str | None:
+        """What the user must be told of the faces now."""
+        return self.faces.told
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """All faces of all templates, sorted."""
+        return self.faces.keys
+
+    @property
+    def contents(self) -> str | None:
+        """Fingerprint over the contents of the images."""
+        return self.faces.contents
+
+    @property
+    def label(self) -> str:
+        """What records call the images."""
+        return self.faces.label
+
+
+def listed_faces(
+    card: ProtocolCard,
+    located: LocatedLists,
+    sets: Sequence[TemplateSet],
+    hints: FaceHints,
+    files: FaceFiles,
+    images: bool,
+) -> ListedFaces:
+    """The faces of all sets. images: False where embeddings are given instead of them.
+
+    UserError: absent images under ``on_missing="error"``, synthetic faces taken for photographs,
+    or a list of pairs, which these protocols have no use for.
+    """
+    if files.pairs is not None:
+        raise UserError(
+            f"protocol {card.name}: --pairs {files.pairs} has no effect, since it compares "
+            "templates; leave it out"
+        )
+    keys = tuple(sorted(set().union(*(templates.keys for templates in sets))))
+    kind = require_kind(located, keys, images)
+    scores = hints.points[0].scores if hints.points else None
+    if not images:
+        told = located.notice or (SYNTHETIC_NOTICE if kind == "synthetic" else None)
+        return ListedFaces(keys, None, None, card.dataset, kind, told, scores)
+    name, pinned = card.dataset, None
+    if located.rendering is not None:
+        name = f"synthetic-{card.dataset}"
+        pinned = (located.rendering, TEMPLATE_CONTENTS.get(located.rendering))
+    source = TemplateFaces(name, located.images, keys, kind, pinned)
+    if files.on_missing == "error" and (absent := absent_faces(source, keys)):
+        raise faces_refused(source, absent, len(keys))
+    aligner = make_template_aligner(
+        files.align,
+        hints,
+        keys,
+        landmarks=files.landmarks,
+        detector=files.detector,
+        on_missing=files.on_missing,
+    )
+    return ListedFaces(keys, source, aligner, name, kind, located.notice, scores)
+
+
+def chosen_pooling(card: ProtocolCard, pooling: str, choices: Choices) -> str:
+    """The pooling of a run; UserError: unknown, for videos only, or frames were chosen."""
+    if choices.frames is not None:
+        raise UserError(
+            f"protocol {card.name}: --frames {choices.frames} has no effect, since its templates "
+            "say which frames they hold; leave it out"
+        )
+    name = pooling if choices.pooling is None else choices.pooling
+    check_pooling(name)
+    if name not in MEAN_POOLINGS:
+        raise UserError(
+            f"protocol {card.name}: pooling {name!r} is for videos; choose one of "
+            f"{', '.join(MEAN_POOLINGS)}"
+        )
+    return name

@@ -1,0 +1,219 @@
+"""The kind *template-search*: probe templates searched in each split's gallery (IJB-A 1:N)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facebench.errors import UserError
+from facebench.faces.ijb import read_ijba_search
+from facebench.faces.ijb_align import FaceHints
+from facebench.faces.ijb_locate import locate_lists
+from facebench.faces.locate import Progress
+from facebench.faces.synthetic.template_splits import SPLITS as TWIN_SPLITS
+from facebench.faces.template_lists import TemplateSearch
+from facebench.protocols.cards import TemplateSearchCard
+from facebench.protocols.outcome import Decided, Outcome, Rate, Series
+from facebench.protocols.prepared import FaceFiles
+from facebench.protocols.running import Choices, Embed
+from facebench.protocols.template_faces import TemplateRun, chosen_pooling, listed_faces
+from facebench.protocols.template_pooling import pool_sets
+from facebench.similarity.base import Similarity, score_block
+from facebench.similarity.pooling import Pooled
+from facebench.statistics.identification import (
+    cmc,
+    curve_counts,
+    dir_at_counts,
+    dir_at_far,
+    found_at,
+    search_scores,
+)
+from facebench.statistics.intervals import Interval
+from facebench.statistics.search_intervals import (
+    SearchTable,
+    dir_key,
+    rank_key,
+    search_intervals,
+)
+from facebench.statistics.searching import Searches, search
+from facebench.statistics.templates import mean_and_deviation
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedTemplateSearch(TemplateRun):
+    """A template search with its lists and faces; every split has a gallery of its own."""
+
+    card: TemplateSearchCard
+    splits: tuple[TemplateSearch, ...]
+
+    @property
+    def published_list(self) -> bool | None:
+        """None: nobody publishes what would tell."""
+        return None
+
+    def pooling(self, choices: Choices) -> str:
+        """The pooling's name."""
+        return chosen_pooling(self.card, self.card.pooling, choices)
+
+    def run(self, embed: Embed, similarity: Similarity, choices: Choices) -> Outcome:
+        """TPIR at the card's FPIRs (own template first, and above the threshold), and ranks."""
+        sets = [part for split in self.splits for part in (split.gallery, split.probes)]
+        pooled = pool_sets(self.faces, sets, embed, similarity, self.pooling(choices))
+        searched = [
+            _search(split, gallery, probes)
+            for split, gallery, probes in zip(self.splits, pooled[::2], pooled[1::2], strict=True)
+        ]
+        failed = sum(int(np.count_nonzero(~probes.acquired)) for probes in pooled[1::2])
+        try:
+            return self._outcome(searched, failed, choices)
+        except ValueError as error:
+            raise UserError(f"protocol {self.card.name}: {error}") from error
+
+    def _outcome(self, searched: Sequence[Searches], failed: int, choices: Choices) -> Outcome:
+        card, people = self.card, [_subjects(split) for split in self.splits]
+        intervals: dict[str, Interval] = {}
+        if choices.draws:
+            tables = [
+                SearchTable(search_scores(s), s.mated, p, {r: found_at(s, r) for r in card.ranks})
+                for s, p in zip(searched, people, strict=True)
+            ]
+            rng = np.random.default_rng(choices.seed)
+            intervals = search_intervals(
+                tables, card.fpirs, card.ranks, draws=choices.draws, rng=rng
+            )
+        rates = [_tpir(searched, target, card, intervals) for target in card.fpirs]
+        rates += [_rank(searched, rank, card, intervals) for rank in card.ranks]
+        mated = sum(int(s.mated.sum()) for s in searched)
+        total = sum(map(len, searched))
+        return Outcome(
+            parts="splits",
+            number_of_parts=len(searched),
+            rates=tuple(rates),
+            series=_series(searched),
+            total=total,
+            mated=mated,
+            nonmated=total - mated,
+            subjects=len(np.unique(np.concatenate(people))),
+            failed=failed,
+            fingerprint=_fingerprint(self.splits),
+            rule="exact",
+            draws=choices.draws,
+            decided=_decided(searched, people, rates[0]),
+            counts={
+                "gallery templates": sum(len(split.gallery) for split in self.splits),
+                "faces": len(self.keys),
+            },
+        )
+
+
+def prepare(
+    card: TemplateSearchCard, files: FaceFiles, *, images: bool, progress: Progress | None = None
+) -> PreparedTemplateSearch:
+    """Find a template search's lists and faces. images: False where embeddings are given.
+
+    progress: told of every synthetic face that is rendered. UserError: what is missing or wrong.
+    """
+    located = locate_lists(
+        card.dataset, files.data, layout=card.layout, images=images, progress=progress
+    )
+    aligned = located.rendering is not None
+    lists = read_ijba_search(located.folder, TWIN_SPLITS if aligned else card.splits)
+    sets = [part for split in lists.splits for part in (split.gallery, split.probes)]
+    hints = FaceHints(lists.boxes, aligned=aligned)
+    faces = listed_faces(card, located, sets, hints, files, images)
+    return PreparedTemplateSearch(faces, card, lists.splits)
+
+
+def _search(split: TemplateSearch, gallery: Pooled, probes: Pooled) -> Searches:
+    """One split's probes in its own gallery, and in no other's."""
+    assert split.gallery.subjects is not None and split.probes.subjects is not None
+    return search(
+        lambda rows, columns: score_block(gallery.projection[rows], probes.projection[columns]),
+        split.gallery.subjects,
+        split.probes.subjects,
+        gallery_acquired=gallery.acquired,
+        probes_acquired=probes.acquired,
+    )
+
+
+def _tpir(
+    searched: Sequence[Searches],
+    target: float,
+    card: TemplateSearchCard,
+    intervals: dict[str, Interval],
+) -> Rate:
+    points = [dir_at_far(searches, [target])[0] for searches in searched]
+    mean, spread = mean_and_deviation([point.tar for point in points])
+    return Rate(
+        name="TPIR",
+        target=target,
+        value=mean,
+        spread=spread,
+        spread_kind=card.spread,
+        per_part=tuple(point.tar for point in points),
+        reached=tuple(point.far for point in points),
+        thresholds=tuple(point.threshold for point in points),
+        resolvable=all(point.resolvable for point in points),
+        interval=intervals.get(dir_key(target)),
+    )
+
+
+def _rank(
+    searched: Sequence[Searches],
+    rank: int,
+    card: TemplateSearchCard,
+    intervals: dict[str, Interval],
+) -> Rate:
+    values = [float(found_at(s, rank).sum() / s.mated.sum()) for s in searched]
+    mean, spread = mean_and_deviation(values)
+    interval = intervals.get(rank_key(rank))
+    return Rate("rank", rank, mean, spread, card.spread, tuple(values), interval=interval)
+
+
+def _series(searched: Sequence[Searches]) -> tuple[Series, ...]:
+    """Means over splits: TPIR over FPIR, at shares that every split can reach, and the CMC."""
+    counts = [int(np.count_nonzero(~searches.mated)) for searches in searched]
+    steps = curve_counts(min(counts))
+    fpir = steps / min(counts)
+    tpir = np.mean(
+        [
+            dir_at_counts(searches, steps * n // min(counts))
+            for searches, n in zip(searched, counts, strict=True)
+        ],
+        axis=0,
+    )
+    curves = [cmc(searches) for searches in searched]
+    length = min(map(len, curves))
+    ranks = np.arange(1, length + 1, dtype=np.float64)
+    share = np.mean([curve[:length] for curve in curves], axis=0)
+    return (
+        Series("DIR", "FPIR", "TPIR", fpir, tpir),
+        Series("CMC", "rank", "identified", ranks, share),
+    )
+
+
+def _decided(
+    searched: Sequence[Searches], people: Sequence[NDArray[np.int64]], headline: Rate
+) -> Decided:
+    scores = [search_scores(searches) for searches in searched]
+    decisions = [s >= t for s, t in zip(scores, headline.thresholds, strict=True)]
+    return Decided(
+        scores=np.concatenate(scores),
+        decisions=np.concatenate(decisions),
+        mated=np.concatenate([searches.mated for searches in searched]),
+        parts=np.repeat(np.arange(1, len(searched) + 1), [len(s) for s in searched]),
+        left_subjects=np.concatenate(people),
+    )
+
+
+def _subjects(split: TemplateSearch) -> NDArray[np.int64]:
+    assert split.probes.subjects is not None
+    return split.probes.subjects
+
+
+def _fingerprint(splits: Sequence[TemplateSearch]) -> str:
+    return hashlib.sha256(b"".join(split.digest() for split in splits)).hexdigest()[:16]

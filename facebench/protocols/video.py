@@ -1,0 +1,216 @@
+"""The kind *video*: pairs of videos in folds, whose frames are pooled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facebench.errors import UserError
+from facebench.faces.lists import some
+from facebench.faces.locate import Progress
+from facebench.faces.types import Aligner, DataKind
+from facebench.faces.ytf import YtfSource
+from facebench.faces.ytf_align import ytf_aligner
+from facebench.faces.ytf_lists import VideoPairs, person_of
+from facebench.faces.ytf_locate import LocatedVideos, installed_ytf, locate_ytf
+from facebench.protocols.cards import VideoCard
+from facebench.protocols.frames import check_frames, choose_frames
+from facebench.protocols.outcome import FoldOutcome
+from facebench.protocols.prepared import FaceFiles
+from facebench.protocols.running import Choices, Embed, PreparedRun
+from facebench.protocols.verification import Comparisons, verification
+from facebench.protocols.video_frames import FrameFile
+from facebench.similarity.base import Similarity, projected_pairs
+from facebench.similarity.frame_scores import frame_scores
+from facebench.similarity.pooling import ALL_FRAMES_POOLINGS, MeanPooler, check_pooling
+
+
+@dataclass(frozen=True)
+class PreparedVideo(PreparedRun):
+    """A protocol on videos with its frames.
+
+    comparisons: of videos, whose keys are ``Person/0`` and whose subjects are the people; frames:
+    by video, keys of the source in the order of time, none where a video is absent and counted.
+    """
+
+    card: VideoCard
+    comparisons: Comparisons
+    source: YtfSource
+    aligner: Aligner | None
+    name: str
+    kind: DataKind
+    told: str | None
+    frames: Mapping[str, tuple[str, ...]]
+
+    @cached_property
+    def keys(self) -> tuple[str, ...]:
+        """Every frame of every video of the comparisons, sorted."""
+        return tuple(sorted(key for frames in self.frames.values() for key in frames))
+
+    @property
+    def published_list(self) -> bool | None:
+        """Whether the pairs are the published ones; None for rendered faces, or an own card."""
+        if self.kind == "synthetic" or self.card.pairs is None:
+            return None
+        return self.comparisons.fingerprint == self.card.pairs
+
+    @cached_property
+    def contents(self) -> str | None:
+        """Fingerprint over the contents of the frames, as the embedding store wants it."""
+        return self.source.fingerprint(self.keys)
+
+    @cached_property
+    def label(self) -> str:
+        """What records call the frames."""
+        return self.source.label(self.keys, self.contents)
+
+    def pooling(self, choices: Choices) -> str:
+        """``mean-score, all frames``; UserError for names that are not known or have no use."""
+        pooling, frames = self._chosen(choices)
+        check_pooling(pooling)
+        check_frames(frames)
+        if pooling.endswith("+detector"):
+            raise UserError(
+                f"protocol {self.card.name}: pooling {pooling!r} needs detector scores, and these "
+                f"videos have none; choose {pooling.partition('+')[0]!r} or its '+norm'"
+            )
+        return f"{pooling}, {frames} frames"
+
+    def run(self, embed: Embed, similarity: Similarity, choices: Choices) -> FoldOutcome:
+        """Pool the frames of every video as they come, score the pairs, and take the statistics.
+
+        A frame that was not acquired is left out of its video's mean; a video without any stays
+        in the protocol as a failure to acquire, score -inf.
+        """
+        self.pooling(choices)
+        pooling, rule = self._chosen(choices)
+        group_of = {
+            key: group
+            for group, video in enumerate(self.comparisons.keys)
+            for key in choose_frames(rule, self.frames[video], video)
+        }
+        if pooling in ALL_FRAMES_POOLINGS:
+            scores = self._by_all_frames(embed, similarity, pooling, group_of)
+        else:
+            scores = self._by_means(embed, similarity, pooling, group_of)
+        statistics = verification(
+            self.card,
+            self.comparisons,
+            scores,
+            np.isfinite(scores),
+            rule=choices.rule,
+            draws=choices.draws,
+            seed=choices.seed,
+        )
+        return FoldOutcome(self.comparisons, scores, statistics)
+
+    def _chosen(self, choices: Choices) -> tuple[str, str]:
+        return choices.pooling or self.card.pooling, choices.frames or self.card.frames
+
+    def _by_means(
+        self, embed: Embed, similarity: Similarity, pooling: str, group_of: Mapping[str, int]
+    ) -> NDArray[np.float64]:
+        videos, left, right = (
+            len(self.comparisons.keys),
+            self.comparisons.left,
+            self.comparisons.right,
+        )
+        # To media-mean a video is one medium.
+        media = np.arange(videos) if pooling.startswith("media-mean") else None
+        pooler = MeanPooler(pooling, similarity, videos, media)
+        for part in embed.stream(sorted(group_of)):
+            there = np.flatnonzero(part.acquired)
+            if len(there):
+                groups = np.array([group_of[part.keys[row]] for row in there], dtype=np.int64)
+                own = None if media is None else groups
+                pooler.add(groups, part.vectors[there], own)
+        pooled = pooler.finish(np.float64)
+        scores = projected_pairs(pooled.projection, left, right, similarity.low, similarity.high)
+        scores[~(pooled.acquired[left] & pooled.acquired[right])] = -np.inf
+        return scores
+
+    def _by_all_frames(
+        self, embed: Embed, similarity: Similarity, pooling: str, group_of: Mapping[str, int]
+    ) -> NDArray[np.float64]:
+        with closing(FrameFile(group_of, len(self.comparisons.keys))) as frames:
+            for part in embed.stream(sorted(group_of)):
+                frames.add(part)
+            left, right = self.comparisons.left, self.comparisons.right
+            return frame_scores(pooling, similarity, frames.read, left, right)
+
+
+def prepare(
+    card: VideoCard, files: FaceFiles, *, images: bool, progress: Progress | None = None
+) -> PreparedVideo:
+    """Find a protocol's videos and pairs. images: False where embeddings are given instead of them;
+    the folder is needed all the same, since it tells which frames a video has.
+
+    progress: told of every synthetic frame that is rendered. UserError: what is missing or wrong,
+    with on_missing="error" also videos that are absent or have no frame.
+    """
+    if card.dataset != "ytf":
+        raise UserError(
+            f"protocol {card.name}: no videos are known for {card.dataset!r} (only ytf)"
+        )
+    check_pooling(card.pooling)
+    check_frames(card.frames)
+    if not images and files.data is None and installed_ytf() is None:
+        raise UserError(
+            f"protocol {card.name}: embeddings need the folder of the videos, which tells the "
+            "frames of each: name it with --data"
+        )
+    located = locate_ytf(files.data, pairs=files.pairs, progress=progress)
+    frames = {video: tuple(located.source.frames(video)) for video in located.pairs.videos()}
+    if files.on_missing == "error":
+        _require_videos(located, frames)
+    keys = sorted(key for video in frames.values() for key in video)
+    aligner = None
+    if images:
+        aligner = ytf_aligner(
+            files.align,
+            located,
+            keys,
+            landmarks=files.landmarks,
+            yunet=files.detector,
+            on_missing=files.on_missing,
+        )
+    source = located.source
+    return PreparedVideo(
+        card,
+        comparisons_of_videos(located.pairs),
+        source,
+        aligner,
+        source.name,
+        source.kind,
+        located.notice,
+        frames,
+    )
+
+
+def comparisons_of_videos(pairs: VideoPairs) -> Comparisons:
+    """The comparisons of a list of pairs of videos; every person is known by name."""
+    keys = tuple(pairs.videos())
+    position = {video: index for index, video in enumerate(keys)}
+    number = {person: index for index, person in enumerate(pairs.people())}
+    return Comparisons(
+        keys=keys,
+        left=np.array([position[pair.left] for pair in pairs.pairs], dtype=np.int64),
+        right=np.array([position[pair.right] for pair in pairs.pairs], dtype=np.int64),
+        mated=np.array([pair.mated for pair in pairs.pairs], dtype=np.bool_),
+        folds=np.array([pair.fold for pair in pairs.pairs], dtype=np.int64),
+        subjects=np.array([number[person_of(video)] for video in keys], dtype=np.int64),
+    )
+
+
+def _require_videos(located: LocatedVideos, frames: Mapping[str, tuple[str, ...]]) -> None:
+    if empty := sorted(video for video, keys in frames.items() if not keys):
+        raise UserError(
+            f"{some(empty)} of {len(frames)} videos that the list names are absent from "
+            f"{located.source.root} or have no frame; complete the folder, or count them as "
+            "failures to acquire with --on-missing count"
+        )

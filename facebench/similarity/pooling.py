@@ -1,0 +1,248 @@
+"""From the faces of a template to one row: poolings by name, without ever holding the faces.
+
+A similarity's score is an inner product of projections plus a bias of each side. It is linear in
+each of them, so the mean over all pairs of two videos' frames is the score of the frames' mean row
+and mean bias: exact, at the cost of frames instead of frames² (PROTOCOLS.md, "YouTube Faces").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facebench.errors import UserError, nearest
+from facebench.similarity.base import Projection, Similarity
+
+_MEANS = ("mean-score", "mean-embedding", "media-mean")
+_WEIGHTS = ("", "+norm", "+detector")
+MEAN_POOLINGS = tuple(mean + weight for mean in _MEANS for weight in _WEIGHTS)
+ALL_FRAMES_POOLINGS = ("max-score", "median-score")
+POOLINGS: tuple[str, ...] = (*MEAN_POOLINGS, *ALL_FRAMES_POOLINGS)
+"""Names of all poolings; those of `ALL_FRAMES_POOLINGS` need every frame, see `frame_scores`."""
+
+_BLOCK = 4096  # faces that are projected and summed at once
+_LEAST = float(np.finfo(np.float32).tiny)  # weights of 0 everywhere then mean equal weights
+
+
+@dataclass(frozen=True, eq=False)
+class Pooled:
+    """G templates. projection: of G rows (zero where not acquired); acquired: bool G, False where
+    none of the template's faces was; faces: int64 G, how many were.
+    """
+
+    projection: Projection
+    acquired: NDArray[np.bool_]
+    faces: NDArray[np.int64]
+
+
+class MeanPooler:
+    """Means over the faces of G templates, added in parts: memory G×D, and M×D for ``media-mean``.
+
+    pooling: ``mean-score``: the mean of the scores of all pairs of faces (Sun et al. 2016, Section
+    5); ``mean-embedding``: the mean of the embeddings at unit length, matched once; ``media-mean``:
+    that mean per medium, the mean over media, at unit length. With ``+norm`` a face's weight is the
+    norm of its embedding, with ``+detector`` the detector's score; a medium's is its faces' mean.
+
+    groups: G. media_group: int64 M, the template of each medium (a medium of two templates is two).
+    UserError: an unknown pooling, or one that needs all frames. ValueError: media where none are
+    expected, or the other way round; a medium of no template.
+    """
+
+    def __init__(
+        self,
+        pooling: str,
+        similarity: Similarity,
+        groups: int,
+        media_group: NDArray[np.int64] | None = None,
+    ) -> None:
+        check_pooling(pooling)
+        if pooling not in MEAN_POOLINGS:
+            raise UserError(
+                f"pooling {pooling!r} needs all frames at once, which only videos offer; choose "
+                f"one of {', '.join(MEAN_POOLINGS)}"
+            )
+        self.pooling, self.similarity, self.groups = pooling, similarity, groups
+        self._mean, _, self._weight = pooling.partition("+")
+        self._media_group = None if media_group is None else np.asarray(media_group, np.int64)
+        if (self._mean == "media-mean") != (self._media_group is not None):
+            raise ValueError("media_group goes with media-mean, and with nothing else")
+        if self._media_group is not None:
+            _check_range("media_group", self._media_group, groups)
+        places = groups if self._media_group is None else len(self._media_group)
+        self._rows: NDArray[np.floating] | None = None  # sums, made when their width is known
+        self._bias = np.zeros(places, dtype=np.float64)
+        self._weights = np.zeros(places, dtype=np.float64)
+        self._count = np.zeros(places, dtype=np.int64)
+        self._faces = np.zeros(groups, dtype=np.int64)
+
+    def add(
+        self,
+        group: NDArray[np.int64],
+        vectors: NDArray[np.float32],
+        media: NDArray[np.int64] | None = None,
+        detector: NDArray[np.floating] | None = None,
+    ) -> None:
+        """Add n acquired faces; one that is of several templates is added for each.
+
+        group: int64 n, from 0 to G - 1; vectors: float32 n×D as the model gave them; media: int64
+        n, positions in media_group (``media-mean`` only); detector: float n, at least 0.
+
+        UserError: ``+detector`` without the scores, or with negative ones. ValueError: lengths,
+        widths or numbers that do not fit, a medium of another template.
+        """
+        group = np.asarray(group, dtype=np.int64)
+        _check_range("group", group, self.groups)
+        if vectors.ndim != 2 or len(vectors) != len(group):
+            raise ValueError(f"{len(group)} groups for vectors of shape {vectors.shape}")
+        places = group
+        if self._media_group is not None:
+            if media is None or len(media) != len(group):
+                raise ValueError("media-mean needs the medium of every face")
+            places = np.asarray(media, dtype=np.int64)
+            _check_range("media", places, len(self._media_group))
+            if not np.array_equal(self._media_group[places], group):
+                raise ValueError("a face is in a medium of another template")
+        if self._weight == "detector":
+            detector = _checked_scores(self.pooling, detector, len(group))
+        for start in range(0, len(group), _BLOCK):
+            part = slice(start, start + _BLOCK)
+            scores = detector[part] if self._weight == "detector" and detector is not None else None
+            self._add_block(places[part], vectors[part], scores)
+        self._faces += np.bincount(group, minlength=self.groups)
+
+    def finish(self, dtype: type[np.floating] = np.float32) -> Pooled:
+        """The pooled templates, their rows in ``dtype``; the pooler must not be used after it."""
+        rows = np.zeros((len(self._bias), 0)) if self._rows is None else self._rows
+        if self._media_group is None:
+            pooled = self._finished(rows, self._bias, self._weights, dtype)
+        else:
+            pooled = self._over_media(rows, dtype)
+        return Pooled(pooled, self._faces > 0, self._faces)
+
+    def _add_block(
+        self,
+        places: NDArray[np.int64],
+        vectors: NDArray[np.float32],
+        detector: NDArray[np.floating] | None,
+    ) -> None:
+        norms = _norms(vectors)
+        if self._mean == "mean-score":
+            projected = self.similarity.project(vectors)
+            rows, bias = projected.rows, projected.bias
+        else:
+            rows, bias = _at_unit_length(vectors, norms), np.zeros(len(vectors))
+        weights = np.ones(len(vectors))
+        if self._weight:
+            given = norms if detector is None else np.asarray(detector, dtype=np.float64)
+            weights = np.maximum(given, _LEAST)
+        if self._rows is None:
+            # Sums of a medium are of few faces: float32 halves what may be a gigabyte.
+            dtype = np.float64 if self._media_group is None else np.float32
+            self._rows = np.zeros((len(self._bias), rows.shape[1]), dtype=dtype)
+        if rows.shape[1] != self._rows.shape[1]:
+            raise ValueError(f"embeddings of {rows.shape[1]} after {self._rows.shape[1]} numbers")
+        for which, part in _runs(places):
+            self._rows[which] += np.add.reduceat(
+                rows[part.order] * weights[part.order, None], part.starts, axis=0
+            )
+        size = len(self._bias)
+        self._bias += np.bincount(places, weights * bias, size)
+        self._weights += np.bincount(places, weights, size)
+        self._count += np.bincount(places, minlength=size)
+
+    def _over_media(self, rows: NDArray[np.floating], dtype: type[np.floating]) -> Projection:
+        """Sums over media of each medium's sum over its number of faces, at unit length."""
+        assert self._media_group is not None
+        total = np.zeros((self.groups, rows.shape[1]), dtype=np.float64)
+        count = np.maximum(self._count, 1)
+        for start in range(0, len(rows), _BLOCK):
+            part = slice(start, start + _BLOCK)
+            means = rows[part] / count[part, None]
+            for which, run in _runs(self._media_group[part]):
+                total[which] += np.add.reduceat(means[run.order], run.starts, axis=0)
+        unit = _at_unit_length(total, _norms(total))
+        return self._projected(unit, self._faces > 0, dtype)
+
+    def _finished(
+        self,
+        rows: NDArray[np.floating],
+        bias: NDArray[np.float64],
+        weights: NDArray[np.float64],
+        dtype: type[np.floating],
+    ) -> Projection:
+        there = weights > 0
+        divisor = np.where(there, weights, 1.0)
+        if self._mean == "mean-score":
+            return Projection((rows / divisor[:, None]).astype(dtype), bias / divisor)
+        return self._projected(rows / divisor[:, None], there, dtype)
+
+    def _projected(
+        self, means: NDArray[np.floating], there: NDArray[np.bool_], dtype: type[np.floating]
+    ) -> Projection:
+        """The projection of mean embeddings; a template without a face has a row and bias of 0."""
+        if not means.shape[1]:
+            return Projection(means.astype(dtype), np.zeros(len(means)))
+        projected = self.similarity.project(means, dtype)
+        rows, bias = projected.rows.copy(), projected.bias.copy()
+        rows[~there], bias[~there] = 0, 0
+        return Projection(rows, bias)
+
+
+def check_pooling(name: str) -> None:
+    """UserError with the nearest name where no pooling is called so."""
+    if name not in POOLINGS:
+        raise UserError(
+            f"unknown pooling {name!r}{nearest(name, POOLINGS)} (known: {', '.join(POOLINGS)})"
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _Run:
+    """Rows of a block, template by template: their order, and where each template starts."""
+
+    order: NDArray[np.int64]
+    starts: NDArray[np.int64]
+
+
+def _runs(places: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], _Run]]:
+    """The distinct places and their rows; nothing where there are none."""
+    if not len(places):
+        return
+    order = np.argsort(places, kind="stable")
+    ordered = places[order]
+    starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
+    yield ordered[starts], _Run(order, starts)
+
+
+def _norms(vectors: NDArray[np.floating]) -> NDArray[np.float64]:
+    return np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64))
+
+
+def _at_unit_length(
+    vectors: NDArray[np.floating], norms: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """float64; a vector of zeros (a dead network's) stays one."""
+    return np.asarray(vectors / np.where(norms > 0, norms, 1.0)[:, None], dtype=np.float64)
+
+
+def _checked_scores(
+    pooling: str, detector: NDArray[np.floating] | None, count: int
+) -> NDArray[np.floating]:
+    if detector is None:
+        raise UserError(
+            f"pooling {pooling!r} needs the detector's score of every face, and these data have "
+            f"none; choose {pooling.partition('+')[0]!r} or its '+norm'"
+        )
+    if len(detector) != count:
+        raise ValueError(f"{len(detector)} detector scores for {count} faces")
+    if not np.all(np.isfinite(detector)) or np.any(detector < 0):
+        raise UserError(f"pooling {pooling!r}: detector scores must be finite and at least 0")
+    return detector
+
+
+def _check_range(what: str, numbers: NDArray[np.int64], size: int) -> None:
+    if numbers.ndim != 1 or (numbers.size and (numbers.min() < 0 or numbers.max() >= size)):
+        raise ValueError(f"{what} must be numbers from 0 to {size - 1}")

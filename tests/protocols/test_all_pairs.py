@@ -1,0 +1,79 @@
+"""All pairs: counts from the names, rates against all scores written out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from search_toys import embed, embeddings, write_images
+
+from facebench.errors import UserError
+from facebench.protocols.all_pairs import PreparedAllPairs, prepare
+from facebench.protocols.cards import AllPairsCard, load_protocol
+from facebench.protocols.prepared import FaceFiles
+from facebench.protocols.running import Choices
+from facebench.similarity.cosine import Cosine
+from facebench.statistics import tar_at_far
+
+
+def card(**changes) -> AllPairsCard:
+    found = load_protocol("lfw-all-pairs")
+    assert isinstance(found, AllPairsCard)
+    return found.model_copy(update=changes)
+
+
+def prepared(folder: Path, **changes) -> PreparedAllPairs:
+    return prepare(card(**changes), FaceFiles(folder, align="centre"), images=True)
+
+
+def test_all_of_lfw_has_every_count(shared_data: Path) -> None:
+    official = shared_data / "protocols" / "lfw_people.txt"
+    run = prepare(card(), FaceFiles(pairs=official), images=False)
+    counts = np.bincount(run.people)
+    n, mated = len(run.keys), int((counts * (counts - 1) // 2).sum())
+    assert (n, n * (n - 1) // 2, mated) == (13233, 87_549_528, 242_257)
+    assert run.card.comparisons == 87_549_528 and run.published_list is True
+    assert "242,257 are mated" in run.card.notes
+    assert counts.max() == 530 and round(530 * 529 / 2 / mated, 2) == 0.58
+
+
+def test_rates_equal_those_of_all_scores(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    folder = write_images(tmp_path, {f"P{i:03d}": int(rng.integers(1, 6)) for i in range(40)})
+    run = prepared(folder, targets=(0.1, 0.01, 0.001))
+    lost = run.keys[5:8]
+    outcome = run.run(embed(lost=lost, noise=1.2), Cosine(), Choices(draws=100))
+    found = embeddings(run.keys, lost=lost, noise=1.2)
+    rows = Cosine().project(found.vectors, np.float32).rows
+    left, right = np.triu_indices(len(run.keys), 1)
+    scores = (rows @ rows.T)[left, right]
+    scores[~(found.acquired[left] & found.acquired[right])] = -np.inf
+    mated = run.people[left] == run.people[right]
+    expected = tar_at_far(scores, mated, [0.1, 0.01, 0.001])
+    assert [rate.value for rate in outcome.rates] == [point.tar for point in expected]
+    assert [rate.reached[0] for rate in outcome.rates] == [point.far for point in expected]
+    assert [rate.resolvable for rate in outcome.rates] == [p.resolvable for p in expected]
+    assert outcome.failed == (scores == -np.inf).sum()
+    assert (outcome.total, outcome.mated) == (len(scores), mated.sum())
+    assert outcome.counts["faces not acquired"] == 3 and outcome.subjects == 40
+    assert outcome.decided is None and outcome.series[0].name == "ROC"
+    for rate in outcome.rates[:2]:
+        assert rate.interval is not None and rate.interval.kind == "bootstrap over subjects"
+        assert rate.interval.low <= rate.value <= rate.interval.high
+
+
+def test_other_data_are_not_the_published_pairs(tmp_path: Path) -> None:
+    run = prepared(write_images(tmp_path, {"Ann": 2, "Bob": 1}))
+    assert run.published_list is False and run.pooling(Choices()) == "none"
+    outcome = run.run(embed(), Cosine(), Choices(draws=0))
+    assert (outcome.mated, outcome.nonmated) == (1, 2)
+    assert all(rate.interval is None for rate in outcome.rates)
+
+
+def test_mistakes_are_told(tmp_path: Path) -> None:
+    alone = prepared(write_images(tmp_path, {"Ann": 2}))
+    with pytest.raises(UserError, match=r"protocol lfw-all-pairs: .*mated and non-mated"):
+        alone.run(embed(), Cosine(), Choices(draws=0))
+    with pytest.raises(UserError, match="--frames all has no effect"):
+        alone.pooling(Choices(frames="all"))

@@ -1,0 +1,227 @@
+"""Identification runs: counts and rates from the data at hand, against a loop over probes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from search_toys import embed, embeddings, write_images
+
+from facebench.errors import UserError
+from facebench.faces.synthetic.twin import twin_name
+from facebench.protocols.cards import IdentificationCard, load_protocol
+from facebench.protocols.identification import PreparedIdentification, prepare
+from facebench.protocols.prepared import FaceFiles
+from facebench.protocols.running import Choices
+from facebench.protocols.search_outcome import paired_rate
+from facebench.similarity.cosine import Cosine
+
+COUNTS = {"Ann": 4, "Bob": 3, "Cy": 2, "Dee": 1, "Eli": 5, "Fay": 1, "Gus": 2, "Hal": 1}
+SUBJECTS = ["Ann", "Bob", "Cy", "Dee", "Ida"]  # Dee has one image only, Ida none
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A data folder, and a working directory with a list of subjects."""
+    (tmp_path / "protocols").mkdir()
+    (tmp_path / "protocols" / "mine.txt").write_text("\n".join(SUBJECTS))
+    monkeypatch.chdir(tmp_path)
+    return write_images(tmp_path / "data", COUNTS)
+
+
+def card(name: str, **changes) -> IdentificationCard:
+    found = load_protocol(name)
+    assert isinstance(found, IdentificationCard)
+    return found.model_copy(update={"subjects": "mine.txt", "draws": 4} | changes)
+
+
+def prepared(folder: Path, name: str = "lfw-open", **changes) -> PreparedIdentification:
+    files = FaceFiles(folder, align="centre")
+    return prepare(card(name, **changes), files, images=True)
+
+
+def test_open_set_of_a_small_folder(folder: Path) -> None:
+    run = prepared(folder)
+    assert run.counts == {
+        "gallery images": 6,
+        "gallery identities": 3,
+        "mated probes": 3,
+        "non-mated probes": 10,
+        "mated subjects": 3,
+    }
+    assert run.published_list is False and run.told is None and run.kind == "real"
+    assert len(run.keys) == 19 and run.label == run.contents
+    outcome = run.run(embed(), Cosine(), Choices(draws=50))
+    assert (outcome.total, outcome.mated, outcome.nonmated, outcome.failed) == (13, 3, 10, 0)
+    assert outcome.subjects == 8 and outcome.parts == "draws" and outcome.number_of_parts == 4
+    assert [(r.name, r.target) for r in outcome.rates] == [
+        ("DIR", 0.01),
+        ("DIR", 0.1),
+        ("DIR", 0.001),
+        ("rank", 1),
+    ]
+    assert [r.resolvable for r in outcome.rates] == [False, True, False, True]
+    assert [series.name for series in outcome.series] == ["CMC", "DIR"]
+    assert outcome.counts["gallery images not acquired"] == 0
+
+
+def test_rates_equal_a_loop_over_probes(folder: Path) -> None:
+    run = prepared(folder, fars=(0.25, 0.5))
+    lost = ("Ann/Ann_0002.jpg", "Eli/Eli_0003.jpg", "Cy/Cy_0001.jpg")
+    outcome = run.run(embed(lost=lost, noise=1.5), Cosine(), Choices(draws=0))
+    found = embeddings(run.keys, lost=lost, noise=1.5)
+    who = [key.split("/")[0] for key in run.keys]
+    unit = found.vectors / np.maximum(np.linalg.norm(found.vectors, axis=1, keepdims=True), 1e-9)
+
+    def score(i: int, j: int) -> float:
+        return float(unit[i] @ unit[j]) if found.acquired[i] and found.acquired[j] else -np.inf
+
+    for draw, drawn in enumerate(run.lists):
+        inside = {who[g] for g in drawn.gallery}
+        best = {p: max((score(p, g), who[g]) for g in drawn.gallery) for p in drawn.probes}
+        alarms = sorted((best[p][0] for p in drawn.probes if who[p] not in inside), reverse=True)
+        assert len(alarms) == 10
+        for rate, allowed in zip(outcome.rates, (2, 5), strict=False):
+            hits = sum(
+                best[p][1] == who[p] and alarms[allowed] < best[p][0]
+                for p in drawn.probes
+                if who[p] in inside
+            )
+            assert rate.per_part[draw] == hits / 3
+            assert rate.reached[draw] == allowed / 10
+    assert all(rate.interval is None for rate in outcome.rates)
+    values = outcome.rates[0].per_part
+    assert outcome.rates[0].value == pytest.approx(np.mean(values))
+    assert outcome.rates[0].spread == pytest.approx(np.std(values, ddof=1))
+    assert outcome.rates[0].spread_kind == "standard deviation"
+
+
+def test_closed_set_of_a_small_folder(folder: Path) -> None:
+    run = prepared(folder, "lfw-closed", identities=len(SUBJECTS) + 3)
+    assert run.counts == {
+        "gallery images": 6,
+        "gallery identities": 6,
+        "mated probes": 6,
+        "non-mated probes": 0,
+        "mated subjects": 3,
+    }
+    outcome = run.run(embed(noise=0.01), Cosine(), Choices(draws=20))
+    assert [(r.name, r.target, r.value) for r in outcome.rates] == [
+        ("rank", 1, 1.0),
+        ("rank", 5, 1.0),
+        ("rank", 10, 1.0),
+        ("rank", 20, 1.0),
+    ]
+    assert [series.name for series in outcome.series] == ["CMC"]
+    assert outcome.series[0].x.tolist() == [1, 2, 3, 4, 5, 6]
+    assert outcome.decided is not None and outcome.decided.decisions.all()
+
+
+def test_faces_that_were_not_acquired_stay_in_every_count(folder: Path) -> None:
+    run = prepared(folder, draws=1)
+    drawn = run.lists[0]
+    mated = [p for p in drawn.probes if run.people[p] in run.people[drawn.gallery]]
+    lost = [run.keys[mated[0]], run.keys[drawn.gallery[0]]]
+    outcome = run.run(embed(lost=lost, noise=0.01), Cosine(), Choices(draws=0))
+    assert (outcome.total, outcome.mated, outcome.failed) == (13, 3, 1)
+    assert outcome.counts["gallery images not acquired"] == 1
+    assert outcome.rates[-1].value == 2 / 3
+    assert outcome.rates[-1].spread == 0.0  # of one draw
+
+
+def test_decisions_are_those_of_the_headline(folder: Path) -> None:
+    run = prepared(folder, fars=(0.25,))
+    outcome = run.run(embed(noise=1.5), Cosine(), Choices(draws=30))
+    decided, rate = outcome.decided, outcome.rates[0]
+    assert decided is not None and len(decided.scores) == 4 * 13
+    assert decided.left_subjects is not None
+    for part in range(1, 5):
+        rows = decided.parts == part
+        hits = decided.decisions[rows & decided.mated].mean()
+        alarms = decided.decisions[rows & ~decided.mated].mean()
+        assert hits == rate.per_part[part - 1] and alarms == rate.reached[part - 1]
+
+
+def test_two_models_on_the_same_searches(folder: Path) -> None:
+    run = prepared(folder)
+    worse, better = (
+        run.run(embed(noise=noise), Cosine(), Choices(draws=0)) for noise in (2.5, 0.01)
+    )
+    assert worse.decided is not None and better.decided is not None
+    for rate in (worse.rates[1], worse.rates[-1]):
+        other = next(r for r in better.rates if (r.name, r.target) == (rate.name, rate.target))
+        found = paired_rate(rate.name, rate.target, worse.decided, better.decided, draws=60)
+        assert found.estimate == pytest.approx(other.value - rate.value)
+        assert found.interval.low <= found.estimate <= found.interval.high
+    closed = prepared(folder, "lfw-closed").run(embed(), Cosine(), Choices(draws=0))
+    with pytest.raises(UserError, match="not rank 5"):
+        paired_rate(closed.rates[1].name, closed.rates[1].target, worse.decided, better.decided)
+    assert closed.decided is not None
+    with pytest.raises(UserError, match="not make the same searches"):
+        paired_rate(worse.rates[-1].name, worse.rates[-1].target, worse.decided, closed.decided)
+
+
+def test_rendered_people_have_subjects_of_their_own(tmp_path: Path) -> None:
+    names = {twin_name(i): 2 if i <= 14 else 1 for i in range(1, 40)}
+    folder = write_images(tmp_path / "twin", names, rendered=True)
+    found = load_protocol("lfw-open")
+    assert isinstance(found, IdentificationCard)
+    run = prepare(found, FaceFiles(folder), images=True)
+    assert run.kind == "synthetic" and run.published_list is None
+    assert run.told is not None and run.told.startswith("SYNTHETIC FACES")
+    assert run.counts["mated subjects"] == round(14 * 596 / 1680) == 5
+    assert run.counts["gallery images"] == 5 and run.counts["non-mated probes"] == 53 - 10
+
+
+def test_lfw_mini_is_not_the_published_list(shared_data: Path) -> None:
+    for name in ("lfw-open", "lfw-closed"):
+        found = load_protocol(name)
+        assert isinstance(found, IdentificationCard)
+        run = prepare(found, FaceFiles(shared_data / "lfw-mini"), images=True)
+        assert run.published_list is False
+        assert len(run.keys) == 901 and run.counts["mated subjects"] > 50
+        assert run.aligner is not None and run.aligner.signature.startswith("landmarks-5pt(")
+        outcome = run.run(embed(), Cosine(), Choices(draws=20))
+        assert outcome.total == sum(run.counts[f"{kind} probes"] for kind in ("mated", "non-mated"))
+
+
+def test_all_of_lfw_by_its_people_list_has_the_published_counts(shared_data: Path) -> None:
+    official = shared_data / "protocols" / "lfw_people.txt"
+    for name in ("lfw-open", "lfw-closed"):
+        found = load_protocol(name)
+        assert isinstance(found, IdentificationCard)
+        run = prepare(found, FaceFiles(pairs=official), images=False)
+        assert len(run.keys) == 13233 and run.source is None
+        assert run.label == "lfw-unseen" and run.contents is None
+        # The counts are the published ones; which image is which, nobody published.
+        assert run.published_list is None
+        assert run.counts["gallery images"] == found.gallery
+
+
+def test_fingerprint_pins_the_searches(folder: Path) -> None:
+    one = prepared(folder)
+    assert one.fingerprint == prepared(folder).fingerprint
+    others = [prepared(folder, seed=1), prepared(folder, draws=5), prepared(folder, "lfw-closed")]
+    assert len({one.fingerprint, *(other.fingerprint for other in others)}) == 4
+
+
+def test_mistakes_are_told(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"--data, or the official people\.txt"):
+        prepare(card("lfw-open"), FaceFiles(), images=False)
+    with pytest.raises(UserError, match=r"--pairs list\.txt has no effect"):
+        prepare(card("lfw-open"), FaceFiles(folder, pairs="list.txt"), images=True)
+    with pytest.raises(UserError, match="there is no folder"):
+        prepare(card("lfw-open"), FaceFiles(tmp_path / "absent"), images=True)
+    run = prepared(folder)
+    with pytest.raises(UserError, match="--pooling max-score has no effect"):
+        run.run(embed(), Cosine(), Choices(pooling="max-score"))
+    assert run.pooling(Choices()) == "none"
+    alone = write_images(tmp_path / "alone", {"Ann": 2, "Bob": 2})
+    with pytest.raises(UserError, match=r"protocol lfw-open: .*both kinds"):
+        prepared(alone).run(embed(), Cosine(), Choices(draws=0))
+
+
+def test_embeddings_may_come_with_a_folder_of_images(folder: Path) -> None:
+    run = prepare(card("lfw-open"), FaceFiles(folder), images=False)
+    assert run.aligner is None and run.source is not None and len(run.keys) == 19

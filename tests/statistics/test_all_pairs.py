@@ -1,0 +1,147 @@
+"""All pairs: equal to every score written out, in blocks and with a tail of any length."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from facebench.statistics import roc, tar_at_far, tar_key
+from facebench.statistics.all_pairs import tail_curve, tail_points, walk_pairs
+from facebench.statistics.all_pairs_intervals import all_pairs_intervals, tail_length
+from facebench.statistics.intervals import bootstrap_over_subjects
+from facebench.statistics.weighted import tar_statistic
+
+TARGETS = [0.01, 0.05, 0.2]
+
+
+def toy(n=60, people=15, seed=0, levels=40):
+    """(symmetric scores with ties, people, acquired)."""
+    rng = np.random.default_rng(seed)
+    who = rng.integers(0, people, n)
+    who[:2] = 0
+    who[2] = 1
+    scores = rng.integers(0, levels, (n, n)) / 10 + 1.5 * (who[:, None] == who[None, :])
+    return np.triu(scores) + np.triu(scores, 1).T, who, rng.random(n) > 0.15
+
+
+def written_out(scores, who, acquired):
+    """(scores, mated, left, right) of all pairs, by a loop."""
+    rows = []
+    for i in range(len(who)):
+        for j in range(i + 1, len(who)):
+            there = acquired[i] and acquired[j]
+            rows.append((scores[i, j] if there else -np.inf, who[i] == who[j], who[i], who[j]))
+    values, mated, left, right = map(np.array, zip(*rows, strict=True))
+    return values, mated, left, right
+
+
+def walked(scores, who, acquired=None, tail=10**6, rows=1000):
+    return walk_pairs(
+        lambda a, b: scores[np.ix_(a, b)], who, acquired=acquired, tail=tail, rows=rows
+    )
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.integers(0, 10**6),
+    st.integers(4, 25),
+    st.integers(2, 6),
+    st.integers(1, 30),
+    st.sampled_from([2, 5, 40]),
+)
+def test_tar_equals_that_of_all_scores(seed, n, people, rows, levels):
+    scores, who, acquired = toy(n, people, seed, levels)
+    values, mated, _, _ = written_out(scores, who, acquired)
+    tail = tail_length(TARGETS, n * (n - 1) // 2, draws=0)
+    pairs = walked(scores, who, acquired, tail, rows)
+    assert tail_points(pairs, TARGETS) == tar_at_far(values, mated, TARGETS)
+    assert (pairs.n_mated, pairs.n_nonmated) == (mated.sum(), (~mated).sum())
+    assert pairs.failed == (values == -np.inf).sum()
+
+
+def test_tail_has_the_highest_scores_with_their_people():
+    scores, who, acquired = toy()
+    values, mated, left, right = written_out(scores, who, acquired)
+    pairs = walked(scores, who, acquired, tail=50, rows=7)
+    there = ~mated & (values > -np.inf)
+    assert pairs.tail.tolist() == np.sort(values[there])[::-1][:50].tolist()
+    assert not pairs.complete
+    # Everything above the last, whose ties are cut, with the right people.
+    last = pairs.tail[-1]
+    expected = sorted(
+        (s, *sorted((a, b)))
+        for s, a, b in zip(values[there], left[there], right[there], strict=True)
+        if s > last
+    )
+    kept = pairs.tail > last
+    names = np.unique(who)
+    found = zip(pairs.tail[kept], names[pairs.first[kept]], names[pairs.second[kept]], strict=True)
+    assert sorted((s, *sorted((a, b))) for s, a, b in found) == expected
+    assert sorted(pairs.mated) == sorted(values[mated & (values > -np.inf)])
+
+
+def test_memory_is_that_of_the_tail():
+    scores, who, _ = toy(400, 100)
+    pairs = walked(scores, who, tail=100, rows=50)
+    assert pairs.tail.size == 100 and not pairs.complete
+    assert walked(scores, who).complete
+    assert walked(scores, who).tail.size == pairs.n_nonmated
+
+
+def test_intervals_equal_those_of_all_scores():
+    scores, who, acquired = toy(40, 12, levels=200)
+    values, mated, left, right = written_out(scores, who, acquired)
+    pairs = walked(scores, who, acquired)
+    found = all_pairs_intervals(pairs, TARGETS, draws=200, rng=np.random.default_rng(4))
+    for target in TARGETS:
+        expected = bootstrap_over_subjects(
+            tar_statistic(target),
+            values,
+            mated,
+            left,
+            right,
+            draws=200,
+            rng=np.random.default_rng(4),
+        )
+        assert found[tar_key(target)] == expected
+
+
+def test_a_tail_that_a_resample_outgrows_is_an_error_and_not_a_number():
+    scores, who, acquired = toy(40, 12)
+    pairs = walked(scores, who, acquired, tail=2)
+    with pytest.raises(ValueError, match="too short for FAR"):
+        all_pairs_intervals(pairs, [0.2], draws=50, rng=np.random.default_rng(0))
+    with pytest.raises(ValueError, match="cannot give"):
+        tail_points(pairs, [0.2])
+
+
+def test_curve_has_operating_points_only():
+    scores, who, acquired = toy()
+    values, mated, _, _ = written_out(scores, who, acquired)
+    full = roc(values, mated)
+    pairs = walked(scores, who, acquired, tail=400)
+    curve = tail_curve(pairs, 300, points=40)
+    known = set(zip(full.far.tolist(), full.tar.tolist(), strict=True))
+    assert set(zip(curve.far.tolist(), curve.tar.tolist(), strict=True)) <= known
+    assert (np.diff(curve.far) >= 0).all() and (np.diff(curve.tar) >= 0).all()
+    assert curve.far[-1] <= 300 / pairs.n_nonmated
+
+
+def test_errors():
+    with pytest.raises(ValueError, match="mated and non-mated"):
+        walked(np.zeros((3, 3)), [0, 1, 2])
+    with pytest.raises(ValueError, match="mated and non-mated"):
+        walked(np.zeros((3, 3)), [0, 0, 0])
+    with pytest.raises(ValueError, match="NaN"):
+        walked(np.full((3, 3), np.nan), [0, 0, 1])
+    with pytest.raises(ValueError, match="draws is 0"):
+        all_pairs_intervals(walked(*toy()), [0.1], draws=0, rng=np.random.default_rng(0))
+
+
+def test_nobody_acquired():
+    pairs = walked(np.ones((3, 3)), [0, 0, 1], acquired=np.zeros(3, bool))
+    assert pairs.failed == 3
+    point = tail_points(pairs, [1.0])[0]
+    assert (point.tar, point.far) == (0.0, 0.0)
