@@ -16,6 +16,7 @@ from facebench.errors import UserError, nearest
 from facebench.faces.align_rules import RULES
 from facebench.nets.embedder import Embedder
 from facebench.nets.options import ModelOptions
+from facebench.nets.specs import is_bare
 from facebench.protocols.cards import ProtocolCard, edition_of, load_protocol
 from facebench.protocols.kinds import prepare_run
 from facebench.protocols.prepared import FaceFiles
@@ -140,12 +141,13 @@ def evaluate_many(
 
     embeddings: (``.npy`` file, names of its rows), each evaluated as a model after the others.
     on_record: called with each record as soon as it is done, so that none is lost with a later one.
-    All models are loaded and the faces of all protocols found before the first pass of a network,
-    so that a mistake in the last costs no time. The other arguments and errors: see `evaluate`.
+    options: of the input are for models without a card where others have one. All models are loaded
+    and the faces of all protocols found before the first pass of a network, so that a mistake in
+    the last costs no time. The other arguments and errors: see `evaluate`.
     """
     chosen = Settings(**settings)
     cards = [load_protocol(name) for name in dict.fromkeys(protocols)]
-    subjects = [subject_of(model, options) for model in models]
+    subjects = [subject_of(model, own) for model, own in _with_options(models, options)]
     subjects += [subject_of_embeddings(npy, names) for npy, names in embeddings]
     if not subjects or not cards:
         raise UserError("nothing to evaluate: name at least one model and one protocol")
@@ -218,6 +220,19 @@ def _evaluate_one(
         edition=edition_of(prepared.card),
     )
     return build_record(prepared.card, outcome, facts)
+
+
+def _with_options(
+    models: Sequence[str | Embedder], options: ModelOptions | None
+) -> list[tuple[str | Embedder, ModelOptions | None]]:
+    """Options for every model. Where some have a card and some have none, what is said of the input
+    is said of those without: a size cannot be meant for both.
+    """
+    bare = [isinstance(model, str) and is_bare(model) for model in models]
+    if options is None or all(bare) or not any(bare):
+        return [(model, options) for model in models]
+    cards = options.of_the_machine()
+    return [(model, options if own else cards) for model, own in zip(models, bare, strict=True)]
 
 
 def _require_distinct(subjects: Sequence[Subject]) -> None:

@@ -18,7 +18,7 @@ Files = list[Path] | None
 _WHAT, _FACES, _INPUT, _HOW, _RESULT = (
     "What is evaluated",
     "Faces",
-    "Input of models without a card",
+    "Input of models without a card (of all models where all have one)",
     "How",
     "Result",
 )
@@ -117,7 +117,8 @@ def command(
         str | None,
         typer.Option(
             rich_help_panel=_HOW,
-            help="The mirrored face: none, add, normalised-add, concat. Default: the card's.",
+            help="The mirrored face: none, add, normalised-add, concat. Default: the card's. Of "
+            "models without a card, where there are any.",
         ),
     ] = None,
     similarity: Annotated[

@@ -69,6 +69,10 @@ class ModelOptions:
             f.name for f in fields(self) if f.name in names and f.default != getattr(self, f.name)
         ]
 
+    def of_the_machine(self) -> ModelOptions:
+        """Device and precision alone: what models with a card take where others need the rest."""
+        return ModelOptions(device=self.device, precision=self.precision)
+
     def refuse(self, model: str, why: str, *names: str) -> None:
         """UserError for the first of these fields that was given, as it would have no effect."""
         for name in self.given(*names):

@@ -35,6 +35,13 @@ def card_for(spec: str) -> ModelCard:
     return find_card(spec)
 
 
+def is_bare(spec: str) -> bool:
+    """Whether a model is a file or code without a card: only options say what its input is."""
+    path = Path(spec)
+    is_file = path.suffix.lower() in _FILES and not path.with_suffix(".toml").is_file()
+    return is_file or (path.suffix != ".toml" and FACTORY.fullmatch(spec) is not None)
+
+
 def _file_card(path: Path, architecture: str) -> ModelCard:
     if not path.is_file():
         hint = nearest(path.stem, card_names())

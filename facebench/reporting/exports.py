@@ -31,7 +31,7 @@ def to_csv(records: Sequence[Record]) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, fields, restval="", lineterminator="\n")
     writer.writeheader()
-    writer.writerows({field: _safe(value) for field, value in line.items()} for line in lines)
+    writer.writerows({field: safe(value) for field, value in line.items()} for line in lines)
     return text.getvalue()
 
 
@@ -103,7 +103,7 @@ def _estimate(name: str, estimate: Estimate) -> dict[str, Value]:
     }
 
 
-def _safe(value: Value) -> Value:
+def safe(value: Value) -> Value:
     """Text that a spreadsheet would take for a formula is marked as text."""
     if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
         return f"'{value}"

@@ -4,31 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from facebench.reporting.roc_layout import COLOURS, drawable, layout_of
+from facebench.reporting.roc_layout import COLOURS, curve_names, drawable
 from facebench.reporting.roc_svg import roc_svg
 from facebench.reporting.view import TableView
 
-_TEMPLATES = Path(__file__).parent / "templates"
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+TEMPLATES = Path(__file__).parent / "templates"
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 
 def to_html(views: Sequence[TableView], version: str) -> str:
     """The page with one section per table: notice, table, ROC, per-fold values and signatures."""
+    return (
+        environment()
+        .get_template("page.html")
+        .render(
+            views=views,
+            roc_svg=roc_svg,
+            drawable=drawable,
+            curve_names=curve_names,
+            colours=COLOURS,
+            version=version,
+            policy=_POLICY,
+        )
+    )
+
+
+def environment() -> Environment:
+    """Templates of pages; whatever is put into them stays text."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
+    return Environment(
+        loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-    )
-    template = environment.get_template("page.html")
-    return template.render(
-        views=views,
-        roc_svg=roc_svg,
-        drawable=drawable,
-        curve_name=lambda records: layout_of(records).words.name,
-        colours=COLOURS,
-        version=version,
     )

@@ -14,14 +14,14 @@ def to_markdown(views: Sequence[TableView]) -> str:
 
 
 def _table(view: TableView) -> str:
-    lines = [f"### {_plain(view.title)}", ""]
+    lines = [f"### {plain(view.title)}", ""]
     if view.notice:
-        lines += [f"> **NOTICE: {_plain(view.notice)}**", ""]
-    lines.append(_line([_plain(heading) for heading in view.headings]))
+        lines += [f"> **NOTICE: {plain(view.notice)}**", ""]
+    lines.append(_line([plain(heading) for heading in view.headings]))
     lines.append(_line([":---"] + ["---:"] * (len(view.headings) - 1)))
     lines += [_line([_cell(cell) for cell in row.cells]) for row in view.rows]
-    lines += ["", *(f"- {_plain(line)}" for line in view.caption), "", "Signatures:", ""]
-    lines += [f"- {_plain(row.record.signature)}" for row in view.rows]
+    lines += ["", *(f"- {plain(line)}" for line in view.caption), "", "Signatures:", ""]
+    lines += [f"- {plain(row.record.signature)}" for row in view.rows]
     return "\n".join(lines) + "\n"
 
 
@@ -30,11 +30,11 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def _cell(cell: Cell) -> str:
-    return f"{_plain(cell.text)} {_plain(cell.detail)}".rstrip()
+    return f"{plain(cell.text)} {plain(cell.detail)}".rstrip()
 
 
-def _plain(text: str) -> str:
-    """Text with every character that Markdown or HTML would act on taken literally."""
+def plain(text: str) -> str:
+    """One line of text with every character that Markdown or HTML would act on taken literally."""
     one_line = " ".join(text.split())
     return re.sub(r"([\\`*_{}\[\]<>|#~$&])", _escape, one_line)
 

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from facebench.reporting.record import Record
+from facebench.reporting.record_sections import RatesSection, SeriesSection
 
 # Okabe and Ito's colours, told apart with any colour vision; yellow is left out (too pale).
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 DASHES: tuple[tuple[float, ...], ...] = ((), (7, 3), (2, 2), (9, 3, 2, 3))
 _MOST_LABEL = 28  # characters
+_MAIN = {"DIR": "DIR", "TPIR": "DIR", "TAR": "ROC", "rank": "CMC"}
 
 
 @dataclass(frozen=True)
@@ -114,16 +116,22 @@ class RocLayout:
         return [self.tar_position(curve.tar[0]) - 0.7 * gap for curve in self.curves]
 
 
-def layout_of(records: Sequence[Record]) -> RocLayout:
-    """The drawing of records of the same comparisons: their ROC, or the first of their series."""
+def layout_of(records: Sequence[Record], name: str | None = None) -> RocLayout:
+    """The drawing of records of the same comparisons: the curve of a name, None: the main one."""
     first = records[0]
-    words = _words(first)
-    false_rate = bool(words.finest)
-    nonmated = first.comparisons.nonmated
-    resolution = 1 / nonmated if false_rate else None
+    series = [_series(record, name or main_curve(first)) for record in records]
+    words = _words(first, series[0])
+    nonmated = first.comparisons.nonmated // _splits(first)
+    resolution = 1 / nonmated if words.finest else None
     far_low = 10.0 ** math.floor(math.log10(resolution) - 0.25) if resolution else 1.0
-    far_high = 1.0 if false_rate else max(10.0, min(100.0, max(_points(first)[0])))
-    curves = tuple(_curve(record, n, far_low, far_high) for n, record in enumerate(records))
+    furthest = max(drawn.x[-1] for drawn in series)
+    # A rate is drawn to 1, or to where the curve was cut; ranks to 100 at most.
+    far_high = 10.0 ** math.ceil(math.log10(max(furthest, 10 * far_low)) - 1e-9)
+    far_high = min(1.0, far_high) if words.finest else max(10.0, min(100.0, furthest))
+    curves = tuple(
+        _curve(record.model.id, drawn, n, far_low, far_high)
+        for n, (record, drawn) in enumerate(zip(records, series, strict=True))
+    )
     lowest = min(curve.tar[0] for curve in curves)
     room = 0.03 if lowest > 0.9 else 0.1  # for the labels below the lowest curve
     step = 0.05 if lowest > 0.9 else 0.1
@@ -132,25 +140,57 @@ def layout_of(records: Sequence[Record]) -> RocLayout:
     return RocLayout(far_low, tar_low, resolution, nonmated, synthetic, curves, far_high, words)
 
 
+def _splits(record: Record) -> int:
+    """Over how many lists the non-mated comparisons are spread, each with a curve of its own."""
+    statistics = record.statistics
+    if isinstance(statistics, RatesSection) and statistics.parts == "splits":
+        return statistics.number_of_parts
+    return 1
+
+
 def drawable(records: Sequence[Record]) -> bool:
     """Whether the records have a curve."""
     return all(record.curve is not None or record.series for record in records)
 
 
-def _words(record: Record) -> Words:
+def curve_names(record: Record) -> list[str]:
+    """The record's curves, the main one first."""
     if record.curve is not None:
+        return ["ROC"]
+    names = [series.name for series in record.series]
+    return sorted(names, key=lambda name: name != main_curve(record))
+
+
+def main_curve(record: Record) -> str:
+    """The curve that shows the record's headline number."""
+    if record.statistics.kind == "verification":
+        return "ROC"
+    names = [series.name for series in record.series]
+    wanted = _MAIN.get(record.statistics.headline.name, names[0])
+    return wanted if wanted in names else names[0]
+
+
+def _series(record: Record, name: str) -> SeriesSection:
+    if record.curve is not None:
+        x, y = record.curve.far, record.curve.tar
+        return SeriesSection(name="ROC", x_label=ROC.x, y_label=ROC.y, x=x, y=y, log=True)
+    return next(series for series in record.series if series.name == name)
+
+
+def _words(record: Record, series: SeriesSection) -> Words:
+    if series.name == "ROC":
         return ROC
-    series = record.series[0]
-    short = series.name if series.name != "ROC" else "TAR"
-    # A CMC has no false rate to be finest at.
-    finest = "" if series.name == "CMC" else f"finest {series.x_label.split()[0]}"
-    return Words(series.name, series.x_label, series.y_label, f"{short} %", finest)
-
-
-def _points(record: Record) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    if record.curve is not None:
-        return record.curve.far, record.curve.tar
-    return record.series[0].x, record.series[0].y
+    if series.name == "CMC" or record.statistics.kind == "verification":  # no rate to be finest at
+        return Words("CMC", "rank", "probes found at that rank or before, %", "found %")
+    rate = record.statistics.headline
+    short, false_rate = ("TPIR", "FPIR") if rate.name == "TPIR" else ("DIR", "FAR")
+    return Words(
+        series.name,
+        f"{false_rate} (share of searches of strangers that find anybody)",
+        f"{short} % (mated searches that find their own)",
+        f"{short} %",
+        f"finest {false_rate}",
+    )
 
 
 def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:
@@ -173,14 +213,15 @@ def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list
     return placed
 
 
-def _curve(record: Record, number: int, far_low: float, far_high: float) -> Curve:
+def _curve(
+    label: str, series: SeriesSection, number: int, far_low: float, far_high: float
+) -> Curve:
     inside = [
         (max(far, far_low), tar)
-        for far, tar in zip(*_points(record), strict=True)
+        for far, tar in zip(series.x, series.y, strict=True)
         if far <= far_high
     ]
     # The point without false accepts lies at FAR 0, which a logarithmic axis has at its left edge.
-    label = record.model.id
     if len(label) > _MOST_LABEL:
         label = f"{label[: _MOST_LABEL - 1]}…"
     return Curve(

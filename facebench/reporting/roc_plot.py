@@ -75,7 +75,7 @@ def _panel(axes: Axes, records: Sequence[Record]) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     _mark_resolution(axes, layout)
     _label(axes, layout)
-    _title(axes, records[0])
+    _title(axes, records[0], layout.words.name)
 
 
 def _mark_resolution(axes: Axes, layout: RocLayout) -> None:
@@ -130,9 +130,9 @@ def _key(axes: Axes, layout: RocLayout) -> None:
     axes.legend(lines, names, loc="lower right", frameon=False, handlelength=3)
 
 
-def _title(axes: Axes, record: Record) -> None:
+def _title(axes: Axes, record: Record, name: str) -> None:
     protocol = f"{record.protocol.name} v{record.protocol.version}"
-    axes.set_title(f"{protocol}, {record.data.fingerprint}", loc="left", fontsize=10)
+    axes.set_title(f"{name} of {protocol}, {record.data.fingerprint}", loc="left", fontsize=10)
     if record.data.kind == "synthetic":
         axes.text(
             0.5,

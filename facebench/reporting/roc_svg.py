@@ -15,16 +15,19 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 62, 16, 14, 60
 _LINE = 20  # height of a label
 
 
-def roc_svg(records: Sequence[Record]) -> Markup:
-    """Curves of records of the same comparisons; classes ``c0``… carry the colours."""
-    layout = layout_of(records)
-    names = ", ".join(curve.label for curve in layout.curves)
+def roc_svg(records: Sequence[Record], curve: str | None = None) -> Markup:
+    """Curves of records of the same comparisons; classes ``c0``… carry the colours.
+
+    curve: a name of `curve_names`; None: the main one.
+    """
+    layout = layout_of(records, curve)
+    names = ", ".join(drawn.label for drawn in layout.curves)
     parts = [
         Markup('<svg class="roc" viewBox="0 0 {} {}" role="img" aria-label="{}">').format(
             _WIDTH, _HEIGHT, f"{layout.words.name} curves of {names}"
         ),
         *_axes(layout),
-        *(_path(layout, curve) for curve in layout.curves),
+        *(_path(layout, drawn) for drawn in layout.curves),
         *_labels(layout),
         Markup("</svg>"),
     ]

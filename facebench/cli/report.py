@@ -1,0 +1,239 @@
+"""``facebench report``: the papers' tables, and comparisons of any models."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from facebench.cli.interrupts import importing
+from facebench.errors import UserError
+
+if TYPE_CHECKING:
+    from facebench.reporting.find import Finder
+    from facebench.reporting.report_card import ReportCard
+    from facebench.reporting.report_formats import ReportFormat
+    from facebench.reporting.report_missing import Order
+    from facebench.reporting.report_table import ReportTable
+
+Format = Literal["md", "html", "csv", "latex", "all"]
+DEFAULT_FOLDER = Path("facebench-report")
+_WHAT, _HOW, _RESULT = "What is reported", "How", "Result"
+
+
+def command(
+    what: Annotated[
+        str,
+        typer.Argument(
+            help="A card's name (`facebench report list`), a card.toml, a group of cards "
+            "(`paper`), `list`, or `run` and record files."
+        ),
+    ],
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="After `run`: records, in the table's order.")
+    ] = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--model", "-m", rich_help_panel=_WHAT, help="Of `compare`; first: reference."
+        ),
+    ] = None,
+    records: Annotated[
+        list[Path] | None,
+        typer.Option(
+            rich_help_panel=_WHAT,
+            help="A folder of records, looked at before the committed ones and the cache's.",
+        ),
+    ] = None,
+    similarity: Annotated[
+        Literal["cosine", "joint-bayesian"] | None,
+        typer.Option(rich_help_panel=_WHAT, help="Of all rows, in place of the card's."),
+    ] = None,
+    run_missing: Annotated[
+        bool, typer.Option("--run-missing", rich_help_panel=_HOW, help="Make the missing records.")
+    ] = False,
+    data: Annotated[
+        str | None,
+        typer.Option(rich_help_panel=_HOW, help="Of --run-missing: a folder, or `synthetic`."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(rich_help_panel=_HOW, help="Of --run-missing: folder of the records."),
+    ] = None,
+    format: Annotated[
+        Format | None,
+        typer.Option(rich_help_panel=_RESULT, help="Default: md; of a group of cards: all."),
+    ] = None,
+    output_dir: Annotated[
+        Path | None,
+        typer.Option(
+            rich_help_panel=_RESULT,
+            help="Folder of the files; default: standard output, or facebench-report for `all`.",
+        ),
+    ] = None,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", rich_help_panel=_RESULT, help="Say nothing else.")
+    ] = False,
+) -> None:
+    """Write the papers' tables with measured values beside the papers'.
+
+    Example: facebench report table3 --format html --output-dir report
+    """
+    if files and what != "run":
+        raise UserError(f"record files follow `run`; {files[0]} follows {what!r}")
+    writer = Writer(format, output_dir, quiet)
+    writer.check()
+    with importing():
+        from facebench.reporting.report_card import groups, load_report
+    if what == "list":
+        _list()
+        return
+    if what == "run":
+        _run(files or [], writer)
+        return
+    grouped = groups() if not what.endswith(".toml") else {}
+    cards = grouped.get(what) or [load_report(what)]
+    if what in grouped:
+        writer.format = writer.format or "all"
+    from facebench.reporting.find import Finder
+    from facebench.reporting.report_table import build_tables, with_rows
+
+    named = [*(records or []), *([out] if out and out.exists() else [])]
+    finder = Finder.of(named)
+    cards = [with_rows(card, finder, model or (), similarity) for card in cards]
+    tables = {card.name: build_tables(card, finder) for card in cards}
+    if run_missing and _run_missing(tables, data, out, finder, quiet):
+        tables = {card.name: build_tables(card, finder) for card in cards}
+    for line in finder.skipped:
+        writer.say(f"skipped: {line}")
+    for card in cards:
+        writer.report(card, tables[card.name], data)
+    writer.say_missing([table for made in tables.values() for table in made], data)
+
+
+class Writer:
+    """Writes to standard output or into a folder; what else there is to say: standard error."""
+
+    def __init__(self, format: Format | None, folder: Path | None, quiet: bool) -> None:
+        self.format, self.folder, self.quiet = format, folder, quiet
+
+    def check(self) -> None:
+        """UserError, before any work, where the folder is a file."""
+        if self.folder is not None and self.folder.exists() and not self.folder.is_dir():
+            raise UserError(f"--output-dir {self.folder}: is a file; name a folder")
+
+    def report(self, card: ReportCard, tables: list[ReportTable], data: str | None) -> None:
+        """All formats of one card."""
+        from facebench.reporting.report_formats import render_report
+
+        for format in self._formats():
+            self._write(card.name, format, render_report(format, tables, card.title, data))
+
+    def records(self, files: list[Path]) -> None:
+        """All formats of a table of records."""
+        from facebench.reporting.files import read_record
+        from facebench.reporting.report_formats import render_records
+
+        records = [read_record(path) for path in files]
+        for format in self._formats():
+            self._write("run", format, render_records(format, records))
+
+    def say_missing(self, tables: list[ReportTable], data: str | None) -> None:
+        """How many cells are missing, and the commands that make them."""
+        from facebench.reporting.report_missing import orders_of
+
+        number = sum(len(table.missing) for table in tables)
+        orders = orders_of(tables, data)
+        if number:
+            state = "--run-missing or these make" if orders else "no command makes"
+            rest = "" if orders else " them yet; the tables say why"
+            self.say(
+                f"{number} cells are missing; {state}{' what can be made:' if orders else rest}"
+            )
+        for order in orders:
+            self.say(f"  {order.command}")
+
+    def say(self, line: str) -> None:
+        """One line on standard error, unless it is to be quiet."""
+        if not self.quiet:
+            print(line, file=sys.stderr)
+
+    def _formats(self) -> list[ReportFormat]:
+        from facebench.reporting.report_formats import FORMATS
+
+        return [
+            f for f in FORMATS if self.format in (f, "all") or (self.format is None and f == "md")
+        ]
+
+    def _write(self, name: str, format: ReportFormat, text: str) -> None:
+        from facebench.reporting.report_formats import ENDINGS
+        from facebench.storage import write_atomically
+
+        folder = self.folder or (DEFAULT_FOLDER if self.format == "all" else None)
+        if folder is None:
+            sys.stdout.write(text)
+            return
+        path = folder / f"{name}{ENDINGS[format]}"
+        write_atomically(path, text.encode())
+        self.say(f"report: {path}")
+
+
+def _run(files: list[Path], writer: Writer) -> None:
+    if not files:
+        raise UserError("report run: name the record files, e.g. reports/results/lfw/…/*.json")
+    writer.records(files)
+
+
+def _run_missing(
+    tables: dict[str, list[ReportTable]],
+    data: str | None,
+    out: Path | None,
+    finder: Finder,
+    quiet: bool,
+) -> bool:
+    """Whether anything was made; every record is saved as soon as it is there."""
+    from facebench.reporting.report_missing import orders_of
+
+    orders = orders_of((table for made in tables.values() for table in made), data)
+    for order in orders:
+        if not quiet:
+            print(order.command, file=sys.stderr)
+        _evaluate(order, out, finder, quiet)
+    return bool(orders)
+
+
+def _evaluate(order: Order, out: Path | None, finder: Finder, quiet: bool) -> None:
+    from facebench.allocator import keep_freed_memory
+    from facebench.evaluation import evaluate_many
+    from facebench.reporting.files import default_folder, save_record
+
+    keep_freed_memory()
+    evaluate_many(
+        order.models,
+        order.protocols,
+        order.data,
+        similarity=order.similarity,
+        pooling=order.pooling,
+        progress=not quiet,
+        on_record=lambda record: finder.add(save_record(record, out or default_folder())),
+    )
+
+
+def _list() -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from facebench.reporting.report_card import list_reports
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in ("name", "group", "rows", "protocols", "title"):
+        table.add_column(heading, no_wrap=heading == "name")
+    for card in list_reports():
+        rows = str(len(card.rows)) if card.rows else "any"
+        cells = (card.name, card.group or "", rows, " ".join(card.protocols), card.title)
+        table.add_row(*(Text(cell) for cell in cells))
+    Console().print(table)

@@ -1,0 +1,152 @@
+"""Reports as LaTeX tables with booktabs; every text is escaped."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from facebench.reporting.report_cell import ReportCell, heading_text
+from facebench.reporting.report_table import ReportTable, ReportTableRow
+from facebench.reporting.view import TableView
+
+_SPECIAL = {
+    "\\": r"\textbackslash{}",
+    "{": r"\{",
+    "}": r"\}",
+    "$": r"\$",
+    "&": r"\&",
+    "#": r"\#",
+    "%": r"\%",
+    "_": r"\_",
+    "^": r"\textasciicircum{}",
+    "~": r"\textasciitilde{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    '"': r"\textquotedbl{}",
+    "[": "{[}",
+    "]": "{]}",
+    "±": r"$\pm$",
+    "−": r"$-$",
+    "×": r"$\times$",
+    "≈": r"$\approx$",
+    "▲": r"$\blacktriangle$",
+    "▼": r"$\blacktriangledown$",
+    "‡": r"\ddag{}",
+    "→": r"$\rightarrow$",
+    "λ": r"$\lambda$",
+    "·": r"\textperiodcentered{}",
+    "…": r"\ldots{}",
+    "–": "--",
+    "—": "---",
+    "“": "``",
+    "”": "''",
+    "\u202f": r"\,",
+    "\u00a0": "~",
+}
+_ACTED_ON = re.compile("|".join(re.escape(character) for character in _SPECIAL))
+_HEAD = r"""% Needs \usepackage{booktabs,amssymb,textcomp} and \usepackage[T1]{fontenc}.
+"""
+
+
+def escape(text: str) -> str:
+    """Text in which LaTeX acts on nothing, in one line; control characters become spaces."""
+    one_line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return _ACTED_ON.sub(lambda match: _SPECIAL[match[0]], one_line)
+
+
+def report_latex(tables: Sequence[ReportTable]) -> str:
+    """One ``table`` per data set: ours with ±, the paper's value and the difference apart."""
+    return _HEAD + "\n".join(_table(table, number) for number, table in enumerate(tables, 1))
+
+
+def _table(table: ReportTable, number: int) -> str:
+    papers = [any(row.cells[n].paper for row in table.rows) for n in range(len(table.columns))]
+    spans, second = [], []
+    for column, paper in zip(table.columns, papers, strict=True):
+        heading = escape(heading_text(column))
+        spans.append(rf"\multicolumn{{3}}{{c}}{{{heading}}}" if paper else heading)
+        second += ["here", "paper", r"$\Delta$"] if paper else [""]
+    label = escape(f"{table.card.name}-{number}").replace(r"\_", "-")
+    lines = [
+        r"\begin{table}",
+        r"\centering\small",
+        rf"\caption{{{escape(table.title)}}}",
+        rf"\label{{tab:{label}}}",
+    ]
+    if table.notice:
+        lines.append(rf"\textbf{{NOTICE: {escape(table.notice)}}}\par\medskip")
+    lines += [
+        rf"\begin{{tabular}}{{l{'r' * len(second)}}}",
+        r"\toprule",
+        _line(["", *spans]),
+        *_rules(papers),
+        _line(["", *second]),
+        r"\midrule",
+        *(_row(row, papers) for row in table.rows),
+        r"\bottomrule",
+        r"\end{tabular}",
+    ]
+    notes = [rf"\textsuperscript{{{letter}}} {escape(text)}." for letter, text in table.footnotes]
+    notes += [f"{escape(text)}." for text in (*table.caption, *table.remarks)]
+    if notes:
+        lines.append(r"\par\medskip\begin{minipage}{\linewidth}\footnotesize")
+        lines += [rf"{note}\par" for note in notes]
+        lines.append(r"\end{minipage}")
+    return "\n".join([*lines, r"\end{table}"]) + "\n"
+
+
+def _rules(papers: Sequence[bool]) -> list[str]:
+    rules, column = [], 2
+    for paper in papers:
+        if paper:
+            rules.append(rf"\cmidrule(lr){{{column}-{column + 2}}}")
+        column += 3 if paper else 1
+    return ["".join(rules)] if rules else []
+
+
+def _row(row: ReportTableRow, papers: Sequence[bool]) -> str:
+    letters = rf"\textsuperscript{{{row.letters}}}" if row.letters else ""
+    cells = [f"{escape(row.row.label)}{letters}"]
+    for cell, paper in zip(row.cells, papers, strict=True):
+        cells += _cell(cell, paper)
+    return _line(cells)
+
+
+def _cell(cell: ReportCell, paper: bool) -> list[str]:
+    value = escape(f"{cell.value_text} {cell.mark}".rstrip())
+    if not paper:
+        return [value]
+    return [value, escape(cell.paper_text), escape(cell.difference_text)]
+
+
+def _line(cells: Sequence[str]) -> str:
+    return rf"{' & '.join(cells)} \\"
+
+
+def views_latex(views: Sequence[TableView]) -> str:
+    """The tables of `facebench eval` as LaTeX."""
+    return _HEAD + "\n".join(_view(view, number) for number, view in enumerate(views, 1))
+
+
+def _view(view: TableView, number: int) -> str:
+    lines = [r"\begin{table}", r"\centering\small", rf"\caption{{{escape(view.title)}}}"]
+    lines.append(rf"\label{{tab:facebench-{number}}}")
+    if view.notice:
+        lines.append(rf"\textbf{{NOTICE: {escape(view.notice)}}}\par\medskip")
+    lines += [
+        rf"\begin{{tabular}}{{l{'r' * (len(view.headings) - 1)}}}",
+        r"\toprule",
+        _line([escape(heading) for heading in view.headings]),
+        r"\midrule",
+        *(
+            _line([escape(f"{cell.text} {cell.detail}".rstrip()) for cell in row.cells])
+            for row in view.rows
+        ),
+        r"\bottomrule",
+        r"\end{tabular}",
+        r"\par\medskip\begin{minipage}{\linewidth}\footnotesize",
+        *(rf"{escape(line)}.\par" for line in view.caption),
+        r"\end{minipage}",
+    ]
+    return "\n".join([*lines, r"\end{table}"]) + "\n"

@@ -1,0 +1,76 @@
+"""The lines below a report's table: its data, what its marks mean, and the card's notes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from facebench.reporting.record import Record
+from facebench.reporting.report_card import ReportCard
+from facebench.reporting.report_cell import ReportCell
+
+if TYPE_CHECKING:
+    from facebench.reporting.report_table import ReportTableRow
+
+
+def caption_of(card: ReportCard, rows: Sequence[ReportTableRow], *, synthetic: bool) -> list[str]:
+    """The lines of a table's caption. synthetic: the table is of rendered faces."""
+    cells = [cell for row in rows for cell in row.cells]
+    records = {r.protocol.name: r for row in rows for r in row.records}
+    lines = [_data_line(record) for record in records.values()]
+    lines += _marks(card, cells, list(records.values()))
+    if synthetic and card.source:
+        lines.append("the paper's rates are of photographs; they stand in the table of those only")
+    if card.source:
+        lines.append(f"the paper: {card.source.text}")
+    others = dict.fromkeys(
+        f"{cell.paper.source} ({row.row.label}, {cell.column.heading})"
+        for row in rows
+        for cell in row.cells
+        if cell.paper and cell.paper.source
+    )
+    lines += [f"other source: {text}" for text in others]
+    return [*lines, *card.notes]
+
+
+def _marks(
+    card: ReportCard, cells: Sequence[ReportCell], records: Sequence[Record]
+) -> Iterator[str]:
+    if any(cell.difference_text for cell in cells):
+        yield (
+            "difference: measured here minus the paper's value, in points of percent for rates, in "
+            "percent of the paper's for counts"
+        )
+    if any(cell.measured and cell.measured.spread is not None for cell in cells):
+        kinds = {r.protocol.name: r.statistics.spread_kind for r in records}
+        yield "±: " + "; ".join(f"{kind} ({name})" for name, kind in kinds.items())
+    if any(cell.measured and cell.measured.interval for cell in cells):
+        intervals = dict.fromkeys(
+            cell.measured.interval_kind or ""
+            for cell in cells
+            if cell.measured and cell.measured.interval
+        )
+        yield f"[ ]: 95% intervals ({', '.join(intervals)})"
+    if any(cell.mark for cell in cells):
+        yield (
+            f"▲ ▼: significantly better or worse than “{card.reference}” at 5% (exact McNemar test "
+            "on paired decisions for accuracy, 95% interval of a paired bootstrap for rates; of "
+            "the protocol's first statistic only), ≈: not; not corrected for the number of rows"
+        )
+    if any(cell.measured and not cell.measured.resolvable for cell in cells):
+        yield "‡: too few non-mated comparisons to tell this rate from zero"
+    if any(cell.value is not None and cell.remark for cell in cells):
+        yield "*: counted from the model card, the model has no weights yet"
+
+
+def _data_line(record: Record) -> str:
+    comparisons, protocol = record.comparisons, record.protocol
+    line = (
+        f"{protocol.name} v{protocol.version}{protocol.edition}: {record.data.fingerprint} "
+        f"({record.data.kind} faces), {record.data.faces:,} faces, {comparisons.total:,} "
+        "comparisons"
+    )
+    published = protocol.published_comparisons
+    if published and comparisons.total != published:
+        line += f" of the {published:,} published: not comparable with published numbers"
+    return line

@@ -1,0 +1,294 @@
+"""From a report card and the records in reach to its tables: one per data set, real faces first.
+
+Real and synthetic faces never share a column, nor do two lists of comparisons: a table takes one
+data set per protocol, and what was measured on another is missing in it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from facebench.errors import UserError
+from facebench.faces.types import DataKind
+from facebench.reporting.compare import Paired, compare_paired
+from facebench.reporting.find import DataKey, Entry, Finder, Wanted, load_entry
+from facebench.reporting.record import Record
+from facebench.reporting.report_caption import caption_of
+from facebench.reporting.report_card import ReportCard, ReportColumn, ReportRow
+from facebench.reporting.report_cell import ReportCell
+from facebench.reporting.report_differences import Footnotes
+from facebench.reporting.report_facts import find_model, model_id
+from facebench.reporting.report_fill import can_evaluate, filled_cell, why_no_record
+from facebench.reporting.report_statistics import MEMBERS, find_statistic
+from facebench.reporting.view import SYNTHETIC_LABEL
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A cell that could be measured and is not. ready: whether the model can be evaluated now."""
+
+    row: ReportRow
+    column: ReportColumn
+    why: str
+    ready: bool = False
+
+
+@dataclass(frozen=True)
+class ReportTableRow:
+    """A row's cells, the records behind them, and the letters of its footnotes."""
+
+    row: ReportRow
+    cells: tuple[ReportCell, ...]
+    records: tuple[Record, ...]
+    letters: str
+
+
+@dataclass(frozen=True)
+class ReportTable:
+    """One table on one data set. kind: of its faces, None: no record was found, or none is needed.
+
+    footnotes: (letter, text) of what differs from the paper; caption: data, and what the marks
+    mean; remarks: on the records that were chosen; missing: cells without a value.
+    """
+
+    card: ReportCard
+    kind: DataKind | None
+    title: str
+    notice: str | None
+    rows: tuple[ReportTableRow, ...]
+    footnotes: tuple[tuple[str, str], ...]
+    caption: tuple[str, ...]
+    remarks: tuple[str, ...]
+    missing: tuple[Missing, ...]
+
+    @property
+    def columns(self) -> tuple[ReportColumn, ...]:
+        """The card's columns."""
+        return self.card.columns
+
+    def records_of(self, protocol: str) -> list[Record]:
+        """The records of one protocol, by row; all are of the same comparisons."""
+        found = [r for row in self.rows for r in row.records if r.protocol.name == protocol]
+        return list({record.digest(): record for record in found}.values())
+
+
+@dataclass(frozen=True)
+class _Data:
+    """What one table is made of: the data of each protocol; number: among those of its kind."""
+
+    kind: DataKind | None
+    keys: Mapping[str, DataKey]
+    number: int = 0
+
+
+_KINDS: tuple[DataKind, ...] = ("real", "synthetic")
+_PAIRED: dict[tuple[str, str], Paired | None] = {}
+
+
+def build_tables(card: ReportCard, finder: Finder) -> list[ReportTable]:
+    """All tables of a card, that of real faces first and always, with what is missing in it."""
+    return [_Builder(card, finder, data).table() for data in _data_sets(card, finder)]
+
+
+def with_rows(
+    card: ReportCard, finder: Finder, models: Sequence[str] = (), similarity: str | None = None
+) -> ReportCard:
+    """A free comparison with its rows: the models named, or all that have records; the first is the
+    reference. similarity: of all rows, in place of the card's.
+    """
+    rows = card.rows
+    if not rows:
+        names = models or sorted(
+            {entry.model for entry in finder.entries if entry.protocol in card.protocols}
+        )
+        rows = tuple(ReportRow(label=name, model=name) for name in dict.fromkeys(names))
+    elif models:
+        raise UserError(f"report {card.name!r} has rows of its own; --model is for `compare`")
+    if similarity is not None:
+        rows = tuple(row.model_copy(update={"similarity": similarity}) for row in rows)
+    reference = card.reference or (rows[0].label if rows else None)
+    return card.model_copy(update={"rows": rows, "reference": reference})
+
+
+def wanted_of(row: ReportRow, protocol: str) -> Wanted:
+    """What a row's cell of a protocol asks for; the row must have a model."""
+    assert row.model is not None
+    return Wanted(model_id(row.model), protocol, row.similarity, row.pooling)
+
+
+def _data_sets(card: ReportCard, finder: Finder) -> list[_Data]:
+    """For every table, the data of each protocol: the kinds apart, the best covered data first."""
+    if not card.protocols:
+        return [_Data(None, {})]
+    covered: dict[str, Counter[DataKey]] = {protocol: Counter() for protocol in card.protocols}
+    named = [row for row in card.rows if row.model]
+    members = [member for row in named for member in member_rows(card, row)]
+    for row in (*named, *members):
+        for protocol in card.protocols:
+            found = finder.candidates(wanted_of(row, protocol))
+            covered[protocol].update({entry.data for entry in found})
+    sets: list[_Data] = []
+    for kind in _KINDS:
+        if card.data not in ("any", kind):
+            continue
+        ordered = {p: _best_covered(keys, kind) for p, keys in covered.items()}
+        least = 1 if kind == "real" or card.data == kind else 0
+        for number in range(max(least, *(len(keys) for keys in ordered.values()))):
+            chosen = {p: keys[number] for p, keys in ordered.items() if number < len(keys)}
+            sets.append(_Data(kind, chosen, number))
+    return sets
+
+
+def member_rows(card: ReportCard, row: ReportRow) -> list[ReportRow]:
+    """A row for each member of a row's ensemble, where the card asks for its members."""
+    model = find_model(row.model or "")
+    if model is None or not card.columns_of("members"):
+        return []
+    names = dict.fromkeys(member.model for member in model.members)
+    return [
+        row.model_copy(update={"model": name, "label": f"{row.label}: {name}"}) for name in names
+    ]
+
+
+def _best_covered(keys: Counter[DataKey], kind: DataKind) -> list[DataKey]:
+    """The data of one kind: shipped protocols first, then by how many rows have a record on it."""
+    found = [key for key in keys if key.kind == kind]
+    return sorted(found, key=lambda key: (key.foreign, -keys[key], key))
+
+
+class _Builder:
+    """Makes one table."""
+
+    def __init__(self, card: ReportCard, finder: Finder, data: _Data) -> None:
+        self.card, self.finder, self.data = card, finder, data
+        self.missing: list[Missing] = []
+        self.remarks: list[str] = []
+        self.footnotes = Footnotes(card.setting)
+
+    def table(self) -> ReportTable:
+        # The papers' values are of photographs: beside synthetic faces they would be compared.
+        synthetic = self.data.kind == "synthetic"
+        given = [row for row in self.card.rows if row.model or not synthetic]
+        chosen = {row.label: self._records(row) for row in given}
+        reference = chosen.get(self.card.reference or "", {})
+        rows = tuple(self._row(row, chosen[row.label], reference) for row in given)
+        first = next((r for records in chosen.values() for r in records.values()), None)
+        return ReportTable(
+            card=self.card,
+            kind=self.data.kind,
+            title=self._title(),
+            notice=first.data.notice if first else None,
+            rows=rows,
+            footnotes=tuple(self.footnotes.lines()),
+            caption=tuple(caption_of(self.card, rows, synthetic=synthetic)),
+            remarks=tuple(dict.fromkeys(self.remarks)),
+            missing=tuple(self.missing),
+        )
+
+    def _title(self) -> str:
+        label = f"{SYNTHETIC_LABEL} · " if self.data.kind == "synthetic" else ""
+        faces = dict.fromkeys(key.faces for key in self.data.keys.values())
+        which = f" · {', '.join(faces)}" if self.data.number else ""
+        return f"{label}{self.card.title}{which}"
+
+    def _records(self, row: ReportRow) -> dict[str, Record]:
+        """The chosen record of each protocol."""
+        found = {}
+        for protocol in self.card.protocols if row.model else ():
+            entries = [
+                entry
+                for entry in self.finder.candidates(wanted_of(row, protocol))
+                if entry.data == self.data.keys.get(protocol)
+            ]
+            if entries:
+                best = self._of_current_weights(row, entries)
+                found[protocol] = load_entry(best)
+                if len(entries) > 1:
+                    self.remarks.append(
+                        f"{len(entries)} records answer {best.model} on {protocol}; shown is "
+                        f"{best.path.name} (facebench {'.'.join(map(str, best.version))}, made "
+                        f"{best.created})"
+                    )
+        return found
+
+    def _of_current_weights(self, row: ReportRow, entries: Sequence[Entry]) -> Entry:
+        """The best entry, of the weights that the model has now where there is one."""
+        card = find_model(row.model or "")
+        now = card.sha256 if card else None
+        current = [entry for entry in entries if now is None or entry.weights == now]
+        if current:
+            return current[0]
+        best = entries[0]
+        self.remarks.append(
+            f"the record of {best.model} on {best.protocol} is of other weights "
+            f"({best.weights[:12]}) than the model has now ({(now or '')[:12]}); make it again"
+        )
+        return best
+
+    def _row(
+        self, row: ReportRow, records: Mapping[str, Record], reference: Mapping[str, Record]
+    ) -> ReportTableRow:
+        cells = []
+        for column in self.card.columns:
+            other_faces = self.data.kind == "synthetic" and column.protocol is not None
+            empty = ReportCell(column, paper=None if other_faces else row.paper.get(column.key))
+            if column.family == "members":
+                cells.append(self._members(empty, row))
+                continue
+            cell = filled_cell(empty, row, records, self.card.setting.width)
+            if cell.missing:
+                ready = column.protocol is not None and cell.record is None and can_evaluate(row)
+                self.missing.append(Missing(row, column, cell.missing, ready))
+            cells.append(self._marked(cell, reference))
+        # One record may be behind several cells.
+        behind = list(dict.fromkeys(cell.record for cell in cells if cell.record is not None))
+        measured = row.model is not None and any(cell.value is not None for cell in cells)
+        letters = self.footnotes.letters(row, behind) if measured and not row.layer else ""
+        return ReportTableRow(row, tuple(cells), tuple(behind), letters)
+
+    def _members(self, cell: ReportCell, row: ReportRow) -> ReportCell:
+        """The mean over an ensemble's members; a dash for any other model."""
+        members = member_rows(self.card, row)
+        if not members:
+            return cell
+        statistic = cell.column.statistic.removeprefix(MEMBERS)
+        values, lacking = [], []
+        for one in members:
+            record = self._records(one).get(cell.column.protocol or "")
+            found = find_statistic(record, statistic) if record else None
+            if found is None:
+                lacking.append(one)
+            else:
+                values.append(found.value)
+        if not lacking:
+            return replace(cell, value=sum(values) / len(values))
+        ready = [one for one in lacking if can_evaluate(one)]
+        self.missing += [Missing(one, cell.column, why_no_record(one), True) for one in ready]
+        told = f"{len(lacking)} of {len(members)} members have no record"
+        if len(ready) < len(lacking):
+            first = next(one for one in lacking if one not in ready)
+            why = f"{told}; the first that cannot be evaluated: {why_no_record(first)}"
+            self.missing.append(Missing(row, cell.column, why))
+        return replace(cell, missing=told)
+
+    def _marked(self, cell: ReportCell, reference: Mapping[str, Record]) -> ReportCell:
+        """Against the reference row, where paired tests are of this statistic."""
+        base = reference.get(cell.column.protocol or "")
+        if base is None or cell.record is None or not cell.measured or not cell.measured.headline:
+            return cell
+        if base is cell.record:
+            return replace(cell, reference=True)
+        return replace(cell, paired=_paired(base, cell.record))
+
+
+def _paired(base: Record, record: Record) -> Paired | None:
+    """Tests are slow and reports share rows: each pair of records is tested once."""
+    key = (base.digest(), record.digest())
+    if key not in _PAIRED:
+        try:
+            _PAIRED[key] = compare_paired(base, record)
+        except UserError:  # other faces of the same name: no pairs to compare
+            _PAIRED[key] = None
+    return _PAIRED[key]

@@ -1,0 +1,143 @@
+"""``facebench report``: cards, groups, records, and the missing ones made."""
+
+from __future__ import annotations
+
+import csv
+import io
+import subprocess
+import sys
+from pathlib import Path
+from time import perf_counter
+
+import pytest
+
+from tests.cli.conftest import TINY_ARGUMENTS, Run
+
+CARD = """
+name = "mine"
+title = "Mine"
+reference = "bright"
+
+[[columns]]
+key = "accuracy"
+heading = "accuracy"
+statistic = "accuracy"
+protocol = "lfw"
+
+[[rows]]
+label = "bright"
+model = "bright"
+paper = { accuracy = { value = 0.9, spread = 0.01 } }
+
+[[rows]]
+label = "absent"
+model = "absent"
+how = "draw it"
+"""
+MODEL = """
+name = "bright"
+title = "Bright"
+architecture = "python"
+weights = "tiny_model:make"
+
+[preprocessing]
+size = [112, 96]
+"""
+
+
+@pytest.fixture
+def workspace(work: Path) -> Path:
+    """A workspace with a report card and a model of its own."""
+    for kind, name, text in (("reports", "mine", CARD), ("models", "bright", MODEL)):
+        (work / kind).mkdir()
+        (work / kind / f"{name}.toml").write_text(text)
+    return work
+
+
+def values(text: str) -> dict[tuple[str, str], str]:
+    lines = csv.DictReader(io.StringIO(text))
+    return {(line["data_kind"], line["row"]): line["value"] for line in lines}
+
+
+def test_list_names_every_card(run: Run) -> None:
+    result = run("report", "list")
+    assert result.code == 0
+    for name in ("table1", "table9", "figure1", "section55", "distillation", "taylor", "compare"):
+        assert name in result.out
+
+
+def test_a_card_without_records_says_how_to_make_them(run: Run, workspace: Path) -> None:
+    result = run("report", "mine")
+    assert result.code == 0
+    assert "| bright | missing<br>paper 90.00 ± 1.00 |" in result.out
+    command = "facebench eval --model bright --protocol lfw"
+    assert command in result.out and command in result.err
+    assert "there is no model 'absent' yet: draw it" in result.out
+
+
+def test_run_missing_makes_the_records(run: Run, workspace: Path, faces: Path) -> None:
+    arguments = ("report", "mine", "--format", "csv")
+    made = run(*arguments, "--run-missing", "--data", faces, "--quiet", "--out", "mine")
+    assert made.code == 0, made.err
+    assert float(values(made.out)["real", "bright"]) > 0
+    assert len(list(Path("mine").rglob("*.json"))) == 1
+    again = run(*arguments, "--records", "mine", "--quiet")
+    assert again.out == made.out
+    before = sorted(Path("mine").rglob("*"))
+    assert run(*arguments, "--run-missing", "--data", faces, "-q", "--out", "mine").code == 0
+    assert sorted(Path("mine").rglob("*")) == before  # nothing was missing
+
+
+def test_records_of_eval_are_found_in_the_cache_and_by_name(
+    run: Run, work: Path, faces: Path
+) -> None:
+    done = run("eval", "-m", "tiny_model:make", "--data", faces, *TINY_ARGUMENTS, "--out", "kept")
+    assert done.code == 0, done.err
+    (path,) = Path("kept").rglob("*.json")
+    table = run("report", "run", path)
+    assert table.code == 0 and "accuracy" in table.out and "Signatures" in table.out
+    html = run("report", "run", path, "--format", "html", "--output-dir", "pages")
+    assert html.out == "" and Path("pages/run.html").is_file()
+    free = run("report", "compare", "--records", "kept", "--format", "csv")
+    assert "tiny_model" in free.out
+    wrong = path.with_name("wrong.json")
+    wrong.write_bytes(path.read_bytes()[:300])
+    assert "not a complete JSON record" in run("report", "run", wrong).line
+    assert run("report", "run", wrong).code == 2
+
+
+def test_paper_writes_every_table_in_four_formats(run: Run, work: Path) -> None:
+    before = perf_counter()
+    result = run("report", "paper", "--output-dir", "pages")
+    assert perf_counter() - before < 20
+    assert result.code == 0, result.err
+    names = {f"table{number}" for number in range(1, 10)} | {"figure1", "section55"}
+    wanted = {f"{name}{ending}" for name in names for ending in (".md", ".html", ".csv", ".tex")}
+    assert {path.name for path in Path("pages").iterdir()} == wanted
+    assert "are missing" in result.err and result.out == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("tabel3",), "did you mean 'table3'"),
+        (("table3", "one.json"), "record files follow `run`"),
+        (("run",), "name the record files"),
+        (("run", "none.json"), "none.json: cannot be read"),
+        (("table3", "--model", "baseline"), "rows of its own"),
+        (("table3", "--records", "nowhere"), "--records nowhere: no such file"),
+        (("table3", "--output-dir", "tiny_model.py"), "is a file; name a folder"),
+        (("mine.toml",), "mine.toml: cannot be read"),
+    ],
+)
+def test_bad_input_is_one_line_and_code_2(run: Run, arguments: tuple[str, ...], said: str) -> None:
+    result = run("report", *arguments)
+    assert result.code == 2
+    assert said in result.line
+
+
+def test_the_help_names_the_command() -> None:
+    shown = subprocess.run(
+        [sys.executable, "-m", "facebench", "--help"], capture_output=True, text=True, timeout=60
+    )
+    assert "report" in shown.stdout
