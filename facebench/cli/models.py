@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from facebench.errors import UserError
 from facebench.nets.cards import ModelCard, list_models
 from facebench.nets.convnet import ConvNet
 from facebench.nets.embedder import Preprocessing
+from facebench.nets.ensemble_members import ensemble_facts, untrained_members
 from facebench.nets.savings import SparsityReport, planned_report, sparsity_report
 from facebench.nets.specs import card_for
 from facebench.nets.trained import packed_weights
+from facebench.storage import write_atomically
 
 Format = Literal["table", "json"]
 FormatOption = Annotated[Format, typer.Option("--format", help="table or json.")]
@@ -64,12 +68,18 @@ def models(context: typer.Context, format: FormatOption = "table") -> None:
 def show(
     name: Annotated[str, typer.Argument(help="A name of the list, a card.toml or a model file.")],
     format: FormatOption = "table",
+    regions: Annotated[
+        Path | None,
+        typer.Option(help="Draw the face regions of an ensemble or a member into this .png file."),
+    ] = None,
 ) -> None:
     """Show one model: parameters kept per layer, training, licence, signature.
 
     Example: facebench models show sparse_074
     """
     card = card_for(name)
+    if regions is not None:
+        _draw(card, regions)
     details = describe(card)
     if format == "json":
         typer.echo(json.dumps(details, indent=2))
@@ -82,7 +92,9 @@ def show(
     for key in ("structure", "parent", "licence", "notes", "signature"):
         if details[key]:
             facts.add_row(key, str(details[key]))
-    facts.add_row("weights", details["weights"] or f"none yet ({card.path})")
+    for region in details["regions"]:
+        facts.add_row(f"region {region['name']}", f"{region['model']}: {region['signature']}")
+    facts.add_row("weights", _weights_text(card, details))
     for group in ("training", "source"):
         for key, value in (details[group] or {}).items():
             facts.add_row(f"{group}: {key.replace('_', ' ')}", str(value))
@@ -93,13 +105,16 @@ def summary(card: ModelCard) -> dict[str, Any]:
     """What the list says of a model; ``bytes``: of the weights file, None where there is none."""
     path, report = card.weights_path, _planned(card)
     present = card.architecture == "python" or (path is not None and path.is_file())
+    size = path.stat().st_size if path is not None and path.is_file() else None
+    if card.architecture == "ensemble" and not untrained_members(card):
+        present, size = True, ensemble_facts(card).bytes
     return {
         "name": card.name,
         "title": card.title,
         "structure": structure(card),
         "width": card.width,
         "compression_ratio": report.compression_ratio if report else None,
-        "bytes": path.stat().st_size if path is not None and path.is_file() else None,
+        "bytes": size,
         "weights": present,
         "published_accuracy": card.source.accuracy if card.source else None,
     }
@@ -127,6 +142,7 @@ def describe(card: ModelCard) -> dict[str, Any]:
         "kept": report.kept if report else None,
         "total": report.total if report else None,
         "compression_ratio": report.compression_ratio if report else None,
+        "regions": _regions(card),
         "signature": signature(card),
         "training": {key: value for key, value in full["training"].items() if value != ""},
         "source": full.get("source"),
@@ -135,6 +151,8 @@ def describe(card: ModelCard) -> dict[str, Any]:
 
 def structure(card: ModelCard) -> str:
     """The structure in the paper's words: ``1/256-f 1/128-5b``, or the kind of file."""
+    if card.architecture == "ensemble":
+        return f"ensemble of {len(card.members)}"
     if card.architecture != "convnet":
         return card.architecture
     return " ".join(f"{degree}-{layer}" for layer, degree in card.sparsity.items()) or "dense"
@@ -145,8 +163,40 @@ def signature(card: ModelCard) -> str | None:
     fields = card.preprocessing
     if card.sha256 is None or fields.size is None or card.layout or card.output:
         return None
-    preparation = Preprocessing(fields.size, fields.colour, fields.mean, fields.scale, fields.flip)
-    return f"weights:{card.sha256[:16]} {preparation.signature} float32"
+    size = card.region.canvas if card.region else fields.size
+    preparation = Preprocessing(size, fields.colour, fields.mean, fields.scale, fields.flip)
+    variant = f" region={card.region.signature}" if card.region else ""
+    return f"weights:{card.sha256[:16]} {preparation.signature} float32{variant}"
+
+
+def _draw(card: ModelCard, path: Path) -> None:
+    if path.suffix.lower() != ".png":
+        raise UserError(f"--regions {path}: the picture is a PNG; give a name that ends in .png")
+    # Late: drawing imports matplotlib, which no other answer of this command needs.
+    from facebench.nets.region_picture import regions_picture
+
+    write_atomically(path, regions_picture(card))
+
+
+def _regions(card: ModelCard) -> list[dict[str, Any]]:
+    """The regions of an ensemble by member, or the one of a member."""
+    pairs = [(member.region, member.model, card.regions[member.region]) for member in card.members]
+    if card.region is not None:
+        pairs = [("", card.name, card.region)]
+    return [
+        {"name": name, "model": model, "signature": region.signature, **region.model_dump()}
+        for name, model, region in pairs
+    ]
+
+
+def _weights_text(card: ModelCard, details: dict[str, Any]) -> str:
+    if card.architecture != "ensemble":
+        return details["weights"] or f"none yet ({card.path})"
+    missing = untrained_members(card)
+    total = len(card.members)
+    if not missing:
+        return f"those of its {total} members"
+    return f"none yet of {len(missing)} of its {total} members: {', '.join(missing)}"
 
 
 def _planned(card: ModelCard) -> SparsityReport | None:

@@ -79,7 +79,7 @@ class Embedder(ABC):
         if rule == "concat":
             return np.concatenate([plain, mirrored], axis=1)
         if rule == "normalised-add":
-            return _unit(plain) + _unit(mirrored)
+            return unit(plain) + unit(mirrored)
         return plain + mirrored
 
     @property
@@ -114,6 +114,7 @@ def _exact(value: float) -> str:
     return repr(float(value) + 0.0).removesuffix(".0")
 
 
-def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+def unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Rows scaled to unit length, float32 N×D; rows of zeros stay."""
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.asarray(vectors / np.where(norms > 0, norms, 1), dtype=np.float32)

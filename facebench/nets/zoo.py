@@ -11,6 +11,8 @@ from facebench.errors import UserError
 from facebench.nets.cards import ModelCard, PreprocessingFields, find_card, list_models
 from facebench.nets.convnet import ConvNet
 from facebench.nets.embedder import UNPINNED, Embedder, Preprocessing
+from facebench.nets.ensemble import EnsembleEmbedder, RegionEmbedder
+from facebench.nets.ensemble_members import trained_members
 from facebench.nets.onnx_embedder import OnnxEmbedder, OnnxFile, check_precision
 from facebench.nets.options import ModelOptions
 from facebench.nets.programs import load_exported, load_torchscript
@@ -36,6 +38,12 @@ def load_model(spec: str, options: ModelOptions | None = None) -> Embedder:
     """
     options = options or ModelOptions()
     card = card_for(spec)
+    if card.architecture == "ensemble":
+        return _ensemble(card, options)
+    return _single(card, options)
+
+
+def _single(card: ModelCard, options: ModelOptions) -> Embedder:
     if card.architecture == "convnet":
         return _convnet_embedder(card, options)
     loaders = {"onnx": _onnx, "torchscript": _program, "export": _program, "python": _python}
@@ -45,6 +53,18 @@ def load_model(spec: str, options: ModelOptions | None = None) -> Embedder:
 def load_network(spec: str) -> ConvNet:
     """The ConvNet that a card or zoo name stands for, with weights and masks, to prune or train."""
     return network_of(card_for(spec))
+
+
+def _ensemble(card: ModelCard, options: ModelOptions) -> Embedder:
+    fixed = ("size", "colour", "mean", "scale", "normalise", "layout", "output")
+    options.refuse(card.name, "its members and regions say it", *fixed)
+    members = []
+    for member, own in zip(card.members, trained_members(card), strict=True):
+        embedder = _single(own, options)
+        if not isinstance(embedder, RegionEmbedder):
+            embedder = RegionEmbedder(embedder, card.regions[member.region])
+        members.append(embedder)
+    return EnsembleEmbedder(card.name, members)
 
 
 def _preprocessing(
@@ -76,7 +96,7 @@ def _convnet_embedder(card: ModelCard, options: ModelOptions) -> Embedder:
         height, width = card.preprocessing.size or (0, 0)
         raise UserError(f"model {card.name}: takes {height}x{width} faces; leave out --size")
     net = network_of(card)
-    return TorchEmbedder(
+    embedder = TorchEmbedder(
         card.name,
         freeze(net),
         card.sha256 or "",
@@ -86,6 +106,7 @@ def _convnet_embedder(card: ModelCard, options: ModelOptions) -> Embedder:
         channels_last=True,
         dimension=net.features,
     )
+    return RegionEmbedder(embedder, card.region) if card.region else embedder
 
 
 def _onnx(card: ModelCard, options: ModelOptions) -> Embedder:

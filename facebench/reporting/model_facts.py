@@ -11,6 +11,7 @@ from facebench.embedding.types import Embeddings
 from facebench.nets.cards import ModelCard
 from facebench.nets.convnet import ConvNet
 from facebench.nets.embedder import UNPINNED, Embedder
+from facebench.nets.ensemble_members import ensemble_facts
 from facebench.nets.options import ModelOptions
 from facebench.nets.savings import sparsity_report
 from facebench.nets.trained import packed_weights
@@ -81,16 +82,15 @@ def subject_of_embeddings(npy: Path, names: Path) -> Subject:
 
 
 def _facts(embedder: Embedder, card: ModelCard | None = None) -> ModelSection:
-    total, kept, ratio = _counts(card) if card else (None, None, None)
-    weights = card.weights_path if card else None
+    cost = _cost(card) if card else _Cost()
     preprocessing = embedder.preprocessing
     return ModelSection(
         id=embedder.id,
         weights_hash=embedder.weights_hash if embedder.storable else UNPINNED,
-        parameters=total,
-        kept_parameters=kept,
-        compression_ratio=ratio,
-        bytes=weights.stat().st_size if weights else None,
+        parameters=cost.parameters,
+        kept_parameters=cost.kept,
+        compression_ratio=cost.ratio,
+        bytes=cost.bytes,
         dimension=0,
         precision=embedder.precision,
         preprocessing=preprocessing.signature.replace(f" flip={preprocessing.flip}", ""),
@@ -99,11 +99,29 @@ def _facts(embedder: Embedder, card: ModelCard | None = None) -> ModelSection:
     )
 
 
-def _counts(card: ModelCard) -> tuple[int | None, int | None, float | None]:
-    """Parameters, those kept, and their ratio, from the weights of a ConvNet of the zoo."""
+@dataclass(frozen=True)
+class _Cost:
+    """What a model takes; None: not known."""
+
+    parameters: int | None = None
+    kept: int | None = None
+    ratio: float | None = None
+    bytes: int | None = None
+
+
+def _cost(card: ModelCard) -> _Cost:
+    """From the files of a card; parameters of ConvNets of the zoo only, and of ensembles of them.
+
+    The compression ratio is one to the dense network of the same structure; an ensemble has none.
+    """
+    if card.architecture == "ensemble":
+        facts = ensemble_facts(card)
+        return _Cost(facts.parameters, facts.kept, None, facts.bytes)
+    path = card.weights_path
+    size = path.stat().st_size if path else None
     if card.architecture != "convnet" or card.width is None or card.preprocessing.size is None:
-        return None, None, None
+        return _Cost(bytes=size)
     # Not on the meta device: that imports PyTorch's compiler, for over a second.
     net = ConvNet(card.width, card.preprocessing.size)
     report = sparsity_report(net, packed_weights(card).masks)
-    return report.total, report.kept, report.compression_ratio
+    return _Cost(report.total, report.kept, report.compression_ratio, size)
