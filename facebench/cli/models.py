@@ -196,7 +196,7 @@ def _weights_text(card: ModelCard, details: dict[str, Any]) -> str:
     total = len(card.members)
     if not missing:
         return f"those of its {total} members"
-    return f"none yet of {len(missing)} of its {total} members: {', '.join(missing)}"
+    return f"none yet for {len(missing)} of its {total} members: {', '.join(missing)}"
 
 
 def _planned(card: ModelCard) -> SparsityReport | None:
