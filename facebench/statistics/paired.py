@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import bdtr
 
 from facebench.statistics.checks import checked_comparisons, checked_flags, checked_level
 from facebench.statistics.intervals import Interval, percentile_interval
@@ -49,6 +48,9 @@ def mcnemar_exact(correct_a: ArrayLike, correct_b: ArrayLike) -> McNemar:
         raise ValueError(f"mcnemar_exact: correct_a has shape {a.shape}; pass bool[n], n >= 1")
     a = checked_flags(a, a.size, "correct_a", "mcnemar_exact")
     b = checked_flags(correct_b, a.size, "correct_b", "mcnemar_exact")
+    # Late: SciPy's import would cost every run a fifth of a second.
+    from scipy.special import bdtr
+
     only_a, only_b = int(np.count_nonzero(a & ~b)), int(np.count_nonzero(b & ~a))
     tail = float(bdtr(min(only_a, only_b), only_a + only_b, 0.5)) if only_a + only_b else 1.0
     return McNemar(only_a, only_b, min(1.0, 2.0 * tail))
