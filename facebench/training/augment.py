@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,11 +16,17 @@ from facebench.faces.types import Image
 from facebench.training.crops import CROP_SIZE, TrainingCrops
 
 FACE_SIZE = (112, 96)
+# One 128×112×3 crop → one face as the network takes it.
+Change = Callable[[Image, np.random.Generator], Image]
 
 
 @dataclass(frozen=True)
 class Batch:
-    """faces: uint8 N×112×96×3; labels: int64 N (-1: none); targets: float32 N×D (NaN: none)."""
+    """Faces to learn from.
+
+    faces: uint8 N×112×96×3, or as the change makes them; labels: int64 N (-1: none); targets:
+    float32 N×D (NaN: none).
+    """
 
     faces: Image
     labels: NDArray[np.int64]
@@ -38,15 +44,30 @@ def augment(crop: Image, rng: np.random.Generator) -> Image:
     The margins of the crop hold what a shift of 8 pixels brings in; the augmentation imitates the
     errors of landmark detectors and of cameras.
     """
+    face = warp_crop(crop, movement(rng), FACE_SIZE)
+    if rng.random() < 0.5:
+        face = face[:, ::-1]
+    return disturb(face, rng)
+
+
+def movement(rng: np.random.Generator) -> NDArray[np.float64]:
+    """A random affine map 2×3 from pixels of a 128×112 crop to those of the 112×96 template."""
     angle, zoom = rng.normal(0, 3.0), np.exp(rng.normal(0, 0.035))
     shift = np.clip(rng.normal(0, 1.5, 2), -5, 5)
     matrix = cv2.getRotationMatrix2D((CROP_SIZE[1] / 2, CROP_SIZE[0] / 2), angle, zoom)
     matrix[:, 2] = matrix[:, 2] + shift - 8
-    face: NDArray[Any] = cv2.warpAffine(
-        crop, matrix, FACE_SIZE[::-1], flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    return np.asarray(matrix, np.float64)
+
+
+def warp_crop(crop: Image, matrix: NDArray[np.float64], size: tuple[int, int]) -> NDArray[Any]:
+    """A crop under a 2×3 map, bilinear, its border repeated: uint8 of (height, width)."""
+    return cv2.warpAffine(
+        crop, matrix, size[::-1], flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
-    if rng.random() < 0.5:
-        face = face[:, ::-1]
+
+
+def disturb(face: NDArray[Any], rng: np.random.Generator) -> Image:
+    """One face uint8 H×W×3, relit, grey, blurred or covered at random."""
     if rng.random() < 0.7:
         face = cv2.LUT(np.ascontiguousarray(face), _relight(rng))
     if rng.random() < 0.15:
@@ -67,33 +88,44 @@ def _relight(rng: np.random.Generator) -> Image:
 
 def _lower_resolution(face: Image, factor: float) -> NDArray[Any]:
     small = cv2.resize(face, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
-    return cv2.resize(small, FACE_SIZE[::-1], interpolation=cv2.INTER_LINEAR)
+    return cv2.resize(small, face.shape[1::-1], interpolation=cv2.INTER_LINEAR)
 
 
 def _cover(face: Image, rng: np.random.Generator) -> Image:
     height, width = rng.integers(12, 45, 2)
-    top, left = rng.integers(0, FACE_SIZE[0] - height), rng.integers(0, FACE_SIZE[1] - width)
+    top, left = rng.integers(0, face.shape[0] - height), rng.integers(0, face.shape[1] - width)
     face = face.copy()
     face[top : top + height, left : left + width] = rng.integers(0, 256, 3)
     return face
 
 
 def batches(
-    sources: list[tuple[TrainingCrops, int]], seed: int, start: int = 0, ahead: int = 4
+    sources: list[tuple[TrainingCrops, int]],
+    seed: int,
+    start: int = 0,
+    ahead: int = 4,
+    change: Change = augment,
+    make: Callable[..., Batch] | None = None,
 ) -> Generator[Batch, None, None]:
     """Endless batches; each takes a stated number of crops from every source, in shuffled epochs.
 
     ``sources`` pairs crops with their number per batch. Batch ``i`` depends on (seed, i) alone, so
     that a resumed run sees what an undisturbed one would have seen. Identity numbers of different
-    sources are kept apart by an offset, in the order of ``sources``.
+    sources are kept apart by an offset, in the order of ``sources``. ``change`` makes a crop a
+    face; ``make`` composes a batch (`make_batch`).
     """
-    ready: queue.Queue[Batch] = queue.Queue(ahead)
+    compose = make or make_batch
+    ready: queue.Queue[Batch | BaseException] = queue.Queue(ahead)
     stop = threading.Event()
 
     def produce() -> None:
         step = start
         while not stop.is_set():
-            batch = make_batch(sources, seed, step)
+            batch: Batch | BaseException
+            try:
+                batch = compose(sources, seed, step, change)
+            except BaseException as error:  # raised where the batch is awaited, not lost here
+                batch = error
             step += 1
             while not stop.is_set():
                 try:
@@ -106,20 +138,25 @@ def batches(
     thread.start()
     try:
         while True:
-            yield ready.get()
+            batch = ready.get()
+            if isinstance(batch, BaseException):
+                raise batch
+            yield batch
     finally:
         stop.set()
         thread.join()
 
 
-def make_batch(sources: list[tuple[TrainingCrops, int]], seed: int, step: int) -> Batch:
-    """Batch number ``step`` of the sequence that ``seed`` fixes."""
+def make_batch(
+    sources: list[tuple[TrainingCrops, int]], seed: int, step: int, change: Change = augment
+) -> Batch:
+    """Batch number ``step`` of the sequence that ``seed`` fixes; ``change`` makes crops faces."""
     rng = np.random.default_rng([seed, 1, step])
     faces, labels, targets, offset = [], [], [], 0
     width = max(crops.targets.shape[1] for crops, _ in sources)
     for number, (crops, count) in enumerate(sources):
-        rows = _epoch_rows(len(crops.images), count, step, [seed, 2, number])
-        faces += [augment(crops.images[row], rng) for row in rows]
+        rows = epoch_rows(len(crops.images), count, step, [seed, 2, number])
+        faces += [change(crops.images[row], rng) for row in rows]
         own = crops.labels[rows]
         labels.append(np.where(own >= 0, own + offset, own))
         target = np.full((count, width), np.nan, np.float32)
@@ -129,7 +166,7 @@ def make_batch(sources: list[tuple[TrainingCrops, int]], seed: int, step: int) -
     return Batch(np.stack(faces), np.concatenate(labels), np.concatenate(targets))
 
 
-def _epoch_rows(total: int, count: int, step: int, key: list[int]) -> NDArray[np.int64]:
+def epoch_rows(total: int, count: int, step: int, key: list[int]) -> NDArray[np.int64]:
     """Rows of one batch: consecutive places in an endless chain of shuffled epochs."""
     places = np.arange(step * count, (step + 1) * count)
     rows = np.empty(count, np.int64)

@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
@@ -20,6 +21,14 @@ UNLABELLED = -1
 Teacher = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
 
+class CropImages(Protocol):
+    """uint8 128×112×3 crops by their row: an array, or something that makes them when asked."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, row: Any, /) -> NDArray[np.uint8]: ...
+
+
 @dataclass(frozen=True)
 class TrainingCrops:
     """Aligned crops to learn from.
@@ -28,7 +37,7 @@ class TrainingCrops:
     -1; targets: float32 N×D unit rows, the teacher's embedding, or rows of NaN where there is none.
     """
 
-    images: NDArray[np.uint8]
+    images: CropImages
     labels: NDArray[np.int64]
     targets: NDArray[np.float32]
 
@@ -50,9 +59,14 @@ def prepare_crops(folder: Path, cache: Path, teacher: Teacher | None) -> Trainin
     if not done.exists():
         rows = _read_index(folder / "index.csv")
         images = _decode(folder, rows, cache / "images.npy")
-        np.save(cache / "labels.npy", _labels([row["identity"] for row in rows]))
-        np.save(cache / "targets.npy", _targets(images, teacher))
+        np.save(cache / "labels.npy", labels_of([row["identity"] for row in rows]))
+        np.save(cache / "targets.npy", targets_of(images, teacher))
         done.write_text(json.dumps({"crops": len(rows), "folder": str(folder)}))
+    return open_crops(cache)
+
+
+def open_crops(cache: Path) -> TrainingCrops:
+    """Crops that were decoded into a folder, memory-mapped."""
     return TrainingCrops(
         np.load(cache / "images.npy", mmap_mode="r"),
         np.load(cache / "labels.npy"),
@@ -93,12 +107,14 @@ def _decode(folder: Path, rows: list[dict[str, str]], path: Path) -> NDArray[np.
     return images
 
 
-def _labels(identities: list[str]) -> NDArray[np.int64]:
+def labels_of(identities: list[str]) -> NDArray[np.int64]:
+    """Numbers of identities in the order of their names, int64 N; -1 where the name is empty."""
     numbers = {name: i for i, name in enumerate(sorted({i for i in identities if i}))}
     return np.array([numbers.get(name, UNLABELLED) for name in identities], np.int64)
 
 
-def _targets(images: NDArray[np.uint8], teacher: Teacher | None) -> NDArray[np.float32]:
+def targets_of(images: NDArray[np.uint8], teacher: Teacher | None) -> NDArray[np.float32]:
+    """A teacher's unit embeddings float32 N×D of uint8 N×128×112×3 crops; None: N×1 NaN."""
     if teacher is None:
         return np.full((len(images), 1), np.nan, np.float32)
     parts = [teacher(np.asarray(images[i : i + 64])) for i in range(0, len(images), 64)]

@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, cast
 
 import cv2
 import torch
@@ -15,24 +16,29 @@ from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_, prune
 
 from facebench.nets.convnet import to_input
-from facebench.training.augment import Batch, batches
+from facebench.storage import write_atomically
+from facebench.training.augment import Batch, Change, augment, batches, make_batch
 from facebench.training.checkpoints import load_checkpoint, save_checkpoint
 from facebench.training.crops import TrainingCrops
-from facebench.training.losses import Supervision
+from facebench.training.device_feed import DeviceBatch, DeviceFeed
+from facebench.training.losses import Judge, Supervision
 
-LOSSES = ("regression", "similarity", "identity")
-CHECKPOINT = "checkpoint.pt"
+LOSSES = Supervision.names
+CHECKPOINT, LOG = "checkpoint.pt", "log.csv"
 LOG_EVERY = 100
+Make = Callable[[list[tuple[TrainingCrops, int]], int, int, Change], Batch]
 
 
 @dataclass(frozen=True)
 class Recipe:
     """How long and how hard to train.
 
-    steps: mini-batches; rate: learning rate of AdamW, reached after ``warmup`` steps, held, and
-    lowered to zero along a half cosine over the last share ``fall`` of the steps; weights: factor
-    of each loss; precision: ``bfloat16`` (autocast) or ``float32``; seed: fixes batches,
-    augmentation and dropout.
+    steps: mini-batches; rate: learning rate, reached after ``warmup`` steps; schedule ``cosine``:
+    held, and lowered to zero along a half cosine over the last share ``fall`` of the steps;
+    ``decline``: lowered exponentially to the share ``end`` of it, then ten times smaller for the
+    last share ``fine_tune`` of the steps. optimiser: ``adamw``, or ``sgd`` with ``momentum``;
+    decay: of weights; weights: factor of each loss; clip: largest norm of the gradient; precision:
+    ``bfloat16`` (autocast) or ``float32``; seed: fixes batches, augmentation and dropout.
     """
 
     steps: int
@@ -46,12 +52,37 @@ class Recipe:
     precision: str = "bfloat16"
     seed: int = 0
     checkpoint_every: int = 500
+    optimiser: str = "adamw"
+    momentum: float = 0.9
+    schedule: str = "cosine"
+    end: float = 1.0
+    fine_tune: float = 0.0
+    clip: float = 5.0
 
     def rate_at(self, step: int) -> float:
         """Learning rate of a step."""
-        rising = min(1.0, (step + 1) / self.warmup)
+        rising = min(1.0, (step + 1) / self.warmup) if self.warmup else 1.0
+        if self.schedule == "decline":
+            main = max(1, round(self.steps * (1 - self.fine_tune)))
+            tenth = 0.1 if step >= main and self.fine_tune else 1.0
+            return float(self.rate * rising * self.end ** (min(step, main) / main) * tenth)
         falling = max(0.0, 1 - (self.steps - step) / (self.fall * self.steps)) if self.fall else 0.0
         return self.rate * rising * 0.5 * (1 + math.cos(math.pi * falling))
+
+
+@dataclass(frozen=True)
+class Extras:
+    """What not every training needs.
+
+    device: ``cpu``, or ``cuda``: crops are held on the device and augmented there, without regard
+    to ``change`` and ``make``, and the network is compiled. make: composes a batch; penalty: module
+    name and strength of an L1 penalty on its weight; on_step: called with every step done.
+    """
+
+    device: str = "cpu"
+    make: Make = make_batch
+    penalty: tuple[str, float] | None = None
+    on_step: Callable[[int], None] | None = None
 
 
 def mask_layers(net: nn.Module, masks: Mapping[str, Tensor]) -> None:
@@ -72,110 +103,189 @@ def bake_masks(net: nn.Module, masks: Mapping[str, Tensor]) -> None:
 
 def train(
     net: nn.Module,
-    supervision: Supervision,
+    supervision: Judge,
     sources: list[tuple[TrainingCrops, int]],
     recipe: Recipe,
     folder: Path,
     masks: Mapping[str, Tensor] | None = None,
     report: Callable[[str], None] = print,
+    change: Change = augment,
+    extras: Extras | None = None,
 ) -> None:
     """Train ``net`` in place on batches drawn from ``sources``; continue from ``folder`` if begun.
 
-    Checkpoints and ``log.csv`` go to ``folder``. A batch, its augmentation and a step's dropout
-    depend on (seed, step) alone, so a resumed run on the CPU repeats what an undisturbed one does.
+    supervision: a `Supervision` or `JointSupervision`. Checkpoints and ``log.csv`` go to
+    ``folder``. A batch, its augmentation and a step's dropout depend on (seed, step) alone, so a
+    resumed run on the CPU repeats what an undisturbed one does, to the bit. ``change`` makes crops
+    the faces that ``net`` takes.
     """
+    extras = extras or Extras()
     folder.mkdir(parents=True, exist_ok=True)
     cv2.setNumThreads(1)
-    masks = masks or {}
+    masks = {name: mask.to(extras.device) for name, mask in (masks or {}).items()}
+    net.to(extras.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    supervision.to(extras.device)
     mask_layers(net, masks)
-    net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     net.train()
-    parameters = [*net.parameters(), *supervision.parameters()]
-    optimiser = torch.optim.AdamW(parameters, lr=recipe.rate, weight_decay=recipe.decay, fused=True)
-    step = _resume(folder, net, supervision, optimiser)
-    started, running, summed = time.monotonic(), torch.zeros(len(LOSSES)), 0
-    feed = batches(sources, recipe.seed, start=step)
+    optimiser = _optimiser([*net.parameters(), *supervision.parameters()], recipe)
+    step, mean = _resume(folder, net, supervision, optimiser)
+    # Hooks that read earlier layers, as the joint supervision's, do not go with compilation.
+    compile_it = extras.device.startswith("cuda") and not supervision.pairs
+    compiled: nn.Module = net
+    if compile_it:
+        compiled = cast(nn.Module, torch.compile(net))
+    started, first = time.monotonic(), step
+    feed = _feed(sources, recipe, step, change, extras, supervision.pairs)
     try:
-        first = step
         while step < recipe.steps:
             torch.manual_seed(recipe.seed * 1_000_003 + step)
-            losses = _step(net, supervision, optimiser, next(feed), recipe, step)
-            running += losses
-            summed += 1
+            mean.add(_step(compiled, supervision, optimiser, next(feed), recipe, step, extras))
             step += 1
-            if step % LOG_EVERY == 0:
+            if step % LOG_EVERY == 0 or step == recipe.steps:
                 rate = (step - first) * sum(n for _, n in sources) / (time.monotonic() - started)
-                _log(folder, step, running / summed, rate, report)
-                summed = 0
-                running.zero_()
+                _log(folder / LOG, step, mean, rate, report)
+                mean.clear()
             if step % recipe.checkpoint_every == 0 or step == recipe.steps:
-                _save(folder, net, supervision, optimiser, step)
+                _save(folder, net, supervision, optimiser, step, mean)
+            if extras.on_step is not None:
+                extras.on_step(step)
     finally:
         feed.close()
         bake_masks(net, masks)
+        net.to("cpu")
+        supervision.to("cpu")
     net.eval()
+
+
+def _feed(
+    sources: list[tuple[TrainingCrops, int]],
+    recipe: Recipe,
+    step: int,
+    change: Change,
+    extras: Extras,
+    pairs: bool,
+) -> Generator[Any, None, None]:
+    """Batches from ``step`` on, of a thread beside the network or held on its device."""
+    if extras.device.startswith("cuda"):
+        return _on_device(DeviceFeed(sources, recipe.seed, extras.device, pairs), step)
+    return batches(sources, recipe.seed, start=step, change=change, make=extras.make)
+
+
+def _on_device(feed: DeviceFeed, step: int) -> Generator[DeviceBatch, None, None]:
+    while True:
+        yield feed.batch(step)
+        step += 1
+
+
+def _optimiser(parameters: list[nn.Parameter], recipe: Recipe) -> torch.optim.Optimizer:
+    if recipe.optimiser == "sgd":
+        return torch.optim.SGD(
+            parameters, lr=recipe.rate, momentum=recipe.momentum, weight_decay=recipe.decay
+        )
+    return torch.optim.AdamW(parameters, lr=recipe.rate, weight_decay=recipe.decay, fused=True)
+
+
+class _Mean:
+    """Mean losses since the last line of the log."""
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self.names, self.sum, self.count = names, torch.zeros(len(names)), 0
+
+    def add(self, losses: Tensor) -> None:
+        self.sum += losses.cpu()
+        self.count += 1
+
+    def clear(self) -> None:
+        self.sum.zero_()
+        self.count = 0
+
+    @property
+    def values(self) -> list[float]:
+        return [float(value) for value in (self.sum / max(self.count, 1)).tolist()]
 
 
 def _step(
     net: nn.Module,
-    supervision: Supervision,
+    supervision: Judge,
     optimiser: torch.optim.Optimizer,
-    batch: Batch,
+    batch: Batch | DeviceBatch,
     recipe: Recipe,
     step: int,
+    extras: Extras,
 ) -> Tensor:
     for group in optimiser.param_groups:
         group["lr"] = recipe.rate_at(step)
+    device = torch.device(extras.device)
     low = recipe.precision == "bfloat16"
-    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=low):
-        features = net(to_input(torch.from_numpy(batch.faces)))
+    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=low):
+        features = net(to_input(torch.as_tensor(batch.faces, device=device)))
     losses = supervision(
-        features.float(), torch.from_numpy(batch.targets), torch.from_numpy(batch.labels)
+        features.float(),
+        torch.as_tensor(batch.targets, device=device),
+        torch.as_tensor(batch.labels, device=device),
     )
-    total = sum(recipe.weights[name] * losses[name] for name in LOSSES)
+    names = supervision.names
+    total = torch.stack([recipe.weights.get(name, 0.0) * losses[name] for name in names]).sum()
+    if extras.penalty is not None:
+        name, strength = extras.penalty
+        plain = cast(nn.Module, getattr(net, "_orig_mod", net))
+        total = total + strength * cast(Tensor, plain.get_submodule(name).weight).abs().sum()
     optimiser.zero_grad(set_to_none=True)
     total.backward()
     parameters = [p for group in optimiser.param_groups for p in group["params"]]
-    clip_grad_norm_(parameters, 5.0)
+    clip_grad_norm_(parameters, recipe.clip)
     optimiser.step()
-    return torch.stack([losses[name].detach() for name in LOSSES])
+    return torch.stack([losses[name].detach() for name in names])
 
 
 def _resume(
-    folder: Path, net: nn.Module, supervision: Supervision, optimiser: torch.optim.Optimizer
-) -> int:
+    folder: Path, net: nn.Module, supervision: Judge, optimiser: torch.optim.Optimizer
+) -> tuple[int, _Mean]:
+    mean = _Mean(supervision.names)
     path = folder / CHECKPOINT
-    if not path.exists():
-        return 0
-    saved = load_checkpoint(path)
-    net.load_state_dict(saved["net"])
-    supervision.load_state_dict(saved["supervision"])
-    optimiser.load_state_dict(saved["optimiser"])
-    return int(saved["step"])
+    step = 0
+    if path.exists():
+        saved = load_checkpoint(path)
+        net.load_state_dict(saved["net"])
+        supervision.load_state_dict(saved["supervision"])
+        optimiser.load_state_dict(saved["optimiser"])
+        step = int(saved["step"])
+        if "losses" in saved:
+            mean.sum, mean.count = saved["losses"], int(saved["since"])
+    _cut_log(folder / LOG, step)
+    return step, mean
 
 
 def _save(
     folder: Path,
     net: nn.Module,
-    supervision: Supervision,
+    supervision: Judge,
     optimiser: torch.optim.Optimizer,
     step: int,
+    mean: _Mean,
 ) -> None:
     state = {"net": net.state_dict(), "supervision": supervision.state_dict(),
-             "optimiser": optimiser.state_dict(), "step": step}  # fmt: skip
+             "optimiser": optimiser.state_dict(), "step": step,
+             "losses": mean.sum, "since": mean.count}  # fmt: skip
     save_checkpoint(state, folder / CHECKPOINT)
 
 
-def _log(
-    folder: Path, step: int, means: Tensor, rate: float, report: Callable[[str], None]
-) -> None:
-    path = folder / "log.csv"
+def _cut_log(path: Path, step: int) -> None:
+    """Take away what was logged after the checkpoint: it will be learned and logged again."""
+    if not path.exists():
+        return
+    head, *rows = path.read_text().splitlines()
+    kept = [row for row in rows if int(row.split(",", 1)[0]) <= step]
+    if len(kept) < len(rows):
+        write_atomically(path, ("\r\n".join([head, *kept]) + "\r\n").encode())
+
+
+def _log(path: Path, step: int, mean: _Mean, rate: float, report: Callable[[str], None]) -> None:
     new = not path.exists()
     with path.open("a", newline="") as handle:
         writer = csv.writer(handle)
         if new:
-            writer.writerow(["step", *LOSSES, "faces_per_second"])
-        writer.writerow([step, *(f"{v:.5f}" for v in means.tolist()), f"{rate:.1f}"])
-    report(f"step {step}: " + ", ".join(
-        f"{name} {value:.4f}" for name, value in zip(LOSSES, means.tolist(), strict=True)
-    ) + f", {rate:.0f} faces/s")  # fmt: skip
+            writer.writerow(["step", *mean.names, "faces_per_second"])
+        writer.writerow([step, *(f"{v:.5f}" for v in mean.values), f"{rate:.1f}"])
+    told = (f"{name} {value:.4f}" for name, value in zip(mean.names, mean.values, strict=True))
+    report(f"step {step}: {', '.join(told)}, {rate:.0f} faces/s")

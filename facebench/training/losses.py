@@ -7,7 +7,17 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
-class Supervision(nn.Module):
+class Judge(nn.Module):
+    """What a network is asked for: ``forward(features, targets, labels)`` → losses by name.
+
+    names: of the losses; pairs: whether rows 2i and 2i+1 of a batch must be pairs.
+    """
+
+    names: tuple[str, ...] = ()
+    pairs = False
+
+
+class Supervision(Judge):
     """Teacher regression, similarity regression and identification on the features of layer f.
 
     - *regression*: a linear map of the features points where the teacher's embedding points
@@ -22,6 +32,8 @@ class Supervision(nn.Module):
     ``forward(features float N×F, targets float N×D, labels int64 N)`` returns the three losses;
     rows with NaN targets or label -1 take no part in the losses that need them.
     """
+
+    names = ("regression", "similarity", "identity")
 
     def __init__(
         self, features: int, embedding: int, classes: int, scale: float = 24.0, margin: float = 0.2
@@ -49,7 +61,12 @@ class Supervision(nn.Module):
             losses["identity"] = F.cross_entropy(logits, labels[known])
         return losses
 
+    def logits(self, features: Tensor) -> Tensor:
+        """Features float N×F → float N×C, before the softmax, without the margin."""
+        unit = F.normalize(features, dim=1)
+        return self.scale * (unit @ F.normalize(self.prototypes, dim=1).T)
+
     def _similarity(self, unit: Tensor, target: Tensor) -> Tensor:
-        off = ~torch.eye(len(unit), dtype=torch.bool)
+        off = ~torch.eye(len(unit), dtype=torch.bool, device=unit.device)
         ours, theirs = (unit @ unit.T)[off], (target @ target.T)[off]
         return (ours - (self.affine[0] * theirs + self.affine[1])).square().mean()

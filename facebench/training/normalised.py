@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from facebench.nets.convnet import LAYERS, ConvNet, module_name
+from facebench.nets.convnet import LAYERS, ConvNet, module_name, to_input
 from facebench.nets.layers import LocallyConnected2d
 
 # The two layers at full resolution learn without it, and there it would cost the most time.
@@ -65,3 +69,55 @@ class NormalisedConvNet(ConvNet):
         spread += [1] * (source.weight.dim() - len(spread))
         target.weight.copy_(source.weight * gain.view(spread))
         target.bias.copy_((source.bias - norm.running_mean) * gain + norm.bias)
+
+
+def unfolded(plain: ConvNet, faces: Iterable[NDArray[np.uint8]]) -> NormalisedConvNet:
+    """A normalised network that computes what a plain one computes, to train it further.
+
+    faces: uint8 N×H×W×3 batches, over which the mean and variance of every layer are taken; gain
+    and offset of the normalisation undo them.
+    """
+    net = NormalisedConvNet(plain.width, plain.input_size, plain.dropout)
+    own = plain.state_dict()
+    net.load_state_dict({**net.state_dict(), **{k: v for k, v in own.items()}})
+    sums = {name: _Spread() for name in NORMALISED}
+    handles = [plain.layer(name).register_forward_hook(sums[name].add) for name in NORMALISED]
+    plain.eval()
+    try:
+        with torch.no_grad():
+            for batch in faces:
+                plain(to_input(torch.from_numpy(batch)))
+            for name in NORMALISED:
+                _undo(net.get_submodule(f"norm{name}"), *sums[name].finish())
+    finally:
+        for handle in handles:
+            handle.remove()
+    return net
+
+
+def _undo(norm: nn.Module, mean: Tensor, variance: Tensor) -> None:
+    assert isinstance(norm, (nn.BatchNorm1d, nn.BatchNorm2d))
+    assert norm.running_var is not None and norm.running_mean is not None
+    norm.running_mean.copy_(mean)
+    norm.running_var.copy_(variance)
+    norm.weight.copy_(torch.sqrt(norm.running_var + norm.eps))
+    norm.bias.copy_(norm.running_mean)
+
+
+class _Spread:
+    """Mean and variance per channel of what a layer puts out, over batches."""
+
+    def __init__(self) -> None:
+        self.count, self.sum, self.squares = 0, torch.zeros(1).double(), torch.zeros(1).double()
+
+    def add(self, _module: nn.Module, _inputs: object, output: Tensor) -> None:
+        rows = output.transpose(0, 1).flatten(1).double()
+        self.count += rows.shape[1]
+        self.sum = self.sum + rows.sum(1)
+        self.squares = self.squares + rows.square().sum(1)
+
+    def finish(self) -> tuple[Tensor, Tensor]:
+        if not self.count:
+            raise ValueError("no faces to take means and variances of")
+        mean = self.sum / self.count
+        return mean.float(), (self.squares / self.count - mean.square()).clamp(min=0).float()

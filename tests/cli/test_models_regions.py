@@ -64,7 +64,7 @@ def test_an_ensemble_has_weights_when_all_its_members_have(workspace: Path) -> N
     row = next(row for row in json.loads(run("--format", "json")) if row["name"] == "pair")
     assert row["structure"] == "ensemble of 2"
     assert row["weights"] is False and row["bytes"] is None
-    assert "none yet of 1 of its 2 members: two" in run("show", "pair")
+    assert "none yet for 1 of its 2 members: two" in run("show", "pair")
     member(workspace, "two", FACE)
     row = next(row for row in json.loads(run("--format", "json")) if row["name"] == "pair")
     files = [workspace / "weights" / f"{name}.safetensors" for name in ("one", "two")]

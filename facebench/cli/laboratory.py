@@ -1,0 +1,138 @@
+"""What ``facebench train`` and ``facebench prune`` have in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from facebench.errors import UserError
+
+DATA_HELP = (
+    "A folder per identity, a folder of index.csv and zips, or `synthetic`; with `:WEIGHT` for its "
+    "share of a mini-batch; may be repeated."
+)
+RECIPE_HELP = "short, paper, or a TOML file."
+WORK_HELP = "Folder of checkpoints; the same command with the same folder continues."
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """A network to imitate, and how it takes its faces."""
+
+    path: Path | None = None
+    size: str = "112x112"
+    normalise: str = "imagenet"
+    flip: str = "normalised-add"
+
+
+@dataclass(frozen=True)
+class Lab:
+    """The options of both commands. size of the synthetic set: identities × images."""
+
+    data: tuple[str, ...]
+    teacher: Teacher
+    work: Path
+    device: str
+    precision: str | None
+    identities: int
+    images: int
+    evaluation_data: str | None
+    overwrite: bool
+    quiet: bool
+    threads: int | None = None
+
+    def check(self) -> None:
+        """UserError for what cannot work on this machine, before anything is loaded."""
+        if self.precision not in (None, "float32", "bfloat16"):
+            raise UserError(f"--precision {self.precision}: float32 or bfloat16")
+        if self.device.partition(":")[0] not in ("cpu", "cuda"):
+            raise UserError(f"--device {self.device}: cpu, cuda or cuda:1")
+        if self.identities < 4 or self.images < 2:
+            raise UserError("--identities must be at least 4, --images at least 2")
+
+
+def carry_out(plan, lab: Lab) -> list[str]:  # type: ignore[no-untyped-def]
+    """Run a `facebench.pruning.plan.Plan` in the working directory; the names of its networks."""
+    import torch
+
+    from facebench.allocator import keep_freed_memory
+    from facebench.pruning.schedule import Run, run_plan
+    from facebench.training.data import training_data
+    from facebench.training.progress import shown_machine
+    from facebench.training.recipe_files import load_recipe
+
+    lab.check()
+    if lab.device.startswith("cuda") and not torch.cuda.is_available():
+        raise UserError(f"--device {lab.device}: torch sees no CUDA device here; use cpu")
+    if lab.threads is not None:
+        torch.set_num_threads(lab.threads)
+    keep_freed_memory()
+    recipe = load_recipe(plan.recipe)
+    given = lab.data or plan.data.sources
+    path = lab.teacher.path or (Path(plan.data.teacher) if plan.data.teacher else None)
+    teacher = _teacher(replace(lab.teacher, path=path)) if path else None
+    data = training_data(
+        given, recipe.batch, lab.work / "data", teacher,
+        identities=lab.identities, images=lab.images,
+    )  # fmt: skip
+    text = _words(given, path, lab)
+    with shown_machine(lab.device, lab.precision, not lab.quiet) as machine:
+        run = Run(
+            plan, recipe, data, text, lab.work, Path("models"), Path("reports/results"), machine,
+            lambda card, protocols: _evaluate(card, protocols, lab), lab.overwrite,
+        )  # fmt: skip
+        return run_plan(run)
+
+
+def _words(given: tuple[str, ...], teacher: Path | None, lab: Lab) -> str:
+    from facebench.faces.synthetic import RENDERER_VERSION
+
+    parts = [
+        f"{lab.identities} synthetic identities of {lab.images} images (renderer version "
+        f"{RENDERER_VERSION}{text.removeprefix('synthetic').replace(':', ', weight ')})"
+        if text.partition(":")[0] == "synthetic"
+        else Path(text).name.replace(":", ", weight ")
+        for text in given
+    ]
+    return "; ".join(parts) + (f"; teacher {teacher.stem}" if teacher else "")
+
+
+def _teacher(teacher: Teacher):  # type: ignore[no-untyped-def]
+    import numpy as np
+
+    from facebench.nets.options import parse_options
+    from facebench.nets.zoo import load_model
+
+    options = parse_options(size=teacher.size, normalise=teacher.normalise, flip=teacher.flip)
+    embedder = load_model(str(teacher.path), options)
+    height, width = embedder.preprocessing.size
+    if height > 128 or width > 112:
+        raise UserError(
+            f"--teacher-size {teacher.size}: training crops are 128x112; a larger face cannot be "
+            "cut from them"
+        )
+    top, left = (128 - height) // 2, (112 - width) // 2
+
+    def embed(crops):  # type: ignore[no-untyped-def]
+        faces = crops[:, top : top + height, left : left + width]
+        return embedder.embed(np.ascontiguousarray(faces))
+
+    return embed
+
+
+def _evaluate(card: Path, protocols: tuple[str, ...], lab: Lab) -> list[str]:
+    """Records of a card in ./reports/results; a sentence for each."""
+    from facebench.evaluation import evaluate_many
+    from facebench.reporting.files import save_record
+
+    told = []
+    records = evaluate_many(
+        [str(card)], protocols, lab.evaluation_data, store=False, progress=not lab.quiet
+    )
+    for record in records:
+        save_record(record, Path("reports/results"))
+        accuracy = getattr(record.statistics, "accuracy", None)
+        value = getattr(accuracy, "value", None)
+        result = f"accuracy {value:.4f}" if value is not None else "see its record"
+        told.append(f"{record.protocol.name} on {record.data.name} ({record.data.kind}): {result}.")
+    return told

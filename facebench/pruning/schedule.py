@@ -1,0 +1,277 @@
+"""The layer-wise schedule: a plan from N_0 to N_M, stopped at any point and continued."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from facebench.errors import UserError
+from facebench.nets.cards import read_card
+from facebench.nets.convnet import ConvNet, module_name
+from facebench.nets.sparse import masks_of
+from facebench.nets.specs import card_for
+from facebench.nets.trained import network_of
+from facebench.pruning.criteria import CRITERIA, SCRATCH
+from facebench.pruning.outcome import Outcome, publish_outcome
+from facebench.pruning.plan import Plan, Step
+from facebench.pruning.scratch import scratch
+from facebench.pruning.task import Mask, Task
+from facebench.storage import write_atomically
+from facebench.training.data import TrainingData
+from facebench.training.learner import Learner, Machine, copy_of, untrained
+from facebench.training.recipe_files import RecipeFile, Which
+
+SIZE = (112, 96)
+# Of the retraining's mini-batches, one round of brp.
+BRP_ROUND = 1 / 20
+FINAL, START, SETTINGS, DONE = "final.pt", "start.pt", "settings.json", "published.json"
+# (model card's path, names of the protocols) → one sentence per protocol
+Evaluate = Callable[[Path, tuple[str, ...]], list[str]]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A plan with all that it needs. data_text: what is learned from, in words, for the cards.
+
+    work: checkpoints, one folder per network; models, results: where cards and diagnostics go;
+    evaluate: on the plan's protocols, None: not evaluated; overwrite: cards with weights that this
+    work folder did not learn.
+    """
+
+    plan: Plan
+    recipe: RecipeFile
+    data: TrainingData
+    data_text: str
+    work: Path
+    models: Path
+    results: Path
+    machine: Machine
+    evaluate: Evaluate | None = None
+    overwrite: bool = False
+
+    def fresh(self) -> Learner:
+        """An untrained network in the plan's shape."""
+        return untrained(self.recipe, self.plan.width, SIZE, self.data, self.plan.seed)
+
+    @property
+    def base(self) -> dict[str, Fraction]:
+        """Degrees of sparsity of the baseline: none, unless it is a card's."""
+        start = self.plan.baseline.start
+        return {} if start is None else card_for(start).degrees
+
+    def folder(self, name: str) -> Path:
+        """Where a network is learned. One taken from a card has an own folder, unless the card is
+        of this work folder, recipe and data: then learning goes on where it ended.
+        """
+        own, start = self.work / name, self.plan.baseline.start
+        if name != self.plan.baseline.model or start is None:
+            return own
+        settings = _settings(self, name)
+        if (own / DONE).exists() and (own / FINAL).exists():
+            done, before = (json.loads((own / f).read_text()) for f in (DONE, SETTINGS))
+            same = ("width", "data", "recipe")
+            if done["sha256"] == settings["from"] and all(before[k] == settings[k] for k in same):
+                return own
+        return self.work / f"{name}-{_digest(settings)}"
+
+    def learned(self, name: str) -> Learner:
+        """A network that was learned already."""
+        learner = self.fresh()
+        learner.load(self.folder(name) / FINAL)
+        return learner
+
+
+def run_plan(run: Run) -> list[str]:
+    """Learn what the work folder does not hold yet; returns the names of the plan's networks.
+
+    For every step: connections are selected on N_(m-1) over held-out faces, N_m starts from its
+    weights and is trained under the masks of all layers so far, and card, packed weights,
+    diagnostics and evaluation are written. UserError where a card would be overwritten, or the work
+    folder holds another plan's networks.
+
+    Source: Sun, Wang, Tang 2015, Section 4 and Table 2.
+    """
+    plan = run.plan
+    names = [plan.baseline.model, *(step.model for step in plan.step)]
+    for name in names:
+        _check(run, name)
+    _learn_baseline(run)
+    for number, step in enumerate(plan.step, 1):
+        _learn_step(run, step, plan.seed + number)
+    return names
+
+
+def _check(run: Run, name: str) -> None:
+    """UserError before any work, rather than after hours of it."""
+    if name == run.plan.baseline.model and run.plan.baseline.start is not None:
+        return
+    folder, card_path = run.folder(name), run.models / f"{name}.toml"
+    settings = _settings(run, name)
+    path = folder / SETTINGS
+    if path.exists() and json.loads(path.read_text()) != settings:
+        raise UserError(
+            f"{folder} holds {name} learned in another way (width, recipe, steps or data); give "
+            "another --work, or remove it"
+        )
+    if card_path.exists() and not run.overwrite and not path.exists():
+        card = read_card(card_path)
+        if card.weights_path is not None and card.weights_path.is_file():
+            raise UserError(
+                f"{card_path}: there are trained weights already; add --overwrite, or give the "
+                "new model another name"
+            )
+
+
+def _settings(run: Run, name: str) -> dict[str, object]:
+    """What a network in the work folder depends on, as JSON reads it back."""
+    plan = run.plan
+    own = plan.baseline if name == plan.baseline.model else plan.of(name)
+    told = {
+        "width": plan.width,
+        "seed": plan.seed,
+        "data": run.data_text,
+        "recipe": run.recipe.model_dump(),
+        "step": own.model_dump(),
+        "from": None if plan.baseline.start is None else card_for(plan.baseline.start).sha256,
+    }
+    answer: dict[str, object] = json.loads(json.dumps(told))
+    return answer
+
+
+def _digest(settings: dict[str, object]) -> str:
+    text = json.dumps(settings, sort_keys=True).encode()
+    return hashlib.sha256(text).hexdigest()[:8]
+
+
+def _begin(run: Run, name: str) -> Path:
+    folder = run.folder(name)
+    if not (folder / SETTINGS).exists():
+        text = json.dumps(_settings(run, name), indent=1)
+        write_atomically(folder / SETTINGS, text.encode())
+    return folder
+
+
+def _learn_baseline(run: Run) -> None:
+    baseline = run.plan.baseline
+    folder = _begin(run, baseline.model)
+    if not (folder / FINAL).exists():
+        learner = run.fresh()
+        if baseline.start is not None:
+            net = network_of(card_for(baseline.start))
+            _require_shape(run, net, baseline.start)
+            learner.adopt(copy_of(net), masks_of(net))
+        else:
+            learner.learn("train", folder, run.machine, run.plan.seed, baseline.steps)
+        learner.save(folder / FINAL)
+    if baseline.start is None and not (folder / DONE).exists():
+        steps = baseline.steps or run.recipe.train.steps
+        _publish(run, run.learned(baseline.model), Outcome(baseline.model, None, {}, steps))
+
+
+def _require_shape(run: Run, net: ConvNet, start: str) -> None:
+    if net.width != run.plan.width:
+        raise UserError(
+            f"{start} has width {net.width:g}, the plan {run.plan.width:g}; write width = "
+            f"{net.width:g}"
+        )
+    if net.input_size != SIZE:
+        height, width = net.input_size
+        raise UserError(f"{start} takes {height}x{width} faces; only 112x96 can be pruned here")
+
+
+def _learn_step(run: Run, step: Step, seed: int) -> None:
+    folder = _begin(run, step.model)
+    if not (folder / FINAL).exists():
+        learner = run.fresh()
+        if (folder / START).exists():
+            learner.load(folder / START)
+        else:
+            _select(run, step, learner, seed)
+            learner.save(folder / START)
+        which: Which = "train" if step.criterion == SCRATCH else "retrain"
+        learner.learn(which, folder, run.machine, seed, step.steps)
+        learner.save(folder / FINAL)
+    if not (folder / DONE).exists():
+        parent = None if step.criterion == SCRATCH else run.plan.parent_of(step)
+        phase = run.recipe.train if step.criterion == SCRATCH else run.recipe.retrain
+        degrees = run.plan.structure(step.model, run.base)
+        outcome = Outcome(
+            step.model, parent, degrees, step.steps or phase.steps, step.layer, step.criterion
+        )
+        _publish(run, run.learned(step.model), outcome)
+
+
+def _select(run: Run, step: Step, learner: Learner, seed: int) -> None:
+    """Put parent's weights and the new dropping matrix into a learner (or masks alone: scratch)."""
+    parent = run.learned(run.plan.parent_of(step))
+    if step.criterion == SCRATCH:
+        learner.masks = scratch(learner.net, parent.masks, seed)
+        return
+    learner.load(run.folder(run.plan.parent_of(step)) / FINAL)
+    assert step.layer is not None
+    name = module_name(step.layer)
+    before = parent.masks.get(name)
+    task = Task(
+        parent.plain(),
+        step.layer,
+        step.degree,
+        np.random.default_rng([run.plan.seed, seed]),
+        faces=lambda: run.data.held_out_faces(),
+        logits=parent.supervision.logits,
+        learn=_rounds(run, step, learner, seed),
+        before=None if before is None else before.numpy().astype(bool),
+    )
+    mask = CRITERIA[step.criterion](task)
+    learner.masks[name] = torch.from_numpy(mask).to(torch.float32)
+    with torch.no_grad():
+        learner.net.layer(step.layer).weight.mul_(learner.masks[name])
+
+
+def _rounds(
+    run: Run, step: Step, learner: Learner, seed: int
+) -> Callable[[Mask, float, int], NDArray[np.float32]]:
+    """Training for criteria that select while they learn; every round is continued, too."""
+    assert step.layer is not None
+    layer, name = step.layer, module_name(step.layer)
+    steps = max(1, round((step.steps or run.recipe.retrain.steps) * BRP_ROUND))
+
+    def learn(kept: Mask, penalty: float, number: int) -> NDArray[np.float32]:
+        learner.masks[name] = torch.from_numpy(kept).to(torch.float32)
+        folder = run.work / step.model / f"round_{number:02d}"
+        round_seed = seed * 1000 + number
+        quiet = replace(run.machine, report=lambda _: None, bar=None)
+        learner.learn("retrain", folder, quiet, round_seed, steps, (name, penalty))
+        return learner.net.layer(layer).weight.detach().numpy().copy()
+
+    return learn
+
+
+def _publish(run: Run, learner: Learner, outcome: Outcome) -> None:
+    parent = run.learned(outcome.parent).plain() if outcome.layer and outcome.parent else None
+    # An own generator: evaluation must not change what is learned later.
+    text = f"{run.data_text}; recipe {run.plan.recipe}"
+    card = publish_outcome(
+        learner, outcome, parent, data=text, licence=run.plan.licence, models=run.models,
+        results=run.results, width=run.plan.width, device=run.machine.device,
+        precision=run.machine.precision or run.recipe.precision,
+        log=run.folder(outcome.model) / "log.csv", evaluate=_evaluation(run),
+    )  # fmt: skip
+    write_atomically(run.work / outcome.model / DONE, json.dumps({"sha256": card.sha256}).encode())
+    run.machine.report(f"{card.name}: {card.notes}")
+
+
+def _evaluation(run: Run) -> Callable[[Path], list[str]]:
+    def evaluate(card: Path) -> list[str]:
+        if run.evaluate is None or not run.plan.protocols:
+            return []
+        return run.evaluate(card, run.plan.protocols)
+
+    return evaluate

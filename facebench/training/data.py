@@ -1,0 +1,201 @@
+"""Training data by what a user writes: ``FOLDER[:WEIGHT]`` and ``synthetic[:WEIGHT]``, mixed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facebench.errors import UserError
+from facebench.training.augment import centre_crop
+from facebench.training.crops import UNLABELLED, CropImages, Teacher, TrainingCrops, prepare_crops
+from facebench.training.identity_folders import prepare_folders
+from facebench.training.rendered_crops import RenderedCrops
+
+SYNTHETIC = "synthetic"
+SYNTHETIC_IDENTITIES, SYNTHETIC_IMAGES = 1200, 14
+HELD_OUT_IDENTITIES, HELD_OUT_SHARE, HELD_OUT_SEED = 30, 0.02, 7
+Sources = list[tuple[TrainingCrops, int]]
+
+
+@dataclass(frozen=True)
+class DataSpec:
+    """One source of training faces and its weight in the mixture."""
+
+    place: str
+    weight: float = 1.0
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether its faces are rendered."""
+        return self.place == SYNTHETIC
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What is learned from, and what is held out.
+
+    sources: crops with their number per batch; held_out: crops of identities and images that
+    nothing is trained on, for correlations and for verification errors.
+    """
+
+    sources: Sources
+    held_out: TrainingCrops
+
+    @property
+    def classes(self) -> int:
+        """Number of identities learned."""
+        return sum(crops.classes for crops, _ in self.sources)
+
+    @property
+    def embedding(self) -> int:
+        """Dimension of the teacher's embedding, 1 where there is none."""
+        return max(crops.targets.shape[1] for crops, _ in self.sources)
+
+    def held_out_faces(self, most: int = 2048, size: int = 32):  # type: ignore[no-untyped-def]
+        """uint8 N×112×96×3 batches of the held-out crops' centres."""
+        total = len(self.held_out.images)
+        rows = np.linspace(0, total - 1, min(most, total)).astype(np.int64)
+        for begin in range(0, len(rows), size):
+            yield faces_of(self.held_out, rows[begin : begin + size])
+
+
+def faces_of(crops: TrainingCrops, rows: Sequence[int] | NDArray[np.int64]) -> NDArray[np.uint8]:
+    """The 112×96 face templates of some crops, uint8 N×112×96×3."""
+    images = np.stack([np.asarray(crops.images[int(row)]) for row in rows])
+    return np.ascontiguousarray(centre_crop(images))
+
+
+def parse_source(text: str) -> DataSpec:
+    """``../faces:3`` → folder and weight 3; UserError where the weight is no positive number."""
+    place, colon, tail = text.rpartition(":")
+    if not colon or not place:
+        return DataSpec(text)
+    try:
+        weight = float(tail)
+    except ValueError:
+        return DataSpec(text)  # a folder with a colon in its name
+    if not 0 < weight < float("inf"):
+        raise UserError(f"--data {text}: the weight after the colon must be a positive number")
+    return DataSpec(place, weight)
+
+
+def training_data(
+    given: Sequence[str],
+    batch: int,
+    cache: Path,
+    teacher: Teacher | None = None,
+    *,
+    identities: int = SYNTHETIC_IDENTITIES,
+    images: int = SYNTHETIC_IMAGES,
+) -> TrainingData:
+    """Sources mixed by weight into batches of ``batch`` (faces, or pairs), and what is held out.
+
+    given: as a user writes them. cache: decoded crops and the teacher's embeddings are kept there.
+    identities, images: of the synthetic source. Held out of every source: 30 identities (a tenth
+    where it has fewer than 300) and 2% of the other crops, the same in every run. UserError
+    where a folder is not there or holds nothing to learn from.
+    """
+    specs = [parse_source(text) for text in given]
+    if not specs:
+        raise UserError(f"name training data with --data: a folder, or `{SYNTHETIC}`")
+    counts = _counts([spec.weight for spec in specs], batch)
+    sources: Sources = []
+    apart: list[tuple[TrainingCrops, NDArray[np.int64]]] = []
+    for number, (spec, count) in enumerate(zip(specs, counts, strict=True)):
+        crops = _open(spec, cache, teacher, identities, images)
+        if len(crops.images) < 4:
+            raise UserError(f"--data {spec.place}: {len(crops.images)} faces are too few")
+        learned, held = split(crops, np.random.default_rng([HELD_OUT_SEED, number]))
+        sources.append((_rows(crops, learned, renumber=True), count))
+        apart.append((crops, held))
+    return TrainingData(sources, _joined([_rows(crops, rows) for crops, rows in apart]))
+
+
+def split(
+    crops: TrainingCrops, rng: np.random.Generator
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows to learn from and rows held out: some identities, and a share of the other crops."""
+    tenth = max(1, crops.classes // 10) if crops.classes > 1 else 0
+    apart = rng.permutation(crops.classes)[: min(HELD_OUT_IDENTITIES, tenth)]
+    held = np.isin(crops.labels, apart) | (rng.random(len(crops.labels)) < HELD_OUT_SHARE)
+    return np.flatnonzero(~held), np.flatnonzero(held)
+
+
+def _open(
+    spec: DataSpec, cache: Path, teacher: Teacher | None, identities: int, images: int
+) -> TrainingCrops:
+    if spec.synthetic:
+        rendered = RenderedCrops(0, identities, images)
+        nothing = np.full((len(rendered), 1), np.nan, np.float32)
+        return TrainingCrops(rendered, rendered.labels, nothing)
+    folder = Path(spec.place)
+    if not folder.is_dir():
+        raise UserError(f"--data {spec.place}: no such folder (or write `{SYNTHETIC}`)")
+    own = cache / hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:12]
+    prepare = prepare_crops if (folder / "index.csv").is_file() else prepare_folders
+    return prepare(folder, own if teacher is None else own.with_suffix(".taught"), teacher)
+
+
+class _Chosen:
+    """Some of the images, without copying them."""
+
+    def __init__(self, images: CropImages, rows: NDArray[np.int64]) -> None:
+        self.images, self.rows = images, rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, row: int) -> NDArray[np.uint8]:
+        return self.images[int(self.rows[row])]
+
+
+class _Chained:
+    """The images of several sources, one after the other."""
+
+    def __init__(self, parts: Sequence[CropImages]) -> None:
+        self.parts = parts
+        self.ends = np.cumsum([len(part) for part in parts])
+
+    def __len__(self) -> int:
+        return int(self.ends[-1])
+
+    def __getitem__(self, row: int) -> NDArray[np.uint8]:
+        number = int(np.searchsorted(self.ends, row, side="right"))
+        begin = int(self.ends[number - 1]) if number else 0
+        return self.parts[number][row - begin]
+
+
+def _rows(crops: TrainingCrops, rows: NDArray[np.int64], renumber: bool = False) -> TrainingCrops:
+    labels = crops.labels[rows]
+    if renumber:
+        known = np.unique(labels[labels != UNLABELLED])
+        labels = np.where(labels == UNLABELLED, UNLABELLED, np.searchsorted(known, labels))
+    return TrainingCrops(_Chosen(crops.images, rows), labels, crops.targets[rows])
+
+
+def _joined(parts: list[TrainingCrops]) -> TrainingCrops:
+    labels, offset = [], 0
+    for part in parts:
+        labels.append(np.where(part.labels == UNLABELLED, UNLABELLED, part.labels + offset))
+        offset += part.classes
+    nothing = np.full((sum(len(part.labels) for part in parts), 1), np.nan, np.float32)
+    images = _Chained([part.images for part in parts])
+    return TrainingCrops(images, np.concatenate(labels), nothing)
+
+
+def _counts(weights: Sequence[float], batch: int) -> list[int]:
+    """Whole numbers in the ratio of the weights with the sum ``batch``, each at least 1."""
+    if batch < len(weights):
+        raise UserError(f"a mini-batch of {batch} has no room for {len(weights)} sources")
+    shares = np.array(weights) / sum(weights) * batch
+    counts = np.maximum(np.floor(shares).astype(int), 1)
+    while counts.sum() > batch:
+        counts[np.argmax(counts)] -= 1
+    for number in np.argsort(-(shares - counts), kind="stable")[: batch - counts.sum()]:
+        counts[number] += 1
+    return [int(count) for count in counts]

@@ -1,0 +1,43 @@
+"""The log of a training as a picture."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+from facebench.errors import UserError
+from facebench.storage import write_atomically
+
+FORMATS = (".png", ".svg", ".pdf")
+
+
+def plot_log(log: Path, picture: Path) -> None:
+    """Draw the losses of a ``log.csv`` over mini-batches; UserError where there is none."""
+    if picture.suffix not in FORMATS:
+        raise UserError(f"{picture}: pictures are {', '.join(FORMATS)}")
+    names, steps, columns = read_log(log)
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 4.5), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot(xlabel="mini-batches", ylabel="mean loss", title=log.parent.name)
+    for name, values in zip(names, columns, strict=True):
+        axes.plot(steps, values, label=name, marker="." if len(steps) < 20 else None)
+    axes.grid(alpha=0.3)
+    axes.legend()
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format=picture.suffix[1:], dpi=150)
+    write_atomically(picture, buffer.getvalue())
+
+
+def read_log(log: Path) -> tuple[list[str], list[int], list[list[float]]]:
+    """Names of the losses, mini-batches, and each loss's values; UserError where none is logged."""
+    if not log.is_file():
+        raise UserError(f"{log}: no log of a training there yet")
+    with log.open(newline="") as handle:
+        head, *rows = csv.reader(handle)
+    names = head[1:-1]
+    columns = [[float(row[i]) for row in rows] for i in range(1, len(head) - 1)]
+    return names, [int(row[0]) for row in rows], columns

@@ -1,0 +1,129 @@
+"""Recipes in TOML: what a network is asked for, and how long and how hard it is trained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from facebench.errors import UserError, nearest
+from facebench.nets.cards import Text
+from facebench.storage import workspace_folders
+from facebench.training.loop import Recipe
+from facebench.validation import read_toml, validated
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+Factor = Annotated[float, Field(ge=0)]
+Which = Literal["train", "retrain"]
+_SUPPORTED = {
+    "normalised": ("regression", "similarity", "identity"),
+    "joint": ("identity", "verification", "regression"),
+}
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Phase(_Strict):
+    """One training; the fields are those of `facebench.training.loop.Recipe`."""
+
+    steps: Count
+    rate: Positive
+    warmup: Annotated[int, Field(ge=0)] = 0
+    schedule: Literal["cosine", "decline"] = "cosine"
+    fall: Share = 0.7
+    end: Annotated[float, Field(gt=0, le=1)] = 1.0
+    fine_tune: Annotated[float, Field(ge=0, lt=1)] = 0.0
+
+
+class RecipeFile(_Strict):
+    """How a baseline is trained (``train``) and a network that became sparser (``retrain``).
+
+    supervision: ``normalised`` (`losses.Supervision`) or ``joint`` (`joint.JointSupervision`);
+    normalised: batch normalisation while learning; dropout: of 5b and f; batch: faces, or pairs
+    under joint supervision; weights: factors of the losses; margin, earlier: of joint supervision.
+    """
+
+    title: Text = ""
+    supervision: Literal["normalised", "joint"]
+    normalised: bool
+    dropout: tuple[Share, Share]
+    batch: Count
+    optimiser: Literal["adamw", "sgd"] = "adamw"
+    momentum: Share = 0.9
+    decay: Factor = 1e-4
+    clip: Positive = 5.0
+    precision: Literal["bfloat16", "float32"] = "bfloat16"
+    checkpoint_every: Count = 500
+    margin: Positive = 1.0
+    earlier: tuple[Literal["2b", "3b", "4b", "5a", "5b"], ...] = ()
+    weights: dict[str, Factor]
+    train: Phase
+    retrain: Phase
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        known = _SUPPORTED[self.supervision]
+        for name in self.weights:
+            if name not in known:
+                raise ValueError(f"no loss {name!r}{nearest(name, known)} ({', '.join(known)})")
+        if not any(self.weights.values()):
+            raise ValueError("all weights of losses are zero")
+        if self.earlier and self.supervision != "joint":
+            raise ValueError("earlier layers belong to supervision 'joint'")
+        return self
+
+    def recipe(self, which: Which, seed: int, steps: int | None = None) -> Recipe:
+        """A phase as the loop takes it, with another number of steps if given."""
+        phase = self.train if which == "train" else self.retrain
+        count = phase.steps if steps is None else steps
+        return Recipe(
+            steps=count,
+            rate=phase.rate,
+            # A run much shorter than intended keeps its proportions.
+            warmup=min(phase.warmup, count // 4),
+            fall=phase.fall,
+            decay=self.decay,
+            weights=dict(self.weights),
+            precision=self.precision,
+            seed=seed,
+            checkpoint_every=self.checkpoint_every,
+            optimiser=self.optimiser,
+            momentum=self.momentum,
+            schedule=phase.schedule,
+            end=phase.end,
+            fine_tune=phase.fine_tune,
+            clip=self.clip,
+        )
+
+    @property
+    def faces_per_step(self) -> int:
+        """Faces in a mini-batch."""
+        return 2 * self.batch if self.supervision == "joint" else self.batch
+
+
+def load_recipe(name: str) -> RecipeFile:
+    """A recipe by name (``short``, ``paper``) or TOML file; UserError names what is wrong there."""
+    if name.endswith(".toml"):
+        path = Path(name)
+    else:
+        files = _files()
+        if name not in files:
+            raise UserError(
+                f"unknown recipe {name!r}{nearest(name, files)} ({', '.join(sorted(files))}, or a "
+                "TOML file)"
+            )
+        path = files[name]
+    return validated(RecipeFile, read_toml(path), str(path))
+
+
+def _files() -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for folder in workspace_folders("models"):
+        for path in sorted((folder / "recipes").glob("*.toml")):
+            found.setdefault(path.stem, path)
+    return found

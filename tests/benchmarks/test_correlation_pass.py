@@ -1,0 +1,42 @@
+"""The correlation pass over the full-width network: its cost beside the forward passes alone."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+# A process of its own: peak memory is that of the pass and the network.
+MEASURE = """
+import resource, sys, time
+import numpy as np, torch
+from facebench.allocator import keep_freed_memory
+from facebench.nets.convnet import ConvNet, to_input
+from facebench.pruning.moments import layer_correlations
+torch.set_num_threads(1)
+keep_freed_memory()
+net = ConvNet(1.0).eval().to(memory_format=torch.channels_last)
+faces = [np.random.default_rng(i).integers(0, 256, (32, 112, 96, 3), np.uint8) for i in range(4)]
+def forward():
+    with torch.no_grad():
+        for batch in faces:
+            net(to_input(torch.from_numpy(batch)))
+forward()
+start = time.perf_counter(); forward(); alone = time.perf_counter() - start
+start = time.perf_counter(); layer_correlations(net, sys.argv[1], faces)
+taken = time.perf_counter() - start
+print(taken / alone, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("layer", ["f", "5b", "5a", "4b"])
+def test_correlation_pass_at_full_width(layer: str) -> None:
+    """Issue 3, acceptance 6: under 2 GiB, at most 1.5 times the forward passes (printed)."""
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURE, layer], capture_output=True, text=True, check=True
+    )
+    ratio, memory = map(float, done.stdout.split())
+    print(f"{layer}: {ratio:.2f} times the forward passes, peak {memory:.0f} MiB")
+    assert memory < 2048

@@ -1,0 +1,86 @@
+"""Plans: the paper's order, one layer more per step, and mistakes in one line."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from facebench.errors import UserError
+from facebench.nets.cards import read_card
+from facebench.pruning.plan import read_plan
+
+MODELS = Path(__file__).parents[2] / "models"
+PLAN = """
+width = 0.5
+[baseline]
+model = "n0"
+[[step]]
+model = "n1"
+layer = "f"
+keep = "1/256"
+[[step]]
+model = "n2"
+layer = "5b"
+keep = "1/128"
+"""
+
+
+def plan(tmp_path: Path, text: str):
+    path = tmp_path / "plan.toml"
+    path.write_text(text)
+    return read_plan(path)
+
+
+def test_each_network_starts_from_the_one_before(tmp_path: Path) -> None:
+    read = plan(tmp_path, PLAN)
+    assert [read.parent_of(step) for step in read.step] == ["n0", "n1"]
+    assert read.structure("n2", {}) == {"f": Fraction(1, 256), "5b": Fraction(1, 128)}
+    assert read.structure("n1", {"4b": Fraction(1, 2)})["4b"] == Fraction(1, 2)
+
+
+def test_the_zoos_plan_makes_the_zoos_cards() -> None:
+    read = read_plan(MODELS / "plans" / "zoo.toml")
+    names = [step.model for step in read.step]
+    assert names == [
+        f"sparse_{n}" for n in ["096", "076", "074", "043", "026", "018", "014", "012"]
+    ]
+    for step in read.step:
+        card = read_card(MODELS / f"{step.model}.toml")
+        assert read.structure(step.model, {}) == card.degrees
+        assert read.parent_of(step) == card.parent
+    assert read.width == read_card(MODELS / "baseline.toml").width
+
+
+def test_scratch_takes_masks_and_is_nobodys_parent(tmp_path: Path) -> None:
+    scratch = '[[step]]\nmodel = "x"\ncriterion = "scratch"\nmasks_of = "n2"\n'
+    after = '[[step]]\nmodel = "n3"\nlayer = "4b"\nkeep = "1/2"\n'
+    read = plan(tmp_path, PLAN + scratch + after)
+    assert read.structure("x", {}) == read.structure("n2", {})
+    assert read.parent_of(read.of("n3")) == "n2"
+
+
+@pytest.mark.parametrize(
+    "old, new, said",
+    [
+        ('layer = "5b"', 'layer = "5c"', "did you mean '5b'"),
+        ('"1/128"', '"2"', "not a share"),
+        ('"1/128"', '"1/0"', "not a share"),
+        ('model = "n2"', 'model = "n1"', "two networks"),
+        ('model = "n2"', 'model = "n2"\nparent = "n9"', "no earlier network 'n9'"),
+        ('model = "n2"', 'model = "n2"\ncriterion = "correlations"', "did you mean 'correlation'"),
+        ('layer = "f"', 'layer = "4b"', "go from the top down"),
+        ('layer = "5b"', 'layer = "f"', None),
+        ('keep = "1/128"', "", "layer and keep"),
+        ("width = 0.5", "widht = 0.5", "did you mean 'width'"),
+        ('model = "n2"', 'model = "n2"\ncriterion = "scratch"', "masks_of"),
+    ],
+)
+def test_mistakes_are_one_line(tmp_path: Path, old: str, new: str, said: str | None) -> None:
+    text = PLAN.replace(old, new)
+    if said is None:  # the same layer again, but not sparser
+        text, said = text.replace('"1/128"', '"1/16"'), "keeps 1/256 of f already"
+    with pytest.raises(UserError) as caught:
+        plan(tmp_path, text)
+    assert said in str(caught.value) and "\n" not in str(caught.value)

@@ -1,0 +1,210 @@
+"""The layer-wise schedule on a toy: what it writes, and that it continues from anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+import torch
+from training_toys import write_people
+
+import facebench.pruning.schedule as schedule
+import facebench.training.loop as loop
+from facebench.errors import UserError
+from facebench.nets.cards import read_card
+from facebench.nets.trained import network_of, packed_weights
+from facebench.pruning.plan import Plan
+from facebench.pruning.schedule import Run, run_plan
+from facebench.training.data import training_data
+from facebench.training.learner import Machine
+from facebench.training.recipe_files import RecipeFile, load_recipe
+
+STEPS = (
+    {"model": "s1", "layer": "f", "keep": "1/16"},
+    {"model": "s2", "layer": "5b", "keep": "1/8"},
+)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("people")
+    write_people(folder / "p", people=8, images=5)
+    return training_data([str(folder / "p")], 6, folder / "cache")
+
+
+def tiny_recipe(joint: bool = False) -> RecipeFile:
+    whole = load_recipe("paper" if joint else "short").model_dump()
+    whole |= {"batch": 3 if joint else 6, "precision": "float32", "checkpoint_every": 1}
+    whole["train"] |= {"steps": 2, "rate": 1e-4}
+    whole["retrain"] |= {"steps": 2, "rate": 1e-4}
+    return RecipeFile.model_validate(whole)
+
+
+@pytest.fixture
+def make_run(data, tmp_path: Path) -> Callable[..., Run]:
+    def make(name: str = "a", steps=STEPS, joint: bool = False, base=None, **more) -> Run:
+        plan = Plan.model_validate(
+            {"width": 0.03125, "baseline": base or {"model": "s0"}, "step": steps}
+        )
+        machine = Machine(report=lambda _: None)
+        folder = tmp_path / name
+        return Run(plan, tiny_recipe(joint), data, "toys", folder / "work", folder / "models",
+                   folder / "results", machine, **more)  # fmt: skip
+
+    return make
+
+
+def weights(run: Run) -> dict[str, bytes]:
+    return {p.name: p.read_bytes() for p in (run.models / "weights").glob("*.safetensors")}
+
+
+def test_cards_with_parents_masks_and_evaluation(make_run) -> None:
+    run = make_run()
+    assert run_plan(run) == ["s0", "s1", "s2"]
+    card = read_card(run.models / "s2.toml")
+    assert card.parent == "s1" and card.degrees == {"f": Fraction(1, 16), "5b": Fraction(1, 8)}
+    assert "verification error on training" in card.notes
+    packed, before = packed_weights(card), packed_weights(read_card(run.models / "s1.toml"))
+    assert set(packed.masks) == {"f", "local5b"} and set(before.masks) == {"f"}
+    assert torch.equal(packed.masks["f"], before.masks["f"])
+    for name, degree in (("f", 16), ("local5b", 8)):
+        mask = packed.masks[name]
+        assert mask.sum() == mask.numel() // degree
+        assert (packed.state[f"{name}.weight"][~mask] == 0).all()
+    assert (run.results / "diagnostics" / "s2.json").exists()
+    assert read_card(run.models / "s0.toml").parent is None
+
+
+def test_stopped_anywhere_and_continued_is_undisturbed_byte_for_byte(
+    make_run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = make_run("whole")
+    run_plan(whole)
+    broken = make_run("broken")
+    places = [
+        (loop, "_step", 1),
+        (loop, "_step", 2),
+        (schedule, "_select", 0),
+        (loop, "_step", 0),
+        (loop, "_save", 1),
+        (schedule, "_publish", 0),
+    ]
+    for module, name, after in places:
+        real, calls = getattr(module, name), []
+
+        def failing(*given, real=real, calls=calls, after=after):
+            if len(calls) == after:
+                raise KeyboardInterrupt
+            calls.append(1)
+            return real(*given)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(module, name, failing)
+            with pytest.raises(KeyboardInterrupt):
+                run_plan(broken)
+    run_plan(broken)
+    assert len(weights(whole)) == 3 and weights(broken) == weights(whole)
+    logs = [(r.work / "s2" / "log.csv").read_text().splitlines() for r in (whole, broken)]
+    assert [line.rsplit(",", 1)[0] for line in logs[0]] == [
+        line.rsplit(",", 1)[0] for line in logs[1]
+    ]
+
+
+def test_dropped_weights_are_zero_after_every_step(make_run, monkeypatch) -> None:
+    step, seen = loop._step, []
+
+    def watched(net, *rest):
+        answer = step(net, *rest)
+        for module in net.modules():
+            if hasattr(module, "weight_mask"):
+                product = module.weight_orig * module.weight_mask
+                assert (product[module.weight_mask == 0] == 0).all()
+                assert (module.weight[module.weight_mask == 0] == 0).all()
+                seen.append(module.weight_mask.mean().item())
+        return answer
+
+    monkeypatch.setattr(loop, "_step", watched)
+    run_plan(make_run())
+    # s1: two steps with one sparse layer; s2: two steps with two.
+    assert sorted(seen) == [1 / 16] * 4 + [1 / 8] * 2
+
+
+def test_all_criteria_and_scratch_make_models(make_run, monkeypatch) -> None:
+    monkeypatch.setattr("facebench.pruning.brp.ROUNDS", 4)
+    names = ("random", "highest", "magnitude", "obd", "brp")
+    steps = [STEPS[0]]
+    steps += [{**STEPS[1], "model": f"s2_{n}", "criterion": n, "parent": "s1"} for n in names]
+    steps += [{"model": "s2_scratch", "criterion": "scratch", "masks_of": "s2_random"}]
+    run = make_run(steps=steps)
+    run_plan(run)
+    masks = {n: packed_weights(read_card(run.models / f"s2_{n}.toml")).masks["local5b"]
+             for n in (*names, "scratch")}  # fmt: skip
+    assert {int(mask.sum()) for mask in masks.values()} == {masks["obd"].numel() // 8}
+    assert torch.equal(masks["scratch"], masks["random"])
+    assert len({mask.numpy().tobytes() for mask in masks.values()}) == len(names)
+    assert read_card(run.models / "s2_scratch.toml").parent is None
+
+
+def test_from_a_card_the_network_starts_as_it_was(make_run) -> None:
+    """N_m starts from the card's weights: after no step at all features are the card's."""
+    first = make_run("first", steps=STEPS[:1])
+    run_plan(first)
+    card = first.models / "s1.toml"
+    again = make_run("again", steps=STEPS[1:], base={"model": "s1", "from": str(card)})
+    schedule._learn_baseline(again)
+    learner = again.learned("s1")
+    plain, old = learner.plain(), network_of(read_card(card)).eval()
+    faces = torch.randn(3, 3, 112, 96)
+    with torch.no_grad():
+        assert torch.allclose(plain(faces), old(faces), atol=1e-4)
+    run_plan(again)
+    card2 = read_card(again.models / "s2.toml")
+    assert card2.degrees == {"f": Fraction(1, 16), "5b": Fraction(1, 8)} and card2.parent == "s1"
+    assert not (again.models / "s1.toml").exists()
+
+
+def test_under_joint_supervision_without_normalisation(make_run) -> None:
+    run = make_run(joint=True, steps=STEPS[:1])
+    run_plan(run)
+    head = (run.work / "s1" / "log.csv").read_text().splitlines()[0]
+    assert head == "step,identity,verification,regression,faces_per_second"
+
+
+def test_the_evaluation_is_in_the_card(make_run) -> None:
+    run = make_run(steps=(), evaluate=lambda card, names: [f"{names[0]}: accuracy 0.9."])
+    plan = run.plan.model_copy(update={"protocols": ("lfw",)})
+    object.__setattr__(run, "plan", plan)
+    run_plan(run)
+    assert read_card(run.models / "s0.toml").notes.endswith("lfw: accuracy 0.9.")
+
+
+def test_trained_weights_and_other_runs_are_not_overwritten(make_run) -> None:
+    run = make_run(steps=())
+    run_plan(run)
+    other = Run(**{**run.__dict__, "work": run.work.parent / "other"})
+    with pytest.raises(UserError, match="--overwrite"):
+        run_plan(other)
+    run_plan(Run(**{**other.__dict__, "overwrite": True}))
+    changed = run.plan.model_copy(update={"seed": 5})
+    with pytest.raises(UserError, match="learned in another way"):
+        run_plan(Run(**{**run.__dict__, "plan": changed}))
+
+
+def test_selection_is_on_the_parent_over_held_out_faces(make_run, monkeypatch) -> None:
+    seen = []
+    real = schedule.CRITERIA["correlation"]
+
+    def watched(task):
+        seen.append((task.layer, float((task.net.f.weight != 0).float().mean()),
+                     sum(len(batch) for batch in task.held_out())))  # fmt: skip
+        return real(task)
+
+    monkeypatch.setattr(schedule, "CRITERIA", {"correlation": watched})
+    run = make_run()
+    run_plan(run)
+    total = len(run.data.held_out.images)
+    assert [entry[0] for entry in seen] == ["f", "5b"]
+    assert seen[0][1] == 1.0 and seen[1][1] == pytest.approx(1 / 16)
+    assert {entry[2] for entry in seen} == {total}

@@ -1,0 +1,115 @@
+"""Training data as users write it: folders, indices, synthetic; mixed by weight; held out."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from training_toys import write_people
+
+from facebench.errors import UserError
+from facebench.faces.synthetic import render
+from facebench.training.augment import make_batch
+from facebench.training.data import DataSpec, _counts, parse_source, training_data
+from facebench.training.rendered_crops import RenderedCrops
+
+
+@pytest.mark.parametrize(
+    "text, spec",
+    [
+        ("../train:3", DataSpec("../train", 3)),
+        ("synthetic", DataSpec("synthetic", 1)),
+        ("synthetic:0.5", DataSpec("synthetic", 0.5)),
+        ("/data/a:b", DataSpec("/data/a:b", 1)),
+    ],
+)
+def test_sources(text: str, spec: DataSpec) -> None:
+    assert parse_source(text) == spec
+
+
+@pytest.mark.parametrize("text", ["a:0", "a:-1", "a:inf", "a:nan"])
+def test_impossible_weights(text: str) -> None:
+    with pytest.raises(UserError, match="positive"):
+        parse_source(text)
+
+
+def test_weights_share_a_batch() -> None:
+    assert _counts([3, 1], 64) == [48, 16]
+    assert _counts([1000, 1], 10) == [9, 1]
+    assert _counts([1, 1, 1], 64) == [22, 21, 21]
+    with pytest.raises(UserError, match="no room"):
+        _counts([1, 1], 1)
+
+
+def test_a_folder_per_identity_is_decoded_once_and_split(tmp_path: Path) -> None:
+    folder = write_people(tmp_path / "people", people=20)
+    data = training_data([str(folder)], 8, tmp_path / "cache")
+    (learned, count) = data.sources[0]
+    assert count == 8 and data.classes == learned.classes == 18
+    assert len(learned.images) + len(data.held_out.images) == 80
+    assert sorted(set(learned.labels.tolist())) == list(range(18))
+    shutil.rmtree(folder / "person3")
+    again = training_data([str(folder)], 8, tmp_path / "cache")
+    assert np.array_equal(again.sources[0][0].labels, learned.labels)
+    # Nobody is on both sides: colours tell people.
+    own = {tuple(np.asarray(image).mean((0, 1)).round(-1)) for image in _images(learned)}
+    held = [
+        tuple(np.asarray(data.held_out.images[i]).mean((0, 1)).round(-1))
+        for i in np.flatnonzero(data.held_out.labels >= 0)
+    ]
+    assert held and sum(colour in own for colour in held) <= 2  # 2% of the other crops
+
+
+def _images(crops):
+    return [crops.images[i] for i in range(len(crops.images))]
+
+
+def test_faces_of_the_template_get_a_margin(tmp_path: Path) -> None:
+    folder = write_people(tmp_path / "people", size=(112, 96))
+    data = training_data([str(folder)], 8, tmp_path / "cache")
+    image = data.sources[0][0].images[0]
+    assert image.shape == (128, 112, 3)
+    assert np.array_equal(image[0], image[8])
+    assert next(data.held_out_faces()).shape[1:] == (112, 96, 3)
+
+
+def test_folders_that_hold_nothing_are_one_line(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match="nor folders of identities"):
+        training_data([str(tmp_path / "empty")], 8, tmp_path / "cache")
+    with pytest.raises(UserError, match="no such folder"):
+        training_data([str(tmp_path / "absent")], 8, tmp_path / "cache")
+    with pytest.raises(UserError, match="64x64"):
+        training_data([str(write_people(tmp_path / "p", size=(64, 64)))], 8, tmp_path / "cache")
+    with pytest.raises(UserError, match="--data"):
+        training_data([], 8, tmp_path / "cache")
+
+
+def test_rendered_crops_are_the_renderers_and_made_when_asked() -> None:
+    crops = RenderedCrops(0, 6, 3)
+    assert len(crops) == 18 and not crops._made
+    assert np.array_equal(crops[7], render(0, 2, 1)) and crops.labels[7] == 2
+    assert len(crops._made) == 1
+    with pytest.raises(IndexError):
+        crops[18]
+
+
+def test_synthetic_and_real_mix_in_batches(tmp_path: Path) -> None:
+    folder = write_people(tmp_path / "people", people=10)
+    data = training_data(
+        [f"{folder}:3", "synthetic:1"], 8, tmp_path / "cache", identities=6, images=2
+    )
+    batch = make_batch(data.sources, 0, 0)
+    assert [count for _, count in data.sources] == [6, 2]
+    assert batch.faces.shape == (8, 112, 96, 3)
+    assert (batch.labels[6:] >= 9).all() and (batch.labels[:6] < 9).all()
+
+
+def test_a_teacher_gives_unit_targets(tmp_path: Path) -> None:
+    folder = write_people(tmp_path / "people")
+    teacher = lambda crops: crops.reshape(len(crops), -1)[:, :5].astype(np.float32) + 1  # noqa: E731
+    data = training_data([str(folder)], 8, tmp_path / "cache", teacher)
+    targets = data.sources[0][0].targets
+    assert data.embedding == 5 and np.allclose(np.linalg.norm(targets, axis=1), 1, atol=1e-5)

@@ -1,0 +1,61 @@
+"""The paper's schedule in numbers, and recipes that are wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from facebench.errors import UserError
+from facebench.training.recipe_files import load_recipe
+
+
+def test_the_papers_training() -> None:
+    """Section 5: 0.01 falls slowly to 0.0067 after 140,000, then 10,000 with a tenth; 64 pairs."""
+    recipe = load_recipe("paper").recipe("train", seed=0)
+    assert recipe.steps == 150_000
+    assert recipe.rate_at(0) == pytest.approx(0.01)
+    assert recipe.rate_at(139_999) == pytest.approx(0.0067, rel=1e-3)
+    assert recipe.rate_at(140_000) == pytest.approx(0.00067, rel=1e-3)
+    assert recipe.rate_at(149_999) == pytest.approx(0.00067, rel=1e-3)
+    assert load_recipe("paper").batch == 64 and load_recipe("paper").faces_per_step == 128
+    assert load_recipe("paper").dropout == (0.3, 0.5)
+
+
+def test_the_papers_retraining_falls_twice_as_fast() -> None:
+    file = load_recipe("paper")
+    train, retrain = file.recipe("train", 0), file.recipe("retrain", 0)
+    assert retrain.steps == 70_000 and retrain.rate_at(0) == pytest.approx(0.01)
+    # After half of the mini-batches it is where the training is: a doubled decreasing rate.
+    assert retrain.rate_at(30_000) == pytest.approx(train.rate_at(60_000), rel=1e-3)
+    assert retrain.rate_at(60_000) == pytest.approx(0.1 * retrain.rate_at(59_999), rel=1e-3)
+
+
+def test_the_short_recipe_is_the_loops_and_keeps_its_proportions() -> None:
+    recipe = load_recipe("short").recipe("train", seed=4, steps=100)
+    assert (recipe.steps, recipe.seed, recipe.warmup) == (100, 4, 25)
+    assert recipe.rate_at(30) == pytest.approx(1.5e-3) and recipe.rate_at(99) < 1e-5
+
+
+@pytest.mark.parametrize(
+    "change, said",
+    [
+        (("batch = 64", "batches = 64"), "did you mean 'batch'"),
+        (('"adamw"', '"adam"'), "did you mean 'adamw'"),
+        (("similarity = 20.0", "similarty = 20.0"), "did you mean 'similarity'"),
+        (("steps = 7000", "steps = 0"), "train.steps"),
+        (('supervision = "normalised"', 'supervision = "joint"'), "no loss 'similarity'"),
+    ],
+)
+def test_a_wrong_recipe_is_one_line(tmp_path: Path, change, said: str) -> None:
+    short = Path(__file__).parents[2] / "models" / "recipes" / "short.toml"
+    path = tmp_path / "own.toml"
+    path.write_text(short.read_text().replace(*change))
+    with pytest.raises(UserError) as caught:
+        load_recipe(str(path))
+    assert said in str(caught.value) and str(path) in str(caught.value)
+
+
+def test_an_unknown_recipe() -> None:
+    with pytest.raises(UserError, match="did you mean 'paper'"):
+        load_recipe("papr")
