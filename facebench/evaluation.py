@@ -196,7 +196,7 @@ def _evaluate_one(
             name=prepared.name,
             kind=prepared.kind,
             fingerprint=prepared.label,
-            faces=len(prepared.keys),
+            faces=faces.asked,
             notice=prepared.notice,
         ),
         alignment=prepared.aligner.signature if aligned and prepared.aligner else UNKNOWN,

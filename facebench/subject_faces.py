@@ -26,13 +26,14 @@ _PART = 512  # rows of embeddings that were given, handed on at a time
 class SubjectFaces:
     """What a protocol asks embeddings of, and how the asking went.
 
-    profile: where the time went; dimension: numbers in an embedding; failed: faces not acquired.
+    profile: where the time went; dimension: numbers in an embedding; asked: faces that the protocol
+    used, which frames of its choosing may make fewer than it has; failed: those not acquired.
     """
 
     def __init__(self, subject: Subject, prepared: PreparedRun, settings: Settings) -> None:
         self._subject, self._prepared, self._settings = subject, prepared, settings
         self.profile = ExtractionProfile()
-        self.dimension = self.failed = 0
+        self.dimension = self.asked = self.failed = 0
 
     @property
     def embed(self) -> Embed:
@@ -77,5 +78,6 @@ class SubjectFaces:
 
     def _counted(self, part: Embeddings) -> Embeddings:
         self.dimension = max(self.dimension, part.vectors.shape[1])
+        self.asked += len(part.keys)
         self.failed += int(np.count_nonzero(~part.acquired))
         return part
