@@ -64,12 +64,13 @@ def command(
         str | None,
         typer.Option(
             rich_help_panel=_FACES,
-            help="A folder, a .bin file, or `synthetic`. Without "
-            "it what is installed, and for lfw otherwise the synthetic twin.",
+            help="A folder, a .bin file, or `synthetic`. Without it what is installed, and for "
+            "lfw (and its searches), ytf and ijba otherwise their synthetic twins.",
         ),
     ] = None,
     pairs: Annotated[
-        Path | None, typer.Option(rich_help_panel=_FACES, help="Another list of pairs.")
+        Path | None,
+        typer.Option(rich_help_panel=_FACES, help="Another list of pairs, or splits.txt."),
     ] = None,
     landmarks: Annotated[
         Path | None,
@@ -78,7 +79,9 @@ def command(
     align: Annotated[
         str,
         typer.Option(
-            rich_help_panel=_FACES, help="auto, landmarks, yunet, centre, template or none."
+            rich_help_panel=_FACES,
+            help="auto, landmarks, yunet, centre, template or none. auto: landmarks or face boxes "
+            "where the data have them.",
         ),
     ] = "auto",
     detector: Annotated[
@@ -179,7 +182,8 @@ def command(
         typer.Option(rich_help_panel=_RESULT, help="Folder of the records; default: the cache."),
     ] = None,
     plot: Annotated[
-        Path | None, typer.Option(rich_help_panel=_RESULT, help="ROC curves: .png, .svg or .pdf.")
+        Path | None,
+        typer.Option(rich_help_panel=_RESULT, help="Curves (ROC, DIR, CMC): .png, .svg or .pdf."),
     ] = None,
     profile: Annotated[
         bool, typer.Option("--profile", rich_help_panel=_RESULT, help="Say where the time went.")

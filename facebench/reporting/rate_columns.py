@@ -24,8 +24,10 @@ def headline_column(first: Record) -> Column:
 
 def other_columns(first: Record) -> list[Column]:
     """All rates but the first."""
-    rates = rates_of(first).rates
-    return [_column(rate, index) for index, rate in enumerate(rates) if index]
+    others = list(enumerate(rates_of(first).rates))[1:]
+    # Rates from the loosest to the strictest, then ranks from the first on.
+    others.sort(key=lambda at: (at[1].name == "rank", at[1].target * (-1, 1)[at[1].name == "rank"]))
+    return [_column(rate, index) for index, rate in others]
 
 
 def spread_line(first: Record) -> str:
@@ -34,7 +36,7 @@ def spread_line(first: Record) -> str:
     parts = f"{statistics.number_of_parts} {statistics.parts}"
     interval = statistics.headline.interval
     if statistics.headline.spread is None:
-        over = f"one of the {statistics.parts} only, without ±"
+        over = f"one {statistics.parts[:-1]}, so there is no ±"
     else:
         over = f"rates are means over {parts}, ± is the {statistics.spread_kind} over them"
     kind = f"; [ ] are 95% intervals: {interval.kind}" if interval else ""

@@ -113,8 +113,8 @@ def _caption(records: Sequence[Record]) -> list[str]:
         f"{_values(records, lambda r: r.pooling)}; threshold rule: "
         f"{_values(records, lambda r: r.rule)}",
         kind.spread_line(first),
-        "FTA: share of comparisons with a face that was not acquired; they stay in every number. "
-        "kept, ratio: weights kept, and their share of the baseline's",
+        f"FTA: share of {_unit(first)} with a face that was not acquired; they stay in every "
+        "number. kept, ratio: weights kept, and their share of the baseline's",
         *kind.remarks(records),
         *([_versus_line(first)] if len(records) > 1 else []),
     ]
@@ -123,13 +123,17 @@ def _caption(records: Sequence[Record]) -> list[str]:
 def _data_line(first: Record) -> str:
     comparisons = first.comparisons
     subjects = "unknown" if comparisons.subjects is None else f"{comparisons.subjects:,}"
-    what = "searches" if first.protocol.kind in _SEARCHES else "comparisons"
     parts = "folds" if first.statistics.kind == "verification" else first.statistics.parts
+    number = f"{comparisons.folds} {parts}" if comparisons.folds != 1 else f"1 {parts[:-1]}"
     return (
         f"data: {first.data.fingerprint} ({first.data.kind}), {first.data.faces:,} faces; "
-        f"{comparisons.total:,} {what} ({comparisons.mated:,} mated) in {comparisons.folds} "
-        f"{parts}, subjects: {subjects}"
+        f"{comparisons.total:,} {_unit(first)} ({comparisons.mated:,} mated) in {number}, "
+        f"subjects: {subjects}"
     )
+
+
+def _unit(record: Record) -> str:
+    return "searches" if record.protocol.kind in _SEARCHES else "comparisons"
 
 
 def _versus_line(first: Record) -> str:
@@ -148,12 +152,14 @@ def _versus_line(first: Record) -> str:
 
 def _not_published(record: Record) -> list[str]:
     """The line for comparisons that are not the protocol's; the notice of synthetic faces says it
-    already for a twin's list of the right length.
+    already for a twin's.
     """
     protocol, total = record.protocol, record.comparisons.total
+    if record.data.kind == "synthetic":
+        return []
     if protocol.published_comparisons not in (0, total):
         what = f"{total:,} comparisons, the protocol has {protocol.published_comparisons:,}"
-    elif protocol.published_list is False and record.data.kind == "real":
+    elif protocol.published_list is False:
         what = f"other {total:,} comparisons or folds than the protocol's"
     else:
         return []

@@ -111,6 +111,7 @@ def test_the_grouped_form_is_the_same_em() -> None:
         np.testing.assert_allclose(matrix, wanted, rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_scores_of_a_matrix(benchmark: pytest.FixtureRequest) -> None:
     """All scores of 1,000 × 1,000 from the projection, beside the paper's A and G."""
     from facebench.similarity.base import score_block
