@@ -95,6 +95,9 @@ def show(
     for region in details["regions"]:
         facts.add_row(f"region {region['name']}", f"{region['model']}: {region['signature']}")
     facts.add_row("weights", _weights_text(card, details))
+    if card.metric is not None:
+        learned = f"{card.metric.images:,} images of {card.metric.identities:,} people"
+        facts.add_row("metric", f"joint-bayesian, {learned}: {card.metric.fitted_on}")
     for group in ("training", "source"):
         for key, value in (details[group] or {}).items():
             facts.add_row(f"{group}: {key.replace('_', ' ')}", str(value))
