@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from facebench.errors import UserError, nearest
 from facebench.faces.download import get_lfw
 from facebench.faces.installed import list_installed
-from facebench.faces.layouts import CHECKABLE, REGISTERED, check_dataset
+from facebench.faces.layouts import CHECKABLE, REGISTERED, check_dataset, how_to_unpack, unpacked
 from facebench.faces.locate import DATASETS, how_to_get, installed_at
 
 app = typer.Typer(help="Get, list and check data sets of faces.", no_args_is_help=True)
@@ -29,7 +32,7 @@ def get(
 ) -> None:
     """Download and install a data set. Example: facebench data get lfw"""
     if name in REGISTERED:
-        raise UserError(REGISTERED[name])
+        raise UserError(how_to_unpack(name))
     if name != "lfw":
         known = name in DATASETS
         raise UserError(
@@ -66,15 +69,31 @@ def check(
     """
     if name is None and data is not None:
         raise UserError(f"--data needs the name of the data set: one of {', '.join(CHECKABLE)}")
-    names = [name] if name else [known for known in DATASETS if installed_at(known)]
+    installed = [known for known in DATASETS if installed_at(known)]
+    installed += [known for known in REGISTERED if unpacked(known)]
+    names = [name] if name else installed
     if not names:
         typer.echo("no data set is installed; see `facebench data list`")
     bad = 0
     for each in names:
         if name in DATASETS and data is None and installed_at(each) is None:
             raise UserError(f"{each} is not installed; see `facebench data list`, or give --data")
-        for finding in check_dataset(each, data):
+        with _bar() as progress:
+            findings = check_dataset(each, data, progress)
+        for finding in findings:
             bad += not finding.ok
             typer.echo(f"{'ok   ' if finding.ok else 'WRONG'} {each}: {finding.text}")
     if bad:
         raise typer.Exit(1)
+
+
+@contextmanager
+def _bar() -> Iterator[Callable[[int, int], None]]:
+    """Yields a function of (images read, images in all); a bar on a terminal, otherwise nothing."""
+    console = Console(stderr=True)
+    columns = (TextColumn("reading images"), BarColumn(), MofNCompleteColumn())
+    hidden = not console.is_terminal
+    bar = Progress(*columns, TimeRemainingColumn(), console=console, transient=True, disable=hidden)
+    with bar:
+        task = bar.add_task("", total=None, visible=False)
+        yield lambda done, total: bar.update(task, completed=done, total=total, visible=True)

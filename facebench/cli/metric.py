@@ -110,6 +110,8 @@ def fit(
     with importing():
         from facebench.nets.zoo import card_for, load_model
         from facebench.training import metric_fit
+    choices = metric_fit.FitChoices(components or None, normalise, shrinkage, iterations)
+    choices.check()
     card = card_for(model)
     if attach:
         metric_fit.require_own_card(card)
@@ -128,7 +130,6 @@ def fit(
             store=not no_store,
             progress=not quiet,
         )
-    choices = metric_fit.FitChoices(components or None, normalise, shrinkage, iterations)
     fitted = metric_fit.fit_metric(labelled, choices, embedder)
     written = [path for path in (out,) if path is not None]
     for path in written:
@@ -174,6 +175,8 @@ def show(
 
 def _tell(fitted: FittedMetric, written: list[Path]) -> None:
     estimator = fitted.estimator
+    if (fewer := fitted.fewer()) is not None:
+        typer.echo(fewer, err=True)
     gain = (estimator.objective_[-1] - estimator.objective_[0]) / estimator.images_
     typer.echo(
         f"{estimator.images_:,} images of {estimator.identities_:,} identities, "

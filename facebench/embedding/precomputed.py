@@ -58,8 +58,11 @@ def select(
 ) -> Embeddings:
     """Rows for a protocol's keys, in their order.
 
-    A key is looked up exactly, then without image ending, then without folder too, and only where
-    that names one key and one row. ``count`` makes keys without a row failures to acquire.
+    A key is looked up exactly, then without image ending. Only where that finds no key at all,
+    file names are compared without their folders: where the rows or the keys have none, where one
+    path ends with the other, or where the file name itself begins with the folder's, as LFW's do;
+    and file names must all differ. A name must fit one key and one row. ``count`` makes keys
+    without a row failures to acquire.
 
     UserError: keys without a row (the first few and their number) under ``error``; no key at all
     has a row; a name that fits several rows or keys.
@@ -86,29 +89,69 @@ def _match(names: Sequence[str], keys: Sequence[str]) -> dict[str, int]:
     """Row of every key that has one."""
     row_of = {name: row for row, name in enumerate(names)}
     rows = {key: row_of[key] for key in keys if key in row_of}
-    for shorten in (_without_ending, _without_folder):
-        left = [key for key in keys if key not in rows]
-        if not left:
-            break
-        known = _by_short(names, shorten)
-        wanted = _by_short(dict.fromkeys(keys), shorten)
-        for key in left:
-            short = shorten(key)
-            fitting = known.get(short, [])
-            if len(fitting) > 1 or (fitting and len(wanted[short]) > 1):
-                several = fitting if len(fitting) > 1 else wanted[short]
-                raise UserError(
-                    f"the embedding of {key} cannot be told: {short!r} fits {len(several):,} names "
-                    f"({_first(several)}); name the rows as the protocol names its faces"
-                )
-            if fitting:
-                rows[key] = row_of[fitting[0]]
+    if len(rows) < len(keys):
+        known, wanted = _by_short(names, _without_ending), _by_short(keys, _without_ending)
+        for key in keys:
+            short = _without_ending(key)
+            if key not in rows and short in known:
+                _require_one(key, short, known[short], wanted[short])
+                rows[key] = row_of[known[short][0]]
+    # Where no name is as the protocol's, they have other folders, or none.
+    return rows or _match_files(row_of, keys)
+
+
+def _match_files(row_of: dict[str, int], keys: Sequence[str]) -> dict[str, int]:
+    """Row of every key whose file name a row has, where file names tell all faces apart.
+
+    UserError: some do, and some file name is that of several rows or keys: the others may then be
+    another person's too.
+    """
+    names = list(row_of)
+    known, wanted = _by_short(names, _without_folder), _by_short(keys, _without_folder)
+    fitting = [key for key in keys if _without_folder(key) in known]
+    repeated = [short for side in (known, wanted) for short, same in side.items() if len(same) > 1]
+    if fitting and repeated:
+        short = repeated[0]
+        _require_one(fitting[0], short, known.get(short, []), wanted.get(short, []))
+    same_face = _same_face(names, keys)
+    rows = {}
+    for key in fitting:
+        name = known[_without_folder(key)][0]
+        if same_face(name, key):
+            rows[key] = row_of[name]
     return rows
+
+
+def _require_one(key: str, short: str, names: Sequence[str], keys: Sequence[str]) -> None:
+    several = max(names, keys, key=len)
+    if len(several) > 1:
+        raise UserError(
+            f"the embedding of {key} cannot be told: {short!r} fits {len(several):,} names "
+            f"({_first(several)}); name the rows as the protocol names its faces"
+        )
+
+
+def _same_face(names: Sequence[str], keys: Sequence[str]) -> Callable[[str, str], bool]:
+    """Whether a row and a key with the same file name may be one face.
+
+    Yes where all rows or all keys have no folders. Otherwise folders must agree, one path ending
+    with the other: in data of videos, frames of different people have the same file names. Or the
+    file name says whose face it is, as Ann/Ann_0001.jpg does.
+    """
+    flat = any(all(len(_parts(path)) == 1 for path in paths) for paths in (names, keys))
+
+    def same(name: str, key: str) -> bool:
+        short, long = sorted((_parts(name), _parts(key)), key=len)
+        own = _parts(key)
+        agree = len(short) > 1 and long[-len(short) :] == short
+        return flat or agree or (len(own) > 1 and own[-1].startswith(f"{own[-2]}_"))
+
+    return same
 
 
 def _by_short(names: Iterable[str], shorten: Callable[[str], str]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
-    for name in names:
+    for name in dict.fromkeys(names):
         found.setdefault(shorten(name), []).append(name)
     return found
 
@@ -119,7 +162,11 @@ def _without_ending(name: str) -> str:
 
 
 def _without_folder(name: str) -> str:
-    return PurePosixPath(_without_ending(name)).name
+    return _parts(name)[-1]
+
+
+def _parts(name: str) -> tuple[str, ...]:
+    return PurePosixPath(_without_ending(name)).parts or (name,)
 
 
 def _load_vectors(npy: Path) -> NDArray[np.float32]:

@@ -46,7 +46,8 @@ def read_ijba_verification(folder: Path, splits: int) -> IjbaVerification:
     """The lists of ``IJB-A_11_sets``: metadata and comparisons of splits 1 to ``splits``.
 
     UserError with file and line: what is absent or malformed, a comparison of a template that the
-    metadata do not have, one that stands twice, a split with comparisons of one kind only.
+    metadata do not have, a template compared with itself, a comparison that stands twice (in either
+    order), a split with comparisons of one kind only.
     """
     folders = _split_folders(folder, VERIFICATION, splits)
     lists = [read_face_rows(path / f"verify_metadata_{n}.csv") for n, path in folders.items()]
@@ -96,7 +97,7 @@ def _split_folders(folder: Path, sets: str, splits: int) -> dict[int, Path]:
 def _comparisons(templates: TemplateSet, path: Path) -> TemplatePairs:
     pairs = read_number_rows(path, 2, "two template numbers")
     left, right = (templates.positions(side, path) for side in pairs.T)
-    refuse_repeated_pairs(path, left, right, len(templates))
+    refuse_repeated_pairs(path, left, right, len(templates), either_order=True)
     assert templates.subjects is not None
     mated = templates.subjects[left] == templates.subjects[right]
     if mated.all() or not mated.any():

@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from facebench.errors import UserError, nearest
 from facebench.faces.align_rules import RULES
 from facebench.faces.aligners import CentreCrop, LandmarkAligner, NoAlignment, TemplateCrop
 from facebench.faces.ijb_faces import BoxAligner, YuNetInBox
 from facebench.faces.ijbc import FacePoints
+from facebench.faces.lists import some
 from facebench.faces.template_lists import Boxes
 from facebench.faces.types import Aligner
 from facebench.faces.yunet import YuNetAligner
@@ -22,11 +25,13 @@ class FaceHints:
     """What the data say of where the faces are.
 
     boxes: of every face, or None; points: landmarks of every face and the list they come from, or
-    None; aligned: the images are crops of aligned faces already.
+    None; absent: the list of landmarks that should be there and is not; aligned: the images are
+    crops of aligned faces already.
     """
 
     boxes: Boxes | None = None
     points: tuple[FacePoints, Path] | None = None
+    absent: Path | None = None
     aligned: bool = False
 
 
@@ -42,10 +47,11 @@ def make_template_aligner(
     """The aligner that a rule names, for these faces.
 
     ``auto``: ``template`` for aligned crops, ``landmarks`` where the user or the data have them,
-    ``yunet`` where a detector is named, else ``centre``. ``centre``: the face box where the lists
-    have it, else the image as LFW's are centred; ``yunet``: inside the box where there is one.
-    UserError: an unknown rule, a missing file, one without use, faces without landmarks unless
-    ``on_missing`` is ``count``.
+    ``yunet`` where a detector is named, ``centre`` where there are boxes. ``centre``: the face box
+    where the lists have it, else the image as LFW's are centred; ``yunet``: inside the box where
+    there is one. UserError: an unknown rule, a missing file, one without use, ``auto`` where
+    nothing says where the faces are, faces without landmarks or box unless ``on_missing`` is
+    ``count``.
     """
     if rule not in RULES:
         raise UserError(f"no alignment {rule!r}{nearest(rule, RULES)}; one of {', '.join(RULES)}")
@@ -64,9 +70,15 @@ def make_template_aligner(
         if detector is None:
             raise UserError("--align yunet needs the detector's ONNX file: --detector FILE")
         yunet = YuNetAligner(detector)
-        return yunet if hints.boxes is None else YuNetInBox(hints.boxes, yunet)
+        if hints.boxes is None:
+            return yunet
+        _require_boxes(hints.boxes, keys, on_missing)
+        return YuNetInBox(hints.boxes, yunet, on_missing)
     if chosen == "centre":
-        return CentreCrop() if hints.boxes is None else BoxAligner(hints.boxes)
+        if hints.boxes is None:
+            return CentreCrop()
+        _require_boxes(hints.boxes, keys, on_missing)
+        return BoxAligner(hints.boxes, on_missing)
     return TemplateCrop() if chosen == "template" else NoAlignment()
 
 
@@ -77,15 +89,35 @@ def _automatic(hints: FaceHints, landmarks: str | Path | None, detector: str | P
         return "landmarks"
     if detector is not None:
         return "yunet"
-    return "centre" if hints.points is None else "landmarks"
+    if hints.points is not None:
+        return "landmarks"
+    if hints.boxes is None:  # the image's centre is only a guess: the user has to ask for it
+        raise _no_landmarks(hints)
+    return "centre"
 
 
 def _landmarks(hints: FaceHints, landmarks: str | Path | None, on_missing: str) -> LandmarkAligner:
     if landmarks is not None:
         return LandmarkAligner.from_file(landmarks, on_missing)
     if hints.points is None:
-        raise UserError(
-            "these data have no landmarks; name a file with --landmarks, or choose another --align"
-        )
+        raise _no_landmarks(hints)
     points, path = hints.points
     return LandmarkAligner(points.landmarks, sha256_file(path), on_missing)
+
+
+def _no_landmarks(hints: FaceHints) -> UserError:
+    if hints.absent is None:
+        what = "these data have no landmarks: name a file with --landmarks"
+    else:
+        what = f"landmarks absent: add {hints.absent}"
+    return UserError(f"{what}, or choose --detector YUNET (its ONNX file) or --align centre")
+
+
+def _require_boxes(boxes: Boxes, keys: Sequence[str], on_missing: str) -> None:
+    without = [key for key in keys if not np.isfinite(boxes.get(key, (np.nan,))).all()]
+    if without and on_missing == "error":
+        raise UserError(
+            f"{some(without)} of {len(keys):,} faces have no face box in their list (FACE_X, "
+            "FACE_Y, FACE_WIDTH, FACE_HEIGHT); complete it, or count them as failures to acquire "
+            "with --on-missing count"
+        )

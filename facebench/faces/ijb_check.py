@@ -8,12 +8,12 @@ from types import MappingProxyType
 
 from facebench.errors import UserError
 from facebench.faces.ijb import SEARCH, VERIFICATION, read_ijba_search, read_ijba_verification
-from facebench.faces.ijb_faces import TemplateFaces
+from facebench.faces.ijb_faces import TemplateFaces, absent_folder
+from facebench.faces.ijb_published import SPLITS, search_fault, verification_fault
 from facebench.faces.ijbc import IMAGES, meta_folder, read_face_points, read_ijbc
 from facebench.faces.lists import some
 from facebench.faces.template_lists import TemplateSet
 
-SPLITS = 10
 COMPARISONS = MappingProxyType({"ijbb": 8_010_270, "ijbc": 15_658_489})
 _LISTS = MappingProxyType(
     {
@@ -41,16 +41,20 @@ def check_ijba(folder: Path) -> Iterator[Check]:
             if name == VERIFICATION:
                 pairs = read_ijba_verification(folder, SPLITS).splits
                 sets += [split.templates for split in pairs]
-                yield True, f"{name}: {sum(map(len, pairs)):,} comparisons in {SPLITS} splits"
+                fault = verification_fault(pairs)
+                text = f"{name}: {sum(map(len, pairs)):,} comparisons in {SPLITS} splits"
             else:
                 found = read_ijba_search(folder, SPLITS).splits
                 sets += [part for split in found for part in (split.gallery, split.probes)]
                 probes = sum(len(split.probes) for split in found)
-                yield True, f"{name}: {probes:,} probes in {SPLITS} splits"
+                fault = search_fault(found)
+                text = f"{name}: {probes:,} probes in {SPLITS} splits"
+            told = "" if fault is None else f"; NOT THE PUBLISHED LIST: {fault}"
+            yield fault is None, f"{text}{told}"
         except UserError as error:
             yield False, str(error)
     root = folder / "images" if (folder / "images").is_dir() else folder
-    yield _images("ijba", root, sets)
+    yield _images("ijba", folder, root, sets)
 
 
 def check_ijbc(folder: Path, dataset: str) -> Iterator[Check]:
@@ -77,11 +81,13 @@ def check_ijbc(folder: Path, dataset: str) -> Iterator[Check]:
             yield False, f"landmarks: there is no {dataset}_name_5pts_score.txt"
         else:
             yield not without, f"faces without landmarks: {_some(without)}"
-    yield _images(dataset, meta.parent / IMAGES, [pairs.templates])
+    yield _images(dataset, meta.parent, meta.parent / IMAGES, [pairs.templates])
 
 
-def _images(dataset: str, root: Path, sets: Sequence[TemplateSet]) -> Check:
+def _images(dataset: str, folder: Path, root: Path, sets: Sequence[TemplateSet]) -> Check:
     keys = sorted(set().union(*(templates.keys for templates in sets)))
+    if keys and (absent_root := absent_folder(root, folder, keys)):
+        return False, f"{len(keys):,} faces named, and there is no folder {absent_root}"
     absent = TemplateFaces(dataset, root, keys).missing(keys)
     return bool(keys) and not absent, f"{len(keys):,} faces named, without image: {_some(absent)}"
 

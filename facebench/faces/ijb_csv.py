@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facebench.errors import UserError, nearest
-from facebench.faces.template_lists import Boxes, TemplateSet, template_set
+from facebench.faces.template_lists import Boxes, TemplateSet, refuse_nul, template_set
 
 # The official order begins so; attributes of the photograph follow, which nothing here depends on.
 OFFICIAL_COLUMNS = (
@@ -43,8 +43,8 @@ class FaceRows:
 def read_face_rows(path: Path) -> FaceRows:
     """The faces of a list; columns are found by name, in whatever order, and others are ignored.
 
-    UserError with file and line: absent or empty, not UTF-8, a column missing, a number that is
-    none, a row without an image, a box without an area.
+    UserError with file and line: absent or empty, not UTF-8 text, no header, a column missing, a
+    number that is none, a row without an image, a box without an area.
     """
     lines = _lines(path)
     header = next(lines, None)
@@ -110,6 +110,7 @@ def _lines(path: Path) -> Iterator[list[str]]:
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise UserError(f"{path}:{line}: is not UTF-8 text; save the list as UTF-8") from error
+    refuse_nul(path, text)
     try:
         yield from csv.reader(io.StringIO(text.rstrip()))
     except csv.Error as error:
@@ -120,6 +121,12 @@ def _columns(path: Path, header: list[str]) -> dict[str, int]:
     found = {name.strip().upper(): number for number, name in enumerate(header)}
     if "FILE" not in found and "FILENAME" in found:  # as IJB-B and IJB-C call it
         found["FILE"] = found["FILENAME"]
+    if not found.keys() & set(OFFICIAL_COLUMNS):
+        shown = ",".join(header)
+        raise UserError(
+            f"{path}:1: the first line must be the header {','.join(OFFICIAL_COLUMNS[:4])},... "
+            f"(separated by commas), not {shown[:60]!r}"
+        )
     for name in NEEDED:
         if name not in found:
             hint = nearest(name, found)

@@ -10,6 +10,7 @@ from typing import Literal
 
 from facebench.errors import UserError
 from facebench.faces.ijb import SEARCH, VERIFICATION, has_ijba_lists
+from facebench.faces.ijb_faces import absent_folder
 from facebench.faces.ijbc import IMAGES, meta_folder
 from facebench.faces.layouts import REGISTERED
 from facebench.faces.locate import SYNTHETIC, Progress
@@ -104,6 +105,16 @@ def require_kind(located: LocatedLists, faces: Iterable[str], images: bool) -> D
         f"{located.folder} holds rendered faces by its {MARKER}, and the lists name photographs; "
         "keep photographs in a folder of their own"
     )
+
+
+def require_image_folder(located: LocatedLists, faces: Iterable[str]) -> None:
+    """UserError where the folder of all images is absent."""
+    absent = absent_folder(located.images, located.folder, faces)
+    if absent is not None:
+        raise UserError(
+            f"there is no folder {absent}, which the images of the lists must be in; complete "
+            f"{located.folder}, or point --data elsewhere"
+        )
 
 
 def _given(dataset: str, layout: Layout, folder: Path) -> LocatedLists:

@@ -19,6 +19,7 @@ from facebench.faces.number_rows import read_number_rows
 from facebench.faces.template_lists import (
     TemplatePairs,
     TemplateSet,
+    refuse_nul,
     refuse_repeated_pairs,
     template_set,
 )
@@ -48,7 +49,8 @@ def read_ijbc(meta: Path, dataset: str) -> TemplatePairs:
     """Templates and comparisons; ids are numbers, people are unknown, labels are the list's.
 
     UserError with file and line: malformed rows, a template of the comparisons that has no face, a
-    label that is neither 0 nor 1, a face or comparison that stands twice, comparisons of one kind.
+    label that is neither 0 nor 1, a template compared with itself, a face or comparison that stands
+    twice, comparisons of one kind.
     """
     templates = _templates(meta / f"{dataset}_face_tid_mid.txt")
     path = meta / f"{dataset}_template_pair_label.txt"
@@ -128,6 +130,7 @@ def _lines(path: Path, what: str) -> list[str]:
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise UserError(f"{path}:{line}: is not UTF-8 text; save the list as UTF-8") from error
+    refuse_nul(path, text)
     if not text.strip():
         raise UserError(f"{path} is empty; expected rows of {what}")
     return [line.strip() for line in text.rstrip().split("\n")]

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from facebench.errors import UserError
 from facebench.faces.folder import LFW_IMAGE_FOLDERS
-from facebench.faces.layouts import REGISTERED
+from facebench.faces.layouts import REGISTERED, is_readable, unpacked
 from facebench.faces.locate import DATASETS, SYNTHETIC, installed_at, locate
 from facebench.faces.rendered import MARKER
-from facebench.storage import cache_folder
+from facebench.storage import cache_folder, data_folder
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,7 @@ def list_installed() -> list[Installed]:
         where = installed_at(name)
         editions = _editions(where) if name == "lfw" and where is not None else [where]
         rows += [_row(name, edition) for edition in editions]
-    for name in REGISTERED:
-        rows.append(Installed(name, None, None, None, "needs a registration: facebench data check"))
+    rows += [_registered(name) for name in REGISTERED]
     for marker in sorted((cache_folder() / SYNTHETIC).glob(f"*/{MARKER}")):
         of_lfw = marker.parent.name.startswith(f"{SYNTHETIC}-lfw-")
         rows.append(
@@ -51,6 +50,18 @@ def _twin(marker: Path) -> Installed:
     rendering = marker.parent.name
     name = rendering.partition("-v")[0]
     return Installed(name, marker.parent, images, rendering, f"{name.replace('-', ' twin of ', 1)}")
+
+
+def _registered(name: str) -> Installed:
+    """Without its fingerprint: the frames of YouTube Faces alone are 25 GB to read."""
+    where, look = unpacked(name), f"facebench data check {name}"
+    if where is None:
+        note = f"needs a registration ({look}); unpack into {data_folder() / name}"
+    elif is_readable(name, where):
+        note = f"({look})"
+    else:
+        note = f"not in the layout of {name} ({look})"
+    return Installed(name, where, None, None, note)
 
 
 def _editions(where: Path) -> list[Path | None]:

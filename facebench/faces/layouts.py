@@ -10,11 +10,15 @@ from facebench.errors import UserError, nearest
 from facebench.faces.binfile import BinSource
 from facebench.faces.decoding import incomplete
 from facebench.faces.folder import FlatFolderSource, LfwSource
+from facebench.faces.ijb import SEARCH, VERIFICATION, has_ijba_lists
 from facebench.faces.ijb_check import check_ijba, check_ijbc
+from facebench.faces.ijbc import meta_folder
 from facebench.faces.lists import some
-from facebench.faces.locate import DATASETS, locate
+from facebench.faces.locate import DATASETS, Progress, locate
 from facebench.faces.registry import LFW
-from facebench.faces.ytf_lists import read_splits
+from facebench.faces.ytf import video_folder
+from facebench.faces.ytf_check import check_ytf
+from facebench.storage import data_folder
 
 REGISTERED = {
     "ytf": "YouTube Faces needs a registration: ask Wolf, Hassner and Maoz for it at "
@@ -32,10 +36,7 @@ REGISTERED = {
     "circulates: one folder that holds meta/ (ijbc_face_tid_mid.txt, ijbc_template_pair_label.txt, "
     "ijbc_name_5pts_score.txt) and loose_crop/",
 }
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp"})
 CHECKABLE = (*DATASETS, *REGISTERED)
-YTF_FOLDERS = ("frame_images_DB", "aligned_images_DB")
-YTF_VIDEOS, YTF_PEOPLE, YTF_PAIRS = 3_425, 1_595, 5_000
 
 
 @dataclass(frozen=True)
@@ -46,26 +47,54 @@ class Finding:
     text: str
 
 
-def check_dataset(name: str, data: str | Path | None = None) -> list[Finding]:
+def check_dataset(
+    name: str, data: str | Path | None = None, progress: Progress | None = None
+) -> list[Finding]:
     """Look at a data set's folder or file (None: what is installed).
 
-    UserError for an unknown name, and where there is nothing to look at.
+    progress: told of images that were read, where there are many. UserError for an unknown name,
+    and where there is nothing to look at.
     """
     if name not in CHECKABLE:
         raise UserError(f"no data set {name!r}{nearest(name, CHECKABLE)}")
     if name in REGISTERED:
-        if data is None:
-            raise UserError(f"{REGISTERED[name]}; then: facebench data check {name} --data FOLDER")
-        if not Path(data).is_dir():
-            raise UserError(f"there is no folder {data}; check --data")
-        checks: dict[str, Callable[[Path], Iterator[Finding]]] = {
+        folder = unpacked(name) if data is None else Path(data)
+        if folder is None:
+            raise UserError(f"{how_to_unpack(name)}, or: facebench data check {name} --data FOLDER")
+        if not folder.is_dir():
+            raise UserError(f"there is no folder {folder}; check --data")
+        checks: dict[str, Callable[[Path, Progress | None], Iterator[Finding]]] = {
             "ytf": _ytf,
             "ijba": _ijba,
             "ijbb": _ijbb,
             "ijbc": _ijbc,
         }
-        return list(checks[name](Path(data)))
+        return list(checks[name](folder, progress))
     return list(_verification(name, data))
+
+
+def unpacked(name: str) -> Path | None:
+    """Where a set that needs a registration was unpacked in the data folder, or None: nowhere."""
+    folder = data_folder() / name
+    return folder if folder.is_dir() else None
+
+
+def is_readable(name: str, folder: Path) -> bool:
+    """Whether a folder has the layout in which the evaluation finds that registered set."""
+    if name == "ytf":
+        try:
+            video_folder(folder)
+        except UserError:
+            return False
+        return True
+    if name == "ijba":
+        return any(has_ijba_lists(folder, sets) for sets in (VERIFICATION, SEARCH))
+    return meta_folder(folder, name) is not None
+
+
+def how_to_unpack(name: str) -> str:
+    """One line about a set that needs a registration: how to get it, and where to put it."""
+    return f"{REGISTERED[name]}; unpack into {data_folder() / name}"
 
 
 def _verification(name: str, data: str | Path | None) -> Iterator[Finding]:
@@ -90,49 +119,19 @@ def _verification(name: str, data: str | Path | None) -> Iterator[Finding]:
     yield Finding(True, f"fingerprint {source.label(located.pairs.keys())}")
 
 
-def _ytf(folder: Path) -> Iterator[Finding]:
-    """``frame_images_DB/Person/video/video.frame.jpg`` and ``splits.txt`` (Wolf et al. 2011)."""
-    found = [name for name in YTF_FOLDERS if (folder / name).is_dir()]
-    yield Finding(bool(found), f"folders of frames: {', '.join(found) or 'none'}")
-    there: set[str] = set()
-    for name in found:
-        videos = [video for video in sorted((folder / name).glob("*/*")) if video.is_dir()]
-        people = len({video.parent.name for video in videos})
-        whole = (len(videos), people) == (YTF_VIDEOS, YTF_PEOPLE)
-        expected = f"(complete: {YTF_VIDEOS} of {YTF_PEOPLE})"
-        yield Finding(whole, f"{name}: {len(videos)} videos of {people} people {expected}")
-        empty = [f"{v.parent.name}/{v.name}" for v in videos if not _has_images(v)]
-        yield Finding(not empty, f"{name}: videos without a frame: {some(empty)}")
-        there |= {f"{v.parent.name}/{v.name}" for v in videos}
-    yield from _ytf_splits(folder / "splits.txt", there)
+def _ytf(folder: Path, progress: Progress | None) -> Iterator[Finding]:
+    return (Finding(*found) for found in check_ytf(folder, progress))
 
 
-def _ytf_splits(path: Path, there: set[str]) -> Iterator[Finding]:
-    if not path.is_file():
-        yield Finding(False, "splits.txt cannot be read")
-        return
-    try:
-        pairs = read_splits(path)
-    except UserError as error:  # as the evaluation would refuse it
-        yield Finding(False, str(error))
-        return
-    whole = len(pairs) == YTF_PAIRS
-    yield Finding(whole, f"splits.txt: {len(pairs)} pairs (complete: {YTF_PAIRS})")
-    absent = [video for video in pairs.videos() if video not in there]
-    yield Finding(not absent, f"videos of the pairs that are absent: {some(absent)}")
-
-
-def _has_images(folder: Path) -> bool:
-    return any(file.suffix.lower() in IMAGE_SUFFIXES for file in folder.iterdir())
-
-
-def _ijba(folder: Path) -> Iterator[Finding]:
+def _ijba(folder: Path, progress: Progress | None) -> Iterator[Finding]:
+    if not any((folder / sets).is_dir() for sets in (VERIFICATION, SEARCH)):
+        return iter([Finding(False, f"no IJB-A lists here: neither {VERIFICATION}/ nor {SEARCH}/")])
     return (Finding(*found) for found in check_ijba(folder))
 
 
-def _ijbb(folder: Path) -> Iterator[Finding]:
+def _ijbb(folder: Path, progress: Progress | None) -> Iterator[Finding]:
     return (Finding(*found) for found in check_ijbc(folder, "ijbb"))
 
 
-def _ijbc(folder: Path) -> Iterator[Finding]:
+def _ijbc(folder: Path, progress: Progress | None) -> Iterator[Finding]:
     return (Finding(*found) for found in check_ijbc(folder, "ijbc"))

@@ -64,10 +64,12 @@ class TemplateSet:
         return found
 
     def digest(self) -> bytes:
-        """SHA-256 over the faces and their templates and media."""
+        """SHA-256 over the faces, their templates and media, and the people, if known."""
         total = hashlib.sha256("\n".join(self.keys).encode())
-        for array in (self.ids, self.row_template, self.row_face, self.row_medium):
-            total.update(array.astype("<i8").tobytes())
+        for array in (self.ids, self.subjects, self.row_template, self.row_face, self.row_medium):
+            # Lengths keep numbers of one list from being read as another's.
+            total.update(b"\nunknown" if array is None else f"\n{len(array)}:".encode())
+            total.update(b"" if array is None else array.astype("<i8").tobytes())
         return total.digest()
 
 
@@ -154,6 +156,16 @@ def _refuse_repeated(
         )
 
 
+def refuse_nul(path: Path, text: str) -> None:
+    """UserError with file and line where a list holds NUL, which no name or number does."""
+    if (at := text.find("\0")) >= 0:
+        line = text.count("\n", 0, at) + 1
+        raise UserError(
+            f"{path}:{line}: holds NUL bytes (cut short, or saved as UTF-16?); save the list as "
+            "UTF-8 text"
+        )
+
+
 def repeated_row(identity: NDArray[np.int64]) -> int | None:
     """The first row of int64[n] whose number stood in a row above, or None."""
     ordered = np.sort(identity)
@@ -166,9 +178,27 @@ def repeated_row(identity: NDArray[np.int64]) -> int | None:
 
 
 def refuse_repeated_pairs(
-    where: Path, left: NDArray[np.int32], right: NDArray[np.int32], templates: int
+    where: Path,
+    left: NDArray[np.int32],
+    right: NDArray[np.int32],
+    templates: int,
+    either_order: bool = False,
 ) -> None:
-    """UserError with file and line where a comparison stands twice in a list, in this order."""
-    row = repeated_row(left.astype(np.int64) * templates + right)
+    """UserError with file and line where a template is compared with itself, or a comparison stands
+    twice: in this order, or in ``either_order``, as a similarity does not tell the two apart.
+    """
+    if (itself := np.flatnonzero(left == right)).size:
+        line = int(itself[0]) + 1
+        raise UserError(f"{where}:{line}: a template is compared with itself; leave this line out")
+    low, high = (
+        (np.minimum(left, right), np.maximum(left, right)) if either_order else (left, right)
+    )
+    identity = low.astype(np.int64) * templates + high
+    row = repeated_row(identity)
     if row is not None:
-        raise UserError(f"{where}:{row + 1}: this comparison stands above already; name it once")
+        first = int(np.argmax(identity == identity[row]))
+        order = "" if left[first] == left[row] else " in the other order"
+        raise UserError(
+            f"{where}:{row + 1}: this comparison stands in line {first + 1} already{order}; name "
+            "it once"
+        )

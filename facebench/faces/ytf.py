@@ -55,6 +55,10 @@ class YtfSource(_Folder):
         images = (f for f in files if Path(f).suffix.lower() in IMAGE_SUFFIXES and f[0] != ".")
         return [f"{video}/{file}" for file in sorted(images, key=_natural)]
 
+    def has_video(self, video: str) -> bool:
+        """Whether there is a folder of that video, with frames or without."""
+        return self._path(video).is_dir()
+
     def keys(self) -> list[str]:
         """Every frame of every video, sorted."""
         return sorted(key for video in self.videos() for key in self.frames(video))
@@ -93,6 +97,16 @@ def video_folder(folder: Path) -> Path:
     raise UserError(
         f"{folder} holds no videos in the layout of YouTube Faces ({ALIGNED}/Person/0/*.jpg or "
         f"{FRAMES}/Person/0/0.1.jpg); point --data at the folder that holds {ALIGNED}/ or {FRAMES}/"
+    )
+
+
+def numbered_videos(root: Path) -> bool:
+    """Whether a folder holds ``Person/0``: all videos of YouTube Faces have numbers for names."""
+    return any(
+        video.is_dir() and video.name.isdecimal()
+        for person in _entries(root)
+        if person.is_dir()
+        for video in _entries(Path(person.path))
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from facebench.errors import UserError
 
 _COLUMNS = "split number, pair number, first name, second name, is same"
 _LONGEST = 200  # characters in a name
+_COLUMN_WORD = re.compile(r"\b(split|fold|pair|number|name|video|person|same)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +64,9 @@ def person_of(video: str) -> str:
 def read_splits(path: str | Path) -> VideoPairs:
     """Parse ``splits.txt``: comma-separated split, number, video, video, and 1 for the same person.
 
-    The official file's header line may be absent. Splits are numbered from 1 without a gap, no pair
-    and no number within a split appears twice, and labels agree with the names. UserError with file
-    and line for anything else.
+    The official file's header line may be absent; a first line that is neither a header nor a pair
+    is refused. Splits are numbered from 1 without a gap, no pair and no number within a split
+    appears twice, and labels agree with the names. UserError with file and line for anything else.
     Source: Wolf, Hassner, Maoz 2011; the README of the official distribution.
     """
     path = Path(path)
@@ -73,8 +75,8 @@ def read_splits(path: str | Path) -> VideoPairs:
     numbers: set[tuple[int, int]] = set()
     last = 1
     for line, fields in _rows(path):
-        if line == 1 and not fields[0].isdecimal():
-            continue  # the header
+        if line == 1 and _is_header(fields):
+            continue
         if len(fields) != 5:
             _wrong(path, line, f"expected 5 columns ({_COLUMNS}), found {len(fields)}")
         fold, number = _number(path, line, fields[0]), _number(path, line, fields[1])
@@ -115,6 +117,23 @@ def read_boxes(path: Path, person: str) -> dict[str, Box]:
             _wrong(path, line, "the box must be finite, with a width and height above 0")
         boxes[key] = Box(x, y, width, height)
     return boxes
+
+
+def find_splits(*folders: Path) -> Path | None:
+    """``splits.txt`` in the first of the folders, or their ``meta_data``, that has it, or None."""
+    inside = [folder / "meta_data" for folder in folders]
+    for folder in dict.fromkeys((*folders, *inside)):
+        if (folder / "splits.txt").is_file():
+            return folder / "splits.txt"
+    return None
+
+
+def _is_header(fields: list[str]) -> bool:
+    """Words for columns, and nothing that a damaged row still has: a number, or a video."""
+    named = sum(_COLUMN_WORD.search(field) is not None for field in fields)
+    return named > 1 and not any(
+        field.isdecimal() or re.search(r"[/\\]", field) for field in fields
+    )
 
 
 def _pair(path: Path, line: int, fields: list[str], fold: int) -> VideoPair:

@@ -11,10 +11,19 @@ from facebench.faces.locate import SYNTHETIC, Progress
 from facebench.faces.rendered import MARKER, kind_of_people
 from facebench.faces.synthetic import ytf_twin
 from facebench.faces.types import DataKind
-from facebench.faces.ytf import SyntheticYtf, YtfSource, rendering_of, video_folder
-from facebench.faces.ytf_lists import VideoPairs, read_splits
+from facebench.faces.ytf import (
+    ALIGNED,
+    FRAMES,
+    SyntheticYtf,
+    YtfSource,
+    numbered_videos,
+    rendering_of,
+    video_folder,
+)
+from facebench.faces.ytf_lists import VideoPairs, find_splits, read_splits
 from facebench.storage import cache_folder, data_folder
 
+_OFFICIAL = (ALIGNED, FRAMES)
 _NO_REAL = "these numbers say nothing about real photographs and are never compared with them."
 
 
@@ -79,6 +88,8 @@ def _given(data: Path, pairs: str | Path | None) -> LocatedVideos:
     source = YtfSource(data) if rendering is None else SyntheticYtf(data, rendering)
     file = _splits_file(data, root, pairs)
     listed = read_splits(file)
+    if root.name not in _OFFICIAL and not any(map(source.has_video, listed.videos())):
+        raise _no_ytf(data, f"people's folders with the videos that {file} names")
     _require_kind(source, kind_of_people(set(listed.people()), str(file)), data)
     if rendering is not None:
         notice = f"SYNTHETIC FACES in {data}: {_NO_REAL}"
@@ -126,12 +137,21 @@ def _require_kind(source: YtfSource, listed: DataKind, data: Path) -> None:
 def _splits_file(data: Path, root: Path, pairs: str | Path | None) -> Path:
     if pairs is not None:
         return Path(pairs)
-    for folder in dict.fromkeys((data, root.parent, data / "meta_data", root.parent / "meta_data")):
-        if (folder / "splits.txt").is_file():
-            return folder / "splits.txt"
+    if (found := find_splits(data, root.parent)) is not None:
+        return found
+    if root.name not in _OFFICIAL and not numbered_videos(root):
+        raise _no_ytf(data, "people's folders with numbered videos (Person/0)")
     raise UserError(
         f"there is no splits.txt in {data}: it comes with the registration of YouTube Faces; put "
         "it beside the folder of the frames or name it with --pairs"
+    )
+
+
+def _no_ytf(data: Path, else_: str) -> UserError:
+    """For a folder whose images in folders are of something else, such as another data set."""
+    return UserError(
+        f"{data} is not YouTube Faces: it holds neither {FRAMES}/ nor {ALIGNED}/, nor {else_}; "
+        f"point --data at the folder that holds {FRAMES}/ or {ALIGNED}/"
     )
 
 

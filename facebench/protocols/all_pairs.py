@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from facebench.embedding.types import Embeddings
 from facebench.errors import UserError
 from facebench.faces.locate import Progress
 from facebench.faces.types import Aligner, DataKind, FaceSource
@@ -15,12 +19,15 @@ from facebench.protocols.cards import AllPairsCard
 from facebench.protocols.named_faces import find_named_faces, people_of
 from facebench.protocols.outcome import Outcome, Rate, Series
 from facebench.protocols.prepared import FaceFiles
+from facebench.protocols.refused import refused
 from facebench.protocols.running import Choices, Embed, PreparedRun, refuse_pooling
-from facebench.similarity.base import Similarity, score_block
+from facebench.similarity.base import Projection, Similarity, score_block
 from facebench.statistics.all_pairs import PairTail, tail_curve, tail_points, walk_pairs
-from facebench.statistics.all_pairs_intervals import all_pairs_intervals, tail_length
+from facebench.statistics.all_pairs_intervals import tail_length, walk_with_intervals
 from facebench.statistics.intervals import Interval, tar_key
 from facebench.statistics.roc import OperatingPoint, allowed_false_accepts
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(eq=False)
@@ -40,25 +47,29 @@ class PreparedAllPairs(PreparedRun):
     people: NDArray[np.int64]
 
     def run(self, embed: Embed, similarity: Similarity, choices: Choices) -> Outcome:
-        """TAR at the card's FARs; UserError where there are no mated or no non-mated pairs."""
+        """TAR at the card's FARs, without an interval and with a warning where the false accepts
+        hang on too few people for one.
+
+        UserError: no mated or no non-mated pairs, scores that are NaN or infinite.
+        """
         self.pooling(choices)
         faces = embed.all(self.keys)
-        rows = similarity.project(faces.vectors)
+        rows = self._projected(faces, similarity)
         n, targets = len(self.keys), self.card.targets
+
         try:
-            pairs = walk_pairs(
-                lambda a, b: score_block(rows[a], rows[b]),
-                self.people,
-                acquired=faces.acquired,
-                tail=tail_length(targets, n * (n - 1) // 2, choices.draws),
+            pairs, intervals = walk_with_intervals(
+                partial(self._walk, rows, faces.acquired),
+                targets,
+                length=tail_length(targets, n * (n - 1) // 2, choices.draws),
+                draws=choices.draws,
+                seed=choices.seed,
             )
-            intervals = {}
-            if choices.draws:
-                rng = np.random.default_rng(choices.seed)
-                intervals = all_pairs_intervals(pairs, targets, draws=choices.draws, rng=rng)
         except ValueError as error:
-            raise UserError(f"protocol {self.card.name}: {error}") from error
+            raise refused(self.card.name, error) from error
         points = tail_points(pairs, targets)
+        if choices.draws:
+            self._warn([t for t in targets if tar_key(t) not in intervals], pairs)
         return Outcome(
             parts="splits",
             number_of_parts=1,
@@ -84,6 +95,36 @@ class PreparedAllPairs(PreparedRun):
         """``none``: every face is compared by itself; UserError where a pooling was asked for."""
         refuse_pooling(self.card.name, choices)
         return "none"
+
+    def _projected(self, faces: Embeddings, similarity: Similarity) -> Projection:
+        """UserError: faces that the similarity maps to NaN or infinity."""
+        rows = similarity.project(faces.vectors)
+        finite = np.isfinite(rows.rows).all(axis=1) & np.isfinite(rows.bias)
+        broken = np.flatnonzero(faces.acquired & ~finite)
+        if broken.size:
+            raise UserError(
+                f"protocol {self.card.name}: this model's scores under {similarity.signature} are "
+                f"NaN or infinite for {broken.size:,} faces, first {self.keys[broken[0]]}; look at "
+                "its embeddings there, or choose another similarity"
+            )
+        return rows
+
+    def _walk(self, rows: Projection, acquired: NDArray[np.bool_], tail: int) -> PairTail:
+        return walk_pairs(
+            lambda a, b: score_block(rows[a], rows[b]), self.people, acquired=acquired, tail=tail
+        )
+
+    def _warn(self, targets: Sequence[float], pairs: PairTail) -> None:
+        """Tell why targets have no interval."""
+        if targets:
+            _LOG.warning(
+                "protocol %s: TAR at FAR %s has no interval: in a resample of the people more "
+                "non-mated pairs are accepted than the %s that are kept, since few people have "
+                "most of the false accepts",
+                self.card.name,
+                ", ".join(f"{target:g}" for target in targets),
+                f"{pairs.tail.size:,}",
+            )
 
 
 def prepare(

@@ -8,7 +8,14 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+)
 
 from facebench.errors import UserError, nearest
 from facebench.storage import workspace_folders
@@ -20,6 +27,18 @@ SPREAD_SHORT: MappingProxyType[SpreadKind, str] = MappingProxyType(
 )
 _PACKAGE = Path(__file__).resolve().parents[1]
 Share = Annotated[float, Field(gt=0, le=1)]
+Rank = Annotated[int, Field(ge=1)]
+
+
+def _some(values: tuple[float, ...]) -> tuple[float, ...]:
+    """The first of them is a headline, so one there must be."""
+    if not values:
+        raise ValueError("must hold at least one")
+    return values
+
+
+Shares = Annotated[tuple[Share, ...], AfterValidator(_some)]
+Ranks = Annotated[tuple[Rank, ...], AfterValidator(_some)]
 Fingerprint = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$", max_length=64)]
 
@@ -110,8 +129,9 @@ class IdentificationCard(ProtocolCard):
     subjects: a file beside the card with the names of the mated people; candidates: people of all
     of the data with two images or more, of whom a synthetic twin gives the same share; gallery,
     mated_probes, nonmated_probes, identities: the published counts (images; identities in the
-    gallery), which the derivation must meet on all of the data; fars, ranks: what is reported, the
-    first is the headline; draws, seed: of what is not published.
+    gallery), which the derivation must meet on all of the data; fars (of an open set), ranks: what
+    is reported; the headline is the first FAR, and rank 1 of a closed set, whose ranks begin with
+    it; draws, seed: of what is not published.
     """
 
     kind: Literal["identification"]
@@ -124,9 +144,26 @@ class IdentificationCard(ProtocolCard):
     nonmated_probes: Annotated[int, Field(ge=0)]
     draws: Annotated[int, Field(ge=1)] = 10
     seed: Annotated[int, Field(ge=0)] = 0
-    fars: tuple[Share, ...] = ()
-    ranks: tuple[Annotated[int, Field(ge=1)], ...] = (1,)
+    fars: tuple[Share, ...] = Field(default=(), validate_default=True)
+    ranks: tuple[Rank, ...] = (1,)
     published: tuple[PublishedRate, ...] = ()
+
+    @field_validator("fars")
+    @classmethod
+    def _of_the_open_set(cls, fars: tuple[float, ...], info: ValidationInfo) -> tuple[float, ...]:
+        task = info.data.get("task")  # absent where it is wrong itself
+        if task == "open" and not fars:
+            raise ValueError("an open set needs one or more, the headline first")
+        if task == "closed" and fars:
+            raise ValueError("a closed set has no non-mated probes, so no FAR; leave it out")
+        return fars
+
+    @field_validator("ranks")
+    @classmethod
+    def _headline_first(cls, ranks: tuple[int, ...], info: ValidationInfo) -> tuple[int, ...]:
+        if info.data.get("task") == "closed" and ranks[:1] != (1,):
+            raise ValueError("must begin with 1 in a closed set, where models are compared")
+        return ranks
 
     @property
     def published_comparisons(self) -> int:
@@ -139,7 +176,7 @@ class AllPairsCard(ProtocolCard):
 
     kind: Literal["all-pairs"]
     comparisons: Annotated[int, Field(ge=1)]
-    targets: tuple[Share, ...] = (0.001, 0.0001, 0.00001)
+    targets: Shares = (0.001, 0.0001, 0.00001)
     published: tuple[PublishedRate, ...] = ()
 
 
@@ -155,20 +192,23 @@ class TemplateCard(ProtocolCard):
     splits: Annotated[int, Field(ge=1)]
     comparisons: Annotated[int, Field(ge=1)] | None = None
     pooling: str = "mean-score"
-    targets: tuple[Share, ...]
+    targets: Shares
     spread: SpreadKind = "standard deviation"
     published: tuple[PublishedRate, ...] = ()
 
 
 class TemplateSearchCard(ProtocolCard):
-    """Probe templates searched in a gallery of templates, in splits: TPIR at FPIR, and ranks."""
+    """Probe templates searched in a gallery of templates, in splits: TPIR at FPIR, and ranks.
+
+    layout, splits: as of `TemplateCard`; fpirs: the first is the headline; ranks: after them.
+    """
 
     kind: Literal["template-search"]
     layout: Literal["ijba"]
     splits: Annotated[int, Field(ge=1)]
     pooling: str = "mean-score"
-    fpirs: tuple[Share, ...]
-    ranks: tuple[Annotated[int, Field(ge=1)], ...] = (1, 5)
+    fpirs: Shares
+    ranks: Ranks = (1, 5)
     spread: SpreadKind = "standard deviation"
     published: tuple[PublishedRate, ...] = ()
 

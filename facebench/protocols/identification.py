@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facebench.embedding.types import Embeddings
-from facebench.errors import UserError
 from facebench.faces.locate import Progress
 from facebench.faces.types import Aligner, DataKind, FaceSource
 from facebench.protocols.cards import IdentificationCard
 from facebench.protocols.named_faces import find_named_faces, people_of
 from facebench.protocols.outcome import Outcome
 from facebench.protocols.prepared import FaceFiles
+from facebench.protocols.refused import refused
 from facebench.protocols.running import Choices, Embed, PreparedRun, refuse_pooling
 from facebench.protocols.search_lists import (
     SearchList,
@@ -52,7 +52,11 @@ class PreparedIdentification(PreparedRun):
     lists: tuple[SearchList, ...]
 
     def run(self, embed: Embed, similarity: Similarity, choices: Choices) -> Outcome:
-        """Search every draw; UserError where there are no mated or no non-mated probes."""
+        """Search every draw; UserError where there are no mated or no non-mated probes.
+
+        Searches of the first draw count as failed where the probe was not acquired, or, of a mated
+        probe, no gallery face of its person: they stay among all searches and are never a hit.
+        """
         self.pooling(choices)
         faces = embed.all(self.keys)
         projection = similarity.project(faces.vectors)
@@ -62,7 +66,7 @@ class PreparedIdentification(PreparedRun):
             rates = search_rates(self.card, found, tables, choices)
             series = search_series(self.card, found)
         except ValueError as error:
-            raise UserError(f"protocol {self.card.name}: {error}") from error
+            raise refused(self.card.name, error) from error
         first, searches = self.lists[0], found[0]
         mated = int(np.count_nonzero(searches.mated))
         lost = ~faces.acquired
@@ -75,7 +79,7 @@ class PreparedIdentification(PreparedRun):
             mated=mated,
             nonmated=len(searches) - mated,
             subjects=int(np.unique(self.people[first.probes]).size),
-            failed=int(np.count_nonzero(lost[first.probes])),
+            failed=int(np.count_nonzero(lost[first.probes] | _lost_in_gallery(searches))),
             fingerprint=self.fingerprint,
             rule="exact",
             draws=choices.draws,
@@ -126,6 +130,11 @@ class PreparedIdentification(PreparedRun):
             self.people[drawn.probes],
             {rank: found_at(searches, rank) for rank in {1, *self.card.ranks}},
         )
+
+
+def _lost_in_gallery(searches: Searches) -> NDArray[np.bool_]:
+    """bool[n]: mated probes without an own score, since they or their gallery faces are lost."""
+    return searches.mated & (searches.own == -np.inf)
 
 
 def prepare(

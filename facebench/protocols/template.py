@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from facebench.errors import UserError
 from facebench.faces.ijb import read_ijba_verification
 from facebench.faces.ijb_align import FaceHints
 from facebench.faces.ijb_locate import LocatedLists, locate_lists
+from facebench.faces.ijb_published import verification_fault
 from facebench.faces.ijbc import meta_folder, read_face_points, read_ijbc
 from facebench.faces.locate import Progress
 from facebench.faces.synthetic.template_splits import SPLITS as TWIN_SPLITS
@@ -19,11 +19,13 @@ from facebench.faces.template_lists import TemplatePairs
 from facebench.protocols.cards import TemplateCard
 from facebench.protocols.outcome import Decided, Outcome, Rate, Series
 from facebench.protocols.prepared import FaceFiles
+from facebench.protocols.refused import refused
 from facebench.protocols.running import Choices, Embed
 from facebench.protocols.template_faces import (
     TemplateRun,
     chosen_pooling,
     listed_faces,
+    recorded_pooling,
 )
 from facebench.protocols.template_pooling import pool_sets
 from facebench.similarity.base import Similarity
@@ -35,6 +37,7 @@ from facebench.statistics.templates import (
     SplitScores,
     SplitTars,
     people_by_mated,
+    people_if_consistent,
     roc_of_splits,
     tar_intervals,
     tar_over_splits,
@@ -51,18 +54,23 @@ class PreparedTemplates(TemplateRun):
     @property
     def published_list(self) -> bool | None:
         """False where the comparisons are not as many as published; None: nothing more is known."""
-        if self.kind == "synthetic" or self.card.comparisons is None:
+        if self.kind == "synthetic":
             return None
-        return None if sum(map(len, self.splits)) == self.card.comparisons else False
+        if self.card.comparisons is not None:
+            return None if sum(map(len, self.splits)) == self.card.comparisons else False
+        if self.card.dataset != "ijba":
+            return None
+        return None if verification_fault(self.splits) is None else False
 
     def pooling(self, choices: Choices) -> str:
-        """The pooling's name."""
-        return chosen_pooling(self.card, self.card.pooling, choices)
+        """See `recorded_pooling`."""
+        return recorded_pooling(self.card, self.card.pooling, choices, self.faces)
 
     def run(self, embed: Embed, similarity: Similarity, choices: Choices) -> Outcome:
         """TAR at the card's FARs in every split; a template without a face matches nobody."""
+        name = chosen_pooling(self.card, self.card.pooling, choices, self.faces)
         sets = [split.templates for split in self.splits]
-        pooled = pool_sets(self.faces, sets, embed, similarity, self.pooling(choices))
+        pooled = pool_sets(self.faces, sets, embed, similarity, name)
         scored = [
             score_split(split, templates, similarity)
             for split, templates in zip(self.splits, pooled, strict=True)
@@ -70,7 +78,7 @@ class PreparedTemplates(TemplateRun):
         try:
             return self._outcome(scored, choices)
         except ValueError as error:
-            raise UserError(f"protocol {self.card.name}: {error}") from error
+            raise refused(self.card.name, error) from error
 
     def _outcome(self, scored: Sequence[SplitScores], choices: Choices) -> Outcome:
         tars = tar_over_splits(scored, self.card.targets)
@@ -100,7 +108,7 @@ class PreparedTemplates(TemplateRun):
             counts={
                 "templates": templates,
                 "faces": len(self.keys),
-                f"false accepts at FAR {last.target:g}, fewest of a split": min(
+                f"false accepts at FAR {last.target:g} in the split with the fewest": min(
                     point.false_accepts for point in last.points
                 ),
             },
@@ -128,9 +136,11 @@ def score_split(split: TemplatePairs, pooled: Pooled, similarity: Similarity) ->
     scores = many_pairs(pooled.projection, split.left, split.right, similarity.low, similarity.high)
     scores[~(pooled.acquired[split.left] & pooled.acquired[split.right])] = -np.inf
     people = split.templates.subjects
-    if people is None:
-        if len(split) < MANY:
+    if people is None and len(split) < MANY:
+        people = people_if_consistent(split.left, split.right, split.mated, len(split.templates))
+        if people is None:
             return SplitScores(scores, split.mated)
+    if people is None:
         people = people_by_mated(split.left, split.right, split.mated, len(split.templates))
         # Of the mated comparisons alone, which is where anything is known of people.
         who = np.full(len(split), -1, dtype=np.int32)
@@ -149,7 +159,7 @@ def _read(card: TemplateCard, located: LocatedLists) -> tuple[tuple[TemplatePair
     assert meta is not None
     path = meta / f"{card.dataset}_name_5pts_score.txt"
     points = read_face_points(path)
-    hints = FaceHints(points=None if points is None else (points, path))
+    hints = FaceHints(absent=path) if points is None else FaceHints(points=(points, path))
     return (read_ijbc(meta, card.dataset),), hints
 
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
 
 from facebench.embedding.unreadable import absent_faces, faces_refused
 from facebench.errors import UserError
 from facebench.faces.ijb_align import FaceHints, make_template_aligner
 from facebench.faces.ijb_faces import TemplateFaces
-from facebench.faces.ijb_locate import LocatedLists, require_kind
+from facebench.faces.ijb_locate import LocatedLists, require_image_folder, require_kind
 from facebench.faces.synthetic.templates import TEMPLATE_CONTENTS
 from facebench.faces.template_lists import TemplateSet
 from facebench.faces.types import Aligner, DataKind, FaceSource
@@ -40,6 +44,21 @@ class ListedFaces:
     def contents(self) -> str | None:
         """Fingerprint over the contents of the images, as the embedding store wants it."""
         return self.source.fingerprint(self.keys) if self.source else None
+
+    @cached_property
+    def ordered_scores(self) -> NDArray[np.float64] | None:
+        """The detector's score of every face, 0 of one that its list leaves out: float64 in the
+        order of keys; None where there is no list.
+        """
+        if self.scores is None:
+            return None
+        return np.array([self.scores.get(key, 0.0) for key in self.keys], dtype=np.float64)
+
+    @cached_property
+    def scores_digest(self) -> str:
+        """8 hexadecimal digits of the SHA-256 over ordered_scores."""
+        scores = np.empty(0) if self.ordered_scores is None else self.ordered_scores
+        return hashlib.sha256(scores.astype("<f8").tobytes()).hexdigest()[:8]
 
     @cached_property
     def label(self) -> str:
@@ -121,6 +140,7 @@ def listed_faces(
     if not images:
         told = located.notice or (SYNTHETIC_NOTICE if kind == "synthetic" else None)
         return ListedFaces(keys, None, None, card.dataset, kind, told, scores)
+    require_image_folder(located, keys)
     name, pinned = card.dataset, None
     if located.rendering is not None:
         name = f"synthetic-{card.dataset}"
@@ -139,8 +159,10 @@ def listed_faces(
     return ListedFaces(keys, source, aligner, name, kind, located.notice, scores)
 
 
-def chosen_pooling(card: ProtocolCard, pooling: str, choices: Choices) -> str:
-    """The pooling of a run; UserError: unknown, for videos only, or frames were chosen."""
+def chosen_pooling(card: ProtocolCard, pooling: str, choices: Choices, faces: ListedFaces) -> str:
+    """The pooling of a run. UserError: unknown, for videos only, by detector scores that the data
+    do not have, or frames were chosen.
+    """
     if choices.frames is not None:
         raise UserError(
             f"protocol {card.name}: --frames {choices.frames} has no effect, since its templates "
@@ -153,4 +175,22 @@ def chosen_pooling(card: ProtocolCard, pooling: str, choices: Choices) -> str:
             f"protocol {card.name}: pooling {name!r} is for videos; choose one of "
             f"{', '.join(MEAN_POOLINGS)}"
         )
+    if by_detector(name) and faces.scores is None:
+        raise UserError(
+            f"pooling {name!r} needs the detector's score of every face, and these data have "
+            f"none; choose {name.partition('+')[0]!r} or its '+norm'"
+        )
     return name
+
+
+def recorded_pooling(card: ProtocolCard, pooling: str, choices: Choices, faces: ListedFaces) -> str:
+    """What records say of `chosen_pooling`: its name, and where it weights by the detector's scores
+    a digest of them, as in ``media-mean+detector(1a2b3c4d)``, since the numbers depend on them.
+    """
+    name = chosen_pooling(card, pooling, choices, faces)
+    return f"{name}({faces.scores_digest})" if by_detector(name) else name
+
+
+def by_detector(pooling: str) -> bool:
+    """Whether a pooling weights faces by the detector's scores."""
+    return pooling.endswith("+detector")

@@ -8,10 +8,9 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from facebench.errors import UserError
 from facebench.faces.template_lists import TemplateSet
 from facebench.protocols.running import Embed
-from facebench.protocols.template_faces import ListedFaces
+from facebench.protocols.template_faces import ListedFaces, by_detector
 from facebench.similarity.base import Similarity
 from facebench.similarity.pooling import MeanPooler, Pooled
 
@@ -25,22 +24,15 @@ def pool_sets(
 ) -> list[Pooled]:
     """Every set's templates, pooled in one pass over the faces; a face is embedded once.
 
-    A template none of whose faces was acquired is there, with ``acquired`` False. UserError: a
-    weighting by detector scores that the data do not have.
+    pooling: as `facebench.protocols.template_faces.chosen_pooling` gives it. A template none of
+    whose faces was acquired is there, with ``acquired`` False. UserError: negative detector scores.
     """
     rows = _Rows(faces.keys, sets)
-    if pooling.endswith("+detector") and faces.scores is None:
-        raise UserError(
-            f"pooling {pooling!r} needs the detector's score of every face, and these data have "
-            f"none; choose {pooling.partition('+')[0]!r} or its '+norm'"
-        )
     by_media = pooling.startswith("media-mean")
     pooler = MeanPooler(
         pooling, similarity, rows.templates, rows.medium_template if by_media else None
     )
-    scores = None
-    if faces.scores is not None:
-        scores = np.array([faces.scores.get(key, 0.0) for key in faces.keys], dtype=np.float64)
+    scores = faces.ordered_scores if by_detector(pooling) else None
     for part in embed.stream(faces.keys):
         chosen, face = rows.of(part.keys)
         kept = part.acquired[face]

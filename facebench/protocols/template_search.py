@@ -9,18 +9,24 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from facebench.errors import UserError
 from facebench.faces.ijb import read_ijba_search
 from facebench.faces.ijb_align import FaceHints
 from facebench.faces.ijb_locate import locate_lists
+from facebench.faces.ijb_published import search_fault
 from facebench.faces.locate import Progress
 from facebench.faces.synthetic.template_splits import SPLITS as TWIN_SPLITS
 from facebench.faces.template_lists import TemplateSearch
 from facebench.protocols.cards import TemplateSearchCard
 from facebench.protocols.outcome import Decided, Outcome, Rate, Series
 from facebench.protocols.prepared import FaceFiles
+from facebench.protocols.refused import refused
 from facebench.protocols.running import Choices, Embed
-from facebench.protocols.template_faces import TemplateRun, chosen_pooling, listed_faces
+from facebench.protocols.template_faces import (
+    TemplateRun,
+    chosen_pooling,
+    listed_faces,
+    recorded_pooling,
+)
 from facebench.protocols.template_pooling import pool_sets
 from facebench.similarity.base import Similarity, score_block
 from facebench.similarity.pooling import Pooled
@@ -52,26 +58,33 @@ class PreparedTemplateSearch(TemplateRun):
 
     @property
     def published_list(self) -> bool | None:
-        """None: nobody publishes what would tell."""
-        return None
+        """False where splits or galleries are not as many as published; None: not known."""
+        if self.kind == "synthetic" or self.card.dataset != "ijba":
+            return None
+        return None if search_fault(self.splits) is None else False
 
     def pooling(self, choices: Choices) -> str:
-        """The pooling's name."""
-        return chosen_pooling(self.card, self.card.pooling, choices)
+        """See `recorded_pooling`."""
+        return recorded_pooling(self.card, self.card.pooling, choices, self.faces)
 
     def run(self, embed: Embed, similarity: Similarity, choices: Choices) -> Outcome:
         """TPIR at the card's FPIRs (own template first, and above the threshold), and ranks."""
+        name = chosen_pooling(self.card, self.card.pooling, choices, self.faces)
         sets = [part for split in self.splits for part in (split.gallery, split.probes)]
-        pooled = pool_sets(self.faces, sets, embed, similarity, self.pooling(choices))
+        pooled = pool_sets(self.faces, sets, embed, similarity, name)
         searched = [
             _search(split, gallery, probes)
             for split, gallery, probes in zip(self.splits, pooled[::2], pooled[1::2], strict=True)
         ]
-        failed = sum(int(np.count_nonzero(~probes.acquired)) for probes in pooled[1::2])
+        failed = sum(
+            # A mated probe whose gallery template was lost is a failed search, too.
+            int(np.count_nonzero(~probes.acquired | (found.mated & (found.own == -np.inf))))
+            for probes, found in zip(pooled[1::2], searched, strict=True)
+        )
         try:
             return self._outcome(searched, failed, choices)
         except ValueError as error:
-            raise UserError(f"protocol {self.card.name}: {error}") from error
+            raise refused(self.card.name, error) from error
 
     def _outcome(self, searched: Sequence[Searches], failed: int, choices: Choices) -> Outcome:
         card, people = self.card, [_subjects(split) for split in self.splits]

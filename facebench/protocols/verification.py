@@ -9,9 +9,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from facebench.errors import UserError
 from facebench.faces.lists import PairList
 from facebench.protocols.cards import VerificationCard
+from facebench.protocols.refused import refused
 from facebench.statistics.verification import VerificationStatistics, verification_statistics
 
 
@@ -100,4 +100,4 @@ def verification(
             rng=np.random.default_rng(seed),
         )
     except ValueError as error:
-        raise UserError(f"protocol {card.name}: {error}") from error
+        raise refused(card.name, error) from error

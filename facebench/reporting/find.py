@@ -69,7 +69,7 @@ class Entry:
         return (
             (self.model, self.protocol) == (wanted.model, wanted.protocol)
             and _named(self.similarity, wanted.similarity, "(")
-            and _named(self.pooling, pooling, ",")
+            and _named(self.pooling, pooling, ",(")
         )
 
     @property
@@ -156,7 +156,7 @@ def version_of(text: str) -> tuple[int, ...]:
 
 def _named(text: str, wanted: str | None, opens: str) -> bool:
     """Whether a setting is the wanted one, whatever follows in parentheses or after a comma."""
-    return wanted is None or text == wanted or text.startswith(f"{wanted}{opens}")
+    return wanted is None or text == wanted or text.startswith(tuple(wanted + o for o in opens))
 
 
 def _files(place: Path) -> Iterator[Path]:

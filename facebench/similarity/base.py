@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 _BLOCK_VALUES = 1 << 22  # float64 values in one block of gathered rows: 32 MiB
+_GRID_BITS = 26  # of either factor: 52 of the product, and float64 has 53
+_NORM_ROOM = 1.001
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,8 +79,37 @@ def projected_pairs(
 
 
 def score_block(left: Projection, right: Projection) -> NDArray[np.floating]:
-    """All scores of a block, N×M in the dtype of the rows; the caller keeps N·M small."""
-    scores = left.rows @ right.rows.T
-    scores += left.bias[:, None].astype(scores.dtype)
-    scores += right.bias[None, :].astype(scores.dtype)
-    return np.asarray(scores)
+    """All scores of a block, N×M in the dtype of the rows; the caller keeps N·M small.
+
+    Of float32 rows the score of two faces is the same bit for bit whatever else is in the block,
+    so copies of one image tie: products of `_on_grid` are summed exactly, in any order, and rounded
+    once. BLAS in float32 sums in an order that depends on the shape of the block.
+    """
+    dtype = np.result_type(left.rows, right.rows)
+    if dtype == np.float32:
+        scores = _on_grid(left.rows) @ _on_grid(right.rows).T
+    else:
+        scores = left.rows @ right.rows.T
+    if left.bias.any() or right.bias.any():
+        # Biases are added to each other first: exchanging left and right changes no bit.
+        scores += left.bias[:, None] + right.bias[None, :]
+    return np.asarray(scores, dtype=dtype)
+
+
+def _on_grid(rows: NDArray[np.floating]) -> NDArray[np.float64]:
+    """float64 N×K, each row rounded to multiples of its norm's power of two / 2^26.
+
+    A product of two such rows is of multiples of 2^-52 of a bound of all its partial sums, by
+    Cauchy and Schwarz: float64 holds each of them exactly. The rounding moves a cosine by some
+    1e-8, less than float32 can tell near 1; it depends on the row alone.
+    """
+    exact = rows.astype(np.float64)
+    norms = np.sqrt(np.einsum("ij,ij->i", exact, exact))
+    # Room for what rounding adds to a norm; unit rows, whose norms differ in the last bit of
+    # float32, come to lie far from the next power of two.
+    _, exponents = np.frexp(norms * _NORM_ROOM)
+    step = np.ldexp(1.0, exponents - _GRID_BITS)[:, None]
+    exact /= step
+    np.rint(exact, out=exact)
+    exact *= step
+    return exact

@@ -3,6 +3,10 @@
 A similarity's score is an inner product of projections plus a bias of each side. It is linear in
 each of them, so the mean over all pairs of two videos' frames is the score of the frames' mean row
 and mean bias: exact, at the cost of frames instead of frames² (PROTOCOLS.md, "YouTube Faces").
+
+Means of embeddings are of directions, as every face counts alike; a mean gets back the length that
+the faces have in the mean, since a metric may have been fitted on lengths as the network gives them
+(cosine, and Joint Bayesian with ``unit`` or ``centred``, do not look at it).
 """
 
 from __future__ import annotations
@@ -43,8 +47,10 @@ class MeanPooler:
 
     pooling: ``mean-score``: the mean of the scores of all pairs of faces (Sun et al. 2016, Section
     5); ``mean-embedding``: the mean of the embeddings at unit length, matched once; ``media-mean``:
-    that mean per medium, the mean over media, at unit length. With ``+norm`` a face's weight is the
-    norm of its embedding, with ``+detector`` the detector's score; a medium's is its faces' mean.
+    that mean per medium, and the mean over media. Both have the direction of that mean, and the
+    mean of the faces' norms, weighted as in it, as their length (0: no direction, or no face). With
+    ``+norm`` a face's weight is the norm of its embedding, with ``+detector`` the detector's score;
+    a medium's is its faces' mean.
 
     groups: G. media_group: int64 M, the template of each medium (a medium of two templates is two).
     UserError: an unknown pooling, or one that needs all frames. ValueError: media where none are
@@ -75,6 +81,7 @@ class MeanPooler:
         self._rows: NDArray[np.floating] | None = None  # sums, made when their width is known
         self._bias = np.zeros(places, dtype=np.float64)
         self._weights = np.zeros(places, dtype=np.float64)
+        self._lengths = np.zeros(places, dtype=np.float64)  # sums of weight times norm
         self._count = np.zeros(places, dtype=np.int64)
         self._faces = np.zeros(groups, dtype=np.int64)
 
@@ -117,7 +124,7 @@ class MeanPooler:
         """The pooled templates, their rows in ``dtype``; the pooler must not be used after it."""
         rows = np.zeros((len(self._bias), 0)) if self._rows is None else self._rows
         if self._media_group is None:
-            pooled = self._finished(rows, self._bias, self._weights, dtype)
+            pooled = self._finished(rows, dtype)
         else:
             pooled = self._over_media(rows, dtype)
         return Pooled(pooled, self._faces > 0, self._faces)
@@ -151,10 +158,11 @@ class MeanPooler:
         size = len(self._bias)
         self._bias += np.bincount(places, weights * bias, size)
         self._weights += np.bincount(places, weights, size)
+        self._lengths += np.bincount(places, weights * norms, size)
         self._count += np.bincount(places, minlength=size)
 
     def _over_media(self, rows: NDArray[np.floating], dtype: type[np.floating]) -> Projection:
-        """Sums over media of each medium's sum over its number of faces, at unit length."""
+        """Sums over media of each medium's sum over its number of faces, at the faces' length."""
         assert self._media_group is not None
         total = np.zeros((self.groups, rows.shape[1]), dtype=np.float64)
         count = np.maximum(self._count, 1)
@@ -163,21 +171,18 @@ class MeanPooler:
             means = rows[part] / count[part, None]
             for which, run in _runs(self._media_group[part]):
                 total[which] += np.add.reduceat(means[run.order], run.starts, axis=0)
-        unit = _at_unit_length(total, _norms(total))
-        return self._projected(unit, self._faces > 0, dtype)
+        weights, lengths = (
+            np.asarray(np.bincount(self._media_group, sums / count, self.groups), np.float64)
+            for sums in (self._weights, self._lengths)
+        )
+        return self._projected(_at_length(total, lengths, weights), self._faces > 0, dtype)
 
-    def _finished(
-        self,
-        rows: NDArray[np.floating],
-        bias: NDArray[np.float64],
-        weights: NDArray[np.float64],
-        dtype: type[np.floating],
-    ) -> Projection:
-        there = weights > 0
-        divisor = np.where(there, weights, 1.0)
+    def _finished(self, rows: NDArray[np.floating], dtype: type[np.floating]) -> Projection:
+        there = self._weights > 0
         if self._mean == "mean-score":
-            return Projection((rows / divisor[:, None]).astype(dtype), bias / divisor)
-        return self._projected(rows / divisor[:, None], there, dtype)
+            divisor = np.where(there, self._weights, 1.0)
+            return Projection((rows / divisor[:, None]).astype(dtype), self._bias / divisor)
+        return self._projected(_at_length(rows, self._lengths, self._weights), there, dtype)
 
     def _projected(
         self, means: NDArray[np.floating], there: NDArray[np.bool_], dtype: type[np.floating]
@@ -226,6 +231,14 @@ def _at_unit_length(
 ) -> NDArray[np.float64]:
     """float64; a vector of zeros (a dead network's) stays one."""
     return np.asarray(vectors / np.where(norms > 0, norms, 1.0)[:, None], dtype=np.float64)
+
+
+def _at_length(
+    sums: NDArray[np.floating], lengths: NDArray[np.float64], weights: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """float64: the directions of weighted sums, at the weighted mean of their faces' norms."""
+    length = lengths / np.where(weights > 0, weights, 1.0)
+    return _at_unit_length(sums, _norms(sums)) * length[:, None]
 
 
 def _checked_scores(

@@ -24,6 +24,8 @@ from facebench.statistics.searching import ScoreBlock
 
 ROWS = 1 << 11  # faces on either side of a block: 16 MiB of float32 scores
 
+NOT_FINITE = "walk_pairs: scores has NaN or +inf; scores are finite or -inf"
+
 
 @dataclass(frozen=True, eq=False)
 class PairTail:
@@ -60,11 +62,17 @@ class _Tail:
     held: int = 0
 
     def add(self, scores: AnyFloatArray, left: IntArray, right: IntArray) -> None:
-        """Faces int[a] and int[b] of a block of scores float[a, b]; -inf where there is no pair."""
+        """Faces int[a] and int[b] of a block of scores float[a, b]; -inf where there is no pair.
+
+        ValueError: NaN or +inf, which no comparison with the cutoff would find.
+        """
+        highest = scores.max(initial=-np.inf)  # NaN where any score is
+        if not highest < np.inf:
+            raise ValueError(NOT_FINITE)
+        if highest <= self.cutoff:
+            return
         # Scores equal to the cutoff change nothing: as many of that value are held already.
         chosen = np.flatnonzero(scores.ravel() > self.cutoff)
-        if not chosen.size:
-            return
         row, column = np.divmod(chosen, scores.shape[1])
         self.scores.append(scores.ravel()[chosen])
         self.left.append(left[row])
@@ -143,8 +151,8 @@ def _kept(
     nothing = np.zeros(0, dtype=np.int64)
     scores = np.concatenate(mated) if mated else np.zeros(0)
     tail = highest.scores[0] if highest.scores else np.zeros(0)
-    if not (scores < np.inf).all() or not (tail < np.inf).all():
-        raise ValueError("walk_pairs: scores has NaN or +inf; scores are finite or -inf")
+    if not (scores < np.inf).all():
+        raise ValueError(NOT_FINITE)
     order = np.argsort(-scores, kind="stable")
     n = person.size
     return PairTail(

@@ -8,7 +8,7 @@ is decided in the tail.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import ceil
 
 import numpy as np
@@ -22,12 +22,56 @@ from facebench.statistics.roc import allowed_false_accepts, exact_target
 # Resamples need more of the tail than the data, by how much heavier it may weigh in one of them.
 MARGIN, AT_LEAST = 2.0, 1000
 _BLOCK = 1 << 21  # weights at once
+# What a tail may grow to where one person has most of the false accepts, whose weight in a
+# resample is then many times that in the data: 64 MiB, at one float32 score and two people each.
+MOST_TAIL = (64 << 20) // 20
+
+
+class TailTooShortError(ValueError):
+    """A resample accepts more than the tail has. target: the FAR at which it does."""
+
+    def __init__(self, target: float, length: int) -> None:
+        super().__init__(
+            f"all_pairs_intervals: a tail of {length:,} scores is too short for FAR {target}"
+        )
+        self.target = target
 
 
 def tail_length(targets: Sequence[float], n_nonmated: int, draws: int) -> int:
     """How many of the highest non-mated scores the targets need, with room for resamples."""
     most = max((allowed_false_accepts(target, n_nonmated) for target in targets), default=0)
     return ceil(MARGIN * most) + AT_LEAST if draws else most + 1
+
+
+def walk_with_intervals(
+    walk: Callable[[int], PairTail],
+    targets: Sequence[float],
+    *,
+    length: int,
+    most: int = MOST_TAIL,
+    draws: int = 1000,
+    seed: int = 0,
+    level: float = 0.95,
+) -> tuple[PairTail, dict[str, Interval]]:
+    """The pairs and `all_pairs_intervals`, with a tail as long as the resamples need.
+
+    walk: gives the pairs with a tail of a length, at first ``length``, doubled while a resample
+    needs more, up to ``most`` scores. Targets that need more than that have no interval. Intervals
+    are those of a tail of any greater length. draws: 0 for none. ValueError: as
+    `all_pairs_intervals` otherwise.
+    """
+    pairs, left = walk(length), list(targets)
+    while draws and left:
+        rng = np.random.default_rng(seed)
+        try:
+            return pairs, all_pairs_intervals(pairs, left, draws=draws, rng=rng, level=level)
+        except TailTooShortError as short:
+            if length < most:
+                length = min(2 * length, most)
+                pairs = walk(length)
+            else:
+                left.remove(short.target)
+    return pairs, {}
 
 
 def all_pairs_intervals(
@@ -41,7 +85,7 @@ def all_pairs_intervals(
     """Percentile intervals of TAR at every target over resampled subjects; keys: `tar_key`.
 
     Every resample finds its own threshold. ValueError: draws below 1, level outside (0, 1), people
-    too few to resample, or a tail in which a resample does not find its threshold.
+    too few to resample; `TailTooShortError`: a resample does not find its threshold in the tail.
     Source: Bolle, Ratha, Pankanti 2004; Owen 2007.
     """
     where = "all_pairs_intervals"
@@ -103,9 +147,7 @@ def _tars(
             # The first of the tail that would make it more: it and all equal to it are rejected.
             at = int(np.searchsorted(false[row], allowed, side="right"))
             if at == pairs.tail.size and not pairs.complete:
-                raise ValueError(
-                    f"all_pairs_intervals: a tail of {at:,} scores is too short for FAR {target}"
-                )
+                raise TailTooShortError(target, at)
             barrier = -np.inf if at == pairs.tail.size else float(pairs.tail[at])
             accepted = int(np.searchsorted(-pairs.mated, -barrier, side="left"))
             tar[row] = (true[row, accepted - 1] if accepted else 0) / n_mated[row]

@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike
 
 from facebench.statistics.checks import checked_level
 from facebench.statistics.intervals import Interval, percentile_interval
+from facebench.statistics.paired import Difference, bootstrap_p_value
 
 _BLOCK = 100  # draws at a time
 
@@ -21,7 +22,23 @@ def paired_rate_interval(
     rng: np.random.Generator,
     level: float = 0.95,
 ) -> Interval:
-    """Interval of the difference, candidate minus baseline, of a rate that is a mean over parts.
+    """The interval of `paired_rate_difference`, whose arguments and errors these are."""
+    return paired_rate_difference(
+        baseline, candidate, parts, subjects, draws=draws, rng=rng, level=level
+    ).interval
+
+
+def paired_rate_difference(
+    baseline: ArrayLike,
+    candidate: ArrayLike,
+    parts: ArrayLike,
+    subjects: ArrayLike,
+    *,
+    draws: int = 1000,
+    rng: np.random.Generator,
+    level: float = 0.95,
+) -> Difference:
+    """Difference, candidate minus baseline, of a rate that is a mean over parts.
 
     baseline, candidate: bool[n], whether each model was right on mated comparison i; parts: int[n],
     its draw or split; subjects: [n], its person. Within a part the rate is the share that was
@@ -30,7 +47,7 @@ def paired_rate_interval(
     or of different lengths, draws below 1, level outside (0, 1).
     Source: Bolle, Ratha, Pankanti 2004; pairing as in Koehn 2004.
     """
-    where = "paired_rate_interval"
+    where = "paired_rate_difference"
     checked_level(level, where)
     one, other = np.asarray(baseline, np.int64), np.asarray(candidate, np.int64)
     _, part = np.unique(np.asarray(parts), return_inverse=True)
@@ -50,4 +67,9 @@ def paired_rate_interval(
         seen, gained = weights @ counts.T, weights @ gains.T
         rates = np.divide(gained, seen, out=np.full(seen.shape, np.nan), where=seen > 0)
         values.append(np.nanmean(rates, axis=1))
-    return percentile_interval(np.concatenate(values), level, "subjects")
+    drawn = np.concatenate(values)
+    return Difference(
+        float(np.mean(gains.sum(axis=1) / counts.sum(axis=1))),
+        percentile_interval(drawn, level, "subjects"),
+        bootstrap_p_value(drawn),
+    )

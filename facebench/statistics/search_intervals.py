@@ -29,7 +29,7 @@ from facebench.statistics.checks import (
     checked_scores,
 )
 from facebench.statistics.intervals import Interval, percentile_interval
-from facebench.statistics.paired import Difference
+from facebench.statistics.paired import Difference, bootstrap_p_value
 from facebench.statistics.resample import BLOCK, MOST_REDRAWS
 from facebench.statistics.weighted import SortedComparisons, WeightedRoc
 
@@ -122,7 +122,8 @@ def paired_search_difference(
     rates = [difference(first, second) for first, second in pairs]
     once = [rate(np.ones((1, len(t.mated)), np.int64))[key][0] for rate, t in _zip(rates, baseline)]
     values = _resampled(baseline, rates, bool(fars), draws, rng, where)[key]
-    return Difference(float(np.mean(once)), percentile_interval(values, level, "subjects"))
+    interval = percentile_interval(values, level, "subjects")
+    return Difference(float(np.mean(once)), interval, bootstrap_p_value(values))
 
 
 def _zip(

@@ -138,8 +138,9 @@ def _own_scores(
 ) -> tuple[AnyFloatArray | None, int, AnyFloatArray | None]:
     """(own scores, the last block that gave any, its best scores), or (None, -1, None): nobody.
 
-    Own scores come from the same products as those that they are compared with: a sum of another
-    order could differ in its last bit, and two copies of one image would no longer tie.
+    Own scores come from the same products as those that they are compared with. Copies of one image
+    in two blocks tie where ``score`` gives equal pairs equal scores in all blocks, as `score_block`
+    in facebench/similarity/base.py does; a plain float32 product does not.
     """
     own, last, best = None, -1, None
     for number, block in enumerate(blocks):

@@ -85,7 +85,8 @@ def tar_intervals(
     """An interval of the mean over splits of each of ``tars``; None without draws.
 
     Up to a million comparisons in all: bootstrap over subjects, the same people drawn in all
-    splits, thresholds learned again in every draw. Beyond: the thresholds of the data are kept and
+    splits, thresholds learned again in every draw; over comparisons where people are unknown, which
+    is too narrow if comparisons share people. Beyond: the thresholds of the data are kept and
     the mated comparisons resampled by person (``bootstrap over subjects, mated comparisons``); that
     leaves the threshold's own uncertainty out, which is small at a target with many false accepts.
     Where people are unknown, and the comparisons are many: Wilson over mated comparisons.
@@ -185,8 +186,10 @@ def _mated_bootstrap(
     values = np.empty((draws, len(tars)))
     for start, drawn in _drawn(len(everyone), draws, _ROWS, rng):
         found = np.einsum("bp,tsp->bts", drawn, accepted)
-        of = np.maximum(drawn @ total.T, 1)
-        values[start : start + len(drawn)] = (found / of[:, None, :]).mean(axis=2)
+        # A split of which a draw has nobody says nothing; some split has somebody in every draw.
+        of = (drawn @ total.T)[:, None, :]
+        tar_of = np.divide(found, of, out=np.zeros_like(found), where=of > 0)
+        values[start : start + len(drawn)] = tar_of.sum(axis=2) / (of > 0).sum(axis=2)
     kind = "subjects, mated comparisons"
     return [percentile_interval(column, level, kind) for column in values.T]
 
@@ -203,15 +206,26 @@ def people_by_mated(
     """int64[templates]: a number of the person of each template, told by the mated comparisons.
 
     Templates that are joined by mated comparisons are of one person. Two that are not may be of one
-    person as well, so this serves to resample mated comparisons, not to count people.
+    person as well, so this serves to resample comparisons, not to count people.
     """
-    # Here, since it is slow to import and only the largest lists need it.
+    # Here, since it is slow to import and only lists without people need it.
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
     i, j = left[mated], right[mated]
     graph = coo_array((np.ones(len(i), np.int8), (i, j)), shape=(templates, templates))
     return np.asarray(connected_components(graph, directed=False)[1], dtype=np.int64)
+
+
+def people_if_consistent(
+    left: NDArray[np.integer], right: NDArray[np.integer], mated: NDArray[np.bool_], templates: int
+) -> IntArray | None:
+    """As `people_by_mated`, for resampling non-mated comparisons too; None where one of these is of
+    two templates that mated ones join, so that the labels contradict each other.
+    """
+    people = people_by_mated(left, right, mated, templates)
+    contradicted = bool((people[left[~mated]] == people[right[~mated]]).any())
+    return None if contradicted else people
 
 
 def roc_of_splits(splits: Sequence[SplitScores]) -> tuple[FloatArray, FloatArray]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +14,12 @@ from numpy.typing import NDArray
 from facebench.embedding.extract import extract
 from facebench.embedding.precomputed import load_embeddings
 from facebench.embedding.store import EmbeddingStore
-from facebench.errors import UserError
+from facebench.errors import UserError, nearest
 from facebench.nets.cards import MetricFields, ModelCard, read_card
 from facebench.nets.embedder import Embedder
 from facebench.nets.publish import write_card
 from facebench.similarity.joint_bayesian import JointBayesian
+from facebench.similarity.joint_bayesian_model import NORMALISATIONS
 from facebench.similarity.metric_file import MetricFacts, metric_bytes
 from facebench.storage import write_atomically
 from facebench.training.labelled_faces import (
@@ -50,11 +52,25 @@ class FitChoices:
     iterations: int = 100
     tolerance: float = 1e-6
 
+    def check(self) -> None:
+        """UserError for choices that are wrong whatever the data are."""
+        if self.normalise not in NORMALISATIONS:
+            raise UserError(
+                f"--normalise {self.normalise}: choose one of {', '.join(NORMALISATIONS)}"
+                f"{nearest(self.normalise, NORMALISATIONS)}"
+            )
+        if self.components is not None and self.components < 1:
+            raise UserError(f"--components {self.components}: at least 1, or 0 for no PCA")
+        if self.iterations < 1:
+            raise UserError(f"--iterations {self.iterations}: at least 1")
+        for name, value in (("--shrinkage", self.shrinkage), ("tolerance", self.tolerance)):
+            if not (math.isfinite(value) and value >= 0):
+                raise UserError(f"{name} {value:g}: a number from 0 up")
+
     def estimator(self, dimension: int) -> JointBayesian:
-        """For embeddings of that many numbers; UserError for choices that cannot be."""
+        """For embeddings of that many numbers; UserError: as `check`."""
+        self.check()
         components = self.components
-        if components is not None and components < 1:
-            raise UserError(f"--components {components}: at least 1, or 0 for no PCA")
         return JointBayesian(
             None if components is None else min(components, dimension),
             normalise=self.normalise,  # type: ignore[arg-type]
@@ -70,6 +86,18 @@ class FittedMetric:
 
     estimator: JointBayesian
     facts: MetricFacts
+    asked: int | None = None  # components of the PCA; None for no PCA
+
+    def fewer(self) -> str | None:
+        """One line where the PCA has fewer components than were asked for, or None."""
+        kept, numbers = len(self.estimator.model_.ratios), self.estimator.n_features_in_
+        if self.asked is None or kept >= self.asked:
+            return None
+        vary = f", which vary in {kept} directions" if kept < numbers else ""
+        return (
+            f"the PCA has {kept} components, not {self.asked}: embeddings have {numbers} "
+            f"numbers{vary}"
+        )
 
     def write(self, path: Path) -> None:
         """Write the metric file, complete or not at all."""
@@ -185,7 +213,7 @@ def fit_metric(
         weights_hash=embedder.weights_hash if embedder else "",
         preprocessing=embedder.preprocessing.signature if embedder else "",
     )
-    return FittedMetric(estimator, facts)
+    return FittedMetric(estimator, facts, choices.components)
 
 
 def require_own_card(card: ModelCard) -> None:

@@ -54,10 +54,27 @@ def test_get_of_what_cannot_be_downloaded(name: str, message: str) -> None:
 
 def test_list_shows_every_set(lfw: Path) -> None:
     shutil.copytree(lfw, data_folder() / "lfw")
-    result = RUN.invoke(data.app, ["list"], env={"COLUMNS": "250"})
+    result = RUN.invoke(data.app, ["list"], env={"COLUMNS": "400"})
     assert result.exit_code == 0, result.output
     for word in ("lfw-", "cplfw", "ytf", "registration", "not installed"):
         assert word in result.output
+    assert str(data_folder() / "ytf") in result.output.replace("\n", "")
+
+
+def test_unpacked_sets_are_checked_without_a_name() -> None:
+    (data_folder() / "ytf").mkdir(parents=True)
+    result = RUN.invoke(data.app, ["check"])
+    assert result.exit_code == 1
+    assert result.output == (
+        "WRONG ytf: no YouTube Faces here: neither frame_images_DB/ nor aligned_images_DB/, nor "
+        "splits.txt\n"
+    )
+    assert RUN.invoke(data.app, ["check", "ytf"]).output == result.output
+
+
+def test_get_of_a_registered_set_says_where_to_put_it() -> None:
+    with pytest.raises(UserError, match=rf"unpack into {data_folder() / 'ijbc'}$"):
+        RUN.invoke(data.app, ["get", "ijbc"], catch_exceptions=False)
 
 
 def test_check_ends_with_1_where_something_is_wrong(lfw: Path) -> None:

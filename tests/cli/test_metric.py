@@ -189,6 +189,47 @@ def test_mistakes_are_one_line_and_leave_nothing(
     assert not (work / "m").exists() and card.read_text() == CARD
 
 
+def never(*_: object, **__: object) -> None:
+    raise AssertionError("the choices are checked before any model or face is read")
+
+
+@pytest.mark.parametrize(
+    ("choice", "message"),
+    [
+        (("--normalise", "centerd"), "--normalise centerd: choose one of none, unit, centred; did"),
+        (("--normalise", "foo"), "--normalise foo: choose one of none, unit, centred"),
+        (("--shrinkage", "nan"), "--shrinkage"),
+        (("--shrinkage", "inf"), "--shrinkage inf: a number from 0 up"),
+        (("--shrinkage", "-1"), "--shrinkage"),
+        (("--iterations", "0"), "--iterations"),
+        (("--components", "-1"), "--components"),
+    ],
+)
+def test_wrong_choices_are_told_before_the_work(
+    run: Run, card: Path, monkeypatch: pytest.MonkeyPatch, choice: tuple[str, str], message: str
+) -> None:
+    for name in ("facebench.nets.zoo.load_model", "facebench.training.metric_fit.embed_labelled"):
+        monkeypatch.setattr(name, never)
+    ended = run("metric", "fit", "toy", "--data", "absent", "--out", "m", *choice)
+    assert ended.code == 2 and message in ended.line and "learned from" not in ended.line
+
+
+def test_fewer_components_than_asked_for_are_told(run: Run, card: Path, work: Path) -> None:
+    rng = np.random.default_rng(0)
+    vectors = rng.standard_normal((12, 7)).astype(np.float32)
+    Path("names.txt").write_text("".join(f"p{i // 3}/{i}\n" for i in range(12)))
+    given = ("--embeddings", "x.npy", "--names", "names.txt", "--out", "m")
+    np.save("x.npy", vectors)
+    told = run("metric", "fit", "toy", *given, "--components", "5000").err
+    assert told == "the PCA has 7 components, not 5000: embeddings have 7 numbers\n"
+    for quiet in ("7", "3", "0"):
+        assert run("metric", "fit", "toy", *given, "--components", quiet).err == ""
+    vectors[:, 4:] = 0
+    np.save("x.npy", vectors)
+    told = run("metric", "fit", "toy", *given, "--components", "5").err
+    assert told.endswith("not 5: embeddings have 7 numbers, which vary in 4 directions\n")
+
+
 def test_show_refuses_what_is_no_metric(run: Run, work: Path) -> None:
     (work / "m").write_bytes(b"not this")
     assert "m: not a metric file" in run("metric", "show", "m").line

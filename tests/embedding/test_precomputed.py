@@ -160,6 +160,37 @@ def test_a_name_that_fits_several_is_refused(names: tuple[str, ...], keys: list[
             select(embeddings(*names), keys, on_missing)  # type: ignore[arg-type]
 
 
+def test_a_missing_frame_never_gets_another_persons_embedding() -> None:
+    rows = embeddings("Ann/0/0.1.jpg", "Zed/0/0.2.jpg")
+    counted = select(rows, ["Ann/0/0.1.jpg", "Ann/0/0.2.jpg"], "count")
+    assert counted.acquired.tolist() == [True, False]
+    assert counted.vectors.tolist() == [[0, 1], [0, 0]]
+    # Nor where not one name is as the protocol's.
+    for names in (("Zed/0/0.2.jpg",), ("/data/Zed/0/0.2.jpg",), (r"D:\Zed\0\0.2.jpg",)):
+        with pytest.raises(UserError, match="1 of 1 faces have no embedding"):
+            select(embeddings(*names), ["Ann/0/0.2.jpg"], "count")
+
+
+def test_file_names_without_folders_must_tell_all_faces_apart() -> None:
+    keys = ["Ann/0/0.1.jpg", "Ann/0/0.2.jpg", "Zed/0/0.1.jpg"]
+    with pytest.raises(UserError, match=r"Ann/0/0.2.jpg cannot be told: '0.1' fits 2 names"):
+        select(embeddings("0.2.jpg"), keys, "count")
+    counted = select(embeddings("0.2.jpg"), keys[:2], "count")
+    assert counted.acquired.tolist() == [False, True]
+    flat = select(embeddings("faces/b.jpg", "faces/a.jpg"), ["a.jpg", "b.jpg"])
+    assert flat.vectors.tolist() == [[2, 3], [0, 1]]
+    longer = select(embeddings("/data/B/0/0.2.jpg", "/data/A/0/0.1.jpg"), ["A/0/0.1.jpg"])
+    assert longer.vectors.tolist() == [[2, 3]]
+
+
+def test_file_names_that_recur_in_every_video_are_told_apart_by_their_folders() -> None:
+    keys = [f"{who}/{video}/aligned_detect_0.7.jpg" for who in ("Ann", "Zed") for video in (0, 1)]
+    for names in (keys, [key.removesuffix(".jpg") for key in keys]):
+        found = select(embeddings(*reversed(names[1:])), keys, "count")
+        assert found.acquired.tolist() == [False, True, True, True]
+        assert found.vectors[1:].tolist() == [[4, 5], [2, 3], [0, 1]]
+
+
 def test_faces_without_embedding() -> None:
     known = embeddings("A_0001")
     keys = ["A/A_0001.jpg", *(f"B/B_{number:04d}.jpg" for number in range(9))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -100,6 +101,16 @@ def test_windows_line_ends_and_a_byte_order_mark(folder: Path) -> None:
     assert read_ijba_verification(folder, 1).splits[0].digest() == expected
 
 
+def test_the_digest_has_the_people_and_whether_they_are_known(folder: Path) -> None:
+    templates = read_ijba_verification(folder, 1).splits[0].templates
+    assert templates.subjects is not None
+    others = [templates.subjects + 1, np.zeros_like(templates.subjects), None]
+    digests = {replace(templates, subjects=people).digest() for people in others}
+    assert len(digests | {templates.digest()}) == 4
+    again = replace(templates, subjects=templates.subjects.astype(np.int32))
+    assert again.digest() == templates.digest()
+
+
 def test_trap_unknown_template_id_never_maps_to_row_0(folder: Path) -> None:
     for number in (99, 5, 15, 10**9):  # above all ids, below them, between them, far away
         (folder / PAIRS).write_text(f"10,11\n20,21\n30,{number}\n")
@@ -118,7 +129,17 @@ def test_duplicate_rows(folder: Path) -> None:
 
 def test_duplicate_comparisons(folder: Path) -> None:
     (folder / PAIRS).write_text("10,11\n10,20\n30,31\n10,20\n")
-    refused(folder, f"{PAIRS}:4: this comparison stands above already")
+    refused(folder, f"{PAIRS}:4: this comparison stands in line 2 already; name it once")
+
+
+def test_a_comparison_in_the_other_order_is_the_same(folder: Path) -> None:
+    (folder / PAIRS).write_text("10,11\n10,20\n30,31\n20,10\n")
+    refused(folder, f"{PAIRS}:4: this comparison stands in line 2 already in the other order")
+
+
+def test_a_template_compared_with_itself(folder: Path) -> None:
+    (folder / PAIRS).write_text("10,11\n10,20\n30,30\n20,20\n")
+    refused(folder, f"{PAIRS}:3: a template is compared with itself")
 
 
 def test_a_template_of_two_people(folder: Path) -> None:
@@ -165,6 +186,22 @@ def test_empty_lists(folder: Path, text: str) -> None:
 def test_lists_that_are_not_utf_8(folder: Path) -> None:
     (folder / METADATA).write_bytes(metadata().replace("img/3", "im\xe9/3").encode("latin-1"))
     refused(folder, f"{METADATA}:7: is not UTF-8")
+
+
+def test_lists_with_nul_bytes(folder: Path) -> None:
+    (folder / METADATA).write_text(metadata().replace("MEDIA_ID", "MEDIA_ID\0"))
+    assert "did you mean" not in refused(folder, f"{METADATA}:1: holds NUL bytes")
+    (folder / METADATA).write_text(metadata().replace("img/3.jpg", "img/3\0.jpg"))
+    refused(folder, f"{METADATA}:7: holds NUL bytes")
+
+
+def test_a_list_without_its_header(folder: Path) -> None:
+    expected = f"{METADATA}:1: the first line must be the header TEMPLATE_ID,SUBJECT_ID,FILE,"
+    rows = metadata().partition("\n")[2]
+    for text in (rows, metadata().replace(",", ";")):
+        (folder / METADATA).write_text(text)
+        message = refused(folder, expected, "not '")
+        assert "(columns:" not in message and len(message.rpartition("not ")[2]) < 70
 
 
 @pytest.mark.parametrize(

@@ -109,9 +109,69 @@ def test_the_detector_looks_into_the_square_only() -> None:
     aligner = YuNetInBox(boxes, Detector())
     image = np.zeros((64, 80, 3), np.uint8)
     for key in ("a", "edge", "out", "unknown"):
-        aligner(key, image, (112, 96))
+        if key != "out":
+            aligner(key, image, (112, 96))
     assert seen == [(22, 22, 3), (16, 16, 3)]
     assert aligner.signature.endswith("->detector")
+
+
+class Blind:
+    signature = "blind"
+
+    def __call__(self, key: str, image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+        return np.zeros((*size, 3), np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("box", "accepted"),
+    [
+        ((0, 0, 80, 64), True),
+        ((-10, 0, 20, 20), True),  # exactly half of it inside
+        ((-11, 0, 20, 20), False),
+        ((0, 54, 20, 20), True),
+        ((0, 55, 20, 20), False),
+        ((70.5, 0, 20, 20), False),
+        ((-6, -6, 20, 20), False),  # 0.7 × 0.7
+        ((-5, -5, 20, 20), True),  # 0.75 × 0.75
+        ((9000, 9000, 110, 110), False),
+        ((-9000, 3, 110, 20), False),
+        ((-100, -100, 280, 264), False),  # all of the image is inside the box, not the box in it
+    ],
+)
+def test_trap_a_box_outside_its_image_is_not_an_empty_crop(box, accepted: bool) -> None:
+    boxes, image = {"a.jpg": tuple(map(float, box))}, np.zeros((64, 80, 3), np.uint8)
+    shown = ",".join(f"{value:g}" for value in box)
+    for make in (BoxAligner, lambda boxes, *rest: YuNetInBox(boxes, Blind(), *rest)):
+        if accepted:
+            assert make(boxes)("a.jpg", image, (112, 96)) is not None
+            continue
+        with pytest.raises(ImageError, match=rf"a\.jpg: .* {shown} is inside .* 80×64"):
+            make(boxes)("a.jpg", image, (112, 96))
+        assert make(boxes, "count")("a.jpg", image, (112, 96)) is None
+
+
+def test_faces_without_a_box() -> None:
+    hints = FaceHints({**BOXES, "blank.jpg": (np.nan,) * 4})
+    keys = ["blank.jpg", "img/2.jpg"]
+    for rule in ("auto", "centre"):
+        with pytest.raises(UserError, match=r"1 \(blank.jpg\) of 2 faces have no face box"):
+            make_template_aligner(rule, hints, keys)
+        aligner = make_template_aligner(rule, hints, keys, on_missing="count")
+        assert aligner("blank.jpg", np.zeros((64, 80, 3), np.uint8), (112, 96)) is None
+
+
+def test_trap_auto_never_falls_back_to_the_centre_of_the_image() -> None:
+    path = Path("/d/meta/ijbc_name_5pts_score.txt")
+    for hints, what in (
+        (FaceHints(absent=path), f"landmarks absent: add {path}, or choose --detector YUNET"),
+        (FaceHints(), "these data have no landmarks: name a file with --landmarks, or choose --de"),
+    ):
+        for rule in ("auto", "landmarks"):
+            for on_missing in ("error", "count"):
+                with pytest.raises(UserError, match=what + r".* or --align centre$"):
+                    make_template_aligner(rule, hints, ["1.jpg"], on_missing=on_missing)
+        chosen = make_template_aligner("centre", hints, ["1.jpg"])
+        assert chosen.signature.startswith("centre-crop(")
 
 
 @pytest.mark.parametrize(
@@ -120,11 +180,11 @@ def test_the_detector_looks_into_the_square_only() -> None:
         (FaceHints(BOXES), "face-box("),
         (FaceHints(BOXES, aligned=True), "template-crop"),
         (FaceHints(points=(POINTS, Path(__file__))), "landmarks-5pt("),
-        (FaceHints(), "centre-crop("),
     ],
 )
 def test_the_automatic_rule(hints: FaceHints, expected: str) -> None:
-    assert make_template_aligner("auto", hints, ["1.jpg"]).signature.startswith(expected)
+    key = "1.jpg" if hints.points else "img/2.jpg"
+    assert make_template_aligner("auto", hints, [key]).signature.startswith(expected)
 
 
 def test_rules_by_name() -> None:

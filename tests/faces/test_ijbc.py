@@ -62,7 +62,8 @@ def test_trap_unknown_template_id_never_maps_to_row_0(folder: Path) -> None:
         ("5 9 1\n5 x 0\n", ":2: expected two template numbers and a label"),
         ("5 9 1\n\n5 12 0\n", ":2: expected two template numbers and a label"),
         ("5 9 1\n99999999999 9 0\n", ":2: expected two template numbers and a label"),
-        ("5 9 1\n5 12 0\n9 12 0\n5 12 0\n", ":4: this comparison stands above already"),
+        ("5 9 1\n5 12 0\n9 12 0\n5 12 0\n", ":4: this comparison stands in line 2 already"),
+        ("5 9 1\n5 12 0\n12 12 1\n", ":3: a template is compared with itself"),
         ("5 9 1\n", ": all 1 comparisons are mated"),
         ("", " is empty"),
         ("5 9 1\n5 \xe9 0\n", ":2: expected two template numbers and a label"),
@@ -96,6 +97,11 @@ def test_pairs_with_other_separators(folder: Path, separate: str) -> None:
 def test_malformed_faces(folder: Path, text: str, message: str) -> None:
     (folder / FACES).write_text(text)
     refused(folder, FACES + message)
+
+
+def test_faces_with_nul_bytes(folder: Path) -> None:
+    (folder / FACES).write_bytes(b"1.jpg 5 50\n2\0.jpg 5 51\n")
+    refused(folder, f"{FACES}:2: holds NUL bytes")
 
 
 def test_faces_that_are_not_utf_8(folder: Path) -> None:

@@ -4,6 +4,8 @@ import pickle
 import shutil
 from pathlib import Path
 
+from ytf_folders import write_ytf
+
 from facebench.faces.folder import LfwSource
 from facebench.faces.installed import list_installed
 from facebench.faces.layouts import REGISTERED
@@ -18,7 +20,20 @@ def test_nothing_is_installed_and_every_set_is_named() -> None:
     assert set(rows) == {*DATASETS, *REGISTERED}
     assert all(row.where is None and row.note for row in rows.values())
     assert "facebench data get lfw" in rows["lfw"].note
-    assert "registration" in rows["ijba"].note
+    for name in REGISTERED:
+        note = rows[name].note
+        assert "registration" in note and note.endswith(f"unpack into {data_folder() / name}")
+
+
+def test_registered_sets_in_the_data_folder_are_listed() -> None:
+    write_ytf(data_folder() / "ytf")
+    (data_folder() / "ijba").mkdir()
+    rows = {row.name: row for row in list_installed() if row.where is not None}
+    assert {name: row.where for name, row in rows.items()} == {
+        name: data_folder() / name for name in ("ytf", "ijba")
+    }
+    assert rows["ytf"].note == "(facebench data check ytf)"
+    assert rows["ijba"].note == "not in the layout of ijba (facebench data check ijba)"
 
 
 def test_fingerprints_are_those_of_records(small_lfw: Path, encode) -> None:

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 from ijb_folders import write_ijba, write_ijbc
+from ytf_folders import write_ytf
 
 from facebench.errors import UserError
-from facebench.faces.layouts import check_dataset
+from facebench.faces.layouts import check_dataset, is_readable
+from facebench.storage import data_folder
 
 
 def wrong(name: str, data: Path) -> list[str]:
@@ -58,40 +60,38 @@ def test_registered_sets_say_how_to_get_them() -> None:
         check_dataset("ijb-a")
 
 
-def test_youtube_faces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    video = tmp_path / "frame_images_DB" / "A_Person" / "0"
-    video.mkdir(parents=True)
-    (video.parent / "2").mkdir()
-    (video / "0.123.jpg").write_bytes(b"x")
-    (tmp_path / "splits.txt").write_text(
-        "split number, pair number, first name, second name, is same\n"
-        "1, 1, A_Person/0, A_Person/2, 1\n"
-    )
-    assert wrong("ytf", tmp_path) == [
-        "frame_images_DB: 2 videos of 1 people (complete: 3425 of 1595)",
-        "frame_images_DB: videos without a frame: 1 (A_Person/2)",
-        "splits.txt: 1 pairs (complete: 5000)",
+def test_another_folder_has_one_line_and_not_sixty_absent_lists(tmp_path: Path) -> None:
+    write_ytf(tmp_path / "ytf")
+    assert wrong("ijba", tmp_path / "ytf") == [
+        "no IJB-A lists here: neither IJB-A_11_sets/ nor IJB-A_1N_sets/"
     ]
-    (video.parent / "2" / "2.1.jpg").write_bytes(b"x")
-    for name, value in (("YTF_VIDEOS", 2), ("YTF_PEOPLE", 1), ("YTF_PAIRS", 1)):
-        monkeypatch.setattr(f"facebench.faces.layouts.{name}", value)
-    assert wrong("ytf", tmp_path) == []
-    (tmp_path / "splits.txt").unlink()
-    assert wrong("ytf", tmp_path) == ["splits.txt cannot be read"]
+    (tmp_path / "ytf/IJB-A_1N_sets").mkdir()  # begun, and then every absent list counts
+    assert len(wrong("ijba", tmp_path / "ytf")) > 1
 
 
-def test_the_shared_list_of_youtube_faces_is_whole(shared_data: Path, tmp_path: Path) -> None:
-    text = (shared_data / "protocols" / "ytf_splits.txt").read_text()
-    (tmp_path / "splits.txt").write_text(text)
-    assert "splits.txt: 5000 pairs (complete: 5000)" not in wrong("ytf", tmp_path)
+@pytest.mark.parametrize("name", ["ytf", "ijba", "ijbb", "ijbc"])
+def test_registered_sets_in_the_data_folder_are_checked(name: str) -> None:
+    where = data_folder() / name
+    with pytest.raises(UserError, match=rf"unpack into {where}, or: .* check {name} --data"):
+        check_dataset(name)
+    where.mkdir(parents=True)
+    assert not is_readable(name, where)
+    assert [finding.ok for finding in check_dataset(name)] == [False]
+    if name == "ytf":
+        write_ytf(where)
+    elif name == "ijba":
+        write_ijba(where, splits=10)
+    else:
+        write_ijbc(where / "IJBC")
+    assert is_readable(name, where) == (name != "ijbb")
+    assert check_dataset(name) == check_dataset(name, where)
 
 
 def test_ijba(tmp_path: Path) -> None:
     write_ijba(tmp_path, splits=10)
-    assert wrong("ijba", tmp_path) == []
-    texts = [finding.text for finding in check_dataset("ijba", tmp_path)]
-    assert "IJB-A_11_sets: 80 comparisons in 10 splits" in texts
-    assert "IJB-A_1N_sets: 40 probes in 10 splits" in texts
+    small, also = wrong("ijba", tmp_path)  # as the published lists are, but for their number
+    assert small.startswith("IJB-A_11_sets: 80 comparisons in 10 splits; NOT THE PUBLISHED LIST")
+    assert also.startswith("IJB-A_1N_sets: 40 probes in 10 splits; NOT THE PUBLISHED LIST")
     (tmp_path / "images/img/3.jpg").unlink()
     (tmp_path / "IJB-A_1N_sets/split4/search_probe_4.csv").unlink()
     comparisons = tmp_path / "IJB-A_11_sets/split7/verify_comparisons_7.csv"

@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from ijb_folders import write_ijba
 from ytf_folders import VIDEOS, write_ytf
 
 from facebench.errors import UserError
@@ -58,6 +59,27 @@ def test_a_folder_without_videos(tmp_path: Path) -> None:
     (tmp_path / "b" / "splits.txt").unlink()
     with pytest.raises(UserError, match=r"no splits\.txt"):
         locate_ytf(tmp_path / "b")
+
+
+def test_another_data_set_is_not_asked_for_its_splits(tmp_path: Path) -> None:
+    """IJB-A's images/img and images/frame have the form of Person/video."""
+    ijba = write_ijba(tmp_path / "ijba", splits=1) or tmp_path / "ijba"
+    what = rf"{ijba} is not YouTube Faces: it holds neither frame_images_DB/ nor aligned_images_DB/"
+    with pytest.raises(UserError, match=rf"{what}, nor .*\(Person/0\)") as caught:
+        locate_ytf(ijba)
+    assert "splits.txt" not in str(caught.value)
+    ytf = write_ytf(tmp_path / "ytf")
+    with pytest.raises(UserError, match=rf"{what}, nor .*splits\.txt names"):
+        locate_ytf(ijba, pairs=ytf / "splits.txt")
+
+
+def test_people_in_a_folder_of_another_name_are_found_by_their_list(tmp_path: Path) -> None:
+    people = write_ytf(tmp_path).joinpath("aligned_images_DB").rename(tmp_path / "people")
+    assert len(locate_ytf(people).pairs) == 4
+    assert locate_ytf(people).source.has_video("Al_Gore/0")
+    (tmp_path / "splits.txt").unlink()
+    with pytest.raises(UserError, match=r"no splits\.txt"):  # numbered videos: it may be
+        locate_ytf(people)
 
 
 def test_a_changed_frame_changes_the_fingerprint(tmp_path: Path) -> None:

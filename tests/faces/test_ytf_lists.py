@@ -6,7 +6,7 @@ import pytest
 from ytf_folders import HEADER, ROWS
 
 from facebench.errors import UserError
-from facebench.faces.ytf_lists import Box, read_boxes, read_splits
+from facebench.faces.ytf_lists import Box, find_splits, read_boxes, read_splits
 
 
 def written(tmp_path: Path, *lines: str) -> Path:
@@ -74,9 +74,47 @@ def test_malformed_lists_name_file_and_line(
     assert why in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("first", "why"),
+    [
+        ("one1, 1, Al_Gore/0, Al_Gore/1, 1", "'one1' is not a number"),
+        ("x, y, Al_Gore/0, Al_Gore/1, z", "'x' is not a number"),
+        ("same name, pair, Al_Gore/0, Al_Gore/1, yes", "is not a number"),
+        ("split, pair, name, name, 1", "is not a number"),
+        ("a, b, c, d, e", "'a' is not a number"),
+        ("l, 1, Al_Gore\\0, Al_Gore\\1, 1", "'l' is not a number"),
+        (";".join(("1", "1", "Al_Gore/0", "Al_Gore/1", "1")), "expected 5 columns"),
+    ],
+)
+def test_a_damaged_first_row_is_no_header(tmp_path: Path, first: str, why: str) -> None:
+    path = written(tmp_path, first, *ROWS[1:])
+    with pytest.raises(UserError) as caught:
+        read_splits(path)
+    assert str(caught.value).startswith(f"{path}, line 1: ") and why in str(caught.value)
+
+
+@pytest.mark.parametrize("header", ["Split,Pair,Name1,Name2,Same", "fold,number,video,video,label"])
+def test_headers_in_other_words(tmp_path: Path, header: str) -> None:
+    assert len(read_splits(written(tmp_path, header, *ROWS))) == len(ROWS)
+
+
+def test_the_list_is_beside_the_frames_or_in_meta_data(tmp_path: Path) -> None:
+    folder, above = tmp_path / "a" / "b", tmp_path / "a"
+    (folder / "meta_data").mkdir(parents=True)
+    assert find_splits(folder, above) is None
+    for where in (folder / "meta_data", above, folder):  # from the last that is looked at
+        (where / "splits.txt").touch()
+        assert find_splits(folder, above) == where / "splits.txt"
+
+
 def test_lists_that_are_no_lists(tmp_path: Path) -> None:
     path = tmp_path / "splits.txt"
-    for data, why in ((b"", "is empty"), (b"\n\xff", "line 2: not UTF-8"), (b"head\n", "no pair")):
+    for data, why in (
+        (b"", "is empty"),
+        (b"\n\xff", "line 2: not UTF-8"),
+        (b"head\n", r"line 1: expected 5 columns"),
+        (HEADER.encode(), "no pair"),
+    ):
         path.write_bytes(data)
         with pytest.raises(UserError, match=why):
             read_splits(path)

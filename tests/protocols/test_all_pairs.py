@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from facebench.protocols.prepared import FaceFiles
 from facebench.protocols.running import Choices
 from facebench.similarity.cosine import Cosine
 from facebench.statistics import tar_at_far
+from facebench.statistics.all_pairs_intervals import walk_with_intervals as walk
 
 
 def card(**changes) -> AllPairsCard:
@@ -61,6 +63,40 @@ def test_rates_equal_those_of_all_scores(tmp_path: Path) -> None:
     for rate in outcome.rates[:2]:
         assert rate.interval is not None and rate.interval.kind == "bootstrap over subjects"
         assert rate.interval.low <= rate.value <= rate.interval.high
+
+
+def test_rates_stay_where_the_tail_cannot_carry_their_interval(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = prepared(write_images(tmp_path, {"A": 12} | {f"P{i}": 2 for i in range(30)}))
+    run.card = run.card.model_copy(update={"targets": (0.2, 0.001)})
+    whole = run.run(embed(), Cosine(), Choices(draws=100))
+    assert not caplog.records and all(rate.interval for rate in whole.rates)
+    lengths = {"tail_length": lambda *_: 600, "walk_with_intervals": partial(walk, most=600)}
+    for name, changed in lengths.items():
+        monkeypatch.setattr(f"facebench.protocols.all_pairs.{name}", changed)
+    outcome = run.run(embed(), Cosine(), Choices(draws=100))
+    assert [rate.value for rate in outcome.rates] == [rate.value for rate in whole.rates]
+    assert outcome.rates[0].interval is None
+    assert outcome.rates[1].interval == whole.rates[1].interval
+    (told,) = caplog.messages
+    assert told.startswith("protocol lfw-all-pairs: TAR at FAR 0.2 has no interval: in a resample")
+    assert "the 600 that are kept" in told
+
+
+def test_scores_that_are_nan_are_a_mistake_that_is_told(tmp_path: Path) -> None:
+    class Broken(Cosine):
+        signature = "broken"
+
+        def project(self, vectors, dtype=np.float32):
+            found = super().project(vectors, dtype)
+            found.rows[1, 0] = np.nan
+            return found
+
+    run = prepared(write_images(tmp_path, {"Ann": 2, "Bob": 1}))
+    message = "scores under broken are NaN or infinite for 1 faces, first Ann/Ann_0002.jpg"
+    with pytest.raises(UserError, match=message):
+        run.run(embed(), Broken(), Choices(draws=0))
 
 
 def test_other_data_are_not_the_published_pairs(tmp_path: Path) -> None:

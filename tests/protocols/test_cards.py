@@ -124,6 +124,68 @@ def test_a_wrong_card_is_one_line_with_file_and_field(
     assert "\n" not in str(caught.value)
 
 
+SEARCH = """
+name = "mine"
+version = 1
+title = "Mine"
+source = "Nobody, 2026"
+dataset = "lfw"
+"""
+IDENTIFICATION = f"""{SEARCH}kind = "identification"
+subjects = "list.txt"
+candidates = 9
+identities = 5
+gallery = 5
+mated_probes = 5
+nonmated_probes = 0
+"""
+OPEN = f'{IDENTIFICATION}task = "open"\nfars = [0.01]\n'
+CLOSED = f'{IDENTIFICATION}task = "closed"\n'
+TEMPLATES = f"""{SEARCH}kind = "template-search"
+layout = "ijba"
+splits = 2
+fpirs = [0.1]
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (TEMPLATES.replace("[0.1]", "[]"), "field 'fpirs': Value error, must hold at least one"),
+        (f"{TEMPLATES}ranks = []", "field 'ranks': Value error, must hold at least one"),
+        (OPEN.replace("fars = [0.01]", ""), "field 'fars': Value error, an open set needs one"),
+        (OPEN.replace("[0.01]", "[]"), "field 'fars': Value error, an open set needs one or more"),
+        (f"{CLOSED}fars = [0.01]", "field 'fars': Value error, a closed set has no non-mated"),
+        (f"{CLOSED}ranks = [5, 1]", "field 'ranks': Value error, must begin with 1 in a closed"),
+        (f"{CLOSED}ranks = []", "field 'ranks': Value error, must begin with 1 in a closed set"),
+        (OPEN.replace('"open"', '"opne"'), "field 'task'"),
+    ],
+)
+def test_a_search_without_its_headline_is_one_line_with_file_and_field(
+    tmp_path: Path, text: str, says: str
+) -> None:
+    path = write(tmp_path, text)
+    with pytest.raises(UserError) as caught:
+        read_protocol(path)
+    assert str(caught.value).startswith(f"{path}: {says}")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text", [TEMPLATES, OPEN, f"{OPEN}ranks = [5]", CLOSED, f"{CLOSED}ranks = [1, 10]"]
+)
+def test_a_search_with_its_headline(tmp_path: Path, text: str) -> None:
+    assert read_protocol(write(tmp_path, text)).name == "mine"
+
+
+@pytest.mark.parametrize(
+    "kind", ['"all-pairs"\ncomparisons = 9', '"template"\nlayout = "ijbc"\nsplits = 1']
+)
+def test_a_card_without_a_far(tmp_path: Path, kind: str) -> None:
+    with pytest.raises(UserError, match="field 'targets': Value error, must hold at least one"):
+        read_protocol(write(tmp_path, f"{SEARCH}kind = {kind}\ntargets = []\n"))
+
+
 def test_a_card_that_is_not_utf8(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_bytes(GOOD.encode() + b'notes = "\xff"')

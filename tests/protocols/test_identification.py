@@ -130,6 +130,25 @@ def test_faces_that_were_not_acquired_stay_in_every_count(folder: Path) -> None:
     assert outcome.rates[-1].spread == 0.0  # of one draw
 
 
+@pytest.mark.parametrize("name", ["lfw-open", "lfw-closed"])
+def test_searches_for_people_whose_gallery_faces_are_lost_have_failed(
+    folder: Path, name: str
+) -> None:
+    run = prepared(folder, name, draws=1)
+    drawn, ann = run.lists[0], run.people[run.keys.index("Ann/Ann_0001.jpg")]
+    lost = [run.keys[g] for g in drawn.gallery if run.people[g] == ann]
+    searches = int((run.people[drawn.probes] == ann).sum())  # 1 of the open, 3 of the closed set
+    assert (len(lost), searches) == ((3, 1) if name == "lfw-open" else (1, 3))
+    outcome = run.run(embed(lost=lost, noise=0.01), Cosine(), Choices(draws=0))
+    assert outcome.failed == searches
+    found = next(rate for rate in outcome.rates if (rate.name, rate.target) == ("rank", 1))
+    assert found.value == (outcome.mated - searches) / outcome.mated
+    # A probe that was lost as well is still one failed search.
+    probe = next(run.keys[p] for p in drawn.probes if run.people[p] == ann)
+    again = run.run(embed(lost=[*lost, probe], noise=0.01), Cosine(), Choices(draws=0))
+    assert (again.failed, again.total) == (searches, outcome.total)
+
+
 def test_decisions_are_those_of_the_headline(folder: Path) -> None:
     run = prepared(folder, fars=(0.25,))
     outcome = run.run(embed(noise=1.5), Cosine(), Choices(draws=30))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -200,6 +201,8 @@ def test_options_without_effect_are_refused(folder: Path) -> None:
         prepared.pooling(Choices(pooling="media_mean"))
     with pytest.raises(UserError, match="'max-score' is for videos"):
         prepared.pooling(Choices(pooling="max-score"))
+    with pytest.raises(UserError, match="needs the detector's score"):  # before the long work
+        prepared.pooling(Choices(pooling="mean-score+detector"))
     with pytest.raises(UserError, match="needs the detector's score"):
         prepared.run(embed_of(), Cosine(), Choices(pooling="mean-score+detector", draws=0))
 
@@ -224,7 +227,32 @@ def test_ijbc(tmp_path: Path) -> None:
     }
     expected = [means[a] @ means[b] for a, b in ((5, 9), (5, 12), (9, 12))]
     np.testing.assert_allclose(outcome.decided.scores, expected, atol=1e-6)
-    assert outcome.subjects is None and outcome.decided.left_subjects is None
+    assert outcome.subjects is None
+    assert outcome.rates[0].interval.kind == "bootstrap over subjects"
+
+
+def with_labels(folder: Path, rows: str) -> Path:
+    (folder / "meta/ijbc_template_pair_label.txt").write_text(rows)
+    return folder
+
+
+def test_people_that_small_lists_do_not_name_are_told_by_mated_comparisons(tmp_path: Path) -> None:
+    """Comparisons of one person are not independent, however few they are."""
+    folder = write_ijbc(tmp_path / "IJBC")
+    outcome = prepare(IJBC, FaceFiles(folder), images=True).run(
+        embed_of(), Cosine(), Choices(draws=20)
+    )
+    left, right = outcome.decided.left_subjects, outcome.decided.right_subjects
+    assert np.array_equal(left == right, outcome.decided.mated)  # 5 and 9 are one, 12 another
+    assert len(np.unique([left, right])) == 2
+
+
+def test_labels_that_contradict_each_other_resample_comparisons(tmp_path: Path) -> None:
+    folder = with_labels(write_ijbc(tmp_path / "IJBC"), "5 9 1\n9 12 1\n5 12 0\n")
+    outcome = prepare(IJBC, FaceFiles(folder), images=True).run(
+        embed_of(), Cosine(), Choices(draws=20)
+    )
+    assert outcome.decided.left_subjects is None
     assert outcome.rates[0].interval.kind == "bootstrap over comparisons"
 
 
@@ -234,6 +262,40 @@ def test_ijbc_weighted_by_the_detector(tmp_path: Path) -> None:
     found = prepared.run(embed_of(), Cosine(), choices).decided.scores[0]
     a, b, c = (unit(vector(f"{n}.jpg").astype(np.float64)) for n in (1, 2, 3))
     assert found == pytest.approx((0.91 * a + 0.92 * b) @ c / (0.91 + 0.92), abs=1e-6)
+
+
+def with_scores(folder: Path, change) -> Path:
+    path = folder / "meta/ijbc_name_5pts_score.txt"
+    rows = [line.rpartition(" ") for line in path.read_text().splitlines()]
+    path.write_text("".join(f"{row} {change(float(score))}\n" for row, _, score in rows))
+    return folder
+
+
+@pytest.mark.parametrize("images", [True, False])
+def test_what_records_say_of_pooling_pins_the_detector_scores(tmp_path: Path, images: bool) -> None:
+    folders = [write_ijbc(tmp_path / name) for name in "abc"]
+    with_scores(folders[1], lambda score: f"{score:.6f}")  # the same numbers
+    with_scores(folders[2], lambda score: 1 - score)
+    runs = [prepare(IJBC, FaceFiles(folder), images=images) for folder in folders]
+    for pooling in ("mean-score", "mean-embedding", "media-mean"):
+        choices = Choices(pooling=f"{pooling}+detector", draws=0)
+        told = [run.pooling(choices) for run in runs]
+        assert re.fullmatch(rf"{pooling}\+detector\([0-9a-f]{{8}}\)", told[0])
+        assert told[0] == told[1] != told[2]
+        scores = [run.run(embed_of(), Cosine(), choices).decided.scores for run in runs]
+        assert np.array_equal(scores[0], scores[1]) and not np.allclose(scores[0], scores[2])
+        plain = {run.pooling(Choices(pooling=pooling)) for run in runs}
+        assert plain == {pooling}  # which does not depend on them
+    assert {run.pooling(Choices(pooling="media-mean+norm")) for run in runs} == {"media-mean+norm"}
+
+
+def test_scores_of_faces_that_the_protocol_does_not_use_are_not_pinned(tmp_path: Path) -> None:
+    folder, choices = write_ijbc(tmp_path / "IJBC"), Choices(pooling="mean-score+detector")
+    before = prepare(IJBC, FaceFiles(folder), images=True).pooling(choices)
+    path = folder / "meta/ijbc_name_5pts_score.txt"
+    other = path.read_text().splitlines()[0].replace("1.jpg", "unused.jpg")
+    path.write_text(f"{path.read_text()}{other}\n")
+    assert prepare(IJBC, FaceFiles(folder), images=True).pooling(choices) == before
 
 
 def test_the_number_of_comparisons_tells_another_list(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 from ijb_folders import write_ijba, write_image
 
 from facebench.embedding.types import Embeddings
+from facebench.errors import UserError
 from facebench.protocols.cards import TemplateSearchCard, load_protocol
 from facebench.protocols.prepared import FaceFiles
 from facebench.protocols.running import Choices, Embed
@@ -136,6 +139,44 @@ def test_trap_the_galleries_of_two_splits_are_not_merged(folder: Path) -> None:
     mated = outcome.decided.mated.reshape(2, PEOPLE)
     assert mated[0].tolist() == [True] * 4 + [False] * 4
     assert np.array_equal(mated[1], ~mated[0])
+
+
+def relabelled(folder: Path) -> None:
+    """Probes of two people exchange their names; faces, templates and media stay."""
+    for split in (1, 2):
+        path = folder / f"IJB-A_1N_sets/split{split}/search_probe_{split}.csv"
+        rows = [line.split(",") for line in path.read_text().splitlines()]
+        other = {"0": "1", "1": "0"}
+        path.write_text("".join(",".join([a, other.get(b, b), *c]) + "\n" for a, b, *c in rows))
+
+
+def test_trap_whose_the_probes_are_is_in_the_fingerprint(folder: Path) -> None:
+    """The rates depend on it, so two such lists must not share a signature."""
+    found = []
+    for _ in range(2):
+        prepared = prepare(CARD, FaceFiles(folder), images=True)
+        found.append(prepared.run(embed_of(), Cosine(), Choices(draws=0)))
+        relabelled(folder)
+    assert [r.value for r in found[0].rates] != [r.value for r in found[1].rates]
+    assert found[0].fingerprint != found[1].fingerprint
+    prepared = prepare(CARD, FaceFiles(folder), images=True)  # as it was
+    again = prepared.run(embed_of(), Cosine(), Choices(draws=0))
+    assert again.fingerprint == found[0].fingerprint
+
+
+def test_what_records_say_of_pooling_pins_the_detector_scores(folder: Path) -> None:
+    prepared = prepare(CARD, FaceFiles(folder), images=False)
+    choices = Choices(pooling="media-mean+detector", draws=0)
+    with pytest.raises(UserError, match="needs the detector's score"):  # IJB-A has none
+        prepared.pooling(choices)
+    told = []
+    for share in (1.0, 0.5):
+        scores = {key: share * person(key) / PEOPLE for key in prepared.keys}
+        scored = replace(prepared, faces=replace(prepared.faces, scores=scores))
+        told.append(scored.pooling(choices))
+        assert scored.run(embed_of(), Cosine(), choices).total == 16
+    assert all(re.fullmatch(r"media-mean\+detector\([0-9a-f]{8}\)", text) for text in told)
+    assert told[0] != told[1]
 
 
 def test_lists_alone_serve_embeddings(folder: Path) -> None:

@@ -82,8 +82,20 @@ def test_a_failure_to_acquire_stays_in_the_protocol() -> None:
 def test_a_list_of_one_fold_is_a_user_error() -> None:
     comparisons = comparisons_of(lists(folds=1))
     scores = np.linspace(0, 1, len(comparisons))
-    with pytest.raises(UserError, match=r"protocol lfw: .*one fold"):
+    with pytest.raises(UserError, match=r"^protocol lfw: there is one fold \(1\)"):
         verification(card(), comparisons, scores, np.ones(40, dtype=np.bool_))
+
+
+def test_a_list_of_one_kind_is_a_user_error_without_a_function_in_it() -> None:
+    comparisons = comparisons_of(lists())
+    mated = np.ones(len(comparisons), dtype=np.bool_)
+    with pytest.raises(UserError, match=r"^protocol lfw: all 80 comparisons are mated; both kinds"):
+        verification(
+            card(),
+            dataclasses.replace(comparisons, mated=mated, subjects=None),
+            np.linspace(0, 1, 80),
+            mated,
+        )
 
 
 def test_the_same_seed_gives_the_same_intervals() -> None:

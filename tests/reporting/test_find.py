@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -123,6 +124,17 @@ def test_diagnostics_are_no_records(elsewhere: Path) -> None:
     folder.mkdir(parents=True)
     (folder / "m.json").write_text('{"model": "m", "values": {}}')
     assert Finder.of().entries == []
+
+
+@pytest.mark.parametrize("pooling", ["media-mean+detector(1a2b3c4d)", "media-mean"])
+def test_a_pooling_answers_whatever_the_digest_of_its_scores(
+    make_record: MakeRecord, tmp_path: Path, pooling: str
+) -> None:
+    (entry,) = Finder.of([save_record(small(make_record), tmp_path / "a")]).entries
+    finder = Finder([replace(entry, pooling=pooling)])
+    for wanted in ("media-mean+detector", "media-mean"):
+        found = finder.candidates(replace(WANTED, pooling=wanted))
+        assert bool(found) == (pooling.partition("(")[0] == wanted)
 
 
 @pytest.mark.parametrize(

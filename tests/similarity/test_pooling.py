@@ -8,7 +8,18 @@ from pooling_toys import Biased, PlainCosine, all_scores, unit
 
 from facebench.errors import UserError
 from facebench.similarity.base import Similarity, projected_pairs, score_block
-from facebench.similarity.pooling import POOLINGS, MeanPooler, Pooled, check_pooling
+from facebench.similarity.cosine import Cosine
+from facebench.similarity.joint_bayesian import JointBayesian
+from facebench.similarity.joint_bayesian_model import NORMALISATIONS
+from facebench.similarity.metric import JointBayesianSimilarity
+from facebench.similarity.pooling import (
+    MEAN_POOLINGS,
+    POOLINGS,
+    MeanPooler,
+    Pooled,
+    check_pooling,
+)
+from facebench.statistics.roc import auc
 
 ZERO = np.zeros(1, dtype=np.int64)
 
@@ -25,6 +36,14 @@ def pooled(pooling: str, similarity: Similarity, *videos: np.ndarray) -> Pooled:
     for number, frames in enumerate(videos):
         pooler.add(np.full(len(frames), number), frames)
     return pooler.finish()
+
+
+def lengths(vectors: np.ndarray) -> np.ndarray:
+    return np.linalg.norm(vectors.astype(np.float64), axis=1)
+
+
+def at_length(mean: np.ndarray, length: float) -> np.ndarray:
+    return unit(mean) * length
 
 
 def score(pooling: str, similarity: Similarity, a: np.ndarray, b: np.ndarray) -> float:
@@ -73,7 +92,7 @@ def test_averaging_frame_embeddings_first_is_another_protocol() -> None:
     a, b = video(rng, 9, 8), video(rng, 4, 8)
     for similarity in (PlainCosine(), Biased(8)):
         averaged = score("mean-embedding", similarity, a, b)
-        means = np.stack([unit(a).mean(0), unit(b).mean(0)])
+        means = np.stack([at_length(unit(v).mean(0), lengths(v).mean()) for v in (a, b)])
         assert averaged == pytest.approx(all_scores(similarity, means[:1], means[1:])[0, 0], 1e-5)
         assert abs(averaged - score("mean-score", similarity, a, b)) > 0.01
 
@@ -93,7 +112,8 @@ def test_weights(mean: str) -> None:
             rows = similarity.project(frames, np.float64)
             expected, bias = share @ rows.rows, share @ rows.bias
         else:
-            centre = similarity.project((share @ unit(frames))[None], np.float64)
+            whole = at_length(share @ unit(frames), share @ norms)
+            centre = similarity.project(whole[None], np.float64)
             expected, bias = centre.rows[0], centre.bias[0]
         np.testing.assert_allclose(found.rows[0], expected, rtol=1e-5, atol=1e-6)
         np.testing.assert_allclose(found.bias[0], bias, rtol=1e-5)
@@ -131,6 +151,86 @@ def test_media_mean(weight: str) -> None:
     plain = MeanPooler("mean-embedding", PlainCosine(), 1)
     plain.add(np.zeros(6, np.int64), frames[:6])
     assert np.abs(plain.finish().projection.rows[0] - found.projection.rows[0]).max() > 0.01
+
+
+def people(people: int, each: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Embeddings of many lengths, some twenty times unit length, and whose they are."""
+    rng = np.random.default_rng(seed)
+    who = np.repeat(np.arange(people), each)
+    faces = 20 * rng.standard_normal((people, 6))[who] + 8 * rng.standard_normal((len(who), 6)) + 3
+    return faces.astype(np.float32), who
+
+
+def metric(normalise: str, components: int | None = None) -> JointBayesianSimilarity:
+    estimator = JointBayesian(n_components=components, normalise=normalise, shrinkage=1)
+    return JointBayesianSimilarity.of(estimator.fit(*people(30, 4, seed=1)).model_)
+
+
+def by_definition(
+    pooling: str, similarity: Similarity, v: np.ndarray, media: np.ndarray, detector: np.ndarray
+) -> tuple[np.ndarray, float]:
+    """Row and bias of one template, face by face."""
+    mean, _, weight = pooling.partition("+")
+    weights = {"": np.ones(len(v)), "norm": lengths(v), "detector": detector}[weight]
+    if mean == "mean-score":
+        faces = similarity.project(v, np.float64)
+        return weights @ faces.rows / weights.sum(), weights @ faces.bias / weights.sum()
+    if mean == "media-mean":  # every medium counts once, so a face its share of it
+        weights = weights / np.array([np.sum(media == own) for own in media])
+    total = sum(w * unit(face) for w, face in zip(weights, v, strict=True))
+    length = sum(w * n for w, n in zip(weights, lengths(v), strict=True)) / weights.sum()
+    whole = similarity.project(at_length(total, length)[None], np.float64)
+    return whole.rows[0], whole.bias[0]
+
+
+@pytest.mark.parametrize("normalise", [*NORMALISATIONS, "cosine"])
+@pytest.mark.parametrize("pooling", MEAN_POOLINGS)
+def test_every_mean_under_every_metric_equals_its_definition(pooling: str, normalise: str) -> None:
+    similarity = Cosine() if normalise == "cosine" else metric(normalise, 4)
+    rng = np.random.default_rng(7)
+    faces, who = people(5, 8, seed=2)
+    faces[3] = 0  # of a dead network
+    detector, local = rng.uniform(0.1, 1, len(faces)), rng.integers(0, 3, len(faces))
+    media = who * 3 + local
+    by_media = pooling.startswith("media-mean")
+    owner = np.repeat(np.arange(6), 3) if by_media else None
+    pooler = MeanPooler(pooling, similarity, 6, owner)  # the last template has no face
+    for part in np.array_split(rng.permutation(len(faces)), 3):
+        of = media[part] if by_media else None
+        pooler.add(who[part], faces[part], of, detector[part])
+    found = pooler.finish(np.float64).projection
+    for number in range(5):
+        own = who == number
+        expected, bias = by_definition(pooling, similarity, faces[own], media[own], detector[own])
+        np.testing.assert_allclose(found.rows[number], expected, rtol=1e-4, atol=1e-5)
+        assert found.bias[number] == pytest.approx(bias, rel=1e-4, abs=1e-5)
+    assert not found.rows[5].any() and not found.bias[5]
+
+
+@pytest.mark.parametrize("weight", ["", "+norm", "+detector"])
+@pytest.mark.parametrize("normalise", ["none", "centred"])
+def test_trap_a_metric_of_raw_lengths_gets_means_of_raw_lengths(
+    normalise: str, weight: str
+) -> None:
+    """At unit length the faces of such a metric are all near its mean: it told few apart."""
+    faces, _ = people(80, 10, seed=3)
+    template = np.arange(len(faces)) // 5  # two of each person
+    left, right = np.triu_indices(160, 1)
+    mated = left // 2 == right // 2
+    rng, similarity = np.random.default_rng(0), metric(normalise)
+    found = {}
+    for mean in ("mean-score", "mean-embedding", "media-mean"):
+        one_each = mean == "media-mean"  # one medium, or the shares of media would differ
+        pooler = MeanPooler(
+            f"{mean}{weight}", similarity, 160, np.arange(160) if one_each else None
+        )
+        detector = rng.uniform(0.5, 1, len(faces))
+        pooler.add(template, faces, template if one_each else None, detector)
+        rows = pooler.finish(np.float64).projection
+        found[mean] = auc(projected_pairs(rows, left, right), mated)
+    assert found["mean-score"] > 0.98
+    assert found["mean-embedding"] > found["mean-score"] - 0.01
+    assert found["media-mean"] > found["mean-score"] - 0.01
 
 
 @pytest.mark.parametrize("pooling", ["mean-score", "mean-embedding", "mean-score+norm"])

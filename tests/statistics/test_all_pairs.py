@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from facebench.similarity.base import score_block
+from facebench.similarity.cosine import Cosine
 from facebench.statistics import roc, tar_at_far, tar_key
 from facebench.statistics.all_pairs import tail_curve, tail_points, walk_pairs
-from facebench.statistics.all_pairs_intervals import all_pairs_intervals, tail_length
+from facebench.statistics.all_pairs_intervals import (
+    TailTooShortError,
+    all_pairs_intervals,
+    tail_length,
+    walk_with_intervals,
+)
 from facebench.statistics.intervals import bootstrap_over_subjects
 from facebench.statistics.weighted import tar_statistic
 
@@ -115,6 +124,73 @@ def test_a_tail_that_a_resample_outgrows_is_an_error_and_not_a_number():
         all_pairs_intervals(pairs, [0.2], draws=50, rng=np.random.default_rng(0))
     with pytest.raises(ValueError, match="cannot give"):
         tail_points(pairs, [0.2])
+
+
+def hub(n=300, people=60, seed=0):
+    """(scores, people) where the first person, of many images, looks like everybody."""
+    rng = np.random.default_rng(seed)
+    who = np.sort(np.append(np.zeros(20, int), rng.integers(0, people, n - 20)))
+    scores = rng.normal(size=(n, n)) + 4 * (who[:, None] == who[None, :])
+    scores += 5.0 * (who == 0)[:, None] * (who != 0)[None, :]
+    return np.triu(scores) + np.triu(scores, 1).T, who
+
+
+def test_the_tail_grows_where_one_person_has_most_false_accepts():
+    scores, who = hub()
+    lengths = []
+
+    def walk(length):
+        lengths.append(length)
+        return walked(scores, who, tail=length)
+
+    first = tail_length([0.1], 300 * 299 // 2, 100) - 1000  # MARGIN alone
+    with pytest.raises(TailTooShortError, match=r"too short for FAR 0\.1"):
+        all_pairs_intervals(walked(scores, who, tail=first), [0.1], rng=np.random.default_rng(3))
+    settings = {"draws": 200, "seed": 3}
+    pairs, found = walk_with_intervals(walk, [0.1, 0.01], length=first, **settings)
+    assert lengths[0] == first and len(lengths) > 1
+    assert all(after == 2 * before for before, after in pairwise(lengths))
+    expected = all_pairs_intervals(
+        walked(scores, who), [0.1, 0.01], draws=200, rng=np.random.default_rng(3)
+    )
+    assert found == expected
+    assert tail_points(pairs, [0.1]) == tail_points(walked(scores, who), [0.1])
+
+
+def test_beyond_the_limit_a_target_has_no_interval_but_its_rate():
+    scores, who = hub()
+    first = tail_length([0.1], 300 * 299 // 2, 100) - 1000
+    pairs, found = walk_with_intervals(
+        lambda length: walked(scores, who, tail=length),
+        [0.1, 0.01],
+        length=first,
+        most=first + 10,
+        draws=200,
+        seed=3,
+    )
+    whole = walked(scores, who)
+    assert pairs.tail.size == first + 10
+    assert tail_points(pairs, [0.1, 0.01]) == tail_points(whole, [0.1, 0.01])
+    assert found == all_pairs_intervals(whole, [0.01], draws=200, rng=np.random.default_rng(3))
+    assert walk_with_intervals(lambda _: pairs, [0.1], length=first, draws=0) == (pairs, {})
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+@pytest.mark.parametrize("pair", [(0, 3), (0, 1)])
+def test_one_nan_or_infinite_score_is_an_error(wrong, pair):
+    scores = np.random.default_rng(0).normal(size=(6, 6))
+    scores[pair] = scores[pair[::-1]] = wrong
+    for tail in (1, 100):
+        for rows in (2, 100):
+            with pytest.raises(ValueError, match="NaN or"):
+                walked(scores, [0, 0, 1, 1, 2, 2], tail=tail, rows=rows)
+
+
+@pytest.mark.parametrize("n", [4097, 4099, 4096 + 17])
+def test_a_model_that_gives_one_embedding_for_all_has_tar_0(n):
+    rows = Cosine().project(np.repeat(np.linspace(-1, 2, 160, dtype=np.float32)[None], n, axis=0))
+    pairs = walk_pairs(lambda a, b: score_block(rows[a], rows[b]), np.arange(n) // 2, tail=10_000)
+    assert [(p.tar, p.far) for p in tail_points(pairs, [0.001, 1e-6])] == [(0, 0), (0, 0)]
 
 
 def test_curve_has_operating_points_only():

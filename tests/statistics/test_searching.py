@@ -7,7 +7,10 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from facebench.statistics.searching import search
+from facebench.similarity.base import score_block
+from facebench.similarity.cosine import Cosine
+from facebench.statistics.identification import found_at
+from facebench.statistics.searching import FACES, search
 
 
 def toy(gallery_faces=60, probes=40, people=15, seed=0):
@@ -90,3 +93,22 @@ def test_scores_that_are_no_scores_are_refused():
         search(lambda g, p: np.zeros((0, 1)), [], [1])
     with pytest.raises(ValueError, match="gallery_acquired"):
         search(lambda g, p: np.zeros((2, 1)), [1, 2], [1], gallery_acquired=np.ones(3, bool))
+
+
+@pytest.mark.parametrize("dimension", [3, 128, 160, 256, 512])
+@pytest.mark.parametrize("stub", [1, 2, 17])
+def test_a_copy_under_another_name_ties_though_its_block_is_a_stub(dimension, stub):
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(size=(FACES + stub, dimension))
+    vectors[FACES:] = vectors[:stub]
+    gallery = Cosine().project(vectors)
+    for n in (1, 5, 511):
+        people = rng.choice(np.append(np.arange(stub), FACES + np.arange(stub)), n)
+        noisy = vectors[people] + 0.5 * rng.normal(size=(n, dimension))
+        probes = Cosine().project(noisy)
+        found = search(
+            lambda g, p, probes=probes: score_block(gallery[g], probes[p]),
+            np.arange(FACES + stub),
+            people,
+        )
+        assert found.mated.all() and not found_at(found).any()

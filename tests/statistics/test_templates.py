@@ -17,6 +17,7 @@ from facebench.statistics.templates import (
     SplitScores,
     mean_and_deviation,
     people_by_mated,
+    people_if_consistent,
     roc_of_splits,
     tar_intervals,
     tar_over_splits,
@@ -199,6 +200,40 @@ def test_many_comparisons_resample_the_people_of_the_mated_ones(monkeypatch) -> 
     assert 0.3 * (full.high - full.low) < found.high - found.low <= 1.1 * (full.high - full.low)
 
 
+def test_trap_a_split_that_a_draw_leaves_empty_is_no_tar_of_0(monkeypatch) -> None:
+    """Each split has people of its own, so that many draws have nobody of one of them."""
+    monkeypatch.setattr(templates, "MANY", 1)
+    splits = []
+    for first in (0, 2):
+        left = np.array([first, first + 1, first])
+        mated = np.array([True, True, False])
+        right = np.where(mated, left, 9)
+        splits.append(SplitScores(np.array([5.0, 4.0, 1.0]), mated, left, right))
+    (tar,) = tar_over_splits(splits, [0.5])
+    assert tar.mean == 1.0
+    (found,) = tar_intervals(splits, [tar], 200, np.random.default_rng(0))
+    assert (found.low, found.high) == (1.0, 1.0)
+
+
+def test_the_bootstrap_of_mated_comparisons_equals_one_by_hand(monkeypatch) -> None:
+    monkeypatch.setattr(templates, "MANY", 1)
+    splits = three_splits(8, people=2)  # so few that draws leave splits empty
+    tars = tar_over_splits(splits, [0.1])
+    (found,) = tar_intervals(splits, tars, 30, np.random.default_rng(5))
+    people = np.unique(np.concatenate([s.left[s.mated] for s in splits]))
+    picks = np.random.default_rng(5).integers(0, people.size, size=(30, people.size))
+    values = []
+    for pick in picks:
+        shares = []
+        for s, point in zip(splits, tars[0].points, strict=True):
+            own = [s.scores[s.mated & (s.left == people[p])] for p in pick]
+            drawn = np.concatenate(own)
+            if len(drawn):
+                shares.append(np.mean(drawn >= point.threshold))
+        values.append(np.mean(shares))
+    assert (found.low, found.high) == pytest.approx(tuple(np.quantile(values, [0.025, 0.975])))
+
+
 def test_many_comparisons_of_unknown_people_give_wilson(monkeypatch) -> None:
     monkeypatch.setattr(templates, "MANY", 1000)
     splits = [SplitScores(s.scores, s.mated) for s in three_splits(6)]
@@ -216,3 +251,12 @@ def test_people_by_their_mated_comparisons() -> None:
     assert people[0] == people[1] == people[2]
     assert people[3] == people[4] != people[0]
     assert len(set(people.tolist())) == 3  # and template 5 alone
+
+
+def test_people_of_all_comparisons_only_where_labels_agree() -> None:
+    left, right = np.array([0, 1, 3, 0]), np.array([1, 2, 4, 3])
+    mated = np.array([True, True, True, False])
+    found = people_if_consistent(left, right, mated, 6)
+    assert np.array_equal(found, people_by_mated(left, right, mated, 6))
+    left, right = np.append(left, 0), np.append(right, 2)  # joined by 0-1 and 1-2, and non-mated
+    assert people_if_consistent(left, right, np.append(mated, False), 6) is None

@@ -1,0 +1,101 @@
+"""Every verification statistic of two models on the same comparisons, from the same draws."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from facebench.statistics.checks import (
+    BoolArray,
+    FloatArray,
+    IntArray,
+    checked_comparisons,
+    checked_flags,
+    checked_level,
+)
+from facebench.statistics.intervals import Interval, percentile_interval, tar_key
+from facebench.statistics.paired import Difference, bootstrap_p_value
+from facebench.statistics.resample import Units
+from facebench.statistics.weighted import SortedComparisons, WeightedRoc, weighted_accuracy
+
+_OfWeights = Callable[[IntArray], dict[str, FloatArray]]
+
+
+def paired_verification(
+    baseline: tuple[ArrayLike, ArrayLike],
+    candidate: tuple[ArrayLike, ArrayLike],
+    mated: ArrayLike,
+    folds: ArrayLike,
+    subjects_a: ArrayLike | None,
+    subjects_b: ArrayLike | None,
+    targets: Sequence[float] = (),
+    *,
+    draws: int = 1000,
+    rng: np.random.Generator,
+    level: float = 0.95,
+) -> dict[str, Difference]:
+    """Differences, candidate minus baseline, of accuracy, AUC, EER and TAR at FARs.
+
+    baseline, candidate: (scores float[n], decisions bool[n]) of the same comparisons; mated:
+    bool[n]; folds: int[n]; subjects: [n] names or numbers, or None for both. Keys: "accuracy"
+    (decisions held as they are), "auc", "eer" and `tar_key(target)`. Every draw weights both models
+    alike, so what is common to them cancels. ValueError: as for `bootstrap_over_subjects`.
+    Source: Bolle, Ratha, Pankanti 2004; Owen 2007; pairing as in Koehn 2004.
+    """
+    where = "paired_verification"
+    _, flags = checked_comparisons(baseline[0], mated, where)
+    checked_level(level, where)
+    units = Units.of(flags, subjects_a, subjects_b, where)
+    models = [_statistics(*model, flags, folds, targets, where) for model in (baseline, candidate)]
+
+    def difference(weights: IntArray) -> dict[str, FloatArray]:
+        of_baseline, of_candidate = (model(weights) for model in models)
+        return {key: of_candidate[key] - of_baseline[key] for key in of_baseline}
+
+    once = difference(np.ones((1, flags.size), dtype=np.int64))
+    blocks = [difference(weights) for weights in units.draw(draws, rng, where)]
+    drawn = {key: np.concatenate([block[key] for block in blocks]) for key in once}
+    return {
+        key: Difference(
+            float(once[key][0]),
+            percentile_interval(values, level, units.kind),
+            bootstrap_p_value(values),
+        )
+        for key, values in drawn.items()
+    }
+
+
+def _statistics(
+    scores: ArrayLike,
+    decisions: ArrayLike,
+    mated: BoolArray,
+    folds: ArrayLike,
+    targets: Sequence[float],
+    where: str,
+) -> _OfWeights:
+    decided = checked_flags(decisions, mated.size, "decisions", where)
+    accuracy = weighted_accuracy(decided == mated, folds)
+    ordered = SortedComparisons.of(scores, mated, where)
+
+    def of_weights(weights: IntArray) -> dict[str, FloatArray]:
+        curve = WeightedRoc(ordered, weights)
+        values = {"accuracy": accuracy(weights), "auc": curve.auc(), "eer": curve.eer()}
+        return values | {tar_key(target): curve.tar_at_far(target) for target in targets}
+
+    return of_weights
+
+
+def no_change_interval(n: int, level: float = 0.95) -> Interval:
+    """What a difference of two accuracies may be where none of n >= 1 decisions differs.
+
+    A bootstrap of no differences is the point 0 however few comparisons there were; this is the
+    exact (Clopper-Pearson) bound on the share of decisions that may yet differ, on both sides.
+    Source: Clopper and Pearson 1934. ValueError: n below 1, level outside (0, 1).
+    """
+    checked_level(level, "no_change_interval")
+    if n < 1:
+        raise ValueError(f"no_change_interval: n is {n}; at least 1 is needed")
+    bound = 1 - ((1 - level) / 2) ** (1 / n)
+    return Interval(-bound, bound, level, "exact, none of the decisions differs")
