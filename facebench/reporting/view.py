@@ -158,9 +158,10 @@ def _not_published(record: Record) -> list[str]:
     if record.data.kind == "synthetic":
         return []
     if protocol.published_comparisons not in (0, total):
-        what = f"{total:,} comparisons, the protocol has {protocol.published_comparisons:,}"
+        what = f"{total:,} {_unit(record)}, the protocol has {protocol.published_comparisons:,}"
     elif protocol.published_list is False:
-        what = f"other {total:,} comparisons or folds than the protocol's"
+        parts = "folds" if record.statistics.kind == "verification" else record.statistics.parts
+        what = f"other {total:,} {_unit(record)} or {parts} than the protocol's"
     else:
         return []
     return [f"NOT THE PUBLISHED LIST: {what}; not comparable with published numbers"]
