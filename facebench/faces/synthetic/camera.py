@@ -17,7 +17,8 @@ _LEVELS = np.arange(256, dtype=np.float64) / 255
 def develop(picture: Map, how: Capture, rng: np.random.Generator) -> Image:
     """The 128 x 112 x 3 uint8 photograph of a 3 x 128 x 112 float32 picture, before JPEG."""
     # Like a camera that meters the middle, but not well; rounded, since sums differ by processor.
-    meter = float(picture[1, 24:112:2, 16:96:2].mean()) + 4
+    middle = picture[1, 24:112:2, 16:96:2]
+    meter = float(np.add.reduce(middle, axis=None) / np.float32(middle.size)) + 4
     metered = round(-0.65 * np.log(meter / 105) * 64) / 64
     picture *= planes(np.exp(metered + how.exposure) * how.cast)
     if how.saturation != 1:
@@ -36,9 +37,9 @@ def develop(picture: Map, how: Capture, rng: np.random.Generator) -> Image:
     if how.motion > 0:
         size_ = int(how.motion) // 2 * 2 + 1
         kernel = np.zeros((size_, size_), dtype=np.float32)
-        middle = size_ // 2
-        reach = np.array([np.cos(how.motion_angle), np.sin(how.motion_angle)]) * middle
-        start, end = np.rint(middle - reach).astype(int), np.rint(middle + reach).astype(int)
+        half = size_ // 2
+        reach = np.array([np.cos(how.motion_angle), np.sin(how.motion_angle)]) * half
+        start, end = np.rint(half - reach).astype(int), np.rint(half + reach).astype(int)
         cv2.line(kernel, start.tolist(), end.tolist(), 1.0)
         image = cv2.filter2D(image, -1, kernel / kernel.sum())
     elif how.blur > 0.3:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -75,16 +74,15 @@ class Capture:
 def sample_capture(seed: int, identity: int, image: int) -> Capture:
     """The circumstances of one image: the same for the same (version, seed, identity, image)."""
     rng = generator(seed, ROLE_CAPTURE, identity, image)
-    normal: Iterator[float] = iter(
-        np.minimum(np.maximum(rng.standard_normal(40), -2.5), 2.5).tolist()
-    )
-    uniform: Iterator[float] = iter(rng.random(64).tolist())
+    normals = np.minimum(np.maximum(rng.standard_normal(40), -2.5), 2.5)
+    normal = iter(normals.tolist()).__next__
+    uniform = iter(rng.random(64).tolist()).__next__
 
     def n(mean: float, deviation: float) -> float:
-        return mean + deviation * next(normal)
+        return mean + deviation * normal()
 
     def u(low: float = 0.0, high: float = 1.0) -> float:
-        return low + (high - low) * next(uniform)
+        return low + (high - low) * uniform()
 
     def colour(low: float, high: float) -> Array:
         return np.array([u(low, high), u(low, high), u(low, high)])

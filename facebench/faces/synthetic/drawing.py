@@ -139,7 +139,7 @@ class Mask:
         other = Mask.__new__(Mask)
         other.x0, other.y0, other.x1, other.y1 = self.x0, self.y0, self.x1, self.y1
         other.origin = self.origin
-        other.image = np.zeros_like(self.image)
+        other.image = np.zeros(self.image.shape, dtype=np.uint8)
         return other
 
     def local(self, points: Fixed) -> Fixed:
@@ -170,6 +170,11 @@ class Mask:
         """Rows and columns of the window on the canvas, drawn so many times finer."""
         return slice(self.y0 * fine, self.y1 * fine), slice(self.x0 * fine, self.x1 * fine)
 
+    def inside(self, other: Mask) -> bool:
+        """Whether the window lies in that of another."""
+        across = other.x0 <= self.x0 and self.x1 <= other.x1
+        return across and other.y0 <= self.y0 and self.y1 <= other.y1
+
     def within(self, other: Mask) -> Mask:
         """The part of the mask that lies in the window of another, sharing its image."""
         part = Mask.__new__(Mask)
@@ -193,6 +198,11 @@ class Mask:
             columns = slice(columns.start - around.x0, columns.stop - around.x0)
         return picture[:, rows, columns]
 
+    def of_fine(self, image: Image, around: Mask) -> Image:
+        """The part under the window, as a view, of a fine picture of the window of a mask."""
+        rows = slice((self.y0 - around.y0) * FINE, (self.y1 - around.y0) * FINE)
+        return image[rows, (self.x0 - around.x0) * FINE : (self.x1 - around.x0) * FINE]
+
     def blend(
         self,
         picture: Map,
@@ -209,7 +219,7 @@ class Mask:
         if strength != 1:
             alpha *= np.float32(strength)
         seen = self
-        if around is not None:
+        if around is not None and not self.inside(around):
             seen = self.within(around)  # softened first: the mask goes on outside
             alpha = alpha[
                 seen.y0 - self.y0 : seen.y1 - self.y0, seen.x0 - self.x0 : seen.x1 - self.x0

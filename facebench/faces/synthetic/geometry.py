@@ -4,18 +4,30 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from itertools import chain
-from typing import Any
+from functools import lru_cache
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from facebench.faces.synthetic.bumps import (
+    GRID_X,
+    GRID_Y,
+    LEFT,
+    STEP,
+    TOP,
+    Array,
+    Factors,
+    Map,
+    Row,
+    both,
+    field_and_slopes,
+    quantised,
+    replaced,
+    sloped_factors,
+)
 from facebench.faces.synthetic.capture import Capture
 from facebench.faces.synthetic.identity import Identity
-
-Array = NDArray[np.float64]
-Map = NDArray[np.float32]
 
 HEIGHT, WIDTH, MARGIN = 128, 112, 8
 TEMPLATE: Array = MARGIN + np.array(
@@ -33,84 +45,6 @@ _TARGET = TEMPLATE[:, 0] + 1j * TEMPLATE[:, 1]
 _GOAL = _TARGET.mean()
 _TARGET_ARM = _TARGET - _GOAL
 
-STEP = 2.0
-LEFT, TOP = -68.0, -84.0
-GRID_X: Array = np.arange(LEFT, 69.0, STEP)
-GRID_Y: Array = np.arange(TOP, 89.0, STEP)
-
-
-def quantised(values: NDArray[Any], steps: float = 4096.0) -> Map:
-    """float32 copy on a grid coarse enough to hide the last bits in which processors differ.
-
-    The steps are a power of two, so that scaling loses nothing.
-    """
-    scaled = values * steps
-    np.rint(scaled, out=scaled)
-    scaled *= 1 / steps
-    return np.asarray(scaled, dtype=np.float32)
-
-
-Row = tuple[float, ...]
-"""One Gaussian bump: x, y, sx, sy, amplitude."""
-
-
-def bumps_fields(*groups: list[Row]) -> list[Array]:
-    """For each group, the sum of its axis-parallel Gaussians on the canonical grid."""
-    x, y, sx, sy, amplitude = _columns([row for group in groups for row in group])
-    gx, gy = _bell(_offsets(GRID_X, x, sx)), _bell(_offsets(GRID_Y, y, sy))
-    gy *= amplitude
-    fields, start = [], 0
-    for group in groups:
-        end = start + len(group)
-        fields.append(np.asarray(gy[start:end].T @ gx[start:end]))
-        start = end
-    return fields
-
-
-def bumps_slopes(bumps: list[Row]) -> Array:
-    """3 x rows x columns: the sum of Gaussians on the canonical grid, its slopes along x and y."""
-    x, y, sx, sy, amplitude = _columns(bumps)
-    dx, dy = _offsets(GRID_X, x, sx), _offsets(GRID_Y, y, sy)
-    gx, gy = _bell(dx), _bell(dy)
-    gy *= amplitude
-    # The factors' logarithmic slopes.
-    dx /= -sx
-    dy /= -sy
-    dx *= gx
-    dy *= gy
-    out = np.empty((3, len(GRID_Y), len(GRID_X)))
-    for field, down, across in zip(out, (gy, gy, dy), (gx, dx, gx), strict=True):
-        np.matmul(down.T, across, out=field)
-    return out
-
-
-def _columns(bumps: list[Row]) -> Array:
-    """5 x N x 1: the columns of the rows."""
-    flat = np.fromiter(chain.from_iterable(bumps), np.float64, 5 * len(bumps))
-    return flat.reshape(-1, 5).T[:, :, None]
-
-
-def _offsets(grid: Array, centre: Array, deviation: Array) -> Array:
-    """N x grid: how many deviations the grid's points lie from each centre."""
-    out = np.asarray(grid - centre)
-    out /= deviation
-    return out
-
-
-def _bell(offsets: Array) -> Array:
-    """The Gaussian of the offsets."""
-    out = -0.5 * offsets
-    out *= offsets
-    # Far tails would underflow, which makes processors very slow; in the sums, whose steps are
-    # coarse, e**-300 is as nothing as they are.
-    np.maximum(out, -300.0, out=out)
-    return np.asarray(np.exp(out, out=out))
-
-
-def both(x: float, y: float, sx: float, sy: float, amplitude: float) -> list[Row]:
-    """The same bump on both sides of the face."""
-    return [(x, y, sx, sy, amplitude), (-x, y, sx, sy, amplitude)]
-
 
 def mouth_y(who: Identity, how: Capture) -> float:
     """Height of the line between the lips, in template pixels below the eyes."""
@@ -119,20 +53,51 @@ def mouth_y(who: Identity, how: Capture) -> float:
 
 def relief(who: Identity, how: Capture) -> tuple[Map, Map, Map]:
     """Height of the face above the plane of the eyes and its slopes, each on the canonical grid."""
-    eye, nose, mouth = who.eye_spacing, who.nose_length, mouth_y(who, how)
+    moved = sloped_factors(_moving_bumps(who, mouth_y(who, how), max(how.smile, 0.0)))
+    fields = field_and_slopes(*replaced(_own_factors(who), _MOVING, moved))
+    height, slope_x, slope_y = fields
+    height -= _BOWL_X / (2 * who.flatness)
+    height -= _BOWL_Y
+    slope_x -= GRID_X / who.flatness
+    slope_y -= _BOWL_SLOPE_Y
+    height_, slope_x_, slope_y_ = quantised(fields)
+    return height_, slope_x_, slope_y_
+
+
+@lru_cache(maxsize=4)
+def _own_factors(who: Identity) -> Factors:
+    """The bumps of a face at rest."""
+    moving = _moving_bumps(who, who.mouth_height, 0.0)
+    return sloped_factors(_bumps(who, moving))
+
+
+def _moving_bumps(who: Identity, mouth: float, smile: float) -> list[Row]:
+    """Those about the mouth, on the cheeks and beside the mouth, which the expression changes."""
+    return [
+        (0, mouth - 1, 13, 10, 3.2),
+        (0, mouth - 8, 1.4, 4, -0.8),
+        (0, mouth - 2.0 - 0.3 * who.upper_lip, 7, 1.9, 0.8 + 0.25 * who.upper_lip),
+        (0, mouth + 0.8 + 0.5 * who.lower_lip, 6.5, 2.2, 0.7 + 0.35 * who.lower_lip),
+        (0, mouth + 4 + who.lower_lip, 8, 2.6, -2.2),
+        *both(25, 17 - 2.5 * smile, 9, 6, who.cheekbone + 1.4 * smile),
+        *both(who.mouth_width + 5 + 2 * smile, mouth - 3, 3, 5, 0.6 + 1.2 * smile),
+    ]
+
+
+_MOVING = np.array([5, 6, 7, 8, 9, 26, 27, 32, 33])  # their places among all bumps
+
+
+def _bumps(who: Identity, moving: list[Row]) -> list[Row]:
+    """All bumps of a face."""
+    eye, nose = who.eye_spacing, who.nose_length
     bridge, wide, bend = who.nose_bridge, who.nose_bridge_width, who.asymmetry[4]
-    smile = max(how.smile, 0.0)
     rows: list[Row] = [
         (0, -3, wide * 1.1, 5, 2.2 * bridge),
         (bend * 0.6, nose * 0.30, wide, 4.5, 3.6 * bridge),
         (bend, nose * 0.60, wide * 1.1, 4.5, 5.4 * bridge),
         (bend * 0.5, nose - 2, who.nose_tip, 4.2, 6.0 + 2.5 * bridge),
         (0, nose - 0.5, who.nose_tip * 0.8, 2.6, 2.4),
-        (0, mouth - 1, 13, 10, 3.2),
-        (0, mouth - 8, 1.4, 4, -0.8),
-        (0, mouth - 2.0 - 0.3 * who.upper_lip, 7, 1.9, 0.8 + 0.25 * who.upper_lip),
-        (0, mouth + 0.8 + 0.5 * who.lower_lip, 6.5, 2.2, 0.7 + 0.35 * who.lower_lip),
-        (0, mouth + 4 + who.lower_lip, 8, 2.6, -2.2),
+        *moving[:5],
         (0, who.chin_length - 7, 5 + 0.3 * who.chin_width, 5, 3.6),
         (0, who.chin_length - 6, 0.9, 3.5, -0.8 * who.chin_cleft),
         (0, -28, 22, 12, 1.6),
@@ -144,18 +109,11 @@ def relief(who: Identity, how: Capture) -> tuple[Map, Map, Map]:
     rows += both(eye, 0.3, 5.2, 3.2, 2.2)
     rows += both(eye, 6.5, 6.5, 1.7, 0.7 * who.eye_bag)
     rows += both(eye, who.brow_height + 1, 9.5, 3.4, 0.7 + 1.4 * who.masculine)
-    rows += both(25, 17 - 2.5 * smile, 9, 6, who.cheekbone + 1.4 * smile)
+    rows += moving[5:7]
     rows += both(24, 33, 8, 9, who.cheek_full - 0.5)
     rows += both(33, -22, 7, 12, -1.6)
-    rows += both(who.mouth_width + 5 + 2 * smile, mouth - 3, 3, 5, 0.6 + 1.2 * smile)
-    fields = bumps_slopes(rows)
-    height, slope_x, slope_y = fields
-    height -= _BOWL_X / (2 * who.flatness)
-    height -= _BOWL_Y
-    slope_x -= GRID_X / who.flatness
-    slope_y -= _BOWL_SLOPE_Y
-    height_, slope_x_, slope_y_ = quantised(fields)
-    return height_, slope_x_, slope_y_
+    rows += moving[7:]
+    return rows
 
 
 _BOWL_X: Array = GRID_X**2

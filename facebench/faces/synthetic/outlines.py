@@ -1,16 +1,18 @@
-"""The lines of a face: closed and open curves of canonical points, projected in one go."""
+"""The lines of a face: closed and open curves of canonical points."""
 
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facebench.faces.synthetic.capture import Capture
-from facebench.faces.synthetic.drawing import Fixed, fixed, spline
-from facebench.faces.synthetic.geometry import Pose, mouth_corners, mouth_y
+from facebench.faces.synthetic.drawing import spline
+from facebench.faces.synthetic.geometry import mouth_corners, mouth_y
 from facebench.faces.synthetic.identity import Identity
+from facebench.faces.synthetic.sketch import Sketch
 
 Array = NDArray[np.float64]
 
@@ -23,10 +25,13 @@ _LID = (1 - _T**2) ** 0.8
 _LIP = (1 - np.abs(_T) ** 2.4) ** 0.9
 _BOW = np.exp(-((_T / 0.16) ** 2)) - 0.55 * np.exp(-(((np.abs(_T) - 0.3) / 0.2) ** 2))
 _LOW = (1 - _T**2) ** 0.75
+_CREASE = 1.1 * _LID
+_BACK = slice(-2, 0, -1)  # the way back along a line, without its ends
 _PEAK, _DOME = 0.75 + 0.25 * (1 - np.abs(_T)), 1 - _T**2
 _B = np.linspace(0, 1, 11)
 _B2, _B3, _THIN = _B * 2.1, 3.4 * _B**3, _B**1.6
 _ARCH = np.sin(np.pi * np.clip(_B, 0, 1) ** 1.25)
+_RAISED = 0.8 + 0.3 * _ARCH
 _BROW_END = np.minimum(1, (_B + 0.12) * 5) * np.minimum(1, (1.06 - _B) * 4)
 _EAR = np.array(
     [
@@ -63,40 +68,6 @@ _FOUR = np.linspace(0, 1, 4)
 _FROWN_X, _FROWN_Y = _SIDES * (2.4 + 0.9 * _FOUR), 6 * _FOUR
 
 
-class Sketch:
-    """Curves by name: add canonical points, project them together, take fixed canvas points."""
-
-    def __init__(self) -> None:
-        self._at: dict[str, slice] = {}
-        self._x: list[Array] = []
-        self._y: list[Array] = []
-        self._above: list[float] = []
-        self._count = 0
-        self._fixed: Fixed = np.empty((0, 2), dtype=np.int32)
-
-    def add(self, name: str, x: Array, y: Array, above: float = 0.0) -> None:
-        """Add a curve that lies so far above the relief."""
-        size = len(x)
-        self._at[name] = slice(self._count, self._count + size)
-        self._count += size
-        self._x.append(x)
-        self._y.append(y)
-        self._above += [above] * size
-
-    def project(self, pose: Pose) -> None:
-        """Project all curves onto the canvas."""
-        points = np.empty((self._count, 2))
-        np.concatenate(self._x, out=points[:, 0])
-        np.concatenate(self._y, out=points[:, 1])
-        self._fixed = fixed(pose.project(points, np.array(self._above)))
-
-    def __contains__(self, name: str) -> bool:
-        return name in self._at
-
-    def __getitem__(self, name: str) -> Fixed:
-        return self._fixed[self._at[name]]
-
-
 def face_outline(who: Identity) -> Array:
     """60 x 2 canonical points around the face, from the chin over the right side of the picture."""
     w, chin = who.face_width, who.chin_length
@@ -119,29 +90,40 @@ def face_outline(who: Identity) -> Array:
     return np.asarray(spline(len(ring), 60, True) @ ring)
 
 
-# What depends on the person alone is drawn once for consecutive images.
-@lru_cache(maxsize=64)
-def _head_outlines(who: Identity) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
-    """x and y of the face and of the skull behind it."""
-    x, y = face_outline(who).T
-    return (x, y), (x * 0.985, y * 0.99 - 1.5)
-
-
 def draw_lines(who: Identity, how: Capture) -> Sketch:
-    """All curves of the inner face with this expression."""
-    sketch = Sketch()
-    head, skull = _head_outlines(who)
-    sketch.add("head", *head)
-    sketch.add("skull", *skull, -20)
+    """All curves of head and inner face with this expression."""
+    sketch = Sketch(_own_curves(who))
     corners = mouth_corners(who, how)
-    pairs = [_eyes(who, how), _brows(who, how), _cheek_lines(who, how, corners), _ears(who)]
-    for side, name in enumerate("lr"):
-        for curves in pairs:
-            for curve, (x, y, above) in curves.items():
-                sketch.add(curve + name, x[side], y[side], above)
+    _eyes(sketch, who, how)
+    _brows(sketch, who, how)
+    _folds(sketch, who, how, corners)
     _mouth(sketch, who, how, corners)
     _nose(sketch, who, how)
-    _forehead(sketch, who, how)
+    # Three lines of 9 points in one curve.
+    sketch.add("lines", _LINES_X, _LINES_Y + 0.5 * (-how.brow_raise - _LINES_WAVE))
+    return sketch
+
+
+# What depends on the person alone is drawn once for consecutive images.
+@lru_cache(maxsize=4)
+def _own_curves(who: Identity) -> Sketch:
+    """The curves that neither expression nor light changes."""
+    sketch = Sketch()
+    x, y = face_outline(who).T
+    sketch.add("head", x, y)
+    sketch.add("skull", x * 0.985, y * 0.99 - 1.5, -20)
+    ear_x = (who.face_width - 1.5 + _EAR[:, 0] * who.ear_out * 1.6) * _SIDES
+    sketch.add_pair("ear", ear_x, _twice(who.ear_height + _EAR[:, 1] * who.ear_size), -7.0)
+    fold_x = (who.face_width - 0.5 + _EAR_FOLD[:, 0] * who.ear_out * 1.6) * _SIDES
+    fold_y = who.ear_height + _EAR_FOLD[:, 1] * who.ear_size
+    sketch.add_pair("earfold", fold_x, _twice(fold_y), -7.0)
+    eye = _own_eye(who)
+    bag_x = eye.cx + _SIDE_T * who.eye_width * 0.95
+    bag_y = eye.tilt + eye.size * 0.8 + 1.2 + 2.6 * _LID
+    sketch.add_pair("bag", bag_x[:, 1:-1], bag_y[:, 1:-1])
+    outer = who.eye_spacing + who.eye_width
+    sketch.add_pair("crow", _SIDES * (outer + _CROW_X), _twice(_CROW_Y))  # three lines of 4
+    sketch.add_pair("frown", _FROWN_X, _twice(who.brow_height + 3.5 - _FROWN_Y))
     if len(who.freckles):
         sketch.add("freckles", who.freckles[:, 0], who.freckles[:, 1])
     if len(who.moles):
@@ -150,81 +132,112 @@ def draw_lines(who: Identity, how: Capture) -> Sketch:
         x, y, length, angle, _ = who.scar[0]
         t = np.linspace(-0.5, 0.5, 5) * length
         sketch.add("scar", x + t * np.cos(angle) + 0.06 * t**2, y + t * np.sin(angle))
-    return sketch
+    return sketch.joined()
 
 
-Pairs = dict[str, tuple[Array, Array | tuple[Array, Array], float]]
-"""Curves on both sides of the face by name: x and y of left and right, height above the relief."""
+def _twice(y: Array) -> Array:
+    """2 x N: the same heights on both sides."""
+    return np.stack([y, y])
 
 
-def _eyes(who: Identity, how: Capture) -> Pairs:
+class _Eye(NamedTuple):
+    """What of both eyes does not change: 2 x 1 or 2 x 17, left and right."""
+
+    cx: Array
+    cy: Array
+    size: Array
+    x: Array
+    ring_x: Array
+    crease_x: Array
+    tilt: Array
+    skew: Array
+
+
+@lru_cache(maxsize=4)
+def _own_eye(who: Identity) -> _Eye:
     cx, cy = _SIDES * who.eye_spacing, -_SIDES * who.asymmetry[0]
     wide = who.eye_width
-    size = who.eye_open * (1 + _SIDES * who.asymmetry[1])
+    x = cx + _SIDE_T * wide
+    return _Eye(
+        cx=cx,
+        cy=cy,
+        size=who.eye_open * (1 + _SIDES * who.asymmetry[1]),
+        x=x,
+        ring_x=np.concatenate([x, x[:, _BACK]], axis=1),
+        crease_x=cx + _SIDES * (_T * 1.04) * wide,
+        tilt=who.eye_tilt * _T * wide + cy,
+        skew=1 + who.eye_skew * _T,
+    )
+
+
+def _eyes(sketch: Sketch, who: Identity, how: Capture) -> None:
+    eye = _own_eye(who)
+    tilt, size, skew = eye.tilt, eye.size, eye.skew
     smile = max(how.smile, 0)
     open_ = how.eye_opening * (1 - 0.2 * smile)
-    x = cx + _SIDE_T * wide
-    tilt = who.eye_tilt * _T * wide + cy
-    skew = 1 + who.eye_skew * _T
     upper = tilt - size * (1.25 * open_ - 0.55 * max(1 - open_, 0)) * _LID * skew
     lower = tilt + size * (0.5 + 0.22 * open_ - 0.2 * smile) * _LID * (2 - skew)
     upper = np.minimum(upper, lower)
-    back = slice(-2, 0, -1)
-    ring_x = np.concatenate([x, x[:, back]], axis=1)
-    ring_y = np.concatenate([upper, lower[:, back]], axis=1)
     top = tilt - size * 1.25 * (0.5 + 0.5 * open_) * _LID * skew
-    bag = tilt + size * 0.8 + 1.2 + 2.6 * _LID
-    gaze = how.gaze - np.array([4.0 * np.sin(how.yaw) * 0.5, 0.0])
-    return {
-        "eye": (ring_x, ring_y, 0.0),
-        "lash": (x, upper - 0.15, 0.0),
-        "lower": (x, lower, 0.0),
-        "crease": (cx + _SIDES * (_T * 1.04) * wide, top - 0.9 - 1.1 * _LID, 0.0),
-        "bag": ((cx + _SIDE_T * wide * 0.95)[:, 1:-1], bag[:, 1:-1], 0.0),
-        "iris": (cx + gaze[0], cy - 0.35 * size + gaze[1], 0.0),
-    }
+    gaze_x, gaze_y = how.gaze.tolist()
+    gaze_x -= 4.0 * float(np.sin(how.yaw)) * 0.5
+    sketch.add_pair("eye", eye.ring_x, np.concatenate([upper, lower[:, _BACK]], axis=1))
+    sketch.add_pair("lash", eye.x, upper - 0.15)
+    sketch.add_pair("lower", eye.x, lower)
+    sketch.add_pair("crease", eye.crease_x, top - 0.9 - _CREASE)
+    sketch.add_pair("iris", eye.cx + gaze_x, eye.cy - 0.35 * size + gaze_y)
 
 
-def _brows(who: Identity, how: Capture) -> Pairs:
+class _Brow(NamedTuple):
+    """What of both brows does not change."""
+
+    level: Array
+    thick: Array
+    askew: Array
+    ring_x: Array
+    hairs_x: Array
+    over: Array
+    under: Array
+
+
+@lru_cache(maxsize=4)
+def _own_brow(who: Identity) -> _Brow:
     inner = max(who.eye_spacing - who.brow_length * 1.02 - who.brow_gap, 1.5)
     x = inner + _B2 * who.brow_length
-    level = who.brow_height - who.brow_arch * _ARCH + who.brow_tilt * (x - who.eye_spacing)
-    level = level - how.brow_raise * (0.8 + 0.3 * _ARCH)
-    y = level + _SIDES * who.asymmetry[2] + _B3
     thick = who.brow_thick * (1 - who.brow_taper * _THIN) * _BROW_END
-    ring_x = _SIDES * np.concatenate([x, x[::-1]])
-    ring_y = np.concatenate([y - thick, (y + thick)[:, ::-1]], axis=1)
     rx, rt = np.interp(_ROOT, _B, x), np.interp(_ROOT, _B, thick)
-    hairs_x, hairs_y = np.empty((15, 2)), np.empty((2, 15, 2))
-    hairs_x[:, 0], hairs_x[:, 1] = rx - 0.4 * _LEAN, rx + _LEAN
+    hairs_x = np.stack([rx - 0.4 * _LEAN, rx + _LEAN], axis=1)
+    return _Brow(
+        level=who.brow_height - who.brow_arch * _ARCH + who.brow_tilt * (x - who.eye_spacing),
+        thick=thick,
+        askew=_SIDES * who.asymmetry[2],
+        ring_x=_SIDES * np.concatenate([x, x[::-1]]),
+        hairs_x=_SIDES * hairs_x.ravel(),
+        over=rt,
+        under=rt * (1.1 - 0.5 * _ROOT),
+    )
+
+
+def _brows(sketch: Sketch, who: Identity, how: Capture) -> None:
+    brow = _own_brow(who)
+    y = brow.level - how.brow_raise * _RAISED + brow.askew + _B3
+    ring_y = np.concatenate([y - brow.thick, (y + brow.thick)[:, ::-1]], axis=1)
+    hairs_y = np.empty((2, 15, 2))
     for side in range(2):
-        ry = np.interp(_ROOT, _B, y[side])
-        hairs_y[side, :, 0], hairs_y[side, :, 1] = ry + rt, ry - rt * (1.1 - 0.5 * _ROOT)
-    return {
-        "brow": (ring_x, ring_y, 0.0),
-        "hairs": (_SIDES * hairs_x.ravel(), hairs_y.reshape(2, 30), 0.0),
-    }
+        root = np.interp(_ROOT, _B, y[side])
+        np.add(root, brow.over, out=hairs_y[side, :, 0])
+        np.subtract(root, brow.under, out=hairs_y[side, :, 1])
+    sketch.add_pair("brow", brow.ring_x, ring_y)
+    sketch.add_pair("hairs", brow.hairs_x, hairs_y)
 
 
-def _cheek_lines(who: Identity, how: Capture, corners: Array) -> Pairs:
+def _folds(sketch: Sketch, who: Identity, how: Capture, corners: Array) -> None:
+    """From the wings of the nose past the corners of the mouth."""
     start_x, start_y = _SIDES * (who.nose_width + 1.5), who.nose_length - 2.0
     end_x, end_y = corners[:, :1] + _SIDES * 3.2, corners[:, 1:] + 1.5
     bulge = 1.5 + 2.0 * max(how.smile, 0)
     fold_x = start_x + (end_x - start_x) * _FOLD + _SIDES * bulge * _FOLD_BULGE
-    outer = who.eye_spacing + who.eye_width
-    return {
-        "fold": (fold_x, start_y + (end_y - start_y) * _FOLD, 0.0),
-        "crow": (_SIDES * (outer + _CROW_X), (_CROW_Y, _CROW_Y), 0.0),  # three lines of 4
-    }
-
-
-@lru_cache(maxsize=64)
-def _ears(who: Identity) -> Pairs:
-    x = (who.face_width - 1.5 + _EAR[:, 0] * who.ear_out * 1.6) * _SIDES
-    y = who.ear_height + _EAR[:, 1] * who.ear_size
-    fold_x = (who.face_width - 0.5 + _EAR_FOLD[:, 0] * who.ear_out * 1.6) * _SIDES
-    fold_y = who.ear_height + _EAR_FOLD[:, 1] * who.ear_size
-    return {"ear": (x, (y, y), -7.0), "earfold": (fold_x, (fold_y, fold_y), -7.0)}
+    sketch.add_pair("fold", fold_x, start_y + (end_y - start_y) * _FOLD)
 
 
 def _mouth(sketch: Sketch, who: Identity, how: Capture, corners: Array) -> None:
@@ -241,33 +254,27 @@ def _mouth(sketch: Sketch, who: Identity, how: Capture, corners: Array) -> None:
     top = top + 0.9 * who.cupid * _BOW
     low = line2 + who.lower_lip * thin * _LOW
     teeth = line + np.minimum(gape * _LIP * 0.92, 3.8)
-    back = slice(-2, 0, -1)
-    around = np.concatenate([x, x[back]])
-    sketch.add("upperlip", around, np.concatenate([top, line[back]]))
-    sketch.add("lowerlip", around, np.concatenate([line2, low[back]]))
-    sketch.add("gap", around, np.concatenate([line, line2[back]]))
-    sketch.add("teeth", around[2:-2], np.concatenate([line, teeth[back]])[2:-2])
+    around = np.concatenate([x, x[_BACK]])
+    sketch.add("upperlip", around, np.concatenate([top, line[_BACK]]))
+    sketch.add("lowerlip", around, np.concatenate([line2, low[_BACK]]))
+    sketch.add("gap", around, np.concatenate([line, line2[_BACK]]))
+    sketch.add("teeth", around[2:-2], np.concatenate([line, teeth[_BACK]])[2:-2])
     sketch.add("lipline", x, line)
     sketch.add("underlip", x[4:-4], low[4:-4] + 1.2)
     sketch.add("lipgloss", x[6:11], (0.55 * line2 + 0.45 * low)[6:11])
 
 
-def _nose(sketch: Sketch, who: Identity, how: Capture) -> None:
-    wide = who.nose_width * (1 + 0.08 * max(how.smile, 0))
+@lru_cache(maxsize=4)
+def _own_nose(who: Identity) -> tuple[Array, Array, Array]:
+    """2 x 12 each: x of the nostrils about their middles, and y; 2 x 8: y of the wings."""
     base = who.nose_length + 1.2
     size = 1.0 + 0.9 * who.nostril
     tall = 0.36 * max(who.nose_upturn + 1.2, 0.3) + 0.35
-    hole_x = 0.42 * wide * _SIDES + size * _COS
-    hole_y = base + 0.4 + tall * _SIN + _ASKEW
-    wing_x, wing_y = _SIDES * wide * _WING_X, base - 2.0 + _WING_Y
-    for side, name in enumerate("lr"):
-        sketch.add("nostril" + name, hole_x[side], hole_y[side])
-        sketch.add("wing" + name, wing_x[side], wing_y)
+    return size * _COS, base + 0.4 + tall * _SIN + _ASKEW, _twice(base - 2.0 + _WING_Y)
 
 
-def _forehead(sketch: Sketch, who: Identity, how: Capture) -> None:
-    # Three lines of 9 points in one curve.
-    sketch.add("lines", _LINES_X, _LINES_Y + 0.5 * (-how.brow_raise - _LINES_WAVE))
-    frown_y = who.brow_height + 3.5 - _FROWN_Y
-    for side, name in enumerate("lr"):
-        sketch.add("frown" + name, _FROWN_X[side], frown_y)
+def _nose(sketch: Sketch, who: Identity, how: Capture) -> None:
+    wide = who.nose_width * (1 + 0.08 * max(how.smile, 0))
+    across, hole_y, wing_y = _own_nose(who)
+    sketch.add_pair("nostril", 0.42 * wide * _SIDES + across, hole_y)
+    sketch.add_pair("wing", _SIDES * wide * _WING_X, wing_y)

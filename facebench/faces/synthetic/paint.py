@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +25,8 @@ from facebench.faces.synthetic.drawing import (
 )
 from facebench.faces.synthetic.geometry import HEIGHT, WIDTH, Map, Pose
 from facebench.faces.synthetic.identity import Identity
-from facebench.faces.synthetic.outlines import Sketch
 from facebench.faces.synthetic.shading import Maps
+from facebench.faces.synthetic.sketch import Sketch
 
 Array = NDArray[np.float64]
 
@@ -33,6 +35,8 @@ _INK = planes([0.72, 0.82, 0.84])
 _WHITE: Array = np.array([226.0, 218.0, 212.0])
 
 Colour = tuple[int, int, int]
+
+_UNIT = FINE * 16  # of fixed points in a canvas pixel
 
 
 def skin_tone(who: Identity, how: Capture) -> Array:
@@ -138,52 +142,75 @@ def _eyes(
     lash = min(int(130 + 90 * who.lashes), 235)
     crease = int(125 * min(who.lid_crease, 1.0))
     white = rgb(_WHITE * (0.45 + 0.55 * min(skin[0] / 230, 1.0)))
-    irises = rgb(who.iris * 0.5), rgb(who.iris), rgb(who.iris * 1.22)
-    for name in ("l", "r"):
-        if how.eye_opening > 0.2:
-            _eyeball(fine, who.iris_size * pose.zoom, white, irises, how, sketch, name)
-        ink.stroke([sketch["lower" + name]], 60)
-        ink.stroke([sketch["lash" + name]], lash, 2)
-        if crease > 8:
-            ink.stroke([sketch["crease" + name]], crease)
-        if who.eye_bag > 0.25:
-            ink.stroke([sketch["bag" + name]], int(min(40 * who.eye_bag, 70)), 2)
+    irises = _iris_colours(who)
+    if how.eye_opening > 0.2:
+        windows = [Mask(opening, 2) for opening in sketch.pair("eye")]
+        eyes = list(zip("lr", windows, strict=True))
+        # Both together, unless one would reach into the other's window.
+        together = windows[0].x1 <= windows[1].x0
+        for some in (eyes,) if together else (eyes[:1], eyes[1:]):
+            _eyeballs(fine, who.iris_size * pose.zoom, white, irises, how, sketch, some)
+    ink.stroke(sketch.pair("lower"), 60)
+    ink.stroke(sketch.pair("lash"), lash, 2)
+    if crease > 8:
+        ink.stroke(sketch.pair("crease"), crease)
+    if who.eye_bag > 0.25:
+        ink.stroke(sketch.pair("bag"), int(min(40 * who.eye_bag, 70)), 2)
 
 
-def _eyeball(
+@lru_cache(maxsize=4)
+def _iris_colours(who: Identity) -> tuple[Colour, Colour, Colour]:
+    """Of its rim, ring and lower part."""
+    return rgb(who.iris * 0.5), rgb(who.iris), rgb(who.iris * 1.22)
+
+
+def _eyeballs(
     fine: Image,
     radius: float,
     white: Colour,
     irises: tuple[Colour, Colour, Colour],
     how: Capture,
     sketch: Sketch,
-    name: str,
+    eyes: list[tuple[str, Mask]],
 ) -> None:
-    """What shows between the lids of one eye."""
-    opening = sketch["eye" + name]
-    lid = Mask(opening, 2)
-    lid.fill(opening, 255)
-    shadow = lid.empty()
-    shadow.stroke([sketch["lash" + name]], 105, 4)  # the upper lid's shadow on the ball
-    patch = fine[lid.y0 * FINE : lid.y1 * FINE, lid.x0 * FINE : lid.x1 * FINE]
-    ball = np.empty_like(patch)
-    high, wide = lid.image.shape
-    cv2.rectangle(ball, (0, 0), (wide, high), white, cv2.FILLED)
-    x, y = lid.local(sketch["iris" + name])[0].tolist()
-    unit = radius * FINE * 16
-    disc(ball, x, y, radius, irises[0])
-    disc(ball, x, y, radius * 0.82, irises[1])
-    disc(ball, x, y + round(0.3 * unit), radius * 0.5, irises[2])
-    disc(ball, x, y, radius * 0.42, (12, 10, 10))
-    ball = cv2.subtract(ball, cv2.merge([shadow.image] * 3))  # type: ignore[assignment]
+    """What shows between the lids of these eyes, each with its window."""
+    openings = [sketch["eye" + name] for name, _ in eyes]
+    lids = Mask(np.concatenate(openings), 2)
+    for opening in openings:
+        lids.fill(opening, 255)
+    shadow = lids.empty()
+    # The upper lids' shadows on the balls.
+    shadow.stroke([sketch["lash" + name] for name, _ in eyes], 105, 4)
+    balls = np.empty((*lids.image.shape, 3), dtype=np.uint8)
+    high, wide = lids.image.shape
+    cv2.rectangle(balls, (0, 0), (wide, high), white, cv2.FILLED)
+    parts = [window.of_fine(balls, lids) for _, window in eyes]
+    centres = [window.local(sketch["iris" + name])[0].tolist() for name, window in eyes]
+    unit = radius * _UNIT
+    for ball, (x, y) in zip(parts, centres, strict=True):
+        disc(ball, x, y, radius, irises[0])
+        disc(ball, x, y, radius * 0.82, irises[1])
+        disc(ball, x, y + round(0.3 * unit), radius * 0.5, irises[2])
+        disc(ball, x, y, radius * 0.42, (12, 10, 10))
+    cv2.subtract(balls, cv2.merge([shadow.image] * 3), dst=balls)
     aside, down = 0.46 * how.light[0] * unit, (0.46 * how.light[1] - 0.1) * unit
-    disc(ball, x + round(aside), y + round(down), 0.62, (250, 250, 250))
-    weight = cv2.merge([lid.image] * 3).astype(np.uint16)
-    mixed = ball * weight
-    mixed += patch * (255 - weight)
+    for ball, (x, y) in zip(parts, centres, strict=True):
+        disc(ball, x + round(aside), y + round(down), 0.62, (250, 250, 250))
+    _mix(fine[lids.window(FINE)], balls, lids.image)
+
+
+def _mix(under: Image, over: Image, weight: Image) -> None:
+    """Lay one picture over another in place: (over weight + under (255 - weight) + 127) // 255."""
+    # As under 255 + (over - under) weight, where what overflows on the way comes back.
+    mixed = under.astype(np.uint16)
+    change = over.astype(np.uint16)
+    change -= mixed
+    change *= np.asarray(cv2.merge([weight] * 3), dtype=np.uint8)
+    mixed *= 255
+    mixed += change
     mixed += 127
     mixed //= 255
-    patch[:] = mixed
+    under[:] = mixed
 
 
 def _lines(ink: Mask, who: Identity, how: Capture, sketch: Sketch) -> None:
@@ -194,16 +221,16 @@ def _lines(ink: Mask, who: Identity, how: Capture, sketch: Sketch) -> None:
         ink.stroke(sketch["lines"].reshape(3, 9, 2), forehead)
     fold = int(min(40 * who.nasolabial + 30 * smile, 70))
     crow = int(min((0.5 + 0.8 * smile) * 90 * who.crow_feet, 110))
-    for name in ("l", "r"):
-        if fold > 8:
-            ink.stroke([sketch["fold" + name]], fold // 2, 4)
-            ink.stroke([sketch["fold" + name]], fold, 2)
-        if crow > 8:
-            ink.stroke(sketch["crow" + name].reshape(3, 4, 2), crow)
-        if who.frown > 0.15:
-            ink.stroke([sketch["frown" + name]], int(min(90 * who.frown, 100)), 2)
-        ink.stroke([sketch["wing" + name]], 85)
-        ink.fill(sketch["nostril" + name], 170)
+    if fold > 8:
+        ink.stroke(sketch.pair("fold"), fold // 2, 4)
+        ink.stroke(sketch.pair("fold"), fold, 2)
+    if crow > 8:
+        ink.stroke(sketch.pair("crow").reshape(6, 4, 2), crow)
+    if who.frown > 0.15:
+        ink.stroke(sketch.pair("frown"), int(min(90 * who.frown, 100)), 2)
+    ink.stroke(sketch.pair("wing"), 85)
+    for nostril in sketch.pair("nostril"):
+        ink.fill(nostril, 170)
 
 
 def _mouth(fine: Image, ink: Mask, how: Capture, skin: Array, sketch: Sketch) -> None:
