@@ -7,6 +7,7 @@ threads can hang. The start is hidden: this process reads the first faces itself
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 import multiprocessing
@@ -177,6 +178,9 @@ def _received(
         if at_work or (reading is not None and not dead):
             raise
     finally:  # left to the garbage collector, after an error, it can block for 5 s at any time
+        if reading is None and not started.cancel():  # Ctrl-C while the processes were starting
+            with contextlib.suppress(Exception):
+                reading, _ = started.result()
         shut_down = getattr(reading, "_shutdown_workers", None)
         if shut_down is not None:
             shut_down()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +12,7 @@ import numpy as np
 from facebench.faces.synthetic.camera import develop, encode
 from facebench.faces.synthetic.capture import Capture, sample_capture
 from facebench.faces.synthetic.identity import sample_identity
-from facebench.faces.synthetic.pool import Progress, pooled
+from facebench.faces.synthetic.pool import Progress
 from facebench.faces.synthetic.render import compose
 from facebench.faces.synthetic.seeding import RENDERER_VERSION, ROLE_SCENE, generator
 from facebench.faces.synthetic.template_splits import (
@@ -27,13 +26,12 @@ from facebench.faces.synthetic.template_splits import (
     list_files,
     shot_file,
 )
-from facebench.faces.synthetic.twin import _stamped, _whole, _write
+from facebench.faces.synthetic.writing import whole, write, write_twin
 
 TEMPLATE_TWIN = "synthetic-ijba"
 # Over all images, as `facebench.faces.ijb_faces.folder_contents` takes it.
 TEMPLATE_CONTENTS = MappingProxyType({"synthetic-ijba-v1-s0": "7ff0688f72bc8a10"})
 FIRST_IDENTITY = 1_500_000  # of people in no other set
-_COMPLETE, _STARTED = "COMPLETE.json", "INCOMPLETE.json"
 _ROLE_TEMPLATES = 105
 
 
@@ -64,31 +62,9 @@ def write_template_twin(
         "splits": SPLITS,
         "alignment": "aligned; centre crop with 8 px margin",
     }
-    complete, started = folder / _COMPLETE, folder / _STARTED
-    for marker in (complete, started):
-        if _stamped(marker) not in (None, stamp):
-            raise ValueError(
-                f"{folder} holds another synthetic twin ({marker.name} differs from "
-                f"{template_twin_fingerprint(seed)}); choose an empty folder"
-            )
-    if complete.exists():
-        if progress is not None:
-            progress(len(shots), len(shots))
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    _write(started, json.dumps(stamp, indent=1).encode(), sync=True)
     size = STILLS + VIDEOS * FRAMES
     tasks = [(str(folder), seed, shots[i : i + size]) for i in range(0, len(shots), size)]
-    done = 0
-    for count in pooled(_write_shots, tasks, workers):
-        done += count
-        if progress is not None:
-            progress(done, len(shots))
-    for name, text in list_files(seed).items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        _write(folder / name, text.encode(), sync=True)
-    _write(complete, json.dumps(stamp, indent=1).encode(), sync=True)
-    started.unlink(missing_ok=True)  # another run, which wrote the same files, may have ended first
+    write_twin(folder, stamp, _write_shots, tasks, list_files(seed), workers, progress)
 
 
 def shot_jpeg(seed: int, shot: Shot) -> bytes:
@@ -138,6 +114,6 @@ def _write_shots(task: tuple[str, int, tuple[Shot, ...]]) -> int:
     for shot in shots:
         path = Path(root) / "images" / shot_file(shot)
         path.parent.mkdir(parents=True, exist_ok=True)
-        if not _whole(path):
-            _write(path, shot_jpeg(seed, shot))
+        if not whole(path):
+            write(path, shot_jpeg(seed, shot))
     return len(shots)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
 
-from facebench.faces.synthetic.pool import Progress, pooled
+from facebench.faces.synthetic.pool import Progress
 from facebench.faces.synthetic.render import render_jpeg
 from facebench.faces.synthetic.seeding import (
     EVALUATION_IDENTITIES,
@@ -18,6 +16,7 @@ from facebench.faces.synthetic.seeding import (
     ROLE_TWIN,
     generator,
 )
+from facebench.faces.synthetic.writing import whole, write, write_twin
 
 FOLDS, PAIRS, IMAGES = 10, 300, 7701
 """Folds, mated (and non-mated) pairs in each, and distinct images in all: LFW's numbers."""
@@ -27,7 +26,6 @@ FOLDS, PAIRS, IMAGES = 10, 300, 7701
 TWIN_CONTENTS = MappingProxyType({"synthetic-lfw-v1-s0": "862910eba10fdcc1"})
 
 _PEOPLE, _SEVERAL = 428, 168  # people per fold, and how many of them have two images or more
-_COMPLETE, _STARTED = "COMPLETE.json", "INCOMPLETE.json"
 
 Mated = tuple[str, int, int]
 NonMated = tuple[str, int, str, int]
@@ -168,40 +166,12 @@ def write_lfw_twin(
         "pairs": 2 * PAIRS * FOLDS,
         "alignment": "aligned; centre crop with 8 px margin",
     }
-    total = len(structure.images)
-    complete, started = folder / _COMPLETE, folder / _STARTED
-    for marker in (complete, started):
-        if _stamped(marker) not in (None, stamp):
-            raise ValueError(
-                f"{folder} holds another synthetic twin ({marker.name} differs from "
-                f"{twin_fingerprint(seed)}); choose an empty folder"
-            )
-    if complete.exists():
-        if progress is not None:
-            progress(total, total)
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    _write(started, json.dumps(stamp, indent=1).encode(), sync=True)
     by_person: dict[str, list[int]] = {}
     for name, number in structure.images:
         by_person.setdefault(name, []).append(number)
     tasks = ((str(folder / "lfw"), seed, name, numbers) for name, numbers in by_person.items())
-    done = 0
-    for count in pooled(_write_person, tasks, workers):
-        done += count
-        if progress is not None:
-            progress(done, total)
-    _write(folder / "pairs.txt", structure.pairs_text().encode(), sync=True)
-    _write(complete, json.dumps(stamp, indent=1).encode(), sync=True)
-    started.unlink(missing_ok=True)  # another run, which wrote the same files, may have ended first
-
-
-def _stamped(marker: Path) -> object:
-    """What a marker says, or None: it is not there, or another run has just removed it."""
-    try:
-        return json.loads(marker.read_bytes())
-    except FileNotFoundError:
-        return None
+    lists = {"pairs.txt": structure.pairs_text()}
+    write_twin(folder, stamp, _write_person, tasks, lists, workers, progress)
 
 
 def _write_person(task: tuple[str, int, str, list[int]]) -> int:
@@ -211,31 +181,6 @@ def _write_person(task: tuple[str, int, str, list[int]]) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     for number in numbers:
         path = folder / f"{name}_{number:04d}.jpg"
-        if not _whole(path):
-            _write(path, render_jpeg(seed, twin_identity(name), number - 1))
+        if not whole(path):
+            write(path, render_jpeg(seed, twin_identity(name), number - 1))
     return len(numbers)
-
-
-def _whole(path: Path) -> bool:
-    """Whether a JPEG file is there to its end; a power cut may leave an empty one."""
-    try:
-        with path.open("rb") as file:
-            file.seek(-2, os.SEEK_END)
-            return file.read() == b"\xff\xd9"
-    except OSError:
-        return False
-
-
-def _write(path: Path, data: bytes, sync: bool = False) -> None:
-    """Write a file so that it appears complete or not at all."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with aside.open("wb") as file:
-            file.write(data)
-            if sync:
-                file.flush()
-                os.fsync(file.fileno())
-        os.replace(aside, path)
-    except BaseException:
-        aside.unlink(missing_ok=True)
-        raise

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -10,10 +9,11 @@ from types import MappingProxyType
 
 import numpy as np
 
-from facebench.faces.synthetic.pool import Progress, pooled
+from facebench.faces.synthetic.pool import Progress
 from facebench.faces.synthetic.seeding import RENDERER_VERSION, generator
-from facebench.faces.synthetic.twin import _stamped, _whole, _write, twin_identity, twin_name
+from facebench.faces.synthetic.twin import twin_identity, twin_name
 from facebench.faces.synthetic.video import frame_jpeg
+from facebench.faces.synthetic.writing import whole, write, write_twin
 
 FOLDS, PAIRS = 10, 20
 """Folds, and mated (and non-mated) pairs of videos in each."""
@@ -27,7 +27,6 @@ _VIDEOS = (3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1)  # of each pers
 _FRAMES = (16, 20)  # in a video: least and most
 _ROLE_SPLITS = 108
 _IMAGES = "aligned_images_DB"
-_COMPLETE, _STARTED = "COMPLETE.json", "INCOMPLETE.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,29 +116,9 @@ def write_ytf_twin(
         "pairs": 2 * PAIRS * FOLDS,
         "alignment": "aligned; centre crop with 8 px margin",
     }
-    complete, started = folder / _COMPLETE, folder / _STARTED
-    for marker in (complete, started):
-        if _stamped(marker) not in (None, stamp):
-            raise ValueError(
-                f"{folder} holds another synthetic twin ({marker.name} differs from "
-                f"{ytf_twin_fingerprint(seed)}); choose an empty folder"
-            )
-    if complete.exists():
-        if progress is not None:
-            progress(total, total)
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    _write(started, json.dumps(stamp, indent=1).encode(), sync=True)
-    done = 0
-    for count in pooled(
-        _write_video, ((str(folder / _IMAGES), seed, video) for video in twin.videos), workers
-    ):
-        done += count
-        if progress is not None:
-            progress(done, total)
-    _write(folder / "splits.txt", twin.splits.encode(), sync=True)
-    _write(complete, json.dumps(stamp, indent=1).encode(), sync=True)
-    started.unlink(missing_ok=True)  # another run, which wrote the same files, may have ended first
+    tasks = ((str(folder / _IMAGES), seed, video) for video in twin.videos)
+    lists = {"splits.txt": twin.splits}
+    write_twin(folder, stamp, _write_video, tasks, lists, workers, progress)
 
 
 def _write_video(task: tuple[str, int, TwinVideo]) -> int:
@@ -149,6 +128,6 @@ def _write_video(task: tuple[str, int, TwinVideo]) -> int:
     identity = twin_identity(video.person)
     for frame, file in enumerate(video.files()):
         path = Path(root) / file
-        if not _whole(path):
-            _write(path, frame_jpeg(seed, identity, video.number, frame, video.frames))
+        if not whole(path):
+            write(path, frame_jpeg(seed, identity, video.number, frame, video.frames))
     return video.frames

@@ -172,7 +172,7 @@ def test_a_full_disk_is_not_swallowed(
     def full(source: object, target: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(twin.os, "replace", full)
+    monkeypatch.setattr(os, "replace", full)
     with pytest.raises(OSError, match="No space left"):
         write_lfw_twin(tmp_path, workers=1)
     assert files(tmp_path) == []
