@@ -48,7 +48,7 @@ def bootstrap_p_value(values: FloatArray) -> float:
 
     Twice the smaller share of draws at or beyond zero, the data themselves counted as one draw: the
     percentile interval read the other way round, so that both agree up to a draw or two.
-    Source: Davison and Hinkley 1997, sections 4.2 and 5.
+    Source: Davison and Hinkley 1997, chapters 4 and 5.
     """
     beyond = min(int(np.count_nonzero(values <= 0)), int(np.count_nonzero(values >= 0)))
     return min(1.0, 2.0 * (beyond + 1) / (values.size + 1))

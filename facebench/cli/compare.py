@@ -1,0 +1,124 @@
+"""``facebench compare``: models against a base, paired on the same comparisons."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from facebench.cli.interrupts import importing
+from facebench.cli.sheets import require_output, terminal_text, write
+from facebench.errors import UserError
+
+if TYPE_CHECKING:
+    from facebench.reporting.comparison import Comparison
+
+Format = Literal["table", "md", "html", "json", "csv"]
+_WHAT, _HOW, _RESULT = "What is compared", "How", "Result"
+
+
+def command(
+    base: Annotated[
+        str, typer.Argument(help="A record's file, or a model that was evaluated: the reference.")
+    ],
+    candidates: Annotated[list[str], typer.Argument(help="Files or models, of the same data.")],
+    protocol: Annotated[
+        str | None,
+        typer.Option("--protocol", "-p", rich_help_panel=_WHAT, help="Of models named by name."),
+    ] = None,
+    similarity: Annotated[
+        Literal["cosine", "joint-bayesian"] | None,
+        typer.Option(rich_help_panel=_WHAT, help="Of models named by name."),
+    ] = None,
+    records: Annotated[
+        list[Path] | None,
+        typer.Option(rich_help_panel=_WHAT, help="Folders to find models' records in, first."),
+    ] = None,
+    level: Annotated[
+        float, typer.Option(rich_help_panel=_HOW, help="Of the intervals, in percent.")
+    ] = 95.0,
+    draws: Annotated[int, typer.Option(min=1, rich_help_panel=_HOW, help="Bootstrap.")] = 1000,
+    seed: Annotated[int, typer.Option(min=0, rich_help_panel=_HOW, help="Bootstrap.")] = 0,
+    show_flips: Annotated[
+        int | None,
+        typer.Option(rich_help_panel=_RESULT, help="How many pairs that changed to draw."),
+    ] = None,
+    flips_out: Annotated[
+        Path, typer.Option(rich_help_panel=_RESULT, help="Where they are drawn: .png, .svg, .pdf.")
+    ] = Path("flips.png"),
+    data: Annotated[
+        str | None,
+        typer.Option(rich_help_panel=_RESULT, help="The faces' folder: names what changed."),
+    ] = None,
+    pairs: Annotated[
+        Path | None, typer.Option(rich_help_panel=_RESULT, help="Their list, if another.")
+    ] = None,
+    format: Annotated[Format, typer.Option(rich_help_panel=_RESULT)] = "table",
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", rich_help_panel=_RESULT, help="Write the result here."),
+    ] = None,
+) -> None:
+    """Compare models on the same comparisons: effect, interval, p-value, and what changed.
+
+    Example: facebench compare baseline sparse_074 sparse_020 --protocol lfw
+    """
+    require_output(output)
+    with importing():
+        from facebench.reporting.comparison import compare_records
+        from facebench.reporting.find import Finder
+        from facebench.reporting.named_records import is_file, named_together
+    if not 50 <= level < 100:
+        raise UserError(f"--level {level:g}: give percent from 50 to below 100, e.g. 95")
+    if show_flips is not None:
+        from facebench.reporting.flips import require_flips
+
+        require_flips(flips_out, show_flips)
+        if len(candidates) > 1:
+            raise UserError("--show-flips draws one candidate; name one at a time")
+    names = [base, *candidates]
+    finder = Finder() if all(map(is_file, names)) else Finder.of(records or [])
+    first, *others = named_together(names, finder, protocol, similarity)
+    compared = compare_records(first, others, level=level / 100, draws=draws, seed=seed)
+    if show_flips is not None or data is not None:
+        compared = _with_faces(compared, show_flips, flips_out, data, pairs)
+    write(render(compared, format, file=output is not None), output)
+
+
+def render(compared: list[Comparison], format: Format, *, file: bool = False) -> str:
+    """Comparisons in a format, as text."""
+    from facebench import __version__
+    from facebench.reporting import sheet
+    from facebench.reporting.comparison_view import (
+        comparison_sheet,
+        comparisons_csv,
+        comparisons_json,
+    )
+
+    if format == "json":
+        return comparisons_json(compared)
+    if format == "csv":
+        return comparisons_csv(compared)
+    sheets = [comparison_sheet(comparison) for comparison in compared]
+    if format == "md":
+        return sheet.sheets_markdown(sheets)
+    if format == "html":
+        return sheet.sheets_html(sheets, "comparison", __version__)
+    return terminal_text(sheets, file=file)
+
+
+def _with_faces(
+    compared: list[Comparison], number: int | None, path: Path, data: str | None, pairs: Path | None
+) -> list[Comparison]:
+    """The comparisons with the names of their faces; draws what changed where it is asked for."""
+    from facebench.reporting.flips import flips_of, pair_faces, save_flips
+
+    faces = pair_faces(compared[0].base, data, pairs)
+    if number is not None:
+        save_flips(compared[0], flips_of(compared[0], faces, number), faces, path)
+        print(f"flips: {path}", file=sys.stderr)
+    keys = tuple(zip(faces.left, faces.right, strict=True))
+    return [replace(comparison, keys=keys) for comparison in compared]

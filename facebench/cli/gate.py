@@ -1,0 +1,129 @@
+"""``facebench gate``: a build that fails when accuracy falls."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from facebench.cli.interrupts import importing
+from facebench.cli.sheets import require_output, write
+from facebench.errors import UserError
+
+if TYPE_CHECKING:
+    from facebench.reporting.record import Record
+
+Format = Literal["text", "md", "junit", "github"]
+_WHAT, _UPDATE, _RESULT = "What is judged", "Moving a baseline", "Result"
+
+
+def command(
+    records: Annotated[
+        list[str], typer.Argument(help="Record files, folders of them, or evaluated models.")
+    ],
+    baseline: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--baseline",
+            "-b",
+            rich_help_panel=_WHAT,
+            help="A record's file, a folder with one per protocol, or an evaluated model.",
+        ),
+    ] = None,
+    rules: Annotated[
+        Path | None,
+        typer.Option(
+            rich_help_panel=_WHAT,
+            help='TOML: rules = ["lfw.accuracy drop <= 0.3pt at 95%", "bytes <= 0.75 of baseline"]',
+        ),
+    ] = None,
+    protocol: Annotated[
+        str | None,
+        typer.Option("--protocol", "-p", rich_help_panel=_WHAT, help="Of models named by name."),
+    ] = None,
+    found_in: Annotated[
+        list[Path] | None,
+        typer.Option("--records", rich_help_panel=_WHAT, help="Folders to find models' records."),
+    ] = None,
+    undecided: Annotated[
+        Literal["fail", "pass", "report"] | None,
+        typer.Option(
+            rich_help_panel=_WHAT,
+            help="What too few comparisons make of a rule; default: the rules', or report "
+            "(exit code 3).",
+        ),
+    ] = None,
+    draws: Annotated[
+        int, typer.Option(min=100, rich_help_panel=_WHAT, help="Of the bootstrap.")
+    ] = 1000,
+    seed: Annotated[int, typer.Option(min=0, rich_help_panel=_WHAT, help="Of the bootstrap.")] = 0,
+    update: Annotated[
+        bool,
+        typer.Option("--update", rich_help_panel=_UPDATE, help="Make the records the baseline."),
+    ] = False,
+    reason: Annotated[
+        str, typer.Option(rich_help_panel=_UPDATE, help="Why; kept beside the baseline.")
+    ] = "",
+    format: Annotated[Format, typer.Option(rich_help_panel=_RESULT)] = "text",
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", rich_help_panel=_RESULT, help="Write the result here."),
+    ] = None,
+) -> None:
+    """Pass or fail models by rules. Exit code 0: pass, 1: fail, 3: undecided, 2: wrong input.
+
+    Example: facebench gate --baseline baselines --rules gates.toml records/lfw
+    """
+    require_output(output)
+    if update:
+        _update(baseline or [], rules, records, protocol, found_in, reason)
+        return
+    if rules is None:
+        raise UserError("name the rules with --rules gates.toml")
+    if reason:
+        raise UserError("--reason is of --update; add it, or leave the reason out")
+    with importing():
+        from facebench.reporting.gate_formats import render_gate
+        from facebench.reporting.gate_judge import judge
+        from facebench.reporting.gate_rules import Rules, read_rules
+    read = read_rules(rules)
+    chosen = Rules(read.rules, undecided or read.undecided)
+    if not baseline and any(rule.needs_baseline for rule in chosen.rules):
+        first = next(rule for rule in chosen.rules if rule.needs_baseline)
+        raise UserError(f"rule {first.text!r} needs a baseline; name it with --baseline")
+    bases = _records(baseline or [], protocol, found_in)
+    result = judge(chosen, bases, _records(records, protocol, found_in), draws=draws, seed=seed)
+    write(render_gate(result, format), output)
+    raise typer.Exit(result.code)
+
+
+def _records(names: list[str], protocol: str | None, found_in: list[Path] | None) -> list[Record]:
+    """The records behind files, folders and names of models."""
+    from facebench.reporting.find import Finder
+    from facebench.reporting.named_records import is_file, named_together, records_in
+
+    models = [name for name in names if not is_file(name)]
+    found = {name: [r for _, r in records_in(name)] for name in names if is_file(name)}
+    if models:
+        together = named_together(models, Finder.of(found_in or []), protocol)
+        found |= {name: [record] for name, record in zip(models, together, strict=True)}
+    return [record for name in dict.fromkeys(names) for record in found[name]]
+
+
+def _update(
+    baseline: list[str],
+    rules: Path | None,
+    records: list[str],
+    protocol: str | None,
+    found_in: list[Path] | None,
+    reason: str,
+) -> None:
+    from facebench.reporting.gate_update import update_baselines
+
+    if rules is not None:
+        raise UserError("--update judges nothing; leave --rules out")
+    if len(baseline) != 1:
+        raise UserError("--update needs one --baseline: the file or folder that is moved")
+    moves = update_baselines(Path(baseline[0]), _records(records, protocol, found_in), reason)
+    write("".join(f"{move.line}\n" for move in moves), None)

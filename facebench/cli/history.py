@@ -1,0 +1,63 @@
+"""``facebench history``: accuracy against compression over a sequence of runs."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from facebench.cli.interrupts import importing
+from facebench.cli.sheets import require_output, terminal_text, write
+from facebench.errors import UserError
+
+Format = Literal["table", "md", "html", "csv"]
+
+
+def command(
+    folder: Annotated[Path, typer.Argument(help="A folder of records, e.g. of a pruning run.")],
+    statistic: Annotated[
+        str | None,
+        typer.Option(help="E.g. accuracy, tar@0.001; default: the protocol's first."),
+    ] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw it: .png, .svg or .pdf.")] = None,
+    format: Annotated[Format, typer.Option(help="Of the result on standard output.")] = "table",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write the result here.")
+    ] = None,
+    draws: Annotated[int, typer.Option(min=100, help="Of the bootstrap.")] = 1000,
+    seed: Annotated[int, typer.Option(min=0, help="Of the bootstrap.")] = 0,
+) -> None:
+    """Show runs in the order in which they were made, and which fell significantly first.
+
+    Example: facebench history runs/records --plot history.svg
+    """
+    require_output(output)
+    with importing():
+        from facebench import __version__
+        from facebench.reporting import sheet
+        from facebench.reporting.gate_rules import statistic_name
+        from facebench.reporting.history import histories, histories_csv, history_sheet
+        from facebench.reporting.roc_plot import plot_format
+    if plot is not None:
+        plot_format(plot)
+    try:
+        name = statistic_name(statistic) if statistic else None
+    except ValueError as error:
+        raise UserError(f"--statistic: {error}") from None
+    found = histories(folder, name, draws=draws, seed=seed)
+    if plot is not None:
+        from facebench.reporting.history_plot import save_history_plot
+
+        save_history_plot(found, plot)
+        print(f"plot: {plot}", file=sys.stderr)
+    sheets = [history_sheet(history) for history in found]
+    if format == "csv":
+        write(histories_csv(found), output)
+    elif format == "md":
+        write(sheet.sheets_markdown(sheets), output)
+    elif format == "html":
+        write(sheet.sheets_html(sheets, "history", __version__), output)
+    else:
+        write(terminal_text(sheets, file=output is not None), output)

@@ -1,0 +1,120 @@
+"""The pytest plugin: the fixture ``accuracy_gate``, for projects that test their pruning runs.
+
+Every pytest start imports this module, so it imports nothing of facebench that takes time.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from facebench.reporting.gate_judge import GateResult
+    from facebench.reporting.record import Record
+
+_BASELINE, _RULES = "facebench_baseline", "facebench_rules"
+
+
+class GateUndecidedWarning(UserWarning):
+    """A rule that the comparisons are too few to decide."""
+
+
+class AccuracyGate:
+    """Called with records, it passes, fails the test, or warns that it cannot tell.
+
+    Settings of pytest (``[tool.pytest.ini_options]``), paths from the root folder:
+    ``facebench_baseline``, a record or a folder of them, and ``facebench_rules``, a TOML file.
+    """
+
+    def __init__(self, root: Path, baseline: str, rules: str) -> None:
+        self._root, self._baseline, self._rules = root, baseline, rules
+
+    def __call__(
+        self,
+        records: Record | str | os.PathLike[str] | Sequence[Record | str | os.PathLike[str]],
+        *,
+        baseline: Record | str | os.PathLike[str] | None = None,
+        rules: Sequence[str] | str | os.PathLike[str] | None = None,
+        undecided: str | None = None,
+    ) -> GateResult:
+        """Judge records by rules against a baseline; the test fails where a rule does.
+
+        records: a record, a record's file or a folder, or several of them; baseline: likewise, one;
+        rules: a TOML file, or a list of rules; None: those of pytest's settings. undecided:
+        ``fail``, ``pass`` or ``report`` (a warning); None: the file's, or ``report``. Paths are
+        from the working directory. UserError: input that is wrong, as of ``facebench gate``.
+        """
+        __tracebackhide__ = True
+        from facebench.reporting.gate_formats import render_gate
+        from facebench.reporting.gate_judge import judge
+
+        chosen = self._chosen_rules(rules, undecided)
+        result = judge(chosen, self._baselines(baseline), _records(records))
+        text = render_gate(result, "text")
+        if result.outcome == "fail":
+            pytest.fail(f"accuracy gate:\n{text}", pytrace=False)
+        if result.outcome == "undecided":
+            warnings.warn(GateUndecidedWarning(f"accuracy gate:\n{text}"), stacklevel=2)
+        return result
+
+    def _chosen_rules(
+        self, rules: Sequence[str] | str | os.PathLike[str] | None, undecided: str | None
+    ) -> Any:
+        from facebench.errors import UserError
+        from facebench.reporting.gate_rules import Rules, parse_rules, read_rules
+
+        if rules is None and not self._rules:
+            raise UserError(f"accuracy_gate: pass rules=, or set {_RULES} in pytest's settings")
+        if rules is None:
+            rules = self._root / self._rules
+        if isinstance(rules, (str, os.PathLike)):
+            read = read_rules(Path(rules))
+            read = Rules(read.rules, undecided or read.undecided)  # type: ignore[arg-type]
+        else:
+            read = parse_rules(rules, undecided or "report")  # type: ignore[arg-type]
+        return parse_rules([rule.text for rule in read.rules], read.undecided)
+
+    def _baselines(self, baseline: Record | str | os.PathLike[str] | None) -> list[Record]:
+        if baseline is not None:
+            return _records(baseline)
+        return _records(self._root / self._baseline) if self._baseline else []
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The settings."""
+    parser.addini(_BASELINE, "facebench: the baseline's record, or a folder of them", default="")
+    parser.addini(_RULES, "facebench: the TOML file with the rules of accuracy_gate", default="")
+
+
+@pytest.fixture
+def accuracy_gate(request: pytest.FixtureRequest) -> AccuracyGate:
+    """Fails a test whose model is worse than the rules allow; see `AccuracyGate.__call__`.
+
+    Example::
+
+        def test_the_pruned_model_is_as_good(accuracy_gate):
+            record = facebench.evaluate("runs/pruned.toml", "lfw", "data/lfw")
+            accuracy_gate(
+                record,
+                baseline="baselines/lfw.json",
+                rules=["lfw.accuracy drop <= 0.3pt at 95%", "bytes <= 0.75 of baseline"],
+            )
+    """
+    config = request.config
+    return AccuracyGate(config.rootpath, config.getini(_BASELINE), config.getini(_RULES))
+
+
+def _records(given: Any) -> list[Record]:
+    """The records among what a test may pass."""
+    from facebench.reporting.named_records import records_in
+
+    if isinstance(given, (str, os.PathLike)):
+        return [record for _, record in records_in(str(given))]
+    if isinstance(given, Sequence):
+        return [record for one in given for record in _records(one)]
+    return [given]

@@ -1,0 +1,205 @@
+"""A comparison of models as a table, and as JSON and CSV for other programs."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from facebench.reporting.cells import Cell, percent, points
+from facebench.reporting.comparison import Comparison
+from facebench.reporting.exports import safe
+from facebench.reporting.paired_statistics import PairedStatistic
+from facebench.reporting.record import Record
+from facebench.reporting.scores import ScoreTable
+from facebench.reporting.sheet import Sheet
+from facebench.reporting.view import SYNTHETIC_LABEL
+
+_SHOWN = 5  # changed comparisons in a caption
+
+
+def comparison_sheet(comparison: Comparison) -> Sheet:
+    """The table of one candidate against the base."""
+    base, candidate = comparison.base, comparison.candidate
+    label = f"{SYNTHETIC_LABEL} · " if base.data.kind == "synthetic" else ""
+    protocol = f"{base.protocol.name} v{base.protocol.version}{base.protocol.edition}"
+    return Sheet(
+        title=f"{label}{candidate.model.id} against {base.model.id} · {protocol} · "
+        f"{base.data.name}",
+        headings=("statistic", base.model.id, candidate.model.id, "difference", "p", "verdict"),
+        rows=tuple(_row(found) for found in comparison.statistics),
+        caption=tuple(_caption(comparison)),
+        notice=base.data.notice,
+    )
+
+
+def p_text(p_value: float | None) -> str:
+    """A p-value to three places."""
+    if p_value is None:
+        return "–"
+    return "< 0.001" if p_value < 0.001 else f"{p_value:.3f}"
+
+
+def difference_cell(found: PairedStatistic) -> Cell:
+    """The difference in points, with its interval."""
+    if found.interval is None:
+        return Cell(points(found.difference), found.why)
+    return Cell(
+        points(found.difference), f"[{points(found.interval.low)}, {points(found.interval.high)}]"
+    )
+
+
+def comparisons_json(comparisons: Sequence[Comparison]) -> str:
+    """Everything, as a JSON list; shares in full precision, positions from 0."""
+    values = [_json(comparison) for comparison in comparisons]
+    return json.dumps(values, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def comparisons_csv(comparisons: Sequence[Comparison]) -> str:
+    """One line per candidate and statistic; shares in full precision."""
+    lines = [
+        {
+            "data_kind": comparison.base.data.kind,
+            "protocol": comparison.base.protocol.name,
+            "data": comparison.base.data.fingerprint,
+            "base_model": comparison.base.model.id,
+            "candidate_model": comparison.candidate.model.id,
+            **_statistic(found),
+            "changed_worse": comparison.changed.only_a if comparison.changed else None,
+            "changed_better": comparison.changed.only_b if comparison.changed else None,
+        }
+        for comparison in comparisons
+        for found in comparison.statistics
+    ]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(lines[0]) if lines else [], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({field: safe(value) for field, value in line.items()} for line in lines)
+    return text.getvalue()
+
+
+def _row(found: PairedStatistic) -> tuple[Cell, ...]:
+    mark = {"better": "▲ better", "worse": "▼ worse", "no difference shown": "≈ not told apart"}
+    remark = "" if found.resolvable else "target too fine"
+    return (
+        Cell(f"{found.statistic} %"),
+        Cell(percent(found.base)),
+        Cell(percent(found.candidate), remark),
+        difference_cell(found),
+        Cell(p_text(found.p_value)),
+        Cell(mark.get(found.verdict, found.verdict)),
+    )
+
+
+def _caption(comparison: Comparison) -> Iterator[str]:
+    base, candidate = comparison.base, comparison.candidate
+    yield f"data: {base.data.fingerprint} ({base.data.kind}); alignment: {base.alignment}"
+    if comparison.changed:
+        yield _changed_line(comparison)
+        for name, rows in (("now wrong", comparison.worse), ("now right", comparison.better)):
+            if rows:
+                yield f"{name}, scores moved most: {'; '.join(_pairs(comparison, rows))}"
+    tests = dict.fromkeys(f.test for f in comparison.statistics if f.test)
+    if tests:
+        level = next(f.interval.level for f in comparison.statistics if f.interval)
+        yield (
+            f"difference in points [{100 * level:g}% interval: paired bootstrap]; p: "
+            f"{', '.join(tests)}; verdict at 5%, not corrected for the number of statistics"
+        )
+    if comparison.settings:
+        yield f"other settings differ: {'; '.join(map(str, comparison.settings))}"
+    yield f"signature of {base.model.id}: {base.signature}"
+    yield f"signature of {candidate.model.id}: {candidate.signature}"
+
+
+def _changed_line(comparison: Comparison) -> str:
+    changed = comparison.changed
+    assert changed is not None
+    total = len(comparison.base.table.mated) if comparison.base.table else 0
+    return (
+        f"{changed.only_a + changed.only_b:,} of {total:,} comparisons changed: "
+        f"{changed.only_a:,} right only with {comparison.base.model.id}, {changed.only_b:,} only "
+        f"with {comparison.candidate.model.id}"
+    )
+
+
+def _pairs(comparison: Comparison, rows: Sequence[int]) -> Iterator[str]:
+    one, other = comparison.base.table, comparison.candidate.table
+    assert one is not None and other is not None
+    for row in rows[:_SHOWN]:
+        kind = "mated" if one.mated[row] else "non-mated"
+        faces = f" {' and '.join(comparison.keys[row])}" if comparison.keys else ""
+        yield f"no. {row + 1}{faces} ({kind}) {one.scores[row]:.3f} → {other.scores[row]:.3f}"
+    if len(rows) > _SHOWN:
+        yield f"and {len(rows) - _SHOWN:,} more (--format json)"
+
+
+def _json(comparison: Comparison) -> dict[str, Any]:
+    base, candidate = comparison.base, comparison.candidate
+    changed = comparison.changed
+    return {
+        "protocol": base.protocol.name,
+        "data": base.data.model_dump(mode="json"),
+        "base": _facts(base),
+        "candidate": _facts(candidate),
+        "statistics": [_statistic(found) for found in comparison.statistics],
+        "settings": [
+            {"word": s.word, "base": s.base, "candidate": s.candidate} for s in comparison.settings
+        ],
+        "changed": changed
+        and {
+            "only_base_right": changed.only_a,
+            "only_candidate_right": changed.only_b,
+            "p_value": changed.p_value,
+            "worse": [_pair(comparison, row) for row in comparison.worse],
+            "better": [_pair(comparison, row) for row in comparison.better],
+        },
+    }
+
+
+def _facts(record: Record) -> dict[str, str]:
+    return {
+        "model": record.model.id,
+        "digest": record.digest(),
+        "signature": record.signature,
+    }
+
+
+def _statistic(found: PairedStatistic) -> dict[str, Any]:
+    interval = found.interval
+    return {
+        "statistic": found.statistic,
+        "base": found.base,
+        "candidate": found.candidate,
+        "difference": found.difference,
+        "low": interval.low if interval else None,
+        "high": interval.high if interval else None,
+        "level": interval.level if interval else None,
+        "interval": interval.kind if interval else None,
+        "p_value": found.p_value,
+        "test": found.test,
+        "verdict": found.verdict,
+        "resolvable": found.resolvable,
+        "why": found.why,
+    }
+
+
+def _pair(comparison: Comparison, row: int) -> dict[str, Any]:
+    one, other = comparison.base.table, comparison.candidate.table
+    assert one is not None and other is not None
+    return {
+        "position": row,
+        "faces": list(comparison.keys[row]) if comparison.keys else None,
+        "fold": int(one.folds[row]),
+        "mated": bool(one.mated[row]),
+        "base_score": _finite(one, row),
+        "candidate_score": _finite(other, row),
+    }
+
+
+def _finite(table: ScoreTable, row: int) -> float | None:
+    """A score, or None for a failure to acquire."""
+    score = float(table.scores[row])
+    return score if score > float("-inf") else None

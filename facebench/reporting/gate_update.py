@@ -1,0 +1,138 @@
+"""Baselines: records kept in git, moved with a reason that is kept beside them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from facebench.errors import UserError
+from facebench.reporting.comparison import signature_differences
+from facebench.reporting.files import read_record
+from facebench.reporting.named_records import records_in
+from facebench.reporting.record import Record
+from facebench.reporting.scores import file_name
+from facebench.storage import write_atomically
+
+
+@dataclass(frozen=True)
+class Move:
+    """One baseline: its file, the record's digest before (None: there was none) and after."""
+
+    path: Path
+    old: str | None
+    new: str
+
+    @property
+    def line(self) -> str:
+        """What is said of it."""
+        if self.old == self.new:
+            return f"{self.path}: is this record already"
+        before = self.old[:16] if self.old else "new"
+        return f"{self.path}: {before} → {self.new[:16]}"
+
+
+def update_baselines(
+    baseline: Path, records: Sequence[Record], reason: str, *, now: datetime | None = None
+) -> list[Move]:
+    """Put records in the place of baselines, with their scores, and note date, reason and digests.
+
+    baseline: a record's file, for one record, or a folder: there the record of the same protocol,
+    similarity and pooling is replaced, or one is added. The notes are lines of JSON in
+    ``<baseline>.moves.jsonl``. All is checked before the first is written. UserError: no reason, a
+    record whose scores are not beside it, two records for one place.
+    """
+    said = " ".join(reason.split())
+    if not said:
+        raise UserError('a baseline is moved with a reason: --reason "..."')
+    places = [_place(baseline, record) for record in records]
+    if not records:
+        raise UserError("name the records that become the baseline")
+    if len(set(places)) < len(places):
+        raise UserError(f"{baseline}: two of the records would be the same baseline; name one")
+    for record in records:
+        if record.scores is not None and record.table is None:
+            raise UserError(
+                f"the scores of {record.model.id}, {record.scores.file}, are not beside its record;"
+                " without them no drop can be told"
+            )
+    moment = (now or datetime.now(UTC)).isoformat(timespec="seconds")
+    return [_move(path, record, said, moment) for path, record in zip(places, records, strict=True)]
+
+
+def moves_path(baseline: Path) -> Path:
+    """Where a baseline's moves are noted; not ``.json``, so that no folder of records has it."""
+    return baseline.with_name(f"{baseline.stem}.moves.jsonl")
+
+
+def _place(baseline: Path, record: Record) -> Path:
+    """The file that a record replaces, or where it is added."""
+    if baseline.suffix == ".json":
+        return baseline
+    if baseline.exists() and not baseline.is_dir():
+        raise UserError(f"--baseline {baseline}: must be a .json file or a folder")
+    held = records_in(str(baseline)) if any(baseline.rglob("*.json")) else []
+    own = [
+        path
+        for path, old in held
+        if (old.protocol.name, old.similarity, old.pooling)
+        == (record.protocol.name, record.similarity, record.pooling)
+    ]
+    if len(own) > 1:
+        raise UserError(f"{baseline}: {own[0].name} and {own[1].name} both fit; name one file")
+    if own:
+        return own[0]
+    words = [record.protocol.name]
+    if record.similarity != "cosine":
+        words.append(record.similarity.split("(")[0])
+    path = baseline / f"{file_name('-'.join(words))}.json"
+    if path.exists():
+        raise UserError(f"{path}: is a record of other settings; name a file with --baseline")
+    return path
+
+
+def _move(path: Path, record: Record, reason: str, moment: str) -> Move:
+    """Scores first, then the note, the record last: a stop in between can be repeated."""
+    old = read_record(path) if path.exists() else None
+    move = Move(path, old.digest() if old else None, record.digest())
+    if move.old == move.new:
+        return move
+    if record.table is not None and record.scores is not None:
+        write_atomically(path.with_name(record.scores.file), record.table.to_bytes())
+    _note(path, move, old, record, reason, moment)
+    write_atomically(path, record.canonical_json())
+    if old is not None and old.scores is not None and old.scores != record.scores:
+        path.with_name(old.scores.file).unlink(missing_ok=True)
+    return move
+
+
+def _note(
+    path: Path, move: Move, old: Record | None, record: Record, reason: str, moment: str
+) -> None:
+    notes = moves_path(path)
+    lines = notes.read_text(encoding="utf-8").splitlines() if notes.exists() else []
+    differs = signature_differences(old.signature, record.signature) if old else []
+    note = {
+        "date": moment,
+        "reason": reason,
+        "old": move.old,
+        "new": move.new,
+        "model": record.model.id,
+        "signature": record.signature,
+        "differs": [str(difference) for difference in differs],
+    }
+    last = _last(lines)
+    if (last.get("old"), last.get("new")) == (move.old, move.new):
+        lines = lines[:-1]  # a stop came after the note
+    text = "\n".join([*lines, json.dumps(note, ensure_ascii=False)]) + "\n"
+    write_atomically(notes, text.encode())
+
+
+def _last(lines: Sequence[str]) -> dict[str, object]:
+    try:
+        found = json.loads(lines[-1]) if lines else {}
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,222 @@
+"""Accuracy against compression over a sequence of runs, and the first run that fell."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from facebench.errors import UserError
+from facebench.reporting.cells import (
+    Cell,
+    count_text,
+    interval_text,
+    percent,
+    ratio_text,
+    size_text,
+)
+from facebench.reporting.compare import group_records
+from facebench.reporting.comparison import require_comparable
+from facebench.reporting.comparison_view import difference_cell, p_text
+from facebench.reporting.exports import safe
+from facebench.reporting.named_records import records_in
+from facebench.reporting.paired_statistics import PairedStatistic, paired_statistics
+from facebench.reporting.record import Record
+from facebench.reporting.record_sections import IntervalSection
+from facebench.reporting.report_statistics import require_statistic, statistics_in
+from facebench.reporting.sheet import Sheet
+from facebench.reporting.view import SYNTHETIC_LABEL
+
+
+@dataclass(frozen=True)
+class Run:
+    """One record. value: a share, and its interval; against: paired with the first run, of which
+    it is None; size: what the run is drawn at, None: not known.
+    """
+
+    record: Record
+    value: float
+    interval: IntervalSection | None
+    against: PairedStatistic | None
+    size: int | None
+
+    @property
+    def fell(self) -> bool:
+        """Whether it is significantly worse than the first run."""
+        return self.against is not None and self.against.verdict == "worse"
+
+
+@dataclass(frozen=True)
+class History:
+    """The runs of one protocol on one data set, oldest first.
+
+    measure: what sizes are, ``kept parameters`` or ``bytes``.
+    """
+
+    statistic: str
+    measure: str
+    runs: tuple[Run, ...]
+
+    @property
+    def first(self) -> Record:
+        return self.runs[0].record
+
+    @property
+    def first_fall(self) -> int | None:
+        """The position of the first run that fell significantly, None: none did."""
+        return next((number for number, run in enumerate(self.runs) if run.fell), None)
+
+
+def histories(
+    folder: Path, statistic: str | None = None, *, draws: int = 1000, seed: int = 0
+) -> list[History]:
+    """The runs in a folder, by protocol, data, similarity and pooling; each against the first.
+
+    statistic: as records name it; None: the headline. Runs are in the order of their creation.
+    UserError: no records, a wrong one, runs that were aligned differently.
+    """
+    if not folder.is_dir():
+        raise UserError(f"{folder}: is not a folder of records")
+    records = [record for _, record in records_in(str(folder))]
+    unique = list({record.digest(): record for record in reversed(records)}.values())
+    ordered = sorted(unique, key=lambda r: (r.run.created, r.model.id, r.digest()))
+    groups = [alike for group in group_records(ordered) for alike in _by_setting(group)]
+    return [_history(group, statistic, draws, seed) for group in groups]
+
+
+def _by_setting(records: Sequence[Record]) -> list[list[Record]]:
+    """Records of other similarities or poolings are histories of their own."""
+    groups: dict[tuple[str, str], list[Record]] = {}
+    for record in records:
+        key = (record.similarity.partition("(")[0], record.pooling)
+        groups.setdefault(key, []).append(record)
+    return list(groups.values())
+
+
+def _history(records: Sequence[Record], statistic: str | None, draws: int, seed: int) -> History:
+    first = records[0]
+    name = statistic or statistics_in(first)[0]
+    for record in records[1:]:
+        require_comparable(first, record)
+    measure, size_of = _measure(records)
+    runs = []
+    for record in records:
+        found = require_statistic(record, name)
+        against = None
+        if record is not first:
+            (against,) = paired_statistics(first, record, [name], draws=draws, seed=seed)
+        interval = None
+        if found.interval is not None:
+            low, high = found.interval
+            interval = IntervalSection(
+                low=low, high=high, level=0.95, kind=found.interval_kind or ""
+            )
+        runs.append(Run(record, found.value, interval, against, size_of(record)))
+    return History(name, measure, tuple(runs))
+
+
+def _measure(records: Sequence[Record]) -> tuple[str, Callable[[Record], int | None]]:
+    """Kept parameters where all runs tell them, else bytes."""
+    if all(record.model.kept_parameters for record in records):
+        return "kept parameters", lambda record: record.model.kept_parameters
+    return "bytes", lambda record: record.model.bytes
+
+
+def history_sheet(history: History) -> Sheet:
+    """A history as a table."""
+    first = history.first
+    label = f"{SYNTHETIC_LABEL} · " if first.data.kind == "synthetic" else ""
+    protocol = f"{first.protocol.name} v{first.protocol.version}{first.protocol.edition}"
+    return Sheet(
+        title=f"{label}history of {history.statistic} · {protocol} · {first.data.name}",
+        headings=(
+            "run",
+            "created",
+            f"{history.statistic} %",
+            "vs first",
+            "p",
+            "kept",
+            "ratio",
+            "size",
+            "",
+        ),
+        rows=tuple(_row(history, number) for number in range(len(history.runs))),
+        caption=tuple(_caption(history)),
+        notice=first.data.notice,
+    )
+
+
+def _row(history: History, number: int) -> tuple[Cell, ...]:
+    run = history.runs[number]
+    record = run.record
+    against = run.against
+    fall = "▼ first significant fall" if number == history.first_fall else ""
+    return (
+        Cell(record.model.id),
+        Cell(record.run.created[:16].replace("T", " ")),
+        Cell(percent(run.value), interval_text(run.interval)),
+        Cell("reference") if against is None else difference_cell(against),
+        Cell("" if against is None else p_text(against.p_value)),
+        Cell(count_text(record.model.kept_parameters)),
+        Cell(ratio_text(record.model.compression_ratio)),
+        Cell(size_text(record.model.bytes)),
+        Cell(fall or ("▼ fell" if run.fell else "")),
+    )
+
+
+def _caption(history: History) -> Iterator[str]:
+    first = history.first
+    yield f"data: {first.data.fingerprint} ({first.data.kind}); alignment: {first.alignment}"
+    yield f"similarity: {first.similarity.partition('(')[0]}; pooling: {first.pooling}"
+    tests = dict.fromkeys(r.against.test for r in history.runs if r.against)
+    named = ", ".join(test for test in tests if test)
+    if named:
+        yield (
+            f"vs first: difference in points, [95% interval], paired; p: {named}; fell: worse at "
+            "5%, not corrected for the number of runs"
+        )
+    number = history.first_fall
+    if number is None:
+        yield "no run fell significantly"
+    else:
+        yield f"first significant fall: run {number + 1}, {history.runs[number].record.model.id}"
+
+
+def histories_csv(found: Sequence[History]) -> str:
+    """One line per run; shares in full precision."""
+    text = io.StringIO()
+    lines = [_line(history, number) for history in found for number in range(len(history.runs))]
+    writer = csv.DictWriter(text, list(lines[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({name: safe(value) for name, value in line.items()} for line in lines)
+    return text.getvalue()
+
+
+def _line(history: History, number: int) -> dict[str, str | int | float | bool | None]:
+    run = history.runs[number]
+    record, against = run.record, run.against
+    paired = against.interval if against else None
+    return {
+        "data_kind": record.data.kind,
+        "protocol": record.protocol.name,
+        "data": record.data.fingerprint,
+        "run": number + 1,
+        "model": record.model.id,
+        "created": record.run.created,
+        "statistic": history.statistic,
+        "value": run.value,
+        "low": run.interval.low if run.interval else None,
+        "high": run.interval.high if run.interval else None,
+        "difference": against.difference if against else None,
+        "difference_low": paired.low if paired else None,
+        "difference_high": paired.high if paired else None,
+        "p_value": against.p_value if against else None,
+        "fell": run.fell,
+        "first_fall": number == history.first_fall,
+        "kept_parameters": record.model.kept_parameters,
+        "compression_ratio": record.model.compression_ratio,
+        "bytes": record.model.bytes,
+        "digest": record.digest(),
+    }

@@ -1,0 +1,110 @@
+"""Records that the user names: files, folders of them, or models that were evaluated."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from facebench.errors import UserError, nearest
+from facebench.reporting.files import read_record
+from facebench.reporting.find import Entry, Finder, load_entry
+from facebench.reporting.record import Record
+
+
+def is_file(name: str) -> bool:
+    """Whether a name is meant as a file or folder and not as a model."""
+    return name.endswith(".json") or "/" in name or Path(name).exists()
+
+
+def records_in(name: str) -> list[tuple[Path, Record]]:
+    """A record's file, or all records of a folder, sorted; UserError: none, or a wrong one."""
+    path = Path(name)
+    if not path.is_dir():
+        return [(path, read_record(path))]
+    files = [p for p in sorted(path.rglob("*.json")) if not p.name.startswith(".")]
+    if not files:
+        raise UserError(f"{path}: holds no record (*.json); make one with `facebench eval --out`")
+    return [(file, read_record(file)) for file in files]
+
+
+def named_together(
+    names: Sequence[str], finder: Finder, protocol: str | None = None, similarity: str | None = None
+) -> list[Record]:
+    """One record per name, those of models of the same faces and comparisons as the first's.
+
+    finder: where the records of models are looked for; protocol, similarity: of these, None: the
+    only one there is, and that of the best record. UserError: a name without a record, several
+    protocols to choose from, no data that all were evaluated on.
+    """
+    files = {name: read_record(Path(name)) for name in names if is_file(name)}
+    models = [name for name in names if name not in files]
+    if not models:
+        return [files[name] for name in names]
+    of_file = next(iter(files.values()), None)
+    if of_file is not None:
+        protocol, similarity = of_file.protocol.name, of_file.similarity
+    found = {name: _entries(finder, name, protocol, similarity) for name in models}
+    chosen = _of_one_data(found, of_file)
+    return [files[name] if name in files else load_entry(chosen[name]) for name in names]
+
+
+def _entries(
+    finder: Finder, model: str, protocol: str | None, similarity: str | None
+) -> list[Entry]:
+    """The records of a model, best first."""
+    own = [entry for entry in finder.entries if entry.model == model]
+    if not own:
+        known = sorted({entry.model for entry in finder.entries})
+        raise UserError(
+            f"no record of {model!r}{nearest(model, known)}; name its file or a folder with "
+            "--records, or make one with `facebench eval`"
+        )
+    protocols = sorted({entry.protocol for entry in own})
+    if protocol is None and len(protocols) > 1:
+        raise UserError(
+            f"{model!r} has records of {', '.join(protocols)}; choose one with --protocol"
+        )
+    wanted = [
+        entry
+        for entry in own
+        if protocol in (None, entry.protocol)
+        and (similarity is None or entry.similarity.split("(")[0] == similarity.split("(")[0])
+    ]
+    if not wanted:
+        kind = " ".join(word for word in (protocol, similarity) if word)
+        raise UserError(
+            f"no {kind} record of {model!r} (it has {', '.join(protocols)}); make one with "
+            f"`facebench eval --model {model}`"
+        )
+    return sorted(wanted, key=lambda entry: entry.rank, reverse=True)
+
+
+def _of_one_data(found: dict[str, list[Entry]], of_file: Record | None) -> dict[str, Entry]:
+    """For each model its best record, all of the same protocol, data and, if possible, metric."""
+
+    def key(entry: Entry) -> tuple[object, ...]:
+        return entry.protocol, entry.data
+
+    choices: list[tuple[object, ...]] = [key(entry) for entry in next(iter(found.values()))]
+    if of_file is not None:
+        choices = [
+            choice
+            for entries in found.values()
+            for entry in entries
+            for choice in [key(entry)]
+            if (entry.data.faces, entry.data.comparisons)
+            == (of_file.data.fingerprint, of_file.comparisons.fingerprint)
+        ]
+    for choice in dict.fromkeys(choices):
+        picked = {
+            name: entry
+            for name, entries in found.items()
+            if (entry := next((e for e in entries if key(e) == choice), None))
+        }
+        if len(picked) == len(found):
+            return picked
+    names = ", ".join(found)
+    raise UserError(
+        f"the records of {names} are of different data or comparisons"
+        f"{' than the file' if of_file else ''}; evaluate all on the same --data"
+    )

@@ -1,0 +1,141 @@
+"""``facebench gate``: exit codes, formats, baselines, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from facebench.reporting.files import save_record
+from tests.cli.conftest import Run
+from tests.cli.records import save_three
+from tests.reporting.conftest import drawn_record
+
+RULE = "lfw.accuracy drop <= {}pt at 95%"
+
+
+@pytest.fixture
+def records(work: Path) -> dict[str, Path]:
+    return save_three(work / "kept")
+
+
+def rules(*texts: str, undecided: str = "report") -> Path:
+    path = Path("gates.toml")
+    path.write_text(f"undecided = {undecided!r}\nrules = {json.dumps(texts)}\n")
+    return path
+
+
+def test_the_exit_code_is_the_outcome(run: Run, records: dict[str, Path]) -> None:
+    def gate(bound: str, model: str, *more: str) -> int:
+        path = rules(RULE.format(bound))
+        return run("gate", "-b", records["base"], "--rules", path, records[model], *more).code
+
+    assert gate("0.3", "base") == 0
+    assert gate("0.3", "worse") == 1
+    assert gate("0.3", "as_good") == 3
+    assert gate("0.3", "as_good", "--undecided", "fail") == 1
+    assert gate("0.3", "as_good", "--undecided", "pass") == 0
+    assert gate("15", "as_good") == 0
+
+
+@pytest.mark.parametrize(
+    ("format", "said"),
+    [
+        ("text", "✗ FAIL       worse: lfw.accuracy drop <= 0.3pt at 95%: −"),
+        ("md", "| ✗ FAIL | worse |"),
+        ("junit", '<testsuite name="facebench gate" tests="1" failures="1"'),
+        ("github", "::error title=facebench gate%3A fail::worse"),
+    ],
+)
+def test_formats(run: Run, records: dict[str, Path], format: str, said: str) -> None:
+    arguments = ("gate", "-b", records["base"], "--rules", rules(RULE.format("0.3")))
+    result = run(*arguments, records["worse"], "--format", format)
+    assert result.code == 1 and result.err == "" and said in result.out
+    written = run(*arguments, records["worse"], "--format", format, "-o", "out.txt")
+    assert written.code == 1 and written.out == ""
+    assert Path("out.txt").read_text() == result.out
+
+
+def test_folders_and_names(run: Run, records: dict[str, Path]) -> None:
+    path = rules(RULE.format("40"), "bytes <= 30MB")
+    folder = run("gate", "-b", records["base"], "--rules", path, "kept")
+    assert folder.code == 0 and folder.out.count("✓ pass") == 6
+    named = run("gate", "-b", "base", "--rules", path, "worse", "--records", "kept")
+    assert named.code == 0 and named.out.count("✓ pass") == 2
+    without = run("gate", "--rules", rules("bytes <= 30MB"), records["worse"])
+    assert without.code == 0
+
+
+def test_update_moves_a_baseline_with_a_reason(run: Run, records: dict[str, Path]) -> None:
+    first = run("gate", "-b", "baselines", "--update", "--reason", "first", records["base"])
+    assert first.code == 0 and first.out.startswith("baselines/lfw.json: new → "), first.err
+    path = rules(RULE.format("0.3"))
+    assert run("gate", "-b", "baselines", "--rules", path, records["worse"]).code == 1
+    moved = run("gate", "-b", "baselines", "--update", "--reason", "known", records["worse"])
+    assert moved.code == 0
+    assert run("gate", "-b", "baselines", "--rules", path, records["worse"]).code == 0
+    notes = Path("baselines/lfw.moves.jsonl").read_text().splitlines()
+    assert [json.loads(note)["reason"] for note in notes] == ["first", "known"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        ("lfw.acuracy drop <= 0.3pt", "no statistic 'acuracy'; did you mean 'accuracy'?"),
+        ("lfv.accuracy >= 0.3", "no record of 'lfv' was given; did you mean 'lfw'?"),
+        ("lfw.rank-1 >= 0.5", "records of lfw have no 'rank-1'"),
+        ("lfw.accuracy", "cannot be read; write e.g."),
+    ],
+)
+def test_a_rule_that_names_no_statistic_is_one_line(
+    run: Run, records: dict[str, Path], rule: str, said: str
+) -> None:
+    result = run("gate", "-b", records["base"], "--rules", rules(rule), records["worse"])
+    assert result.code == 2 and said in result.line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("kept",), "name the rules with --rules"),
+        (("kept", "--rules", "none.toml"), "none.toml: cannot be read"),
+        (("kept", "--rules", "gates.toml"), "needs a baseline; name it with --baseline"),
+        (("none.json", "--rules", "gates.toml", "-b", "kept"), "none.json: cannot be read"),
+        (("kept", "--rules", "gates.toml", "-b", "kept"), "3 baselines of lfw fit"),
+        (("nobody", "--rules", "gates.toml", "-b", "kept"), "no record of 'nobody'"),
+        (("kept", "--rules", "gates.toml", "--reason", "x"), "--reason is of --update"),
+        (("kept", "--update"), "--update needs one --baseline"),
+        (("kept", "--update", "-b", "bases"), "moved with a reason"),
+        (("kept", "--update", "-b", "bases", "--reason", "x"), "would be the same baseline"),
+        (("kept", "--update", "-b", "bases", "--rules", "gates.toml"), "leave --rules out"),
+        (("kept", "--rules", "gates.toml", "--undecided", "fial"), "did you mean 'fail'"),
+        (("kept", "--rules", "gates.toml", "-o", "none/x"), "there is no folder none"),
+    ],
+)
+def test_bad_input_is_one_line_and_code_2(
+    run: Run, records: dict[str, Path], arguments: tuple[str, ...], said: str
+) -> None:
+    rules(RULE.format("0.3"))
+    result = run("gate", *arguments)
+    assert result.code == 2
+    assert said in result.line
+    assert not Path("bases").exists()
+
+
+def test_bad_records_are_one_line_and_code_2(run: Run, records: dict[str, Path]) -> None:
+    path, text = rules(RULE.format("0.3")), records["worse"].read_text()
+    for content, said in (
+        (text[:500], "not a complete JSON record"),
+        (text.replace('"schema_version": 1', '"schema_version": 7'), "schema version 7"),
+    ):
+        Path("wrong.json").write_text(content)
+        for given in (("-b", records["base"], "wrong.json"), ("-b", "wrong.json", "kept")):
+            result = run("gate", "--rules", path, *given)
+            assert result.code == 2 and said in result.line
+    other = save_record(drawn_record("twin", kind="synthetic", per_kind=60, draws=0), Path("two"))
+    result = run("gate", "--rules", path, "-b", records["base"], other)
+    assert result.code == 2 and "never compared" in result.line
+    shorter = save_record(drawn_record("short", per_kind=20, draws=0), Path("three"))
+    result = run("gate", "--rules", path, "-b", records["base"], shorter)
+    assert result.code == 2 and "signatures differ in list of comparisons" in result.line

@@ -1,0 +1,105 @@
+"""Moving a baseline: complete, with its scores and a reason."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from facebench.errors import UserError
+from facebench.reporting import gate_update
+from facebench.reporting.files import read_record
+from facebench.reporting.gate_update import moves_path, update_baselines
+from facebench.reporting.named_records import records_in
+from facebench.reporting.record import Record
+from tests.reporting.conftest import MakeRecord
+from tests.reporting.test_comparison import changed
+
+NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
+
+
+@pytest.fixture
+def old(make_record: MakeRecord) -> Record:
+    return make_record("baseline", per_kind=10, draws=0)
+
+
+@pytest.fixture
+def new(make_record: MakeRecord) -> Record:
+    return make_record("sparse_074", seed=1, per_kind=10, draws=0)
+
+
+def test_a_move_keeps_date_reason_and_both_digests(
+    tmp_path: Path, old: Record, new: Record
+) -> None:
+    folder = tmp_path / "baselines"
+    (first,) = update_baselines(folder, [old], "the first", now=NOW)
+    (second,) = update_baselines(folder, [new], "smaller,\n as good", now=NOW)
+    assert first.path == second.path == folder / "lfw.json"
+    assert (first.old, second.old, second.new) == (None, old.digest(), new.digest())
+    notes = [json.loads(line) for line in moves_path(first.path).read_text().splitlines()]
+    assert [note["reason"] for note in notes] == ["the first", "smaller, as good"]
+    assert notes[1]["date"] == "2026-03-04T05:06:07+00:00"
+    assert (notes[1]["old"], notes[1]["new"]) == (old.digest(), new.digest())
+    assert "model baseline against sparse_074" in notes[1]["differs"]
+    again = read_record(second.path)
+    assert again == new and again.table is not None
+    assert len(list(folder.glob("*.safetensors"))) == 1  # the old scores are gone
+    assert [record.digest() for _, record in records_in(str(folder))] == [new.digest()]
+
+
+def test_the_same_record_moves_nothing(tmp_path: Path, old: Record) -> None:
+    update_baselines(tmp_path / "base.json", [old], "first")
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    (move,) = update_baselines(tmp_path / "base.json", [old], "again")
+    assert "is this record already" in move.line
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_other_settings_are_other_baselines(tmp_path: Path, old: Record) -> None:
+    joint = changed(old, similarity="joint-bayesian(ab12)")
+    update_baselines(tmp_path, [old, joint], "both")
+    assert {p.name for p in tmp_path.glob("*.json")} == {"lfw.json", "lfw-joint-bayesian.json"}
+
+
+def test_a_stop_between_the_writes_can_be_repeated(
+    tmp_path: Path, old: Record, new: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "base.json"
+    update_baselines(path, [old], "first")
+    write = gate_update.write_atomically
+
+    def stopped(where: Path, data: bytes) -> None:
+        if where == path:
+            raise KeyboardInterrupt
+        write(where, data)
+
+    monkeypatch.setattr(gate_update, "write_atomically", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        update_baselines(path, [new], "second")
+    assert read_record(path) == old and read_record(path).table is not None
+    monkeypatch.undo()
+    update_baselines(path, [new], "second")
+    assert read_record(path) == new
+    assert len(moves_path(path).read_text().splitlines()) == 2
+
+
+@pytest.mark.parametrize("reason", ["", "  \n"])
+def test_a_reason_is_needed(tmp_path: Path, old: Record, reason: str) -> None:
+    with pytest.raises(UserError, match="moved with a reason"):
+        update_baselines(tmp_path / "base.json", [old], reason)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_cannot_be_moved_is_refused(tmp_path: Path, old: Record, new: Record) -> None:
+    with pytest.raises(UserError, match="would be the same baseline"):
+        update_baselines(tmp_path, [old, new], "two")
+    with pytest.raises(UserError, match="not beside its record"):
+        update_baselines(tmp_path, [Record.model_validate(old.model_dump())], "no scores")
+    with pytest.raises(UserError, match="name the records"):
+        update_baselines(tmp_path, [], "none")
+    (tmp_path / "text.txt").write_text("x")
+    with pytest.raises(UserError, match=r"must be a \.json file or a folder"):
+        update_baselines(tmp_path / "text.txt", [old], "text")
+    assert [path.name for path in tmp_path.iterdir()] == ["text.txt"]

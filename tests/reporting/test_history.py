@@ -1,0 +1,132 @@
+"""A history of runs: their order, the first fall, and the figure."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+import pytest
+
+from facebench.errors import UserError
+from facebench.reporting.files import save_record
+from facebench.reporting.history import histories, histories_csv, history_sheet
+from facebench.reporting.history_plot import save_history_plot
+from facebench.reporting.sheet import sheets_html, sheets_markdown
+from tests.reporting.conftest import MakeRecord
+from tests.reporting.test_comparison import changed
+
+STRENGTHS = (3.5, 3.5, 3.6, 2.6, 3.6, 2.0)
+
+
+@pytest.fixture
+def runs(tmp_path: Path, make_record: MakeRecord) -> Path:
+    """Six runs, each smaller than the one before; the fourth and the sixth are much worse."""
+    folder = tmp_path / "runs"
+    for number, strength in enumerate(STRENGTHS):
+        record = make_record(
+            f"run_{9 - number}",
+            seed=number,
+            strength=strength,
+            per_kind=100,
+            draws=0,
+            created=f"2026-01-0{number + 1}T00:00:00+00:00",
+            weights=f"{number}" * 64,
+        )
+        kept = 17_836_928 // 2**number
+        model = record.model.model_copy(
+            update={"kept_parameters": kept, "bytes": 2 * kept, "compression_ratio": 0.5**number}
+        )
+        save_record(changed(record, model=model), folder)
+    return folder
+
+
+def test_runs_are_in_the_order_of_their_making(runs: Path) -> None:
+    (found,) = histories(runs, draws=100)
+    assert [run.record.model.id for run in found.runs] == [f"run_{9 - n}" for n in range(6)]
+    assert found.measure == "kept parameters" and found.runs[1].size == 8_918_464
+    assert found.statistic == "accuracy"
+
+
+def test_the_first_fall_is_the_first_that_is_significantly_worse(runs: Path) -> None:
+    (found,) = histories(runs, draws=100)
+    assert found.first_fall == 3
+    assert [run.fell for run in found.runs] == [False, False, False, True, False, True]
+    assert found.runs[0].against is None
+    assert found.runs[3].against is not None and found.runs[3].against.test == "exact McNemar"
+
+
+def test_no_fall_is_said(runs: Path) -> None:
+    for path in runs.rglob("*.json"):
+        if "run_6" in path.name or "run_4" in path.name:
+            path.unlink()
+    (found,) = histories(runs, draws=100)
+    assert found.first_fall is None
+    assert "no run fell significantly" in history_sheet(found).caption
+
+
+def test_another_statistic(runs: Path) -> None:
+    (found,) = histories(runs, "TAR@FAR=0.1", draws=100)
+    assert found.runs[1].against is not None
+    assert found.runs[1].against.test == "paired bootstrap over subjects"
+    with pytest.raises(UserError, match="no 'rank-1'"):
+        histories(runs, "rank-1", draws=100)
+
+
+def test_bytes_stand_in_for_unknown_parameters(runs: Path, make_record: MakeRecord) -> None:
+    record = make_record("onnx", per_kind=100, draws=0, created="2026-02-01T00:00:00+00:00")
+    model = record.model.model_copy(update={"kept_parameters": None, "bytes": 5_000_000})
+    save_record(changed(record, model=model), runs)
+    (found,) = histories(runs, draws=100)
+    assert found.measure == "bytes" and found.runs[-1].size == 5_000_000
+
+
+def test_data_never_share_a_history(runs: Path, make_record: MakeRecord) -> None:
+    save_record(make_record("twin", kind="synthetic", per_kind=100, draws=0), runs)
+    found = histories(runs, draws=100)
+    assert sorted(len(history.runs) for history in found) == [1, 6]
+    assert any("SYNTHETIC FACES" in history_sheet(history).title for history in found)
+
+
+def test_a_run_that_was_aligned_differently_is_refused(runs: Path, make_record: MakeRecord) -> None:
+    record = make_record("other", per_kind=100, draws=0, created="2026-02-01T00:00:00+00:00")
+    save_record(changed(record, alignment="template"), runs)
+    with pytest.raises(UserError, match="differ in alignment"):
+        histories(runs, draws=100)
+
+
+def test_formats(runs: Path) -> None:
+    found = histories(runs, draws=100)
+    lines = list(csv.DictReader(io.StringIO(histories_csv(found))))
+    assert [line["first_fall"] for line in lines].index("True") == 3
+    assert len(lines) == 6 and float(lines[0]["value"]) > 0.9
+    sheets = [history_sheet(history) for history in found]
+    assert sheets_markdown(sheets).count("first significant fall") == 2  # row and caption
+    assert "▼ first significant fall" in sheets_html(sheets, "history", "1")
+
+
+@pytest.mark.parametrize("ending", ["png", "svg", "pdf"])
+def test_the_figure_is_the_same_each_time(runs: Path, tmp_path: Path, ending: str) -> None:
+    found = histories(runs, draws=100)
+    one, two = tmp_path / f"one.{ending}", tmp_path / f"two.{ending}"
+    save_history_plot(found, one)
+    save_history_plot(found, two)
+    assert one.read_bytes() == two.read_bytes()
+
+
+def test_the_figure_names_runs_directly(runs: Path, tmp_path: Path) -> None:
+    save_history_plot(histories(runs, draws=100), tmp_path / "history.svg")
+    text = (tmp_path / "history.svg").read_text()
+    for number in range(6):
+        assert f"run_{9 - number}" in text
+    assert "first significant fall" in text and "kept parameters" in text
+
+
+def test_a_wrong_ending_or_folder_is_one_line(runs: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="the ending must be one of"):
+        save_history_plot(histories(runs, draws=100), tmp_path / "x.gif")
+    with pytest.raises(UserError, match="is not a folder"):
+        histories(tmp_path / "none")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match="holds no record"):
+        histories(tmp_path / "empty")

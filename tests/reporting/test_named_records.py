@@ -1,0 +1,66 @@
+"""Records by file, by folder and by the model's name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from facebench.errors import UserError
+from facebench.reporting.files import save_record
+from facebench.reporting.find import Finder
+from facebench.reporting.named_records import is_file, named_together, records_in
+from tests.reporting.conftest import MakeRecord
+from tests.reporting.test_comparison import changed
+from tests.reporting.test_rates import record as rates_record
+
+
+@pytest.fixture
+def folder(tmp_path: Path, make_record: MakeRecord) -> Path:
+    """a on photographs and on the twin, b on the twin only."""
+    for name, kind in (("a", "real"), ("a", "synthetic"), ("b", "synthetic")):
+        save_record(make_record(name, kind=kind, per_kind=10, draws=0), tmp_path)
+    return tmp_path
+
+
+def test_models_are_found_on_data_that_all_were_evaluated_on(folder: Path) -> None:
+    found = named_together(["a", "b"], Finder.of([folder], cache=False))
+    assert [(r.model.id, r.data.kind) for r in found] == [("a", "synthetic"), ("b", "synthetic")]
+
+
+def test_a_file_chooses_the_data(folder: Path, make_record: MakeRecord) -> None:
+    path = save_record(make_record("c", per_kind=10, draws=0), folder)
+    finder = Finder.of([folder], cache=False)
+    assert [r.data.kind for r in named_together([str(path), "a"], finder)] == ["real", "real"]
+    with pytest.raises(UserError, match="different data or comparisons than the file"):
+        named_together([str(path), "b"], finder)
+
+
+def test_several_protocols_need_a_choice(folder: Path) -> None:
+    save_record(rates_record("a"), folder)
+    finder = Finder.of([folder], cache=False)
+    with pytest.raises(UserError, match="records of lfw, lfw-open; choose one with --protocol"):
+        named_together(["a"], finder)
+    assert named_together(["a"], finder, "lfw-open")[0].protocol.name == "lfw-open"
+
+
+def test_a_similarity_may_be_chosen(folder: Path, make_record: MakeRecord) -> None:
+    joint = changed(make_record("a", per_kind=10, draws=0), similarity="joint-bayesian(12ab)")
+    save_record(joint, folder)
+    finder = Finder.of([folder], cache=False)
+    (found,) = named_together(["a"], finder, similarity="joint-bayesian")
+    assert found.similarity == "joint-bayesian(12ab)"
+    with pytest.raises(UserError, match="no joint-bayesian record of 'b'"):
+        named_together(["b"], finder, similarity="joint-bayesian")
+
+
+def test_a_folder_gives_all_and_an_empty_one_is_refused(folder: Path, tmp_path: Path) -> None:
+    assert len(records_in(str(folder))) == 3
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match="holds no record"):
+        records_in(str(tmp_path / "empty"))
+
+
+def test_names_and_files_are_told_apart(folder: Path) -> None:
+    assert is_file("x.json") and is_file("runs/x") and is_file(str(folder))
+    assert not is_file("baseline")

@@ -1,0 +1,122 @@
+"""The fixture ``accuracy_gate`` in a project of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import pytest
+
+import facebench.reporting.gate_formats
+import facebench.reporting.gate_judge
+import facebench.statistics.paired_verification  # noqa: F401  pytester drops what it imports itself
+from tests.cli.records import save_three
+
+pytest_plugins = "pytester"
+
+RULE = "lfw.accuracy drop <= {}pt at 95%"
+INSTALLED = any(e.value == "facebench.pytest_plugin" for e in entry_points(group="pytest11"))
+TEST = """
+def test_model(accuracy_gate):
+    result = accuracy_gate({record!r}, baseline={base!r}, rules={rules!r}{more})
+    assert result.code == {code}
+"""
+
+
+@pytest.fixture
+def records(pytester: pytest.Pytester) -> dict[str, Path]:
+    return save_three(pytester.path / "kept")
+
+
+def run(pytester: pytest.Pytester, *more: str) -> pytest.RunResult:
+    plugin = () if INSTALLED else ("-p", "facebench.pytest_plugin")
+    return pytester.runpytest_inprocess("-q", "-p", "no:cacheprovider", *plugin, *more)
+
+
+def write(
+    pytester: pytest.Pytester, records: dict[str, Path], model: str, bound: str, more: str = "",
+    code: int = 0,
+) -> None:  # fmt: skip
+    pytester.makepyfile(
+        TEST.format(
+            record=str(records[model]),
+            base=str(records["base"]),
+            rules=[RULE.format(bound)],
+            more=more,
+            code=code,
+        )
+    )
+
+
+def test_a_model_that_is_as_good_passes(
+    pytester: pytest.Pytester, records: dict[str, Path]
+) -> None:
+    write(pytester, records, "base", "0.3")
+    run(pytester).assert_outcomes(passed=1)
+
+
+def test_a_worse_model_fails_with_the_verdict_and_no_traceback(
+    pytester: pytest.Pytester, records: dict[str, Path]
+) -> None:
+    write(pytester, records, "worse", "0.3")
+    result = run(pytester)
+    result.assert_outcomes(failed=1)
+    text = result.stdout.str()
+    assert "FAIL       worse: lfw.accuracy drop <= 0.3pt at 95%" in text
+    assert "gate_judge.py" not in text
+
+
+def test_an_undecided_one_warns_fails_or_passes(
+    pytester: pytest.Pytester, records: dict[str, Path]
+) -> None:
+    write(pytester, records, "as_good", "0.3", code=3)
+    result = run(pytester)
+    result.assert_outcomes(passed=1, warnings=1)
+    assert "GateUndecidedWarning" in result.stdout.str()
+    write(pytester, records, "as_good", "0.3", more=", undecided='fail'")
+    run(pytester).assert_outcomes(failed=1)
+    write(pytester, records, "as_good", "0.3", more=", undecided='pass'")
+    run(pytester).assert_outcomes(passed=1)
+
+
+def test_settings_name_the_baseline_and_the_rules(
+    pytester: pytest.Pytester, records: dict[str, Path]
+) -> None:
+    base = records["base"].relative_to(pytester.path)
+    pytester.makeini(f"[pytest]\nfacebench_baseline = {base}\nfacebench_rules = gates.toml\n")
+    (pytester.path / "gates.toml").write_text(f'rules = ["{RULE.format(0.3)}"]\n')
+    pytester.makepyfile(
+        f"""
+        from facebench.reporting.files import read_record
+
+        def test_same(accuracy_gate):
+            accuracy_gate(read_record(__import__("pathlib").Path({str(records["base"])!r})))
+
+        def test_worse(accuracy_gate):
+            accuracy_gate([{str(records["worse"])!r}])
+        """
+    )
+    run(pytester).assert_outcomes(passed=1, failed=1)
+
+
+def test_without_rules_the_error_says_where_to_write_them(
+    pytester: pytest.Pytester, records: dict[str, Path]
+) -> None:
+    pytester.makepyfile(f"def test_it(accuracy_gate): accuracy_gate({str(records['base'])!r})")
+    result = run(pytester)
+    result.assert_outcomes(failed=1)
+    assert "pass rules=, or set facebench_rules" in result.stdout.str()
+
+
+def test_the_plugin_imports_nothing_slow() -> None:
+    code = (
+        "import sys, facebench.pytest_plugin; "
+        "print([n for n in ('numpy', 'torch', 'pydantic', 'scipy', 'matplotlib') "
+        "if n in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.strip() == "[]"
