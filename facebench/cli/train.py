@@ -8,10 +8,30 @@ from typing import Annotated
 import typer
 
 from facebench.cli.interrupts import importing
-from facebench.cli.laboratory import DATA_HELP, RECIPE_HELP, WORK_HELP, Lab, Teacher
+from facebench.cli.laboratory import RECIPE_HELP, Lab, Teacher
+from facebench.cli.laboratory_options import (
+    HOW_PANEL,
+    RESULT_PANEL,
+    DataOption,
+    DeviceOption,
+    IdentitiesOption,
+    ImagesOption,
+    OverwriteOption,
+    PrecisionOption,
+    ProtocolDataOption,
+    ProtocolOption,
+    QuietOption,
+    StepsOption,
+    TeacherFlipOption,
+    TeacherNormaliseOption,
+    TeacherOption,
+    TeacherSizeOption,
+    ThreadsOption,
+    WorkOption,
+)
 from facebench.errors import UserError
 
-_WHAT, _DATA, _HOW, _RESULT = ("What is trained", "Data", "How", "Result")
+_WHAT = "What is trained"
 
 
 def command(
@@ -20,59 +40,30 @@ def command(
         float | None,
         typer.Option(rich_help_panel=_WHAT, help="Of all layers; default: the card's, or 0.5."),
     ] = None,
-    data: Annotated[
-        list[str] | None, typer.Option("--data", rich_help_panel=_DATA, help=DATA_HELP)
-    ] = None,
-    teacher: Annotated[
-        Path | None,
-        typer.Option(rich_help_panel=_DATA, help="An ONNX network whose embedding is imitated."),
-    ] = None,
-    teacher_size: Annotated[
-        str, typer.Option(rich_help_panel=_DATA, help="Height x width of its faces.")
-    ] = "112x112",
-    teacher_normalise: Annotated[
-        str, typer.Option(rich_help_panel=_DATA, help="imagenet, half or arcface.")
-    ] = "imagenet",
-    teacher_flip: Annotated[
-        str, typer.Option(rich_help_panel=_DATA, help="What is done with the mirrored face.")
-    ] = "normalised-add",
-    identities: Annotated[
-        int, typer.Option(rich_help_panel=_DATA, help="Of the synthetic set.")
-    ] = 1200,
-    images: Annotated[
-        int, typer.Option(rich_help_panel=_DATA, help="Of each synthetic identity.")
-    ] = 14,
-    recipe: Annotated[str, typer.Option(rich_help_panel=_HOW, help=RECIPE_HELP)] = "paper",
-    steps: Annotated[
-        int | None,
-        typer.Option(min=1, rich_help_panel=_HOW, help="Mini-batches; default: the recipe's."),
-    ] = None,
-    seed: Annotated[int, typer.Option(min=0, rich_help_panel=_HOW, help="Of everything.")] = 0,
-    device: Annotated[str, typer.Option(rich_help_panel=_HOW, help="cpu or cuda.")] = "cpu",
-    precision: Annotated[
-        str | None, typer.Option(rich_help_panel=_HOW, help="float32 or bfloat16.")
-    ] = None,
-    threads: Annotated[int | None, typer.Option(min=1, rich_help_panel=_HOW)] = None,
-    work: Annotated[Path | None, typer.Option(rich_help_panel=_RESULT, help=WORK_HELP)] = None,
-    protocol: Annotated[
-        list[str] | None,
-        typer.Option("--protocol", "-p", rich_help_panel=_RESULT, help="Evaluate on it at last."),
-    ] = None,
-    protocol_data: Annotated[
-        str | None, typer.Option(rich_help_panel=_RESULT, help="--data of the evaluation.")
-    ] = None,
+    data: DataOption = None,
+    teacher: TeacherOption = None,
+    teacher_size: TeacherSizeOption = "112x112",
+    teacher_normalise: TeacherNormaliseOption = "imagenet",
+    teacher_flip: TeacherFlipOption = "normalised-add",
+    identities: IdentitiesOption = 1200,
+    images: ImagesOption = 14,
+    recipe: Annotated[str, typer.Option(rich_help_panel=HOW_PANEL, help=RECIPE_HELP)] = "paper",
+    steps: StepsOption = None,
+    seed: Annotated[int, typer.Option(min=0, rich_help_panel=HOW_PANEL, help="Of everything.")] = 0,
+    device: DeviceOption = "cpu",
+    precision: PrecisionOption = None,
+    threads: ThreadsOption = None,
+    work: WorkOption = None,
+    protocol: ProtocolOption = None,
+    protocol_data: ProtocolDataOption = None,
     licence: Annotated[
-        str, typer.Option(rich_help_panel=_RESULT, help="Of the weights, for the card.")
+        str, typer.Option(rich_help_panel=RESULT_PANEL, help="Of the weights, for the card.")
     ] = "",
     plot: Annotated[
-        Path | None, typer.Option(rich_help_panel=_RESULT, help="Losses: .png, .svg or .pdf.")
+        Path | None, typer.Option(rich_help_panel=RESULT_PANEL, help="Losses: .png, .svg or .pdf.")
     ] = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", rich_help_panel=_RESULT, help="Weights that exist.")
-    ] = False,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", rich_help_panel=_RESULT, help="No progress.")
-    ] = False,
+    overwrite: OverwriteOption = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Train a dense network; card and weights go to ./models, and the same command continues.
 

@@ -13,13 +13,12 @@ from facebench.faces.ijb import SEARCH, VERIFICATION, has_ijba_lists
 from facebench.faces.ijb_faces import absent_folder
 from facebench.faces.ijbc import IMAGES, meta_folder
 from facebench.faces.layouts import REGISTERED
-from facebench.faces.locate import SYNTHETIC, Progress
+from facebench.faces.locate import NO_REAL, SYNTHETIC, Progress, rendered_twin
 from facebench.faces.rendered import MARKER
 from facebench.faces.synthetic import templates as twin
 from facebench.faces.types import DataKind
-from facebench.storage import cache_folder, data_folder
+from facebench.storage import data_folder
 
-_NO_REAL = "these numbers say nothing about real photographs and are never compared with them."
 Layout = Literal["ijba", "ijbc"]
 _RENDERED = "synth_"  # how the files of rendered faces begin
 
@@ -60,7 +59,7 @@ def locate_lists(
     UserError where something is missing or is another set's.
     """
     if data is not None and str(data) == SYNTHETIC:
-        return _twin(dataset, seed, progress, f"SYNTHETIC FACES: {_NO_REAL}")
+        return _twin(dataset, seed, progress, f"SYNTHETIC FACES: {NO_REAL}")
     layout = layout or ("ijba" if dataset == "ijba" else "ijbc")
     if data is not None:
         return _given(dataset, layout, Path(data))
@@ -75,7 +74,7 @@ def locate_lists(
         raise UserError(f"{_how_to_get(dataset)}; then name that folder with --data")
     notice = (
         f"SYNTHETIC FACES: no IJB-A images are installed in {data_folder()} (they need a signed "
-        f"agreement; --data names a folder); {_NO_REAL}"
+        f"agreement; --data names a folder); {NO_REAL}"
     )
     return _twin(dataset, seed, progress, notice)
 
@@ -126,7 +125,7 @@ def _given(dataset: str, layout: Layout, folder: Path) -> LocatedLists:
             f"{folder} holds no lists of {dataset} ({lists}); point --data at the folder that does"
         )
     rendering = _rendering(folder)
-    notice = None if rendering is None else f"SYNTHETIC FACES in {folder}: {_NO_REAL}"
+    notice = None if rendering is None else f"SYNTHETIC FACES in {folder}: {NO_REAL}"
     return LocatedLists(folder, _images(dataset, layout, folder), rendering, notice)
 
 
@@ -161,15 +160,7 @@ def _twin(dataset: str, seed: int, progress: Progress | None, notice: str) -> Lo
     if dataset != "ijba":
         raise UserError(f"the synthetic templates are a twin of ijba only; {_how_to_get(dataset)}")
     rendering = twin.template_twin_fingerprint(seed)
-    folder = cache_folder() / SYNTHETIC / rendering
-    try:
-        if not (folder / MARKER).is_file():
-            twin.write_template_twin(folder, seed, progress=progress)
-    except OSError as error:
-        raise UserError(
-            f"cannot write the synthetic faces in {folder}: {error.strerror or error}; "
-            "$FACEBENCH_CACHE names another place"
-        ) from error
-    except ValueError as error:
-        raise UserError(str(error)) from error
+    folder = rendered_twin(
+        rendering, lambda to: twin.write_template_twin(to, seed, progress=progress)
+    )
     return LocatedLists(folder, folder / "images", rendering, notice)

@@ -18,7 +18,7 @@ from facebench.storage import cache_folder, data_folder
 DATASETS = ("lfw", "cfp-fp", "cfp-ff", "agedb-30", "calfw", "cplfw")
 SYNTHETIC = "synthetic"
 Progress = Callable[[int, int], None]  # images done, images in all
-_NO_REAL = "these numbers say nothing about real photographs and are never compared with them."
+NO_REAL = "these numbers say nothing about real photographs and are never compared with them."
 _LIST_HELP = (
     "the official list is pairs.txt of LFW (`facebench data get lfw` installs it, scikit-learn's "
     "fetch_lfw_pairs downloads it); put it beside the images or name it with --pairs"
@@ -80,7 +80,7 @@ def locate(
     if dataset not in DATASETS:
         raise UserError(f"no faces are known for {dataset!r}{nearest(dataset, DATASETS)}")
     if data is not None and str(data) == SYNTHETIC:
-        return _twin(dataset, seed, pairs, progress, f"SYNTHETIC FACES: {_NO_REAL}")
+        return _twin(dataset, seed, pairs, progress, f"SYNTHETIC FACES: {NO_REAL}")
     if data is not None:
         return _given(dataset, Path(data), pairs)
     if (installed := installed_at(dataset)) is not None:
@@ -88,7 +88,7 @@ def locate(
     if dataset == "lfw":
         notice = (
             f"SYNTHETIC FACES: no LFW images are installed in {data_folder()} "
-            f"(`facebench data get lfw` downloads them, --data names a folder); {_NO_REAL}"
+            f"(`facebench data get lfw` downloads them, --data names a folder); {NO_REAL}"
         )
         return _twin(dataset, seed, pairs, progress, notice)
     raise UserError(how_to_get(dataset))
@@ -116,7 +116,7 @@ def locate_images(
     keys = source.keys()
     _require_kind(source, kind_of_people({key.split("/")[0] for key in keys}, str(where)), where)
     if source.kind == SYNTHETIC:
-        notice = f"SYNTHETIC FACES in {where}: {_NO_REAL}"
+        notice = f"SYNTHETIC FACES in {where}: {NO_REAL}"
         return LocatedImages(source, where, None, notice, aligned=True)
     return LocatedImages(source, where, _landmarks_file(where, source.root), None)
 
@@ -185,7 +185,7 @@ def _folder(dataset: str, data: Path, pairs: str | Path | None) -> LocatedData:
     listed = read_pairs(file)
     _require_kind(source, kind_of(listed, str(file)), data)
     if source.kind == SYNTHETIC:
-        notice = f"SYNTHETIC FACES in {data}: {_NO_REAL}"
+        notice = f"SYNTHETIC FACES in {data}: {NO_REAL}"
         return LocatedData(source, data, listed, None, notice, aligned=True)
     return LocatedData(source, data, listed, _landmarks_file(data, source.root), None)
 
@@ -234,22 +234,31 @@ def _twin(
     if dataset != "lfw":
         raise UserError(_twin_of_lfw_only(dataset))
     rendering = twin.twin_fingerprint(seed)
-    folder = cache_folder() / SYNTHETIC / rendering
-    try:
-        if not (folder / MARKER).is_file():
-            twin.write_lfw_twin(folder, seed, progress=progress)
-    except OSError as error:
-        raise UserError(
-            f"cannot write the synthetic faces in {folder}: {error.strerror or error}; "
-            "$FACEBENCH_CACHE names another place"
-        ) from error
-    except ValueError as error:
-        raise UserError(str(error)) from error
+    folder = rendered_twin(rendering, lambda to: twin.write_lfw_twin(to, seed, progress=progress))
     source = SyntheticSource(folder, rendering)
     file = _pairs_file(folder, source.root, pairs)
     listed = read_pairs(file)
     _require_kind(source, kind_of(listed, str(file)), folder)
     return LocatedData(source, folder, listed, None, notice, aligned=True)
+
+
+def rendered_twin(rendering: str, write: Callable[[Path], None], what: str = "faces") -> Path:
+    """The folder of a twin in the cache, written where it is not complete there.
+
+    what: it holds, in the UserError for a disk that refuses, or a folder of another twin.
+    """
+    folder = cache_folder() / SYNTHETIC / rendering
+    try:
+        if not (folder / MARKER).is_file():
+            write(folder)
+    except OSError as error:
+        raise UserError(
+            f"cannot write the synthetic {what} in {folder}: {error.strerror or error}; "
+            "$FACEBENCH_CACHE names another place"
+        ) from error
+    except ValueError as error:
+        raise UserError(str(error)) from error
+    return folder
 
 
 def _twin_of_lfw_only(dataset: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from facebench.errors import UserError
 from facebench.faces.layouts import REGISTERED
-from facebench.faces.locate import SYNTHETIC, Progress
+from facebench.faces.locate import NO_REAL, SYNTHETIC, Progress, rendered_twin
 from facebench.faces.rendered import MARKER, kind_of_people
 from facebench.faces.synthetic import ytf_twin
 from facebench.faces.types import DataKind
@@ -21,10 +21,9 @@ from facebench.faces.ytf import (
     video_folder,
 )
 from facebench.faces.ytf_lists import VideoPairs, find_splits, read_splits
-from facebench.storage import cache_folder, data_folder
+from facebench.storage import data_folder
 
 _OFFICIAL = (ALIGNED, FRAMES)
-_NO_REAL = "these numbers say nothing about real photographs and are never compared with them."
 
 
 @dataclass(frozen=True)
@@ -57,14 +56,14 @@ def locate_ytf(
     UserError where something is missing, or is photographs and rendered faces.
     """
     if data is not None and str(data) == SYNTHETIC:
-        return _twin(seed, pairs, progress, f"SYNTHETIC FACES: {_NO_REAL}")
+        return _twin(seed, pairs, progress, f"SYNTHETIC FACES: {NO_REAL}")
     if data is not None:
         return _given(Path(data), pairs)
     if (installed := installed_ytf()) is not None:
         return _given(installed, pairs)
     notice = (
         f"SYNTHETIC FACES: no YouTube Faces videos are installed in {data_folder() / 'ytf'} (they "
-        f"need a registration; --data names a folder); {_NO_REAL}"
+        f"need a registration; --data names a folder); {NO_REAL}"
     )
     return _twin(seed, pairs, progress, notice)
 
@@ -92,7 +91,7 @@ def _given(data: Path, pairs: str | Path | None) -> LocatedVideos:
         raise _no_ytf(data, f"people's folders with the videos that {file} names")
     _require_kind(source, kind_of_people(set(listed.people()), str(file)), data)
     if rendering is not None:
-        notice = f"SYNTHETIC FACES in {data}: {_NO_REAL}"
+        notice = f"SYNTHETIC FACES in {data}: {NO_REAL}"
         return LocatedVideos(source, data, listed, None, notice, aligned=True)
     return LocatedVideos(source, data, listed, _landmarks_file(data, root), None)
 
@@ -101,17 +100,9 @@ def _twin(
     seed: int, pairs: str | Path | None, progress: Progress | None, notice: str
 ) -> LocatedVideos:
     rendering = ytf_twin.ytf_twin_fingerprint(seed)
-    folder = cache_folder() / SYNTHETIC / rendering
-    try:
-        if not (folder / MARKER).is_file():
-            ytf_twin.write_ytf_twin(folder, seed, progress=progress)
-    except OSError as error:
-        raise UserError(
-            f"cannot write the synthetic videos in {folder}: {error.strerror or error}; "
-            "$FACEBENCH_CACHE names another place"
-        ) from error
-    except ValueError as error:
-        raise UserError(str(error)) from error
+    folder = rendered_twin(
+        rendering, lambda to: ytf_twin.write_ytf_twin(to, seed, progress=progress), "videos"
+    )
     source = SyntheticYtf(folder, rendering)
     file = _splits_file(folder, source.root, pairs)
     listed = read_splits(file)

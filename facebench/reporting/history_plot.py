@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from facebench.errors import UserError
 from facebench.reporting.cells import points
 from facebench.reporting.history import History, Run
-from facebench.reporting.roc_plot import plot_format
-from facebench.reporting.view import SYNTHETIC_LABEL
+from facebench.reporting.roc_plot import mark_synthetic, plot_format
 from facebench.storage import write_atomically
 
 if TYPE_CHECKING:
@@ -202,16 +201,4 @@ def _title(axes: Axes, history: History) -> None:
         fontsize=10,
     )
     if first.data.kind == "synthetic":
-        axes.text(
-            0.5,
-            0.5,
-            SYNTHETIC_LABEL.replace(" (", "\n("),
-            transform=axes.transAxes,
-            ha="center",
-            va="center",
-            fontsize=17,
-            fontweight="bold",
-            color="#B00020",
-            alpha=0.3,
-            zorder=0,
-        )
+        mark_synthetic(axes, height=0.5, alpha=0.3)

@@ -134,16 +134,21 @@ def _title(axes: Axes, record: Record, name: str) -> None:
     protocol = f"{record.protocol.name} v{record.protocol.version}"
     axes.set_title(f"{name} of {protocol}, {record.data.fingerprint}", loc="left", fontsize=10)
     if record.data.kind == "synthetic":
-        axes.text(
-            0.5,
-            0.3,
-            SYNTHETIC_LABEL.replace(" (", "\n("),
-            transform=axes.transAxes,
-            ha="center",
-            va="center",
-            fontsize=17,
-            fontweight="bold",
-            color="#B00020",
-            alpha=0.35,
-            zorder=0,
-        )
+        mark_synthetic(axes, height=0.3, alpha=0.35)
+
+
+def mark_synthetic(axes: Axes, height: float, alpha: float) -> None:
+    """Write over a panel that its faces are rendered; height: of the words, a share of the axes."""
+    axes.text(
+        0.5,
+        height,
+        SYNTHETIC_LABEL.replace(" (", "\n("),
+        transform=axes.transAxes,
+        ha="center",
+        va="center",
+        fontsize=17,
+        fontweight="bold",
+        color="#B00020",
+        alpha=alpha,
+        zorder=0,
+    )

@@ -13,8 +13,7 @@ from facebench.similarity.base import Projection, Similarity
 from facebench.similarity.cosine import Cosine
 from facebench.similarity.joint_bayesian_model import JointBayesianModel
 from facebench.similarity.metric_file import MetricFacts, MetricFile, metric_bytes, read_metric
-
-SIMILARITY_NAMES = ("cosine", "joint-bayesian")
+from facebench.similarity.pairs import SIMILARITIES
 
 
 class _OtherDimensionError(UserError, ValueError):
@@ -111,10 +110,9 @@ def similarity_for(
 
     UserError: unknown name, no metric, one that is not used, or one of another network.
     """
-    if name not in SIMILARITY_NAMES:
+    if name not in SIMILARITIES:
         raise UserError(
-            f"unknown similarity {name!r}{nearest(name, SIMILARITY_NAMES)} "
-            f"({', '.join(SIMILARITY_NAMES)})"
+            f"unknown similarity {name!r}{nearest(name, SIMILARITIES)} ({', '.join(SIMILARITIES)})"
         )
     if name == "cosine":
         if metric is not None:

@@ -1,0 +1,58 @@
+"""The options that ``facebench train`` and ``facebench prune`` share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from facebench.cli.laboratory import DATA_HELP, WORK_HELP
+
+DATA_PANEL, HOW_PANEL, RESULT_PANEL = "Data", "How", "Result"
+
+DataOption = Annotated[
+    list[str] | None, typer.Option("--data", rich_help_panel=DATA_PANEL, help=DATA_HELP)
+]
+TeacherOption = Annotated[
+    Path | None,
+    typer.Option(rich_help_panel=DATA_PANEL, help="An ONNX network whose embedding is imitated."),
+]
+TeacherSizeOption = Annotated[
+    str, typer.Option(rich_help_panel=DATA_PANEL, help="Height x width of its faces.")
+]
+TeacherNormaliseOption = Annotated[
+    str, typer.Option(rich_help_panel=DATA_PANEL, help="imagenet, half or arcface.")
+]
+TeacherFlipOption = Annotated[
+    str, typer.Option(rich_help_panel=DATA_PANEL, help="What is done with the mirrored face.")
+]
+IdentitiesOption = Annotated[
+    int, typer.Option(rich_help_panel=DATA_PANEL, help="Of the synthetic set.")
+]
+ImagesOption = Annotated[
+    int, typer.Option(rich_help_panel=DATA_PANEL, help="Of each synthetic identity.")
+]
+StepsOption = Annotated[
+    int | None,
+    typer.Option(min=1, rich_help_panel=HOW_PANEL, help="Mini-batches; default: the recipe's."),
+]
+DeviceOption = Annotated[str, typer.Option(rich_help_panel=HOW_PANEL, help="cpu or cuda.")]
+PrecisionOption = Annotated[
+    str | None, typer.Option(rich_help_panel=HOW_PANEL, help="float32 or bfloat16.")
+]
+ThreadsOption = Annotated[int | None, typer.Option(min=1, rich_help_panel=HOW_PANEL)]
+WorkOption = Annotated[Path | None, typer.Option(rich_help_panel=RESULT_PANEL, help=WORK_HELP)]
+ProtocolOption = Annotated[
+    list[str] | None,
+    typer.Option("--protocol", "-p", rich_help_panel=RESULT_PANEL, help="Evaluate on it at last."),
+]
+ProtocolDataOption = Annotated[
+    str | None, typer.Option(rich_help_panel=RESULT_PANEL, help="--data of the evaluation.")
+]
+OverwriteOption = Annotated[
+    bool, typer.Option("--overwrite", rich_help_panel=RESULT_PANEL, help="Weights that exist.")
+]
+QuietOption = Annotated[
+    bool, typer.Option("--quiet", "-q", rich_help_panel=RESULT_PANEL, help="No progress.")
+]
