@@ -18,6 +18,7 @@ from facebench.nets.embedder import Embedder
 from facebench.nets.options import ModelOptions
 from facebench.nets.specs import is_bare
 from facebench.protocols.cards import ProtocolCard, edition_of, load_protocol
+from facebench.protocols.frames import check_frames
 from facebench.protocols.kinds import prepare_run
 from facebench.protocols.prepared import FaceFiles
 from facebench.protocols.running import Choices, PreparedRun
@@ -28,6 +29,7 @@ from facebench.reporting.record import Record
 from facebench.reporting.record_sections import DataSection
 from facebench.reporting.terminal import notice_panel
 from facebench.similarity import SIMILARITIES, Similarity
+from facebench.similarity.pooling import check_pooling
 from facebench.statistics.folds import THRESHOLD_RULES
 from facebench.subject_faces import SubjectFaces
 
@@ -95,6 +97,10 @@ class Settings:
         for name, least in (("draws", 0), ("seed", 0), ("batch", 1), ("workers", 0)):
             if getattr(self, name) < least:
                 raise UserError(f"{name} is {getattr(self, name)}; it must be at least {least}")
+        if self.pooling is not None:
+            check_pooling(self.pooling)
+        if self.frames is not None:
+            check_frames(self.frames)
         if self.metric is not None and self.similarity == "cosine":
             raise UserError("--metric has no effect on cosine; add --similarity joint-bayesian")
 

@@ -284,3 +284,23 @@ def test_wrong_settings(settings: dict[str, Any], says: str) -> None:
 def test_nothing_to_evaluate() -> None:
     with pytest.raises(UserError, match="at least one model"):
         evaluate_many([], ["lfw"])
+
+
+@pytest.mark.parametrize(
+    ("choice", "line"),
+    [
+        ({"pooling": "mean-scor"}, "unknown pooling 'mean-scor'; did you mean 'mean-score'"),
+        ({"frames": "evry-5"}, "'evry-5'"),
+    ],
+)
+def test_mistyped_poolings_and_frames_are_told_before_anything_is_found_or_rendered(
+    monkeypatch: pytest.MonkeyPatch, choice: dict[str, str], line: str
+) -> None:
+    def never(*given: object, **named: object) -> None:
+        raise AssertionError("faces were looked for")
+
+    monkeypatch.setattr("facebench.evaluation.prepare_run", never)
+    with pytest.raises(UserError, match=line):
+        Settings(**choice)  # type: ignore[arg-type]
+    with pytest.raises(UserError, match=line):
+        evaluate_many(["baseline"], ["ytf"], "synthetic", **choice)  # type: ignore[arg-type]
