@@ -29,6 +29,7 @@ from facebench.reporting.record import Record
 from facebench.reporting.record_sections import DataSection
 from facebench.reporting.terminal import notice_panel
 from facebench.similarity import SIMILARITIES, Similarity
+from facebench.similarity.pairs import no_effect
 from facebench.similarity.pooling import check_pooling
 from facebench.statistics.folds import THRESHOLD_RULES
 from facebench.subject_faces import SubjectFaces
@@ -64,10 +65,10 @@ class Settings:
     pairs, landmarks: lists that replace those beside the images. align: a name in
     `facebench.faces.align_rules.RULES`; detector: YuNet's ONNX file. on_missing: absent or
     unreadable images are an ``error``, or failures to acquire (``count``). similarity, rule: by
-    name; metric: the file of a ``joint-bayesian`` similarity, None: the model card's. pooling,
-    frames: of videos and templates, None: the protocol card's. draws, seed: of the bootstrap.
-    batch: faces per pass of the network. workers: processes that read images. store: keep and use
-    embeddings in the cache. progress: bars on standard error.
+    name; metric: the file of a learned similarity, None: the one that the model's card names.
+    pooling, frames: of videos and templates, None: the protocol card's. draws, seed: of the
+    bootstrap. batch: faces per pass of the network. workers: processes that read images. store:
+    keep and use embeddings in the cache. progress: bars on standard error.
 
     UserError for a name that is not known, with the nearest one.
     """
@@ -102,7 +103,7 @@ class Settings:
         if self.frames is not None:
             check_frames(self.frames)
         if self.metric is not None and self.similarity == "cosine":
-            raise UserError("--metric has no effect on cosine; add --similarity joint-bayesian")
+            raise UserError(no_effect(self.metric))
 
     @property
     def choices(self) -> Choices:
@@ -197,7 +198,9 @@ def _evaluate_one(
     profile = faces.profile
     aligned = subject.embedder is not None and prepared.aligner is not None
     facts = Facts(
-        model=subject.facts.model_copy(update={"dimension": faces.dimension}),
+        model=subject.facts.model_copy(
+            update={"dimension": faces.dimension, "metric_values": similarity.values or None}
+        ),
         data=DataSection(
             name=prepared.name,
             kind=prepared.kind,

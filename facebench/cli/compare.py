@@ -30,7 +30,7 @@ def command(
         typer.Option("--protocol", "-p", rich_help_panel=_WHAT, help="Of models named by name."),
     ] = None,
     similarity: Annotated[
-        Literal["cosine", "joint-bayesian"] | None,
+        Literal["cosine", "joint-bayesian", "projection"] | None,
         typer.Option(rich_help_panel=_WHAT, help="Of models named by name."),
     ] = None,
     records: Annotated[

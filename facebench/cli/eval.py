@@ -125,13 +125,13 @@ def command(
         ),
     ] = None,
     similarity: Annotated[
-        str, typer.Option(rich_help_panel=_HOW, help="cosine or joint-bayesian.")
+        str, typer.Option(rich_help_panel=_HOW, help="cosine, joint-bayesian or projection.")
     ] = "cosine",
     metric: Annotated[
         Path | None,
         typer.Option(
             rich_help_panel=_HOW,
-            help="A file of `facebench metric fit`; default: the model card's.",
+            help="A file of `facebench metric fit` or `projection`; default: the model card's.",
         ),
     ] = None,
     pooling: Annotated[

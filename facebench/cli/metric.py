@@ -1,4 +1,4 @@
-"""``facebench metric``: learn a Joint Bayesian for a model's embeddings, and look at one."""
+"""``facebench metric``: make a similarity for a model's embeddings, and look at one."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ from facebench.cli.interrupts import importing
 from facebench.errors import UserError
 
 if TYPE_CHECKING:
+    from facebench.similarity.metric_file import MetricFile
     from facebench.training.metric_fit import FittedMetric
 
 _DATA, _HOW, _RESULT = "Faces with identities", "How", "Result"
 
 app = typer.Typer(
-    help="Learn a similarity (Joint Bayesian) for a model's embeddings, and look at one.\n\n"
+    help="Make a similarity (Joint Bayesian, or a projection) for a model's embeddings, and look "
+    "at one.\n\n"
     "Example: facebench metric fit sparse_074 --data my_people --attach",
     no_args_is_help=True,
 )
@@ -97,12 +99,11 @@ def fit(
         typer.Option("--attach", rich_help_panel=_RESULT, help="Name it in the model's card."),
     ] = False,
 ) -> None:
-    """Learn a metric for a model and write it to a file, into the model's card, or both.
+    """Learn a Joint Bayesian for a model and write it to a file, into the model's card, or both.
 
     Example: facebench metric fit sparse_074 --data my_people --identities unseen.txt --attach
     """
-    if out is None and not attach:
-        raise UserError("where is the metric to go? --attach (the model's card) or --out FILE")
+    _require_place(out, attach)
     if (embeddings is None) != (names is None):
         raise UserError("--embeddings and --names belong together")
     if embeddings is not None and (data or landmarks):
@@ -140,37 +141,100 @@ def fit(
 
 
 @app.command()
+def projection(
+    model: Annotated[str, typer.Argument(help="A ConvNet with weights: its name or card.toml.")],
+    checkpoint: Annotated[
+        Path,
+        typer.Option(
+            rich_help_panel=_DATA,
+            help="The final.pt of its training (`facebench train` or `prune`), with a teacher.",
+        ),
+    ],
+    out: Annotated[
+        Path | None, typer.Option(rich_help_panel=_RESULT, help="The metric file to write.")
+    ] = None,
+    attach: Annotated[
+        bool,
+        typer.Option("--attach", rich_help_panel=_RESULT, help="Name it in the model's card."),
+    ] = False,
+) -> None:
+    """Take the regression head of a model's training over as a metric: cosine after a linear map.
+
+    Example: facebench metric projection sparse_074 --checkpoint work/sparse_074/final.pt --attach
+    """
+    _require_place(out, attach)
+    with importing():
+        from facebench.nets.zoo import card_for, load_model
+        from facebench.training import metric_fit, projection_fit
+    card = card_for(model)
+    if attach:
+        metric_fit.require_own_card(card)
+    fitted = projection_fit.fit_projection(card, load_model(model), checkpoint)
+    written = [path for path in (out,) if path is not None]
+    for path in written:
+        fitted.write(path)
+    if attach:
+        written.append(fitted.attach(card))
+    taken = fitted.model
+    typer.echo(
+        f"{taken.dimension} -> {len(taken.bias)} numbers by {taken.values:,} weights, for "
+        f"{fitted.facts.preprocessing}"
+    )
+    for path in written:
+        typer.echo(f"wrote {path}")
+
+
+@app.command()
 def show(
     file: Annotated[Path, typer.Argument(help="A metric file.")],
 ) -> None:
-    """Show what a metric was learned from, and for which model.
+    """Show what a metric was learned from, for which model, and how large it is.
 
     Example: facebench metric show models/weights/sparse_074.metric.safetensors
     """
-    from facebench.similarity.metric import load_metric
+    from facebench.similarity.metric_file import read_metric
 
-    metric = load_metric(file)
-    model = metric.model
-    facts = metric.facts
-    rows = {
-        "signature": metric.signature,
-        "for the model": facts.model or "not known",
-        "its weights": facts.weights_hash[:16] or "not known",
-        "its preprocessing": facts.preprocessing or "not known",
-        "embeddings of": f"{metric.dimension} numbers",
-        "learned from": facts.fitted_on or "not known",
-        "identities": f"{facts.identities:,}",
-        "images": f"{facts.images:,}",
-        "alignment": facts.alignment or "not known",
-        "settings": facts.settings or "not known",
-        "dimensions": f"{len(model.ratios)}",
-        "constant": f"{model.constant:.3f} nats",
-        "largest S_mu / S_eps": ", ".join(f"{ratio:.2f}" for ratio in sorted(model.ratios)[:-4:-1]),
-    }
     table = Table(show_header=False, box=None, pad_edge=False)
-    for key, value in rows.items():
+    for key, value in describe(read_metric(file)).items():
         table.add_row(key, Text(value))
     Console().print(table)
+
+
+def describe(found: MetricFile) -> dict[str, str]:
+    """What ``show`` says of a metric file, in words by row."""
+    from facebench.similarity.joint_bayesian_model import JointBayesianModel
+    from facebench.similarity.metric import similarity_of
+
+    model, facts = found.model, found.facts
+    rows = {
+        "similarity": similarity_of(found).name,
+        "signature": similarity_of(found).signature,
+        "for the model": facts.model,
+        "the model's weights": facts.weights_hash[:16],
+        "its preprocessing": facts.preprocessing,
+        "embeddings of": f"{model.dimension} numbers",
+        "learned from": facts.fitted_on,
+        "identities": f"{facts.identities:,}" if facts.identities else "",
+        "images": f"{facts.images:,}" if facts.images else "",
+        "alignment": facts.alignment,
+        "settings": facts.settings,
+        "weights": f"{model.values:,} numbers",
+        "size": f"{found.size:,} bytes",
+    }
+    rows = {key: value or "not known" for key, value in rows.items()}
+    if isinstance(model, JointBayesianModel):
+        largest = sorted(model.ratios)[:-4:-1]
+        rows["dimensions"] = f"{len(model.ratios)}"
+        rows["constant"] = f"{model.constant:.3f} nats"
+        rows["largest S_mu / S_eps"] = ", ".join(f"{ratio:.2f}" for ratio in largest)
+    else:
+        rows["dimensions"] = f"{len(model.bias)}"
+    return rows
+
+
+def _require_place(out: Path | None, attach: bool) -> None:
+    if out is None and not attach:
+        raise UserError("where is the metric to go? --attach (the model's card) or --out FILE")
 
 
 def _tell(fitted: FittedMetric, written: list[Path]) -> None:

@@ -11,13 +11,16 @@ from rich.console import Console
 from rich.table import Table
 
 from facebench.errors import UserError
-from facebench.nets.cards import ModelCard, list_models
+from facebench.nets.cards import MetricFields, ModelCard, list_models
+from facebench.nets.compact_card import is_compact
+from facebench.nets.compact_savings import compact_report
 from facebench.nets.convnet import ConvNet
 from facebench.nets.embedder import Preprocessing
 from facebench.nets.ensemble_members import ensemble_facts, untrained_members
 from facebench.nets.savings import SparsityReport, planned_report, sparsity_report
 from facebench.nets.specs import card_for
 from facebench.nets.trained import packed_weights
+from facebench.similarity import SIMILARITIES
 from facebench.storage import write_atomically
 
 Format = Literal["table", "json"]
@@ -46,13 +49,20 @@ def models(context: typer.Context, format: FormatOption = "table") -> None:
     table = Table(title="Models")
     for heading in ("name", "structure", "width"):
         table.add_column(heading, no_wrap=heading == "name")
-    for heading in ("compression\nratio", "MB", "weights", "accuracy in\nits paper"):
+    for heading in (
+        "parameters\nin millions",
+        "compression\nratio",
+        "MB",
+        "weights",
+        "accuracy in\nits paper",
+    ):
         table.add_column(heading, justify="right")
     for row in rows:
         table.add_row(
             row["name"],
             row["structure"],
             _text(row["width"], "g"),
+            _text(None if row["parameters"] is None else row["parameters"] / 1e6, ".2f"),
             _text(row["compression_ratio"], ".2f"),
             "–" if row["bytes"] is None else f"{row['bytes'] / 1e6:.2f}",
             "yes" if row["weights"] else "none yet",
@@ -95,17 +105,25 @@ def show(
     for region in details["regions"]:
         facts.add_row(f"region {region['name']}", f"{region['model']}: {region['signature']}")
     facts.add_row("weights", _weights_text(card, details))
-    if card.metric is not None:
-        learned = f"{card.metric.images:,} images of {card.metric.identities:,} people"
-        facts.add_row("metric", f"joint-bayesian, {learned}: {card.metric.fitted_on}")
+    for similarity in SIMILARITIES:
+        if (metric := card.metric_fields(similarity)) is not None:
+            facts.add_row("metric", f"{similarity}, {_learned(metric)}: {metric.fitted_on}")
     for group in ("training", "source"):
         for key, value in (details[group] or {}).items():
             facts.add_row(f"{group}: {key.replace('_', ' ')}", str(value))
     console.print(facts)
 
 
+def _learned(metric: MetricFields) -> str:
+    counts = ((metric.images, "images"), (metric.identities, "people"))
+    return " of ".join(f"{count:,} {what}" for count, what in counts if count) or "learned"
+
+
 def summary(card: ModelCard) -> dict[str, Any]:
-    """What the list says of a model; ``bytes``: of the weights file, None where there is none."""
+    """What the list says of a model; ``parameters``: those kept; None where it is not known.
+
+    ``bytes``: of the weights file, None where there is none.
+    """
     path, report = card.weights_path, _planned(card)
     present = card.architecture == "python" or (path is not None and path.is_file())
     size = path.stat().st_size if path is not None and path.is_file() else None
@@ -116,6 +134,7 @@ def summary(card: ModelCard) -> dict[str, Any]:
         "title": card.title,
         "structure": structure(card),
         "width": card.width,
+        "parameters": report.kept if report else None,
         "compression_ratio": report.compression_ratio if report else None,
         "bytes": size,
         "weights": present,
@@ -156,6 +175,8 @@ def structure(card: ModelCard) -> str:
     """The structure in the paper's words: ``1/256-f 1/128-5b``, or the kind of file."""
     if card.architecture == "ensemble":
         return f"ensemble of {len(card.members)}"
+    if is_compact(card) and card.filters_removed:
+        return f"{card.architecture} less {card.filters_removed:.0%} of its filters"
     if card.architecture != "convnet":
         return card.architecture
     return " ".join(f"{degree}-{layer}" for layer, degree in card.sparsity.items()) or "dense"
@@ -203,6 +224,8 @@ def _weights_text(card: ModelCard, details: dict[str, Any]) -> str:
 
 
 def _planned(card: ModelCard) -> SparsityReport | None:
+    if is_compact(card):
+        return compact_report(card)
     if card.width is None or card.preprocessing.size is None:
         return None
     return planned_report(card.width, card.preprocessing.size, card.degrees)

@@ -10,7 +10,7 @@ from facebench.nets.cards import ModelCard
 
 _WIDTH = 96
 _NEVER_WRAPPED = ("weights", "output", "file")
-_TABLES = ("sparsity", "region", "preprocessing", "training", "source", "metric")
+_TABLES = ("sparsity", "region", "preprocessing", "training", "source", "metric", "projection")
 
 
 def card_text(card: ModelCard) -> str:

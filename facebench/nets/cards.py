@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from facebench.errors import UserError, nearest
+from facebench.nets.compact_card import Compact, check_compact, is_compact
 from facebench.nets.convnet import LAYERS
 from facebench.nets.embedder import FlipRule
 from facebench.nets.options import Colour, Layout, Triple
@@ -29,7 +30,7 @@ from facebench.nets.regions import Region
 from facebench.storage import workspace_folders
 from facebench.validation import read_toml, validated
 
-Architecture = Literal["convnet", "onnx", "torchscript", "export", "python", "ensemble"]
+Architecture = Literal["convnet", "onnx", "torchscript", "export", "python", "ensemble", Compact]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=64)]
 Side = Annotated[int, Field(ge=8, le=4096)]
 Share = Annotated[float, Field(gt=0, le=1)]
@@ -91,8 +92,8 @@ class Source(_Strict):
 
 
 class MetricFields(_Strict):
-    """A Joint Bayesian fitted for the model's embeddings: its file, relative to the card, and of
-    whom it was learned.
+    """A metric for the model's embeddings: its file, relative to the card, and of whom it was
+    learned.
     """
 
     file: str
@@ -113,16 +114,20 @@ class ModelCard(_Strict):
     """A model of the zoo, of a pruning run, or one that a user brings.
 
     weights: a file, relative to the card (``package.module:factory`` for python); sha256: of that
-    file, required for a ConvNet; width, sparsity: of a ConvNet, S by layer as ``"1/256"``; parent:
-    the card whose weights it started from; layout, output: of ONNX models. region: what a ConvNet
-    sees of the face, left out for all of it; members, regions: of an ensemble, regions by name;
-    metric: what ``facebench metric fit --attach`` learned for it.
+    file, required for networks of ours; width: of these; sparsity: of a ConvNet, S by layer as
+    ``"1/256"``; embedding: dimension of a compact network, filters_removed: the share that it lost;
+    parent: the card whose weights it started from; layout, output: of ONNX models. region: what a
+    ConvNet sees of the face, left out for all of it; members, regions: of an ensemble, by name;
+    metric: the Joint Bayesian that ``facebench metric fit --attach`` learned for it; projection:
+    the linear map of its embeddings that ``facebench metric projection --attach`` took over.
     """
 
     name: Name
     title: Text
     architecture: Architecture
     width: Annotated[float, Field(gt=0, le=4)] | None = None
+    embedding: Annotated[int, Field(ge=1, le=8192)] | None = None
+    filters_removed: Annotated[float, Field(ge=0, lt=1)] | None = None
     parent: Name | None = None
     licence: Text = ""
     weights: str | None = None
@@ -138,6 +143,7 @@ class ModelCard(_Strict):
     training: Training = Training()
     source: Source | None = None
     metric: MetricFields | None = None
+    projection: MetricFields | None = None
     _path: Path = PrivateAttr(default=Path("card.toml"))
 
     @field_validator("sparsity")
@@ -176,8 +182,9 @@ class ModelCard(_Strict):
                 raise ValueError("a convnet needs width and preprocessing.size")
             if (self.weights is None) != (self.sha256 is None):
                 raise ValueError("a convnet has both weights and sha256, or neither")
-        elif self.width is not None or self.sparsity:
+        elif (self.width is not None or self.sparsity) and not is_compact(self):
             raise ValueError("width and sparsity belong to architecture 'convnet'")
+        check_compact(self)
         if self.architecture == "python" and self.sha256 is not None:
             raise ValueError("sha256 is of a file of weights; a python model has none")
         self._check_regions()
@@ -207,10 +214,9 @@ class ModelCard(_Strict):
             return None
         return self._path.parent / self.weights
 
-    @property
-    def metric_path(self) -> Path | None:
-        """The file of its Joint Bayesian, or None: none was attached."""
-        return None if self.metric is None else self._path.parent / self.metric.file
+    def metric_fields(self, similarity: str) -> MetricFields | None:
+        """What was attached for a similarity, or None; its file is relative to the card."""
+        return {"joint-bayesian": self.metric, "projection": self.projection}.get(similarity)
 
     @property
     def degrees(self) -> dict[str, Fraction]:

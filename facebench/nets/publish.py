@@ -11,12 +11,23 @@ from torch import Tensor
 
 from facebench.errors import UserError
 from facebench.nets.card_text import card_text
-from facebench.nets.cards import ModelCard, Training, read_card
+from facebench.nets.cards import (
+    ModelCard,
+    PreprocessingFields,
+    Source,
+    Training,
+    find_card,
+    read_card,
+)
+from facebench.nets.compact_card import is_compact, shape_of
+from facebench.nets.compact_net import CompactNet
 from facebench.nets.convnet import ConvNet
 from facebench.nets.packed import PackedWeights, Values, load_packed, save_packed
-from facebench.nets.trained import fits
+from facebench.nets.trained import fit_compact, fits
 from facebench.storage import write_atomically
 from facebench.validation import validated
+
+_OF_OLD_WEIGHTS = {"weights", "sha256", "training", "metric", "projection"}
 
 
 def publish_weights(
@@ -34,20 +45,78 @@ def publish_weights(
     Everything is checked before anything is written: UserError where state or masks are not those
     of the card, or a weight is NaN, infinite or beyond ``dtype``. Returns the new card.
     """
-    path = models_folder / f"{card_name}.toml"
-    card = read_card(path)
-    learned = (
-        training
-        if isinstance(training, Training)
-        else validated(Training, dict(training), f"training of {card_name}")
-    )
+    card = read_card(models_folder / f"{card_name}.toml")
+    learned = _training(training, card_name)
     _check(card, state, masks)
-    weights = f"weights/{card_name}.safetensors"
-    save_packed(models_folder / weights, state, masks, dtype, {"model": card_name})
-    sha256 = load_packed(models_folder / weights).sha256
-    update = {"weights": weights, "sha256": sha256, "training": learned}
-    write_card(card.model_copy(update=update), path)
-    return read_card(path)
+    return _written(card, state, masks, learned, models_folder, dtype)
+
+
+def publish_compact(
+    name: str,
+    net: CompactNet,
+    training: Mapping[str, Any] | Training,
+    models_folder: Path,
+    parent: str | None = None,
+    filters_removed: float | None = None,
+    title: str | None = None,
+    dtype: Values = "float16",
+    **fields: Any,
+) -> ModelCard:
+    """Write a compact network, whole or with filters removed, as a card and its packed weights.
+
+    ``net``: made by `compact.build`, maybe pruned since; ``filters_removed``: the share of its
+    filters that was removed, needed where there are fewer; ``fields``: further ones of the card,
+    such as ``licence``, ``notes``, ``source``. A card ``NAME.toml`` of the same architecture that
+    is in ``models_folder`` already keeps its other fields. Everything is checked before anything
+    is written: UserError as for `publish_weights`. Returns the new card.
+    """
+    learned = _training(training, name)
+    given = {"title": title, "parent": parent, "filters_removed": filters_removed, **fields}
+    card = _compact_card(models_folder / f"{name}.toml", net, given)
+    state = {key: tensor.detach() for key, tensor in net.state_dict().items()}
+    fit_compact(shape_of(card).net(), state, card)
+    return _written(card, state, {}, learned, models_folder, dtype)
+
+
+def _compact_card(path: Path, net: CompactNet, given: Mapping[str, Any]) -> ModelCard:
+    """The card of a network: what it says itself, what is given, and what an older card adds."""
+    removed = given.get("filters_removed")
+    kept: dict[str, Any] = {
+        "title": f"{net.architecture} of width {net.width:g}"
+        + (f" less {removed:.0%} of its filters" if removed else ""),
+        "source": _paper(net.architecture),
+    }
+    prepared = PreprocessingFields(flip="add")
+    if path.is_file():
+        old = read_card(path)
+        if old.architecture != net.architecture:
+            raise UserError(
+                f"{path}: is of architecture {old.architecture}, the network to publish is "
+                f"{net.architecture}; give another name"
+            )
+        prepared = old.preprocessing
+        kept |= old.model_dump(exclude_none=True, exclude=_OF_OLD_WEIGHTS)
+    own = {
+        "name": path.stem,
+        "architecture": net.architecture,
+        "width": net.width,
+        "embedding": net.dimension,
+        "preprocessing": prepared.model_copy(update={"size": net.input_size}),
+    }
+    card = validated(
+        ModelCard, kept | {k: v for k, v in given.items() if v is not None} | own, str(path)
+    )
+    card._path = path
+    return card
+
+
+def _paper(architecture: str) -> Source | None:
+    """The paper that the zoo's card of an architecture names; its accuracy was that of its net."""
+    try:
+        source = find_card(architecture).source
+    except UserError:
+        return None
+    return None if source is None else Source(paper=source.paper, table=source.table)
 
 
 def write_card(card: ModelCard, path: Path) -> None:
@@ -57,7 +126,33 @@ def write_card(card: ModelCard, path: Path) -> None:
     write_atomically(path, text.encode())
 
 
+def _training(training: Mapping[str, Any] | Training, name: str) -> Training:
+    if isinstance(training, Training):
+        return training
+    return validated(Training, dict(training), f"training of {name}")
+
+
+def _written(
+    card: ModelCard,
+    state: Mapping[str, Tensor],
+    masks: Mapping[str, Tensor],
+    training: Training,
+    models_folder: Path,
+    dtype: Values,
+) -> ModelCard:
+    """Weights first, then the card that pins them."""
+    path = models_folder / f"{card.name}.toml"
+    weights = f"weights/{card.name}.safetensors"
+    save_packed(models_folder / weights, state, masks, dtype, {"model": card.name})
+    sha256 = load_packed(models_folder / weights).sha256
+    update = {"weights": weights, "sha256": sha256, "training": training}
+    write_card(card.model_copy(update=update), path)
+    return read_card(path)
+
+
 def _check(card: ModelCard, state: Mapping[str, Tensor], masks: Mapping[str, Tensor]) -> None:
+    if is_compact(card):
+        raise UserError(f"{card.path}: publish_compact writes the weights of {card.architecture}")
     if card.architecture != "convnet":
         raise UserError(f"{card.path}: only a convnet's weights are published, not {card.name}'s")
     assert card.width is not None and card.preprocessing.size is not None

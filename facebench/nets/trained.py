@@ -1,9 +1,18 @@
-"""The trained weights of a ConvNet card: found, checked, and put into a network."""
+"""The trained weights of a card of ours: found, checked, and put into a network."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
 from facebench.errors import UserError
 from facebench.nets.cards import ModelCard
+from facebench.nets.compact import ARCHITECTURES
+from facebench.nets.compact_card import is_compact, shape_of
+from facebench.nets.compact_net import CompactNet
+from facebench.nets.compact_state import reshape_to
 from facebench.nets.convnet import ConvNet, module_name
 from facebench.nets.packed import PackedWeights, load_packed
 from facebench.nets.sparse import apply_masks
@@ -22,8 +31,60 @@ def network_of(card: ModelCard) -> ConvNet:
     return net
 
 
+def compact_network_of(card: ModelCard) -> CompactNet:
+    """The compact network of a card with its trained weights, without the filters it has lost."""
+    if not is_compact(card):
+        raise UserError(
+            f"model {card.name!r} is {card.architecture}, not one of {', '.join(ARCHITECTURES)}"
+        )
+    packed = packed_weights(card)
+    net = shape_of(card).net()
+    fit_compact(net, packed.state, card)
+    net.load_state_dict(packed.state)
+    return net
+
+
+def fit_compact(net: CompactNet, state: Mapping[str, Tensor], card: ModelCard) -> None:
+    """Give a card's network the filters that are left; UserError where the weights are not its own.
+
+    Only a card that says ``filters_removed`` may have fewer filters than its architecture.
+    """
+    where = card.weights_path or card.path
+    wanted = net.state_dict()
+    _same_names(wanted, state, f"{where}", f"a {card.architecture}")
+    changed = [name for name in wanted if wanted[name].shape != state[name].shape]
+    if not changed:
+        return
+    name = changed[0]
+    found, full = tuple(state[name].shape), tuple(wanted[name].shape)
+    if card.filters_removed is None:
+        raise UserError(
+            f"{where}: {name} is {found}; this {card.architecture} needs {full}: correct 'width', "
+            f"'embedding' or 'size' in {card.path}, or say there which share of its filters was "
+            "removed: filters_removed = 0.3"
+        )
+    try:
+        reshape_to(net, state)
+        _run_once(net)
+    except (ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:160]
+        raise UserError(
+            f"{where}: not the weights of a {card.architecture} with fewer filters: {reason}"
+        ) from None
+
+
+def _run_once(net: CompactNet) -> None:
+    """RuntimeError where the layers do not fit together; ValueError for another embedding."""
+    training = net.training
+    with torch.inference_mode():
+        shape = tuple(net.eval()(torch.zeros(1, 3, *net.input_size)).shape)
+    net.train(training)
+    if shape != (1, net.dimension):
+        raise ValueError(f"its embedding has {shape[-1]} values, the card says {net.dimension}")
+
+
 def packed_weights(card: ModelCard) -> PackedWeights:
-    """The weights of a ConvNet card, hash checked; UserError where the card has none yet."""
+    """The weights of a card of ours, hash checked; UserError where the card has none yet."""
     path = card.weights_path
     if path is None:
         raise UserError(
@@ -42,10 +103,8 @@ def fits(net: ConvNet, packed: PackedWeights, card: ModelCard) -> None:
     """UserError where weights or masks are not those of the card's network."""
     where = card.weights_path
     wanted, given = net.state_dict(), packed.state
-    for name in [*wanted, *given]:
-        if name not in given or name not in wanted:
-            state = "lack" if name in wanted else "have an unexpected"
-            raise UserError(f"{where}: the weights {state} {name!r} of width {card.width}")
+    _same_names(wanted, given, f"{where}", f"width {card.width}")
+    for name in wanted:
         if wanted[name].shape != given[name].shape:
             raise UserError(
                 f"{where}: {name} is {tuple(given[name].shape)}; a ConvNet of width {card.width} "
@@ -64,3 +123,13 @@ def fits(net: ConvNet, packed: PackedWeights, card: ModelCard) -> None:
                 f"{where}: keeps {share:.4g} of {name}; the card says {sparse[name]}: correct "
                 f"'sparsity' in {card.path}"
             )
+
+
+def _same_names(
+    wanted: Mapping[str, Tensor], given: Mapping[str, Tensor], where: str, what: str
+) -> None:
+    """UserError for the first tensor that is absent or unexpected."""
+    for name in [*wanted, *given]:
+        if name not in given or name not in wanted:
+            state = "lack" if name in wanted else "have an unexpected"
+            raise UserError(f"{where}: the weights {state} {name!r} of {what}")

@@ -57,6 +57,7 @@ def _flat(record: Record) -> dict[str, Value]:
         "kept_parameters": model.kept_parameters,
         "compression_ratio": model.compression_ratio,
         "bytes": model.bytes,
+        "metric_values": model.metric_values,
         "notice": record.data.notice,
         "signature": record.signature,
         "digest": record.digest(),

@@ -9,6 +9,8 @@ from pathlib import Path
 from facebench.embedding.precomputed import load_embeddings
 from facebench.embedding.types import Embeddings
 from facebench.nets.cards import ModelCard
+from facebench.nets.compact_card import is_compact
+from facebench.nets.compact_savings import compact_report
 from facebench.nets.convnet import ConvNet
 from facebench.nets.embedder import UNPINNED, Embedder
 from facebench.nets.ensemble_members import ensemble_facts
@@ -42,11 +44,11 @@ class Subject:
             return Cosine()
         from facebench.similarity.metric import similarity_for
 
-        attached = self.card.metric if self.card else None
+        attached = self.card.metric_fields(name) if self.card else None
         return similarity_for(
             name,
             metric=metric,
-            card_metric=self.card.metric_path if self.card else None,
+            card_metric=self.card.path.parent / attached.file if self.card and attached else None,
             card_sha256=attached.sha256 if attached else None,
             weights_hash=self.embedder.weights_hash if self.embedder else "",
             preprocessing=self.embedder.preprocessing.signature if self.embedder else "",
@@ -119,6 +121,9 @@ def _cost(card: ModelCard) -> _Cost:
         return _Cost(facts.parameters, facts.kept, None, facts.bytes)
     path = card.weights_path
     size = path.stat().st_size if path else None
+    if is_compact(card):
+        whole = compact_report(card)
+        return _Cost(whole.total, whole.kept, whole.compression_ratio, size)
     if card.architecture != "convnet" or card.width is None or card.preprocessing.size is None:
         return _Cost(bytes=size)
     # Not on the meta device: that imports PyTorch's compiler, for over a second.

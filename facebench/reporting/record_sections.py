@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
 
 from facebench.faces.types import DataKind
 from facebench.nets.embedder import FlipRule
@@ -175,7 +181,8 @@ class ModelSection(Section):
 
     weights_hash: ``unpinned`` where the numbers depend on code that no hash covers. variant: what
     else they depend on, e.g. ``output=b layout=nhwc``, or empty. compression_ratio: kept parameters
-    / those of the baseline, as in the paper; bytes: of its file.
+    / those of the baseline, as in the paper; bytes: of its file. metric_values: how many numbers
+    the similarity has learned on top, absent where it has learned none (cosine).
     """
 
     id: str
@@ -189,6 +196,13 @@ class ModelSection(Section):
     preprocessing: str
     variant: str = ""
     flip: FlipRule | Literal["unknown"]
+    metric_values: Count | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_nothing(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Records of similarities that learn nothing are as they were before there was a count."""
+        values: dict[str, Any] = handler(self)
+        return {k: v for k, v in values.items() if k != "metric_values" or v is not None}
 
 
 class ProtocolSection(Section):

@@ -85,8 +85,9 @@ def size_of(spec: str, paper_width: float | None = None) -> Size | None:
     paper_width: of the network whose compression ratio is told beside it.
     """
     card = find_model(spec)
-    if card is None or card.width is None or card.preprocessing.size is None:
+    if card is None or card.architecture != "convnet":
         return None
+    assert card.width is not None and card.preprocessing.size is not None
     path = card.weights_path
     changed = path.stat().st_mtime_ns if path and path.is_file() else None
     degrees = tuple(card.degrees.items())
@@ -144,12 +145,12 @@ def card_fact(card: ModelCard, statistic: str) -> Value | None:
     if statistic == "card:parent":
         return card.parent or ("none: the dense network" if card.width else None)
     if statistic == "card:structure":
-        return structure_text(card.degrees) if card.width else None
+        return structure_text(card.degrees) if card.architecture == "convnet" else None
     if statistic == "card:sparsified":
         parent = find_model(card.parent) if card.parent else None
         before = parent.degrees if parent else {}
         changed = {k: v for k, v in card.degrees.items() if before.get(k) != v}
-        return structure_text(changed) if card.width else None
+        return structure_text(changed) if card.architecture == "convnet" else None
     if statistic == "card:images":
         return None if card.training.images is None else float(card.training.images)
     return None if card.width is None else f"{card.width:g}"

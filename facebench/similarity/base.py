@@ -38,13 +38,15 @@ class Projection:
 class Similarity(ABC):
     """A similarity of embeddings. name: in tables; signature: in records, pins all it depends on.
 
-    low, high: bounds of its scores, infinite where it has none.
+    low, high: bounds of its scores, infinite where it has none; values: how many numbers it has
+    learned.
     """
 
     name: str
     signature: str
     low: float = -np.inf
     high: float = np.inf
+    values: int = 0
 
     @abstractmethod
     def project(

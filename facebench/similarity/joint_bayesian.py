@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from facebench.errors import nearest
+from facebench.errors import UserError, nearest
 from facebench.similarity.base import Projection, projected_pairs, score_block
 from facebench.similarity.joint_bayesian_em import Scatter, expectation_maximisation, prior_of
 from facebench.similarity.joint_bayesian_model import (
@@ -117,16 +117,22 @@ class JointBayesian(BaseEstimator):
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
-        """The estimator of a metric file, ready to score; UserError where it is no such file."""
+        """The estimator of a metric file, ready to score; UserError where it is no such file.
+
+        Files hold float32, so its scores are those of the fitted values rounded.
+        """
         found = read_metric(Path(path))
-        preparation = found.model.preparation
+        model = found.model
+        if not isinstance(model, JointBayesianModel):
+            raise UserError(f"{path}: a projection, not a Joint Bayesian; `load_metric` reads it")
+        preparation = model.preparation
         k = None if preparation.components is None else len(preparation.components)
         estimator = cls(k, normalise=preparation.normalise)
         estimator.identities_, estimator.images_ = found.facts.identities, found.facts.images
-        back = np.linalg.inv(found.model.basis)
+        back = np.linalg.inv(model.basis)
         estimator.S_eps_ = back.T @ back
-        estimator.S_mu_ = (back.T * found.model.ratios) @ back
-        return estimator._set(found.model)
+        estimator.S_mu_ = (back.T * model.ratios) @ back
+        return estimator._set(model)
 
     def _set(self, model: JointBayesianModel) -> Self:
         self.model_, self.A_, self.G_ = model, model.A, model.G

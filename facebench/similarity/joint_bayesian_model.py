@@ -103,6 +103,13 @@ class JointBayesianModel:
         """D, of the embeddings that it takes."""
         return self.preparation.dimension
 
+    @property
+    def values(self) -> int:
+        """How many numbers it has learned: mean, components, basis and ratios."""
+        prepared, components = self.preparation, self.preparation.components
+        reduced = 0 if components is None else components.size
+        return prepared.mean.size + reduced + self.basis.size + self.ratios.size
+
     def _checked(self, vectors: NDArray[np.floating]) -> NDArray[np.floating]:
         vectors = np.asarray(vectors)
         if vectors.ndim != 2 or vectors.shape[1] != self.dimension:

@@ -1,9 +1,10 @@
-"""Metrics by name: cosine, or a Joint Bayesian that was fitted for one network's embeddings."""
+"""Similarities by name: cosine, or a metric that was learned for one network's embeddings."""
 
 from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,36 +13,46 @@ from facebench.errors import UserError, nearest
 from facebench.similarity.base import Projection, Similarity
 from facebench.similarity.cosine import Cosine
 from facebench.similarity.joint_bayesian_model import JointBayesianModel
-from facebench.similarity.metric_file import MetricFacts, MetricFile, metric_bytes, read_metric
-from facebench.similarity.pairs import SIMILARITIES
+from facebench.similarity.metric_file import (
+    MetricFacts,
+    MetricFile,
+    Model,
+    as_stored,
+    metric_bytes,
+    read_metric,
+)
+from facebench.similarity.pairs import SIMILARITIES, no_effect
+from facebench.similarity.projection import ProjectionModel
 
 
 class _OtherDimensionError(UserError, ValueError):
     """Embeddings of another network than the metric's: a user's mistake, and a wrong argument."""
 
 
-class JointBayesianSimilarity(Similarity):
-    """A fitted Joint Bayesian as a similarity: log-likelihood ratios in nats, 0 is even odds.
+class MetricSimilarity(Similarity):
+    """A learned metric as a similarity.
 
-    signature: ``joint-bayesian(<first 12 hex digits of the metric file's SHA-256>)``.
+    signature: ``<name>(<first 12 hex digits of the metric file's SHA-256>)``; values: how many
+    numbers it has learned; how: to make one, for messages.
     """
 
-    name = "joint-bayesian"
+    how: str
 
-    def __init__(self, model: JointBayesianModel, facts: MetricFacts, sha256: str) -> None:
+    def __init__(self, model: Model, facts: MetricFacts, sha256: str) -> None:
         self.model, self.facts, self.sha256 = model, facts, sha256
         self.signature = f"{self.name}({sha256[:12]})"
+        self.values = model.values
 
     @classmethod
-    def of(
-        cls, model: JointBayesianModel, facts: MetricFacts | None = None
-    ) -> JointBayesianSimilarity:
-        """A metric that lies in no file (``JointBayesian.model_``); its signature is as if it did.
+    def of(cls, model: Model, facts: MetricFacts | None = None) -> Self:
+        """A metric that lies in no file (``JointBayesian.model_``); its signature and its scores
+        are as if it did: of values in float32.
 
         For metrics that are learned during a protocol, as on the training sets of IJB-A's splits.
         """
         facts = facts or MetricFacts()
-        return cls(model, facts, hashlib.sha256(metric_bytes(model, facts)).hexdigest())
+        sha256 = hashlib.sha256(metric_bytes(model, facts)).hexdigest()
+        return cls(as_stored(model), facts, sha256)
 
     @property
     def dimension(self) -> int:
@@ -55,7 +66,7 @@ class JointBayesianSimilarity(Similarity):
         if vectors.ndim == 2 and vectors.shape[1] != self.dimension:
             raise _OtherDimensionError(
                 f"the metric {self.signature} takes embeddings of {self.dimension} numbers, these "
-                f"have {vectors.shape[1]}; fit one for this model with `facebench metric fit`"
+                f"have {vectors.shape[1]}; make one for this model with `{self.how}`"
             )
         return self.model.project(vectors, dtype)
 
@@ -70,17 +81,39 @@ class JointBayesianSimilarity(Similarity):
         if weights_hash and mine.weights_hash and weights_hash != mine.weights_hash:
             raise UserError(
                 f"the metric {self.signature} was fitted for the weights {mine.weights_hash[:12]}"
-                f"{whose}, the model has {weights_hash[:12]}; fit one for this model with "
-                "`facebench metric fit`"
+                f"{whose}, the model has {weights_hash[:12]}; make one for this model with "
+                f"`{self.how}`"
             )
         if preprocessing and mine.preprocessing and preprocessing != mine.preprocessing:
             raise UserError(
                 f"the metric {self.signature} was fitted with `{mine.preprocessing}`, the model "
-                f"prepares faces with `{preprocessing}`; use the same, or fit one for this"
+                f"prepares faces with `{preprocessing}`; use the same, or make one for this"
             )
 
 
-def load_metric(path: Path, sha256: str | None = None) -> JointBayesianSimilarity:
+class JointBayesianSimilarity(MetricSimilarity):
+    """A fitted Joint Bayesian as a similarity: log-likelihood ratios in nats, 0 is even odds."""
+
+    name = "joint-bayesian"
+    how = "facebench metric fit MODEL --data FOLDER --attach"
+    model: JointBayesianModel
+
+
+class ProjectionSimilarity(MetricSimilarity):
+    """Cosine of a learned linear map of the embeddings; an embedding of zeros scores 0."""
+
+    name = "projection"
+    how = "facebench metric projection MODEL --checkpoint WORK/MODEL/final.pt --attach"
+    low, high = -1.0, 1.0
+    model: ProjectionModel
+
+
+METRICS: dict[str, type[MetricSimilarity]] = {
+    kind.name: kind for kind in (JointBayesianSimilarity, ProjectionSimilarity)
+}
+
+
+def load_metric(path: Path, sha256: str | None = None) -> MetricSimilarity:
     """The similarity of a metric file; sha256: what its bytes must hash to.
 
     UserError in one line where the file is absent, changed or no metric.
@@ -88,9 +121,11 @@ def load_metric(path: Path, sha256: str | None = None) -> JointBayesianSimilarit
     return similarity_of(read_metric(Path(path), sha256))
 
 
-def similarity_of(found: MetricFile) -> JointBayesianSimilarity:
+def similarity_of(found: MetricFile) -> MetricSimilarity:
     """The similarity of a metric file that was read."""
-    return JointBayesianSimilarity(found.model, found.facts, found.sha256)
+    projection = isinstance(found.model, ProjectionModel)
+    kind = ProjectionSimilarity if projection else JointBayesianSimilarity
+    return kind(found.model, found.facts, found.sha256)
 
 
 def similarity_for(
@@ -104,11 +139,12 @@ def similarity_for(
 ) -> Similarity:
     """The similarity that a user names, for one model.
 
-    metric: a file that the user gave, before card_metric, the file of the model's card (with its
-    card_sha256). weights_hash, preprocessing: the embedder's ``weights_hash`` and
-    ``preprocessing.signature``; empty for embeddings that were given, whose origin is not known.
+    metric: a file that the user gave, before card_metric, the file that the model's card names for
+    this similarity (with its card_sha256). weights_hash, preprocessing: the embedder's
+    ``weights_hash`` and ``preprocessing.signature``; empty for embeddings that were given, whose
+    origin is not known.
 
-    UserError: unknown name, no metric, one that is not used, or one of another network.
+    UserError: unknown name, no metric, one that is not used, of another kind or another network.
     """
     if name not in SIMILARITIES:
         raise UserError(
@@ -116,17 +152,16 @@ def similarity_for(
         )
     if name == "cosine":
         if metric is not None:
-            raise UserError(
-                f"--metric {metric} has no effect with the similarity cosine; choose "
-                "--similarity joint-bayesian, or leave it out"
-            )
+            raise UserError(no_effect(metric))
         return Cosine()
     path = metric or card_metric
     if path is None:
         raise UserError(
-            "the similarity joint-bayesian needs a metric: make one with `facebench metric fit "
-            "MODEL --data FOLDER --attach`, or name its file with --metric"
+            f"the similarity {name} needs a metric: make one with `{METRICS[name].how}`, or name "
+            "its file with --metric"
         )
     found = load_metric(path, None if metric else card_sha256)
+    if found.name != name:
+        raise UserError(f"{path}: a metric of kind {found.name}; add --similarity {found.name}")
     found.require(weights_hash, preprocessing)
     return found

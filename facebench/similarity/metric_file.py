@@ -1,8 +1,14 @@
-"""Metric files: a fitted Joint Bayesian and what it was fitted on, in one safetensors file.
+"""Metric files: a learned similarity and what it was learned on, in one safetensors file.
 
-Tensors, all float64: ``mean`` D, ``components`` K×D (absent without PCA), ``basis`` K×K and
-``ratios`` K (`facebench.similarity.joint_bayesian_model`). The header's one metadata entry
-``facebench`` is JSON: format, version, normalise, and the facts. Same metric, same bytes.
+The header's one metadata entry ``facebench`` is JSON: format, version, kind, and the facts. Tensors
+are float32 and computed with in float64, so that the scores of a metric are those of its file:
+
+- kind ``joint-bayesian``, with ``normalise`` in the header: ``mean`` D, ``components`` K×D (absent
+  without PCA), ``basis`` K×K, ``ratios`` K (`facebench.similarity.joint_bayesian_model`);
+- kind ``projection``: ``weight`` D'×D, ``bias`` D' (`facebench.similarity.projection`).
+
+Files of version 1 are Joint Bayesians in float64; they are read, and no longer written. Same
+metric, same bytes.
 """
 
 from __future__ import annotations
@@ -26,16 +32,23 @@ from facebench.similarity.joint_bayesian_model import (
     Normalise,
     Preparation,
 )
+from facebench.similarity.projection import ProjectionModel
 from facebench.storage import write_atomically
 from facebench.validation import validated
 
-FORMAT, VERSION = "facebench-metric", 1
+FORMAT, VERSION = "facebench-metric", 2
+Kind = Literal["joint-bayesian", "projection"]
+Model = JointBayesianModel | ProjectionModel
+Tensors = dict[str, NDArray[Any]]
 _ENTRY = "facebench"
+_TYPES = {1: np.dtype(np.float64), 2: np.dtype(np.float32)}  # of the tensors, by version
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 class MetricFacts(BaseModel):
     """What a metric was fitted on, and for which embeddings.
 
+    Of a projection that a network learned with, identities and images may not be known: 0.
     weights_hash, preprocessing: of the network whose embeddings it takes, empty: not known;
     model: that network's name; fitted_on: data, in words; identities, images: how many.
     settings: of the fit, in words.
@@ -55,36 +68,63 @@ class MetricFacts(BaseModel):
 
 class _Header(MetricFacts):
     format: Literal["facebench-metric"]
-    version: Literal[1]
-    normalise: Normalise
+    version: Literal[1, 2]
+    kind: Kind = "joint-bayesian"
+    normalise: Normalise = "none"
 
 
 @dataclass(frozen=True, eq=False)
 class MetricFile:
-    """A metric file's content; sha256: of its bytes."""
+    """A metric file's content; sha256: of its bytes; size: how many these are."""
 
-    model: JointBayesianModel
+    model: Model
     facts: MetricFacts
     sha256: str
+    size: int
 
 
-def metric_bytes(model: JointBayesianModel, facts: MetricFacts) -> bytes:
-    """The bytes of a metric file."""
-    preparation = model.preparation
-    tensors = {"mean": preparation.mean, "basis": model.basis, "ratios": model.ratios}
-    if preparation.components is not None:
-        tensors["components"] = preparation.components
-    header = facts.model_dump() | {
-        "format": FORMAT,
-        "version": VERSION,
-        "normalise": preparation.normalise,
-    }
-    stored = {name: np.ascontiguousarray(tensor, np.float64) for name, tensor in tensors.items()}
+def metric_bytes(model: Model, facts: MetricFacts) -> bytes:
+    """The bytes of a metric file; UserError where a value is beyond float32."""
+    header: dict[str, Any] = facts.model_dump() | {"format": FORMAT, "version": VERSION}
+    if isinstance(model, ProjectionModel):
+        header |= {"kind": "projection"}
+    else:
+        header |= {"kind": "joint-bayesian", "normalise": model.preparation.normalise}
+    stored = {}
+    for name, tensor in _tensors(model).items():
+        if not (np.abs(tensor) <= _LARGEST).all():
+            raise UserError(f"the metric's {name!r} has values that are not finite in float32")
+        stored[name] = np.ascontiguousarray(tensor, np.float32)
     text = json.dumps(header, sort_keys=True, ensure_ascii=False)
     return safetensors.numpy.save(stored, metadata={_ENTRY: text})
 
 
-def write_metric(path: Path, model: JointBayesianModel, facts: MetricFacts) -> str:
+def as_stored(model: Model) -> Model:
+    """The metric as a file would give it back: its values rounded to float32."""
+    tensors = {name: tensor.astype(np.float32) for name, tensor in _tensors(model).items()}
+    normalise = "none" if isinstance(model, ProjectionModel) else model.preparation.normalise
+    return _model(tensors, normalise)
+
+
+def _tensors(model: Model) -> Tensors:
+    if isinstance(model, ProjectionModel):
+        return {"weight": model.weight, "bias": model.bias}
+    preparation = model.preparation
+    tensors = {"mean": preparation.mean, "basis": model.basis, "ratios": model.ratios}
+    if preparation.components is not None:
+        tensors["components"] = preparation.components
+    return tensors
+
+
+def _model(tensors: Tensors, normalise: Normalise) -> Model:
+    wide = {name: tensor.astype(np.float64) for name, tensor in tensors.items()}
+    if "weight" in wide:
+        return ProjectionModel(wide["weight"], wide["bias"])
+    preparation = Preparation(normalise, wide["mean"], wide.get("components"))
+    return JointBayesianModel(preparation, wide["basis"], wide["ratios"])
+
+
+def write_metric(path: Path, model: Model, facts: MetricFacts) -> str:
     """Write a metric file, complete or not at all; returns its SHA-256."""
     data = metric_bytes(model, facts)
     write_atomically(path, data)
@@ -118,8 +158,9 @@ def read_metric(path: Path, sha256: str | None = None) -> MetricFile:
             f"{path}: not a metric file ({reason[:80]}); `facebench metric fit` makes one"
         ) from None
     fields = validated(_Header, header, str(path))
+    _check(path, tensors, fields)
     facts = MetricFacts(**{name: getattr(fields, name) for name in MetricFacts.model_fields})
-    return MetricFile(_model(path, tensors, fields.normalise), facts, found)
+    return MetricFile(_model(tensors, fields.normalise), facts, found, len(data))
 
 
 def _header_of(data: bytes) -> Any:
@@ -127,24 +168,31 @@ def _header_of(data: bytes) -> Any:
     return json.loads(json.loads(data[8 : 8 + length])["__metadata__"][_ENTRY])
 
 
-def _model(
-    path: Path, tensors: dict[str, NDArray[Any]], normalise: Normalise
-) -> JointBayesianModel:
-    """UserError where shapes or values are not those of a metric."""
-    for name, axes in (("mean", 1), ("components", 2), ("basis", 2), ("ratios", 1)):
+def _check(path: Path, tensors: Tensors, header: _Header) -> None:
+    """UserError where tensors are not those of a metric of this kind."""
+    dtype = _TYPES[header.version]
+    axes = {"mean": 1, "components": 2, "basis": 2, "ratios": 1}
+    if header.kind == "projection":
+        axes = {"weight": 2, "bias": 1}
+    if unknown := sorted(set(tensors) - set(axes)):
+        raise UserError(f"{path}: a metric of kind {header.kind} has no tensor {unknown[0]!r}")
+    for name, number in axes.items():
         array = tensors.get(name)
         if array is None:
             if name == "components":
                 continue
             raise UserError(f"{path}: the metric lacks the tensor {name!r}")
-        if array.dtype != np.float64 or array.ndim != axes or not np.isfinite(array).all():
-            raise UserError(f"{path}: the metric's {name!r} is not {axes} axes of finite float64")
-    mean, components = tensors["mean"], tensors.get("components")
-    basis, ratios = tensors["basis"], tensors["ratios"]
-    d, k = len(mean), len(ratios)
-    reduced = k == d if components is None else components.shape == (k, d)
-    if not k or basis.shape != (k, k) or not reduced:
+        if array.dtype != dtype or array.ndim != number or not np.isfinite(array).all():
+            raise UserError(f"{path}: the metric's {name!r} is not {number} axes of finite {dtype}")
+    if not _fit(tensors):
         raise UserError(f"{path}: the metric's tensors do not fit together")
-    if (ratios < 0).any():
+    if header.kind == "joint-bayesian" and (tensors["ratios"] < 0).any():
         raise UserError(f"{path}: the metric's 'ratios' are variances, never negative")
-    return JointBayesianModel(Preparation(normalise, mean, components), basis, ratios)
+
+
+def _fit(tensors: Tensors) -> bool:
+    if "weight" in tensors:
+        return 0 not in tensors["weight"].shape and len(tensors["weight"]) == len(tensors["bias"])
+    d, k, components = len(tensors["mean"]), len(tensors["ratios"]), tensors.get("components")
+    reduced = k == d if components is None else components.shape == (k, d)
+    return k > 0 and tensors["basis"].shape == (k, k) and reduced

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,9 +11,18 @@ from numpy.typing import NDArray
 from facebench.embedding.types import Embeddings
 from facebench.similarity.base import Similarity
 
-SIMILARITIES = ("cosine", "joint-bayesian")
+SIMILARITIES = ("cosine", "joint-bayesian", "projection")
 
 _LOG = logging.getLogger(__name__)
+
+
+def no_effect(metric: Path) -> str:
+    """What to tell a user who named a metric's file and not the similarity."""
+    learned = " or ".join(SIMILARITIES[1:])
+    return (
+        f"--metric {metric} has no effect with the similarity cosine; add --similarity {learned} "
+        "(`facebench metric show` tells which it is), or leave it out"
+    )
 
 
 def pair_scores(
@@ -24,9 +34,10 @@ def pair_scores(
     """Scores of comparisons, higher is more alike: float64 n, -inf where a face was not acquired.
 
     left, right: int64 n, rows of the embeddings. An acquired face whose embedding is all zero (a
-    dead network) scores 0 with every face under cosine, and a warning counts such faces. It is no
-    failure to acquire, and no error either: the model answered, its answer distinguishes nobody,
-    and a heavily pruned model that dies on one face must still get its, bad, number.
+    dead network) scores 0 with every face under cosine and projection, and a warning counts such
+    faces. It is no failure to acquire, and no error either: the model answered, its answer
+    distinguishes nobody, and a heavily pruned model that dies on one face must still get its, bad,
+    number.
 
     ValueError: indices outside the rows.
     """

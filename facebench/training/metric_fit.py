@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -108,19 +109,9 @@ class FittedMetric:
 
         UserError where the model has no card of its own to write into.
         """
-        require_own_card(card)
-        data = metric_bytes(self.estimator.model_, self.facts)
-        file = f"weights/{card.name}.metric.safetensors"
-        write_atomically(card.path.parent / file, data)
-        fields = MetricFields(
-            file=file,
-            sha256=hashlib.sha256(data).hexdigest(),
-            fitted_on=self.facts.fitted_on,
-            identities=self.facts.identities,
-            images=self.facts.images,
+        return attach_metric(
+            card, "metric", metric_bytes(self.estimator.model_, self.facts), self.facts
         )
-        write_card(read_card(card.path).model_copy(update={"metric": fields}), card.path)
-        return card.path.parent / file
 
 
 def embed_labelled(
@@ -214,6 +205,27 @@ def fit_metric(
         preprocessing=embedder.preprocessing.signature if embedder else "",
     )
     return FittedMetric(estimator, facts, choices.components)
+
+
+def attach_metric(
+    card: ModelCard, field: Literal["metric", "projection"], data: bytes, facts: MetricFacts
+) -> Path:
+    """Write ``weights/<card>.<field>.safetensors`` beside the card and name it in that field.
+
+    data: a metric file's bytes. UserError where the model has no card of its own to write into.
+    """
+    require_own_card(card)
+    file = f"weights/{card.name}.{field}.safetensors"
+    write_atomically(card.path.parent / file, data)
+    fields = MetricFields(
+        file=file,
+        sha256=hashlib.sha256(data).hexdigest(),
+        fitted_on=facts.fitted_on,
+        identities=facts.identities or None,
+        images=facts.images or None,
+    )
+    write_card(read_card(card.path).model_copy(update={field: fields}), card.path)
+    return card.path.parent / file
 
 
 def require_own_card(card: ModelCard) -> None:

@@ -11,9 +11,17 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 
+from facebench.nets.cards import read_card
+from facebench.nets.publish import publish_weights
+from facebench.reporting.files import read_record
+from facebench.reporting.model_facts import subject_of
 from facebench.similarity.metric import load_metric
 from facebench.storage import sha256_file
+from facebench.training.checkpoints import save_checkpoint
+from facebench.training.losses import Supervision
+from facebench.training.normalised import NormalisedConvNet
 
 Run = Callable[..., "Result"]  # noqa: F821
 CARD = """name = "toy"
@@ -27,7 +35,7 @@ QUIET = ("--workers", "0", "--quiet", "--components", "4")
 @pytest.fixture
 def card(work: Path) -> Path:
     """The model ``toy`` in models/ of the working directory."""
-    (work / "models").mkdir()
+    (work / "models").mkdir(exist_ok=True)
     path = work / "models" / "toy.toml"
     path.write_text(CARD)
     return path
@@ -95,6 +103,10 @@ def test_attached_to_the_card_and_shown(run: Run, card: Path, people: Path) -> N
     assert shown.code == 0
     for text in (metric.signature, "pinned", "abababababababab", "people", "168 numbers"):
         assert text in shown.out
+    # Mean, four components, basis and ratios; nothing is kept wider than float32.
+    values = 168 + 4 * 168 + 4 * 4 + 4
+    assert f"{values:,} numbers" in shown.out and metric.values == values
+    assert f"{path.stat().st_size:,} bytes" in shown.out and path.stat().st_size < 4 * values + 1000
     before = card.read_bytes(), path.read_bytes()
     run("metric", "fit", "toy", "--data", people, "--attach", *QUIET)
     assert before == (card.read_bytes(), path.read_bytes())
@@ -233,3 +245,92 @@ def test_fewer_components_than_asked_for_are_told(run: Run, card: Path, work: Pa
 def test_show_refuses_what_is_no_metric(run: Run, work: Path) -> None:
     (work / "m").write_bytes(b"not this")
     assert "m: not a metric file" in run("metric", "show", "m").line
+
+
+@pytest.fixture
+def tiny(work: Path) -> Path:
+    """The checkpoint of the trained ConvNet ``tiny`` in models/."""
+    torch.manual_seed(0)
+    net = NormalisedConvNet(0.03125).eval()
+    path = work / "models" / "tiny.toml"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(
+        'name = "tiny"\ntitle = "T"\narchitecture = "convnet"\nwidth = 0.03125\n'
+        '[preprocessing]\nsize = [112, 96]\nflip = "add"\n'
+    )
+    publish_weights("tiny", net.folded().state_dict(), {}, {"data": "a crowd"}, path.parent)
+    supervision = Supervision(net.features, 7, 2).state_dict()
+    checkpoint = work / "final.pt"
+    save_checkpoint({"net": net.state_dict(), "supervision": supervision, "masks": {}}, checkpoint)
+    return checkpoint
+
+
+def test_a_projection_beside_a_joint_bayesian(run: Run, tiny: Path, work: Path) -> None:
+    how = ("metric", "projection", "tiny", "--checkpoint", tiny)
+    assert "--attach" in run(*how).line
+    made = run(*how, "--attach", "--out", "copy")
+    assert made.code == 0, made.err
+    path = work / "models" / "weights" / "tiny.projection.safetensors"
+    assert "16 -> 7 numbers by 119 weights" in made.out and "flip=add" in made.out
+    assert path.read_bytes() == Path("copy").read_bytes()
+    shown = run("metric", "show", path).out
+    for text in ("projection", load_metric(path).signature, "119 numbers", "a crowd", "tiny"):
+        assert text in shown
+    rng = np.random.default_rng(0)
+    np.save("x.npy", rng.standard_normal((12, 16)).astype(np.float32))
+    Path("names.txt").write_text("".join(f"p{i // 3}/{i}\n" for i in range(12)))
+    given = ("--embeddings", "x.npy", "--names", "names.txt", "--components", "3", "--attach")
+    assert run("metric", "fit", "tiny", *given).code == 0
+    fields = tomllib.loads((work / "models" / "tiny.toml").read_text())
+    assert fields["projection"] == {
+        "file": "weights/tiny.projection.safetensors",
+        "sha256": sha256_file(path),
+        "fitted_on": "with the network, on a crowd",
+    }
+    assert fields["metric"]["identities"] == 4
+    card = read_card(work / "models" / "tiny.toml")
+    subject = subject_of(str(card.path))
+    for name in ("joint-bayesian", "projection"):
+        file = card.path.parent / card.metric_fields(name).file
+        assert subject.similarity(name).signature == load_metric(file).signature
+        assert subject.similarity(name, file).name == name
+    told = run("models", "show", "tiny").out
+    assert "joint-bayesian, 12 images of 4 people: x.npy" in " ".join(told.split())
+    assert "projection, learned: with the network, on a crowd" in " ".join(told.split())
+
+
+def test_wrong_checkpoints_are_one_line(run: Run, tiny: Path, card: Path) -> None:
+    ended = run("metric", "projection", "tiny", "--checkpoint", "absent", "--attach")
+    assert ended.code == 2 and "absent: no such checkpoint" in ended.line
+    ended = run("metric", "projection", "toy", "--checkpoint", tiny, "--out", "m")
+    assert ended.code == 2 and "is python, not a convnet" in ended.line
+    assert not Path("m").exists()
+
+
+def test_records_of_a_projection_name_it_and_count_its_weights(
+    run: Run, tiny: Path, faces: Path
+) -> None:
+    made = run("metric", "projection", "tiny", "--checkpoint", tiny, "--attach", "--out", "copy")
+    assert made.code == 0, made.err
+    found = []
+    how = ("--data", faces, "--workers", "0", "--draws", "0", "-p", "lfw")
+    for name, more in (
+        ("card", ("--similarity", "projection")),
+        ("file", ("--similarity", "projection", "--metric", "copy")),
+        ("cosine", ()),
+    ):
+        done = run("eval", "-m", "tiny", *how, *more, "--out", name)
+        assert done.code == 0, done.err
+        (path,) = Path(name).rglob("*.json")
+        found.append(read_record(path))
+    card, file, cosine = found
+    assert (
+        card.similarity == load_metric(Path("copy")).signature and card.similarity in card.signature
+    )
+    assert (card.model.metric_values, cosine.model.metric_values) == (119, None)
+    assert card == file and card != cosine
+    assert b"metric_values" not in cosine.canonical_json()
+    ended = run("eval", "-m", "tiny", *how, "--metric", "copy")
+    assert ended.code == 2 and "add --similarity joint-bayesian or projection" in ended.line
+    ended = run("eval", "-m", "tiny", *how, "--similarity", "projection", "--flip", "none")
+    assert ended.code == 2 and "flip=add" in ended.line

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,13 @@ from facebench.similarity.base import score_block
 from facebench.similarity.cosine import Cosine
 from facebench.similarity.joint_bayesian_model import JointBayesianModel, Preparation
 from facebench.similarity.metric import JointBayesianSimilarity, load_metric, similarity_for
-from facebench.similarity.metric_file import MetricFacts, metric_bytes, read_metric, write_metric
+from facebench.similarity.metric_file import (
+    MetricFacts,
+    as_stored,
+    metric_bytes,
+    read_metric,
+    write_metric,
+)
 from facebench.storage import sha256_file
 
 FACTS = MetricFacts(
@@ -38,6 +45,54 @@ def toy(components: bool = True) -> JointBayesianModel:
     )
 
 
+def tensors_of(path: Path) -> dict[str, np.ndarray]:
+    return safetensors.numpy.load(path.read_bytes())
+
+
+def as_version_1(model: JointBayesianModel) -> bytes:
+    """As facebench wrote metrics before there were two kinds: float64, without a kind."""
+    prepared = model.preparation
+    tensors = {"mean": prepared.mean, "basis": model.basis, "ratios": model.ratios}
+    if prepared.components is not None:
+        tensors["components"] = np.ascontiguousarray(prepared.components)
+    header = FACTS.model_dump() | {
+        "format": "facebench-metric",
+        "version": 1,
+        "normalise": prepared.normalise,
+    }
+    return safetensors.numpy.save(tensors, metadata={"facebench": json.dumps(header)})
+
+
+@pytest.mark.parametrize("components", [True, False])
+def test_files_of_version_1_keep_their_float64(tmp_path: Path, components: bool) -> None:
+    path, model = tmp_path / "old.safetensors", toy(components)
+    path.write_bytes(as_version_1(model))
+    found = load_metric(path)
+    assert found.facts == FACTS and found.name == "joint-bayesian"
+    x = np.random.default_rng(1).standard_normal((5, 6))
+    expected, projected = model.project(x), found.project(x, np.float64)
+    np.testing.assert_array_equal(projected.rows, expected.rows)
+    np.testing.assert_array_equal(projected.bias, expected.bias)
+    # Written again it is of the new version, and the same as the model itself.
+    assert metric_bytes(found.model, found.facts) == metric_bytes(model, FACTS)
+
+
+def test_tensors_are_float32_and_half_as_large(file: Path) -> None:
+    assert {tensor.dtype for tensor in tensors_of(file).values()} == {np.dtype(np.float32)}
+    assert tensors_of(file)["components"].shape == (4, 6)
+    header = 8 + int.from_bytes(file.read_bytes()[:8], "little")
+    assert file.stat().st_size == header + 4 * (6 + 4 * 6 + 4 * 4 + 4)
+
+
+def test_what_float32_cannot_hold_is_not_written(tmp_path: Path) -> None:
+    model = toy()
+    for bad in (1e39, np.nan):
+        model.ratios[0] = bad
+        with pytest.raises(UserError, match=r"'ratios'.*float32"):
+            write_metric(tmp_path / "m", model, FACTS)
+    assert not (tmp_path / "m").exists()
+
+
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     path = tmp_path / "m.safetensors"
@@ -54,12 +109,20 @@ def test_a_file_gives_the_same_scores_and_bytes(tmp_path: Path, components: bool
     assert found.facts == FACTS and found.dimension == 6
     assert found.signature == f"joint-bayesian({sha256[:12]})"
     x = np.random.default_rng(1).standard_normal((5, 6))
-    expected, projected = model.project(x, np.float32), found.project(x)
+    # The values of the file: those of the model, rounded to float32.
+    expected, projected = as_stored(model).project(x, np.float32), found.project(x)
     assert projected.rows.dtype == np.float32
     np.testing.assert_array_equal(
         score_block(projected, projected), score_block(expected, expected)
     )
+    of = JointBayesianSimilarity.of(model, FACTS)
+    np.testing.assert_array_equal(of.project(x).rows, projected.rows)
+    np.testing.assert_array_equal(of.project(x).bias, projected.bias)
+    full = model.project(x)
+    np.testing.assert_allclose(projected.rows, full.rows, atol=1e-5 * np.abs(full.rows).max())
+    np.testing.assert_allclose(projected.bias, full.bias, atol=1e-5 * np.abs(full.bias).max())
     assert metric_bytes(found.model, found.facts) == path.read_bytes()
+    assert found.values == sum(tensor.size for tensor in tensors_of(path).values())
 
 
 def test_a_metric_of_no_file_has_the_signature_of_its_file(file: Path) -> None:
@@ -113,6 +176,7 @@ def test_names_stand_for_similarities(file: Path, tmp_path: Path) -> None:
         ("joint-bayesian", None, "facebench metric fit MODEL --data FOLDER --attach"),
         ("cosine", Path("x"), "no effect"),
         ("joint-bayesian", Path("absent"), "cannot be read.*facebench metric fit"),
+        ("projection", None, "needs a metric.*facebench metric projection MODEL --checkpoint"),
     ],
 )
 def test_what_is_wrong_is_one_line(name: str, metric: Path | None, message: str) -> None:
@@ -147,6 +211,7 @@ def broken(change: dict[str, object]) -> bytes:
         ({"basis": None}, "lacks the tensor 'basis'"),
         ({"ratios": np.array([1.0, -1.0])}, "never negative"),
         ({"ratios": np.array([1.0, np.nan])}, "finite float64"),
+        ({"weight": np.eye(3)}, "joint-bayesian has no tensor 'weight'"),
         ({"mean": np.zeros(3, dtype=np.float32)}, "finite float64"),
         ({"mean": np.zeros(4)}, "do not fit together"),
         ({"components": None}, "do not fit together"),
@@ -175,7 +240,9 @@ def test_files_of_other_kinds_are_one_line(file: Path) -> None:
         b"\xff" * 64,
         safetensors.numpy.save({"a": np.ones(2)}),
         safetensors.numpy.save({"a": np.ones(2)}, metadata={"facebench": "[1]"}),
-        data.replace(b'\\"version\\": 1', b'\\"version\\": 2'),
+        data.replace(b'\\"version\\": 2', b'\\"version\\": 3'),
+        data.replace(b'\\"version\\": 2', b'\\"version\\": 1'),
+        data.replace(b'\\"joint-bayesian\\"', b'\\"joint-bayesiam\\"'),
         data.replace(b'\\"unit\\"', b'\\"tiny\\"'),
     )
     for other in others:
