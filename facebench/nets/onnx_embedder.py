@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from facebench.errors import UserError, nearest
@@ -132,6 +133,7 @@ def _session(path: Path, data: bytes, device: str) -> tuple[Any, str]:
         raise UserError(f"--device {device}: this ONNX Runtime has no {provider}; use cpu")
     settings = onnxruntime.SessionOptions()
     settings.log_severity_level = 3
+    settings.intra_op_num_threads = torch.get_num_threads()  # one choice for both libraries
     # From memory, so that the hash is of the very bytes that run; weights in further files, which
     # it would not cover, are sought where there are none instead of in the working directory.
     nowhere = str(path.resolve() / "nowhere")

@@ -41,7 +41,9 @@ class ModelOptions:
     """Overrides of a card; None leaves what the card or the model says.
 
     size: (height, width); mean, scale: per channel in the model's own colour order, pixels 0 to
-    255; normalise: both by name; layout, output: order of the input's axes and name of the output.
+    255; normalise: both by name; layout, output: order of the input's axes and name of the output;
+    batch: faces in the passes to come, for which sparse layers choose how to run (their results
+    agree to 1e-5, and any number of faces may come).
     UserError for an unknown normalise, or one beside mean or scale.
     """
 
@@ -55,6 +57,7 @@ class ModelOptions:
     precision: Precision = "float32"
     layout: Layout | None = None
     output: str | None = None
+    batch: int = 32
 
     def __post_init__(self) -> None:
         if self.normalise is None:
@@ -70,8 +73,8 @@ class ModelOptions:
         ]
 
     def of_the_machine(self) -> ModelOptions:
-        """Device and precision alone: what models with a card take where others need the rest."""
-        return ModelOptions(device=self.device, precision=self.precision)
+        """What is not about the input: models with a card take it where others need the rest."""
+        return ModelOptions(device=self.device, precision=self.precision, batch=self.batch)
 
     def refuse(self, model: str, why: str, *names: str) -> None:
         """UserError for the first of these fields that was given, as it would have no effect."""

@@ -2,9 +2,13 @@
 
 A dense tensor lies in the file under its own name. The weight of a sparse layer ``NAME.weight`` is
 two tensors: ``NAME.weight.kept``, the kept values in row-major order, and ``NAME.weight.bits`` or
-``NAME.weight.gaps``, the dropping matrix (see `facebench.nets.dropping`). The header's one metadata
-entry ``facebench`` is JSON: format, version, dtype of the values, shapes of the sparse weights, and
-what the writer added. The same state and masks always give the same bytes.
+``NAME.weight.gaps``, the dropping matrix (see `facebench.nets.dropping`). An int8 weight (see
+`facebench.nets.quantised`) has its values as int8 in the same places, and ``NAME.weight.scale``.
+
+The header's one metadata entry ``facebench`` is JSON: format, version, dtype of the float values,
+shapes of the sparse weights, names of the int8 weights, and what the writer added. A file without
+int8 weights is of version 1 and has no such names, so that older readers take it; one with them is
+of version 2. The same state and masks always give the same bytes.
 """
 
 from __future__ import annotations
@@ -26,10 +30,11 @@ from torch import Tensor
 
 from facebench.errors import UserError, nearest
 from facebench.nets.dropping import Code, decode, encode
+from facebench.nets.quantised import channel_axes, dequantise, is_quantised, quantise
 from facebench.storage import write_atomically
 
-FORMAT, VERSION = "facebench-packed", 1
-Values = Literal["float16", "float32"]
+FORMAT, VERSION, INT8_VERSION = "facebench-packed", 1, 2
+Values = Literal["float16", "float32", "int8"]
 Array = NDArray[Any]
 # A header may claim any shape; no face network has a layer near this size (1 GiB in float32).
 _MOST_ENTRIES = 1 << 28
@@ -41,13 +46,14 @@ class PackedWeights:
 
     state: state-dict name → tensor, floats as float32, dropped weights exactly zero; masks: module
     name → bool tensor in the shape of its weight, true where kept; metadata: what the writer added;
-    sha256: of the file.
+    sha256: of the file; dtype: of the weights in it.
     """
 
     state: dict[str, Tensor]
     masks: dict[str, Tensor]
     metadata: dict[str, Any]
     sha256: str
+    dtype: Values = "float16"
 
 
 class _BadFileError(Exception):
@@ -64,8 +70,9 @@ def save_packed(
     """Write a state dict and its dropping masks as one packed file, complete or not at all.
 
     ``masks``: module name → 0/1 or bool tensor in the shape of ``<name>.weight``, 1: kept. Floats
-    are stored as ``dtype``, rounded to nearest. UserError where a value is NaN, infinite or beyond
-    the range of ``dtype``; ValueError where a mask fits no weight.
+    are stored as ``dtype``, rounded to nearest; with ``int8`` so are the weights, per channel, and
+    the rest as float16. UserError where a value is NaN, infinite or beyond the range of ``dtype``;
+    ValueError where a mask fits no weight.
     """
     write_atomically(path, packed_bytes(state, masks, dtype, metadata))
 
@@ -79,28 +86,34 @@ def packed_bytes(
     """The bytes that `save_packed` writes."""
     kept = {_weight_name(name, mask, state): mask for name, mask in masks.items()}
     tensors: dict[str, Array] = {}
-    shapes: dict[str, list[int]] = {}
+    parts = 0  # tensors that the state does not have under the same name
     for name, tensor in state.items():
+        values, mask = _array(tensor), None
         if name in kept:
-            mask = kept[name].detach().cpu().numpy().astype(np.bool_).ravel()
-            code, coded = encode(mask)
-            values = _array(tensor).ravel()[mask]
-            tensors[f"{name}.kept"] = _stored(name, values, dtype)
+            mask = kept[name].detach().cpu().numpy().astype(np.bool_)
+            code, coded = encode(mask.ravel())
             tensors[f"{name}.{code}"] = coded
-            shapes[name] = list(tensor.shape)
-        else:
-            tensors[name] = _stored(name, _array(tensor), dtype)
-    if len(tensors) != len(state) + len(kept):
+            parts += 1
+        if dtype == "int8" and is_quantised(name, values.shape):
+            _finite(name, values if mask is None else values[mask])
+            values, tensors[f"{name}.scale"] = quantise(values, mask)
+            parts += 1
+        stored = values if mask is None else values.ravel()[mask.ravel()]
+        tensors[name if mask is None else f"{name}.kept"] = _stored(name, stored, dtype)
+    if len(tensors) != len(state) + parts:
         raise ValueError(
-            "a tensor of the state has the name of a packed part (.kept, .bits, .gaps)"
+            "a tensor of the state has the name of a packed part (.kept, .bits, .gaps, .scale)"
         )
-    header = {
+    header: dict[str, Any] = {
         "format": FORMAT,
         "version": VERSION,
         "dtype": dtype,
-        "sparse": shapes,
+        "sparse": {name: list(state[name].shape) for name in state if name in kept},
         "metadata": dict(metadata or {}),
     }
+    if dtype == "int8":
+        names = [name for name in state if is_quantised(name, tuple(state[name].shape))]
+        header |= {"version": INT8_VERSION, "dtype": "float16", "int8": sorted(names)}
     text = json.dumps(header, sort_keys=True)  # one entry: safetensors orders several at random
     return safetensors.numpy.save(tensors, metadata={"facebench": text})
 
@@ -138,14 +151,19 @@ def _unpacked(data: bytes, sha256: str) -> PackedWeights:
     state: dict[str, Tensor] = {}
     masks: dict[str, Tensor] = {}
     for name, shape in header["sparse"].items():
-        weight, mask = _sparse(name, shape, tensors, dtype)
+        own = np.dtype(np.int8) if name in header["int8"] else dtype
+        weight, mask = _sparse(name, shape, tensors, own)
         state[name] = torch.from_numpy(weight)
         masks[name.removesuffix(".weight")] = torch.from_numpy(mask)
+    for name in header["int8"]:
+        if name not in state:
+            state[name] = torch.from_numpy(_dense_int8(name, tensors))
     for name, array in tensors.items():
-        if name in state or name.rpartition(".")[2] in ("kept", "bits", "gaps"):
+        if name in state or name.endswith((".kept", ".bits", ".gaps", ".weight.scale")):
             raise _BadFileError(f"unexpected tensor {name!r}")
         state[name] = torch.from_numpy(_loaded(name, array, dtype))
-    return PackedWeights(state, masks, header["metadata"], sha256)
+    values = cast(Values, "int8" if header["int8"] else header["dtype"])
+    return PackedWeights(state, masks, header["metadata"], sha256, values)
 
 
 def _header(data: bytes) -> dict[str, Any]:
@@ -158,12 +176,19 @@ def _header(data: bytes) -> dict[str, Any]:
         header = None
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         raise _BadFileError(f"safetensors without the {FORMAT} header")
-    if header.get("version") != VERSION:
-        raise _BadFileError(f"version {header.get('version')!r}; this facebench reads {VERSION}")
+    if (version := header.get("version")) not in (VERSION, INT8_VERSION):
+        raise _BadFileError(
+            f"version {version!r}; this facebench reads {VERSION} and {INT8_VERSION}"
+        )
     if header.get("dtype") not in ("float16", "float32"):
         raise _BadFileError(f"values of type {header.get('dtype')!r}, not float16 or float32")
     if not isinstance(header.get("sparse"), dict) or not isinstance(header.get("metadata"), dict):
         raise _BadFileError("its header lacks the sparse shapes or the metadata")
+    names = header.setdefault("int8", [] if version == VERSION else None)
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise _BadFileError("its header lacks the names of the int8 weights")
+    if (version == INT8_VERSION) != bool(names) or len(set(names)) < len(names):
+        raise _BadFileError(f"int8 weights {names!r} in a file of version {version}")
     return header
 
 
@@ -189,17 +214,39 @@ def _sparse(
     if kept.shape != (count := int(mask.sum()),):
         raise _BadFileError(f"{name}: {kept.shape} kept values for {count} kept entries")
     if kept.dtype != dtype:
-        raise _BadFileError(f"{name}: {kept.dtype} values in a {dtype} file")
-    weight = np.zeros(entries, dtype=np.float32)
-    weight[mask] = _loaded(name, kept, dtype)
-    return weight.reshape(shape), mask.reshape(shape)
+        raise _BadFileError(f"{name}: {kept.dtype} values in place of {dtype}")
+    values: Array = np.zeros(entries, dtype=np.int8 if dtype == np.int8 else np.float32)
+    values[mask] = _loaded(name, kept, dtype)
+    values, mask = values.reshape(shape), mask.reshape(shape)
+    return (_scaled(name, values, tensors) if dtype == np.int8 else values), mask
+
+
+def _dense_int8(name: str, tensors: dict[str, Array]) -> NDArray[np.float32]:
+    """One int8 weight without a mask; takes its parts out of ``tensors``."""
+    values = tensors.pop(name, None)
+    if values is None or values.dtype != np.int8:
+        found = "it has none" if values is None else f"they are {values.dtype}"
+        raise _BadFileError(f"{name}: its header says int8 values; {found}")
+    return _scaled(name, values, tensors)
+
+
+def _scaled(name: str, values: Array, tensors: dict[str, Array]) -> NDArray[np.float32]:
+    """int8 values times their scales, which are taken out of ``tensors``."""
+    scales, wanted = tensors.pop(f"{name}.scale", None), values.shape[: channel_axes(values.shape)]
+    if scales is None or scales.dtype != np.float32 or scales.shape != wanted:
+        raise _BadFileError(f"{name}: needs float32 scales of shape {wanted}")
+    if not np.isfinite(scales).all() or (scales < 0).any():
+        raise _BadFileError(f"{name}: a scale is NaN, infinite or negative")
+    with np.errstate(over="ignore"):
+        weight = dequantise(values, scales)
+    return np.asarray(_loaded(name, weight, np.dtype(np.float32)))
 
 
 def _loaded(name: str, array: Array, dtype: np.dtype[Any]) -> Array:
     if array.dtype.kind != "f":
         return array.copy()
     if array.dtype != dtype:
-        raise _BadFileError(f"{name}: {array.dtype} values in a {dtype} file")
+        raise _BadFileError(f"{name}: {array.dtype} values in place of {dtype}")
     if not np.isfinite(array).all():
         raise _BadFileError(f"{name}: holds NaN or infinite values")
     return array.astype(np.float32)
@@ -207,14 +254,19 @@ def _loaded(name: str, array: Array, dtype: np.dtype[Any]) -> Array:
 
 def _stored(name: str, values: Array, dtype: Values) -> Array:
     if values.dtype.kind != "f":
-        return values
+        return np.asarray(values, order="C")  # ascontiguousarray would give a scalar one dimension
+    _finite(name, values)
+    kind = "float16" if dtype == "int8" else dtype
+    with np.errstate(over="ignore"):
+        stored = np.asarray(values.astype(kind), order="C")
+    if not np.isfinite(stored).all():
+        raise UserError(f"{name} holds weights beyond {kind}'s range; save it as float32")
+    return stored
+
+
+def _finite(name: str, values: Array) -> None:
     if not np.isfinite(values).all():
         raise UserError(f"{name} holds NaN or infinite weights; the training diverged, do not save")
-    with np.errstate(over="ignore"):
-        stored = np.ascontiguousarray(values.astype(dtype))
-    if not np.isfinite(stored).all():
-        raise UserError(f"{name} holds weights beyond {dtype}'s range; save it as float32")
-    return stored
 
 
 def _array(tensor: Tensor) -> Array:

@@ -9,6 +9,8 @@ from torch import nn
 
 from facebench.errors import UserError
 from facebench.nets.cards import ModelCard, PreprocessingFields, find_card, list_models
+from facebench.nets.compact_card import is_compact
+from facebench.nets.compact_net import CompactNet
 from facebench.nets.convnet import ConvNet
 from facebench.nets.embedder import UNPINNED, Embedder, Preprocessing
 from facebench.nets.ensemble import EnsembleEmbedder, RegionEmbedder
@@ -18,9 +20,10 @@ from facebench.nets.options import ModelOptions
 from facebench.nets.programs import load_exported, load_torchscript
 from facebench.nets.python_models import RAW, CallableEmbedder, make
 from facebench.nets.sparse import freeze
+from facebench.nets.sparse_execution import accelerate, runtime_of
 from facebench.nets.specs import FACTORY, card_for
 from facebench.nets.torch_embedder import TorchEmbedder
-from facebench.nets.trained import network_of
+from facebench.nets.trained import compact_network_of, network_of
 from facebench.storage import sha256_file
 
 _CODES_OWN = ("colour", "mean", "scale", "normalise", "layout", "output", "device", "precision")
@@ -44,15 +47,19 @@ def load_model(spec: str, options: ModelOptions | None = None) -> Embedder:
 
 
 def _single(card: ModelCard, options: ModelOptions) -> Embedder:
-    if card.architecture == "convnet":
-        return _convnet_embedder(card, options)
+    if card.architecture == "convnet" or is_compact(card):
+        return _own_embedder(card, options)
     loaders = {"onnx": _onnx, "torchscript": _program, "export": _program, "python": _python}
     return loaders[card.architecture](card, options)
 
 
-def load_network(spec: str) -> ConvNet:
-    """The ConvNet that a card or zoo name stands for, with weights and masks, to prune or train."""
-    return network_of(card_for(spec))
+def load_network(spec: str) -> ConvNet | CompactNet:
+    """The network of ours that a card or zoo name stands for, with weights and masks."""
+    return _network(card_for(spec))
+
+
+def _network(card: ModelCard) -> ConvNet | CompactNet:
+    return compact_network_of(card) if is_compact(card) else network_of(card)
 
 
 def _ensemble(card: ModelCard, options: ModelOptions) -> Embedder:
@@ -89,23 +96,28 @@ def _preprocessing(
     )
 
 
-def _convnet_embedder(card: ModelCard, options: ModelOptions) -> Embedder:
-    options.refuse(card.name, "a convnet has one layout and one output", "layout", "output")
+def _own_embedder(card: ModelCard, options: ModelOptions) -> Embedder:
+    kind = card.architecture
+    options.refuse(card.name, f"a {kind} has one layout and one output", "layout", "output")
     preprocessing = _preprocessing(card, options, None)
     if preprocessing.size != card.preprocessing.size:
         height, width = card.preprocessing.size or (0, 0)
         raise UserError(f"model {card.name}: takes {height}x{width} faces; leave out --size")
-    net = network_of(card)
+    net = _network(card)
+    freeze(net)
+    if options.device == "cpu" and options.precision == "float32":
+        accelerate(net, batch=options.batch)
     embedder = TorchEmbedder(
         card.name,
-        freeze(net),
+        net,
         card.sha256 or "",
         preprocessing,
         device=options.device,
         precision=options.precision,
         channels_last=True,
-        dimension=net.features,
+        dimension=net.dimension if isinstance(net, CompactNet) else net.features,
     )
+    embedder.runtime = runtime_of(net)
     return RegionEmbedder(embedder, card.region) if card.region else embedder
 
 

@@ -13,6 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from facebench.costs.record import COSTS
 from facebench.errors import UserError
 from facebench.faces.types import DataKind
 from facebench.protocols.cards import load_protocol
@@ -21,7 +22,7 @@ from facebench.reporting.record import Record
 from facebench.storage import workspace_folders
 
 DIAGNOSTICS = "diagnostics"
-_SKIPPED = (DIAGNOSTICS, "schema")
+_SKIPPED = (DIAGNOSTICS, COSTS, "distillation", "schema")
 
 
 @dataclass(frozen=True)

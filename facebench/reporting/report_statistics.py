@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from facebench.costs.statistics import COST_STATISTICS, cost_unit
 from facebench.errors import UserError, nearest
 from facebench.reporting.record import Record
 from facebench.reporting.record_sections import (
@@ -17,7 +18,7 @@ from facebench.reporting.record_sections import (
     VerificationSection,
 )
 
-Family = Literal["protocol", "members", "model", "layer", "card", "diagnostic"]
+Family = Literal["protocol", "members", "model", "layer", "card", "diagnostic", "cost"]
 Unit = Literal["percent", "ratio", "count", "bytes", "plain"]
 
 OVER_FOLDS = ("accuracy", "auc", "eer")
@@ -37,6 +38,7 @@ KNOWN = (
     *OF_CARDS,
     "members:accuracy",
     f"{DIAGNOSTIC}<name>",
+    *COST_STATISTICS,
 )
 _UNITS: dict[str, Unit] = {
     "parameters": "count",
@@ -80,17 +82,17 @@ def family(statistic: str) -> Family:
         return "card"
     if re.fullmatch(rf"{DIAGNOSTIC}[a-z0-9_]+", statistic):
         return "diagnostic"
+    if cost_unit(statistic):
+        return "cost"
     hint = nearest(statistic, KNOWN)
     raise ValueError(f"no statistic {statistic!r}{hint} ({', '.join(KNOWN)})")
 
 
 def unit_of(statistic: str) -> Unit:
     """What a statistic's values are measured in."""
-    return (
-        "percent"
-        if family(statistic) in ("protocol", "members")
-        else _UNITS.get(statistic, "plain")
-    )
+    if family(statistic) in ("protocol", "members"):
+        return "percent"
+    return cost_unit(statistic) or _UNITS.get(statistic, "plain")
 
 
 def find_statistic(record: Record, statistic: str) -> Measured | None:

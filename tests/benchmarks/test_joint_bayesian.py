@@ -1,12 +1,9 @@
-"""Joint Bayesian's EM beside a grouped closed form, on one thread; the ratio is printed.
+"""Joint Bayesian beside a grouped closed form of its EM and the paper's A and G.
 
-Run with `OMP_NUM_THREADS=1 pytest tests/benchmarks/test_joint_bayesian.py -s -m slow`.
+Measured on one thread: ``OMP_NUM_THREADS=1``.
 """
 
 from __future__ import annotations
-
-import time
-from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -22,16 +19,6 @@ from facebench.similarity.joint_bayesian_em import (
 )
 
 NO_PRIOR = Prior(0.0, 1.0, 1.0)
-
-
-def seconds(function: Callable[[], object], repeats: int) -> float:
-    """Best of some runs, in seconds."""
-    times = []
-    for _ in range(repeats):
-        began = time.perf_counter()
-        function()
-        times.append(time.perf_counter() - began)
-    return min(times)
 
 
 def data_of(images: int, k: int, identities: int) -> tuple[np.ndarray, np.ndarray]:
@@ -80,9 +67,8 @@ def grouped_update(
 
 
 @pytest.mark.slow
-def test_an_iteration_of_48000_images(benchmark: pytest.FixtureRequest) -> None:
+def test_an_iteration_of_48000_images(beside) -> None:
     x, edges = data_of(48_000, 512, 2_000)
-    once = seconds(lambda: scatter_of(x, edges), 1)
     data = scatter_of(x, edges)
     s_mu, s_eps = start(data, NO_PRIOR)
 
@@ -91,15 +77,9 @@ def test_an_iteration_of_48000_images(benchmark: pytest.FixtureRequest) -> None:
         log_likelihood(data, basis)  # recorded at every iteration; the other goes without
         return update(data, NO_PRIOR, s_eps, basis)
 
-    found = benchmark(ours)
-    fast = seconds(ours, 3)
-    slow = seconds(lambda: grouped_update(x, edges, s_mu, s_eps), 1)
-    expected = grouped_update(x, edges, s_mu, s_eps)
-    print(
-        f"\nEM on 48,000 × 512, 2,000 identities: {fast:.3f} s per iteration (+ {once:.2f} s "
-        f"once), grouped closed form {slow:.2f} s, ratio {slow / fast:.1f}"
-    )
-    for matrix, wanted in zip(found, expected, strict=True):
+    grouped = "grouped closed form"
+    found, others = beside(ours, {grouped: lambda: grouped_update(x, edges, s_mu, s_eps)})
+    for matrix, wanted in zip(found, others[grouped], strict=True):
         assert np.abs(matrix - wanted).max() <= 1e-9 * np.abs(wanted).max()
 
 
@@ -112,7 +92,7 @@ def test_the_grouped_form_is_the_same_em() -> None:
 
 
 @pytest.mark.slow
-def test_scores_of_a_matrix(benchmark: pytest.FixtureRequest) -> None:
+def test_scores_of_a_matrix(beside) -> None:
     """All scores of 1,000 × 1,000 from the projection, beside the paper's A and G."""
     from facebench.similarity.base import score_block
     from facebench.similarity.joint_bayesian_model import JointBayesianModel, Preparation
@@ -128,12 +108,9 @@ def test_scores_of_a_matrix(benchmark: pytest.FixtureRequest) -> None:
         projected = model.project(x, np.float64)
         return score_block(projected, projected)
 
-    found = benchmark(blocks)
-
     def direct() -> np.ndarray:
         own = np.array([row @ model.A @ row for row in x]) / 2
         return own[:, None] + own[None, :] - x @ model.G @ x.T + model.constant
 
-    fast, slow = seconds(blocks, 3), seconds(direct, 1)
-    print(f"\nscores 1,000 × 1,000: {fast * 1e3:.1f} ms, A and G {slow * 1e3:.1f} ms")
-    np.testing.assert_allclose(found, direct(), rtol=1e-9, atol=1e-9)
+    found, others = beside(blocks, {"A and G": direct})
+    np.testing.assert_allclose(found, others["A and G"], rtol=1e-9, atol=1e-9)

@@ -1,28 +1,12 @@
-"""Statistics: time beside the named alternative, printed as a ratio; correctness is asserted.
-
-Run with `pytest tests/benchmarks/test_statistics.py -s`; the large list is marked slow.
-"""
+"""Statistics beside the named alternatives; correctness is asserted. The large list is slow."""
 
 from __future__ import annotations
-
-import time
-from collections.abc import Callable
 
 import numpy as np
 import pytest
 from sklearn.metrics import roc_curve
 
 from facebench.statistics import tar_at_far, ten_fold_accuracy, verification_intervals
-
-
-def seconds(function: Callable[[], object], repeats: int) -> float:
-    """Best of some runs, in seconds."""
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        function()
-        times.append(time.perf_counter() - start)
-    return min(times)
 
 
 def lfw_like():
@@ -48,28 +32,25 @@ def loop_over_grid(scores, mated, folds):
     return float(np.mean(out))
 
 
-def test_ten_folds_exact(benchmark):
+def test_ten_folds_exact(beside):
     scores, mated, folds, *_ = lfw_like()
-    result = benchmark(ten_fold_accuracy, scores, mated, folds)
-    ours = seconds(lambda: ten_fold_accuracy(scores, mated, folds), 20)
-    theirs = seconds(lambda: loop_over_grid(scores, mated, folds), 3)
-    grid = loop_over_grid(scores, mated, folds)
-    print(
-        f"\nten folds: exact {ours * 1e3:.2f} ms, loop over 400 thresholds {theirs * 1e3:.0f} ms, "
-        f"ratio {theirs / ours:.0f}; accuracy {result.accuracy:.4f} and {grid:.4f}"
+    result, others = beside(
+        lambda: ten_fold_accuracy(scores, mated, folds),
+        {"loop over 400 thresholds": lambda: loop_over_grid(scores, mated, folds)},
+        rounds=5,
     )
+    grid = others["loop over 400 thresholds"]
+    beside.note(accuracy=round(result.accuracy, 4), on_the_grid=round(grid, 4))
     assert ten_fold_accuracy(scores, mated, folds, "facenet-grid").accuracy == pytest.approx(grid)
 
 
-def test_intervals_of_a_thousand_draws(benchmark):
+def test_intervals_of_a_thousand_draws(beside):
     scores, mated, folds, a, b = lfw_like()
     targets = (0.1, 0.01, 0.001)
 
     def intervals(draws=1000):
         rng = np.random.default_rng(1)
         return verification_intervals(scores, mated, a, b, folds, targets, draws, rng)
-
-    found = benchmark.pedantic(intervals, rounds=3)
 
     def one_draw_by_repeating():
         rng = np.random.default_rng(1)
@@ -81,16 +62,13 @@ def test_intervals_of_a_thousand_draws(benchmark):
             tar, far
         )
 
-    ours, theirs = seconds(intervals, 2), 1000 * seconds(one_draw_by_repeating, 20)
-    print(
-        f"\n1,000 draws: sorted once {ours:.2f} s, a roc_curve for each draw {theirs:.2f} s, "
-        f"ratio {theirs / ours:.0f}"
-    )
+    each = "a roc_curve for each draw"
+    found, _ = beside(intervals, {each: one_draw_by_repeating}, repeated={each: 1000})
     assert set(found) == {"accuracy", "auc", "eer", *(f"tar@far={t}" for t in targets)}
 
 
 @pytest.mark.slow
-def test_tar_at_far_of_ijbc_size(benchmark):
+def test_tar_at_far_of_ijbc_size(beside):
     n, n_mated = 15_658_489, 19_557
     rng = np.random.default_rng(0)
     mated = np.zeros(n, dtype=bool)
@@ -98,15 +76,11 @@ def test_tar_at_far_of_ijbc_size(benchmark):
     scores = rng.normal(0, 0.1, n).astype(np.float32)
     scores[mated] += np.float32(0.45)
     targets = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
-    points = benchmark.pedantic(tar_at_far, (scores, mated, targets), rounds=3)
-    ours = seconds(lambda: tar_at_far(scores, mated, targets), 3)
-    start = time.perf_counter()
-    far, tar, thresholds = roc_curve(mated, scores, drop_intermediate=False)
-    theirs = time.perf_counter() - start
-    print(
-        f"\n15.7 M scores, TAR at six FARs: tail {ours:.2f} s, roc_curve {theirs:.2f} s, "
-        f"ratio {theirs / ours:.0f}"
+    points, others = beside(
+        lambda: tar_at_far(scores, mated, targets),
+        {"roc_curve": lambda: roc_curve(mated, scores, drop_intermediate=False)},
     )
+    far, tar, thresholds = others["roc_curve"]
     for point in points:
         i = np.flatnonzero(far <= point.target)[-1]
         assert (point.far, point.tar) == (far[i], tar[i])

@@ -156,7 +156,8 @@ GOOD: dict[str, np.ndarray] = {
     ("tensors", "changes", "message"),
     [
         ({}, {"format": "other"}, "header"),
-        ({}, {"version": 2}, "version 2"),
+        ({}, {"version": 3}, "version 3"),
+        ({}, {"version": 2}, "lacks the names of the int8"),
         ({}, {"dtype": "int8"}, "int8"),
         ({}, {"sparse": []}, "lacks the sparse shapes"),
         ({}, {"sparse": {}}, "unexpected tensor 'a.weight"),
@@ -169,10 +170,10 @@ GOOD: dict[str, np.ndarray] = {
         ({}, {"sparse": {"a.weight": [2**20, 2**20]}}, "entries"),
         ({"a.weight.kept": np.ones(2, np.float16)}, {}, "kept values for 3 kept"),
         ({"a.weight.kept": np.ones((3, 1), np.float16)}, {}, "kept values for 3 kept"),
-        ({"a.weight.kept": np.ones(3, np.float32)}, {}, "float32 values in a float16 file"),
+        ({"a.weight.kept": np.ones(3, np.float32)}, {}, "float32 values in place of float16"),
         ({"a.weight.kept": np.full(3, np.nan, np.float16)}, {}, "NaN"),
         ({"a.bias": np.full(2, np.inf, np.float16)}, {}, "NaN or infinite"),
-        ({"a.bias": np.zeros(2, np.float64)}, {}, "float64 values in a float16 file"),
+        ({"a.bias": np.zeros(2, np.float64)}, {}, "float64 values in place of float16"),
         ({"a.weight.gaps": np.zeros(3, np.uint16)}, {}, "one of .bits and .gaps"),
         ({"a.weight": np.zeros((2, 4), np.float16)}, {}, "unexpected tensor 'a.weight'"),
         ({"z.kept": np.zeros(1, np.float16)}, {}, "unexpected tensor 'z.kept'"),
@@ -188,6 +189,28 @@ def test_false_claims_are_errors(
     with pytest.raises(UserError, match=message) as caught:
         load_packed(path)
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_files_without_int8_are_of_the_first_version(tiny: Tiny) -> None:
+    """Readers from before int8 take them; those with int8 they refuse by the number."""
+    net, masks = tiny
+    for dtype, version in (("float16", 1), ("float32", 1), ("int8", 2)):
+        data = packed_bytes(net.state_dict(), masks, dtype)  # type: ignore[arg-type]
+        length = int.from_bytes(data[:8], "little")
+        own = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["facebench"])
+        assert own["version"] == version and ("int8" in own) == (version == 2)
+        if version == 1:
+            assert set(own) == {"format", "version", "dtype", "sparse", "metadata"}
+            assert own["dtype"] == dtype
+
+
+def test_the_published_files_still_load() -> None:
+    from facebench.nets.cards import find_card
+
+    card = find_card("sparse_074")
+    assert card.weights_path is not None
+    loaded = load_packed(card.weights_path, card.sha256)
+    assert loaded.dtype == "float16" and set(loaded.masks) == {"f", "local5b", "conv4b"}
 
 
 def test_the_good_file_of_these_tests_loads(tmp_path: Path) -> None:

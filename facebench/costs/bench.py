@@ -1,0 +1,279 @@
+"""The job of ``facebench bench``: what models cost, side by side, and a cost record of each."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from facebench import __version__
+from facebench.costs.facts import ModelFacts, model_facts
+from facebench.costs.machine import describe_machine
+from facebench.costs.measure import Rounds, measure_rounds, ratio_of, spread_of, throughput_of
+from facebench.costs.process import Loaded, WorkerProcess
+from facebench.costs.progress import Stage, unseen
+from facebench.costs.record import RUNTIMES, CostRecord, CostRun, Machine, Ratios, Runtime
+from facebench.costs.runtimes import (
+    Job,
+    native_runtime,
+    needs_program,
+    why_not_in,
+    why_unavailable,
+)
+from facebench.errors import UserError, nearest
+from facebench.nets.export import plain_network, program_bytes, program_card
+from facebench.nets.options import ModelOptions, Precision
+from facebench.nets.publish import write_card
+from facebench.nets.specs import is_bare
+from facebench.storage import sha256_file, write_atomically
+
+
+@dataclass(frozen=True)
+class BenchSettings:
+    """How models are measured. runtimes: None: each in its own, eager or ONNX Runtime; seconds: of
+    passes per model and runtime, over all rounds; size: of models without a card.
+
+    UserError for a value that is not possible.
+    """
+
+    runtimes: tuple[str, ...] | None = None
+    threads: int = 1
+    precision: Precision = "float32"
+    batch: int = 32
+    seconds: float = 10.0
+    rounds: int = 5
+    size: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        for name in self.runtimes or ():
+            if name not in RUNTIMES:
+                hint = nearest(name, RUNTIMES)
+                raise UserError(f"no runtime {name!r}{hint} ({', '.join(RUNTIMES)})")
+        for name, least in (("threads", 1), ("batch", 1), ("rounds", 1), ("seconds", 0.0)):
+            if getattr(self, name) < least:
+                raise UserError(f"--{name} {getattr(self, name):g}: must be at least {least:g}")
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Cost records in the order of the models, each with the runs of this time only; skipped: one
+    line for every model and runtime that could not be measured.
+    """
+
+    records: tuple[CostRecord, ...]
+    baseline: str
+    baseline_runtime: Runtime
+    skipped: tuple[str, ...]
+    machine: Machine
+
+
+@dataclass(frozen=True)
+class _Ready:
+    """A model that is loaded and warm in its process."""
+
+    facts: ModelFacts
+    process: WorkerProcess
+    loaded: Loaded
+
+
+def bench(
+    models: Sequence[str],
+    baseline: str | None = None,
+    settings: BenchSettings | None = None,
+    *,
+    stage: Stage = unseen,
+) -> Bench:
+    """Measure models side by side; see `BenchSettings`.
+
+    baseline: which of them the others are divided by, the first if None; one that is not among them
+    is measured before them. stage: called with what is done next and in how many steps, gives what
+    is called after each step. UserError in one line, before anything is timed: a model that cannot
+    be loaded, two of one name, nothing to measure.
+    """
+    settings = settings or BenchSettings()
+    before = [] if baseline is None or baseline in models else [baseline]
+    specs = list(dict.fromkeys([*before, *models]))
+    if not specs:
+        raise UserError("nothing to measure: name at least one model")
+    counted = stage("counting", len(specs))
+    facts = []
+    for spec, size in _sizes(specs, settings.size).items():
+        options = ModelOptions(size=size, precision=settings.precision)
+        facts.append(model_facts(spec, options))
+        counted()
+    _require_distinct(facts)
+    base = facts[specs.index(baseline)] if baseline is not None else facts[0]
+    machine = describe_machine()  # before this makes it busy
+    with tempfile.TemporaryDirectory(prefix="facebench-bench-") as folder, ExitStack() as stack:
+        jobs, skipped = _jobs(facts, settings, Path(folder))
+        ready = _load(jobs, settings, skipped, stack, stage)
+        first = next((one for one in ready if one.facts is base), None)
+        if first is None:
+            raise UserError(f"the baseline cannot be measured: {'; '.join(skipped)}")
+        timed = _rounds(ready, settings, stage)
+        runs = _runs(ready, timed, first, settings, machine)
+    records = (_record(one, runs) for one in facts)
+    return Bench(
+        tuple(record for record in records if record is not None),
+        base.name,
+        first.process.job.runtime,
+        tuple(skipped),
+        machine,
+    )
+
+
+def _jobs(
+    facts: Sequence[ModelFacts], settings: BenchSettings, folder: Path
+) -> tuple[list[tuple[ModelFacts, Job]], list[str]]:
+    """Every model in every runtime that it can be run in, and a line for each other one."""
+    skipped: list[str] = []
+    wanted = list(dict.fromkeys(settings.runtimes or ()))
+    missing = {name: why for name in wanted if (why := why_unavailable(_runtime(name)))}
+    skipped += [f"{name}: {why}" for name, why in missing.items()]
+    found = []
+    for one in facts:
+        for runtime in [_runtime(name) for name in wanted] or [native_runtime(one.card)]:
+            if runtime in missing:
+                continue
+            why = why_not_in(one.card, runtime, settings.precision)
+            program = None
+            if why is None and needs_program(one.card, runtime):
+                try:
+                    program = _program(one, folder)
+                except UserError as error:
+                    why = str(error)
+            if why is not None:
+                skipped.append(f"{one.name} in {runtime}: {why}")
+                continue
+            job = Job(
+                one.spec, runtime, settings.threads, settings.precision, one.options.size, program
+            )
+            found.append((one, job))
+    return found, skipped
+
+
+def _sizes(specs: Sequence[str], size: tuple[int, int] | None) -> dict[str, tuple[int, int] | None]:
+    """The size that each model is given: where some have no card, it is meant for those."""
+    bare = {spec: is_bare(spec) for spec in specs}
+    return {spec: size if own or not any(bare.values()) else None for spec, own in bare.items()}
+
+
+def _runtime(name: str) -> Runtime:
+    return next(runtime for runtime in RUNTIMES if runtime == name)
+
+
+def _program(facts: ModelFacts, folder: Path) -> str:
+    """The path of the model as an ONNX file, with its card beside it; made once."""
+    path = folder / f"{facts.name}.onnx"
+    if not path.is_file():
+        plain = plain_network(facts.spec, replace(facts.options, precision="float32"))
+        write_atomically(path, program_bytes(plain, "onnx"))
+        card = program_card(plain, "onnx", path.name, sha256_file(path))
+        write_card(card, path.with_suffix(".toml"))
+    return str(path)
+
+
+def _load(
+    jobs: Sequence[tuple[ModelFacts, Job]],
+    settings: BenchSettings,
+    skipped: list[str],
+    stack: ExitStack,
+    stage: Stage,
+) -> list[_Ready]:
+    """The processes, one after the other, so that warming one up does not disturb another."""
+    ready = []
+    done = stage("loading", len(jobs))
+    for facts, job in jobs:
+        process = stack.enter_context(WorkerProcess(job))
+        try:
+            ready.append(_Ready(facts, process, process.load(settings.batch)))
+        except UserError as error:
+            if job.runtime == native_runtime(facts.card):
+                raise
+            skipped.append(f"{facts.name} in {job.runtime}: {error}")
+        done()
+    return ready
+
+
+def _rounds(
+    ready: Sequence[_Ready],
+    settings: BenchSettings,
+    stage: Stage,
+) -> list[Rounds]:
+    return measure_rounds(
+        [one.process for one in ready],
+        [one.loaded.estimates for one in ready],
+        batch=settings.batch,
+        rounds=settings.rounds,
+        seconds=settings.seconds,
+        advance=stage("measuring", settings.rounds * len(ready)),
+    )
+
+
+def _runs(
+    ready: Sequence[_Ready],
+    timed: Sequence[Rounds],
+    first: _Ready,
+    settings: BenchSettings,
+    machine: Machine,
+) -> list[tuple[ModelFacts, CostRun]]:
+    base = timed[ready.index(first)]
+    latency, throughput = spread_of(base.latency), throughput_of(base, settings.batch)
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    runs = []
+    for one, rounds in zip(ready, timed, strict=True):
+        own_latency, own = spread_of(rounds.latency), throughput_of(rounds, settings.batch)
+        job = one.process.job
+        run = CostRun(
+            runtime=job.runtime,
+            version=one.loaded.version,
+            native=job.runtime == native_runtime(one.facts.card),
+            execution=one.loaded.execution,
+            precision=settings.precision,
+            threads=settings.threads,
+            batch=settings.batch,
+            latency=own_latency,
+            throughput=own,
+            peak_memory=one.loaded.peak,
+            idle_memory=one.loaded.idle,
+            ratios=Ratios(
+                baseline=first.facts.name,
+                runtime=first.process.job.runtime,
+                latency=ratio_of(own_latency, latency),
+                throughput=ratio_of(own, throughput),
+            ),
+            measured=now,
+            machine=machine,
+        )
+        runs.append((one.facts, run))
+    return runs
+
+
+def _record(facts: ModelFacts, runs: Sequence[tuple[ModelFacts, CostRun]]) -> CostRecord | None:
+    """None: the model was measured in no runtime."""
+    own = tuple(run for other, run in runs if other is facts)
+    if not own:
+        return None
+    return CostRecord(
+        facebench=__version__,
+        model=facts.name,
+        weights_hash=facts.weights_hash,
+        parameters=facts.sizes.parameters,
+        kept_parameters=facts.sizes.kept,
+        bytes=facts.bytes,
+        multiply_adds=facts.sizes.multiply_adds,
+        kept_multiply_adds=facts.sizes.kept_multiply_adds,
+        input=facts.input,
+        passes=facts.passes,
+        runs=own,
+    )
+
+
+def _require_distinct(facts: Sequence[ModelFacts]) -> None:
+    names = [one.name for one in facts]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise UserError(f"two models are called {twice!r}; give them cards with different names")

@@ -1,0 +1,157 @@
+"""The runtimes that a model may be measured in, and how it gets into each."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from facebench.costs.record import Runtime
+from facebench.errors import UserError
+from facebench.nets.cards import ModelCard
+from facebench.nets.checked import CheckedEmbedder
+from facebench.nets.embedder import Embedder, Preprocessing
+from facebench.nets.export import plain_network, why_not_plain
+from facebench.nets.options import ModelOptions, Precision
+from facebench.nets.torch_embedder import TorchEmbedder
+from facebench.nets.zoo import card_for, load_model
+
+_COMPILERS = ("g++", "c++", "clang++")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One model in one runtime. program: an ONNX file of it, where the runtime needs one; batch:
+    faces in a pass, for which sparse layers choose how to run.
+    """
+
+    spec: str
+    runtime: Runtime
+    threads: int
+    precision: Precision = "float32"
+    size: tuple[int, int] | None = None
+    program: str | None = None
+    batch: int = 32
+
+    @property
+    def options(self) -> ModelOptions:
+        """What the model is loaded with."""
+        return ModelOptions(size=self.size, precision=self.precision, batch=self.batch)
+
+
+def native_runtime(card: ModelCard) -> Runtime:
+    """How facebench itself runs a model."""
+    return "onnxruntime" if card.architecture == "onnx" else "eager"
+
+
+def why_unavailable(runtime: Runtime) -> str | None:
+    """Why this machine does not have a runtime, or None: it has it."""
+    if runtime in ("onnxruntime", "openvino") and importlib.util.find_spec(runtime) is None:
+        extra = "'facebench[onnx]'" if runtime == "onnxruntime" else "openvino"
+        return f"not installed (pip install {extra})"
+    if runtime == "compile" and not any(map(shutil.which, _COMPILERS)):
+        return f"torch.compile needs a C++ compiler ({', '.join(_COMPILERS)}), and there is none"
+    return None
+
+
+def why_not_in(card: ModelCard, runtime: Runtime, precision: Precision) -> str | None:
+    """Why a model cannot be run in a runtime, or None: it can be tried."""
+    if runtime == native_runtime(card):
+        return None
+    if card.architecture == "onnx":
+        torch_only = runtime in ("eager", "compile")
+        return "is an ONNX file, which torch does not run" if torch_only else None
+    if (why := why_not_plain(card)) is not None:
+        return why
+    if runtime != "compile" and precision != "float32":
+        return f"is exported in float32, not in {precision}"
+    return None
+
+
+def needs_program(card: ModelCard, runtime: Runtime) -> bool:
+    """Whether a model has to be exported to ONNX first."""
+    return card.architecture != "onnx" and runtime in ("onnxruntime", "openvino")
+
+
+def load_in_runtime(job: Job) -> tuple[Embedder, str]:
+    """The model as an embedder that computes in the job's runtime, and the runtime's version.
+
+    UserError where it cannot be loaded there.
+    """
+    card = card_for(job.spec)
+    ours = f"torch {torch.__version__}"
+    if job.runtime == "compile":
+        return _compiled(job), f"{ours}, inductor"
+    if job.runtime == "openvino":
+        return _in_openvino(job, card)
+    spec = job.program or job.spec
+    embedder = load_model(spec, ModelOptions() if job.program else job.options)
+    if job.runtime == "onnxruntime":
+        return embedder, embedder.runtime
+    return embedder, ours
+
+
+def by_batch(job: Job) -> bool:
+    """Whether a model may run differently in passes of one face, and so is loaded for each."""
+    return job.runtime == "eager"
+
+
+def _compiled(job: Job) -> Embedder:
+    plain = plain_network(job.spec, job.options)
+    return TorchEmbedder(
+        plain.card.name,
+        # One program per batch size, as a service with fixed batches would have.
+        torch.compile(plain.module, dynamic=False),
+        "compiled",
+        plain.preprocessing,
+        precision=job.precision,
+        channels_last=plain.card.architecture != "python",  # which breaks modules that call view
+    )
+
+
+class OpenVinoEmbedder(CheckedEmbedder):
+    """An ONNX file in OpenVINO, on the CPU: uint8 N×H×W×3 RGB → float32 N×D."""
+
+    def __init__(
+        self, id: str, path: Path, preprocessing: Preprocessing, threads: int, nhwc: bool
+    ) -> None:
+        openvino = importlib.import_module("openvino")  # no hard dependency, and no types
+        self.id, self.preprocessing = id, preprocessing
+        self.runtime = f"openvino {openvino.__version__.split('-')[0]}"
+        settings = {
+            "INFERENCE_NUM_THREADS": threads,
+            "INFERENCE_PRECISION_HINT": "f32",
+            "PERFORMANCE_HINT": "LATENCY",
+        }
+        self._model: Any = openvino.Core().compile_model(str(path), "CPU", settings)
+        self._nhwc = nhwc
+        self._mean = np.array(preprocessing.mean, dtype=np.float32)
+        self._scale = np.array(preprocessing.scale, dtype=np.float32)
+
+    def _run(self, faces: NDArray[Any]) -> NDArray[Any]:
+        pixels = faces[..., ::-1] if self.preprocessing.colour == "bgr" else faces
+        x = (pixels.astype(np.float32) - self._mean) / self._scale
+        x = np.ascontiguousarray(x if self._nhwc else x.transpose(0, 3, 1, 2))
+        return np.asarray(self._model(x)[0])
+
+
+def _in_openvino(job: Job, card: ModelCard) -> tuple[Embedder, str]:
+    spec = job.program or job.spec
+    native = load_model(spec, ModelOptions() if job.program else job.options)
+    path = card_for(spec).weights_path
+    assert path is not None
+    nhwc = "layout=nhwc" in native.variant
+    try:
+        made = OpenVinoEmbedder(card.name, path, native.preprocessing, job.threads, nhwc)
+    except Exception as error:
+        raise UserError(
+            f"model {card.name}: OpenVINO cannot load it: {' '.join(str(error).split())[:200]}"
+        ) from error
+    return made, made.runtime

@@ -1,0 +1,75 @@
+"""Models with rounded weights: a card and a packed file beside those of their parent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from facebench.errors import UserError
+from facebench.nets.cards import ModelCard, read_card
+from facebench.nets.compact_card import is_compact
+from facebench.nets.packed import load_packed, save_packed
+from facebench.nets.publish import write_card
+from facebench.nets.trained import packed_weights
+from facebench.validation import validated
+
+NOTE = (
+    "Weights of {parent} rounded to int8 after training, symmetric, one scale per output channel. "
+    "Weight-only: they are multiplied out when the model is loaded, and computed with in float32."
+)
+
+
+@dataclass(frozen=True)
+class QuantisedModel:
+    """What `quantise_model` wrote. before, after: bytes of the weights files."""
+
+    card: ModelCard
+    before: int
+    after: int
+
+
+def quantise_model(
+    card: ModelCard, models_folder: Path, name: str | None = None, overwrite: bool = False
+) -> QuantisedModel:
+    """Write a model of packed weights again with int8 weights, as ``NAME.toml`` and its file.
+
+    name: of the new card, ``<model>_int8`` if left out. Masks, biases and everything else stay as
+    they are; a metric does not, as it was learned for other embeddings. UserError: the model has no
+    packed weights, has int8 weights already, or the name is taken (unless ``overwrite``).
+    """
+    if card.architecture != "convnet" and not is_compact(card):
+        raise UserError(
+            f"model {card.name!r}: only weights packed by facebench are rounded, not a model of "
+            f"kind {card.architecture}"
+            + ("; quantise its members" if card.architecture == "ensemble" else "")
+        )
+    packed = packed_weights(card)
+    if packed.dtype == "int8":
+        raise UserError(f"model {card.name!r} has int8 weights already: {card.weights_path}")
+    name = name or f"{card.name}_int8"
+    path = models_folder / f"{name}.toml"
+    if name == card.name or (path.exists() and not overwrite):
+        raise UserError(
+            f"{path}: there is such a model already; give another --name or --overwrite"
+        )
+    made = _card(card, name, path)
+    assert made.weights is not None and card.weights_path is not None
+    weights = models_folder / made.weights
+    source = {"model": name, "rounded_from": packed.sha256}
+    save_packed(weights, packed.state, packed.masks, "int8", source)
+    write_card(made.model_copy(update={"sha256": load_packed(weights).sha256}), path)
+    sizes = (card.weights_path.stat().st_size, weights.stat().st_size)
+    return QuantisedModel(read_card(path), *sizes)
+
+
+def _card(card: ModelCard, name: str, path: Path) -> ModelCard:
+    """The card of the rounded model, checked before anything is written."""
+    kept = card.model_dump(exclude_none=True, exclude={"metric", "projection", "source"})
+    own = {
+        "name": name,
+        "title": f"{card.title}, int8 weights",
+        "parent": card.name,
+        "weights": f"weights/{name}.safetensors",
+        "notes": NOTE.format(parent=card.name),
+    }
+    return validated(ModelCard, kept | own, str(path))

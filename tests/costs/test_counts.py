@@ -1,0 +1,129 @@
+"""Multiply-adds counted by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from facebench.costs.counts import (
+    dropped_multiply_adds,
+    multiply_adds_of,
+    network_multiply_adds,
+)
+from facebench.costs.counts_onnx import OnnxCounts, onnx_counts
+from facebench.costs.facts import model_facts
+from facebench.errors import UserError
+from facebench.nets.convnet import ConvNet
+from facebench.nets.embedder import Preprocessing
+from facebench.nets.export import PlainNetwork, program_bytes
+from facebench.nets.options import ModelOptions
+from facebench.nets.specs import card_for
+
+SIZE = (80, 80)
+
+
+def by_hand(net: ConvNet) -> int:
+    """Output positions × channels out × weights per output, layer by layer of Table 1."""
+    height, width = net.input_size
+    total = 0
+    for layer, module in (("1", "ab"), ("2", "ab"), ("3", "ab"), ("4", "ab")):
+        for letter in module:
+            total += height * width * net.layer(layer + letter).weight.numel()
+        height, width = height // 2, width // 2
+    return total + sum(net.layer(name).weight.numel() for name in ("5a", "5b", "f"))
+
+
+def test_the_convnet_of_the_paper() -> None:
+    net = ConvNet(0.125, SIZE).eval()
+    assert network_multiply_adds(net, SIZE) == by_hand(net)
+    with torch.device("meta"):
+        full = ConvNet(1.0).eval()
+        face = torch.zeros(1, 3, 112, 96)
+    assert by_hand(full) == 1_310_490_624  # PERFORMANCE.md: 1310.5 M
+    assert multiply_adds_of(lambda: full(face)) == by_hand(full)
+
+
+def test_groups_strides_and_what_torch_does_not_compute() -> None:
+    net = nn.Sequential(nn.Conv2d(3, 6, 3, stride=2, padding=1, groups=3), nn.ReLU(), nn.Flatten())
+    assert network_multiply_adds(net, (8, 8)) == 4 * 4 * 6 * (1 * 9)
+    assert network_multiply_adds(nn.Flatten(), (8, 8)) is None
+
+
+def test_dropped_weights_are_counted_once_per_position() -> None:
+    net = ConvNet(0.125, SIZE).eval()
+    masks = {}
+    for name in ("conv4b", "local5b", "f"):
+        mask = torch.ones_like(net.get_submodule(name).weight, dtype=torch.bool)
+        mask.view(-1)[:7] = False
+        masks[name] = mask
+    assert dropped_multiply_adds(net, SIZE, masks) == 7 * (10 * 10) + 7 + 7
+    assert dropped_multiply_adds(net, SIZE, {}) == 0
+
+
+def test_facts_of_dense_and_sparse_networks(zoo: Path) -> None:
+    dense, sparse = model_facts("dense"), model_facts("sparse")
+    net = ConvNet(0.125, SIZE)
+    parameters = sum(p.numel() for p in net.parameters())
+    dropped = net.f.weight.numel() - -(-net.f.weight.numel() // 4)
+    assert (dense.sizes.parameters, dense.sizes.kept) == (parameters, parameters)
+    assert (sparse.sizes.parameters, sparse.sizes.kept) == (parameters, parameters - dropped)
+    assert dense.sizes.multiply_adds == dense.sizes.kept_multiply_adds == by_hand(net)
+    assert sparse.sizes.kept_multiply_adds == by_hand(net) - dropped
+    assert (dense.passes, sparse.passes, dense.input) == (1, 2, SIZE)
+    file = zoo / "models" / "weights" / "sparse.safetensors"
+    assert sparse.bytes == file.stat().st_size < (dense.bytes or 0)
+
+
+def test_a_card_without_weights_is_the_usual_line(zoo: Path) -> None:
+    with pytest.raises(UserError, match="'bare' has no trained weights yet") as caught:
+        model_facts("bare")
+    assert "\n" not in str(caught.value)
+
+
+def test_an_onnx_file_is_counted_from_its_graph(tmp_path: Path) -> None:
+    pytest.importorskip("onnx")
+    net = ConvNet(0.125, SIZE).eval()
+    for parameter in net.parameters():  # equal ones, such as biases of zero, are stored once
+        nn.init.normal_(parameter)
+    path = tmp_path / "net.onnx"
+    plain = PlainNetwork(card_for("baseline"), net, Preprocessing(SIZE))
+    path.write_bytes(program_bytes(plain, "onnx"))
+    counts = onnx_counts(path, SIZE)
+    assert counts == OnnxCounts(sum(p.numel() for p in net.parameters()), by_hand(net))
+    facts = model_facts(str(path), ModelOptions(size=SIZE))
+    assert facts.sizes.multiply_adds == by_hand(net) and facts.bytes == path.stat().st_size
+
+
+def test_a_graph_with_more_than_it_can_tell_claims_nothing(tmp_path: Path) -> None:
+    onnx = pytest.importorskip("onnx")
+    helper, kind = onnx.helper, onnx.TensorProto.FLOAT
+    weight = helper.make_tensor("w", kind, [192, 5], [0.0] * 960)
+
+    def counted(*nodes: object, side: object = 8) -> OnnxCounts:
+        graph = helper.make_graph(
+            list(nodes),
+            "g",
+            [helper.make_tensor_value_info("x", kind, ["n", 3, side, 8])],
+            [helper.make_tensor_value_info("y", kind, None)],
+            [weight],
+        )
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+        onnx.save(model, str(tmp_path / "m.onnx"))
+        return onnx_counts(tmp_path / "m.onnx", (8, 8))
+
+    flat = helper.make_node("Flatten", ["x"], ["flat"], axis=1)
+    product = helper.make_node("MatMul", ["flat", "w"], ["y"])
+    assert counted(flat, product) == counted(flat, product, side="h") == OnnxCounts(960, 960)
+    gemm = helper.make_node("Gemm", ["w", "w"], ["y"], transA=1)
+    assert counted(gemm) == OnnxCounts(960, 192 * 5 * 5)
+    odd = helper.make_node("Einsum", ["flat", "w"], ["y"], equation="ij,jk->ik")
+    assert counted(flat, odd) == OnnxCounts(960, None)
+    unknown = helper.make_node("Foreign", ["flat"], ["z"], domain="elsewhere")
+    assert counted(flat, unknown, helper.make_node("MatMul", ["z", "w"], ["y"])).multiply_adds is (
+        None
+    )
+    (tmp_path / "m.onnx").write_bytes(b"no graph")
+    assert onnx_counts(tmp_path / "m.onnx", (8, 8)) == OnnxCounts(None, None)

@@ -1,0 +1,73 @@
+"""Costs as columns of a report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from facebench.costs.measure import spread_of
+from facebench.costs.record import CostRecord, CostRun, default_costs_folder, save_costs
+from facebench.reporting.find import Finder
+from facebench.reporting.report_card import read_report
+from facebench.reporting.report_cell import ReportCell
+from facebench.reporting.report_fill import filled_cell
+from facebench.reporting.report_statistics import family, unit_of
+
+CARD = """
+name = "costs"
+title = "t"
+[[columns]]
+key = "ms"
+heading = "ms"
+statistic = "cost:latency"
+[[columns]]
+key = "macs"
+heading = "multiply-adds"
+statistic = "cost:multiply_adds"
+[[columns]]
+key = "ort"
+heading = "ONNX Runtime"
+statistic = "cost:latency_ratio@onnxruntime"
+[[rows]]
+label = "dense"
+model = "dense"
+[[rows]]
+label = "bare"
+model = "bare"
+"""
+
+
+@pytest.mark.parametrize(
+    ("statistic", "unit"),
+    [("cost:latency", "plain"), ("cost:multiply_adds", "count"), ("cost:peak_memory", "bytes")],
+)
+def test_a_family_of_their_own(statistic: str, unit: str) -> None:
+    assert (family(statistic), unit_of(statistic)) == ("cost", unit)
+
+
+def test_a_misspelt_cost_suggests_the_nearest() -> None:
+    with pytest.raises(ValueError, match="did you mean 'cost:latency'"):
+        family("cost:latancy")
+
+
+def test_cells_say_what_is_measured_and_what_is_missing(
+    zoo: Path, make_run: Callable[..., CostRun], make_costs: Callable[..., CostRecord]
+) -> None:
+    (zoo / "costs.toml").write_text(CARD)
+    card = read_report(zoo / "costs.toml")
+
+    def cells(row: int) -> list[ReportCell]:
+        return [filled_cell(ReportCell(c), card.rows[row], {}, None) for c in card.columns]
+
+    assert [cell.missing for cell in cells(0)] == [
+        "no reports/results/costs/dense.json: facebench bench dense"
+    ] * 3
+    assert cells(1)[0].missing == "bare has no trained weights yet"
+    (zoo / "reports").mkdir()
+    save_costs(make_costs(make_run(latency=spread_of([0.0123]))), default_costs_folder())
+    ms, macs, other = cells(0)
+    assert (ms.value_text, macs.value_text) == ("12.3", "3.00 M")
+    assert other.missing == "cost:latency_ratio@onnxruntime is not known of dense"
+    Finder.of()  # would refuse a file below results that is no record
