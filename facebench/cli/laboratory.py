@@ -12,6 +12,7 @@ DATA_HELP = (
     "share of a mini-batch; may be repeated."
 )
 RECIPE_HELP = "short, paper, or a TOML file."
+UNSEEN = "unseen.txt"
 WORK_HELP = "Folder of checkpoints; the same command with the same folder continues."
 
 
@@ -27,7 +28,9 @@ class Teacher:
 
 @dataclass(frozen=True)
 class Lab:
-    """The options of both commands. size of the synthetic set: identities × images."""
+    """The options of both commands. size of the synthetic set: identities × images; hold_out:
+    identities of every source that nothing is trained on, None: the plan's, or a few.
+    """
 
     data: tuple[str, ...]
     teacher: Teacher
@@ -40,6 +43,7 @@ class Lab:
     overwrite: bool
     quiet: bool
     threads: int | None = None
+    hold_out: int | None = None
 
     def check(self) -> None:
         """UserError for what cannot work on this machine, before anything is loaded."""
@@ -53,13 +57,26 @@ class Lab:
 
 def carry_out(plan, lab: Lab) -> list[str]:  # type: ignore[no-untyped-def]
     """Run a `facebench.pruning.plan.Plan` in the working directory; the names of its networks."""
+    from facebench.pruning.schedule import Run, run_plan
+    from facebench.training.progress import shown_machine
+    from facebench.training.recipe_files import load_recipe
+
+    prepare(lab)
+    recipe = load_recipe(plan.recipe)
+    data, text = learned_from(lab, recipe.batch, plan.data)
+    with shown_machine(lab.device, lab.precision, not lab.quiet) as machine:
+        run = Run(
+            plan, recipe, data, text, lab.work, Path("models"), Path("reports/results"), machine,
+            lambda card, protocols: _evaluate(card, protocols, lab), lab.overwrite,
+        )  # fmt: skip
+        return run_plan(run)
+
+
+def prepare(lab: Lab) -> None:
+    """Check the options and set threads and memory; UserError for what cannot work here."""
     import torch
 
     from facebench.allocator import keep_freed_memory
-    from facebench.pruning.schedule import Run, run_plan
-    from facebench.training.data import training_data
-    from facebench.training.progress import shown_machine
-    from facebench.training.recipe_files import load_recipe
 
     lab.check()
     if lab.device.startswith("cuda") and not torch.cuda.is_available():
@@ -67,21 +84,34 @@ def carry_out(plan, lab: Lab) -> list[str]:  # type: ignore[no-untyped-def]
     if lab.threads is not None:
         torch.set_num_threads(lab.threads)
     keep_freed_memory()
-    recipe = load_recipe(plan.recipe)
-    given = lab.data or plan.data.sources
-    path = lab.teacher.path or (Path(plan.data.teacher) if plan.data.teacher else None)
+
+
+def learned_from(lab: Lab, batch: int, planned=None):  # type: ignore[no-untyped-def]
+    """The `TrainingData` of the options, or of a plan's ``data``, and what it is in words."""
+    from facebench.pruning.plan import Data
+    from facebench.training.data import training_data
+
+    planned = planned or Data()
+    given = lab.data or planned.sources
+    path = lab.teacher.path or (Path(planned.teacher) if planned.teacher else None)
     teacher = _teacher(replace(lab.teacher, path=path)) if path else None
+    hold_out = lab.hold_out or planned.hold_out
     data = training_data(
-        given, recipe.batch, lab.work / "data", teacher,
-        identities=lab.identities, images=lab.images,
+        given, batch, lab.work / "data", teacher,
+        identities=lab.identities, images=lab.images, hold_out=hold_out,
     )  # fmt: skip
-    text = _words(given, path, lab)
-    with shown_machine(lab.device, lab.precision, not lab.quiet) as machine:
-        run = Run(
-            plan, recipe, data, text, lab.work, Path("models"), Path("reports/results"), machine,
-            lambda card, protocols: _evaluate(card, protocols, lab), lab.overwrite,
-        )  # fmt: skip
-        return run_plan(run)
+    _write_unseen(data.unseen, lab.work / UNSEEN)
+    own = planned.words if given == planned.sources else ""
+    text = own or _words(given, path, lab)
+    return data, text + (f"; {hold_out} identities of each source held out" if hold_out else "")
+
+
+def _write_unseen(names: tuple[str, ...], path: Path) -> None:
+    """The identities to learn a metric from: `facebench metric fit --identities`."""
+    from facebench.storage import write_atomically
+
+    if names:
+        write_atomically(path, "".join(f"{name}\n" for name in names).encode())
 
 
 def _words(given: tuple[str, ...], teacher: Path | None, lab: Lab) -> str:
@@ -122,8 +152,14 @@ def _teacher(teacher: Teacher):  # type: ignore[no-untyped-def]
 
 def _evaluate(card: Path, protocols: tuple[str, ...], lab: Lab) -> list[str]:
     """Records of a card in ./reports/results; a sentence for each."""
+    return [one.sentence for one in evaluated(card, protocols, lab)]
+
+
+def evaluated(card: Path, protocols: tuple[str, ...], lab: Lab):  # type: ignore[no-untyped-def]
+    """Records of a card in ./reports/results; a `work_folder.Evaluated` for each."""
     from facebench.evaluation import evaluate_many
     from facebench.reporting.files import save_record
+    from facebench.training.work_folder import Evaluated
 
     told = []
     records = evaluate_many(
@@ -134,5 +170,8 @@ def _evaluate(card: Path, protocols: tuple[str, ...], lab: Lab) -> list[str]:
         accuracy = getattr(record.statistics, "accuracy", None)
         value = getattr(accuracy, "value", None)
         result = f"accuracy {value:.4f}" if value is not None else "see its record"
-        told.append(f"{record.protocol.name} on {record.data.name} ({record.data.kind}): {result}.")
+        name, data = record.protocol.name, record.data
+        # Numbers of rendered faces are never taken for those of photographs.
+        shown = name if data.kind == "real" else f"{name} ({data.kind})"
+        told.append(Evaluated(shown, f"{name} on {data.name} ({data.kind}): {result}.", value))
     return told

@@ -33,6 +33,15 @@ IdentitiesOption = Annotated[
 ImagesOption = Annotated[
     int, typer.Option(rich_help_panel=DATA_PANEL, help="Of each synthetic identity.")
 ]
+HoldOutOption = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        rich_help_panel=DATA_PANEL,
+        help="Identities of every source to train on nothing of; named in WORK/unseen.txt, e.g. "
+        "for `facebench metric fit`. Default: the plan's, or at most 30.",
+    ),
+]
 StepsOption = Annotated[
     int | None,
     typer.Option(min=1, rich_help_panel=HOW_PANEL, help="Mini-batches; default: the recipe's."),

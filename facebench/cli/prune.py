@@ -1,4 +1,4 @@
-"""``facebench prune``: one more sparse layer, or a whole plan of them."""
+"""``facebench prune``: one more sparse layer, a plan of them, or filters of all layers."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from facebench.cli.laboratory_options import (
     RESULT_PANEL,
     DataOption,
     DeviceOption,
+    HoldOutOption,
     IdentitiesOption,
     ImagesOption,
     OverwriteOption,
@@ -31,7 +32,7 @@ from facebench.cli.laboratory_options import (
 )
 from facebench.errors import UserError
 
-_WHAT = "What is made sparse"
+_WHAT, _FILTERS = "What is made sparse", "Filters"
 
 
 def command(
@@ -45,13 +46,40 @@ def command(
         str | None, typer.Option(rich_help_panel=_WHAT, help="Share of its weights kept: 1/128")
     ] = None,
     criterion: Annotated[
-        str,
+        str | None,
         typer.Option(
             rich_help_panel=_WHAT,
-            help="correlation, random, highest, magnitude, obd, brp; scratch: the model's own "
-            "masks with random weights.",
+            help="correlation (the default), random, highest, magnitude, obd, brp; scratch: the "
+            "model's own masks with random weights. Of filters: taylor (the default), l1, random.",
         ),
-    ] = "correlation",
+    ] = None,
+    structured: Annotated[
+        bool,
+        typer.Option(
+            "--structured", rich_help_panel=_FILTERS, help="Remove whole filters of a compact net."
+        ),
+    ] = False,
+    step: Annotated[
+        str | None,
+        typer.Option(
+            rich_help_panel=_FILTERS,
+            help="Share of the original number of filters that goes at once; default: 1%.",
+        ),
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option(rich_help_panel=_FILTERS, help="Share removed in all: 60%.")
+    ] = None,
+    points: Annotated[
+        list[str] | None,
+        typer.Option(
+            rich_help_panel=_FILTERS,
+            help="Shares at which a card is written: 5%,10%,20%. Default: after every step.",
+        ),
+    ] = None,
+    point_steps: Annotated[
+        int,
+        typer.Option(min=0, rich_help_panel=_FILTERS, help="More mini-batches before each point."),
+    ] = 0,
     name: Annotated[
         str | None, typer.Option(rich_help_panel=_WHAT, help="Of the new model.")
     ] = None,
@@ -62,10 +90,11 @@ def command(
     teacher_flip: TeacherFlipOption = "normalised-add",
     identities: IdentitiesOption = 1200,
     images: ImagesOption = 14,
+    hold_out: HoldOutOption = None,
     recipe: Annotated[
         str | None,
         typer.Option(
-            rich_help_panel=HOW_PANEL, help=f"{RECIPE_HELP} Default: the plan's, or paper."
+            rich_help_panel=HOW_PANEL, help=f"{RECIPE_HELP} Default: the plan's, or paper; compact."
         ),
     ] = None,
     steps: StepsOption = None,
@@ -87,12 +116,32 @@ def command(
     """Select connections, retrain, and write card and weights to ./models; again continues.
 
     Example: facebench prune baseline --layer f --keep 1/256 --data ~/crops:3 --data synthetic:1
+
+    Example: facebench prune squeezenet1_1 --structured --step 1% --until 60% --points 10%,30%,60%
     """
     with importing():
         from facebench.cli.laboratory import carry_out
         from facebench.pruning.plan import Plan
         from facebench.validation import read_toml, validated
 
+    lab = Lab(
+        tuple(data or ()),
+        Teacher(teacher, teacher_size, teacher_normalise, teacher_flip),
+        work or Path("training"), device, precision, identities, images, protocol_data, overwrite,
+        quiet, threads, hold_out,
+    )  # fmt: skip
+    if structured:
+        if layer or keep:
+            raise UserError("--structured removes filters of all layers: no --layer, --keep")
+        for made in _filters(
+            what, lab, recipe, criterion=criterion, model=name, step=step, until=until,
+            points=points, fine_tune=steps, point_fine_tune=point_steps, seed=seed,
+            protocols=tuple(protocol or ()), licence=licence,
+        ):  # fmt: skip
+            typer.echo(f"models/{made}.toml")
+        return
+    if step or until or points or point_steps:
+        raise UserError("--step, --until, --points and --point-steps belong to --structured")
     path = Path(what)
     written = read_toml(path) if path.suffix == ".toml" else {}
     if "baseline" in written:
@@ -100,17 +149,46 @@ def command(
             raise UserError(f"{what} is a plan: leave out --layer, --keep, --name and --steps")
         values = written
     else:
-        values = _one_step(what, layer, keep, criterion, name, steps)
+        values = _one_step(what, layer, keep, criterion or "correlation", name, steps)
     chosen = {"recipe": recipe, "seed": seed, "licence": licence or None, "protocols": protocol}
     values = {**values, **{key: value for key, value in chosen.items() if value is not None}}
-    lab = Lab(
-        tuple(data or ()),
-        Teacher(teacher, teacher_size, teacher_normalise, teacher_flip),
-        work or Path("training"), device, precision, identities, images, protocol_data, overwrite,
-        quiet, threads,
-    )  # fmt: skip
     for made in carry_out(validated(Plan, values, what), lab):
         typer.echo(f"models/{made}.toml" if made != values["baseline"].get("from") else made)
+
+
+def _filters(
+    spec: str,
+    lab: Lab,
+    recipe: str | None,
+    *,
+    criterion: str | None,
+    model: str | None,
+    step: str | None,
+    until: str | None,
+    points: list[str] | None,
+    **given: Any,
+) -> list[str]:
+    """Carry out the removal of filters from a card; names of the models that were written."""
+    from facebench.cli.laboratory_compact import remove_filters
+    from facebench.nets.specs import card_for
+    from facebench.pruning.structured.importance import check_criterion
+    from facebench.pruning.structured.plan import FilterPlan, parse_points, parse_share
+    from facebench.pruning.structured.schedule import check_start
+
+    card = card_for(spec)
+    shares = {"step": step, "until": until}
+    values: dict[str, Any] = {
+        key: parse_share(text, f"--{key}") for key, text in shares.items() if text
+    }
+    chosen = criterion or "taylor"
+    check_criterion(chosen)
+    plan = FilterPlan(
+        start=spec, model=model or f"{card.name}_{chosen}", criterion=chosen,
+        points=parse_points(points or []), **values,
+        **{key: value for key, value in given.items() if value is not None},
+    )  # fmt: skip
+    check_start(card, spec)
+    return remove_filters(plan, card, lab, recipe)
 
 
 def _one_step(
@@ -122,11 +200,14 @@ def _one_step(
     steps: int | None,
 ) -> dict[str, Any]:
     """The plan of one step out of a trained model."""
+    from facebench.nets.compact_card import is_compact
     from facebench.nets.specs import card_for
     from facebench.pruning.criteria import SCRATCH, check_criterion
 
     check_criterion(criterion)
     card = card_for(spec)
+    if is_compact(card):
+        raise UserError(f"{spec}: of a {card.architecture} filters are removed: add --structured")
     if card.architecture != "convnet" or card.width is None:
         raise UserError(f"{spec}: {card.architecture} cannot be pruned here, only a convnet")
     step: dict[str, Any] = {"criterion": criterion, "steps": steps}

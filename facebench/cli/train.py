@@ -1,9 +1,9 @@
-"""``facebench train``: learn the weights of a dense network of the zoo's kind."""
+"""``facebench train``: learn the weights of a dense ConvNet or a compact network."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +14,7 @@ from facebench.cli.laboratory_options import (
     RESULT_PANEL,
     DataOption,
     DeviceOption,
+    HoldOutOption,
     IdentitiesOption,
     ImagesOption,
     OverwriteOption,
@@ -31,11 +32,14 @@ from facebench.cli.laboratory_options import (
 )
 from facebench.errors import UserError
 
+if TYPE_CHECKING:
+    from facebench.nets.cards import ModelCard
+
 _WHAT = "What is trained"
 
 
 def command(
-    card: Annotated[str, typer.Argument(help="A card of a ConvNet, or the name of a new one.")],
+    card: Annotated[str, typer.Argument(help="A card of ours, or the name of a new ConvNet.")],
     width: Annotated[
         float | None,
         typer.Option(rich_help_panel=_WHAT, help="Of all layers; default: the card's, or 0.5."),
@@ -47,7 +51,14 @@ def command(
     teacher_flip: TeacherFlipOption = "normalised-add",
     identities: IdentitiesOption = 1200,
     images: ImagesOption = 14,
-    recipe: Annotated[str, typer.Option(rich_help_panel=HOW_PANEL, help=RECIPE_HELP)] = "paper",
+    hold_out: HoldOutOption = None,
+    recipe: Annotated[
+        str | None,
+        typer.Option(
+            rich_help_panel=HOW_PANEL,
+            help=f"{RECIPE_HELP} Default: paper; of compact nets compact.",
+        ),
+    ] = None,
     steps: StepsOption = None,
     seed: Annotated[int, typer.Option(min=0, rich_help_panel=HOW_PANEL, help="Of everything.")] = 0,
     device: DeviceOption = "cpu",
@@ -77,37 +88,54 @@ def command(
 
     if plot is not None and plot.suffix not in FORMATS:
         raise UserError(f"--plot {plot}: pictures are {', '.join(FORMATS)}")
-    name, own_width = _named(card)
     folder = work or Path("training")
-    values = {
-        "width": width or own_width or 0.5,
-        "recipe": recipe,
-        "seed": seed,
-        "licence": licence,
-        "protocols": tuple(protocol or ()),
-        "baseline": {"model": name, "steps": steps},
-    }
     lab = Lab(
         tuple(data or ()),
         Teacher(teacher, teacher_size, teacher_normalise, teacher_flip),
         folder, device, precision, identities, images, protocol_data, overwrite, quiet, threads,
+        hold_out,
     )  # fmt: skip
-    carry_out(validated(Plan, values, f"train {card}"), lab)
+    name, own_width, compact = _named(card)
+    if compact is not None:
+        if width is not None:
+            raise UserError(f"--width: {card} says its own; write another card for another width")
+        from facebench.cli.laboratory_compact import train
+
+        train(compact, lab, recipe, steps, seed, tuple(protocol or ()), licence)
+    else:
+        values = {
+            "width": width or own_width or 0.5,
+            "recipe": recipe or "paper",
+            "seed": seed,
+            "licence": licence,
+            "protocols": tuple(protocol or ()),
+            "baseline": {"model": name, "steps": steps},
+        }
+        carry_out(validated(Plan, values, f"train {card}"), lab)
     if plot is not None:
         plot_log(folder / name / "log.csv", plot)
     typer.echo(f"models/{name}.toml")
 
 
-def _named(card: str) -> tuple[str, float | None]:
-    """Name and width of the network: of a card that exists, or a new name without a width."""
+def _named(card: str) -> tuple[str, float | None, ModelCard | None]:
+    """Name and width of the network: of a card that exists, or a new name without a width; and the
+    card where it is of a compact network.
+    """
     from facebench.nets.cards import card_names, find_card, read_card
+    from facebench.nets.compact_card import is_compact
 
     path = Path(card)
     if path.suffix != ".toml" and card not in card_names():
-        return card, None
+        return card, None, None
     found = read_card(path) if path.suffix == ".toml" else find_card(card)
+    if is_compact(found):
+        if found.filters_removed:
+            raise UserError(f"{card} has lost filters: train its parent, then `facebench prune` it")
+        return found.name, found.width, found
     if found.architecture != "convnet":
-        raise UserError(f"{card}: {found.architecture} is not trained here, only a convnet")
+        raise UserError(
+            f"{card}: {found.architecture} is not trained here, only a convnet or a compact network"
+        )
     if found.sparsity:
         raise UserError(f"{card} is sparse: train its parent, then `facebench prune` it")
-    return found.name, found.width
+    return found.name, found.width, None

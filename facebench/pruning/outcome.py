@@ -27,6 +27,7 @@ from facebench.pruning.diagnostics import (
 from facebench.training.crops import TrainingCrops
 from facebench.training.data import faces_of
 from facebench.training.learner import Learner, features_of
+from facebench.training.progress import duration_words
 from facebench.validation import validated
 
 FACES, PAIRS = 1500, 2000
@@ -81,7 +82,9 @@ def publish_outcome(
         "images": learner.recipe.faces_per_step * outcome.steps,
         "device": f"{device}, {torch.get_num_threads()} threads",
         "precision": f"{precision} autocast" if precision == "bfloat16" else precision,
-        "duration": _duration(log, learner.recipe.faces_per_step * outcome.steps),
+        "duration": duration_words(
+            log, learner.recipe.faces_per_step * outcome.steps, "its ancestors"
+        ),
     }
     masks: dict[str, Tensor] = {name: mask.bool() for name, mask in learner.masks.items()}
     card = publish_weights(outcome.model, net.state_dict(), masks, training, models)
@@ -166,14 +169,6 @@ def _card(outcome: Outcome, width: float, licence: str) -> ModelCard:
         },
         outcome.model,
     )
-
-
-def _duration(log: Path, faces: int) -> str:
-    """From the speed that the end of a log states; empty where there is none."""
-    if not log.is_file():
-        return ""
-    speed = float(log.read_text().splitlines()[-1].rsplit(",", 1)[1])
-    return f"about {faces / max(speed, 0.1) / 60:.0f} minutes without its ancestors"
 
 
 _EVALUATED = "Evaluation: "

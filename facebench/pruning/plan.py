@@ -83,10 +83,15 @@ class Step(_Strict):
 
 
 class Data(_Strict):
-    """What is learned from: see ``--data`` and ``--teacher`` of `facebench train`."""
+    """What is learned from: see ``--data``, ``--teacher``, ``--hold-out`` of `facebench train`.
+
+    words: the same for readers of the cards, instead of the folders' names.
+    """
 
     sources: tuple[str, ...] = ()
     teacher: str | None = None
+    hold_out: Count | None = None
+    words: Text = ""
 
 
 class Plan(_Strict):

@@ -34,12 +34,14 @@ class TrainingCrops:
     """Aligned crops to learn from.
 
     images: uint8 N×128×112×3 RGB (may be memory-mapped); labels: int64 N, an identity's number or
-    -1; targets: float32 N×D unit rows, the teacher's embedding, or rows of NaN where there is none.
+    -1; targets: float32 N×D unit rows, the teacher's embedding, or rows of NaN where there is none;
+    names: of the identities by number, empty where they have none.
     """
 
     images: CropImages
     labels: NDArray[np.int64]
     targets: NDArray[np.float32]
+    names: tuple[str, ...] = ()
 
     @property
     def classes(self) -> int:
@@ -59,7 +61,7 @@ def prepare_crops(folder: Path, cache: Path, teacher: Teacher | None) -> Trainin
     if not done.exists():
         rows = _read_index(folder / "index.csv")
         images = _decode(folder, rows, cache / "images.npy")
-        np.save(cache / "labels.npy", labels_of([row["identity"] for row in rows]))
+        save_labels([row["identity"] for row in rows], cache)
         np.save(cache / "targets.npy", targets_of(images, teacher))
         done.write_text(json.dumps({"crops": len(rows), "folder": str(folder)}))
     return open_crops(cache)
@@ -67,10 +69,12 @@ def prepare_crops(folder: Path, cache: Path, teacher: Teacher | None) -> Trainin
 
 def open_crops(cache: Path) -> TrainingCrops:
     """Crops that were decoded into a folder, memory-mapped."""
+    names = cache / "identities.json"
     return TrainingCrops(
         np.load(cache / "images.npy", mmap_mode="r"),
         np.load(cache / "labels.npy"),
         np.load(cache / "targets.npy"),
+        tuple(json.loads(names.read_text())) if names.exists() else (),
     )
 
 
@@ -107,10 +111,13 @@ def _decode(folder: Path, rows: list[dict[str, str]], path: Path) -> NDArray[np.
     return images
 
 
-def labels_of(identities: list[str]) -> NDArray[np.int64]:
-    """Numbers of identities in the order of their names, int64 N; -1 where the name is empty."""
-    numbers = {name: i for i, name in enumerate(sorted({i for i in identities if i}))}
-    return np.array([numbers.get(name, UNLABELLED) for name in identities], np.int64)
+def save_labels(identities: list[str], cache: Path) -> None:
+    """Write each crop's identity as a number in the order of the names, -1: none; and the names."""
+    names = sorted({name for name in identities if name})
+    numbers = {name: number for number, name in enumerate(names)}
+    labels = [numbers.get(name, UNLABELLED) for name in identities]
+    np.save(cache / "labels.npy", np.array(labels, np.int64))
+    (cache / "identities.json").write_text(json.dumps(names))
 
 
 def targets_of(images: NDArray[np.uint8], teacher: Teacher | None) -> NDArray[np.float32]:

@@ -40,11 +40,13 @@ class TrainingData:
     """What is learned from, and what is held out.
 
     sources: crops with their number per batch; held_out: crops of identities and images that
-    nothing is trained on, for correlations and for verification errors.
+    nothing is trained on, for correlations and for verification errors; unseen: names of the real
+    identities among them, e.g. to learn a metric from.
     """
 
     sources: Sources
     held_out: TrainingCrops
+    unseen: tuple[str, ...] = ()
 
     @property
     def classes(self) -> int:
@@ -92,13 +94,15 @@ def training_data(
     *,
     identities: int = SYNTHETIC_IDENTITIES,
     images: int = SYNTHETIC_IMAGES,
+    hold_out: int | None = None,
 ) -> TrainingData:
     """Sources mixed by weight into batches of ``batch`` (faces, or pairs), and what is held out.
 
     given: as a user writes them. cache: decoded crops and the teacher's embeddings are kept there.
-    identities, images: of the synthetic source. Held out of every source: 30 identities (a tenth
-    where it has fewer than 300) and 2% of the other crops, the same in every run. UserError
-    where a folder is not there or holds nothing to learn from.
+    identities, images: of the synthetic source. hold_out: identities held out of every source,
+    None: 30, or a tenth where it has fewer than 300; of a real one they are drawn, with 2% of the
+    other crops, the same in every run. UserError where a folder is not there or holds nothing to
+    learn from, or would have too few identities left.
     """
     specs = [parse_source(text) for text in given]
     if not specs:
@@ -106,24 +110,41 @@ def training_data(
     counts = _counts([spec.weight for spec in specs], batch)
     sources: Sources = []
     apart: list[tuple[TrainingCrops, NDArray[np.int64]]] = []
+    unseen: list[str] = []
     for number, (spec, count) in enumerate(zip(specs, counts, strict=True)):
         crops = _open(spec, cache, teacher, identities, images)
         if len(crops.images) < 4:
             raise UserError(f"--data {spec.place}: {len(crops.images)} faces are too few")
-        learned, held = split(crops, np.random.default_rng([HELD_OUT_SEED, number]))
+        rng = np.random.default_rng([HELD_OUT_SEED, number])
+        people, held = split(crops, rng, hold_out, spec)
+        learned = np.setdiff1d(np.arange(len(crops.labels)), held)
+        unseen += [crops.names[person] for person in people if crops.names]
         sources.append((_rows(crops, learned, renumber=True), count))
         apart.append((crops, held))
-    return TrainingData(sources, _joined([_rows(crops, rows) for crops, rows in apart]))
+    held_out = _joined([_rows(crops, rows) for crops, rows in apart])
+    return TrainingData(sources, held_out, tuple(sorted(unseen)))
 
 
 def split(
-    crops: TrainingCrops, rng: np.random.Generator
+    crops: TrainingCrops, rng: np.random.Generator, hold_out: int | None, spec: DataSpec
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Rows to learn from and rows held out: some identities, and a share of the other crops."""
+    """Identities held out, and all rows that are: theirs, and a share of the other crops.
+
+    Rendered people have no order, so the last are taken; their other images are all learned.
+    """
     tenth = max(1, crops.classes // 10) if crops.classes > 1 else 0
-    apart = rng.permutation(crops.classes)[: min(HELD_OUT_IDENTITIES, tenth)]
-    held = np.isin(crops.labels, apart) | (rng.random(len(crops.labels)) < HELD_OUT_SHARE)
-    return np.flatnonzero(~held), np.flatnonzero(held)
+    count = min(HELD_OUT_IDENTITIES, tenth) if hold_out is None else hold_out
+    if hold_out and crops.classes - hold_out < 2:
+        raise UserError(
+            f"--hold-out {hold_out}: --data {spec.place} has {crops.classes} identities; leave at "
+            "least 2 to learn"
+        )
+    if spec.synthetic:
+        people = np.arange(crops.classes - count, crops.classes, dtype=np.int64)
+        return people, np.flatnonzero(np.isin(crops.labels, people))
+    people = rng.permutation(crops.classes)[:count]
+    held = np.isin(crops.labels, people) | (rng.random(len(crops.labels)) < HELD_OUT_SHARE)
+    return people, np.flatnonzero(held)
 
 
 def _open(

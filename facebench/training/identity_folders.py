@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facebench.errors import UserError
-from facebench.training.crops import CROP_SIZE, Teacher, TrainingCrops, labels_of, open_crops
+from facebench.training.crops import CROP_SIZE, Teacher, TrainingCrops, open_crops, save_labels
 from facebench.training.crops import targets_of as targets_of_crops
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
@@ -41,7 +41,7 @@ def prepare_folders(folder: Path, cache: Path, teacher: Teacher | None) -> Train
         for number, path in enumerate(paths):
             images[number] = _crop(path)
         images.flush()
-        np.save(cache / "labels.npy", labels_of([path.parent.name for path in paths]))
+        save_labels([path.parent.name for path in paths], cache)
         np.save(cache / "targets.npy", targets_of_crops(images, teacher))
         done.write_text(json.dumps({"crops": len(paths), "folder": str(folder)}))
     return open_crops(cache)

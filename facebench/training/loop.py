@@ -76,13 +76,15 @@ class Extras:
 
     device: ``cpu``, or ``cuda``: crops are held on the device and augmented there, without regard
     to ``change`` and ``make``, and the network is compiled. make: composes a batch; penalty: module
-    name and strength of an L1 penalty on its weight; on_step: called with every step done.
+    name and strength of an L1 penalty on its weight; on_step: called with every step done;
+    compiled: on ``cuda``, which costs a minute first.
     """
 
     device: str = "cpu"
     make: Make = make_batch
     penalty: tuple[str, float] | None = None
     on_step: Callable[[int], None] | None = None
+    compiled: bool = True
 
 
 def mask_layers(net: nn.Module, masks: Mapping[str, Tensor]) -> None:
@@ -130,7 +132,7 @@ def train(
     optimiser = _optimiser([*net.parameters(), *supervision.parameters()], recipe)
     step, mean = _resume(folder, net, supervision, optimiser)
     # Hooks that read earlier layers, as the joint supervision's, do not go with compilation.
-    compile_it = extras.device.startswith("cuda") and not supervision.pairs
+    compile_it = extras.compiled and extras.device.startswith("cuda") and not supervision.pairs
     compiled: nn.Module = net
     if compile_it:
         compiled = cast(nn.Module, torch.compile(net))

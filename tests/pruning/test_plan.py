@@ -53,6 +53,26 @@ def test_the_zoos_plan_makes_the_zoos_cards() -> None:
     assert read.width == read_card(MODELS / "baseline.toml").width
 
 
+def test_the_criterias_plan_holds_the_tables_networks_on_equal_budgets() -> None:
+    read = read_plan(MODELS / "plans" / "criteria.toml")
+    steps = {step.model: step for step in read.step}
+    budget = {read.baseline.model: read.baseline.steps}
+    for step in read.step:
+        if step.criterion != "scratch":
+            budget[step.model] = budget[read.parent_of(step)] + step.steps
+    for structure in ("096", "076", "074"):
+        ours = steps[f"quarter_{structure}"]
+        for criterion in ("random", "highest", "magnitude", "obd", "brp"):
+            other = steps[f"quarter_{structure}_{criterion}"]
+            assert other.criterion == criterion
+            assert (other.layer, other.keep, other.steps) == (ours.layer, ours.keep, ours.steps)
+            assert read.parent_of(other) == read.parent_of(ours)
+    for structure in ("096", "076", "074", "012"):
+        scratch = steps[f"quarter_{structure}_scratch"]
+        assert scratch.masks_of == f"quarter_{structure}"
+        assert scratch.steps == budget[f"quarter_{structure}"]
+
+
 def test_scratch_takes_masks_and_is_nobodys_parent(tmp_path: Path) -> None:
     scratch = '[[step]]\nmodel = "x"\ncriterion = "scratch"\nmasks_of = "n2"\n'
     after = '[[step]]\nmodel = "n3"\nlayer = "4b"\nkeep = "1/2"\n'

@@ -96,6 +96,32 @@ def test_rendered_crops_are_the_renderers_and_made_when_asked() -> None:
         crops[18]
 
 
+def test_as_many_identities_are_held_out_as_asked_and_named(tmp_path: Path) -> None:
+    folder = write_people(tmp_path / "people", people=20)
+    few = training_data([str(folder)], 8, tmp_path / "cache")
+    data = training_data([str(folder)], 8, tmp_path / "cache", hold_out=7)
+    assert (few.classes, len(few.unseen)) == (18, 2)
+    assert (data.classes, len(data.unseen)) == (13, 7)
+    assert set(few.unseen) <= set(data.unseen) <= {f"person{i}" for i in range(20)}
+    names = sorted(f"person{i}" for i in range(20))
+    people = [names.index(name) for name in data.unseen]
+    held = data.held_out.labels
+    assert {int(label) for label in held} >= set(people)
+    for person in people:  # all of their images
+        assert (held == person).sum() == 4
+    with pytest.raises(UserError, match="leave at least 2"):
+        training_data([str(folder)], 8, tmp_path / "cache", hold_out=19)
+
+
+def test_the_last_of_the_rendered_people_are_held_out_and_no_other_image() -> None:
+    data = training_data(["synthetic"], 8, Path("unused"), identities=10, images=3, hold_out=4)
+    (learned, _) = data.sources[0]
+    assert learned.labels.tolist() == [i // 3 for i in range(18)] and not data.unseen
+    assert np.array_equal(learned.images[17], render(0, 5, 2))
+    assert data.held_out.labels.tolist() == [6 + i // 3 for i in range(12)]
+    assert np.array_equal(data.held_out.images[0], render(0, 6, 0))
+
+
 def test_synthetic_and_real_mix_in_batches(tmp_path: Path) -> None:
     folder = write_people(tmp_path / "people", people=10)
     data = training_data(

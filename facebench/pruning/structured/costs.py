@@ -1,0 +1,52 @@
+"""What a network costs to run: multiply-adds and time per face."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from facebench.costs.counts import network_multiply_adds
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Time of one face in milliseconds: median and quartiles of the repeats."""
+
+    median: float
+    lower: float
+    upper: float
+
+
+def multiply_adds(net: nn.Module, size: tuple[int, int]) -> int:
+    """Multiply-adds for one face of H×W on the CPU; see `facebench.costs.counts`."""
+    return network_multiply_adds(net.eval(), size) or 0
+
+
+def latencies(
+    nets: Sequence[nn.Module], size: tuple[int, int], repeats: int = 31, warm: int = 3
+) -> list[Latency]:
+    """Time of one face on the CPU at batch 1, float32, in as many threads as torch has now.
+
+    The networks take turns, so that what else the machine does meets all of them alike.
+    """
+    face = torch.zeros(1, 3, *size).contiguous(memory_format=torch.channels_last)
+    seconds = np.empty((repeats, len(nets)))
+    for net in nets:
+        net.eval().to("cpu", memory_format=torch.channels_last)  # type: ignore[call-overload]
+    with torch.inference_mode():
+        for repeat in range(-warm, repeats):
+            for number, net in enumerate(nets):
+                # Warming up writes to the last rows, which are measured anew.
+                begin = time.perf_counter()
+                net(face)
+                seconds[repeat, number] = time.perf_counter() - begin
+    lower, median, upper = np.quantile(seconds * 1000, (0.25, 0.5, 0.75), axis=0)
+    return [
+        Latency(float(m), float(low), float(high))
+        for m, low, high in zip(median, lower, upper, strict=True)
+    ]

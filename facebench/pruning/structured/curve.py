@@ -1,0 +1,123 @@
+"""The curve of a pruned network: filters removed against accuracy and costs; as CSV and JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+from facebench.errors import UserError
+from facebench.storage import write_atomically
+
+FOLDER = Path("diagnostics") / "filters"
+
+
+@dataclass(frozen=True)
+class Point:
+    """One network of the curve, or the whole network at its beginning.
+
+    step: removals before it; filters: gone, of ``of``; multiply_adds: for one face; latency: median
+    milliseconds of one face, ``latency_low`` and ``latency_high`` its quartiles, in ``threads``
+    threads, NaN: not measured; accuracy: by protocol.
+    """
+
+    model: str
+    step: int
+    filters: int
+    of: int
+    parameters: int
+    multiply_adds: int
+    latency: float = float("nan")
+    latency_low: float = float("nan")
+    latency_high: float = float("nan")
+    threads: int = 0
+    accuracy: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def removed(self) -> float:
+        """Share of all prunable filters that is gone."""
+        return self.filters / self.of
+
+
+@dataclass(frozen=True)
+class Curve:
+    """The points of a series, fewest filters removed first, and how it was made.
+
+    layers: filters of each layer in the whole network; removed: share gone at each point, by model
+    and layer; source: command and data in words.
+    """
+
+    model: str
+    criterion: str
+    source: str
+    points: tuple[Point, ...] = ()
+    layers: Mapping[str, int] = field(default_factory=dict)
+    removed: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+    def with_point(self, point: Point, removed: Mapping[str, float]) -> Curve:
+        """The curve with one more point, or another value of one that it has."""
+        others = [p for p in self.points if p.model != point.model]
+        points = tuple(sorted([*others, point], key=lambda p: p.step))
+        return replace(self, points=points, removed={**self.removed, point.model: dict(removed)})
+
+
+def write_curve(curve: Curve, results: Path) -> Path:
+    """Write ``results/diagnostics/filters/MODEL.csv``, ``.layers.csv`` and ``.json`` (its path)."""
+    path = results / FOLDER / f"{curve.model}.json"
+    write_atomically(path.with_suffix(".csv"), _points_csv(curve).encode())
+    write_atomically(path.with_suffix(".layers.csv"), _layers_csv(curve).encode())
+    told = {"schema_version": 1, **asdict(curve)}
+    for point in told["points"]:
+        for name, value in list(point.items()):
+            if value != value:  # JSON has no NaN
+                del point[name]
+    write_atomically(path, (json.dumps(told, indent=1) + "\n").encode())
+    return path
+
+
+def read_curve(path: Path) -> Curve:
+    """What `write_curve` wrote; UserError where it is not such a file."""
+    try:
+        told = json.loads(path.read_bytes())
+        told.pop("schema_version")
+        told["points"] = tuple(Point(**point) for point in told["points"])
+        return Curve(**told)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{path}: not a curve of `facebench prune --structured`: {error}") from None
+
+
+def _points_csv(curve: Curve) -> str:
+    protocols = sorted({name for point in curve.points for name in point.accuracy})
+    head = ["model", "step", "filters_removed", "filters", "share_removed", "parameters"]
+    head += ["multiply_adds", "latency_ms", "latency_low_ms", "latency_high_ms", "threads"]
+    rows = [
+        [
+            p.model, p.step, p.filters, p.of, f"{p.removed:.6f}", p.parameters, p.multiply_adds,
+            *(_number(v) for v in (p.latency, p.latency_low, p.latency_high)), p.threads or "",
+            *(_number(p.accuracy.get(name, float("nan"))) for name in protocols),
+        ]
+        for p in curve.points
+    ]  # fmt: skip
+    return _csv([[*head, *(f"accuracy_{name}" for name in protocols)], *rows])
+
+
+def _layers_csv(curve: Curve) -> str:
+    models = [point.model for point in curve.points if point.model in curve.removed]
+    rows = [
+        [name, count, *(f"{curve.removed[model].get(name, 0.0):.6f}" for model in models)]
+        for name, count in curve.layers.items()
+    ]
+    return _csv([["layer", "filters", *models], *rows])
+
+
+def _csv(rows: Sequence[Sequence[object]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
+
+
+def _number(value: float) -> str:
+    return "" if value != value else f"{value:.6g}"

@@ -1,0 +1,170 @@
+"""What a point of the curve leaves behind: card, record, costs, diagnostics, curve and pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from facebench.nets.cards import ModelCard, read_card
+from facebench.nets.compact import parameters
+from facebench.nets.compact_card import shape_of
+from facebench.nets.compact_net import CompactNet
+from facebench.nets.publish import publish_compact
+from facebench.nets.trained import compact_network_of
+from facebench.pruning.diagnostics import write_diagnostics
+from facebench.pruning.structured.costs import Latency, latencies, multiply_adds
+from facebench.pruning.structured.curve import FOLDER, Curve, Point, read_curve, write_curve
+from facebench.pruning.structured.groups import filter_counts, find_groups
+from facebench.pruning.structured.layers import by_width, rank_correlation
+from facebench.pruning.structured.pictures import draw_curves, draw_layers
+from facebench.pruning.structured.plan import FilterPlan, percent
+from facebench.pruning.structured.removal import removed_shares
+from facebench.training.compact_run import Laboratory
+
+
+def publish_point(
+    net: nn.Module,
+    name: str,
+    step: int,
+    steps: int,
+    start: ModelCard,
+    original: Mapping[str, int],
+    lab: Laboratory,
+    plan: FilterPlan,
+) -> ModelCard:
+    """Write a point's card, weights, evaluation and diagnostics, and add it to the curve; its card.
+
+    original: filters by layer of the whole network; steps: mini-batches of training so far.
+    """
+    assert isinstance(net, CompactNet)
+    groups = find_groups(net, net.input_size)
+    shares = removed_shares(groups, original)
+    total = sum(original.values())
+    gone = total - sum(filter_counts(groups).values())
+    words = (
+        f"{percent(plan.step)} of all filters removed per step by {plan.criterion}, "
+        f"{plan.fine_tune} mini-batches of {lab.recipe.faces_per_step} faces after each, from "
+        f"{start.name}; {lab.recipe.title}"
+    )
+    card = publish_compact(
+        name, net, lab.training(words, steps), lab.models, parent=start.name,
+        filters_removed=gone / total, licence=lab.licence(plan.licence or start.licence),
+        title=f"{start.title} less {gone / total:.0%} of its filters ({plan.criterion})",
+    )  # fmt: skip
+    accuracy = lab.evaluated(lab.prepared_as(start, card), plan.protocols)
+    curve = _curve(start, original, lab, plan)
+    whole = compact_network_of(start)
+    beside, own = latencies([whole, net], net.input_size)
+    first = curve.points[0] if curve.points else _first(whole, start, total, lab, plan)
+    curve = curve.with_point(_timed(first, beside), dict.fromkeys(original, 0.0))
+    point = Point(
+        name, step, gone, total, parameters(net), multiply_adds(net, net.input_size),
+        accuracy=accuracy,
+    )  # fmt: skip
+    curve = curve.with_point(_timed(point, own), shares)
+    _write(curve, lab)
+    write_diagnostics(
+        name, _values(curve.points[0], _timed(point, own), original, shares), curve.source,
+        lab.results,
+    )  # fmt: skip
+    return read_card(card.path)
+
+
+def measure_together(
+    start: ModelCard, names: Sequence[str], lab: Laboratory, plan: FilterPlan
+) -> Curve:
+    """Measure the latency of all points of a curve in one interleaved run, and draw it anew."""
+    path = lab.results / FOLDER / f"{plan.model}.json"
+    curve = read_curve(path)
+    points = [p for p in curve.points if p.model == start.name or p.model in names]
+    nets = [
+        compact_network_of(start if p.model == start.name else read_card(_path(lab, p.model)))
+        for p in points
+    ]
+    for point, latency in zip(points, latencies(nets, shape_of(start).size), strict=True):
+        new = _timed(point, latency)
+        curve = curve.with_point(new, curve.removed[new.model])
+        if new.model != start.name:
+            values = {"latency_ms": new.latency, "latency_ratio": new.latency / _whole(curve)}
+            write_diagnostics(new.model, values, curve.source, lab.results)
+    _write(curve, lab)
+    return curve
+
+
+def _path(lab: Laboratory, name: str) -> Path:
+    return lab.models / f"{name}.toml"
+
+
+def _whole(curve: Curve) -> float:
+    return curve.points[0].latency
+
+
+def _curve(
+    start: ModelCard, original: Mapping[str, int], lab: Laboratory, plan: FilterPlan
+) -> Curve:
+    """The series as far as it is written, or an empty one."""
+    path = lab.results / FOLDER / f"{plan.model}.json"
+    if path.exists():
+        curve = read_curve(path)
+        if curve.layers == dict(original) and curve.criterion == plan.criterion:
+            return curve
+    source = (
+        f"facebench prune {start.name} --structured --criterion {plan.criterion} on "
+        f"{lab.data_text}; recipe {lab.recipe_name}"
+    )
+    return Curve(plan.model, plan.criterion, source, layers=dict(original))
+
+
+def _first(
+    net: CompactNet, start: ModelCard, total: int, lab: Laboratory, plan: FilterPlan
+) -> Point:
+    """The whole network, evaluated as its points are; its card is left as it is."""
+    accuracy: dict[str, float] = {}
+    if lab.evaluate is not None and plan.protocols:
+        told = lab.evaluate(start.path, plan.protocols)
+        accuracy = {one.protocol: one.accuracy for one in told if one.accuracy is not None}
+    costs = parameters(net), multiply_adds(net, net.input_size)
+    return Point(start.name, 0, 0, total, *costs, accuracy=accuracy)
+
+
+def _timed(point: Point, latency: Latency) -> Point:
+    return replace(
+        point,
+        latency=latency.median,
+        latency_low=latency.lower,
+        latency_high=latency.upper,
+        threads=torch.get_num_threads(),
+    )
+
+
+def _values(
+    whole: Point, point: Point, layers: Mapping[str, int], removed: Mapping[str, float]
+) -> dict[str, float | str | list[float]]:
+    """What reports may show of a point; ratios are to the whole network."""
+    return {
+        "filters_removed": point.removed,
+        "parameters_ratio": point.parameters / whole.parameters,
+        "multiply_adds": float(point.multiply_adds),
+        "multiply_adds_ratio": point.multiply_adds / whole.multiply_adds,
+        "latency_ms": point.latency,
+        "latency_ratio": point.latency / whole.latency,
+        "width_correlation": rank_correlation(layers, removed),
+        "removed_by_width": [width.removed for width in by_width(layers, removed)],
+    }
+
+
+def _write(curve: Curve, lab: Laboratory) -> None:
+    """Files and pictures of a curve, and one picture of all criteria on the same network."""
+    path = write_curve(curve, lab.results)
+    draw_curves([curve], path.with_suffix(".png"))
+    draw_layers(curve, path.with_suffix(".layers.png"))
+    start = curve.points[0].model
+    beside = [read_curve(other) for other in sorted(path.parent.glob("*.json")) if other != path]
+    beside = [other for other in beside if other.points and other.points[0].model == start]
+    if beside:
+        order = sorted([curve, *beside], key=lambda c: (c.criterion != "taylor", c.model))
+        draw_curves(order, path.with_name(f"{start}.png"))

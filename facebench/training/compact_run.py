@@ -1,0 +1,159 @@
+"""Training a compact network from its card: learned, published and evaluated, resumable."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from facebench.errors import UserError
+from facebench.nets.cards import ModelCard, PreprocessingFields, read_card
+from facebench.nets.compact_card import shape_of
+from facebench.nets.compact_net import CompactNet
+from facebench.nets.publish import publish_compact, write_card
+from facebench.storage import write_atomically
+from facebench.training.augment import FACE_SIZE
+from facebench.training.compact_learner import CompactLearner, untrained_compact
+from facebench.training.data import TrainingData
+from facebench.training.learner import Machine
+from facebench.training.progress import duration_words
+from facebench.training.recipe_files import RecipeFile
+from facebench.training.work_folder import (
+    DONE,
+    FINAL,
+    Evaluate,
+    begin_folder,
+    check_card,
+    check_folder,
+    published_hash,
+)
+
+NO_LICENCE = "The weights inherit the terms of the training data: "
+_EVALUATED = "Evaluation: "
+
+
+@dataclass(frozen=True)
+class Laboratory:
+    """What compact networks are trained with.
+
+    data_text: what is learned from, in words, for the cards; recipe_name: as the user gave it;
+    work: checkpoints, a folder per network; models, results: where cards and curves go; evaluate:
+    None: never; overwrite: cards with weights that this work folder did not learn.
+    """
+
+    recipe: RecipeFile
+    recipe_name: str
+    data: TrainingData
+    data_text: str
+    work: Path
+    models: Path
+    results: Path
+    machine: Machine
+    evaluate: Evaluate | None = None
+    overwrite: bool = False
+
+    def learner(self, card: ModelCard, seed: int) -> CompactLearner:
+        """A card's network with random weights; UserError: other faces than training makes."""
+        shape = shape_of(card)
+        if shape.size != FACE_SIZE:
+            height, width = shape.size
+            raise UserError(
+                f"{card.name} takes {height}x{width} faces; only networks of 112x96 faces are "
+                "trained and pruned here"
+            )
+        prepared = card.preprocessing
+        own = PreprocessingFields(size=prepared.size, flip=prepared.flip)
+        if prepared != own:
+            raise UserError(
+                f"{card.name}: training prepares faces as (pixel - 127.5) / 128 in RGB; correct "
+                "'preprocessing' in its card"
+            )
+        return untrained_compact(shape.net, shape.embedding, self.recipe, self.data, seed)
+
+    @property
+    def precision(self) -> str:
+        """Precision of training, in words."""
+        precision = self.machine.precision or self.recipe.precision
+        return "bfloat16 autocast" if precision == "bfloat16" else precision
+
+    def training(self, recipe: str, steps: int, log: Path | None = None) -> dict[str, Any]:
+        """The fields of a card's training; log: what states the speed at its end."""
+        faces = self.recipe.faces_per_step * steps
+        return {
+            "data": self.data_text,
+            "recipe": recipe,
+            "images": faces,
+            "device": f"{self.machine.device}, {torch.get_num_threads()} threads",
+            "precision": self.precision,
+            "duration": duration_words(log, faces),
+        }
+
+    def licence(self, given: str) -> str:
+        """Given, or whatever the training data demand."""
+        return given or NO_LICENCE + self.data_text
+
+    def prepared_as(self, start: ModelCard, card: ModelCard) -> ModelCard:
+        """A card that was written, with its faces prepared as those of another: the same flip."""
+        if card.preprocessing == start.preprocessing:
+            return card
+        write_card(card.model_copy(update={"preprocessing": start.preprocessing}), card.path)
+        return read_card(card.path)
+
+    def evaluated(self, card: ModelCard, protocols: tuple[str, ...]) -> dict[str, float]:
+        """Evaluate a card that was written, and say so in its notes; accuracy by protocol."""
+        if self.evaluate is None or not protocols:
+            return {}
+        told = self.evaluate(card.path, protocols)
+        own = card.notes.partition(_EVALUATED)[0].strip()
+        notes = f"{own} {_EVALUATED}" + " ".join(one.sentence for one in told)
+        write_card(card.model_copy(update={"notes": notes.strip()}), card.path)
+        return {one.protocol: one.accuracy for one in told if one.accuracy is not None}
+
+
+def train_compact(
+    card: ModelCard,
+    lab: Laboratory,
+    steps: int | None = None,
+    seed: int = 0,
+    protocols: tuple[str, ...] = (),
+    licence: str = "",
+) -> ModelCard:
+    """Learn the weights of a compact card under the recipe's ``train``; the new card.
+
+    Card and weights are written to ``lab.models`` under the card's name; what the work folder
+    holds is not learned again. UserError: the folder holds the network of other settings, or a card
+    with weights would be overwritten.
+    """
+    folder, path = lab.work / card.name, lab.models / f"{card.name}.toml"
+    count = steps or lab.recipe.train.steps
+    settings = {
+        "shape": list(shape_of(card)),
+        "seed": seed,
+        "steps": count,
+        "data": lab.data_text,
+        "recipe": lab.recipe.model_dump(),
+    }
+    check_folder(folder, settings)
+    check_card(path, folder, lab.overwrite)
+    learner = lab.learner(card, seed)
+    begin_folder(folder, settings)
+    if not (folder / FINAL).exists():
+        learner.learn("train", folder, lab.machine, seed, count)
+        learner.save(folder / FINAL)
+    if published_hash(folder) is None:
+        learner.load(folder / FINAL)
+        assert isinstance(learner.net, CompactNet)
+        words = f"{lab.recipe.title} {count} mini-batches of {lab.recipe.faces_per_step} faces"
+        training = lab.training(f"{words} from random weights", count, folder / "log.csv")
+        given = lab.licence(licence)
+        title = card.title if card.path != path else None
+        new = publish_compact(
+            card.name, learner.net, training, lab.models, title=title, licence=given
+        )
+        lab.evaluated(lab.prepared_as(card, new), protocols)
+        write_atomically(folder / DONE, json.dumps({"sha256": new.sha256}).encode())
+        lab.machine.report(f"{card.name}: {read_card(path).notes}")
+    return read_card(path)

@@ -1,0 +1,174 @@
+"""Distillation: a compact student learns from one teacher or several; stopped and continued."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from facebench.errors import UserError
+from facebench.nets.cards import ModelCard, read_card
+from facebench.storage import write_atomically
+from facebench.training.data import TrainingData
+from facebench.training.distillation.knowledge import Knowledge, Lesson, knowledge_of
+from facebench.training.distillation.outcome import Taught, publish_taught, teacher_sizes
+from facebench.training.distillation.student import Shape, Student, untrained_student
+from facebench.training.distillation.teachers import Teachers, neurons_of
+from facebench.training.learner import Machine
+from facebench.training.recipe_files import RecipeFile
+from facebench.training.work_folder import (
+    DONE,
+    FINAL,
+    Evaluate,
+    begin_folder,
+    check_card,
+    check_folder,
+    published_hash,
+)
+
+NEURONS = "neurons"
+
+
+@dataclass(frozen=True)
+class Distillation:
+    """A student with all that it needs.
+
+    name: of the student's card; data: without targets; data_text: in words, for the card; recipe:
+    its ``train`` phase is the budget, steps: other mini-batches than the recipe's; seed: fixes
+    first weights, mini-batches and augmentation, so that students of one shape that are taught
+    selected neurons, all neurons or soft labels differ in nothing else. work: checkpoints, and the
+    teacher's neurons, which students share; models, results: where the card, and what was chosen,
+    go; evaluate: on the protocols, None: never; overwrite: a card with weights that this work
+    folder did not learn.
+    """
+
+    name: str
+    shape: Shape
+    teachers: Teachers
+    lesson: Lesson
+    recipe: RecipeFile
+    data: TrainingData
+    data_text: str
+    work: Path
+    models: Path
+    results: Path
+    steps: int | None = None
+    seed: int = 0
+    licence: str = ""
+    protocols: tuple[str, ...] = ()
+    evaluate: Evaluate | None = None
+    overwrite: bool = False
+    machine: Machine = field(default_factory=Machine)
+
+    @property
+    def folder(self) -> Path:
+        """Where the student is learned."""
+        return self.work / self.name
+
+    @property
+    def card_path(self) -> Path:
+        """Where its card goes."""
+        return self.models / f"{self.name}.toml"
+
+
+def distil(run: Distillation) -> ModelCard:
+    """Learn what the work folder does not hold yet; returns the student's card.
+
+    The teacher's neurons of every training crop, without augmentation; the choice; training;
+    ``results/distillation/NAME.json`` with what was chosen; card, packed weights, sizes beside the
+    teacher's and evaluation. UserError before any work where a card would be overwritten, or the
+    folder holds a student that was taught otherwise.
+
+    Source: Luo et al. 2016, abstract; what is ours is said in `neuron_selection.Energy` and
+    `supervision.NeuronSupervision`.
+    """
+    _check(run)
+    if _published(run):
+        return read_card(run.card_path)
+    sizes = teacher_sizes(run.teachers)
+    begin_folder(run.folder, _settings(run))
+    knowledge = knowledge_of(run.lesson, run.teachers, run.data, _neurons(run), run.shape.features)
+    learner = _learn(run, knowledge)
+    card = publish_taught(
+        learner,
+        Taught(
+            run.name, run.shape, run.teachers, sizes, knowledge.report, run.recipe,
+            run.steps or run.recipe.train.steps, run.seed, run.data_text, run.licence,
+        ),
+        models=run.models, results=run.results, log=run.folder / "log.csv",
+        device=run.machine.device, precision=run.machine.precision or run.recipe.precision,
+        evaluate=_evaluation(run),
+    )  # fmt: skip
+    write_atomically(run.folder / DONE, json.dumps({"sha256": card.sha256}).encode())
+    run.machine.report(f"{card.name}: {card.notes}")
+    return card
+
+
+def _learn(run: Distillation, knowledge: Knowledge) -> Student:
+    # Seeded on its own: the network's first weights must not depend on what is taught.
+    torch.manual_seed(run.seed)
+    supervision = knowledge.supervise(run.shape.features)
+    learner = untrained_student(run.shape, run.recipe, knowledge.data, supervision, run.seed)
+    if (run.folder / FINAL).exists():
+        learner.load(run.folder / FINAL)
+    else:
+        learner.learn("train", run.folder, run.machine, run.seed, run.steps)
+        learner.save(run.folder / FINAL)
+    return learner
+
+
+def _neurons(run: Distillation) -> list[NDArray[np.float32]]:
+    """The teacher's, of every source; of the work folder where they are there."""
+    found = []
+    for number, (crops, _) in enumerate(run.data.sources, 1):
+        bar = run.machine.bar
+        title = f"teacher, source {number}"
+        advance = bar(title, len(crops.images)) if bar else None
+        found.append(neurons_of(crops.images, run.teachers, run.work / NEURONS, advance))
+    return found
+
+
+def _check(run: Distillation) -> None:
+    """UserError before any work, rather than after hours of it."""
+    if run.recipe.supervision != "normalised":
+        raise UserError("students learn under supervision 'normalised': give --recipe short")
+    if run.name in run.teachers.names:
+        raise UserError(f"the student {run.name!r} is its own teacher: give it another name")
+    check_folder(run.folder, _settings(run))
+    check_card(run.card_path, run.folder, run.overwrite)
+
+
+def _published(run: Distillation) -> bool:
+    """Whether the card is still that of the weights that were published from here."""
+    sha256 = published_hash(run.folder)
+    return (
+        sha256 is not None and run.card_path.is_file() and read_card(run.card_path).sha256 == sha256
+    )
+
+
+def _settings(run: Distillation) -> dict[str, Any]:
+    """What a student depends on."""
+    return {
+        "shape": vars(run.shape),
+        "teachers": [*run.teachers.specs, run.teachers.signature],
+        "lesson": vars(run.lesson),
+        "recipe": run.recipe.model_dump(),
+        "steps": run.steps,
+        "seed": run.seed,
+        "data": run.data_text,
+    }
+
+
+def _evaluation(run: Distillation) -> Callable[[Path], list[str]]:
+    def evaluate(card: Path) -> list[str]:
+        if run.evaluate is None or not run.protocols:
+            return []
+        return [one.sentence for one in run.evaluate(card, run.protocols)]
+
+    return evaluate

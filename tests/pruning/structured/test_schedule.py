@@ -1,0 +1,204 @@
+"""Filters removed in steps from a toy of a real network: what it writes, and that it continues."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+import torch
+from training_toys import write_people
+
+import facebench.pruning.structured.points as points
+import facebench.pruning.structured.schedule as schedule
+import facebench.training.loop as loop
+from facebench.errors import UserError
+from facebench.nets.cards import read_card
+from facebench.nets.compact import build, parameters
+from facebench.nets.publish import publish_compact
+from facebench.nets.trained import compact_network_of
+from facebench.pruning.structured.curve import FOLDER, read_curve
+from facebench.pruning.structured.groups import filter_counts, find_groups
+from facebench.pruning.structured.plan import FilterPlan
+from facebench.pruning.structured.schedule import FilterRun, run_filters
+from facebench.training.compact_run import Laboratory
+from facebench.training.data import training_data
+from facebench.training.learner import Machine
+from facebench.training.recipe_files import load_recipe
+from facebench.training.work_folder import Evaluated
+
+FACES = (112, 96)
+MakeRun = Callable[..., FilterRun]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("people")
+    write_people(folder / "p", people=6, images=4)
+    return training_data([str(folder / "p")], 6, folder / "cache")
+
+
+@pytest.fixture
+def make_run(data, tmp_path: Path, monkeypatch) -> MakeRun:
+    monkeypatch.setattr(
+        points, "latencies", lambda nets, size: [points.Latency(2, 1, 3)] * len(nets)
+    )
+    # Drawing takes most of the time; test_pictures.py draws.
+    for name in ("draw_curves", "draw_layers"):
+        monkeypatch.setattr(points, name, lambda curve, path: path.write_bytes(b"drawn"))
+    whole = load_recipe("compact").model_dump()
+    whole |= {"batch": 6, "precision": "float32", "checkpoint_every": 1}
+    recipe = type(load_recipe("compact")).model_validate(whole)
+
+    def make(name: str = "a", evaluate=None, **more) -> FilterRun:
+        folder = tmp_path / name
+        lab = Laboratory(recipe, "tiny", data, "toys", folder / "work", folder / "models",
+                         folder / "results", Machine(report=lambda _: None), evaluate)  # fmt: skip
+        if not (folder / "models" / "net.toml").exists():
+            torch.manual_seed(1)
+            net = build("squeezenet1_1", 8, FACES, 0.125)
+            publish_compact("net", net, {"data": "none"}, folder / "models")
+        given = {"step": Fraction(1, 10), "until": Fraction(3, 10), "fine_tune": 2}
+        given |= {"importance_batches": 2, **more}
+        plan = FilterPlan("net", f"net_{given.get('criterion', 'taylor')}", **given)
+        return FilterRun(plan, read_card(folder / "models" / "net.toml"), lab)
+
+    return make
+
+
+def weights(run: FilterRun) -> dict[str, bytes]:
+    return {p.name: p.read_bytes() for p in (run.lab.models / "weights").glob("*.safetensors")}
+
+
+def curve_of(run: FilterRun):
+    return read_curve(run.lab.results / FOLDER / f"{run.plan.model}.json")
+
+
+def test_cards_curve_diagnostics_and_pictures_of_every_point(make_run) -> None:
+    asked = []
+
+    def evaluate(card: Path, protocols: tuple[str, ...]) -> list[Evaluated]:
+        asked.append(card.stem)
+        return [Evaluated("lfw", f"lfw of {card.stem}.", 0.9 - 0.01 * len(asked))]
+
+    run = make_run(evaluate=evaluate, protocols=("lfw",))
+    names = run_filters(run)
+    assert names == ["net_taylor_10", "net_taylor_20", "net_taylor_30"]
+    assert asked == ["net_taylor_10", "net", "net_taylor_20", "net_taylor_30"]
+    total = sum(run.counts().values())
+    curve = curve_of(run)
+    assert [point.model for point in curve.points] == ["net", *names]
+    accuracies = [point.accuracy["lfw"] for point in curve.points]
+    assert accuracies == pytest.approx([0.88, 0.89, 0.87, 0.86])
+    before = None
+    for number, point in enumerate(curve.points):
+        card = read_card(run.lab.models / f"{point.model}.toml")
+        net = compact_network_of(card)
+        left = sum(filter_counts(find_groups(net, FACES)).values())
+        assert point.filters == total - left == -(-total * number // 10)
+        assert point.parameters == parameters(net) and point.latency == 2
+        if before is not None:
+            assert point.parameters < before.parameters
+            assert point.multiply_adds < before.multiply_adds
+            assert card.parent == "net" and card.filters_removed == point.removed
+            assert f"lfw of {point.model}." in card.notes
+            shares = curve.removed[point.model]
+            gone = sum(shares[name] * count for name, count in curve.layers.items())
+            assert gone == pytest.approx(point.filters)
+            path = run.lab.results / "diagnostics" / f"{point.model}.json"
+            assert json.loads(path.read_text())["values"]["filters_removed"] == point.removed
+        before = point
+    written = {path.name for path in (run.lab.results / FOLDER).iterdir()}
+    series = {f"net_taylor{end}" for end in (".json", ".csv", ".layers.csv", ".png", ".layers.png")}
+    assert written == series
+
+
+def test_stopped_anywhere_and_continued_is_undisturbed_byte_for_byte(
+    make_run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, broken = make_run("whole"), make_run("broken")
+    run_filters(whole)
+    places = [
+        (schedule, "_remove", 0),
+        (loop, "_step", 1),
+        (schedule, "_publish", 0),
+        (loop, "_step", 0),
+        (points, "_write", 0),
+        (loop, "_save", 1),
+        (schedule, "measure_together", 0),
+    ]
+    for module, name, after in places:
+        real, calls = getattr(module, name), []
+
+        def failing(*given, real=real, calls=calls, after=after):
+            if len(calls) == after:
+                raise KeyboardInterrupt
+            calls.append(1)
+            return real(*given)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(module, name, failing)
+            with pytest.raises(KeyboardInterrupt):
+                run_filters(broken)
+    run_filters(broken)
+    assert len(weights(whole)) == 4 and weights(broken) == weights(whole)
+    assert curve_of(broken) == curve_of(whole)
+    (kept,) = (path.name for path in broken.folder.glob("step_*.pt"))
+    assert kept == "step_003.pt" and not list(broken.folder.rglob("checkpoint.pt"))
+    before = weights(broken)
+    assert run_filters(broken) == run_filters(whole) and weights(broken) == before
+
+
+def test_goes_on_to_a_later_end_as_if_it_had_been_the_first(make_run) -> None:
+    first = make_run("one", until=Fraction(1, 10))
+    run_filters(first)
+    later = make_run("one", until=Fraction(3, 10))
+    assert run_filters(later)[-1] == "net_taylor_30"
+    at_once = make_run("two")
+    run_filters(at_once)
+    assert weights(later) == weights(at_once)
+
+
+def test_points_alone_are_published(make_run) -> None:
+    run = make_run(points=(Fraction(2, 10),), point_fine_tune=1)
+    assert run_filters(run) == ["net_taylor_20", "net_taylor_30"]
+    assert {p.stem for p in run.lab.models.glob("*.toml")} == {
+        "net", "net_taylor_20", "net_taylor_30"
+    }  # fmt: skip
+    card = read_card(run.lab.models / "net_taylor_30.toml")
+    assert card.training.images == 6 * (3 * 2 + 2 * 1)
+
+
+def test_criteria_differ(make_run) -> None:
+    states = {}
+    for criterion in ("taylor", "l1", "random"):
+        run = make_run("same", criterion=criterion, until=Fraction(1, 10))
+        (name,) = run_filters(run)
+        net = compact_network_of(read_card(run.lab.models / f"{name}.toml"))
+        states[criterion] = filter_counts(find_groups(net, FACES))
+    assert states["taylor"] != states["random"] != states["l1"]
+    assert (run.lab.results / FOLDER / "net.png").exists()  # all criteria in one picture
+
+
+def test_other_settings_and_foreign_cards_are_refused(make_run) -> None:
+    run = make_run(until=Fraction(1, 10), fine_tune=0)
+    run_filters(run)
+    with pytest.raises(UserError, match=r"in another way \(fine_tune\)"):
+        run_filters(make_run(until=Fraction(1, 10), fine_tune=1))
+    with pytest.raises(UserError, match="at most 74%"):
+        run_filters(make_run("much", until=Fraction(95, 100)))
+    other = replace(run, lab=replace(run.lab, work=run.lab.work.parent / "elsewhere"))
+    with pytest.raises(UserError, match="--overwrite"):
+        run_filters(other)
+    pruned = replace(run, card=read_card(run.lab.models / "net_taylor_10.toml"))
+    with pytest.raises(UserError, match="lost filters already; prune net again"):
+        run_filters(pruned)
+
+
+def test_points_behind_what_is_done_are_refused(make_run) -> None:
+    run_filters(make_run(points=(Fraction(3, 10),)))
+    with pytest.raises(UserError, match="10% lies behind the 3 steps"):
+        run_filters(make_run(points=(Fraction(1, 10),)))

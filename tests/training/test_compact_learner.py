@@ -1,0 +1,148 @@
+"""Compact networks learn under the normalised supervision, from random or published weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+from training_toys import write_people
+
+import facebench.training.loop as loop
+from facebench.errors import UserError
+from facebench.nets.cards import read_card
+from facebench.nets.compact import build
+from facebench.nets.convnet import to_input
+from facebench.nets.publish import publish_compact, write_card
+from facebench.nets.trained import compact_network_of
+from facebench.training.augment import make_batch
+from facebench.training.compact_learner import untrained_compact
+from facebench.training.compact_run import Laboratory, train_compact
+from facebench.training.data import faces_of, training_data
+from facebench.training.learner import Machine
+from facebench.training.recipe_files import RecipeFile, load_recipe
+from facebench.training.work_folder import Evaluated
+
+
+def teacher(crops: np.ndarray) -> np.ndarray:
+    """Mean colours of the halves of a crop: what a small network can imitate."""
+    halves = crops.reshape(len(crops), 2, -1, 3).mean(2).reshape(len(crops), 6)
+    return (halves - 127).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("people")
+    write_people(folder / "p", people=6, images=5)
+    return training_data([str(folder / "p")], 6, folder / "cache", teacher)
+
+
+@pytest.fixture
+def recipe() -> RecipeFile:
+    whole = load_recipe("compact").model_dump()
+    whole |= {"batch": 6, "precision": "float32", "checkpoint_every": 1}
+    whole["train"] |= {"steps": 3, "warmup": 0}
+    return RecipeFile.model_validate(whole)
+
+
+def fresh() -> nn.Module:
+    return build("mobilenet_v2", 8, (112, 96), 0.125)
+
+
+def test_loss_is_the_weighted_sum_that_training_minimises(data, recipe) -> None:
+    learner = untrained_compact(fresh, 8, recipe, data, seed=0)
+    batch = make_batch(data.sources, 0, 0)
+    learner.net.eval()
+    losses = learner.supervision(
+        learner.net(to_input(torch.from_numpy(batch.faces))),
+        torch.from_numpy(batch.targets),
+        torch.from_numpy(batch.labels),
+    )
+    wanted = sum(recipe.weights[name] * float(losses[name].detach()) for name in losses)
+    assert float(learner.loss(learner.net, batch).detach()) == pytest.approx(wanted, rel=1e-5)
+
+
+def test_supervision_fits_published_weights(data, recipe) -> None:
+    learner = untrained_compact(fresh, 8, recipe, data, seed=0)
+    batch = make_batch(data.sources, 0, 0)
+    learner.net.eval()
+    before = float(learner.loss(learner.net, batch).detach())
+    learner.adopt({name: value.clone() for name, value in learner.net.state_dict().items()})
+    assert float(learner.loss(learner.net, batch).detach()) < before
+    crops = data.sources[0][0]
+    rows = np.flatnonzero(crops.labels == 2)[:4]
+    with torch.no_grad():
+        unit = F.normalize(learner.net(to_input(torch.from_numpy(faces_of(crops, rows)))), dim=1)
+    wanted = F.normalize(unit.sum(0), dim=0)
+    torch.testing.assert_close(learner.supervision.prototypes[2].detach(), wanted)
+
+
+def test_joint_supervision_is_not_for_compact_networks(data) -> None:
+    with pytest.raises(UserError, match="--recipe compact"):
+        untrained_compact(fresh, 8, load_recipe("paper"), data, 0)
+
+
+@pytest.fixture
+def lab(data, recipe, tmp_path: Path) -> Laboratory:
+    torch.manual_seed(0)
+    models = tmp_path / "models"
+    card = publish_compact("net", fresh(), {"data": "none"}, models)
+    write_card(card.model_copy(update={"weights": None, "sha256": None}), models / "net.toml")
+
+    def evaluate(card: Path, protocols: tuple[str, ...]) -> list[Evaluated]:
+        return [Evaluated(name, f"{name} of {card.stem}: 0.5.", 0.5) for name in protocols]
+
+    machine = Machine(report=lambda _: None)
+    return Laboratory(recipe, "tiny", data, "toys", tmp_path / "work", models,
+                      tmp_path / "results", machine, evaluate)  # fmt: skip
+
+
+def test_a_card_is_trained_stopped_continued_and_published(lab, tmp_path, monkeypatch) -> None:
+    card = read_card(lab.models / "net.toml")
+    steps = []
+    real = loop._step
+
+    def failing(*given):
+        if len(steps) == 2:
+            raise KeyboardInterrupt
+        steps.append(1)
+        return real(*given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "_step", failing)
+        with pytest.raises(KeyboardInterrupt):
+            train_compact(card, lab, protocols=("lfw",))
+    made = train_compact(card, lab, protocols=("lfw",))
+    assert made.notes == "Evaluation: lfw of net: 0.5." and made.training.images == 18
+    assert made.title == card.title and made.preprocessing == card.preprocessing
+
+    whole = Laboratory(lab.recipe, "tiny", lab.data, "toys", tmp_path / "w2", tmp_path / "m2",
+                       lab.results, lab.machine)  # fmt: skip
+    undisturbed = train_compact(card, whole)
+    one, two = (compact_network_of(c).state_dict() for c in (made, undisturbed))
+    assert all(torch.equal(one[name], two[name]) for name in one)
+    assert train_compact(card, lab, protocols=("lfw",)).sha256 == made.sha256
+
+
+def test_what_would_be_lost_is_refused(lab, tmp_path) -> None:
+    card = read_card(lab.models / "net.toml")
+    train_compact(card, lab, steps=1)
+    with pytest.raises(UserError, match=r"another way \(steps\)"):
+        train_compact(card, lab, steps=2)
+    elsewhere = Laboratory(lab.recipe, "tiny", lab.data, "toys", tmp_path / "w3", lab.models,
+                           lab.results, lab.machine)  # fmt: skip
+    with pytest.raises(UserError, match="--overwrite"):
+        train_compact(read_card(card.path), elsewhere, steps=1)
+
+
+def test_other_faces_are_refused(lab) -> None:
+    card = read_card(lab.models / "net.toml")
+    small = card.preprocessing.model_copy(update={"size": (96, 96)})
+    with pytest.raises(UserError, match="96x96 faces"):
+        lab.learner(card.model_copy(update={"preprocessing": small}), 0)
+    other = card.preprocessing.model_copy(update={"mean": (0.0, 0.0, 0.0)})
+    with pytest.raises(UserError, match=r"127\.5"):
+        lab.learner(card.model_copy(update={"preprocessing": other}), 0)
