@@ -41,20 +41,23 @@ class AccuracyGate:
         baseline: Record | str | os.PathLike[str] | None = None,
         rules: Sequence[str] | str | os.PathLike[str] | None = None,
         undecided: str | None = None,
+        model: str | None = None,
     ) -> GateResult:
         """Judge records by rules against a baseline; the test fails where a rule does.
 
         records: a record, a record's file or a folder, or several of them; baseline: likewise, one;
         rules: a TOML file, or a list of rules; None: those of pytest's settings. undecided:
-        ``fail``, ``pass`` or ``report`` (a warning); None: the file's, or ``report``. Paths are
-        from the working directory. UserError: input that is wrong, as of ``facebench gate``.
+        ``fail``, ``pass`` or ``report`` (a warning); None: the file's, or ``report``. model: judge
+        only the records of this one, e.g. of a folder. Paths are from the working directory.
+        UserError: input that is wrong, as of ``facebench gate``.
         """
         __tracebackhide__ = True
         from facebench.reporting.gate_formats import render_gate
         from facebench.reporting.gate_judge import judge
 
         chosen = self._chosen_rules(rules, undecided)
-        result = judge(chosen, self._baselines(baseline), _records(records))
+        given = _of_model(_records(records), model)
+        result = judge(chosen, self._baselines(baseline), given)
         text = render_gate(result, "text")
         if result.outcome == "fail":
             pytest.fail(f"accuracy gate:\n{text}", pytrace=False)
@@ -118,3 +121,16 @@ def _records(given: Any) -> list[Record]:
     if isinstance(given, Sequence):
         return [record for one in given for record in _records(one)]
     return [given]
+
+
+def _of_model(records: list[Record], model: str | None) -> list[Record]:
+    """Those of one model, or all; UserError: there is none."""
+    from facebench.errors import UserError, nearest
+
+    known = sorted({record.model.id for record in records})
+    if model is not None and model not in known:
+        raise UserError(
+            f"accuracy_gate: no record of {model!r}{nearest(model, known)} (records of: "
+            f"{', '.join(known)})"
+        )
+    return [record for record in records if model in (None, record.model.id)]

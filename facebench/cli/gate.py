@@ -70,13 +70,25 @@ def command(
         Path | None,
         typer.Option("--output", "-o", rich_help_panel=_RESULT, help="Write the result here."),
     ] = None,
+    junit: Annotated[
+        Path | None, typer.Option(rich_help_panel=_RESULT, help="Write JUnit XML here, too.")
+    ] = None,
+    markdown: Annotated[
+        Path | None,
+        typer.Option(
+            rich_help_panel=_RESULT, help="Write Markdown here, too, e.g. $GITHUB_STEP_SUMMARY."
+        ),
+    ] = None,
 ) -> None:
     """Pass or fail models by rules. Exit code 0: pass, 1: fail, 3: undecided, 2: wrong input.
 
     Example: facebench gate --baseline baselines --rules gates.toml records/lfw
     """
-    require_output(output)
+    files: dict[str, Path | None] = {"--output": output, "--junit": junit, "--markdown": markdown}
+    _require_files(files)
     if update:
+        if any(files.values()):
+            raise UserError("--update has no result to write; leave --output, --junit, --markdown")
         _update(baseline or [], rules, records, protocol, found_in, reason)
         return
     if rules is None:
@@ -94,8 +106,21 @@ def command(
         raise UserError(f"rule {first.text!r} needs a baseline; name it with --baseline")
     bases = _records(baseline or [], protocol, found_in)
     result = judge(chosen, bases, _records(records, protocol, found_in), draws=draws, seed=seed)
+    if junit is not None:
+        write(render_gate(result, "junit"), junit)
+    if markdown is not None:
+        write(render_gate(result, "md"), markdown)
     write(render_gate(result, format), output)
     raise typer.Exit(result.code)
+
+
+def _require_files(files: dict[str, Path | None]) -> None:
+    """UserError, before any work, where one cannot be written or two are one."""
+    named = {option: path for option, path in files.items() if path is not None}
+    for option, path in named.items():
+        require_output(path, option)
+    if len({path.resolve() for path in named.values()}) < len(named):
+        raise UserError(f"{' and '.join(named)} must be different files")
 
 
 def _records(names: list[str], protocol: str | None, found_in: list[Path] | None) -> list[Record]:

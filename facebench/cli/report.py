@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 Format = Literal["md", "html", "csv", "latex", "all"]
 DEFAULT_FOLDER = Path("facebench-report")
+INDEX = "index"
 _WHAT, _HOW, _RESULT = "What is reported", "How", "Result"
 
 
@@ -48,7 +49,7 @@ def command(
         ),
     ] = None,
     similarity: Annotated[
-        Literal["cosine", "joint-bayesian"] | None,
+        Literal["cosine", "joint-bayesian", "projection"] | None,
         typer.Option(rich_help_panel=_WHAT, help="Of all rows, in place of the card's."),
     ] = None,
     run_missing: Annotated[
@@ -109,7 +110,9 @@ def command(
     for line in finder.skipped:
         writer.say(f"skipped: {line}")
     for card in cards:
-        writer.report(card, tables[card.name], data)
+        writer.report(card, tables[card.name], data, grouped=what in grouped)
+    if what in grouped:
+        writer.index(what, tables, data)
     writer.say_missing([table for made in tables.values() for table in made], data)
 
 
@@ -124,12 +127,33 @@ class Writer:
         if self.folder is not None and self.folder.exists() and not self.folder.is_dir():
             raise UserError(f"--output-dir {self.folder}: is a file; name a folder")
 
-    def report(self, card: ReportCard, tables: list[ReportTable], data: str | None) -> None:
-        """All formats of one card."""
+    def report(
+        self, card: ReportCard, tables: list[ReportTable], data: str | None, *, grouped: bool
+    ) -> None:
+        """All formats of one card; pages of a group link to their index."""
         from facebench.reporting.report_formats import render_report
 
+        index = f"{INDEX}.html" if grouped and self._target() else None
         for format in self._formats():
-            self._write(card.name, format, render_report(format, tables, card.title, data))
+            text = render_report(format, tables, card.title, data, index)
+            self._write(card.name, format, text)
+
+    def index(self, group: str, made: dict[str, list[ReportTable]], data: str | None) -> None:
+        """The list of a group's tables, beside their files, as a page and as Markdown."""
+        from facebench.reporting.report_formats import ENDINGS, render_index
+
+        if self._target() is None:
+            return
+        if INDEX in made:
+            raise UserError(f"report {group}: a card is called {INDEX!r}, as the list of all is")
+        order: tuple[ReportFormat, ...] = ("html", "md", "csv", "latex")
+        lists: tuple[Literal["md", "html"], ...] = ("md", "html")
+        formats = [format for format in order if format in self._formats()]
+        files = [(format, ENDINGS[format]) for format in formats]
+        for kind in lists:
+            if kind in formats:
+                text = render_index(kind, list(made.items()), files, group, data)
+                self._write(INDEX, kind, text)
 
     def records(self, files: list[Path]) -> None:
         """All formats of a table of records."""
@@ -167,11 +191,15 @@ class Writer:
             f for f in FORMATS if self.format in (f, "all") or (self.format is None and f == "md")
         ]
 
+    def _target(self) -> Path | None:
+        """The folder of the files; None: standard output."""
+        return self.folder or (DEFAULT_FOLDER if self.format == "all" else None)
+
     def _write(self, name: str, format: ReportFormat, text: str) -> None:
         from facebench.reporting.report_formats import ENDINGS
         from facebench.storage import write_atomically
 
-        folder = self.folder or (DEFAULT_FOLDER if self.format == "all" else None)
+        folder = self._target()
         if folder is None:
             sys.stdout.write(text)
             return

@@ -31,14 +31,14 @@ def terminal_text(sheets: Sequence[Sheet], *, file: bool = False) -> str:
     return text.getvalue()
 
 
-def require_output(output: Path | None) -> None:
+def require_output(output: Path | None, option: str = "--output") -> None:
     """UserError, before any work, where a result could not be written at its end."""
     if output is None:
         return
     if not output.parent.is_dir():
-        raise UserError(f"--output {output}: there is no folder {output.parent}")
+        raise UserError(f"{option} {output}: there is no folder {output.parent}")
     if output.is_dir():
-        raise UserError(f"--output {output}: is a folder; name a file")
+        raise UserError(f"{option} {output}: is a folder; name a file")
 
 
 def write(text: str, output: Path | None) -> None:

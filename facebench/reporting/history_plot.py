@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _WIDTH, _HEIGHT = 7.6, 4.6  # inches, of one panel
 _HELD, _FELL, _GREY = "#0072B2", "#D55E00", "#555555"  # Okabe and Ito
 _MOST_LABEL, _LETTER = 24, 6.0  # characters; points of print
+_POINT, _RING = 5.0, 10.0  # half of what a point and the ring of the first fall take, likewise
 _Box = tuple[float, float, float, float]
 
 
@@ -100,7 +101,7 @@ def _ticks(axes: Axes, history: History, low: float, high: float) -> None:
         shown = sorted({low, high})
     unit, factor = ("MB", 1e6) if history.measure == "bytes" else ("M", 1e6)
     if high < 1e6:
-        unit, factor = ("kB", 1e3) if history.measure == "bytes" else ("", 1.0)
+        unit, factor = ("kB" if history.measure == "bytes" else "k"), 1e3
     axes.xaxis.set_major_locator(FixedLocator(shown))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(lambda size, _: f"{size / factor:.3g} {unit}".rstrip())
@@ -110,7 +111,8 @@ def _ticks(axes: Axes, history: History, low: float, high: float) -> None:
 def _labels(axes: Axes, history: History) -> None:
     """The model's name beside each point, where it hides no other; the axes have their size."""
     runs = [run for run in history.runs if run.size]
-    taken = [_bar_box(axes, run) for run in runs]
+    fall = None if history.first_fall is None else history.runs[history.first_fall]
+    taken = [_bar_box(axes, run, _RING if run is fall else _POINT) for run in runs]
     for run, own in zip(runs, list(taken), strict=True):
         name = run.record.model.id
         name = name if len(name) <= _MOST_LABEL else f"{name[: _MOST_LABEL - 1]}…"
@@ -133,14 +135,14 @@ def _labels(axes: Axes, history: History) -> None:
         )
 
 
-def _bar_box(axes: Axes, run: Run) -> _Box:
-    """Left, bottom, right and top of a point with its interval, in points of print."""
+def _bar_box(axes: Axes, run: Run, half: float) -> _Box:
+    """Left, bottom, right and top of a point with its interval, in points of print; half: of it."""
     low, high = (run.interval.low, run.interval.high) if run.interval else (run.value, run.value)
     scale = 72 / axes.figure.dpi
     x, bottom = axes.transData.transform((float(run.size or 0), 100 * low)) * scale
     top = axes.transData.transform((float(run.size or 0), 100 * high))[1] * scale
     middle = axes.transData.transform((float(run.size or 0), 100 * run.value))[1] * scale
-    return x - 5, min(bottom, middle - 5), x + 5, max(top, middle + 5)
+    return x - half, min(bottom, middle - half), x + half, max(top, middle + half)
 
 
 def _places(
@@ -149,9 +151,10 @@ def _places(
     """Offset, alignment and box of the label: right, left, above the bar, below it, further up."""
     scale = 72 / axes.figure.dpi
     x, y = axes.transData.transform((float(run.size or 0), 100 * run.value)) * scale
+    dx = 3 + (own[2] - own[0]) / 2
     for dy in (7, -7, 18, -18):
-        yield (8, dy), "left", (x + 8, y + dy - 6, x + 8 + width, y + dy + 6)
-        yield (-8, dy), "right", (x - 8 - width, y + dy - 6, x - 8, y + dy + 6)
+        yield (dx, dy), "left", (x + dx, y + dy - 6, x + dx + width, y + dy + 6)
+        yield (-dx, dy), "right", (x - dx - width, y + dy - 6, x - dx, y + dy + 6)
     for end in (own[3] + 8, own[1] - 8, own[3] + 21, own[1] - 21):
         yield (0, end - y), "center", (x - width / 2, end - 6, x + width / 2, end + 6)
 

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from facebench.reporting.roc_layout import COLOURS, curve_names, drawable
+from facebench.reporting.curve_caption import curve_caption
+from facebench.reporting.curves import curve_names, drawable
+from facebench.reporting.roc_layout import COLOURS
 from facebench.reporting.roc_svg import roc_svg
 from facebench.reporting.view import TableView
 
@@ -18,7 +20,7 @@ _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 
 def to_html(views: Sequence[TableView], version: str) -> str:
-    """The page with one section per table: notice, table, ROC, per-fold values and signatures."""
+    """The page with one section per table: notice, table, curves, folds and signatures."""
     return (
         environment()
         .get_template("page.html")
@@ -27,6 +29,7 @@ def to_html(views: Sequence[TableView], version: str) -> str:
             roc_svg=roc_svg,
             drawable=drawable,
             curve_names=curve_names,
+            curve_caption=curve_caption,
             colours=COLOURS,
             version=version,
             policy=_POLICY,

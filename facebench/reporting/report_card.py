@@ -22,7 +22,10 @@ from facebench.validation import read_toml, validated
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=64)]
 Text = Annotated[str, BeforeValidator(lambda v: " ".join(v.split()) if isinstance(v, str) else v)]
 DataPolicy = Literal["any", "real", "synthetic"]
-SIMILARITIES = ("cosine", "joint-bayesian")
+SIMILARITIES = ("cosine", "joint-bayesian", "projection")
+SimilarityName = Literal["cosine", "joint-bayesian", "projection"]
+# What a cell's record is asked for by: its protocol, and a similarity other than the row's.
+Source = tuple[str, str | None]
 
 
 class _Strict(BaseModel):
@@ -74,13 +77,14 @@ class ReportColumn(_Strict):
     """One statistic, of a protocol where it is one of records.
 
     heading: above the column; statistic: a name of `facebench.reporting.report_statistics.KNOWN`;
-    percent: a diagnostic's values are shares, shown in percent.
+    similarity: in place of the rows'; percent: a diagnostic's values are shares, shown in percent.
     """
 
     key: Name
     heading: Text
     statistic: str
     protocol: str | None = None
+    similarity: SimilarityName | None = None
     percent: bool = False
 
     @field_validator("statistic")
@@ -94,7 +98,14 @@ class ReportColumn(_Strict):
         if (self.family in ("protocol", "members")) != (self.protocol is not None):
             state = "needs a protocol" if self.protocol is None else "belongs to no protocol"
             raise ValueError(f"statistic {self.statistic!r} {state}")
+        if self.similarity is not None and self.protocol is None:
+            raise ValueError("similarity is of a column with a protocol")
         return self
+
+    @property
+    def source(self) -> Source | None:
+        """Protocol and own similarity; None: its values are of no record."""
+        return None if self.protocol is None else (self.protocol, self.similarity)
 
     @property
     def family(self) -> Family:
@@ -116,7 +127,7 @@ class ReportRow(_Strict):
 
     label: Text
     model: str | None = None
-    similarity: Literal["cosine", "joint-bayesian"] = "cosine"
+    similarity: SimilarityName = "cosine"
     pooling: str | None = None
     layer: str | None = None
     paper: dict[str, Annotated[PaperValue, BeforeValidator(_as_value)]] = {}
@@ -175,6 +186,11 @@ class ReportCard(_Strict):
     def protocols(self) -> list[str]:
         """The protocols of its columns, in their order."""
         return list(dict.fromkeys(c.protocol for c in self.columns if c.protocol))
+
+    @property
+    def sources(self) -> list[Source]:
+        """What its columns' records are asked for by, in their order."""
+        return list(dict.fromkeys(c.source for c in self.columns if c.source))
 
     def columns_of(self, of: Family) -> list[ReportColumn]:
         """The columns of one family."""

@@ -1,4 +1,4 @@
-"""Values for a report's cells: from records, models and their cards, layers and diagnostics.
+"""Values for a report's cells: from records, models and their cards, layers, diagnostics, costs.
 
 A cell that could have a value and has none says why.
 """
@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from facebench.costs.record import costs_path, find_costs
+from facebench.costs.statistics import cost_value
 from facebench.reporting.record import Record
-from facebench.reporting.report_card import ReportRow
+from facebench.reporting.report_card import ReportColumn, ReportRow, Source
 from facebench.reporting.report_cell import ReportCell
 from facebench.reporting.report_facts import (
     card_fact,
@@ -27,11 +29,11 @@ _PAPER_SIZE = (112, 96)
 
 
 def filled_cell(
-    cell: ReportCell, row: ReportRow, records: Mapping[str, Record], paper_width: float | None
+    cell: ReportCell, row: ReportRow, records: Mapping[Source, Record], paper_width: float | None
 ) -> ReportCell:
     """The cell with its value, or with what is missing; as it was where the row has no model.
 
-    records: those chosen for the row, by protocol; paper_width: of the paper's network.
+    records: those chosen for the row, by the columns' sources; paper_width: of the paper's network.
     """
     column = cell.column
     if column.family == "layer":
@@ -43,26 +45,29 @@ def filled_cell(
     if row.model is None:
         return cell
     if column.family == "protocol":
-        return _of_protocol(cell, row, records.get(column.protocol or ""))
+        record = records.get(column.source) if column.source else None
+        return _of_protocol(cell, row, record)
     if column.family == "model":
         return _of_model(cell, row, records, paper_width)
     if column.family == "diagnostic":
         return _of_diagnostic(cell, row)
+    if column.family == "cost":
+        return _of_cost(cell, row)
     model = find_model(row.model)
     if model is None:
         return replace(cell, missing=_not_in_zoo(row))
     return replace(cell, value=card_fact(model, column.statistic))
 
 
-def can_evaluate(row: ReportRow) -> bool:
-    """Whether `facebench eval` can run the row's model now."""
+def can_evaluate(row: ReportRow, column: ReportColumn) -> bool:
+    """Whether `facebench eval` can fill the cell now."""
     card = find_model(row.model or "")
-    return card is not None and has_weights(card)
+    return card is not None and has_weights(card) and _lacking_metric(row, column) is None
 
 
 def _of_protocol(cell: ReportCell, row: ReportRow, record: Record | None) -> ReportCell:
     if record is None:
-        return replace(cell, missing=why_no_record(row))
+        return replace(cell, missing=_lacking_metric(row, cell.column) or why_no_record(row))
     found = find_statistic(record, cell.column.statistic)
     if found is None:
         has = ", ".join(statistics_in(record))
@@ -73,7 +78,7 @@ def _of_protocol(cell: ReportCell, row: ReportRow, record: Record | None) -> Rep
 
 
 def _of_model(
-    cell: ReportCell, row: ReportRow, records: Mapping[str, Record], paper_width: float | None
+    cell: ReportCell, row: ReportRow, records: Mapping[Source, Record], paper_width: float | None
 ) -> ReportCell:
     """From a record, else from the weights, else planned from the card."""
     statistic = cell.column.statistic
@@ -100,6 +105,20 @@ def _of_diagnostic(cell: ReportCell, row: ReportRow) -> ReportCell:
     return replace(cell, value=value)
 
 
+def _of_cost(cell: ReportCell, row: ReportRow) -> ReportCell:
+    model = model_id(row.model or "")
+    found = find_costs(model)
+    if found is None:
+        card = find_model(row.model or "")
+        ready = card is not None and has_weights(card)
+        how = f"no {costs_path(model)}: facebench bench {row.model}"
+        return replace(cell, missing=how if ready else why_no_record(row))
+    value = cost_value(found, cell.column.statistic)
+    if value is None:
+        return replace(cell, missing=f"{cell.column.statistic} is not known of {model}")
+    return replace(cell, value=value)
+
+
 def why_no_record(row: ReportRow) -> str:
     """Why a row has no record: no such model, no weights, or nobody has made it."""
     card = find_model(row.model or "")
@@ -108,6 +127,20 @@ def why_no_record(row: ReportRow) -> str:
     if not has_weights(card):
         return f"{card.name} has no trained weights yet"
     return "no record"
+
+
+def _lacking_metric(row: ReportRow, column: ReportColumn) -> str | None:
+    """What to do where the model's card has no metric of the similarity; None: it has, or needs
+    none.
+    """
+    similarity = column.similarity or row.similarity
+    card = find_model(row.model or "")
+    if card is None or not has_weights(card):
+        return None
+    if similarity == "cosine" or card.metric_fields(similarity) is not None:
+        return None
+    command = "fit" if similarity == "joint-bayesian" else similarity
+    return f"no {similarity} in its card yet: see `facebench metric {command} --help`"
 
 
 def _not_in_zoo(row: ReportRow) -> str:

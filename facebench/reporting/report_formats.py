@@ -10,6 +10,7 @@ from facebench.reporting import exports, html, latex, markdown
 from facebench.reporting.record import Record
 from facebench.reporting.report_csv import report_csv
 from facebench.reporting.report_html import report_html
+from facebench.reporting.report_index import index_html, index_lines, index_markdown
 from facebench.reporting.report_markdown import report_markdown
 from facebench.reporting.report_table import ReportTable
 from facebench.reporting.view import views_of
@@ -20,14 +21,37 @@ ENDINGS: dict[ReportFormat, str] = {"md": ".md", "html": ".html", "csv": ".csv",
 
 
 def render_report(
-    format: ReportFormat, tables: Sequence[ReportTable], title: str, data: str | None = None
+    format: ReportFormat,
+    tables: Sequence[ReportTable],
+    title: str,
+    data: str | None = None,
+    index: str | None = None,
 ) -> str:
-    """The tables of one card. data: the --data in the commands for real faces."""
+    """The tables of one card. data: the --data in the commands for real faces; index: the file
+    beside the page that lists all tables.
+    """
     if format == "md":
         return report_markdown(tables, data)
     if format == "html":
-        return report_html(tables, title, __version__, data)
+        return report_html(tables, title, __version__, data, index)
     return report_csv(tables) if format == "csv" else latex.report_latex(tables)
+
+
+def render_index(
+    format: Literal["md", "html"],
+    reports: Sequence[tuple[str, Sequence[ReportTable]]],
+    files: Sequence[tuple[str, str]],
+    group: str,
+    data: str | None = None,
+) -> str:
+    """The list of a group's tables; see `facebench.reporting.report_index`. Titles lead to files of
+    the same format.
+    """
+    ordered = sorted(files, key=lambda file: file[0] != format)
+    lines = index_lines(reports, ordered)
+    tables = [table for _, made in reports for table in made]
+    render = index_html if format == "html" else index_markdown
+    return render(lines, tables, f"Reports of the group “{group}”", __version__, data)
 
 
 def render_records(format: ReportFormat, records: Sequence[Record]) -> str:

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from facebench.reporting.curve_caption import curve_caption
+from facebench.reporting.curves import curve_names, drawable
 from facebench.reporting.html import TEMPLATES, environment
 from facebench.reporting.report_bars import bars_svg
 from facebench.reporting.report_cell import ReportCell, heading_text
 from facebench.reporting.report_missing import not_yet, on_photographs, orders_of
 from facebench.reporting.report_table import ReportTable
-from facebench.reporting.roc_layout import COLOURS, drawable, layout_of
+from facebench.reporting.roc_layout import COLOURS
 from facebench.reporting.roc_svg import roc_svg
 from facebench.reporting.size_plot import size_points, size_svg
 
@@ -30,11 +32,15 @@ class Figure:
 
 
 def report_html(
-    tables: Sequence[ReportTable], title: str, version: str, data: str | None = None
+    tables: Sequence[ReportTable],
+    title: str,
+    version: str,
+    data: str | None = None,
+    index: str | None = None,
 ) -> str:
     """The page: per table its rows (each opens), caption, figures, and what is missing.
 
-    data: the --data of the commands for real faces.
+    data: the --data of the commands for real faces; index: a page beside it that it links to.
     """
     script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
     return (
@@ -44,6 +50,7 @@ def report_html(
             tables=tables,
             title=title,
             version=version,
+            index=index,
             heading=heading_text,
             sort_key=sort_key,
             mark_words=lambda mark: _MARKS.get(mark, "not significantly different from"),
@@ -85,10 +92,9 @@ def figures_of(table: ReportTable) -> list[Figure]:
         figures.append(Figure(drawn, caption))
     for protocol in table.card.protocols:
         records = table.records_of(protocol)
-        if records and drawable(records):
-            name = layout_of(records).words.name
-            caption = f"{name}: {records[0].protocol.title}, {records[0].data.fingerprint}."
-            figures.append(Figure(roc_svg(records), caption))
+        for name in curve_names(records[0]) if records and drawable(records) else ():
+            title = f"{records[0].protocol.title}, {records[0].data.fingerprint}"
+            figures.append(Figure(roc_svg(records, name), curve_caption(records, name, title)))
     for row in table.rows:
         for cell in row.cells:
             if cell.bars:

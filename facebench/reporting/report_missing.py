@@ -48,7 +48,7 @@ def orders_of(tables: Iterable[ReportTable], data: str | None = None) -> list[Or
         where = "synthetic" if table.kind == "synthetic" else data
         for gap in _ready(table.missing):
             row = gap.row
-            key = (row.model or "", row.similarity, row.pooling, where)
+            key = (row.model or "", gap.column.similarity or row.similarity, row.pooling, where)
             named = protocols.setdefault(key, [])
             if gap.column.protocol and gap.column.protocol not in named:
                 named.append(gap.column.protocol)

@@ -16,7 +16,7 @@ from facebench.reporting.compare import Paired, compare_paired
 from facebench.reporting.find import DataKey, Entry, Finder, Wanted, load_entry
 from facebench.reporting.record import Record
 from facebench.reporting.report_caption import caption_of
-from facebench.reporting.report_card import ReportCard, ReportColumn, ReportRow
+from facebench.reporting.report_card import ReportCard, ReportColumn, ReportRow, Source
 from facebench.reporting.report_cell import ReportCell
 from facebench.reporting.report_differences import Footnotes
 from facebench.reporting.report_facts import find_model, model_id
@@ -112,10 +112,11 @@ def with_rows(
     return card.model_copy(update={"rows": rows, "reference": reference})
 
 
-def wanted_of(row: ReportRow, protocol: str) -> Wanted:
-    """What a row's cell of a protocol asks for; the row must have a model."""
+def wanted_of(row: ReportRow, source: Source) -> Wanted:
+    """What a row's cell asks for; the row must have a model."""
     assert row.model is not None
-    return Wanted(model_id(row.model), protocol, row.similarity, row.pooling)
+    protocol, similarity = source
+    return Wanted(model_id(row.model), protocol, similarity or row.similarity, row.pooling)
 
 
 def _data_sets(card: ReportCard, finder: Finder) -> list[_Data]:
@@ -126,9 +127,9 @@ def _data_sets(card: ReportCard, finder: Finder) -> list[_Data]:
     named = [row for row in card.rows if row.model]
     members = [member for row in named for member in member_rows(card, row)]
     for row in (*named, *members):
-        for protocol in card.protocols:
-            found = finder.candidates(wanted_of(row, protocol))
-            covered[protocol].update({entry.data for entry in found})
+        for source in card.sources:
+            found = finder.candidates(wanted_of(row, source))
+            covered[source[0]].update({entry.data for entry in found})
     sets: list[_Data] = []
     for kind in _KINDS:
         if card.data not in ("any", kind):
@@ -193,21 +194,21 @@ class _Builder:
         which = f" · {', '.join(faces)}" if self.data.number else ""
         return f"{label}{self.card.title}{which}"
 
-    def _records(self, row: ReportRow) -> dict[str, Record]:
-        """The chosen record of each protocol."""
+    def _records(self, row: ReportRow) -> dict[Source, Record]:
+        """The chosen record of each source."""
         found = {}
-        for protocol in self.card.protocols if row.model else ():
+        for source in self.card.sources if row.model else ():
             entries = [
                 entry
-                for entry in self.finder.candidates(wanted_of(row, protocol))
-                if entry.data == self.data.keys.get(protocol)
+                for entry in self.finder.candidates(wanted_of(row, source))
+                if entry.data == self.data.keys.get(source[0])
             ]
             if entries:
                 best = self._of_current_weights(row, entries)
-                found[protocol] = load_entry(best)
+                found[source] = load_entry(best)
                 if len(entries) > 1:
                     self.remarks.append(
-                        f"{len(entries)} records answer {best.model} on {protocol}; shown is "
+                        f"{len(entries)} records answer {best.model} on {best.protocol}; shown is "
                         f"{best.path.name} (facebench {'.'.join(map(str, best.version))}, made "
                         f"{best.created})"
                     )
@@ -228,7 +229,7 @@ class _Builder:
         return best
 
     def _row(
-        self, row: ReportRow, records: Mapping[str, Record], reference: Mapping[str, Record]
+        self, row: ReportRow, records: Mapping[Source, Record], reference: Mapping[Source, Record]
     ) -> ReportTableRow:
         cells = []
         for column in self.card.columns:
@@ -239,7 +240,11 @@ class _Builder:
                 continue
             cell = filled_cell(empty, row, records, self.card.setting.width)
             if cell.missing:
-                ready = column.protocol is not None and cell.record is None and can_evaluate(row)
+                ready = (
+                    column.protocol is not None
+                    and cell.record is None
+                    and can_evaluate(row, column)
+                )
                 self.missing.append(Missing(row, column, cell.missing, ready))
             cells.append(self._marked(cell, reference))
         # One record may be behind several cells.
@@ -256,7 +261,8 @@ class _Builder:
         statistic = cell.column.statistic.removeprefix(MEMBERS)
         values, lacking = [], []
         for one in members:
-            record = self._records(one).get(cell.column.protocol or "")
+            source = cell.column.source
+            record = self._records(one).get(source) if source else None
             found = find_statistic(record, statistic) if record else None
             if found is None:
                 lacking.append(one)
@@ -264,7 +270,7 @@ class _Builder:
                 values.append(found.value)
         if not lacking:
             return replace(cell, value=sum(values) / len(values))
-        ready = [one for one in lacking if can_evaluate(one)]
+        ready = [one for one in lacking if can_evaluate(one, cell.column)]
         self.missing += [Missing(one, cell.column, why_no_record(one), True) for one in ready]
         told = f"{len(lacking)} of {len(members)} members have no record"
         if len(ready) < len(lacking):
@@ -273,9 +279,9 @@ class _Builder:
             self.missing.append(Missing(row, cell.column, why))
         return replace(cell, missing=told)
 
-    def _marked(self, cell: ReportCell, reference: Mapping[str, Record]) -> ReportCell:
+    def _marked(self, cell: ReportCell, reference: Mapping[Source, Record]) -> ReportCell:
         """Against the reference row, where paired tests are of this statistic."""
-        base = reference.get(cell.column.protocol or "")
+        base = reference.get(cell.column.source) if cell.column.source else None
         if base is None or cell.record is None or not cell.measured or not cell.measured.headline:
             return cell
         if base is cell.record:

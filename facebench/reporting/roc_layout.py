@@ -1,19 +1,21 @@
-"""What both drawings of curves (ROC, DIR, CMC) share: axes, colours, labels that do not overlap."""
+"""What both drawings of curves (ROC, DET, DIR, CMC) share: axes, colours, labels apart."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from facebench.reporting.bands import Band, Whisker, band_of, whiskers_of
+from facebench.reporting.curves import DET, ROC, Words, main_curve, nonmated_of, series_of, words_of
 from facebench.reporting.record import Record
-from facebench.reporting.record_sections import RatesSection, SeriesSection
+from facebench.reporting.record_sections import SeriesSection
 
 # Okabe and Ito's colours, told apart with any colour vision; yellow is left out (too pale).
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 DASHES: tuple[tuple[float, ...], ...] = ((), (7, 3), (2, 2), (9, 3, 2, 3))
+MOST_BANDS = 4  # that can be told apart where they overlap
 _MOST_LABEL = 28  # characters
-_MAIN = {"DIR": "DIR", "TPIR": "DIR", "TAR": "ROC", "rank": "CMC"}
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,7 @@ class Curve:
     """One model's steps: from far[i] (ascending, within the axis) on, the TAR is tar[i].
 
     For other curves ``far`` is what the x axis shows (an FPIR, a rank), ``tar`` what y does.
+    band: of the same x and y; whiskers: intervals at single x, where there is no band.
     """
 
     label: str
@@ -28,37 +31,21 @@ class Curve:
     tar: tuple[float, ...]
     colour: int
     dash: tuple[float, ...]
+    band: Band | None = None
+    whiskers: tuple[Whisker, ...] = ()
 
     def tar_at(self, far: float) -> float:
         """The TAR that holds at a FAR: that of the last step at or below it."""
-        return max(tar for at, tar in zip(self.far, self.tar, strict=True) if at <= far * 1.000001)
-
-
-@dataclass(frozen=True)
-class Words:
-    """What a drawing says: the kind of curve, its axes, and y in short."""
-
-    name: str
-    x: str
-    y: str
-    y_short: str
-    finest: str = ""
-
-
-ROC = Words(
-    "ROC",
-    "FAR (share of non-mated comparisons accepted)",
-    "TAR % (mated comparisons accepted)",
-    "TAR %",
-    "finest FAR",
-)
+        reached = [tar for at, tar in zip(self.far, self.tar, strict=True) if at <= far * 1.000001]
+        return reached[-1]
 
 
 @dataclass(frozen=True)
 class RocLayout:
-    """Axes from (far_low, tar_low) to (far_high, 1), x logarithmic.
+    """Axes from (far_low, tar_low) to (far_high, tar_high), x logarithmic, y too where ``log``.
 
     resolution: 1 / non-mated, None where x is no false rate; words: what is drawn, and the axes.
+    log: a DET, whose curves fall: y is the share of mated comparisons that are missed.
     """
 
     far_low: float
@@ -69,15 +56,20 @@ class RocLayout:
     curves: tuple[Curve, ...]
     far_high: float = 1.0
     words: Words = ROC
+    tar_high: float = 1.0
+    log: bool = False
 
     def far_position(self, far: float) -> float:
         """Where a FAR lies on the axis, 0 to 1."""
         low, high = math.log10(self.far_low), math.log10(self.far_high)
-        return (math.log10(max(far, self.far_low)) - low) / (high - low)
+        return (math.log10(min(max(far, self.far_low), self.far_high)) - low) / (high - low)
 
     def tar_position(self, tar: float) -> float:
         """Where a TAR lies on the axis, 0 to 1."""
-        return (max(tar, self.tar_low) - self.tar_low) / (1 - self.tar_low)
+        within = min(max(tar, self.tar_low), self.tar_high)
+        if self.log:
+            return math.log(within / self.tar_low) / math.log(self.tar_high / self.tar_low)
+        return (within - self.tar_low) / (self.tar_high - self.tar_low)
 
     @property
     def decades(self) -> list[float]:
@@ -89,6 +81,8 @@ class RocLayout:
     @property
     def tar_ticks(self) -> list[float]:
         """Ticks of the TAR axis, ascending, at most eight."""
+        if self.log:
+            return _log_ticks(self.tar_low, self.tar_high)
         span = 1 - self.tar_low
         step = next(step for step in (0.01, 0.02, 0.05, 0.1, 0.2) if span / step <= 7.001)
         count = math.floor(span / step + 1e-9)
@@ -97,7 +91,8 @@ class RocLayout:
     def label_positions(self, gap: float) -> list[float]:
         """Heights (0 to 1) of the curves' labels at the left edge, at least ``gap`` apart.
 
-        A label stands just below the start of its curve, since the curve rises from there.
+        A label stands just below the start of its curve, since the curve rises from there; above
+        one that falls.
         """
         return spread(self._wanted(gap), gap, low=gap / 2, high=1 - gap / 2)
 
@@ -108,89 +103,115 @@ class RocLayout:
 
     @property
     def key(self) -> list[Curve]:
-        """Curves for a key in the empty corner below them: best at the finest FAR first."""
+        """Curves for a key in the corner that they leave empty (below them, above falling ones):
+        best at the finest FAR first.
+        """
         finest = self.resolution or self.far_low
-        return sorted(self.curves, key=lambda curve: -curve.tar_at(finest))
+        better = 1 if self.log else -1
+        at = [max(finest, curve.far[0]) for curve in self.curves]
+        order = sorted(range(len(at)), key=lambda n: better * self.curves[n].tar_at(at[n]))
+        return [self.curves[n] for n in order]
+
+    @property
+    def shows_all_bands(self) -> bool:
+        """Whether bands are few enough to be drawn over each other; else the first one's is."""
+        return sum(curve.band is not None for curve in self.curves) <= MOST_BANDS
 
     def _wanted(self, gap: float) -> list[float]:
-        return [self.tar_position(curve.tar[0]) - 0.7 * gap for curve in self.curves]
+        away = 0.7 * gap if self.log else -0.7 * gap
+        return [self.tar_position(curve.tar[0]) + away for curve in self.curves]
 
 
 def layout_of(records: Sequence[Record], name: str | None = None) -> RocLayout:
     """The drawing of records of the same comparisons: the curve of a name, None: the main one."""
     first = records[0]
-    series = [_series(record, name or main_curve(first)) for record in records]
-    words = _words(first, series[0])
-    nonmated = first.comparisons.nonmated // _splits(first)
+    name = name or main_curve(first)
+    series = [series_of(record, name) for record in records]
+    words = words_of(first, name)
+    nonmated = nonmated_of(first)
     resolution = 1 / nonmated if words.finest else None
     far_low = 10.0 ** math.floor(math.log10(resolution) - 0.25) if resolution else 1.0
     furthest = max(drawn.x[-1] for drawn in series)
     # A rate is drawn to 1, or to where the curve was cut; ranks to 100 at most.
     far_high = 10.0 ** math.ceil(math.log10(max(furthest, 10 * far_low)) - 1e-9)
     far_high = min(1.0, far_high) if words.finest else max(10.0, min(100.0, furthest))
+    labels = _labels_of(records)
     curves = tuple(
-        _curve(record.model.id, drawn, n, far_low, far_high)
+        _curve(record, drawn, labels[n], n, far_low, far_high)
         for n, (record, drawn) in enumerate(zip(records, series, strict=True))
     )
+    synthetic = first.data.kind == "synthetic"
+    layout = RocLayout(far_low, 0.0, resolution, nonmated, synthetic, curves, far_high, words)
+    return _mirrored(layout) if name == DET else replace(layout, tar_low=_lowest(curves))
+
+
+def _labels_of(records: Sequence[Record]) -> list[str]:
+    """The models' names, short enough to be drawn; with the similarity where a name is there twice.
+
+    A similarity's own parameters, in parentheses, are in the signature.
+    """
+    names = [record.model.id for record in records]
+    labels = []
+    for record, name in zip(records, names, strict=True):
+        aside = "" if names.count(name) == 1 else f", {record.similarity.split('(')[0]}"
+        room = _MOST_LABEL - len(aside)
+        short = name if len(name) <= room else f"{name[: room - 1]}…"
+        labels.append(f"{short}{aside}")
+    return labels
+
+
+def _lowest(curves: Sequence[Curve]) -> float:
+    """Where the axis of curves that rise begins."""
     lowest = min(curve.tar[0] for curve in curves)
     room = 0.03 if lowest > 0.9 else 0.1  # for the labels below the lowest curve
     step = 0.05 if lowest > 0.9 else 0.1
-    tar_low = max(0.0, round(math.floor((lowest - room) / step) * step, 6))
-    synthetic = first.data.kind == "synthetic"
-    return RocLayout(far_low, tar_low, resolution, nonmated, synthetic, curves, far_high, words)
+    return max(0.0, round(math.floor((lowest - room) / step) * step, 6))
 
 
-def _splits(record: Record) -> int:
-    """Over how many lists the non-mated comparisons are spread, each with a curve of its own."""
-    statistics = record.statistics
-    if isinstance(statistics, RatesSection) and statistics.parts == "splits":
-        return statistics.number_of_parts
-    return 1
+def _mirrored(layout: RocLayout) -> RocLayout:
+    """The same curves as a DET: what is missed, both axes logarithmic."""
+    curves = tuple(_missed(curve) for curve in layout.curves)
+    shown = [tar for curve in curves for tar in curve.tar if tar > 0]
+    highest = max(0.005, *(curve.tar[0] for curve in curves))
+    high = _one_two_five(min(1.0, 1.6 * highest), up=True)  # room for the labels
+    low = _one_two_five(max(min(shown, default=0.1 * high), 1e-4 * high), up=False)
+    return replace(layout, curves=curves, tar_low=min(low, 0.1 * high), tar_high=high, log=True)
 
 
-def drawable(records: Sequence[Record]) -> bool:
-    """Whether the records have a curve."""
-    return all(record.curve is not None or record.series for record in records)
-
-
-def curve_names(record: Record) -> list[str]:
-    """The record's curves, the main one first."""
-    if record.curve is not None:
-        return ["ROC"]
-    names = [series.name for series in record.series]
-    return sorted(names, key=lambda name: name != main_curve(record))
-
-
-def main_curve(record: Record) -> str:
-    """The curve that shows the record's headline number."""
-    if record.statistics.kind == "verification":
-        return "ROC"
-    names = [series.name for series in record.series]
-    wanted = _MAIN.get(record.statistics.headline.name, names[0])
-    return wanted if wanted in names else names[0]
-
-
-def _series(record: Record, name: str) -> SeriesSection:
-    if record.curve is not None:
-        x, y = record.curve.far, record.curve.tar
-        return SeriesSection(name="ROC", x_label=ROC.x, y_label=ROC.y, x=x, y=y, log=True)
-    return next(series for series in record.series if series.name == name)
-
-
-def _words(record: Record, series: SeriesSection) -> Words:
-    if series.name == "ROC":
-        return ROC
-    if series.name == "CMC" or record.statistics.kind == "verification":  # no rate to be finest at
-        return Words("CMC", "rank", "probes found at that rank or before, %", "found %")
-    rate = record.statistics.headline
-    short, false_rate = ("TPIR", "FPIR") if rate.name == "TPIR" else ("DIR", "FAR")
-    return Words(
-        series.name,
-        f"{false_rate} (share of searches of strangers that find anybody)",
-        f"{short} % (mated searches that find their own)",
-        f"{short} %",
-        f"finest {false_rate}",
+def _missed(curve: Curve) -> Curve:
+    band = curve.band and replace(
+        curve.band,
+        low=tuple(1 - high for high in curve.band.high),
+        high=tuple(1 - low for low in curve.band.low),
     )
+    whiskers = tuple(replace(w, low=1 - w.high, high=1 - w.low) for w in curve.whiskers)
+    # Rounded, so that a TAR of 0.9 misses 0.1.
+    missed = tuple(round(1 - tar, 12) for tar in curve.tar)
+    return replace(curve, tar=missed, band=band, whiskers=whiskers)
+
+
+def _one_two_five(value: float, *, up: bool) -> float:
+    """The nearest of … 0.01, 0.02, 0.05, 0.1 … at or above a value, or at or below it."""
+    power = math.floor(math.log10(value))
+    steps = [digit * 10.0**at for at in (power - 1, power, power + 1) for digit in (1, 2, 5)]
+    steps = [float(f"{step:.0e}") for step in steps]
+    near = 1e-9 * value
+    return (
+        min(step for step in steps if step >= value - near)
+        if up
+        else max(step for step in steps if step <= value + near)
+    )
+
+
+def _log_ticks(low: float, high: float) -> list[float]:
+    """1, 2, 5 of every decade, or the decades alone where these would be more than eight."""
+    powers = range(math.floor(math.log10(low) + 1e-9), math.floor(math.log10(high) + 1e-9) + 1)
+    for digits in ((1, 2, 5), (1, 3), (1,)):
+        found = [float(f"{digit}e{power}") for power in powers for digit in digits]
+        found = [tick for tick in found if 0.999 * low <= tick <= 1.001 * high]
+        if len(found) <= 8:
+            return found
+    return found
 
 
 def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:
@@ -214,7 +235,7 @@ def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list
 
 
 def _curve(
-    label: str, series: SeriesSection, number: int, far_low: float, far_high: float
+    record: Record, series: SeriesSection, label: str, number: int, far_low: float, far_high: float
 ) -> Curve:
     inside = [
         (max(far, far_low), tar)
@@ -222,12 +243,14 @@ def _curve(
         if far <= far_high
     ]
     # The point without false accepts lies at FAR 0, which a logarithmic axis has at its left edge.
-    if len(label) > _MOST_LABEL:
-        label = f"{label[: _MOST_LABEL - 1]}…"
+    band = band_of(record, series)
+    whiskers = () if band else whiskers_of(record, series.name)
     return Curve(
         label=label,
         far=tuple(far for far, _ in inside),
         tar=tuple(tar for _, tar in inside),
         colour=number % len(COLOURS),
         dash=DASHES[number // len(COLOURS) % len(DASHES)],
+        band=band,
+        whiskers=tuple(w for w in whiskers if far_low <= w.x <= far_high),
     )

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from facebench.errors import UserError
+from facebench.reporting.curves import drawable
 from facebench.reporting.record import Record
-from facebench.reporting.roc_layout import COLOURS, RocLayout, drawable, layout_of
+from facebench.reporting.roc_layout import COLOURS, Curve, RocLayout, layout_of
 from facebench.reporting.view import SYNTHETIC_LABEL, TableView
 from facebench.storage import write_atomically
 
@@ -55,7 +56,10 @@ def save_roc_plot(views: Sequence[TableView], path: Path) -> None:
 
 def _panel(axes: Axes, records: Sequence[Record]) -> None:
     layout = layout_of(records)
-    for curve in layout.curves:
+    for number, curve in enumerate(layout.curves):
+        if number == 0 or layout.shows_all_bands:
+            _band(axes, layout, curve)
+        _whiskers(axes, curve)
         axes.step(
             [*curve.far, layout.far_high],
             [*curve.tar, curve.tar[-1]],
@@ -76,6 +80,29 @@ def _panel(axes: Axes, records: Sequence[Record]) -> None:
     _mark_resolution(axes, layout)
     _label(axes, layout)
     _title(axes, records[0], layout.words.name)
+
+
+def _band(axes: Axes, layout: RocLayout, curve: Curve) -> None:
+    band = curve.band
+    if band is None:
+        return
+    x = list(band.x)
+    if curve.far[0] <= layout.far_low:  # what holds without false accepts holds from the edge on
+        x[0] = layout.far_low
+    axes.fill_between(x, band.low, band.high, color=COLOURS[curve.colour], alpha=0.16, linewidth=0)
+
+
+def _whiskers(axes: Axes, curve: Curve) -> None:
+    for one in curve.whiskers:
+        middle = (one.low + one.high) / 2
+        axes.errorbar(
+            one.x,
+            middle,
+            yerr=(one.high - one.low) / 2,
+            color=COLOURS[curve.colour],
+            capsize=3,
+            linewidth=1.2,
+        )
 
 
 def _mark_resolution(axes: Axes, layout: RocLayout) -> None:

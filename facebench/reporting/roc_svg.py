@@ -1,4 +1,4 @@
-"""ROC curves as SVG inside a page: its colours follow the page's style sheet."""
+"""ROC, DET, DIR and CMC curves as SVG in a page; its style sheet gives the colours."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup, escape
 
+from facebench.reporting.bands import Whisker
 from facebench.reporting.record import Record
 from facebench.reporting.roc_layout import Curve, RocLayout, layout_of
 from facebench.reporting.view import SYNTHETIC_LABEL
@@ -13,6 +14,7 @@ from facebench.reporting.view import SYNTHETIC_LABEL
 _WIDTH, _HEIGHT = 620, 430
 _LEFT, _RIGHT, _TOP, _BOTTOM = 62, 16, 14, 60
 _LINE = 20  # height of a label
+_DODGE = 8  # between the intervals of neighbouring curves
 
 
 def roc_svg(records: Sequence[Record], curve: str | None = None) -> Markup:
@@ -21,17 +23,27 @@ def roc_svg(records: Sequence[Record], curve: str | None = None) -> Markup:
     curve: a name of `curve_names`; None: the main one.
     """
     layout = layout_of(records, curve)
-    names = ", ".join(drawn.label for drawn in layout.curves)
     parts = [
         Markup('<svg class="roc" viewBox="0 0 {} {}" role="img" aria-label="{}">').format(
-            _WIDTH, _HEIGHT, f"{layout.words.name} curves of {names}"
+            _WIDTH, _HEIGHT, _said(layout)
         ),
         *_axes(layout),
-        *(_path(layout, drawn) for drawn in layout.curves),
+        *(_one(layout, number) for number in range(len(layout.curves))),
         *_labels(layout),
         Markup("</svg>"),
     ]
     return Markup("\n").join(parts)
+
+
+def _said(layout: RocLayout) -> str:
+    """The drawing in words, for those who do not see it: every curve at the ticks of x."""
+    x, y = layout.words.x.split(" (")[0], layout.words.y_short.replace(" %", "", 1)
+    curves = []
+    for curve in layout.curves:
+        at = [tick for tick in layout.decades if tick >= max(curve.far[0], layout.resolution or 0)]
+        values = [f"{100 * curve.tar_at(tick):.2f} % at {tick:g}" for tick in at]
+        curves.append(f"{curve.label}: {', '.join(values)}")
+    return f"{layout.words.name} curves, {y} over {x}. {'; '.join(curves)}"
 
 
 def _x(layout: RocLayout, far: float) -> float:
@@ -84,16 +96,64 @@ def _limit(layout: RocLayout, bottom: float) -> list[Markup]:
     ]
 
 
+def _one(layout: RocLayout, number: int) -> Markup:
+    """A curve with its band or its intervals; a hidden band is seen while the curve is pointed at.
+
+    Later curves' intervals stand beside those of earlier ones.
+    """
+    curve = layout.curves[number]
+    hidden = number > 0 and not layout.shows_all_bands
+    parts = [_band(layout, curve, hidden=hidden)] if curve.band else []
+    parts.append(_path(layout, curve))
+    aside = _DODGE * (number - (len(layout.curves) - 1) / 2)
+    parts += [part for w in curve.whiskers for part in _whisker(layout, curve, w, aside)]
+    return Markup('<g class="one">{}</g>').format(Markup("").join(parts))
+
+
+def _band(layout: RocLayout, curve: Curve, *, hidden: bool) -> Markup:
+    """The area between the percentiles, which are joined by lines."""
+    band = curve.band
+    assert band is not None
+    x = [_x(layout, far) for far in band.x]
+    if curve.far[0] <= layout.far_low:  # what holds without false accepts holds from the edge on
+        x[0] = _LEFT
+    above = [f"{at} {_y(layout, high)}" for at, high in zip(x, band.high, strict=True)]
+    below = [f"{at} {_y(layout, low)}" for at, low in zip(x, band.low, strict=True)]
+    return Markup('<path class="band c{}{}" d="M{}Z"/>').format(
+        curve.colour, " hidden-band" if hidden else "", "L".join([*above, *below[::-1]])
+    )
+
+
+def _whisker(layout: RocLayout, curve: Curve, one: Whisker, aside: float) -> list[Markup]:
+    """An interval as a bar with ends."""
+    x = _x(layout, one.x) + aside
+    x = round(min(max(x, _LEFT + 3.0), _WIDTH - _RIGHT - 3.0), 1)
+    low, high = _y(layout, one.low), _y(layout, one.high)
+    name = f"whisker c{curve.colour}"
+    return [
+        _line(name, x, low, x, high),
+        *(_line(name, round(x - 3, 1), y, round(x + 3, 1), y) for y in (low, high)),
+    ]
+
+
 def _path(layout: RocLayout, curve: Curve) -> Markup:
     """Steps: a TAR holds until the next FAR, never interpolated."""
     steps = [f"M{_x(layout, curve.far[0])} {_y(layout, curve.tar[0])}"]
     for far, tar in zip(curve.far[1:], curve.tar[1:], strict=True):
         steps.append(f"H{_x(layout, far)}V{_y(layout, tar)}")
-    steps.append(f"H{_x(layout, layout.far_high)}")
-    dash = Markup(' stroke-dasharray="{}"').format(" ".join(map(str, curve.dash)))
-    return Markup('<path class="c{}" d="{}"{}/>').format(
-        curve.colour, "".join(steps), dash if curve.dash else ""
+        if layout.log and tar < layout.tar_low:  # it has left the axis
+            break
+    else:
+        steps.append(f"H{_x(layout, layout.far_high)}")
+    return Markup('<path class="line c{}" d="{}"{}/>').format(
+        curve.colour, "".join(steps), _dashes(curve)
     )
+
+
+def _dashes(curve: Curve) -> Markup:
+    if not curve.dash:
+        return Markup()
+    return Markup(' stroke-dasharray="{}"').format(" ".join(map(str, curve.dash)))
 
 
 def _labels(layout: RocLayout) -> list[Markup]:
@@ -108,15 +168,18 @@ def _labels(layout: RocLayout) -> list[Markup]:
 
 
 def _key(layout: RocLayout) -> list[Markup]:
-    """Lines and names in the lower right corner, which curves leave empty."""
-    left = _WIDTH - _RIGHT - 190
+    """Lines and names in the corner that the curves leave empty: lower right, or upper right."""
+    widest = max(len(curve.label) for curve in layout.curves)
+    left = _WIDTH - _RIGHT - max(120, min(300, 52 + 9.5 * widest))
+    last = _HEIGHT - _BOTTOM - 14
+    if layout.log:
+        last = _TOP + 16 + _LINE * (len(layout.key) - 1)
     parts = []
     for row, curve in enumerate(layout.key):
-        y = _HEIGHT - _BOTTOM - 14 - _LINE * (len(layout.key) - 1 - row)
-        dash = Markup(' stroke-dasharray="{}"').format(" ".join(map(str, curve.dash)))
+        y = last - _LINE * (len(layout.key) - 1 - row)
         parts.append(
-            Markup('<path class="c{}" d="M{} {}h34"{}/>').format(
-                curve.colour, left, y, dash if curve.dash else ""
+            Markup('<path class="line c{}" d="M{} {}h34"{}/>').format(
+                curve.colour, left, y, _dashes(curve)
             )
         )
         parts.append(_text(left + 42, y + 5, curve.label, f"name c{curve.colour}"))

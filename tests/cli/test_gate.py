@@ -57,6 +57,20 @@ def test_formats(run: Run, records: dict[str, Path], format: str, said: str) -> 
     assert Path("out.txt").read_text() == result.out
 
 
+def test_other_formats_are_written_beside_the_result(run: Run, records: dict[str, Path]) -> None:
+    arguments = ("gate", "-b", records["base"], "--rules", rules(RULE.format("0.3")))
+    files = ("--junit", "gate.xml", "--markdown", "gate.md")
+    result = run(*arguments, records["worse"], "--format", "github", *files)
+    assert result.code == 1 and result.out.startswith("::error")
+    for format, path in (("junit", "gate.xml"), ("md", "gate.md")):
+        alone = run(*arguments, records["worse"], "--format", format)
+        assert Path(path).read_text() == alone.out
+    same = run(*arguments, records["worse"], "--junit", "one", "--markdown", "./one")
+    assert same.code == 2 and "--junit and --markdown must be different files" in same.line
+    absent = run(*arguments, records["worse"], "--junit", "none/x")
+    assert absent.code == 2 and "--junit none/x: there is no folder none" in absent.line
+
+
 def test_folders_and_names(run: Run, records: dict[str, Path]) -> None:
     path = rules(RULE.format("40"), "bytes <= 30MB")
     folder = run("gate", "-b", records["base"], "--rules", path, "kept")
@@ -109,6 +123,7 @@ def test_a_rule_that_names_no_statistic_is_one_line(
         (("kept", "--update", "-b", "bases"), "moved with a reason"),
         (("kept", "--update", "-b", "bases", "--reason", "x"), "would be the same baseline"),
         (("kept", "--update", "-b", "bases", "--rules", "gates.toml"), "leave --rules out"),
+        (("kept", "--update", "-b", "bases", "--junit", "x.xml"), "--update has no result"),
         (("kept", "--rules", "gates.toml", "--undecided", "fial"), "did you mean 'fail'"),
         (("kept", "--rules", "gates.toml", "-o", "none/x"), "there is no folder none"),
     ],

@@ -113,6 +113,7 @@ def test_paper_writes_every_table_in_four_formats(run: Run, work: Path) -> None:
     assert result.code == 0, result.err
     names = {f"table{number}" for number in range(1, 10)} | {"figure1", "section55"}
     wanted = {f"{name}{ending}" for name in names for ending in (".md", ".html", ".csv", ".tex")}
+    wanted |= {"index.html", "index.md"}
     assert {path.name for path in Path("pages").iterdir()} == wanted
     assert "are missing" in result.err and result.out == ""
 

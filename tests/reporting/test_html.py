@@ -73,7 +73,7 @@ def test_synthetic_faces_are_labelled_in_title_notice_and_plot(make_record: Make
     assert text.count(SYNTHETIC_LABEL) >= 3  # title, heading, caption of the plot
     assert "NOTICE" in text and "no number here is about real faces" in text
     drawn = [attrs for tag, attrs in parsed.elements if "synthetic" in (attrs.get("class") or "")]
-    assert len(drawn) == 2
+    assert len(drawn) == 4  # two lines each in ROC and DET
     _, real = page(make_record())
     assert "SYNTHETIC" not in " ".join(real.text)
 

@@ -117,7 +117,7 @@ def test_html_draws_size_and_roc_once_per_table(tables: list[ReportTable]) -> No
         for tag, a in Page(render_report("html", tables, "Comparison")).elements
         if tag == "svg"
     ]
-    assert [label.split()[0] for label in labels] == ["Accuracy", "ROC"] * 2
+    assert [label.split()[0] for label in labels] == ["Accuracy", "ROC", "DET"] * 2
 
 
 def test_csv_has_every_cell_in_full(tables: list[ReportTable]) -> None:

@@ -12,6 +12,7 @@ from facebench.reporting.files import save_record
 from facebench.reporting.find import Finder
 from facebench.reporting.record import Record
 from facebench.reporting.report_card import load_report
+from facebench.reporting.report_formats import render_index
 from facebench.reporting.report_html import report_html
 from facebench.reporting.report_table import build_tables, with_rows
 from tests.reporting.chromium import Browser, chromium
@@ -125,6 +126,41 @@ def test_nothing_is_wider_than_a_phone(browser: Browser, page: Path) -> None:
         " s.dispatchEvent(new Event('change')) })()"
     )
     assert labels(browser)[0] == "b"
+
+
+def test_bands_are_seen_in_both_themes(browser: Browser, page: Path) -> None:
+    for scheme, colour in (("light", "rgb(0, 114, 178)"), ("dark", "rgb(65, 150, 224)")):
+        browser.look(1200, 900, scheme)
+        browser.open(page)
+        style = "getComputedStyle(document.querySelector('.roc path.band.c0'))"
+        assert browser.run(f"{style}.fill") == colour
+        assert 0.1 < float(browser.run(f"{style}.fillOpacity")) < 0.3
+        assert browser.run(f"{style}.stroke") == "none"
+    browser.requests.pop()  # it was opened twice
+
+
+def test_the_printed_page_is_light_and_a_table(browser: Browser, page: Path) -> None:
+    browser.look(794, 1123, "dark")
+    dark = [{"name": "prefers-color-scheme", "value": "dark"}]
+    browser.call("Emulation.setEmulatedMedia", media="print", features=dark)
+    browser.open(page)
+    assert browser.run("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    cell = "document.querySelector('.report > tbody > tr > td')"
+    assert browser.run(f"getComputedStyle({cell}).display") == "table-cell"
+
+
+def test_the_index_fits_a_phone_and_leads_to_its_pages(browser: Browser, page: Path) -> None:
+    finder = Finder.of([page.parent / "records"], cache=False)
+    made = [(name, build_tables(load_report(name), finder)) for name in ("table1", "table3")]
+    index = page.with_name("index.html")
+    index.write_text(render_index("html", made, [("html", ".html"), ("csv", ".csv")], "paper"))
+    browser.look(390, 844, "dark")
+    browser.open(index)
+    assert browser.run("document.documentElement.scrollWidth") <= 390
+    assert browser.run("document.querySelector('.index a').getAttribute('href')") == "table1.html"
+    assert browser.run("document.querySelectorAll('.index tbody tr').length") == sum(
+        len(tables) for _, tables in made
+    )
 
 
 def test_a_model_called_script_runs_nothing(browser: Browser, page: Path) -> None:

@@ -21,6 +21,7 @@ from facebench.reporting.record import Record
 from facebench.reporting.report_card import ReportCard, load_report
 from facebench.reporting.report_missing import not_yet, orders_of
 from facebench.reporting.report_table import ReportTable, build_tables, with_rows
+from facebench.reporting.signature import signature_of
 from facebench.reporting.size_plot import size_points
 from facebench.reporting.view import SYNTHETIC_LABEL
 from facebench.statistics.intervals import Interval
@@ -252,15 +253,29 @@ def test_sizes_without_weights_are_planned_and_say_so() -> None:
             assert ratio.remark and ratio.value_text.endswith("*")
 
 
+def test_a_column_has_a_similarity_of_its_own(records: list[Record], tmp_path: Path) -> None:
+    (table,) = tables_of(load_report("table3"), tmp_path / "records")
+    assert cell(table, "baseline", "accuracy").value == records[0].statistics.accuracy.value
+    other = cell(table, "baseline", "jb")
+    assert other.value is None and other.record is None and other.paper_text == "98.95"
+    made = records[0].model_copy(update={"similarity": "joint-bayesian(0123456789ab)"})
+    made = made.model_copy(update={"signature": signature_of(made)})
+    save_record(made, tmp_path / "records")
+    (table,) = tables_of(load_report("table3"), tmp_path / "records")
+    assert cell(table, "baseline", "jb").record.similarity == made.similarity
+    assert cell(table, "baseline", "jb").reference
+    assert cell(table, "baseline", "accuracy").record.similarity == "cosine"
+
+
 def test_diagnostics_are_missing_until_they_are_measured(elsewhere: Path) -> None:
     (table,) = tables_of(load_report("figure1"))
-    assert "no 'rank_frequencies' in reports/results/diagnostics/sparse_076.json" in (
+    assert "no 'rank_frequencies' in reports/results/diagnostics/quarter_076.json" in (
         table.missing[0].why
     )
     folder = elsewhere / "reports" / "results" / "diagnostics"
     folder.mkdir(parents=True)
     values = {"rank_frequencies": [0.25, 0.5, 0.25], "rank_distance": 0.25}
-    path = folder / "sparse_076.json"
+    path = folder / "quarter_076.json"
     path.write_text(json.dumps({"model": "sparse_076", "values": values}))
     (table,) = tables_of(load_report("figure1"))
     assert not table.missing

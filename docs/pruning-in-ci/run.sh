@@ -1,0 +1,17 @@
+#!/bin/sh
+# The commands of docs/pruning-in-ci.md in their order; run it beside plan.toml, recipe.toml,
+# gates.toml, strict.toml, pytest.ini and test_accuracy.py, which pytest needs.
+# It takes some three minutes of one core, and `gate` is meant to end with 1 and 3 once each.
+set -x
+facebench prune plan.toml --identities 200 --images 8 --quiet
+facebench prune step_2 --layer 5a --keep 1/256 --name step_3 --steps 10 --recipe recipe.toml --data synthetic --identities 200 --images 8
+facebench eval -m dense -m step_1 -m step_2 -m step_3 -p lfw --data synthetic --out records --quiet
+facebench gate dense --records records -b baselines --update --reason "dense, before any pruning"
+facebench gate step_2 --records records -b baselines --rules gates.toml
+facebench gate step_3 --records records -b baselines --rules gates.toml
+facebench compare step_2 step_3 --records records -p lfw
+facebench gate step_2 --records records -b baselines --rules strict.toml
+pytest -q test_accuracy.py
+facebench gate step_3 --records records -b baselines --rules gates.toml --format github --junit gate.xml --markdown summary.md
+facebench gate step_2 --records records -b baselines --update --reason "two layers at 1/4 cost less than 2 points"
+facebench history records --plot history.png
