@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: eval test test-slow lint clean
+.PHONY: eval test test-slow lint browser clean
 
 eval: $(VENV)/installed
 	$(BIN)/facebench eval --model sparse_074 --protocol lfw
@@ -13,6 +13,12 @@ test: $(VENV)/installed lint
 
 test-slow: $(VENV)/installed
 	$(BIN)/python -m pytest -m slow
+
+# For the tests that open the HTML pages; without it they are skipped, and say so.
+browser:
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || \
+	  { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } >/dev/null 2>&1 || \
+	  echo "Chromium cannot be installed here: the browser tests will be skipped"
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

@@ -101,6 +101,28 @@ def test_settings_name_the_baseline_and_the_rules(
     run(pytester).assert_outcomes(passed=1, failed=1)
 
 
+def test_one_model_of_a_folder(pytester: pytest.Pytester, records: dict[str, Path]) -> None:
+    base, rule = str(records["base"]), RULE.format("0.3")
+    pytester.makepyfile(
+        f"""
+        def judged(accuracy_gate, model):
+            return accuracy_gate("kept", baseline={base!r}, rules=[{rule!r}], model=model)
+
+        def test_same(accuracy_gate):
+            assert [v.model for v in judged(accuracy_gate, "base").verdicts] == ["base"]
+
+        def test_worse(accuracy_gate):
+            judged(accuracy_gate, "worse")
+
+        def test_misspelt(accuracy_gate):
+            judged(accuracy_gate, "wors")
+        """
+    )
+    result = run(pytester)
+    result.assert_outcomes(passed=1, failed=2)
+    assert "no record of 'wors'; did you mean 'worse'?" in result.stdout.str()
+
+
 def test_without_rules_the_error_says_where_to_write_them(
     pytester: pytest.Pytester, records: dict[str, Path]
 ) -> None:
