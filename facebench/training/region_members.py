@@ -26,18 +26,18 @@ from facebench.allocator import keep_freed_memory
 from facebench.errors import UserError
 from facebench.faces.synthetic import training_faces
 from facebench.nets.cards import Member, ModelCard
+from facebench.nets.options import parse_options
 from facebench.nets.publish import publish_weights, write_card
 from facebench.nets.regions import Region
-from facebench.nets.zoo import card_for
+from facebench.nets.zoo import card_for, load_model
 from facebench.pruning.correlation import prune_layer
 from facebench.training.checkpoints import load_checkpoint
-from facebench.training.crops import TrainingCrops, prepare_crops
-from facebench.training.first_zoo import teacher_of
+from facebench.training.crops import Teacher, TrainingCrops, prepare_crops
+from facebench.training.learned import Learned, load, save
 from facebench.training.loop import Recipe, train
 from facebench.training.losses import Supervision
 from facebench.training.normalised import NormalisedConvNet
 from facebench.training.region_augment import region_change, regions_of
-from facebench.training.sparse_chain import Learned, load, save
 
 SYNTHETIC_IDENTITIES, SYNTHETIC_IMAGES = 1100, 14
 HELD_OUT_REAL, HELD_OUT_SHARE, HELD_OUT_SEED = 100, 0.02, 7
@@ -70,6 +70,13 @@ PLAN = Plan(
     ),
     degrees=(("5b", Fraction(1, 8)), ("5a", Fraction(1, 8))),
 )
+
+
+def teacher_of(path: Path) -> Teacher:
+    """The teacher network as a function of 128×112 crops: their central 112×112 faces."""
+    options = parse_options(size="112x112", normalise="imagenet", flip="normalised-add")
+    embedder = load_model(str(path), options)
+    return lambda crops: embedder.embed(np.ascontiguousarray(crops[:, 8:120]))
 
 
 def training_data(data: Path, teacher: Path, work: Path) -> tuple[Sources, NDArray[np.uint8]]:
