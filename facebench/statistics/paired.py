@@ -14,11 +14,8 @@ from facebench.statistics.checks import (
     checked_level,
 )
 from facebench.statistics.intervals import Interval, percentile_interval
-from facebench.statistics.overcount import difference_draws
 from facebench.statistics.resample import Units
 from facebench.statistics.weighted import Statistic
-
-_KEY = "difference"
 
 
 @dataclass(frozen=True)
@@ -93,9 +90,9 @@ def paired_bootstrap(
     """Difference of a statistic, candidate minus baseline, with its interval over subjects.
 
     baseline, candidate: float[n], the two models' scores of the same comparisons; both are weighted
-    by the same draws, so what is common to them cancels, and the draws are freed of what product
-    weights count too often. The other arguments and errors are those of `bootstrap_over_subjects`.
-    Source: Bolle, Ratha, Pankanti 2004; Owen 2007; pairing as in Koehn 2004; see `overcount`.
+    by the same draws, so what is common to them cancels. The other arguments and errors are those
+    of `bootstrap_over_subjects`.
+    Source: Bolle, Ratha, Pankanti 2004; Owen 2007; pairing as in Koehn 2004.
     """
     where = "paired_bootstrap"
     first, flags = checked_comparisons(baseline, mated, where)
@@ -103,19 +100,11 @@ def paired_bootstrap(
     checked_level(level, where)
     units = Units.of(flags, subjects_a, subjects_b, where)
     of_baseline, of_candidate = statistic(first, flags), statistic(second, flags)
-    estimates, drawn = difference_draws(
-        lambda weights: {_KEY: of_candidate(weights) - of_baseline(weights)},
-        units,
-        draws,
-        rng,
-        level,
-        where,
+    once = np.ones((1, flags.size), dtype=np.int64)
+    estimate = float(of_candidate(once)[0] - of_baseline(once)[0])
+    values = np.concatenate(
+        [of_candidate(block) - of_baseline(block) for block in units.draw(draws, rng, where)]
     )
-    return bootstrap_difference(estimates[_KEY], drawn[_KEY], level, units.kind)
-
-
-def bootstrap_difference(
-    estimate: float, drawn: FloatArray, level: float, units: str
-) -> Difference:
-    """A difference from its draws float[draws] over units, "subjects" or "comparisons"."""
-    return Difference(estimate, percentile_interval(drawn, level, units), bootstrap_p_value(drawn))
+    return Difference(
+        estimate, percentile_interval(values, level, units.kind), bootstrap_p_value(values)
+    )

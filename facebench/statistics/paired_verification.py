@@ -15,9 +15,8 @@ from facebench.statistics.checks import (
     checked_flags,
     checked_level,
 )
-from facebench.statistics.intervals import Interval, tar_key
-from facebench.statistics.overcount import difference_draws
-from facebench.statistics.paired import Difference, bootstrap_difference
+from facebench.statistics.intervals import Interval, percentile_interval, tar_key
+from facebench.statistics.paired import Difference, bootstrap_p_value
 from facebench.statistics.resample import Units
 from facebench.statistics.weighted import SortedComparisons, WeightedRoc, weighted_accuracy
 
@@ -42,9 +41,8 @@ def paired_verification(
     baseline, candidate: (scores float[n], decisions bool[n]) of the same comparisons; mated:
     bool[n]; folds: int[n]; subjects: [n] names or numbers, or None for both. Keys: "accuracy"
     (decisions held as they are), "auc", "eer" and `tar_key(target)`. Every draw weights both models
-    alike, so what is common to them cancels, and the draws are freed of what product weights count
-    too often. ValueError: as for `bootstrap_over_subjects`.
-    Source: Bolle, Ratha, Pankanti 2004; Owen 2007; pairing as in Koehn 2004; see `overcount`.
+    alike, so what is common to them cancels. ValueError: as for `bootstrap_over_subjects`.
+    Source: Bolle, Ratha, Pankanti 2004; Owen 2007; pairing as in Koehn 2004.
     """
     where = "paired_verification"
     _, flags = checked_comparisons(baseline[0], mated, where)
@@ -56,9 +54,15 @@ def paired_verification(
         of_baseline, of_candidate = (model(weights) for model in models)
         return {key: of_candidate[key] - of_baseline[key] for key in of_baseline}
 
-    estimates, drawn = difference_draws(difference, units, draws, rng, level, where)
+    once = difference(np.ones((1, flags.size), dtype=np.int64))
+    blocks = [difference(weights) for weights in units.draw(draws, rng, where)]
+    drawn = {key: np.concatenate([block[key] for block in blocks]) for key in once}
     return {
-        key: bootstrap_difference(estimates[key], values, level, units.kind)
+        key: Difference(
+            float(once[key][0]),
+            percentile_interval(values, level, units.kind),
+            bootstrap_p_value(values),
+        )
         for key, values in drawn.items()
     }
 

@@ -11,8 +11,7 @@ Borgatti 1999 (the vertex bootstrap: draw the vertices, take every edge between 
 "The pigeonhole bootstrap" (product weights for data with two crossed factors). As Owen shows,
 product weights do not under-state the variance but can over-state it: if the non-mated comparisons
 shared no person at all, the variance of their share would be three times too large. Intervals of
-one model's statistics are therefore on the cautious, wide side where people share few comparisons,
-as in LFW; differences of two models are corrected for it, see `overcount`.
+statistics that rest on non-mated comparisons are therefore on the cautious, wide side.
 """
 
 from __future__ import annotations
@@ -89,27 +88,6 @@ class Units:
         out[:, nonmated] *= np.take(drawn, self.second[nonmated], axis=1)
         return out
 
-    def pair_blocks(self, draws: int, rng: np.random.Generator) -> Iterator[IntArray]:
-        """Blocks int[b, n] of weights, `draws` rows in all, where pairs of people are drawn.
-
-        The pairs that meet in non-mated comparisons are drawn with replacement, as often as there
-        are, and take their comparisons along; mated comparisons count once each. Without non-mated
-        comparisons of two units there is nothing to draw, and no block.
-        """
-        rows_of = np.flatnonzero(self.first != self.second)
-        if not rows_of.size:
-            return
-        one, other = self.first[rows_of], self.second[rows_of]
-        name = np.minimum(one, other) * self.count + np.maximum(one, other)
-        names, pair = np.unique(name, return_inverse=True)
-        most = max(1, BLOCK // self.mated.size)
-        for start in range(0, draws, most):
-            b = min(most, draws - start)
-            drawn = _times_drawn(names.size, b, rng)
-            block = np.ones((b, self.mated.size), dtype=np.int64)
-            block[:, rows_of] = np.take(drawn, pair, axis=1)
-            yield block
-
     def draw(self, draws: int, rng: np.random.Generator, where: str) -> Iterator[IntArray]:
         """Blocks int[b, n] of weights, `draws` rows in all.
 
@@ -123,7 +101,10 @@ class Units:
         left, redraws = draws, 0
         while left:
             b = min(rows, left)
-            block = self.weights(_times_drawn(self.count, b, rng))
+            picks = rng.integers(0, self.count, size=(b, self.count))
+            picks += self.count * np.arange(b)[:, None]
+            drawn = np.bincount(picks.ravel(), minlength=b * self.count).reshape(b, self.count)
+            block = self.weights(drawn)
             total = block.sum(axis=1)
             genuine = block @ self.mated.astype(np.int64)
             usable = (genuine > 0) & (genuine < total)
@@ -138,10 +119,3 @@ class Units:
             left -= block.shape[0]
             if block.shape[0]:
                 yield block
-
-
-def _times_drawn(count: int, rows: int, rng: np.random.Generator) -> IntArray:
-    """int[rows, count]: how often each of `count` came up when that many were drawn."""
-    picks = rng.integers(0, count, size=(rows, count))
-    picks += count * np.arange(rows)[:, None]
-    return np.bincount(picks.ravel(), minlength=rows * count).reshape(rows, count)

@@ -30,6 +30,12 @@ def dense(rng: np.random.Generator, people: int = 40) -> Sample:
     return _scored(rng, people, np.r_[own, i], np.r_[own, j])
 
 
+def lfw_like(rng: np.random.Generator, people: int = 60) -> Sample:
+    """Every person once mated, and against one other."""
+    own = np.arange(people)
+    return _scored(rng, people, np.r_[own, own], np.r_[own, np.roll(own, 1)])
+
+
 def _scored(rng: np.random.Generator, people: int, a: np.ndarray, b: np.ndarray) -> Sample:
     """Scores with a part of the comparison, which both models share, and one of each person."""
     mated = a == b
@@ -172,3 +178,15 @@ def accuracy_at_threshold(scores: ArrayLike, mated: ArrayLike) -> WeightedStatis
     """Accuracy of a fixed threshold, of weights; two folds of every other comparison."""
     correct = (np.asarray(scores) >= THRESHOLD) == np.asarray(mated)
     return weighted_accuracy(correct, np.arange(correct.size) % 2)
+
+
+@pytest.mark.slow
+def test_intervals_of_a_list_without_shared_people_are_cautious() -> None:
+    """There product weights over-state the variance (Owen 2007): more is covered, never less."""
+    rng = np.random.default_rng(2)
+    truth = np.mean([differences(lfw_like(rng)) for _ in range(20_000)], axis=0)
+    covered = 0
+    for _ in range(500):
+        interval = compared(lfw_like(rng), 200, rng)["accuracy"].interval  # type: ignore[attr-defined]
+        covered += interval.low <= truth[0] <= interval.high
+    assert covered >= 0.95 * 500
