@@ -40,7 +40,7 @@ def command(
     level: Annotated[
         float, typer.Option(rich_help_panel=_HOW, help="Of the intervals, in percent.")
     ] = 95.0,
-    draws: Annotated[int, typer.Option(min=1, rich_help_panel=_HOW, help="Bootstrap.")] = 1000,
+    draws: Annotated[int, typer.Option(min=100, rich_help_panel=_HOW, help="Bootstrap.")] = 1000,
     seed: Annotated[int, typer.Option(min=0, rich_help_panel=_HOW, help="Bootstrap.")] = 0,
     show_flips: Annotated[
         int | None,

@@ -1,6 +1,6 @@
 """Running a masked network by its kept connections, where that is quicker than the dense product.
 
-The rule was measured (design/PERFORMANCE.md): in passes of 8 faces or more the kept inputs of every
+The rule was measured (docs/sparsity.md): in passes of 8 faces or more the kept inputs of every
 neuron are gathered and summed by ``embedding_bag``, which pays below one half; in smaller passes a
 compressed row per neuron (CSR) is multiplied with one face at a time, which pays below a quarter.
 Whatever keeps more stays dense, and convolutions do always.

@@ -43,7 +43,7 @@ class Paired:
 
 
 def require_same_data(records: Sequence[Record]) -> None:
-    """UserError unless all records are of the same protocol, comparisons and faces.
+    """UserError unless all records are of the same protocol, comparisons, faces and alignment.
 
     Synthetic faces are never compared with photographs, nor one list of pairs with another.
     """
@@ -55,18 +55,23 @@ def require_same_data(records: Sequence[Record]) -> None:
                 f"on {first.data.kind} ones; they are never compared: evaluate both on one --data"
             )
         for what, one, other in zip(
-            ("protocols", "faces", "comparisons"), _key(first), _key(record), strict=True
+            ("protocols", "faces", "comparisons", "alignments"),
+            _key(first),
+            _key(record),
+            strict=True,
         ):
             if one != other:
                 raise UserError(
-                    f"{first.model.id} and {record.model.id} were evaluated on different {what} "
+                    f"{first.model.id} and {record.model.id} were evaluated with different {what} "
                     f"({one} and {other}); evaluate both on the same"
                 )
 
 
 def group_records(records: Sequence[Record]) -> list[list[Record]]:
-    """Records by (protocol, faces, comparisons), one group per table, in order of appearance."""
-    groups: dict[tuple[str, str, str], list[Record]] = {}
+    """Records by (protocol, faces, comparisons, alignment), one group per table, in order of
+    appearance.
+    """
+    groups: dict[tuple[str, ...], list[Record]] = {}
     for record in records:
         groups.setdefault(_key(record), []).append(record)
     return list(groups.values())
@@ -144,7 +149,12 @@ def _interval(one: ScoreTable, other: ScoreTable, drawn: BootstrapSection) -> In
     ).interval
 
 
-def _key(record: Record) -> tuple[str, str, str]:
+def data_of(record: Record) -> tuple[str, str, str]:
+    """The protocol, faces and comparisons of a record."""
     protocol = record.protocol
     name = f"{protocol.name} v{protocol.version}{protocol.edition}"
     return name, record.data.fingerprint, record.comparisons.fingerprint
+
+
+def _key(record: Record) -> tuple[str, ...]:
+    return *data_of(record), record.alignment

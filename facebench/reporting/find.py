@@ -37,12 +37,15 @@ class Wanted:
 
 @dataclass(frozen=True, order=True)
 class DataKey:
-    """Records with the same key are of the same faces and comparisons, and may share a column."""
+    """Records with the same key are of the same faces, cut out alike, and the same comparisons, and
+    may share a column.
+    """
 
     kind: DataKind
     faces: str
     comparisons: str
     edition: str
+    alignment: str
 
     @property
     def foreign(self) -> bool:
@@ -186,6 +189,7 @@ def _head(path: Path, shown: Path, place: int) -> Entry:
                 values["data"]["fingerprint"],
                 values["comparisons"]["fingerprint"],
                 f"v{values['protocol']['version']}{values['protocol'].get('edition', '')}",
+                values["alignment"],
             ),
             version=version_of(values["facebench"]),
             created=values["run"]["created"],

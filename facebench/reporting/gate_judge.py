@@ -203,29 +203,54 @@ def _records_of(rule: Rule, records: Sequence[Record]) -> list[Record]:
 
 
 def _baseline(rule: Rule, record: Record, baselines: Sequence[Record]) -> Record:
-    """The baseline of a record: of its protocol and, where there are several, its settings."""
+    """The baseline of a record: of its protocol and its settings."""
     if rule.of_model and baselines:
-        same = [base for base in baselines if base.protocol.name == record.protocol.name]
-        return (same or list(baselines))[0]
+        return _baseline_of_fact(rule, record, baselines)
     own = [base for base in baselines if base.protocol.name == record.protocol.name]
     if not own:
         raise UserError(
             f"rule {rule.text!r}: there is no baseline of {record.protocol.name}; name one with "
             "--baseline, or make one with `facebench gate --update`"
         )
-    alike = [base for base in own if _alike(base, record)] or own
+    fit = [base for base in own if _alike(base, record)]
+    if not fit:
+        others = dict.fromkeys(f"{base.similarity} and {base.pooling}" for base in own)
+        raise UserError(
+            f"rule {rule.text!r}: no baseline of {record.protocol.name} has {record.similarity} "
+            f"and {record.pooling}, as {record.model.id} has (there is: {'; '.join(others)}); "
+            "evaluate both alike, or name another with --baseline"
+        )
+    # Two that have learned the same kind of similarity differ in what they have learned.
+    alike = [base for base in fit if base.similarity == record.similarity] or fit
     if len(alike) > 1:
         models = ", ".join(f"{base.model.id} {base.digest()[:8]}" for base in alike)
         raise UserError(
             f"rule {rule.text!r}: {len(alike)} baselines of {record.protocol.name} fit ({models}); "
             "keep one"
         )
-    require_comparable(alike[0], record)
     return alike[0]
 
 
+def _baseline_of_fact(rule: Rule, record: Record, baselines: Sequence[Record]) -> Record:
+    """The baseline of a fact of the model: the record's own where there is one, else all, which
+    must then tell the same.
+    """
+    own = [base for base in baselines if base.protocol.name == record.protocol.name]
+    fit = [base for base in own if _alike(base, record)] or baselines
+    told = {_fact(rule, base): base.model.id for base in fit}
+    if len(told) > 1:
+        values = ", ".join(f"{model} {value:,}" for value, model in told.items())
+        raise UserError(
+            f"rule {rule.text!r}: the baselines of {record.model.id} differ in {rule.statistic} "
+            f"({values}); name one with --baseline"
+        )
+    return fit[0]
+
+
 def _alike(base: Record, record: Record) -> bool:
-    return (base.similarity, base.pooling) == (record.similarity, record.pooling)
+    """Whether similarity and pooling are the same, whatever the similarity has learned."""
+    kinds = [one.similarity.partition("(")[0] for one in (base, record)]
+    return kinds[0] == kinds[1] and base.pooling == record.pooling
 
 
 def _fact(rule: Rule, record: Record) -> float | int:

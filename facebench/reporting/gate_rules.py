@@ -20,6 +20,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from facebench.errors import UserError, nearest
+from facebench.reporting.paired_statistics import SMALLER_IS_BETTER
 from facebench.reporting.report_statistics import OF_MODELS, OVER_FOLDS
 from facebench.validation import read_toml, validated
 
@@ -176,7 +177,10 @@ def _change(word: str | None, sign: str, statistic: str) -> Change | None:
         raise ValueError("a drop or rise is bounded from above: write <=")
     if statistic in OF_MODELS:
         raise ValueError(f"write {statistic} <= 0.75 of baseline, not a {word.lower()}")
-    return "drop" if word.lower() == "drop" else "rise"
+    harm: Change = "rise" if statistic in SMALLER_IS_BETTER else "drop"
+    if word.lower() != harm:
+        raise ValueError(f"a {word.lower()} of {statistic} is no harm; did you mean {harm!r}?")
+    return harm
 
 
 def _unit(unit: str | None, statistic: str, change: Change | None) -> float:

@@ -97,10 +97,10 @@ def _move(path: Path, record: Record, reason: str, moment: str) -> Move:
     """Scores first, then the note, the record last: a stop in between can be repeated."""
     old = read_record(path) if path.exists() else None
     move = Move(path, old.digest() if old else None, record.digest())
-    if move.old == move.new:
-        return move
     if record.table is not None and record.scores is not None:
         write_atomically(path.with_name(record.scores.file), record.table.to_bytes())
+    if move.old == move.new:  # its scores may have been lost
+        return move
     _note(path, move, old, record, reason, moment)
     write_atomically(path, record.canonical_json())
     if old is not None and old.scores is not None and old.scores != record.scores:

@@ -17,7 +17,7 @@ from facebench.reporting.cells import (
     ratio_text,
     size_text,
 )
-from facebench.reporting.compare import group_records
+from facebench.reporting.compare import data_of
 from facebench.reporting.comparison import require_comparable
 from facebench.reporting.comparison_view import difference_cell, p_text
 from facebench.reporting.exports import safe
@@ -82,17 +82,16 @@ def histories(
     records = [record for _, record in records_in(str(folder))]
     unique = list({record.digest(): record for record in reversed(records)}.values())
     ordered = sorted(unique, key=lambda r: (r.run.created, r.model.id, r.digest()))
-    groups = [alike for group in group_records(ordered) for alike in _by_setting(group)]
-    return [_history(group, statistic, draws, seed) for group in groups]
+    return [_history(group, statistic, draws, seed) for group in _by_setting(ordered)]
 
 
 def _by_setting(records: Sequence[Record]) -> list[list[Record]]:
-    """Records of other similarities or poolings are histories of their own."""
-    groups: dict[tuple[str, str], list[Record]] = {}
+    """Records by protocol and data; other similarities or poolings are histories of their own."""
+    groups: dict[tuple[str, ...], dict[tuple[str, str], list[Record]]] = {}
     for record in records:
-        key = (record.similarity.partition("(")[0], record.pooling)
-        groups.setdefault(key, []).append(record)
-    return list(groups.values())
+        setting = (record.similarity.partition("(")[0], record.pooling)
+        groups.setdefault(data_of(record), {}).setdefault(setting, []).append(record)
+    return [group for of_data in groups.values() for group in of_data.values()]
 
 
 def _history(records: Sequence[Record], statistic: str | None, draws: int, seed: int) -> History:

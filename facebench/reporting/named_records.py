@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from facebench.errors import UserError, nearest
@@ -33,8 +34,8 @@ def named_together(
     """One record per name, those of models of the same faces and comparisons as the first's.
 
     finder: where the records of models are looked for; protocol, similarity: of these, None: the
-    only one there is, and that of the best record. UserError: a name without a record, several
-    protocols to choose from, no data that all were evaluated on.
+    only one there is, and one that all have, else that of the best record. UserError: a name
+    without a record, several protocols to choose from, no data that all were evaluated on.
     """
     files = {name: read_record(Path(name)) for name in names if is_file(name)}
     models = [name for name in names if name not in files]
@@ -80,20 +81,39 @@ def _entries(
 
 
 def _of_one_data(found: dict[str, list[Entry]], of_file: Record | None) -> dict[str, Entry]:
-    """For each model its best record, all of the same protocol, data and, if possible, metric."""
+    """For each model its best record, all of the same protocol, data and, if possible, settings."""
+    for agreed in (3, 1, 0):  # all settings; the alignment; none
+        picked = _picked(found, of_file, agreed)
+        if picked is not None:
+            return picked
+    names = ", ".join(found)
+    raise UserError(
+        f"the records of {names} are of different data or comparisons"
+        f"{' than the file' if of_file else ''}; evaluate all on the same --data"
+    )
+
+
+def _picked(
+    found: dict[str, list[Entry]], of_file: Record | None, agreed: int
+) -> dict[str, Entry] | None:
+    """The best records of one protocol and data that agree in so many settings; None: there are
+    none.
+    """
 
     def key(entry: Entry) -> tuple[object, ...]:
-        return entry.protocol, entry.data
+        data = replace(entry.data, alignment="")
+        return entry.protocol, data, *_settings(entry, entry.data.alignment)[:agreed]
 
-    choices: list[tuple[object, ...]] = [key(entry) for entry in next(iter(found.values()))]
+    choices = [key(entry) for entry in next(iter(found.values()))]
     if of_file is not None:
+        wanted = _settings(of_file, of_file.alignment)[:agreed]
         choices = [
-            choice
+            key(entry)
             for entries in found.values()
             for entry in entries
-            for choice in [key(entry)]
             if (entry.data.faces, entry.data.comparisons)
             == (of_file.data.fingerprint, of_file.comparisons.fingerprint)
+            and _settings(entry, entry.data.alignment)[:agreed] == wanted
         ]
     for choice in dict.fromkeys(choices):
         picked = {
@@ -103,8 +123,9 @@ def _of_one_data(found: dict[str, list[Entry]], of_file: Record | None) -> dict[
         }
         if len(picked) == len(found):
             return picked
-    names = ", ".join(found)
-    raise UserError(
-        f"the records of {names} are of different data or comparisons"
-        f"{' than the file' if of_file else ''}; evaluate all on the same --data"
-    )
+    return None
+
+
+def _settings(of: Entry | Record, alignment: str) -> tuple[str, str, str]:
+    """What may differ on the same data, the one that must not first; a similarity by its kind."""
+    return alignment, of.pooling, of.similarity.partition("(")[0]

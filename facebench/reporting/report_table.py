@@ -1,7 +1,7 @@
 """From a report card and the records in reach to its tables: one per data set, real faces first.
 
-Real and synthetic faces never share a column, nor do two lists of comparisons: a table takes one
-data set per protocol, and what was measured on another is missing in it.
+Real and synthetic faces never share a column, nor do two lists of comparisons or two alignments: a
+table takes one data set per protocol, and what was measured on another is missing in it.
 """
 
 from __future__ import annotations
@@ -190,8 +190,8 @@ class _Builder:
 
     def _title(self) -> str:
         label = f"{SYNTHETIC_LABEL} · " if self.data.kind == "synthetic" else ""
-        faces = dict.fromkeys(key.faces for key in self.data.keys.values())
-        which = f" · {', '.join(faces)}" if self.data.number else ""
+        told = dict.fromkeys(w for k in self.data.keys.values() for w in (k.faces, k.alignment))
+        which = f" · {', '.join(told)}" if self.data.number else ""
         return f"{label}{self.card.title}{which}"
 
     def _records(self, row: ReportRow) -> dict[Source, Record]:
@@ -295,6 +295,6 @@ def _paired(base: Record, record: Record) -> Paired | None:
     if key not in _PAIRED:
         try:
             _PAIRED[key] = compare_paired(base, record)
-        except UserError:  # other faces of the same name: no pairs to compare
+        except UserError:  # of other settings or faces: no pairs to compare
             _PAIRED[key] = None
     return _PAIRED[key]

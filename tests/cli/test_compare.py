@@ -54,7 +54,7 @@ def test_flips_are_drawn_from_the_faces(run: Run, work: Path, faces: Path) -> No
     assert run("eval", *arguments, "--out", "kept", "-q").code == 0
     (base,) = Path("kept").rglob("*.json")
     other = save_record(turned(read_record(base)), Path("turned"))
-    drawn = ("compare", base, other, "--show-flips", 4, "--draws", 50, "--flips-out", "flips.png")
+    drawn = ("compare", base, other, "--show-flips", 4, "--draws", 100, "--flips-out", "flips.png")
     result = run(*drawn, "--data", faces)
     assert result.code == 0, result.err
     assert "flips: flips.png" in result.err
@@ -98,6 +98,7 @@ def test_flips_of_other_faces_are_refused(run: Run, records: dict[str, Path], fa
         (("base", "worse", "--show-flips", "3", "--flips-out", "x.gif"), "the ending must be"),
         (("base", "worse", "as_good", "--show-flips", "3"), "name one at a time"),
         (("base", "worse", "--level", "0.95"), "give percent from 50"),
+        (("base", "worse", "--draws", "99"), "100"),
         (("base", "worse", "-o", "none/x"), "there is no folder none"),
         (("base", "none.json"), "none.json: cannot be read"),
         (("base",), "missing argument"),

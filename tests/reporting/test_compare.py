@@ -11,6 +11,7 @@ from facebench.errors import UserError
 from facebench.reporting.compare import compare_paired, group_records, require_same_data
 from facebench.reporting.record import Record
 from facebench.statistics import accuracy_statistic, paired_bootstrap
+from tests.reporting.test_comparison import changed
 
 MakeRecord = Callable[..., Record]
 
@@ -26,6 +27,17 @@ def test_photographs_and_rendered_faces_are_never_compared(make_record: MakeReco
 def test_other_comparisons_are_not_compared_either(make_record: MakeRecord) -> None:
     with pytest.raises(UserError, match="different comparisons"):
         require_same_data([make_record(), make_record(per_kind=30)])
+
+
+def test_other_alignments_are_not_compared(make_record: MakeRecord) -> None:
+    one = make_record(per_kind=10, draws=0)
+    other = changed(make_record("other", per_kind=10, draws=0), alignment="template-crop")
+    for refused in (lambda: require_same_data([one, other]), lambda: compare_paired(one, other)):
+        with pytest.raises(
+            UserError, match=r"different alignments \(landmarks.* and template-crop"
+        ):
+            refused()
+    assert group_records([one, other, one]) == [[one, one], [other]]
 
 
 def test_groups_keep_data_apart_and_the_order(make_record: MakeRecord) -> None:

@@ -149,6 +149,39 @@ def test_the_baseline_of_the_same_settings_is_taken(base: Record) -> None:
     assert [v.outcome for v in result.verdicts] == ["pass", "pass"]
 
 
+@pytest.mark.parametrize("fields", [{"similarity": "joint-bayesian(12ab)"}, {"pooling": "mean"}])
+def test_a_baseline_of_other_settings_is_no_baseline(base: Record, fields: dict[str, str]) -> None:
+    other = changed(base, **fields)
+    for rule in (RULE, "lfw.accuracy >= 0.9 of baseline"):
+        with pytest.raises(UserError, match="no baseline of lfw has cosine and") as caught:
+            judge(parse_rules([rule]), [other], [base])
+        assert f"(there is: {other.similarity} and {other.pooling})" in str(caught.value)
+        assert "\n" not in str(caught.value)
+    assert judge(parse_rules(["bytes <= 1 of baseline"]), [other], [base]).outcome == "pass"
+
+
+def test_what_a_similarity_has_learned_may_differ(base: Record) -> None:
+    one, other = (changed(base, similarity=f"joint-bayesian({n})") for n in ("12ab", "34cd"))
+    assert judge(parse_rules([RULE]), [one], [other], draws=100).outcome == "pass"
+    assert judge(parse_rules([RULE]), [one, other], [other], draws=100).outcome == "pass"
+
+
+def test_a_fact_is_held_against_the_baseline_that_fits(base: Record) -> None:
+    large = changed(base, model=base.model.model_copy(update={"id": "large", "bytes": 99_000_000}))
+    joint = changed(large, similarity="joint-bayesian")
+    rules = parse_rules(["bytes <= 0.75 of baseline"])
+    for baselines in ([base, joint], [joint, base]):
+        assert judge(rules, baselines, [base]).outcome == "fail"
+        assert judge(rules, baselines, [joint]).outcome == "fail"
+    assert judge(rules, [base, base], [base]).outcome == "fail"  # both tell the same
+    projected = changed(base, similarity="projection")
+    for baselines, record in (([base, large], base), ([base, joint], projected)):
+        with pytest.raises(UserError, match="differ in bytes") as caught:
+            judge(rules, baselines, [record])
+        assert "sparse_074 26,600,000, large 99,000,000" in str(caught.value)
+    assert judge(parse_rules(["parameters <= 1 of baseline"]), [base, large], [base]).code == 0
+
+
 def test_synthetic_faces_are_said_in_the_verdict(make_record: MakeRecord) -> None:
     twin = make_record("twin", kind="synthetic", per_kind=20, draws=0)
     assert outcome_of(RULE, twin, twin).notice == twin.data.notice

@@ -80,6 +80,13 @@ def test_rules_mean_what_they_say(text: str, rule: tuple[object, ...]) -> None:
         ("parameters <= 30MB", "parameters has no unit 'MB'"),
         ("lfw.accuracy >= 0.9 of baseline at 95%", "a share of the baseline has no interval"),
         ("lfw.accuracy >= 3p", "unknown unit 'p'"),
+        ("lfw.eer drop <= 0.3pt", "a drop of eer is no harm; did you mean 'rise'?"),
+        ("lfw.accuracy rise <= 0.3pt", "a rise of accuracy is no harm; did you mean 'drop'?"),
+        ("lfw.auc rise <= 1pt at 95%", "did you mean 'drop'?"),
+        ("lfw.tar@0.001 Rise <= 1pt", "a rise of TAR@FAR=0.001 is no harm; did you mean 'drop'?"),
+        ("lfw-open.dir@0.01 rise <= 1pt", "did you mean 'drop'?"),
+        ("lfw-closed.rank-1 rise <= 1pt", "did you mean 'drop'?"),
+        ("ijba-search.tpir@0.1 rise <= 1pt", "did you mean 'drop'?"),
         ("", "cannot be read"),
     ],
 )

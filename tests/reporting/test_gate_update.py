@@ -57,6 +57,18 @@ def test_the_same_record_moves_nothing(tmp_path: Path, old: Record) -> None:
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
+def test_lost_scores_come_back_with_the_same_record(tmp_path: Path, old: Record) -> None:
+    path = tmp_path / "base.json"
+    update_baselines(path, [old], "first")
+    (scores,) = tmp_path.glob("*.safetensors")
+    scores.unlink()
+    assert read_record(path).table is None
+    (move,) = update_baselines(path, [old], "again")
+    assert "is this record already" in move.line
+    assert read_record(path).table is not None
+    assert len(moves_path(path).read_text().splitlines()) == 1
+
+
 def test_other_settings_are_other_baselines(tmp_path: Path, old: Record) -> None:
     joint = changed(old, similarity="joint-bayesian(ab12)")
     update_baselines(tmp_path, [old, joint], "both")

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from facebench.errors import UserError
+from facebench.reporting.comparison import require_comparable
 from facebench.reporting.files import save_record
 from facebench.reporting.find import Finder
 from facebench.reporting.named_records import is_file, named_together, records_in
@@ -52,6 +53,49 @@ def test_a_similarity_may_be_chosen(folder: Path, make_record: MakeRecord) -> No
     assert found.similarity == "joint-bayesian(12ab)"
     with pytest.raises(UserError, match="no joint-bayesian record of 'b'"):
         named_together(["b"], finder, similarity="joint-bayesian")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"similarity": "joint-bayesian(12ab)"},
+        {"pooling": "mean-score, all frames"},
+        {"alignment": "template-crop"},
+    ],
+)
+def test_settings_that_all_have_come_before_newer_ones(
+    tmp_path: Path, make_record: MakeRecord, fields: dict[str, str]
+) -> None:
+    newer = {"per_kind": 10, "draws": 0, "created": "2027-01-01T00:00:00+00:00"}
+    save_record(make_record("a", per_kind=10, draws=0), tmp_path)
+    b = save_record(make_record("b", per_kind=10, draws=0), tmp_path)
+    save_record(changed(make_record("a", **newer), **fields), tmp_path)
+    finder = Finder.of([tmp_path], cache=False)
+    (alone,) = named_together(["a"], finder)
+    assert getattr(alone, next(iter(fields))) in fields.values()
+    for names in (["a", "b"], ["b", "a"], [str(b), "a"]):
+        assert {r.run.created[:4] for r in named_together(names, finder)} == {"2026"}
+    save_record(changed(make_record("b", **newer), **fields), tmp_path)
+    finder = Finder.of([tmp_path], cache=False)
+    assert {r.run.created[:4] for r in named_together(["a", "b"], finder)} == {"2027"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "allowed"),
+    [({"similarity": "joint-bayesian(12ab)"}, True), ({"alignment": "template-crop"}, False)],
+)
+def test_without_settings_that_all_have_the_best_is_taken_or_refused(
+    tmp_path: Path, make_record: MakeRecord, fields: dict[str, str], allowed: bool
+) -> None:
+    save_record(make_record("a", per_kind=10, draws=0), tmp_path)
+    save_record(changed(make_record("b", per_kind=10, draws=0), **fields), tmp_path)
+    a, b = named_together(["a", "b"], Finder.of([tmp_path], cache=False))
+    assert getattr(b, next(iter(fields))) in fields.values()
+    if allowed:
+        require_comparable(a, b)
+        return
+    with pytest.raises(UserError, match="differ in alignment"):
+        require_comparable(a, b)
 
 
 def test_a_folder_gives_all_and_an_empty_one_is_refused(folder: Path, tmp_path: Path) -> None:

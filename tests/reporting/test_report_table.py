@@ -26,6 +26,7 @@ from facebench.reporting.size_plot import size_points
 from facebench.reporting.view import SYNTHETIC_LABEL
 from facebench.statistics.intervals import Interval
 from tests.reporting.conftest import drawn_facts
+from tests.reporting.test_comparison import changed
 
 MakeRecord = Callable[..., Record]
 
@@ -171,6 +172,20 @@ def test_other_comparisons_are_another_table(
     assert len(first.records_of("lfw")) == 2 and len(second.records_of("lfw")) == 1
     assert second.records_of("lfw")[0].comparisons.total == 1000
     assert first.title != second.title
+
+
+def test_other_alignments_are_another_table_without_marks(
+    records: list[Record], tmp_path: Path
+) -> None:
+    cut = changed(records[1], alignment="template-crop")
+    save_record(records[0], tmp_path / "cut")
+    save_record(cut, tmp_path / "cut")
+    first, second = tables_of(load_report("table3"), tmp_path / "cut")
+    one, other = (table.records_of("lfw") for table in (first, second))
+    assert {one[0].alignment, other[0].alignment} == {records[0].alignment, "template-crop"}
+    assert len(one) == len(other) == 1
+    assert other[0].alignment in second.title and first.title != second.title
+    assert not any(found.mark for table in (first, second) for r in table.rows for found in r.cells)
 
 
 def test_the_record_of_several_is_told(records: list[Record], tmp_path: Path) -> None:
