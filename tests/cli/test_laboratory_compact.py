@@ -32,6 +32,7 @@ def people(work: Path) -> Path:
     return write_people(work / "people")
 
 
+@pytest.mark.slow
 def test_train_then_remove_filters(run, people: Path, work: Path) -> None:
     common = ("--data", "people", "--recipe", "tiny.toml", "-q")
     done = run("train", "tiny", *common)

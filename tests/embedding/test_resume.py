@@ -110,6 +110,7 @@ def test_killed_in_the_act_of_writing(
     assert files_of(store) == undisturbed[0]
 
 
+@pytest.mark.slow
 def test_a_script_without_a_main_guard_is_served_too(many_faces: Faces, tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(
@@ -128,6 +129,7 @@ def test_a_script_without_a_main_guard_is_served_too(many_faces: Faces, tmp_path
     assert run.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_two_runs_beside_each_other(
     many_faces: Faces, undisturbed: tuple[dict[str, bytes], np.ndarray], tmp_path: Path
 ) -> None:

@@ -104,6 +104,7 @@ def arguments(workspace: Path, *more: str) -> list[str]:
     return ["--data", "x", "--teacher", "x", "--work", str(workspace / "work"), *more]
 
 
+@pytest.mark.slow
 def test_members_are_learned_continued_and_published(
     workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -116,6 +116,7 @@ def test_cards_curve_diagnostics_and_pictures_of_every_point(make_run) -> None:
     assert written == series
 
 
+@pytest.mark.slow
 def test_stopped_anywhere_and_continued_is_undisturbed_byte_for_byte(
     make_run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -152,6 +153,7 @@ def test_stopped_anywhere_and_continued_is_undisturbed_byte_for_byte(
     assert run_filters(broken) == run_filters(whole) and weights(broken) == before
 
 
+@pytest.mark.slow
 def test_goes_on_to_a_later_end_as_if_it_had_been_the_first(make_run) -> None:
     first = make_run("one", until=Fraction(1, 10))
     run_filters(first)
