@@ -128,10 +128,9 @@ def _words(given: tuple[str, ...], teacher: Path | None, lab: Lab) -> str:
 
 
 def _teacher(teacher: Teacher):  # type: ignore[no-untyped-def]
-    import numpy as np
-
     from facebench.nets.options import parse_options
     from facebench.nets.zoo import load_model
+    from facebench.training.crops import embed_centres
 
     options = parse_options(size=teacher.size, normalise=teacher.normalise, flip=teacher.flip)
     embedder = load_model(str(teacher.path), options)
@@ -141,13 +140,7 @@ def _teacher(teacher: Teacher):  # type: ignore[no-untyped-def]
             f"--teacher-size {teacher.size}: training crops are 128x112; a larger face cannot be "
             "cut from them"
         )
-    top, left = (128 - height) // 2, (112 - width) // 2
-
-    def embed(crops):  # type: ignore[no-untyped-def]
-        faces = crops[:, top : top + height, left : left + width]
-        return embedder.embed(np.ascontiguousarray(faces))
-
-    return embed
+    return lambda crops: embed_centres(embedder, crops)
 
 
 def _evaluate(card: Path, protocols: tuple[str, ...], lab: Lab) -> list[str]:

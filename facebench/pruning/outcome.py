@@ -8,7 +8,6 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from facebench.nets.cards import ModelCard, read_card
@@ -24,14 +23,20 @@ from facebench.pruning.diagnostics import (
     verification_error,
     write_diagnostics,
 )
+from facebench.training.card_words import (
+    EVALUATED,
+    NO_LICENCE,
+    duration_words,
+    machine_words,
+    own_notes,
+    precision_words,
+)
 from facebench.training.crops import TrainingCrops
 from facebench.training.data import faces_of
 from facebench.training.learner import Learner, features_of
-from facebench.training.progress import duration_words
 from facebench.validation import validated
 
 FACES, PAIRS = 1500, 2000
-NO_LICENCE = "The weights inherit the terms of the training data: "
 
 
 @dataclass(frozen=True)
@@ -80,8 +85,8 @@ def publish_outcome(
         f"{learner.recipe.faces_per_step} faces from {outcome.parent or 'random weights'}"
         + (f"; connections of {outcome.layer} by {outcome.criterion}" if outcome.layer else ""),
         "images": learner.recipe.faces_per_step * outcome.steps,
-        "device": f"{device}, {torch.get_num_threads()} threads",
-        "precision": f"{precision} autocast" if precision == "bfloat16" else precision,
+        "device": machine_words(device),
+        "precision": precision_words(precision),
         "duration": duration_words(
             log, learner.recipe.faces_per_step * outcome.steps, "its ancestors"
         ),
@@ -89,7 +94,7 @@ def publish_outcome(
     masks: dict[str, Tensor] = {name: mask.bool() for name, mask in learner.masks.items()}
     card = publish_weights(outcome.model, net.state_dict(), masks, training, models)
     told = [_errors(values), *evaluate(path)]
-    notes = " ".join(filter(None, [_kept_notes(card.notes), *told]))
+    notes = " ".join(filter(None, [own_notes(card.notes), *told]))
     write_card(card.model_copy(update={"notes": notes, "parent": outcome.parent}), path)
     return read_card(path)
 
@@ -171,14 +176,6 @@ def _card(outcome: Outcome, width: float, licence: str) -> ModelCard:
     )
 
 
-_EVALUATED = "Evaluation: "
-
-
-def _kept_notes(notes: str) -> str:
-    """Notes without the evaluation of an earlier training."""
-    return notes.partition(_EVALUATED)[0].strip()
-
-
 def _errors(values: Mapping[str, object]) -> str:
     """The errors on pairs, as the card says them."""
     parts = [
@@ -186,4 +183,4 @@ def _errors(values: Mapping[str, object]) -> str:
         for name, what in (("training_error", "training"), ("held_out_error", "held-out"))
         if values[name] == values[name]
     ]
-    return f"{_EVALUATED}verification error on {' and '.join(parts)} pairs." if parts else ""
+    return f"{EVALUATED}verification error on {' and '.join(parts)} pairs." if parts else ""

@@ -14,7 +14,6 @@ import torch
 from numpy.typing import NDArray
 
 from facebench.errors import UserError
-from facebench.nets.cards import read_card
 from facebench.nets.convnet import ConvNet, module_name
 from facebench.nets.sparse import masks_of
 from facebench.nets.specs import card_for
@@ -28,11 +27,21 @@ from facebench.storage import write_atomically
 from facebench.training.data import TrainingData
 from facebench.training.learner import Learner, Machine, copy_of, untrained
 from facebench.training.recipe_files import RecipeFile, Which
+from facebench.training.work_folder import (
+    DONE,
+    FINAL,
+    SETTINGS,
+    as_json,
+    begin_folder,
+    check_card,
+    check_folder,
+    published_hash,
+)
 
 SIZE = (112, 96)
 # Of the retraining's mini-batches, one round of brp.
 BRP_ROUND = 1 / 20
-FINAL, START, SETTINGS, DONE = "final.pt", "start.pt", "settings.json", "published.json"
+START = "start.pt"
 # (model card's path, names of the protocols) → one sentence per protocol
 Evaluate = Callable[[Path, tuple[str, ...]], list[str]]
 
@@ -75,10 +84,10 @@ class Run:
         if name != self.plan.baseline.model or start is None:
             return own
         settings = _settings(self, name)
-        if (own / DONE).exists() and (own / FINAL).exists():
-            done, before = (json.loads((own / f).read_text()) for f in (DONE, SETTINGS))
+        if (done := published_hash(own)) is not None and (own / FINAL).exists():
+            before = json.loads((own / SETTINGS).read_text())
             same = ("width", "data", "recipe")
-            if done["sha256"] == settings["from"] and all(before[k] == settings[k] for k in same):
+            if done == settings["from"] and all(before[k] == settings[k] for k in same):
                 return own
         return self.work / f"{name}-{_digest(settings)}"
 
@@ -113,37 +122,25 @@ def _check(run: Run, name: str) -> None:
     """UserError before any work, rather than after hours of it."""
     if name == run.plan.baseline.model and run.plan.baseline.start is not None:
         return
-    folder, card_path = run.folder(name), run.models / f"{name}.toml"
-    settings = _settings(run, name)
-    path = folder / SETTINGS
-    if path.exists() and json.loads(path.read_text()) != settings:
-        raise UserError(
-            f"{folder} holds {name} learned in another way (width, recipe, steps or data); give "
-            "another --work, or remove it"
-        )
-    if card_path.exists() and not run.overwrite and not path.exists():
-        card = read_card(card_path)
-        if card.weights_path is not None and card.weights_path.is_file():
-            raise UserError(
-                f"{card_path}: there are trained weights already; add --overwrite, or give the "
-                "new model another name"
-            )
+    folder = run.folder(name)
+    check_folder(folder, _settings(run, name))
+    check_card(run.models / f"{name}.toml", folder, run.overwrite)
 
 
 def _settings(run: Run, name: str) -> dict[str, object]:
     """What a network in the work folder depends on, as JSON reads it back."""
     plan = run.plan
     own = plan.baseline if name == plan.baseline.model else plan.of(name)
-    told = {
-        "width": plan.width,
-        "seed": plan.seed,
-        "data": run.data_text,
-        "recipe": run.recipe.model_dump(),
-        "step": own.model_dump(),
-        "from": None if plan.baseline.start is None else card_for(plan.baseline.start).sha256,
-    }
-    answer: dict[str, object] = json.loads(json.dumps(told))
-    return answer
+    return as_json(
+        {
+            "width": plan.width,
+            "seed": plan.seed,
+            "data": run.data_text,
+            "recipe": run.recipe.model_dump(),
+            "step": own.model_dump(),
+            "from": None if plan.baseline.start is None else card_for(plan.baseline.start).sha256,
+        }
+    )
 
 
 def _digest(settings: dict[str, object]) -> str:
@@ -153,9 +150,7 @@ def _digest(settings: dict[str, object]) -> str:
 
 def _begin(run: Run, name: str) -> Path:
     folder = run.folder(name)
-    if not (folder / SETTINGS).exists():
-        text = json.dumps(_settings(run, name), indent=1)
-        write_atomically(folder / SETTINGS, text.encode())
+    begin_folder(folder, _settings(run, name))
     return folder
 
 

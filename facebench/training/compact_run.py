@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from facebench.errors import UserError
 from facebench.nets.cards import ModelCard, PreprocessingFields, read_card
 from facebench.nets.compact_card import shape_of
@@ -16,10 +14,17 @@ from facebench.nets.compact_net import CompactNet
 from facebench.nets.publish import publish_compact, write_card
 from facebench.storage import write_atomically
 from facebench.training.augment import FACE_SIZE
+from facebench.training.card_words import (
+    EVALUATED,
+    NO_LICENCE,
+    duration_words,
+    machine_words,
+    own_notes,
+    precision_words,
+)
 from facebench.training.compact_learner import CompactLearner, untrained_compact
 from facebench.training.data import TrainingData
 from facebench.training.learner import Machine
-from facebench.training.progress import duration_words
 from facebench.training.recipe_files import RecipeFile
 from facebench.training.work_folder import (
     DONE,
@@ -30,9 +35,6 @@ from facebench.training.work_folder import (
     check_folder,
     published_hash,
 )
-
-NO_LICENCE = "The weights inherit the terms of the training data: "
-_EVALUATED = "Evaluation: "
 
 
 @dataclass(frozen=True)
@@ -76,8 +78,7 @@ class Laboratory:
     @property
     def precision(self) -> str:
         """Precision of training, in words."""
-        precision = self.machine.precision or self.recipe.precision
-        return "bfloat16 autocast" if precision == "bfloat16" else precision
+        return precision_words(self.machine.precision or self.recipe.precision)
 
     def training(self, recipe: str, steps: int, log: Path | None = None) -> dict[str, Any]:
         """The fields of a card's training; log: what states the speed at its end."""
@@ -86,7 +87,7 @@ class Laboratory:
             "data": self.data_text,
             "recipe": recipe,
             "images": faces,
-            "device": f"{self.machine.device}, {torch.get_num_threads()} threads",
+            "device": machine_words(self.machine.device),
             "precision": self.precision,
             "duration": duration_words(log, faces),
         }
@@ -107,8 +108,7 @@ class Laboratory:
         if self.evaluate is None or not protocols:
             return {}
         told = self.evaluate(card.path, protocols)
-        own = card.notes.partition(_EVALUATED)[0].strip()
-        notes = f"{own} {_EVALUATED}" + " ".join(one.sentence for one in told)
+        notes = f"{own_notes(card.notes)} {EVALUATED}" + " ".join(one.sentence for one in told)
         write_card(card.model_copy(update={"notes": notes.strip()}), card.path)
         return {one.protocol: one.accuracy for one in told if one.accuracy is not None}
 

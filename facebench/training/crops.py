@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facebench.errors import UserError
+from facebench.nets.embedder import Embedder
 
 CROP_SIZE = (128, 112)
 UNLABELLED = -1
@@ -118,6 +119,14 @@ def save_labels(identities: list[str], cache: Path) -> None:
     labels = [numbers.get(name, UNLABELLED) for name in identities]
     np.save(cache / "labels.npy", np.array(labels, np.int64))
     (cache / "identities.json").write_text(json.dumps(names))
+
+
+def embed_centres(embedder: Embedder, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Embeddings float32 N×D of the centres, in the embedder's size, of uint8 N×128×112×3 crops."""
+    height, width = embedder.preprocessing.size
+    top, left = (CROP_SIZE[0] - height) // 2, (CROP_SIZE[1] - width) // 2
+    faces = crops[:, top : top + height, left : left + width]
+    return embedder.embed(np.ascontiguousarray(faces))
 
 
 def targets_of(images: NDArray[np.uint8], teacher: Teacher | None) -> NDArray[np.float32]:

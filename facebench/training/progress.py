@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -41,15 +40,3 @@ def shown_machine(device: str, precision: str | None, shown: bool) -> Iterator[M
 
     with progress:
         yield Machine(device, precision, report, bar)
-
-
-def duration_words(log: Path | None, faces: int, without: str = "") -> str:
-    """How long ``faces`` faces took, from the speed that the end of a training's log states.
-
-    without: what is not counted, such as ``its ancestors``. Empty where there is no log.
-    """
-    if log is None or not log.is_file():
-        return ""
-    speed = float(log.read_text().splitlines()[-1].rsplit(",", 1)[1])
-    words = f"about {faces / max(speed, 0.1) / 60:.0f} minutes"
-    return f"{words} without {without}" if without else words

@@ -8,16 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from facebench.costs.facts import model_facts
 from facebench.nets.cards import ModelCard, read_card
 from facebench.nets.publish import write_card
 from facebench.pruning.diagnostics import write_diagnostics
 from facebench.storage import write_atomically
+from facebench.training.card_words import duration_words, machine_words, precision_words
 from facebench.training.distillation.student import Shape, Student, parameters_of, publish_student
 from facebench.training.distillation.teachers import Teachers
-from facebench.training.progress import duration_words
 from facebench.training.recipe_files import RecipeFile
 
 PAPER = "Luo et al. 2016 state 51.6 times, and 90 times faster, for the student of an ensemble"
@@ -89,8 +87,8 @@ def publish_taught(
         f"{taught.steps} mini-batches of {taught.recipe.batch} faces from random weights, seed "
         f"{taught.seed}",
         "images": faces,
-        "device": f"{device}, {torch.get_num_threads()} threads",
-        "precision": f"{precision} autocast" if precision == "bfloat16" else precision,
+        "device": machine_words(device),
+        "precision": precision_words(precision),
         "duration": duration_words(log, faces, "its teacher"),
     }
     title = f"Student of {taught.teacher_text}, {taught.what}"

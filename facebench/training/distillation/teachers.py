@@ -17,7 +17,7 @@ from facebench.nets.options import ModelOptions
 from facebench.nets.specs import FACTORY, is_bare
 from facebench.nets.zoo import card_for, load_model
 from facebench.storage import write_atomically
-from facebench.training.crops import CROP_SIZE, CropImages
+from facebench.training.crops import CROP_SIZE, CropImages, embed_centres
 
 BATCH = 64
 FLUSH_EVERY = 16
@@ -46,7 +46,7 @@ class Teachers:
         under its flip rule; unit length makes teachers of different scales comparable, as the
         members of an ensemble are made.
         """
-        return np.concatenate([unit(_embedded(one, crops)) for one in self.embedders], axis=1)
+        return np.concatenate([unit(embed_centres(one, crops)) for one in self.embedders], axis=1)
 
     @property
     def signature(self) -> str:
@@ -66,7 +66,7 @@ class Teachers:
     def dimensions(self) -> tuple[int, ...]:
         """Neurons of each teacher; one forward pass."""
         grey = np.full((1, *CROP_SIZE, 3), 127, np.uint8)
-        return tuple(_embedded(one, grey).shape[1] for one in self.embedders)
+        return tuple(embed_centres(one, grey).shape[1] for one in self.embedders)
 
 
 def load_teachers(specs: Sequence[str], given: ModelOptions | None = None) -> Teachers:
@@ -102,13 +102,6 @@ def _options(spec: str, given: ModelOptions) -> ModelOptions:
         return given
     said = given.given(*(field.name for field in fields(given)))
     return replace(OF_FILES, **{name: getattr(given, name) for name in said})
-
-
-def _embedded(embedder: Embedder, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-    height, width = embedder.preprocessing.size
-    top, left = (CROP_SIZE[0] - height) // 2, (CROP_SIZE[1] - width) // 2
-    faces = crops[:, top : top + height, left : left + width]
-    return embedder.embed(np.ascontiguousarray(faces))
 
 
 def neurons_of(
