@@ -16,6 +16,7 @@ LOCAL_CHANNELS = 256
 FEATURES = 512
 # The order in which activations flow; pruning goes through it from the end.
 LAYERS = (*(name for name, _ in CONV_CHANNELS), "5a", "5b", "f")
+POOLED = ("1b", "2b", "3b", "4b")
 TABLE_1_PARAMETERS = 17_836_928
 
 
@@ -81,13 +82,18 @@ class ConvNet(nn.Module):
         return self.get_submodule(module_name(name))  # type: ignore[return-value]
 
     def forward(self, x: Tensor) -> Tensor:
-        for block in "1234":
-            x = self.activate(f"{block}b", self.activate(f"{block}a", x))
-            x = F.max_pool2d(x, 2)
-        x = self.activate("5b", self.activate("5a", x))
-        x = F.dropout(x, self.dropout[0], self.training)
-        x = self.activate("f", x.flatten(1))
-        return F.dropout(x, self.dropout[1], self.training)
+        return self.between(x, LAYERS[0], None)
+
+    def between(self, x: Tensor, first: str, end: str | None) -> Tensor:
+        """The input of layer ``end`` (None: the output of f) from the input of layer ``first``."""
+        last = len(LAYERS) if end is None else LAYERS.index(end)
+        for name in LAYERS[LAYERS.index(first) : last]:
+            if name == "f":
+                x = F.dropout(x, self.dropout[0], self.training).flatten(1)
+            x = self.activate(name, x)
+            if name in POOLED:
+                x = F.max_pool2d(x, 2)
+        return x if end is not None else F.dropout(x, self.dropout[1], self.training)
 
     def activate(self, layer: str, x: Tensor) -> Tensor:
         """Rectified activations of one layer, from its input."""

@@ -33,6 +33,7 @@ from facebench.training.card_words import (
 )
 from facebench.training.crops import TrainingCrops
 from facebench.training.data import faces_of
+from facebench.training.frozen import Frozen
 from facebench.training.learner import Learner, features_of
 from facebench.validation import validated
 
@@ -41,14 +42,32 @@ FACES, PAIRS = 1500, 2000
 
 @dataclass(frozen=True)
 class Outcome:
-    """A network that was learned: name, parent, structure, steps, the newest sparse layer."""
+    """A network that was learned: name, parent, structure, the newest sparse layer.
+
+    steps: mini-batches of each round of training; frozen: the layers that it left as they were.
+    """
 
     model: str
     parent: str | None
     degrees: Mapping[str, Fraction]
-    steps: int
+    steps: tuple[int, ...]
     layer: str | None = None
     criterion: str = ""
+    frozen: Frozen | None = None
+
+    @property
+    def words(self) -> str:
+        """How it was learned, for the card."""
+        rounds = " and ".join(map(str, self.steps))
+        parts = [f"{rounds} mini-batches of {{faces}} faces from {self.parent or 'random weights'}"]
+        if self.layer:
+            parts.append(f"connections of {self.layer} by {self.criterion}")
+        if self.frozen:
+            parts.append(
+                f"layers below {self.frozen.below} frozen, {self.frozen.views} augmentations of "
+                "each face"
+            )
+        return "; ".join(parts)
 
 
 def publish_outcome(
@@ -79,17 +98,14 @@ def publish_outcome(
         write_card(
             _card(outcome, width, licence or NO_LICENCE + data.partition("; recipe")[0]), path
         )
+    faces = learner.recipe.faces_per_step
     training = {
         "data": data,
-        "recipe": f"{learner.recipe.title} {outcome.steps} mini-batches of "
-        f"{learner.recipe.faces_per_step} faces from {outcome.parent or 'random weights'}"
-        + (f"; connections of {outcome.layer} by {outcome.criterion}" if outcome.layer else ""),
-        "images": learner.recipe.faces_per_step * outcome.steps,
+        "recipe": f"{learner.recipe.title} {outcome.words.format(faces=faces)}",
+        "images": faces * sum(outcome.steps),
         "device": machine_words(device),
         "precision": precision_words(precision),
-        "duration": duration_words(
-            log, learner.recipe.faces_per_step * outcome.steps, "its ancestors"
-        ),
+        "duration": duration_words(log, faces * sum(outcome.steps), "its ancestors"),
     }
     masks: dict[str, Tensor] = {name: mask.bool() for name, mask in learner.masks.items()}
     card = publish_weights(outcome.model, net.state_dict(), masks, training, models)

@@ -23,11 +23,20 @@ class _Strict(BaseModel):
 
 
 class Baseline(_Strict):
-    """The dense network N_0: learned under the name ``model``, or taken ``from`` a card."""
+    """The dense network N_0: learned under the name ``model``, or taken ``from`` a card.
+
+    steps: mini-batches, None: the recipe's; several numbers: as many rounds, each with the whole
+    schedule of the learning rate (warm restarts: Loshchilov, Hutter 2017).
+    """
 
     model: Name
     start: str | None = Field(default=None, alias="from")
-    steps: Count | None = None
+    steps: Count | Annotated[tuple[Count, ...], Field(min_length=1)] | None = None
+
+    def rounds(self, default: int) -> tuple[int, ...]:
+        """Mini-batches of each round."""
+        steps = default if self.steps is None else self.steps
+        return (steps,) if isinstance(steps, int) else steps
 
 
 class Step(_Strict):
@@ -94,6 +103,25 @@ class Data(_Strict):
     words: Text = ""
 
 
+class FrozenLayers(_Strict):
+    """Layers ``below`` one stay the baseline's in every step; scratch learns all of them.
+
+    Their activations in ``views`` augmentations of each face are stored, and learned from.
+    """
+
+    below: str
+    views: Count = 4
+
+    @field_validator("below")
+    @classmethod
+    def _above_the_first(cls, layer: str) -> str:
+        if layer not in LAYERS[1:]:
+            raise ValueError(
+                f"no layer {layer!r}{nearest(layer, LAYERS)} ({', '.join(LAYERS[1:])})"
+            )
+        return layer
+
+
 class Plan(_Strict):
     """The networks N_0, N_1, … to learn. recipe: a name or TOML file; protocols: to evaluate on.
 
@@ -108,6 +136,7 @@ class Plan(_Strict):
     protocols: tuple[str, ...] = ()
     baseline: Baseline
     data: Data = Data()
+    frozen: FrozenLayers | None = None
     step: tuple[Step, ...] = ()
 
     @model_validator(mode="after")
@@ -125,6 +154,17 @@ class Plan(_Strict):
             structures[step.model] = _grown(step, structures[parent], self.baseline.start)
             if step.criterion != SCRATCH:
                 before = step.model
+        return self
+
+    @model_validator(mode="after")
+    def _steps_learn(self) -> Self:
+        for step in self.step:
+            if self.frozen is None or step.layer is None:
+                continue
+            if LAYERS.index(step.layer) < LAYERS.index(self.frozen.below):
+                raise ValueError(
+                    f"step {step.model}: {step.layer} is frozen (below {self.frozen.below})"
+                )
         return self
 
     def parent_of(self, step: Step) -> str:

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from facebench.errors import UserError
-from facebench.nets.convnet import ConvNet, module_name
+from facebench.nets.convnet import LAYERS, ConvNet, module_name
 from facebench.nets.sparse import masks_of
 from facebench.nets.specs import card_for
 from facebench.nets.trained import network_of
@@ -25,6 +25,7 @@ from facebench.pruning.scratch import scratch
 from facebench.pruning.task import Mask, Task
 from facebench.storage import write_atomically
 from facebench.training.data import TrainingData
+from facebench.training.frozen import Frozen
 from facebench.training.learner import Learner, Machine, copy_of, untrained
 from facebench.training.recipe_files import RecipeFile, Which
 from facebench.training.work_folder import (
@@ -68,7 +69,9 @@ class Run:
 
     def fresh(self) -> Learner:
         """An untrained network in the plan's shape."""
-        return untrained(self.recipe, self.plan.width, SIZE, self.data, self.plan.seed)
+        learner = untrained(self.recipe, self.plan.width, SIZE, self.data, self.plan.seed)
+        learner.stored = self.work / "stored"
+        return learner
 
     @property
     def base(self) -> dict[str, Fraction]:
@@ -109,6 +112,7 @@ def run_plan(run: Run) -> list[str]:
     Source: Sun, Wang, Tang 2015, Section 4 and Table 2.
     """
     plan = run.plan
+    _check_supervised(run)
     names = [plan.baseline.model, *(step.model for step in plan.step)]
     for name in names:
         _check(run, name)
@@ -127,10 +131,24 @@ def _check(run: Run, name: str) -> None:
     check_card(run.models / f"{name}.toml", folder, run.overwrite)
 
 
+def _check_supervised(run: Run) -> None:
+    """UserError where the recipe supervises a layer that the plan freezes."""
+    frozen = run.plan.frozen
+    if frozen is None:
+        return
+    for layer in run.recipe.earlier:
+        if LAYERS.index(layer) < LAYERS.index(frozen.below):
+            raise UserError(
+                f"recipe {run.plan.recipe} supervises layer {layer}, which the plan freezes (below "
+                f"{frozen.below}); freeze fewer layers, or take another recipe"
+            )
+
+
 def _settings(run: Run, name: str) -> dict[str, object]:
     """What a network in the work folder depends on, as JSON reads it back."""
     plan = run.plan
     own = plan.baseline if name == plan.baseline.model else plan.of(name)
+    frozen = plan.frozen if isinstance(own, Step) and own.criterion != SCRATCH else None
     return as_json(
         {
             "width": plan.width,
@@ -138,6 +156,7 @@ def _settings(run: Run, name: str) -> dict[str, object]:
             "data": run.data_text,
             "recipe": run.recipe.model_dump(),
             "step": own.model_dump(),
+            **({} if frozen is None else {"frozen": frozen.model_dump()}),
             "from": None if plan.baseline.start is None else card_for(plan.baseline.start).sha256,
         }
     )
@@ -156,6 +175,7 @@ def _begin(run: Run, name: str) -> Path:
 
 def _learn_baseline(run: Run) -> None:
     baseline = run.plan.baseline
+    rounds = baseline.rounds(run.recipe.train.steps)
     folder = _begin(run, baseline.model)
     if not (folder / FINAL).exists():
         learner = run.fresh()
@@ -164,11 +184,12 @@ def _learn_baseline(run: Run) -> None:
             _require_shape(run, net, baseline.start)
             learner.adopt(copy_of(net), masks_of(net))
         else:
-            learner.learn("train", folder, run.machine, run.plan.seed, baseline.steps)
+            for number, steps in enumerate(rounds):
+                own = folder / f"round_{number:02d}" if number else folder
+                learner.learn("train", own, run.machine, run.plan.seed + number, steps)
         learner.save(folder / FINAL)
     if baseline.start is None and not (folder / DONE).exists():
-        steps = baseline.steps or run.recipe.train.steps
-        _publish(run, run.learned(baseline.model), Outcome(baseline.model, None, {}, steps))
+        _publish(run, run.learned(baseline.model), Outcome(baseline.model, None, {}, rounds))
 
 
 def _require_shape(run: Run, net: ConvNet, start: str) -> None:
@@ -192,6 +213,7 @@ def _learn_step(run: Run, step: Step, seed: int) -> None:
             _select(run, step, learner, seed)
             learner.save(folder / START)
         which: Which = "train" if step.criterion == SCRATCH else "retrain"
+        learner.frozen = _frozen(run, step)
         learner.learn(which, folder, run.machine, seed, step.steps)
         learner.save(folder / FINAL)
     if not (folder / DONE).exists():
@@ -199,9 +221,17 @@ def _learn_step(run: Run, step: Step, seed: int) -> None:
         phase = run.recipe.train if step.criterion == SCRATCH else run.recipe.retrain
         degrees = run.plan.structure(step.model, run.base)
         outcome = Outcome(
-            step.model, parent, degrees, step.steps or phase.steps, step.layer, step.criterion
-        )
+            step.model, parent, degrees, (step.steps or phase.steps,), step.layer, step.criterion,
+            _frozen(run, step),
+        )  # fmt: skip
         _publish(run, run.learned(step.model), outcome)
+
+
+def _frozen(run: Run, step: Step) -> Frozen | None:
+    frozen = run.plan.frozen
+    if frozen is None or step.criterion == SCRATCH:
+        return None
+    return Frozen(frozen.below, frozen.views)
 
 
 def _select(run: Run, step: Step, learner: Learner, seed: int) -> None:
@@ -211,6 +241,7 @@ def _select(run: Run, step: Step, learner: Learner, seed: int) -> None:
         learner.masks = scratch(learner.net, parent.masks, seed)
         return
     learner.load(run.folder(run.plan.parent_of(step)) / FINAL)
+    learner.frozen = _frozen(run, step)
     assert step.layer is not None
     name = module_name(step.layer)
     before = parent.masks.get(name)

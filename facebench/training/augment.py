@@ -16,8 +16,8 @@ from facebench.faces.types import Image
 from facebench.training.crops import CROP_SIZE, TrainingCrops
 
 FACE_SIZE = (112, 96)
-# One 128×112×3 crop → one face as the network takes it.
-Change = Callable[[Image, np.random.Generator], Image]
+# One crop, uint8 128×112×3 or what is stored instead of it → one face as the network takes it.
+Change = Callable[[NDArray[Any], np.random.Generator], NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Batch:
     float32 N×D (NaN: none).
     """
 
-    faces: Image
+    faces: NDArray[Any]
     labels: NDArray[np.int64]
     targets: NDArray[np.float32]
 

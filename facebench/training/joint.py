@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from facebench.nets.convnet import ConvNet, module_name
+from facebench.nets.convnet import POOLED, ConvNet, module_name
 from facebench.training.losses import Judge
 
 # Of the paper's layers, those that DeepID2+ supervises too: after each pooling, and the local ones.
@@ -74,7 +74,7 @@ class JointSupervision(Judge):
         self._add(losses, features, self.classifier, labels)
         for layer in self.earlier:
             seen = F.relu(self._seen.pop(layer).float())
-            if layer in ("1b", "2b", "3b", "4b"):
+            if layer in POOLED:
                 seen = F.max_pool2d(seen, 2)
             branch = F.relu(self.branches[layer](seen.flatten(1)))
             self._add(losses, branch, self.heads[layer], labels)

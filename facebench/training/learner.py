@@ -16,6 +16,7 @@ from facebench.training.augment import make_batch
 from facebench.training.checkpoints import load_checkpoint, save_checkpoint
 from facebench.training.crops import TrainingCrops
 from facebench.training.data import TrainingData, faces_of
+from facebench.training.frozen import Frozen, UpperLayers, from_stored, one_view, stored_sources
 from facebench.training.joint import JointSupervision
 from facebench.training.loop import Extras, bake_masks, mask_layers, train
 from facebench.training.losses import Supervision
@@ -41,13 +42,18 @@ class Machine:
 
 @dataclass
 class Learner:
-    """A network in training and everything that its next training needs."""
+    """A network in training and everything that its next training needs.
+
+    frozen: layers that are not trained from now on; their activations go to the folder ``stored``.
+    """
 
     net: ConvNet
     supervision: Supervision | JointSupervision
     recipe: RecipeFile
     data: TrainingData
     masks: dict[str, Tensor] = field(default_factory=dict)
+    frozen: Frozen | None = None
+    stored: Path = Path("stored")
 
     def plain(self) -> ConvNet:
         """The network as it will be used, a copy: normalisation folded in, evaluation mode."""
@@ -78,8 +84,17 @@ class Learner:
             penalty=penalty,
             on_step=told,
         )
-        train(self.net, self.supervision, self.data.sources, recipe, folder, self.masks,
-              report=machine.report, extras=extras)  # fmt: skip
+        if self.frozen is None:
+            train(self.net, self.supervision, self.data.sources, recipe, folder, self.masks,
+                  report=machine.report, extras=extras)  # fmt: skip
+            return
+        low = recipe.precision == "bfloat16"
+        sources = stored_sources(
+            self.net, self.frozen, self.data.sources, self.stored, low, machine.report
+        )
+        train(UpperLayers(self.net, self.frozen.below), self.supervision, sources, recipe, folder,
+              self.masks, report=machine.report, change=one_view,
+              extras=replace(extras, to_input=from_stored, fed=True))  # fmt: skip
 
     def save(self, path: Path) -> None:
         """Write down network, supervision and masks, complete or not at all."""

@@ -77,7 +77,8 @@ class Extras:
     device: ``cpu``, or ``cuda``: crops are held on the device and augmented there, without regard
     to ``change`` and ``make``, and the network is compiled. make: composes a batch; penalty: module
     name and strength of an L1 penalty on its weight; on_step: called with every step done;
-    compiled: on ``cuda``, which costs a minute first.
+    compiled: on ``cuda``, which costs a minute first; to_input: faces of a batch → input of the
+    network; fed: batches come from a thread on ``cuda``, too, with ``change`` and ``make``.
     """
 
     device: str = "cpu"
@@ -85,6 +86,8 @@ class Extras:
     penalty: tuple[str, float] | None = None
     on_step: Callable[[int], None] | None = None
     compiled: bool = True
+    to_input: Callable[[Tensor], Tensor] = to_input
+    fed: bool = False
 
 
 def mask_layers(net: nn.Module, masks: Mapping[str, Tensor]) -> None:
@@ -168,7 +171,7 @@ def _feed(
     pairs: bool,
 ) -> Generator[Any, None, None]:
     """Batches from ``step`` on, of a thread beside the network or held on its device."""
-    if extras.device.startswith("cuda"):
+    if extras.device.startswith("cuda") and not extras.fed:
         return _on_device(DeviceFeed(sources, recipe.seed, extras.device, pairs), step)
     return batches(sources, recipe.seed, start=step, change=change, make=extras.make)
 
@@ -220,7 +223,7 @@ def _step(
     device = torch.device(extras.device)
     low = recipe.precision == "bfloat16"
     with torch.autocast(device.type, dtype=torch.bfloat16, enabled=low):
-        features = net(to_input(torch.as_tensor(batch.faces, device=device)))
+        features = net(extras.to_input(torch.as_tensor(batch.faces, device=device)))
     losses = supervision(
         features.float(),
         torch.as_tensor(batch.targets, device=device),

@@ -9,7 +9,7 @@ import pytest
 
 from facebench.errors import UserError
 from facebench.nets.cards import read_card
-from facebench.pruning.plan import read_plan
+from facebench.pruning.plan import Plan, read_plan
 
 MODELS = Path(__file__).parents[2] / "models"
 PLAN = """
@@ -104,3 +104,29 @@ def test_mistakes_are_one_line(tmp_path: Path, old: str, new: str, said: str | N
     with pytest.raises(UserError) as caught:
         plan(tmp_path, text)
     assert said in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("frozen", "said"),
+    [
+        ('below = "f"', "step n2: 5b is frozen (below f)"),
+        ('below = "1a"', "no layer '1a'"),
+        ('below = "4c"', "did you mean"),
+        ('below = "4a"\nviews = 0', "views"),
+        ("views = 2", "below"),
+    ],
+)
+def test_mistakes_in_frozen_layers_are_one_line(tmp_path: Path, frozen: str, said: str) -> None:
+    with pytest.raises(UserError) as caught:
+        plan(tmp_path, f"{PLAN}\n[frozen]\n{frozen}\n")
+    assert said in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_rounds_of_the_baseline() -> None:
+    def rounds(steps: object) -> tuple[int, ...]:
+        return Plan.model_validate({"baseline": {"model": "n0", "steps": steps}}).baseline.rounds(9)
+
+    assert rounds(None) == (9,) and rounds(5) == (5,) and rounds([5, 3]) == (5, 3)
+    for wrong in ([], [0], 0):
+        with pytest.raises(ValueError, match="steps"):
+            rounds(wrong)

@@ -44,9 +44,11 @@ def tiny_recipe(joint: bool = False) -> RecipeFile:
 
 @pytest.fixture
 def make_run(data, tmp_path: Path) -> Callable[..., Run]:
-    def make(name: str = "a", steps=STEPS, joint: bool = False, base=None, **more) -> Run:
+    def make(
+        name: str = "a", steps=STEPS, joint: bool = False, base=None, frozen=None, **more
+    ) -> Run:
         plan = Plan.model_validate(
-            {"width": 0.03125, "baseline": base or {"model": "s0"}, "step": steps}
+            {"width": 0.03125, "baseline": base or {"model": "s0"}, "step": steps, "frozen": frozen}
         )
         machine = Machine(report=lambda _: None)
         folder = tmp_path / name
@@ -54,6 +56,9 @@ def make_run(data, tmp_path: Path) -> Callable[..., Run]:
                    folder / "results", machine, **more)  # fmt: skip
 
     return make
+
+
+FROZEN = {"below": "4b", "views": 2}
 
 
 def weights(run: Run) -> dict[str, bytes]:
@@ -208,3 +213,43 @@ def test_selection_is_on_the_parent_over_held_out_faces(make_run, monkeypatch) -
     assert [entry[0] for entry in seen] == ["f", "5b"]
     assert seen[0][1] == 1.0 and seen[1][1] == pytest.approx(1 / 16)
     assert {entry[2] for entry in seen} == {total}
+
+
+def test_frozen_layers_stay_the_baselines_and_the_cards_say_so(make_run) -> None:
+    run = make_run(frozen=FROZEN)
+    run_plan(run)
+    nets = [network_of(read_card(run.models / f"s{i}.toml")).state_dict() for i in range(3)]
+    for name, value in nets[0].items():
+        frozen = name.startswith("conv") and not name.startswith("conv4b")
+        assert torch.equal(value, nets[2][name]) == frozen, name
+    cards = [read_card(run.models / f"s{i}.toml") for i in range(3)]
+    said = "layers below 4b frozen, 2 augmentations of each face"
+    assert [said in card.training.recipe for card in cards] == [False, True, True]
+    assert list((run.work / "stored").glob("*.npy"))
+    with pytest.raises(UserError, match="learned in another way .*frozen"):
+        run_plan(make_run(frozen={"below": "4b", "views": 3}))
+
+
+def test_scratch_learns_all_layers_though_steps_freeze_some(make_run) -> None:
+    steps = (*STEPS, {"model": "s2s", "criterion": "scratch", "masks_of": "s2"})
+    run = make_run(steps=steps, frozen=FROZEN)
+    run_plan(run)
+    first = [
+        network_of(read_card(run.models / f"{name}.toml")).layer("1a").weight
+        for name in ("s0", "s2", "s2s")
+    ]
+    assert torch.equal(first[0], first[1]) and not torch.equal(first[0], first[2])
+
+
+def test_a_supervised_layer_cannot_be_frozen(make_run) -> None:
+    with pytest.raises(UserError, match="supervises layer 2b, which the plan freezes .below 4b."):
+        run_plan(make_run(joint=True, frozen=FROZEN))
+
+
+def test_a_baseline_of_two_rounds_learns_twice(make_run) -> None:
+    run = make_run(steps=(), base={"model": "s0", "steps": [2, 3]})
+    run_plan(run)
+    card = read_card(run.models / "s0.toml")
+    assert "2 and 3 mini-batches" in card.training.recipe and card.training.images == 30
+    logs = [run.work / "s0" / "log.csv", run.work / "s0" / "round_01" / "log.csv"]
+    assert [log.read_text().splitlines()[-1].split(",")[0] for log in logs] == ["2", "3"]
