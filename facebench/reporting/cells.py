@@ -30,8 +30,7 @@ def versus_cell(paired: Paired | None) -> Cell:
     """Against the reference: difference, mark and p-value, and the interval."""
     if paired is None:
         return Cell("–", "no scores")
-    mark = ("▼" if paired.difference < 0 else "▲") if paired.significant else "≈"
-    text = f"{points(paired.difference)} {mark}"
+    text = f"{points(paired.difference)} {paired.mark}".rstrip()
     if paired.p_value is not None:
         p = "p < 0.001" if paired.p_value < 0.001 else f"p = {paired.p_value:.3f}"
         text = f"{text} {p}"

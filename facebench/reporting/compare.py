@@ -9,14 +9,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from facebench.errors import UserError
-from facebench.protocols.outcome import Decided
-from facebench.protocols.search_outcome import paired_rate
+from facebench.reporting.paired_rates import search_difference, tar_differences
 from facebench.reporting.record import Record
 from facebench.reporting.record_sections import BootstrapSection, RateSection, RatesSection
 from facebench.reporting.scores import ScoreTable
 from facebench.statistics.intervals import Interval
 from facebench.statistics.paired import mcnemar_exact, paired_bootstrap
-from facebench.statistics.rates import paired_rate_interval
 from facebench.statistics.weighted import WeightedStatistic, weighted_accuracy
 
 SIGNIFICANCE = 0.05
@@ -27,7 +25,8 @@ class Paired:
     """Against the reference: difference of the headline numbers (a share).
 
     p_value: of the exact McNemar test on decisions, None for rates; interval: of the difference, by
-    a paired bootstrap over subjects; None where no draws were asked for.
+    a paired bootstrap over subjects; None where no draws were asked for or the scores do not give
+    it.
     """
 
     difference: float
@@ -36,10 +35,21 @@ class Paired:
 
     @property
     def significant(self) -> bool:
-        """Whether the two differ more than chance explains, at 5%."""
-        if self.p_value is not None:
-            return self.p_value < SIGNIFICANCE
-        return self.interval is not None and not self.interval.low <= 0 <= self.interval.high
+        """Whether the two differ more than chance explains, at 5%.
+
+        Accuracy must pass both tests: McNemar's takes comparisons for independent, and calls equal
+        models different too often where they share people. So nothing is without an interval.
+        """
+        if self.interval is None or self.interval.low <= 0 <= self.interval.high:
+            return False
+        return self.p_value is None or self.p_value < SIGNIFICANCE
+
+    @property
+    def mark(self) -> str:
+        """``▲ ▼`` significantly better or worse, ``≈`` not, nothing where no interval tells."""
+        if not self.significant:
+            return "≈" if self.interval is not None else ""
+        return "▼" if self.difference < 0 else "▲"
 
 
 def require_same_data(records: Sequence[Record]) -> None:
@@ -91,42 +101,34 @@ def compare_paired(reference: Record, record: Record) -> Paired | None:
         return None
     difference = record.statistics.headline.value - reference.statistics.headline.value
     if isinstance(reference.statistics, RatesSection):
-        interval = _rate_interval(reference.statistics.headline, one, other, reference.bootstrap)
+        assert isinstance(record.statistics, RatesSection)
+        rates = (reference.statistics.headline, record.statistics.headline)
+        interval = _rate_interval(rates, one, other, reference.bootstrap)
         return Paired(difference, None, interval)
     p_value = mcnemar_exact(one.correct, other.correct).p_value
     return Paired(difference, p_value, _interval(one, other, reference.bootstrap))
 
 
 def _rate_interval(
-    rate: RateSection, one: ScoreTable, other: ScoreTable, drawn: BootstrapSection
+    rates: tuple[RateSection, RateSection],
+    one: ScoreTable,
+    other: ScoreTable,
+    drawn: BootstrapSection,
 ) -> Interval | None:
-    """Of the difference in a rate. Searches are thresholded anew in every draw; for TAR decisions,
-    and so thresholds, are held fixed: the non-mated comparisons are too many to draw.
-    """
+    """Of the difference in a rate; comparisons and searches are thresholded anew in every draw."""
     if not drawn.draws or one.left_subjects is None:
         return None
-    if rate.name in ("DIR", "TPIR", "rank"):
-        return paired_rate(
-            rate.name,
-            rate.target,
-            _decided(one),
-            _decided(other),
-            draws=drawn.draws,
-            seed=drawn.seed,
-        ).interval
-    mated = one.mated
-    return paired_rate_interval(
-        one.decisions[mated],
-        other.decisions[mated],
-        one.folds[mated],
-        one.left_subjects[mated],
-        draws=drawn.draws,
-        rng=np.random.default_rng(drawn.seed),
-    )
-
-
-def _decided(table: ScoreTable) -> Decided:
-    return Decided(table.scores, table.decisions, table.mated, table.folds, table.left_subjects)
+    rate = rates[0]
+    try:
+        if rate.name in ("DIR", "TPIR") or (rate.name, rate.target) == ("rank", 1):
+            far = None if rate.name == "rank" else rate.target
+            return search_difference(far, one, other, draws=drawn.draws, seed=drawn.seed).interval
+        if rate.name != "TAR":
+            return None
+        (found,) = tar_differences([rates], one, other, draws=drawn.draws, seed=drawn.seed)
+    except ValueError as error:
+        raise UserError(f"cannot compare the two models: {error}") from error
+    return found.interval if found else None
 
 
 def _interval(one: ScoreTable, other: ScoreTable, drawn: BootstrapSection) -> Interval | None:
@@ -146,7 +148,14 @@ def _interval(one: ScoreTable, other: ScoreTable, drawn: BootstrapSection) -> In
         one.right_subjects,
         draws=drawn.draws,
         rng=np.random.default_rng(drawn.seed),
+        independent=_people(one),
     ).interval
+
+
+def _people(table: ScoreTable) -> int:
+    """Units that accuracy rests on, as in `paired_verification`."""
+    people = table.left_subjects
+    return table.mated.size if people is None else int(np.unique(people).size)
 
 
 def data_of(record: Record) -> tuple[str, str, str]:

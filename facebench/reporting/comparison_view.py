@@ -11,7 +11,7 @@ from typing import Any
 from facebench.reporting.cells import Cell, percent, points
 from facebench.reporting.comparison import Comparison
 from facebench.reporting.exports import safe
-from facebench.reporting.paired_statistics import PairedStatistic
+from facebench.reporting.paired_statistics import MCNEMAR, PairedStatistic
 from facebench.reporting.record import Record
 from facebench.reporting.scores import ScoreTable
 from facebench.reporting.sheet import Sheet
@@ -82,7 +82,7 @@ def comparisons_csv(comparisons: Sequence[Comparison]) -> str:
 
 def _row(found: PairedStatistic) -> tuple[Cell, ...]:
     mark = {"better": "▲ better", "worse": "▼ worse", "no difference shown": "≈ not told apart"}
-    remark = "" if found.resolvable else "target too fine"
+    remark = "" if found.resolvable else "too few non-mated comparisons for this FAR"
     return (
         Cell(f"{found.statistic} %"),
         Cell(percent(found.base)),
@@ -108,10 +108,32 @@ def _caption(comparison: Comparison) -> Iterator[str]:
             f"difference in points [{100 * level:g}% interval: paired bootstrap]; p: "
             f"{', '.join(tests)}; verdict at 5%, not corrected for the number of statistics"
         )
+        if MCNEMAR in tests:
+            yield (
+                "accuracy is better or worse where both McNemar's test and the paired bootstrap "
+                f"over subjects{_over_subjects(comparison)} say so: McNemar's takes comparisons "
+                "that share people for independent"
+            )
+        yield from _unusual(comparison)
     if comparison.settings:
         yield f"other settings differ: {'; '.join(map(str, comparison.settings))}"
     yield f"signature of {base.model.id}: {base.signature}"
     yield f"signature of {candidate.model.id}: {candidate.signature}"
+
+
+def _over_subjects(comparison: Comparison) -> str:
+    found = [f.over_subjects for f in comparison.statistics if f.over_subjects is not None]
+    return f" (p = {p_text(found[0])})".replace("= <", "<") if found else ""
+
+
+def _unusual(comparison: Comparison) -> Iterator[str]:
+    """Intervals that are not plain percentiles of a bootstrap over subjects, and thresholds."""
+    kinds: dict[str, list[str]] = {}
+    for found in comparison.statistics:
+        kind = found.interval.kind if found.interval else ""
+        if "exact bound" in kind or "held fixed" in kind:
+            kinds.setdefault(kind, []).append(found.statistic)
+    yield from (f"interval of {', '.join(names)}: {kind}" for kind, names in kinds.items())
 
 
 def _changed_line(comparison: Comparison) -> str:
@@ -180,6 +202,7 @@ def _statistic(found: PairedStatistic) -> dict[str, Any]:
         "interval": interval.kind if interval else None,
         "p_value": found.p_value,
         "test": found.test,
+        "p_over_subjects": found.over_subjects,
         "verdict": found.verdict,
         "resolvable": found.resolvable,
         "why": found.why,

@@ -53,9 +53,10 @@ def _marks(
         yield f"[ ]: 95% intervals ({', '.join(intervals)})"
     if any(cell.mark for cell in cells):
         yield (
-            f"▲ ▼: significantly better or worse than “{card.reference}” at 5% (exact McNemar test "
-            "on paired decisions for accuracy, 95% interval of a paired bootstrap for rates; of "
-            "the protocol's first statistic only), ≈: not; not corrected for the number of rows"
+            f"▲ ▼: significantly better or worse than “{card.reference}” at 5% (95% interval of a "
+            "paired bootstrap over subjects, and for accuracy the exact McNemar test too, which "
+            "alone takes comparisons that share people for independent; of the protocol's first "
+            "statistic only), ≈: not; not corrected for the number of rows"
         )
     if any(cell.measured and not cell.measured.resolvable for cell in cells):
         yield "‡: too few non-mated comparisons to tell this rate from zero"

@@ -48,11 +48,7 @@ class ReportCell:
     @property
     def mark(self) -> str:
         """``▲ ▼`` significantly better or worse than the reference, ``≈`` not, or nothing."""
-        if self.paired is None:
-            return ""
-        if not self.paired.significant:
-            return "≈"
-        return "▼" if self.paired.difference < 0 else "▲"
+        return "" if self.paired is None else self.paired.mark
 
     @property
     def value_text(self) -> str:
@@ -107,7 +103,7 @@ class ReportCell:
             return "reference"
         if self.paired is None:
             return ""
-        text = f"{points(self.paired.difference)} {self.mark}"
+        text = f"{points(self.paired.difference)} {self.mark}".rstrip()
         if self.paired.p_value is not None:
             p = self.paired.p_value
             text += " p < 0.001" if p < 0.001 else f" p = {p:.3f}"

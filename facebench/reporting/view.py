@@ -139,11 +139,14 @@ def _unit(record: Record) -> str:
 def _versus_line(first: Record) -> str:
     if first.statistics.kind == "verification":
         return (
-            f"vs first: difference in points of accuracy{_bootstrap(first)}; p, and ▲ ▼ "
-            "(significant at 5%) or ≈ (not): exact McNemar test on the paired decisions, not "
+            f"vs first: difference in points of accuracy{_bootstrap(first)}; p: exact McNemar test "
+            "on the paired decisions; ▲ ▼: significant at 5%, where p is below 0.05 and the "
+            "interval, which knows who shares comparisons, excludes no difference, ≈: not; not "
             "corrected for the number of models"
         )
-    fixed = ", thresholds held fixed" if first.statistics.headline.name == "TAR" else ""
+    known = first.table is None or first.table.right_subjects is not None
+    tar = first.statistics.headline.name == "TAR"
+    fixed = ", thresholds held fixed (too narrow)" if tar and not known else ""
     return (
         f"vs first: difference in points of the first rate{_bootstrap(first)}{fixed}; ▲ ▼: the "
         "interval excludes no difference, ≈: it does not; not corrected for the number of models"

@@ -15,8 +15,9 @@ from facebench.statistics.checks import (
     checked_flags,
     checked_level,
 )
-from facebench.statistics.intervals import Interval, percentile_interval, tar_key
-from facebench.statistics.paired import Difference, bootstrap_p_value
+from facebench.statistics.intervals import tar_key
+from facebench.statistics.no_change import units_of_all, units_of_fewer, units_of_kind
+from facebench.statistics.paired import Difference, difference_of_draws
 from facebench.statistics.resample import Units
 from facebench.statistics.weighted import SortedComparisons, WeightedRoc, weighted_accuracy
 
@@ -41,7 +42,9 @@ def paired_verification(
     baseline, candidate: (scores float[n], decisions bool[n]) of the same comparisons; mated:
     bool[n]; folds: int[n]; subjects: [n] names or numbers, or None for both. Keys: "accuracy"
     (decisions held as they are), "auc", "eer" and `tar_key(target)`. Every draw weights both models
-    alike, so what is common to them cancels. ValueError: as for `bootstrap_over_subjects`.
+    alike, so what is common to them cancels. Where draws do not differ see `difference_of_draws`:
+    accuracy rests on all comparisons, TAR on mated ones, AUC and EER on the kind that has fewer.
+    ValueError: as for `bootstrap_over_subjects`.
     Source: Bolle, Ratha, Pankanti 2004; Owen 2007; pairing as in Koehn 2004.
     """
     where = "paired_verification"
@@ -57,11 +60,12 @@ def paired_verification(
     once = difference(np.ones((1, flags.size), dtype=np.int64))
     blocks = [difference(weights) for weights in units.draw(draws, rng, where)]
     drawn = {key: np.concatenate([block[key] for block in blocks]) for key in once}
+    mated_units = units_of_kind(units, mated=True)
+    fewer = units_of_fewer(units)
+    independent = {"accuracy": units_of_all(units), "auc": fewer, "eer": fewer}
     return {
-        key: Difference(
-            float(once[key][0]),
-            percentile_interval(values, level, units.kind),
-            bootstrap_p_value(values),
+        key: difference_of_draws(
+            float(once[key][0]), values, level, units.kind, independent.get(key, mated_units)
         )
         for key, values in drawn.items()
     }
@@ -85,17 +89,3 @@ def _statistics(
         return values | {tar_key(target): curve.tar_at_far(target) for target in targets}
 
     return of_weights
-
-
-def no_change_interval(n: int, level: float = 0.95) -> Interval:
-    """What a difference of two accuracies may be where none of n >= 1 decisions differs.
-
-    A bootstrap of no differences is the point 0 however few comparisons there were; this is the
-    exact (Clopper-Pearson) bound on the share of decisions that may yet differ, on both sides.
-    Source: Clopper and Pearson 1934. ValueError: n below 1, level outside (0, 1).
-    """
-    checked_level(level, "no_change_interval")
-    if n < 1:
-        raise ValueError(f"no_change_interval: n is {n}; at least 1 is needed")
-    bound = 1 - ((1 - level) / 2) ** (1 / n)
-    return Interval(-bound, bound, level, "exact, none of the decisions differs")

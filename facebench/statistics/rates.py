@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from facebench.statistics.checks import checked_level
-from facebench.statistics.intervals import Interval, percentile_interval
-from facebench.statistics.paired import Difference, bootstrap_p_value
+from facebench.statistics.intervals import Interval
+from facebench.statistics.paired import Difference, difference_of_draws
 
 _BLOCK = 100  # draws at a time
 
@@ -42,9 +42,11 @@ def paired_rate_difference(
 
     baseline, candidate: bool[n], whether each model was right on mated comparison i; parts: int[n],
     its draw or split; subjects: [n], its person. Within a part the rate is the share that was
-    right. People are drawn with replacement, the same for both models and all parts; thresholds are
-    held fixed. A part that a draw leaves empty takes no part in that draw's mean. ValueError: empty
-    or of different lengths, draws below 1, level outside (0, 1).
+    right. People are drawn with replacement, the same for both models and all parts. Thresholds are
+    held fixed, which leaves their own uncertainty out: for TAR at a low FAR intervals are several
+    times too narrow then, so `paired_tar_differences` is right for it and this only where non-mated
+    comparisons are not known. A part that a draw leaves empty takes no part in that draw's mean.
+    ValueError: empty or of different lengths, draws below 1, level outside (0, 1).
     Source: Bolle, Ratha, Pankanti 2004; pairing as in Koehn 2004.
     """
     where = "paired_rate_difference"
@@ -68,8 +70,5 @@ def paired_rate_difference(
         rates = np.divide(gained, seen, out=np.full(seen.shape, np.nan), where=seen > 0)
         values.append(np.nanmean(rates, axis=1))
     drawn = np.concatenate(values)
-    return Difference(
-        float(np.mean(gains.sum(axis=1) / counts.sum(axis=1))),
-        percentile_interval(drawn, level, "subjects"),
-        bootstrap_p_value(drawn),
-    )
+    estimate = float(np.mean(gains.sum(axis=1) / counts.sum(axis=1)))
+    return difference_of_draws(estimate, drawn, level, "subjects", people.size)

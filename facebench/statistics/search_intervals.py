@@ -29,7 +29,7 @@ from facebench.statistics.checks import (
     checked_scores,
 )
 from facebench.statistics.intervals import Interval, percentile_interval
-from facebench.statistics.paired import Difference, bootstrap_p_value
+from facebench.statistics.paired import Difference, difference_of_draws
 from facebench.statistics.resample import BLOCK, MOST_REDRAWS
 from facebench.statistics.weighted import SortedComparisons, WeightedRoc
 
@@ -102,7 +102,9 @@ def paired_search_difference(
 ) -> Difference:
     """Difference of a rate, candidate minus baseline, with its interval over subjects.
 
-    far: of DIR at rank 1, or None for the rank-1 rate. Both models are weighted by the same draws.
+    far: of DIR at rank 1, or None for the rank-1 rate. Both models are weighted by the same draws,
+    and the threshold of each is found again in every draw and table; where draws do not differ the
+    people of the mated probes bound the difference, see `difference_of_draws`.
     ValueError: tables of other searches (their number, people or kinds differ); else as
     `search_intervals`.
     """
@@ -122,8 +124,8 @@ def paired_search_difference(
     rates = [difference(first, second) for first, second in pairs]
     once = [rate(np.ones((1, len(t.mated)), np.int64))[key][0] for rate, t in _zip(rates, baseline)]
     values = _resampled(baseline, rates, bool(fars), draws, rng, where)[key]
-    interval = percentile_interval(values, level, "subjects")
-    return Difference(float(np.mean(once)), interval, bootstrap_p_value(values))
+    searched = np.unique(np.concatenate([table.subjects[table.mated] for table in baseline])).size
+    return difference_of_draws(float(np.mean(once)), values, level, "subjects", searched)
 
 
 def _zip(

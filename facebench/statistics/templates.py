@@ -95,7 +95,7 @@ def tar_intervals(
     if draws < 1:
         return [None] * len(tars)
     if sum(len(split.mated) for split in splits) < MANY:
-        values = _bootstrap(splits, [tar.target for tar in tars], draws, rng)
+        values = tar_draws([splits], [tar.target for tar in tars], draws, rng)[:, 0]
         kind = "comparisons" if splits[0].left is None else "subjects"
         return [percentile_interval(column, level, kind) for column in values.T]
     if any(split.left is None for split in splits):
@@ -103,34 +103,44 @@ def tar_intervals(
     return _mated_bootstrap(splits, tars, draws, rng, level)
 
 
-def _bootstrap(
-    splits: Sequence[SplitScores], targets: Sequence[float], draws: int, rng: np.random.Generator
+def tar_draws(
+    models: Sequence[Sequence[SplitScores]],
+    targets: Sequence[float],
+    draws: int,
+    rng: np.random.Generator,
 ) -> FloatArray:
-    """float[draws, targets]: mean TAR over the splits in which a draw has both kinds.
+    """float64[draws, models, targets]: mean TAR over the splits in which a draw has both kinds.
 
-    Draws without such a split are left out. ValueError: that is so for all.
+    models: each one's splits, of the same comparisons; all are weighted by the same draws, and the
+    threshold of each is found again in every draw and split. Draws without such a split are left
+    out. ValueError: that is so for all.
     """
-    units = [Units.of(split.mated, split.left, split.right, _WHERE) for split in splits]
-    ordered = [SortedComparisons.of(split.scores, split.mated, _WHERE) for split in splits]
-    people = _people_of_units(splits)
-    out = np.full((draws, len(targets)), np.nan)
-    rows = max(1, min(_ROWS, _VALUES // max(len(split.mated) for split in splits)))
+    units = [Units.of(split.mated, split.left, split.right, _WHERE) for split in models[0]]
+    ordered = [
+        [SortedComparisons.of(split.scores, split.mated, _WHERE) for split in one_split]
+        for one_split in zip(*models, strict=True)
+    ]
+    people = _people_of_units(models[0])
+    out = np.full((draws, len(models), len(targets)), np.nan)
+    rows = max(1, min(_ROWS, _VALUES // max(len(split.mated) for split in models[0])))
     count = int(max(names.max() for names in people)) + 1
     for start, drawn in _drawn(count, draws, rows, rng):
-        total = np.zeros((len(drawn), len(targets)))
+        total = np.zeros((len(drawn), len(models), len(targets)))
         usable = np.zeros(len(drawn))
-        for unit, comparisons, names in zip(units, ordered, people, strict=True):
+        for unit, of_models, names in zip(units, ordered, people, strict=True):
             weights = unit.weights(drawn[:, names])
             genuine = weights @ unit.mated.astype(np.int64)
             both = (genuine > 0) & (genuine < weights.sum(axis=1))
             usable += both
-            curve = WeightedRoc(comparisons, weights[both])
-            for number, target in enumerate(targets):
-                total[both, number] += curve.tar_at_far(target)
+            for model, comparisons in enumerate(of_models):
+                curve = WeightedRoc(comparisons, weights[both])
+                for number, target in enumerate(targets):
+                    total[both, model, number] += curve.tar_at_far(target)
+        shape = usable[:, None, None]
         out[start : start + len(drawn)] = np.divide(
-            total, usable[:, None], out=np.full(total.shape, np.nan), where=usable[:, None] > 0
+            total, shape, out=np.full(total.shape, np.nan), where=shape > 0
         )
-    found = out[~np.isnan(out).any(axis=1)]
+    found = out[~np.isnan(out).any(axis=(1, 2))]
     if not len(found):
         raise ValueError(
             f"{_WHERE}: no resample of the people has both kinds of comparison in any split; they "

@@ -8,9 +8,16 @@ import numpy as np
 import pytest
 
 from facebench.errors import UserError
-from facebench.reporting.compare import compare_paired, group_records, require_same_data
+from facebench.reporting.compare import (
+    Paired,
+    compare_paired,
+    group_records,
+    require_same_data,
+)
+from facebench.reporting.paired_statistics import paired_statistics
 from facebench.reporting.record import Record
-from facebench.statistics import accuracy_statistic, paired_bootstrap
+from facebench.reporting.scores import ScoreTable
+from facebench.statistics import Interval, accuracy_statistic, paired_bootstrap
 from tests.reporting.test_comparison import changed
 
 MakeRecord = Callable[..., Record]
@@ -87,6 +94,52 @@ def test_the_interval_of_the_difference_is_that_of_the_accuracy_statistic(
 def test_without_draws_there_is_no_interval(make_record: MakeRecord) -> None:
     paired = compare_paired(make_record(draws=0), make_record(draws=0, seed=1))
     assert paired is not None and paired.interval is None
+    assert paired.mark == "" and not paired.significant
+
+
+@pytest.mark.parametrize(
+    ("p_value", "low", "high", "mark"),
+    [
+        (0.01, -0.03, -0.01, "▼"),
+        (0.01, 0.01, 0.03, "▲"),
+        (0.01, -0.03, 0.001, "≈"),  # comparisons share people, which McNemar's test does not know
+        (0.2, -0.03, -0.01, "≈"),
+        (None, -0.03, -0.01, "▼"),
+        (None, -0.03, 0.0, "≈"),
+    ],
+)
+def test_accuracy_is_marked_where_both_tests_say_so(
+    p_value: float | None, low: float, high: float, mark: str
+) -> None:
+    difference = (low + high) / 2
+    assert Paired(difference, p_value, Interval(low, high, 0.95, "")).mark == mark
+    assert Paired(difference, p_value, None).mark == ""
+
+
+def test_comparisons_that_share_people_are_not_marked_by_mcnemars_test_alone(
+    make_record: MakeRecord,
+) -> None:
+    """One person is in 40 comparisons that changed: a single reason, counted 40 times."""
+    base = make_record(per_kind=60, draws=200)
+    table = base.table
+    assert table is not None and table.left_subjects is not None
+    rows = np.flatnonzero(table.correct & table.mated)[:40]
+    decisions, people = table.decisions.copy(), table.left_subjects.copy()
+    decisions[rows] = ~decisions[rows]
+    people[rows] = people[rows[0]]
+    others = np.where(table.mated, people, table.right_subjects)
+    one = base.with_table(
+        ScoreTable(table.scores, table.decisions, table.mated, table.folds, people, others)
+    )
+    other = base.with_table(
+        ScoreTable(table.scores + 1e-6, decisions, table.mated, table.folds, people, others)
+    )
+    paired = compare_paired(one, other)
+    assert paired is not None and paired.p_value is not None and paired.p_value < 1e-6
+    assert paired.mark == "≈" and not paired.significant
+    (found,) = paired_statistics(one, other, ["accuracy"], draws=200)
+    assert found.p_value == paired.p_value and found.over_subjects is not None
+    assert found.over_subjects > 0.05 and found.verdict == "no difference shown"
 
 
 def test_without_scores_there_is_no_test(make_record: MakeRecord) -> None:

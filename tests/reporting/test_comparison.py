@@ -108,6 +108,11 @@ def test_every_statistic_is_compared(make_record: MakeRecord) -> None:
     exact = mcnemar_exact(base.table.correct, worse.table.correct)
     assert found.statistics[0].p_value == exact.p_value
     assert found.statistics[0].test == "exact McNemar"
+    assert found.statistics[0].over_subjects is not None
+    assert [s.over_subjects for s in found.statistics[1:]] == [None] * 5
+    assert "both McNemar's test and the paired bootstrap" in "\n".join(
+        comparison_sheet(found).caption
+    )
     assert {s.test for s in found.statistics[1:]} == {"paired bootstrap over subjects"}
     for statistic in found.statistics:
         assert statistic.interval is not None

@@ -16,6 +16,8 @@ from facebench.statistics import (
     paired_bootstrap,
     tar_statistic,
 )
+from facebench.statistics.no_change import no_change_interval
+from facebench.statistics.paired import difference_of_draws
 
 
 def flags_of(both, only_a, only_b, neither):
@@ -96,8 +98,10 @@ def test_a_model_does_not_differ_from_itself():
     same = paired_bootstrap(
         auc_statistic, baseline, 3 * baseline, mated, a, b, draws=50, rng=np.random.default_rng(3)
     )
-    assert (same.estimate, same.interval.low, same.interval.high) == (0.0, 0.0, 0.0)
-    assert not same.significant
+    # The two kinds have 100 people and half of those whom non-mated comparisons are of.
+    nonmated = np.unique(np.concatenate((a[~mated], b[~mated]))).size // 2
+    assert same.interval == no_change_interval(nonmated, 0.95, 0.0, "subjects")
+    assert same.estimate == 0.0 and not same.significant
 
 
 def test_trap_unpaired_intervals_miss_a_drop_that_the_paired_one_finds():
@@ -150,3 +154,35 @@ def test_errors():
         paired_bootstrap(
             auc_statistic, [1.0, 0.0], [np.nan, 1.0], *arguments, rng=np.random.default_rng(0)
         )
+
+
+def told_apart(worse: float, better: float, nonmated: float, rng: np.random.Generator) -> tuple:
+    """Shares of 300 lists of 6,000 comparisons, of 4,281 people, whose decisions flip by chance:
+    covered by the interval, not containing zero, and that with McNemar's p below 0.05.
+
+    worse, better: expected flips, each of other people; nonmated: their share.
+    """
+    counts = np.zeros(3)
+    for _ in range(300):
+        fell, rose = rng.poisson(worse), rng.poisson(better)
+        signs = np.r_[-np.ones(fell), np.ones(rose)]
+        weights = rng.poisson(1, (400, signs.size))
+        times = np.where(rng.random(signs.size) < nonmated, rng.poisson(1, weights.shape), 1)
+        found = difference_of_draws(
+            (rose - fell) / 6000, (weights * times) @ signs / 6000, 0.95, "subjects", 4281
+        )
+        exact = mcnemar_exact(*flags_of(9, fell, rose, 9)).p_value
+        covered = found.interval.low <= (better - worse) / 6000 <= found.interval.high
+        counts += [covered, found.significant, found.significant and exact < 0.05]
+    return tuple(counts / 300)
+
+
+@pytest.mark.parametrize("nonmated", [0.0, 0.5])
+def test_a_few_flips_among_6000_are_no_proof(nonmated: float) -> None:
+    rng = np.random.default_rng(11)
+    for flips in (1, 2, 4, 6, 20):
+        covered, alone, both = told_apart(flips / 2, flips / 2, nonmated, rng)
+        print(f"{flips} flips, {nonmated} non-mated: {covered:.3f} {alone:.3f} {both:.3f}")
+        assert covered >= 0.93 and alone <= 0.08 and both <= 0.055
+    covered, _, both = told_apart(25, 5, nonmated, rng)
+    assert covered >= 0.93 and both > 0.7

@@ -9,7 +9,7 @@ from scipy import stats
 
 from facebench.statistics.intervals import tar_key
 from facebench.statistics.paired import bootstrap_p_value, mcnemar_exact, paired_bootstrap
-from facebench.statistics.paired_verification import no_change_interval, paired_verification
+from facebench.statistics.paired_verification import paired_verification
 from facebench.statistics.rates import paired_rate_difference
 from facebench.statistics.weighted import (
     WeightedStatistic,
@@ -136,17 +136,6 @@ def test_mcnemars_level_is_at_most_five_and_a_half_percent() -> None:
         swap = rng.random(400)
         rejections += mcnemar_exact(swap < 0.9, (swap > 0.05) & (swap < 0.95)).p_value < 0.05
     assert rejections <= 55
-
-
-def test_no_change_is_clopper_and_pearsons_bound() -> None:
-    for n in (1, 24, 600, 6000):
-        for level in (0.9, 0.95):
-            found = no_change_interval(n, level)
-            exact = stats.binomtest(0, n).proportion_ci(confidence_level=level, method="exact")
-            assert found.high == pytest.approx(exact.high, rel=1e-9)
-            assert found.low == -found.high
-    with pytest.raises(ValueError, match="at least 1"):
-        no_change_interval(0)
 
 
 def test_a_rates_difference_is_the_mean_of_its_parts() -> None:

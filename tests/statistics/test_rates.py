@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from facebench.statistics.rates import paired_rate_interval
+from facebench.statistics.rates import paired_rate_difference, paired_rate_interval
 
 
 def _by_hand(
@@ -38,12 +38,15 @@ def test_it_equals_the_definition_draw_by_draw() -> None:
 def test_equal_models_differ_by_nothing_and_a_better_one_by_its_gain() -> None:
     right = np.array([True, False, True, False])
     people, parts = np.arange(4), np.ones(4)
-    same = paired_rate_interval(right, right, parts, people, rng=np.random.default_rng(0))
-    assert (same.low, same.high) == (0.0, 0.0)
-    gain = paired_rate_interval(
+    same = paired_rate_difference(right, right, parts, people, rng=np.random.default_rng(0))
+    bound = 1 - 0.025**0.25  # of four people none changed
+    assert (same.estimate, same.p_value) == (0.0, 1.0)
+    assert (same.interval.low, same.interval.high) == pytest.approx((-bound, bound))
+    gain = paired_rate_difference(
         np.zeros(4, bool), np.ones(4, bool), parts, people, rng=np.random.default_rng(0)
     )
-    assert (gain.low, gain.high) == (1.0, 1.0)
+    assert (gain.interval.low, gain.interval.high) == pytest.approx((1 - 2 * bound, 1.0))
+    assert (gain.estimate, gain.p_value) == (1.0, 2 / 2**4) and not gain.significant
 
 
 def test_an_interval_of_many_people_covers_the_difference() -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from facebench.statistics.intervals import percentile_interval
+from facebench.statistics.paired import difference_of_draws
 from facebench.statistics.roc import tar_at_far
 from facebench.statistics.search_intervals import (
     SearchTable,
@@ -119,7 +120,9 @@ def test_paired_difference_equals_repeating_both():
             by_repeating(tables, rate, 150, np.random.default_rng(5))
             for tables in (baseline, candidate)
         ]
-        expected = percentile_interval(values[1] - values[0], 0.95, "subjects")
+        mated = np.unique(np.concatenate([t.subjects[t.mated] for t in baseline])).size
+        gained = values[1] - values[0]
+        expected = difference_of_draws(found.estimate, gained, 0.95, "subjects", mated).interval
         assert found.interval.low == pytest.approx(expected.low)
         assert found.interval.high == pytest.approx(expected.high)
         everything = [np.arange(len(t.mated)) for t in baseline]
@@ -132,8 +135,9 @@ def test_paired_difference_equals_repeating_both():
 
 def test_a_model_does_not_differ_from_itself():
     found = paired_search_difference([toy()], [toy()], 0.1, draws=50, rng=np.random.default_rng(0))
-    assert (found.estimate, found.interval.low, found.interval.high) == (0.0, 0.0, 0.0)
-    assert not found.significant
+    bound = 1 - 0.025 ** (1 / 30)  # of 30 people none changed
+    assert (found.estimate, found.p_value) == (0.0, 1.0)
+    assert (found.interval.low, found.interval.high) == pytest.approx((-bound, bound))
 
 
 def test_errors():

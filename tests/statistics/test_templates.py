@@ -153,7 +153,7 @@ def three_splits(seed: int, people: int = 40) -> list[SplitScores]:
 def test_the_bootstrap_equals_resampling_by_hand(monkeypatch) -> None:
     """One draw at a time: every comparison repeated as often as its people came up."""
     splits = three_splits(1, people=8)
-    values = templates._bootstrap(splits, [0.1, 0.01], 20, np.random.default_rng(5))
+    values = templates.tar_draws([splits], [0.1, 0.01], 20, np.random.default_rng(5))[:, 0]
     people = np.unique(np.concatenate([np.concatenate([s.left, s.right]) for s in splits]))
     picks = np.random.default_rng(5).integers(0, people.size, size=(20, people.size))
     for pick, row in zip(picks, values, strict=True):

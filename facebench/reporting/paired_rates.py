@@ -1,0 +1,145 @@
+"""Rates of two records of the same template comparisons or searches, paired."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facebench.reporting.record_sections import RateSection
+from facebench.reporting.scores import ScoreTable
+from facebench.statistics.paired import Difference
+from facebench.statistics.paired_templates import paired_tar_differences
+from facebench.statistics.rates import paired_rate_difference
+from facebench.statistics.search_intervals import SearchTable, paired_search_difference
+from facebench.statistics.templates import SplitScores, tar_over_splits
+
+FIXED = "mated comparisons, thresholds held fixed"
+_ROUNDING = 1e-6
+
+
+def tar_differences(
+    rates: Sequence[tuple[RateSection, RateSection]],
+    one: ScoreTable,
+    other: ScoreTable,
+    *,
+    draws: int,
+    seed: int,
+    level: float = 0.95,
+) -> list[Difference | None]:
+    """Differences in TAR of (base's rate, candidate's rate), over people drawn alike for both.
+
+    The thresholds of both are found again in every draw. Where only the mated comparisons say who
+    is in them, those that the records name are held fixed, which is too narrow; the interval's kind
+    then says so. None: the scores do not give the rates, or nobody knows whose they are.
+    ValueError: as `paired_tar_differences`.
+    """
+    if not rates:
+        return []
+    if one.left_subjects is None:
+        return [None] * len(rates)
+    targets = [base.target for base, _ in rates]
+    base_splits, other_splits = _splits(one), _splits(other)
+    told = one.right_subjects is not None and all(
+        np.allclose(found.mean, rate.value, atol=_ROUNDING)
+        for splits, number in ((base_splits, 0), (other_splits, 1))
+        for found, rate in zip(
+            tar_over_splits(splits, targets), (pair[number] for pair in rates), strict=True
+        )
+    )
+    rng = np.random.default_rng(seed)
+    if told:
+        return [
+            *paired_tar_differences(
+                base_splits, other_splits, targets, draws=draws, rng=rng, level=level
+            )
+        ]
+    return [_held_fixed(pair, one, other, draws, seed, level) for pair in rates]
+
+
+def search_difference(
+    far: float | None,
+    one: ScoreTable,
+    other: ScoreTable,
+    *,
+    draws: int,
+    seed: int,
+    level: float = 0.95,
+) -> Difference:
+    """Difference in DIR or TPIR at a FAR, thresholds anew in every draw; None: in the rank-1 rate.
+
+    ValueError: as `paired_search_difference`.
+    """
+    return paired_search_difference(
+        _search_tables(one),
+        _search_tables(other),
+        far,
+        draws=draws,
+        rng=np.random.default_rng(seed),
+        level=level,
+    )
+
+
+def _held_fixed(
+    rates: tuple[RateSection, RateSection],
+    one: ScoreTable,
+    other: ScoreTable,
+    draws: int,
+    seed: int,
+    level: float,
+) -> Difference | None:
+    before, after = (
+        _accepted(rate, table) for rate, table in zip(rates, (one, other), strict=True)
+    )
+    if before is None or after is None or one.left_subjects is None:
+        return None
+    mated = one.mated
+    found = paired_rate_difference(
+        before[mated],
+        after[mated],
+        one.folds[mated],
+        one.left_subjects[mated],
+        draws=draws,
+        rng=np.random.default_rng(seed),
+        level=level,
+    )
+    interval = replace(found.interval, kind=f"{found.interval.kind}, {FIXED}")
+    return replace(found, interval=interval)
+
+
+def _accepted(rate: RateSection, table: ScoreTable) -> NDArray[np.bool_] | None:
+    """Which comparisons a TAR's thresholds accept; None where they do not give its values."""
+    parts, position = np.unique(table.folds, return_inverse=True)
+    if len(rate.thresholds) != len(parts):
+        return None
+    accepted = table.scores >= np.asarray(rate.thresholds)[position]
+    shares = [accepted[table.mated & (position == n)].mean() for n in range(len(parts))]
+    return accepted if np.allclose(shares, rate.per_part, atol=_ROUNDING) else None
+
+
+def _splits(table: ScoreTable) -> list[SplitScores]:
+    left, right = table.left_subjects, table.right_subjects
+    return [
+        SplitScores(
+            table.scores[rows],
+            table.mated[rows],
+            None if left is None else left[rows],
+            None if right is None else right[rows],
+        )
+        for rows in _rows(table)
+    ]
+
+
+def _search_tables(table: ScoreTable) -> list[SearchTable]:
+    if table.left_subjects is None:
+        raise ValueError("the searches do not say whose probes they are")
+    return [
+        SearchTable(table.scores[rows], table.mated[rows], table.left_subjects[rows])
+        for rows in _rows(table)
+    ]
+
+
+def _rows(table: ScoreTable) -> list[NDArray[np.int64]]:
+    return [np.flatnonzero(table.folds == part) for part in np.unique(table.folds)]
