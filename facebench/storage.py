@@ -36,11 +36,20 @@ def workspace_folders(kind: Workspace) -> list[Path]:
     return found
 
 
+def result_folders() -> list[Path]:
+    """Folders of results kept in git: the working directory's first, then the shipped ones."""
+    return [folder / "results" for folder in workspace_folders("reports")]
+
+
 def write_atomically(path: Path, data: bytes) -> None:
     """Write a file so that it appears complete or not at all (aside, fsync, rename).
 
-    Makes missing parent folders. OSError (a full disk, say) leaves nothing behind.
+    Makes missing parent folders. OSError (a full disk, say) leaves nothing behind. What is neither
+    file nor folder, such as /dev/stdout, is written to, never replaced.
     """
+    if path.exists() and not path.is_file() and not path.is_dir():
+        path.write_bytes(data)
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
     try:

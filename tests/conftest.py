@@ -18,6 +18,16 @@ def _own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.M
     monkeypatch.setenv("FACEBENCH_DATA", str(home / "data"))
 
 
+@pytest.fixture(autouse=True)
+def _own_results(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test but those marked ``shipped_results`` finds the records that are kept in git."""
+    if request.node.get_closest_marker("shipped_results") is None:
+        for module in ("reporting.find", "reporting.report_facts", "costs.record"):
+            monkeypatch.setattr(
+                f"facebench.{module}.result_folders", lambda: [Path.cwd() / "reports" / "results"]
+            )
+
+
 @pytest.fixture
 def shared_data() -> Path:
     """Real faces for building and testing; the test is skipped where they are absent."""

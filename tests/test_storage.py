@@ -26,6 +26,18 @@ def test_a_file_is_written_whole_with_its_folders(tmp_path: Path) -> None:
     assert storage.sha256_file(path) == hashlib.sha256(b"second").hexdigest()
 
 
+def test_a_device_is_written_to_and_stays_one(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        storage.write_atomically(pipe, b"through")
+        assert os.read(reading, 100) == b"through" and pipe.is_fifo()
+    finally:
+        os.close(reading)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["pipe"]
+
+
 @pytest.mark.parametrize("step", ["fsync", "replace"])
 def test_a_full_disk_leaves_the_old_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str

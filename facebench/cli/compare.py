@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from facebench.cli.interrupts import importing
-from facebench.cli.sheets import require_output, terminal_text, write
+from facebench.cli.sheets import require_outputs, terminal_text, write
 from facebench.errors import UserError
 
 if TYPE_CHECKING:
@@ -47,8 +47,11 @@ def command(
         typer.Option(rich_help_panel=_RESULT, help="How many pairs that changed to draw."),
     ] = None,
     flips_out: Annotated[
-        Path, typer.Option(rich_help_panel=_RESULT, help="Where they are drawn: .png, .svg, .pdf.")
-    ] = Path("flips.png"),
+        Path | None,
+        typer.Option(
+            rich_help_panel=_RESULT, help="Where: .png, .svg or .pdf; default: flips.png."
+        ),
+    ] = None,
     data: Annotated[
         str | None,
         typer.Option(rich_help_panel=_RESULT, help="The faces' folder: names what changed."),
@@ -64,27 +67,36 @@ def command(
 ) -> None:
     """Compare models on the same comparisons: effect, interval, p-value, and what changed.
 
-    Example: facebench compare baseline sparse_074 sparse_020 --protocol lfw
+    Example: facebench compare baseline sparse_076 sparse_074 --protocol lfw
     """
-    require_output(output)
+    drawn = (flips_out or Path("flips.png")) if show_flips is not None else None
+    if flips_out is not None and drawn is None:
+        raise UserError("--flips-out is of --show-flips; add how many pairs to draw")
+    if pairs is not None and drawn is None and data is None:
+        raise UserError("--pairs is the list of --data; name the faces' folder, too")
+    require_outputs({"--flips-out": drawn, "--output": output})
     with importing():
         from facebench.reporting.comparison import compare_records
         from facebench.reporting.find import Finder
         from facebench.reporting.named_records import is_file, named_together
     if not 50 <= level < 100:
         raise UserError(f"--level {level:g}: give percent from 50 to below 100, e.g. 95")
-    if show_flips is not None:
+    if show_flips is not None and drawn is not None:
         from facebench.reporting.flips import require_flips
 
-        require_flips(flips_out, show_flips)
+        require_flips(drawn, show_flips)
         if len(candidates) > 1:
             raise UserError("--show-flips draws one candidate; name one at a time")
     names = [base, *candidates]
     finder = Finder() if all(map(is_file, names)) else Finder.of(records or [])
     first, *others = named_together(names, finder, protocol, similarity)
+    if show_flips is not None or data is not None:
+        from facebench.reporting.flips import require_faces
+
+        require_faces(first, data)
     compared = compare_records(first, others, level=level / 100, draws=draws, seed=seed)
     if show_flips is not None or data is not None:
-        compared = _with_faces(compared, show_flips, flips_out, data, pairs)
+        compared = _with_faces(compared, show_flips, drawn, data, pairs)
     write(render(compared, format, file=output is not None), output)
 
 
@@ -111,13 +123,17 @@ def render(compared: list[Comparison], format: Format, *, file: bool = False) ->
 
 
 def _with_faces(
-    compared: list[Comparison], number: int | None, path: Path, data: str | None, pairs: Path | None
+    compared: list[Comparison],
+    number: int | None,
+    path: Path | None,
+    data: str | None,
+    pairs: Path | None,
 ) -> list[Comparison]:
     """The comparisons with the names of their faces; draws what changed where it is asked for."""
     from facebench.reporting.flips import flips_of, pair_faces, save_flips
 
     faces = pair_faces(compared[0].base, data, pairs)
-    if number is not None:
+    if number is not None and path is not None:
         save_flips(compared[0], flips_of(compared[0], faces, number), faces, path)
         print(f"flips: {path}", file=sys.stderr)
     keys = tuple(zip(faces.left, faces.right, strict=True))

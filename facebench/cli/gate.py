@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from facebench.cli.gate_markdown import require_own_markdown, write_or_add
 from facebench.cli.interrupts import importing
-from facebench.cli.sheets import require_output, write
+from facebench.cli.sheets import require_folder, require_outputs, write
 from facebench.errors import UserError
 
 if TYPE_CHECKING:
@@ -65,6 +66,14 @@ def command(
     reason: Annotated[
         str, typer.Option(rich_help_panel=_UPDATE, help="Why; kept beside the baseline.")
     ] = "",
+    other_data: Annotated[
+        bool,
+        typer.Option(
+            "--other-data",
+            rich_help_panel=_UPDATE,
+            help="Even to other data, comparisons or settings than before.",
+        ),
+    ] = False,
     format: Annotated[Format, typer.Option(rich_help_panel=_RESULT)] = "text",
     output: Annotated[
         Path | None,
@@ -76,7 +85,8 @@ def command(
     markdown: Annotated[
         Path | None,
         typer.Option(
-            rich_help_panel=_RESULT, help="Write Markdown here, too, e.g. $GITHUB_STEP_SUMMARY."
+            rich_help_panel=_RESULT,
+            help="Write Markdown here, too; added to $GITHUB_STEP_SUMMARY where it is that file.",
         ),
     ] = None,
 ) -> None:
@@ -85,16 +95,19 @@ def command(
     Example: facebench gate --baseline baselines --rules gates.toml records/lfw
     """
     files: dict[str, Path | None] = {"--output": output, "--junit": junit, "--markdown": markdown}
-    _require_files(files)
+    require_outputs(files)
+    if markdown is not None:
+        require_own_markdown(markdown)
     if update:
         if any(files.values()):
             raise UserError("--update has no result to write; leave --output, --junit, --markdown")
-        _update(baseline or [], rules, records, protocol, found_in, reason)
+        _update(baseline or [], rules, records, protocol, found_in, reason, other_data)
         return
     if rules is None:
         raise UserError("name the rules with --rules gates.toml")
-    if reason:
-        raise UserError("--reason is of --update; add it, or leave the reason out")
+    if reason or other_data:
+        option = "--reason" if reason else "--other-data"
+        raise UserError(f"{option} is of --update; add --update, or leave {option} out")
     with importing():
         from facebench.reporting.gate_formats import render_gate
         from facebench.reporting.gate_judge import judge
@@ -109,18 +122,9 @@ def command(
     if junit is not None:
         write(render_gate(result, "junit"), junit)
     if markdown is not None:
-        write(render_gate(result, "md"), markdown)
-    write(render_gate(result, format), output)
+        write_or_add(render_gate(result, "md"), markdown)
+    write_or_add(render_gate(result, format), output)
     raise typer.Exit(result.code)
-
-
-def _require_files(files: dict[str, Path | None]) -> None:
-    """UserError, before any work, where one cannot be written or two are one."""
-    named = {option: path for option, path in files.items() if path is not None}
-    for option, path in named.items():
-        require_output(path, option)
-    if len({path.resolve() for path in named.values()}) < len(named):
-        raise UserError(f"{' and '.join(named)} must be different files")
 
 
 def _records(names: list[str], protocol: str | None, found_in: list[Path] | None) -> list[Record]:
@@ -143,12 +147,17 @@ def _update(
     protocol: str | None,
     found_in: list[Path] | None,
     reason: str,
+    other_data: bool,
 ) -> None:
     from facebench.reporting.gate_update import update_baselines
 
     if rules is not None:
         raise UserError("--update judges nothing; leave --rules out")
-    if len(baseline) != 1:
+    if len(baseline) != 1 or not baseline[0]:
         raise UserError("--update needs one --baseline: the file or folder that is moved")
-    moves = update_baselines(Path(baseline[0]), _records(records, protocol, found_in), reason)
+    path = Path(baseline[0])
+    if not path.is_file():
+        require_folder(path.parent if path.suffix == ".json" else path, "--baseline")
+    given = _records(records, protocol, found_in)
+    moves = update_baselines(path, given, reason, other_data=other_data)
     write("".join(f"{move.line}\n" for move in moves), None)

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from facebench.cli.interrupts import importing
-from facebench.cli.sheets import require_output, terminal_text, write
+from facebench.cli.sheets import require_outputs, terminal_text, write
 from facebench.errors import UserError
 
 Format = Literal["table", "md", "html", "csv"]
@@ -26,24 +26,34 @@ def command(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write the result here.")
     ] = None,
-    draws: Annotated[int, typer.Option(min=100, help="Of the bootstrap.")] = 1000,
+    draws: Annotated[
+        int, typer.Option(min=100, help="Of the bootstrap, at least; 80 per run tested.")
+    ] = 1000,
     seed: Annotated[int, typer.Option(min=0, help="Of the bootstrap.")] = 0,
 ) -> None:
     """Show runs in the order in which they were made, and which fell significantly first.
 
+    Each run is tested against the first; p-values are corrected for their number (Holm).
+
     Example: facebench history runs/records --plot history.svg
     """
-    require_output(output)
+    require_outputs({"--plot": plot, "--output": output})
     with importing():
         from facebench import __version__
         from facebench.reporting import sheet
-        from facebench.reporting.gate_rules import statistic_name
+        from facebench.reporting.gate_rules import OF_PROTOCOLS, statistic_name
         from facebench.reporting.history import histories, histories_csv, history_sheet
+        from facebench.reporting.report_statistics import OF_MODELS
         from facebench.reporting.roc_plot import plot_format
     if plot is not None:
         plot_format(plot)
+    if statistic is not None and statistic.lower() in OF_MODELS:
+        raise UserError(
+            f"--statistic {statistic}: is of the model and stands in every table; name one of a "
+            f"protocol ({', '.join(OF_PROTOCOLS)})"
+        )
     try:
-        name = statistic_name(statistic) if statistic else None
+        name = statistic_name(statistic, OF_PROTOCOLS) if statistic is not None else None
     except ValueError as error:
         raise UserError(f"--statistic: {error}") from None
     found = histories(folder, name, draws=draws, seed=seed)

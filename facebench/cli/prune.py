@@ -80,6 +80,20 @@ def command(
         int,
         typer.Option(min=0, rich_help_panel=_FILTERS, help="More mini-batches before each point."),
     ] = 0,
+    freeze_below: Annotated[
+        str | None,
+        typer.Option(
+            rich_help_panel=_WHAT,
+            help="Layers below this one stay as they are; what they put out is stored once, so "
+            "retraining takes a fraction of the time.",
+        ),
+    ] = None,
+    views: Annotated[
+        int | None,
+        typer.Option(
+            min=1, rich_help_panel=_WHAT, help="Augmentations of a face that are stored; default 4."
+        ),
+    ] = None,
     name: Annotated[
         str | None, typer.Option(rich_help_panel=_WHAT, help="Of the new model.")
     ] = None,
@@ -131,8 +145,10 @@ def command(
         quiet, threads, hold_out,
     )  # fmt: skip
     if structured:
-        if layer or keep:
-            raise UserError("--structured removes filters of all layers: no --layer, --keep")
+        if layer or keep or freeze_below or views:
+            raise UserError(
+                "--structured removes filters of all layers: no --layer, --keep, --freeze-below"
+            )
         for made in _filters(
             what, lab, recipe, criterion=criterion, model=name, step=step, until=until,
             points=points, fine_tune=steps, point_fine_tune=point_steps, seed=seed,
@@ -140,16 +156,20 @@ def command(
         ):  # fmt: skip
             typer.echo(f"models/{made}.toml")
         return
-    if step or until or points or point_steps:
+    if any(option is not None for option in (step, until, points)) or point_steps:
         raise UserError("--step, --until, --points and --point-steps belong to --structured")
     path = Path(what)
     written = read_toml(path) if path.suffix == ".toml" else {}
     if "baseline" in written:
-        if layer or keep or name or steps:
-            raise UserError(f"{what} is a plan: leave out --layer, --keep, --name and --steps")
+        if layer or keep or name or steps or freeze_below or views:
+            raise UserError(
+                f"{what} is a plan: leave out --layer, --keep, --name, --steps, --freeze-below and "
+                "--views"
+            )
         values = written
     else:
         values = _one_step(what, layer, keep, criterion or "correlation", name, steps)
+        values |= _frozen(freeze_below, views)
     chosen = {"recipe": recipe, "seed": seed, "licence": licence or None, "protocols": protocol}
     values = {**values, **{key: value for key, value in chosen.items() if value is not None}}
     for made in carry_out(validated(Plan, values, what), lab):
@@ -178,7 +198,7 @@ def _filters(
     card = card_for(spec)
     shares = {"step": step, "until": until}
     values: dict[str, Any] = {
-        key: parse_share(text, f"--{key}") for key, text in shares.items() if text
+        key: parse_share(text, f"--{key}") for key, text in shares.items() if text is not None
     }
     chosen = criterion or "taylor"
     check_criterion(chosen)
@@ -189,6 +209,15 @@ def _filters(
     )  # fmt: skip
     check_start(card, spec)
     return remove_filters(plan, card, lab, recipe)
+
+
+def _frozen(below: str | None, views: int | None) -> dict[str, Any]:
+    """The plan's table of frozen layers."""
+    if below is None:
+        if views is not None:
+            raise UserError("--views belongs to --freeze-below")
+        return {}
+    return {"frozen": {"below": below} | ({} if views is None else {"views": views})}
 
 
 def _one_step(

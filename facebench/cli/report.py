@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from facebench.cli.interrupts import importing
+from facebench.cli.sheets import require_folder
 from facebench.errors import UserError
 
 if TYPE_CHECKING:
@@ -86,6 +87,8 @@ def command(
         raise UserError(f"record files follow `run`; {files[0]} follows {what!r}")
     writer = Writer(format, output_dir, quiet)
     writer.check()
+    if out is not None:
+        require_folder(out, "--out")
     with importing():
         from facebench.reporting.report_card import groups, load_report
     if what == "list":
@@ -98,6 +101,7 @@ def command(
     cards = grouped.get(what) or [load_report(what)]
     if what in grouped:
         writer.format = writer.format or "all"
+        writer.check()
     from facebench.reporting.find import Finder
     from facebench.reporting.report_table import build_tables, with_rows
 
@@ -123,9 +127,10 @@ class Writer:
         self.format, self.folder, self.quiet = format, folder, quiet
 
     def check(self) -> None:
-        """UserError, before any work, where the folder is a file."""
-        if self.folder is not None and self.folder.exists() and not self.folder.is_dir():
-            raise UserError(f"--output-dir {self.folder}: is a file; name a folder")
+        """UserError, before any work, where nothing can be written into the folder."""
+        folder = self._target()
+        if folder is not None:
+            require_folder(folder, "--output-dir")
 
     def report(
         self, card: ReportCard, tables: list[ReportTable], data: str | None, *, grouped: bool
@@ -173,9 +178,8 @@ class Writer:
         if number:
             state = "--run-missing or these make" if orders else "no command makes"
             rest = "" if orders else " them yet; the tables say why"
-            self.say(
-                f"{number} cells are missing; {state}{' what can be made:' if orders else rest}"
-            )
+            cells = "1 cell is" if number == 1 else f"{number} cells are"
+            self.say(f"{cells} missing; {state}{' what can be made:' if orders else rest}")
         for order in orders:
             self.say(f"  {order.command}")
 

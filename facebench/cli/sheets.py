@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,6 +40,37 @@ def require_output(output: Path | None, option: str = "--output") -> None:
         raise UserError(f"{option} {output}: there is no folder {output.parent}")
     if output.is_dir():
         raise UserError(f"{option} {output}: is a folder; name a file")
+    if output.exists() and not output.is_file():  # /dev/stdout, which a rename would replace
+        raise UserError(f"{option} {output}: is not a plain file; name another")
+    require_writable(option, output, output.parent)
+
+
+def require_outputs(named: Mapping[str, Path | None]) -> None:
+    """As `require_output`, for several, by their options; UserError also where two are one file."""
+    given = {option: path for option, path in named.items() if path is not None}
+    for option, path in given.items():
+        require_output(path, option)
+    by_file: dict[Path, list[str]] = {}
+    for option, path in given.items():
+        by_file.setdefault(path.resolve(), []).append(option)
+    for options in by_file.values():
+        if len(options) > 1:
+            raise UserError(f"{' and '.join(options)} must be different files")
+
+
+def require_folder(folder: Path, option: str) -> None:
+    """UserError, before any work, where files could not be written into a folder, there or not."""
+    above = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not above.is_dir():
+        what = "is a file; name a folder" if above == folder else f"{above} is not a folder"
+        raise UserError(f"{option} {folder}: {what}")
+    require_writable(option, folder, above)
+
+
+def require_writable(option: str, path: Path, folder: Path) -> None:
+    """UserError where nothing can be made in the folder that a path is to be in."""
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise UserError(f"{option} {path}: nothing can be written in {folder}: Permission denied")
 
 
 def write(text: str, output: Path | None) -> None:

@@ -7,6 +7,16 @@ from typing import Any
 
 from facebench.errors import nearest
 
+# Words of pydantic, which checks the bounds of numbers, and plain ones.
+_PLAIN = (
+    ("Value error, ", ""),
+    ("Input should be greater than or equal to", "must be at least"),
+    ("Input should be less than or equal to", "must be at most"),
+    ("Input should be greater than", "must be above"),
+    ("Input should be less than", "must be below"),
+    ("Input should be", "must be"),
+)
+
 
 def usage_line(error: Exception) -> str | None:
     """``no such option: --dta (did you mean '--data'?); see facebench eval --help``.
@@ -25,7 +35,9 @@ def usage_line(error: Exception) -> str | None:
     else:
         message, _, said = error.format_message().partition(" Did you mean ")
         hint = f"did you mean {said}" if said else _choice(message)
-    text = " ".join(message.replace("Value error, ", "").split()).rstrip(".")
+    for found, plain in _PLAIN:
+        message = message.replace(found, plain)
+    text = " ".join(message.split()).rstrip(".")
     text = text[:1].lower() + text[1:] + (f" ({hint})" if hint else "")
     return f"{text}; see {context.command_path} --help" if context else text
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from facebench.errors import UserError
 from facebench.nets.embedder import UNPINNED
 from facebench.reporting.scores import file_name
-from facebench.storage import cache_folder, workspace_folders, write_atomically
+from facebench.storage import cache_folder, result_folders, write_atomically
 from facebench.validation import validated
 
 COSTS = "costs"
@@ -138,7 +138,7 @@ def find_costs(model: str) -> CostRecord | None:
 
     None: it was not measured. UserError in one line: not JSON, another version, a wrong field.
     """
-    folders = [folder / "results" / COSTS for folder in workspace_folders("reports")]
+    folders = [folder / COSTS for folder in result_folders()]
     here = [folder for folder in folders if folder.is_relative_to(Path.cwd())]
     for folder in [*here, cache_folder() / COSTS, *folders]:
         path = folder / f"{file_name(model)}.json"

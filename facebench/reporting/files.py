@@ -47,8 +47,22 @@ def save_record(record: Record, folder: Path) -> Path:
             kept.unlink(missing_ok=True)
         raise
     if before is not None and before != kept:
-        before.unlink(missing_ok=True)
+        remove_scores(before)
     return path
+
+
+def remove_scores(path: Path) -> None:
+    """Delete a file of scores that no record beside it names any more.
+
+    A file that cannot be read might name it, too: then it stays.
+    """
+    for record in path.parent.glob("*.json"):
+        try:
+            if path.name.encode() in record.read_bytes():
+                return
+        except OSError:
+            return
+    path.unlink(missing_ok=True)
 
 
 def read_record(path: Path) -> Record:
@@ -59,11 +73,13 @@ def read_record(path: Path) -> Record:
     """
     try:
         values = json.loads(path.read_bytes())
+    except IsADirectoryError:
+        raise UserError(f"{path}: is a folder; name the file of one record in it") from None
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # not only JSON's own: a number of 5,000 digits
         raise UserError(f"{path}: not a complete JSON record: {error}") from None
-    version = values.get("schema_version") if isinstance(values, dict) else None
+    version = _schema_version(values, path)
     if version != SCHEMA_VERSION:
         raise UserError(
             f"{path}: schema version {version!r}, and this facebench reads {SCHEMA_VERSION}; "
@@ -73,13 +89,35 @@ def read_record(path: Path) -> Record:
     return _with_scores(record, path)
 
 
+def _schema_version(values: object, path: Path) -> object:
+    """That of a record; UserError says what else the JSON is and what was expected."""
+    expected = "give one that `facebench eval --out FOLDER` wrote"
+    if isinstance(values, list):
+        of = " of records" if values and all(_looks_like_record(one) for one in values) else ""
+        raise UserError(f"{path}: is a JSON list{of}, not one record; {expected}")
+    if not isinstance(values, dict):
+        kind = {str: "text", bool: "true or false", type(None): "null"}.get(type(values), "number")
+        raise UserError(f"{path}: is a JSON {kind}, no record; {expected}")
+    if not _looks_like_record(values):
+        fields = ", ".join(map(repr, list(values)[:3])) or "none"
+        raise UserError(f"{path}: is JSON, but no record (it has {fields} …); {expected}")
+    return values.get("schema_version")
+
+
+def _looks_like_record(values: object) -> bool:
+    """Whether it is meant as one, of whatever schema version, perhaps without a field."""
+    own = {"signature", "protocol", "comparisons", "statistics"}
+    return isinstance(values, dict) and len(own & set(values)) >= 2
+
+
 def _with_scores(record: Record, path: Path) -> Record:
     if record.scores is None:
         return record
     if Path(record.scores.file).name != record.scores.file:
         raise UserError(f"{path}: field 'scores.file': must be a name without folders")
-    beside = path.with_name(record.scores.file)
-    if not beside.is_file():
+    places = [path.with_name(record.scores.file), path.resolve().with_name(record.scores.file)]
+    beside = next((place for place in places if place.is_file()), None)
+    if beside is None:
         return record
     data = beside.read_bytes()
     if hashlib.sha256(data).hexdigest() != record.scores.sha256:
@@ -91,7 +129,7 @@ def _scores_beside(path: Path) -> Path | None:
     """The scores' file that the record at path names, where there is one that can be read."""
     try:
         name = json.loads(path.read_bytes())["scores"]["file"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
     ours = isinstance(name, str) and Path(name).name == name
     return path.with_name(name) if ours and name.startswith(f"{path.stem}.scores-") else None

@@ -18,8 +18,8 @@ from facebench.errors import UserError
 from facebench.faces.types import DataKind
 from facebench.protocols.cards import load_protocol
 from facebench.reporting.files import default_folder, read_record
-from facebench.reporting.record import Record
-from facebench.storage import workspace_folders
+from facebench.reporting.record import SCHEMA_VERSION, Record
+from facebench.storage import result_folders
 
 DIAGNOSTICS = "diagnostics"
 _SKIPPED = (DIAGNOSTICS, COSTS, "distillation", "schema")
@@ -100,8 +100,8 @@ class Finder:
             if not place.exists():
                 raise UserError(f"--records {place}: no such file or folder")
             finder._add(place, 0)
-        for folder in workspace_folders("reports"):
-            finder._add(folder / "results", 1)
+        for folder in result_folders():
+            finder._add(folder, 1)
         if cache:
             finder._add(default_folder(), 2)
         return finder
@@ -118,7 +118,7 @@ class Finder:
 
     def _add(self, place: Path, rank: int) -> None:
         known = {entry.path for entry in self.entries}
-        for path in _files(place):
+        for path in record_files(place):
             whole = path.resolve()
             if whole in known:
                 continue
@@ -163,7 +163,8 @@ def _named(text: str, wanted: str | None, opens: str) -> bool:
     return wanted is None or text == wanted or text.startswith(tuple(wanted + o for o in opens))
 
 
-def _files(place: Path) -> Iterator[Path]:
+def record_files(place: Path) -> Iterator[Path]:
+    """A file itself, or the files in a folder that should be records, sorted."""
     if place.is_file():
         yield place
         return
@@ -176,6 +177,8 @@ def _files(place: Path) -> Iterator[Path]:
 def _head(path: Path, shown: Path, place: int) -> Entry:
     try:
         values: Any = json.loads(path.read_bytes())
+        if values["schema_version"] != SCHEMA_VERSION:
+            raise ValueError
         return Entry(
             path=path,
             place=place,
@@ -194,6 +197,6 @@ def _head(path: Path, shown: Path, place: int) -> Entry:
             version=version_of(values["facebench"]),
             created=values["run"]["created"],
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         read_record(shown)  # says in one line what is wrong
         raise UserError(f"{shown}: not a record; leave it out, or make it again") from None

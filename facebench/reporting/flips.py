@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from facebench.errors import UserError
+from facebench.faces.locate import SYNTHETIC
 from facebench.faces.types import FaceSource, Image, ImageError
 from facebench.reporting.comparison import Comparison
 from facebench.reporting.fold_columns import folds_of
@@ -59,6 +60,25 @@ def require_flips(path: Path, number: int) -> None:
         raise UserError(f"--show-flips {number}: show 1 to {_MOST} pairs")
 
 
+def require_faces(record: Record, data: str | None) -> None:
+    """UserError, before any work, where a record's faces cannot be those of --data."""
+    kind = record.protocol.kind
+    if kind != "verification":
+        raise UserError(
+            f"--data: {record.protocol.name} ({kind}) does not compare single faces; leave it, "
+            "and --show-flips, out"
+        )
+    if record.data.kind == "synthetic":
+        return
+    if data is None:
+        raise UserError("--show-flips needs the faces: name their folder with --data")
+    if data == SYNTHETIC:
+        raise UserError(
+            f"--data {data}: the record of {record.model.id} is of photographs, "
+            f"{record.data.fingerprint}; name the folder that was evaluated"
+        )
+
+
 def pair_faces(record: Record, data: str | None, pairs: Path | None = None) -> PairFaces:
     """The faces behind a record's comparisons, from --data and the protocol's list.
 
@@ -69,17 +89,16 @@ def pair_faces(record: Record, data: str | None, pairs: Path | None = None) -> P
     from facebench.protocols.prepared import FaceFiles
     from facebench.protocols.prepared import prepare as prepare_pairs
 
+    require_faces(record, data)
     name = record.protocol.name
     card = load_protocol(name)
-    if record.protocol.kind != "verification" or not isinstance(card, VerificationCard):
+    if not isinstance(card, VerificationCard):
         raise UserError(
             f"--data: {name} ({record.protocol.kind}) does not compare single faces; leave "
             "it, and --show-flips, out"
         )
-    if data is None and record.data.kind == "synthetic":
-        data = "synthetic"
     if data is None:
-        raise UserError("--show-flips needs the faces: name their folder with --data")
+        data = SYNTHETIC
     prepared = prepare_pairs(card, FaceFiles(data, pairs), images=False)
     found = prepared.comparisons
     if found.fingerprint != record.comparisons.fingerprint:

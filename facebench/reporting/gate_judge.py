@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -9,10 +10,12 @@ from typing import Literal
 from facebench.errors import UserError, nearest
 from facebench.reporting.cells import percent, points
 from facebench.reporting.comparison import require_comparable
+from facebench.reporting.gate_baselines import alike, baseline_of, fact_of
 from facebench.reporting.gate_rules import Rule, Rules, Undecided
 from facebench.reporting.paired_statistics import paired_statistics
 from facebench.reporting.record import Record
 from facebench.reporting.report_statistics import require_statistic
+from facebench.statistics.no_change import no_change_interval
 
 Outcome = Literal["pass", "fail", "undecided"]
 RECORD_LEVEL = 0.95  # of the intervals that records hold
@@ -80,23 +83,60 @@ def judge(
 ) -> GateResult:
     """Every rule on every model that records are of; a baseline is the record of its protocol.
 
-    draws, seed: of the paired bootstrap. UserError: a rule of a protocol or statistic that no
-    record has, no baseline for a rule that needs one, one that cannot be compared.
+    draws, seed: of the paired bootstrap. Undecided is only what was computed and told too little.
+    UserError: a rule of a protocol or statistic that no record has, no baseline for a rule that
+    needs one, one that cannot be compared, a rule at a level where scores or interval are missing.
     """
     if not records:
         raise UserError("a gate needs at least one record")
     for record in records:  # all checked before the first is computed
         for base in baselines:
-            if base.protocol.name == record.protocol.name and _alike(base, record):
+            if base.protocol.name == record.protocol.name and alike(base, record):
                 require_comparable(base, record)
     judged = [
-        (rule, record, _baseline(rule, record, baselines) if rule.needs_baseline else None)
+        (rule, record, baseline_of(rule, record, baselines) if rule.needs_baseline else None)
         for rule in rules.rules
         for record in _records_of(rule, records)
     ]
+    for asked in judged:
+        _require_told(*asked)
     return GateResult(
         tuple(_judge(rule, record, base, draws, seed) for rule, record, base in judged),
         rules.undecided,
+    )
+
+
+def _require_told(rule: Rule, record: Record, base: Record | None) -> None:
+    """UserError where a rule has nothing to be computed from: no gate may pass that."""
+    if not rule.of_model:
+        try:
+            require_statistic(record, rule.statistic)
+        except UserError as error:
+            raise UserError(f"rule {rule.text!r}: {error}") from None
+    if rule.level is None:
+        return
+    if rule.change is None:
+        if rule.level != RECORD_LEVEL:
+            raise UserError(f"rule {rule.text!r}: records have 95% intervals; write at 95%")
+        if require_statistic(record, rule.statistic).interval is None:
+            raise UserError(
+                f"rule {rule.text!r}: the record of {record.model.id} has no interval; evaluate it "
+                "with --draws 1000, or leave out 'at'"
+            )
+        return
+    for one in (base, record):
+        if one is not None and one.table is None:
+            raise UserError(f"rule {rule.text!r}: {_without_scores(one)}")
+
+
+def _without_scores(record: Record) -> str:
+    """Why a record cannot be compared pair by pair, and what to do."""
+    again = "evaluate it again, or leave out 'at'"
+    if record.scores is None:
+        return f"the record of {record.model.id} keeps no scores; {again}"
+    return (
+        f"the scores of {record.model.id}, {record.scores.file}, are not beside its record; "
+        f"copy them there, {again}"
     )
 
 
@@ -111,11 +151,11 @@ def _judge(rule: Rule, record: Record, base: Record | None, draws: int, seed: in
 
 def _of_model(rule: Rule, record: Record, base: Record | None) -> Verdict:
     """A fact of the model, in itself or over the baseline's."""
-    value = _fact(rule, record)
+    value = fact_of(rule, record)
     shown = f"{value:,.6g}" if isinstance(value, float) else f"{value:,}"
     number: float = value
     if base is not None:
-        of_base = _fact(rule, base)
+        of_base = fact_of(rule, base)
         if not of_base:
             raise UserError(f"rule {rule.text!r}: the baseline {base.model.id} has 0 of it")
         number = value / of_base
@@ -136,17 +176,25 @@ def _of_value(rule: Rule, record: Record, base: Record | None) -> Verdict:
         shown = f"{low:.4f} of baseline ({percent(found.value)} % of {percent(of_base)} %)"
     outcome: Outcome = _within(rule, low, high)
     if rule.level is not None:
-        if rule.level != RECORD_LEVEL:
-            raise UserError(f"rule {rule.text!r}: records have 95% intervals; write at 95%")
-        if found.interval is None:
-            outcome, why = "undecided", "the record has no interval"
-        else:
-            outcome = _within(rule, *found.interval)
-            shown += f" [{percent(found.interval[0])}, {percent(found.interval[1])}]"
-            why = TOO_FEW * (outcome == "undecided")
+        assert found.interval is not None  # see _require_told
+        low, high = _exact_at_the_end(found.interval, record)
+        outcome = _within(rule, low, high)
+        shown += f" [{percent(low)}, {percent(high)}]"
+        why = TOO_FEW * (outcome == "undecided")
     if not found.resolvable:
-        outcome, why = "undecided", "the comparisons are too few for this target"
+        outcome, why = "undecided", _too_fine(rule.statistic)
     return Verdict(rule, record.model.id, outcome, shown, why, record.data.notice)
+
+
+def _exact_at_the_end(interval: tuple[float, float], record: Record) -> tuple[float, float]:
+    """The interval of a share; where all or none were right a bootstrap knows only that, and the
+    exact bound for as many people as there are is taken.
+    """
+    if interval not in ((0.0, 0.0), (1.0, 1.0)):
+        return interval
+    units = record.comparisons.subjects or record.comparisons.total
+    bound = no_change_interval(units, RECORD_LEVEL).high
+    return (0.0, bound) if interval[1] == 0 else (1 - bound, 1.0)
 
 
 def _of_change(rule: Rule, record: Record, base: Record, draws: int, seed: int) -> Verdict:
@@ -162,14 +210,24 @@ def _of_change(rule: Rule, record: Record, base: Record, draws: int, seed: int) 
     if rule.level is None:
         outcome: Outcome = _within(rule, change, change)
     elif found.interval is None:
-        outcome, why = "undecided", found.why
+        raise UserError(
+            f"rule {rule.text!r}: no interval of {record.model.id} against {base.model.id}: "
+            f"{found.why}; leave out 'at'"
+        )
     else:
         ends = sorted((sign * found.interval.low, sign * found.interval.high))
         outcome = _within(rule, ends[0], ends[1])
         why = TOO_FEW * (outcome == "undecided")
     if not found.resolvable:
-        outcome, why = "undecided", "the comparisons are too few for this target"
+        outcome, why = "undecided", _too_fine(rule.statistic)
     return Verdict(rule, record.model.id, outcome, shown, why, record.data.notice)
+
+
+def _too_fine(statistic: str) -> str:
+    """Why a target cannot be told from zero: 1 of all non-mated comparisons is already more."""
+    false_rate, _, target = statistic.partition("@")[2].partition("=")
+    needed = math.ceil(1 / float(target) - 1e-9)
+    return f"{false_rate} {target} needs {needed:,} non-mated comparisons, and there are fewer"
 
 
 def _within(rule: Rule, low: float, high: float) -> Outcome:
@@ -200,64 +258,3 @@ def _records_of(rule: Rule, records: Sequence[Record]) -> list[Record]:
             f"{nearest(rule.protocol, has)} (records of: {', '.join(has)})"
         )
     return own
-
-
-def _baseline(rule: Rule, record: Record, baselines: Sequence[Record]) -> Record:
-    """The baseline of a record: of its protocol and its settings."""
-    if rule.of_model and baselines:
-        return _baseline_of_fact(rule, record, baselines)
-    own = [base for base in baselines if base.protocol.name == record.protocol.name]
-    if not own:
-        raise UserError(
-            f"rule {rule.text!r}: there is no baseline of {record.protocol.name}; name one with "
-            "--baseline, or make one with `facebench gate --update`"
-        )
-    fit = [base for base in own if _alike(base, record)]
-    if not fit:
-        others = dict.fromkeys(f"{base.similarity} and {base.pooling}" for base in own)
-        raise UserError(
-            f"rule {rule.text!r}: no baseline of {record.protocol.name} has {record.similarity} "
-            f"and {record.pooling}, as {record.model.id} has (there is: {'; '.join(others)}); "
-            "evaluate both alike, or name another with --baseline"
-        )
-    # Two that have learned the same kind of similarity differ in what they have learned.
-    alike = [base for base in fit if base.similarity == record.similarity] or fit
-    if len(alike) > 1:
-        models = ", ".join(f"{base.model.id} {base.digest()[:8]}" for base in alike)
-        raise UserError(
-            f"rule {rule.text!r}: {len(alike)} baselines of {record.protocol.name} fit ({models}); "
-            "keep one"
-        )
-    return alike[0]
-
-
-def _baseline_of_fact(rule: Rule, record: Record, baselines: Sequence[Record]) -> Record:
-    """The baseline of a fact of the model: the record's own where there is one, else all, which
-    must then tell the same.
-    """
-    own = [base for base in baselines if base.protocol.name == record.protocol.name]
-    fit = [base for base in own if _alike(base, record)] or baselines
-    told = {_fact(rule, base): base.model.id for base in fit}
-    if len(told) > 1:
-        values = ", ".join(f"{model} {value:,}" for value, model in told.items())
-        raise UserError(
-            f"rule {rule.text!r}: the baselines of {record.model.id} differ in {rule.statistic} "
-            f"({values}); name one with --baseline"
-        )
-    return fit[0]
-
-
-def _alike(base: Record, record: Record) -> bool:
-    """Whether similarity and pooling are the same, whatever the similarity has learned."""
-    kinds = [one.similarity.partition("(")[0] for one in (base, record)]
-    return kinds[0] == kinds[1] and base.pooling == record.pooling
-
-
-def _fact(rule: Rule, record: Record) -> float | int:
-    value: float | int | None = getattr(record.model, rule.statistic)
-    if value is None:
-        raise UserError(
-            f"rule {rule.text!r}: the record of {record.model.id} does not tell its "
-            f"{rule.statistic}; leave the rule out, or evaluate a model with a card"
-        )
-    return value

@@ -28,7 +28,8 @@ Undecided = Literal["fail", "pass", "report"]
 Change = Literal["drop", "rise"]
 UNDECIDED: tuple[Undecided, ...] = ("fail", "pass", "report")
 _EXAMPLE = "lfw.accuracy drop <= 0.3pt at 95%"
-_STATISTICS = (*OVER_FOLDS, "tar@0.001", "dir@0.01", "tpir@0.01", "rank-1", *OF_MODELS)
+OF_PROTOCOLS = (*OVER_FOLDS, "tar@0.001", "dir@0.01", "tpir@0.01", "rank-1")
+_STATISTICS = (*OF_PROTOCOLS, *OF_MODELS)
 _RULE = re.compile(
     r"(?P<what>[^\s<>]+)(?:\s+(?P<change>[a-z]+))?\s*(?P<sign><=|>=)\s*(?P<number>[0-9.]+(?:e-?[0-9]+)?)"
     r"\s*(?P<unit>[A-Za-z%]+?)?(?P<ratio>\s+of\s+baseline)?(?:\s+at\s+(?P<level>[0-9.]+)\s*%)?",
@@ -146,14 +147,16 @@ def _what(what: str) -> tuple[str | None, str]:
     return protocol, statistic_name(name)
 
 
-def statistic_name(name: str) -> str:
-    """``tar@0.001`` as records name it, ``TAR@FAR=0.001``; ValueError with the nearest name."""
+def statistic_name(name: str, known: Sequence[str] = _STATISTICS) -> str:
+    """``tar@0.001`` as records name it, ``TAR@FAR=0.001``; ValueError with the nearest of the known
+    names.
+    """
     low = name.lower()
     if low in OVER_FOLDS or re.fullmatch(r"rank-[1-9][0-9]*", low):
         return low
     match = _AT.fullmatch(low)
     if match is None:
-        raise ValueError(_no_statistic(name))
+        raise ValueError(_no_statistic(name, known))
     of = "FPIR" if match["name"] == "tpir" else "FAR"
     if match["kind"] and match["kind"].upper() != of:
         raise ValueError(f"{match['name'].upper()} is at a {of}, not a {match['kind'].upper()}")
@@ -163,9 +166,9 @@ def statistic_name(name: str) -> str:
     return f"{match['name'].upper()}@{of}={target:g}"
 
 
-def _no_statistic(name: str) -> str:
-    hint = nearest(name.lower(), _STATISTICS)
-    return f"no statistic {name!r}{hint} ({', '.join(_STATISTICS)})"
+def _no_statistic(name: str, known: Sequence[str] = _STATISTICS) -> str:
+    hint = nearest(name.lower(), known)
+    return f"no statistic {name!r}{hint} ({', '.join(known)})"
 
 
 def _change(word: str | None, sign: str, statistic: str) -> Change | None:

@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from facebench.errors import UserError
-from facebench.reporting.comparison import signature_differences
-from facebench.reporting.files import read_record
+from facebench.reporting.comparison import BINDING, signature_differences
+from facebench.reporting.files import read_record, remove_scores
+from facebench.reporting.gate_baselines import alike, similarity_kind
 from facebench.reporting.named_records import records_in
 from facebench.reporting.record import Record
 from facebench.reporting.scores import file_name
@@ -35,14 +36,21 @@ class Move:
 
 
 def update_baselines(
-    baseline: Path, records: Sequence[Record], reason: str, *, now: datetime | None = None
+    baseline: Path,
+    records: Sequence[Record],
+    reason: str,
+    *,
+    other_data: bool = False,
+    now: datetime | None = None,
 ) -> list[Move]:
     """Put records in the place of baselines, with their scores, and note date, reason and digests.
 
     baseline: a record's file, for one record, or a folder: there the record of the same protocol,
-    similarity and pooling is replaced, or one is added. The notes are lines of JSON in
-    ``<baseline>.moves.jsonl``. All is checked before the first is written. UserError: no reason, a
-    record whose scores are not beside it, two records for one place.
+    similarity (whatever it has learned) and pooling is replaced, or one is added. other_data: let a
+    baseline become one that its predecessor cannot be compared with, e.g. of synthetic faces. The
+    notes are lines of JSON in ``<baseline>.moves.jsonl``. All is checked before the first is
+    written. UserError: no reason, a record whose scores are not beside it, two records for one
+    place, a record of other data, comparisons, alignment or settings than the baseline.
     """
     said = " ".join(reason.split())
     if not said:
@@ -58,6 +66,9 @@ def update_baselines(
                 f"the scores of {record.model.id}, {record.scores.file}, are not beside its record;"
                 " without them no drop can be told"
             )
+    if not other_data:
+        for path, record in zip(places, records, strict=True):
+            _require_same_measure(path, record)
     moment = (now or datetime.now(UTC)).isoformat(timespec="seconds")
     return [_move(path, record, said, moment) for path, record in zip(places, records, strict=True)]
 
@@ -67,6 +78,31 @@ def moves_path(baseline: Path) -> Path:
     return baseline.with_name(f"{baseline.stem}.moves.jsonl")
 
 
+def _require_same_measure(path: Path, record: Record) -> None:
+    """UserError where the baseline in a file and the record measure different things."""
+    if not path.exists():
+        return
+    old = read_record(path)
+    found = signature_differences(old.signature, record.signature)
+    differs = [str(one) for one in found if one.word in BINDING]
+    if old.data.kind != record.data.kind:
+        differs.insert(0, f"{old.data.kind} faces against {record.data.kind} ones")
+    if not alike(old, record):
+        differs += [
+            f"{what} {before} against {after}"
+            for what, before, after in (
+                ("similarity", similarity_kind(old), similarity_kind(record)),
+                ("pooling", old.pooling, record.pooling),
+            )
+            if before != after
+        ]
+    if differs:
+        raise UserError(
+            f"{path}: the baseline of {old.model.id} and the record of {record.model.id} measure "
+            f"different things ({'; '.join(differs)}); name another --baseline, or add --other-data"
+        )
+
+
 def _place(baseline: Path, record: Record) -> Path:
     """The file that a record replaces, or where it is added."""
     if baseline.suffix == ".json":
@@ -74,19 +110,20 @@ def _place(baseline: Path, record: Record) -> Path:
     if baseline.exists() and not baseline.is_dir():
         raise UserError(f"--baseline {baseline}: must be a .json file or a folder")
     held = records_in(str(baseline)) if any(baseline.rglob("*.json")) else []
-    own = [
-        path
+    fit = [
+        (path, old)
         for path, old in held
-        if (old.protocol.name, old.similarity, old.pooling)
-        == (record.protocol.name, record.similarity, record.pooling)
+        if old.protocol.name == record.protocol.name and alike(old, record)
     ]
+    same = [(path, old) for path, old in fit if old.similarity == record.similarity]
+    own = [path for path, _ in same or fit]
     if len(own) > 1:
         raise UserError(f"{baseline}: {own[0].name} and {own[1].name} both fit; name one file")
     if own:
         return own[0]
     words = [record.protocol.name]
     if record.similarity != "cosine":
-        words.append(record.similarity.split("(")[0])
+        words.append(similarity_kind(record))
     path = baseline / f"{file_name('-'.join(words))}.json"
     if path.exists():
         raise UserError(f"{path}: is a record of other settings; name a file with --baseline")
@@ -104,7 +141,7 @@ def _move(path: Path, record: Record, reason: str, moment: str) -> Move:
     _note(path, move, old, record, reason, moment)
     write_atomically(path, record.canonical_json())
     if old is not None and old.scores is not None and old.scores != record.scores:
-        path.with_name(old.scores.file).unlink(missing_ok=True)
+        remove_scores(path.with_name(old.scores.file))
     return move
 
 

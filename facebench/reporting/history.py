@@ -21,6 +21,7 @@ from facebench.reporting.compare import data_of
 from facebench.reporting.comparison import require_comparable
 from facebench.reporting.comparison_view import difference_cell, p_text
 from facebench.reporting.exports import safe
+from facebench.reporting.history_falls import draws_for, fell_significantly, holm
 from facebench.reporting.named_records import records_in
 from facebench.reporting.paired_statistics import PairedStatistic, paired_statistics
 from facebench.reporting.record import Record
@@ -33,19 +34,21 @@ from facebench.reporting.view import SYNTHETIC_LABEL
 @dataclass(frozen=True)
 class Run:
     """One record. value: a share, and its interval; against: paired with the first run, of which
-    it is None; size: what the run is drawn at, None: not known.
+    it is None; adjusted: its p-value, by Holm's correction for all runs tested, None: not tested;
+    size: what the run is drawn at, None: not known.
     """
 
     record: Record
     value: float
     interval: IntervalSection | None
     against: PairedStatistic | None
+    adjusted: float | None
     size: int | None
 
     @property
     def fell(self) -> bool:
-        """Whether it is significantly worse than the first run."""
-        return self.against is not None and self.against.verdict == "worse"
+        """Whether it is significantly worse than the first run, at 5% over all runs."""
+        return self.against is not None and fell_significantly(self.against.verdict, self.adjusted)
 
 
 @dataclass(frozen=True)
@@ -74,8 +77,9 @@ def histories(
 ) -> list[History]:
     """The runs in a folder, by protocol, data, similarity and pooling; each against the first.
 
-    statistic: as records name it; None: the headline. Runs are in the order of their creation.
-    UserError: no records, a wrong one, runs that were aligned differently.
+    statistic: as records name it; None: the headline. draws: of the bootstrap, more where many
+    runs are tested (`draws_for`). Runs are in the order of their creation. UserError: no records, a
+    wrong one, runs that were aligned differently.
     """
     if not folder.is_dir():
         raise UserError(f"{folder}: is not a folder of records")
@@ -99,21 +103,31 @@ def _history(records: Sequence[Record], statistic: str | None, draws: int, seed:
     name = statistic or statistics_in(first)[0]
     for record in records[1:]:
         require_comparable(first, record)
+        require_statistic(record, name)
+    enough = draws_for(draws, len(records) - 1)
+    against: list[PairedStatistic | None] = [None]
+    for record in records[1:]:
+        against += paired_statistics(first, record, [name], draws=enough, seed=seed)
+    adjusted = holm([_p_value(one) if one else None for one in against])
     measure, size_of = _measure(records)
     runs = []
-    for record in records:
+    for record, one, p_value in zip(records, against, adjusted, strict=True):
         found = require_statistic(record, name)
-        against = None
-        if record is not first:
-            (against,) = paired_statistics(first, record, [name], draws=draws, seed=seed)
         interval = None
         if found.interval is not None:
             low, high = found.interval
             interval = IntervalSection(
                 low=low, high=high, level=0.95, kind=found.interval_kind or ""
             )
-        runs.append(Run(record, found.value, interval, against, size_of(record)))
+        runs.append(Run(record, found.value, interval, one, p_value, size_of(record)))
     return History(name, measure, tuple(runs))
+
+
+def _p_value(found: PairedStatistic) -> float | None:
+    """The larger where two tests must both say that there is a difference; None: not tested."""
+    if found.p_value is None or found.over_subjects is None:
+        return found.p_value
+    return max(found.p_value, found.over_subjects)
 
 
 def _measure(records: Sequence[Record]) -> tuple[str, Callable[[Record], int | None]]:
@@ -152,12 +166,13 @@ def _row(history: History, number: int) -> tuple[Cell, ...]:
     record = run.record
     against = run.against
     fall = "▼ first significant fall" if number == history.first_fall else ""
+    adjusted = "" if run.adjusted is None else f"Holm {p_text(run.adjusted)}"
     return (
         Cell(record.model.id),
         Cell(record.run.created[:16].replace("T", " ")),
         Cell(percent(run.value), interval_text(run.interval)),
         Cell("reference") if against is None else difference_cell(against),
-        Cell("" if against is None else p_text(against.p_value)),
+        Cell("" if against is None else p_text(against.p_value), adjusted),
         Cell(count_text(record.model.kept_parameters)),
         Cell(ratio_text(record.model.compression_ratio)),
         Cell(size_text(record.model.bytes)),
@@ -172,13 +187,20 @@ def _caption(history: History) -> Iterator[str]:
     tests = dict.fromkeys(r.against.test for r in history.runs if r.against)
     named = ", ".join(test for test in tests if test)
     if named:
+        both = any(r.against and r.against.over_subjects is not None for r in history.runs)
+        which = "the larger of it and that of the paired bootstrap over subjects" if both else "it"
         yield (
-            f"vs first: difference in points, [95% interval], paired; p: {named}; fell: worse at "
-            "5%, not corrected for the number of runs"
+            f"vs first: difference in points, [95% interval], paired; p: {named}; Holm: {which}, "
+            "corrected for the number of runs tested; fell: worse, and that p below 5%"
         )
+    untested = [run for run in history.runs if run.against and run.against.p_value is None]
+    for run in untested:
+        assert run.against is not None
+        yield f"not tested: {run.record.model.id}, {run.against.why}"
     number = history.first_fall
     if number is None:
-        yield "no run fell significantly"
+        tested = "no run" if not untested else "none of the runs tested" if named else ""
+        yield f"{tested} fell significantly" if tested else "no run could be tested for a fall"
     else:
         yield f"first significant fall: run {number + 1}, {history.runs[number].record.model.id}"
 
@@ -212,6 +234,7 @@ def _line(history: History, number: int) -> dict[str, str | int | float | bool |
         "difference_low": paired.low if paired else None,
         "difference_high": paired.high if paired else None,
         "p_value": against.p_value if against else None,
+        "p_holm": run.adjusted,
         "fell": run.fell,
         "first_fall": number == history.first_fall,
         "kept_parameters": record.model.kept_parameters,

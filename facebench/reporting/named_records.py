@@ -8,13 +8,13 @@ from pathlib import Path
 
 from facebench.errors import UserError, nearest
 from facebench.reporting.files import read_record
-from facebench.reporting.find import Entry, Finder, load_entry
+from facebench.reporting.find import Entry, Finder, load_entry, record_files
 from facebench.reporting.record import Record
 
 
 def is_file(name: str) -> bool:
-    """Whether a name is meant as a file or folder and not as a model."""
-    return name.endswith(".json") or "/" in name or Path(name).exists()
+    """Whether a name is meant as a file or folder and not as a model; an empty one is neither."""
+    return bool(name) and (name.endswith(".json") or "/" in name or Path(name).exists())
 
 
 def records_in(name: str) -> list[tuple[Path, Record]]:
@@ -22,7 +22,7 @@ def records_in(name: str) -> list[tuple[Path, Record]]:
     path = Path(name)
     if not path.is_dir():
         return [(path, read_record(path))]
-    files = [p for p in sorted(path.rglob("*.json")) if not p.name.startswith(".")]
+    files = list(record_files(path))
     if not files:
         raise UserError(f"{path}: holds no record (*.json); make one with `facebench eval --out`")
     return [(file, read_record(file)) for file in files]

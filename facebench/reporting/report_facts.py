@@ -17,7 +17,7 @@ from facebench.nets.ensemble_members import untrained_members
 from facebench.nets.specs import card_for
 from facebench.reporting.find import DIAGNOSTICS
 from facebench.reporting.scores import file_name
-from facebench.storage import workspace_folders
+from facebench.storage import result_folders
 from facebench.validation import validated
 
 Value = float | str
@@ -166,8 +166,8 @@ def diagnostics_of(model: str) -> Diagnostics | None:
 
     UserError in one line: not JSON, or a wrong field.
     """
-    for folder in workspace_folders("reports"):
-        path = folder / "results" / DIAGNOSTICS / f"{file_name(model)}.json"
+    for folder in result_folders():
+        path = folder / DIAGNOSTICS / f"{file_name(model)}.json"
         if path.is_file():
             return _read_diagnostics(path)
     return None

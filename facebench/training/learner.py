@@ -75,6 +75,7 @@ class Learner:
     ) -> None:
         """Train in place under the masks; what ``folder`` holds already is not done again."""
         recipe = self.recipe.recipe(which, seed, steps)
+        self.net.dropout = self.recipe.phase(which).dropout or self.recipe.dropout
         if machine.precision is not None:
             recipe = replace(recipe, precision=machine.precision)
         told = machine.bar(folder.name, recipe.steps) if machine.bar else None

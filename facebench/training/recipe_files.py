@@ -29,7 +29,10 @@ class _Strict(BaseModel):
 
 
 class Phase(_Strict):
-    """One training; the fields are those of `facebench.training.loop.Recipe`."""
+    """One training; the fields are those of `facebench.training.loop.Recipe`.
+
+    dropout: of 5b and f, None: the recipe's.
+    """
 
     steps: Count
     rate: Positive
@@ -38,6 +41,7 @@ class Phase(_Strict):
     fall: Share = 0.7
     end: Annotated[float, Field(gt=0, le=1)] = 1.0
     fine_tune: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    dropout: tuple[Share, Share] | None = None
 
 
 class RecipeFile(_Strict):
@@ -77,9 +81,13 @@ class RecipeFile(_Strict):
             raise ValueError("earlier layers belong to supervision 'joint'")
         return self
 
+    def phase(self, which: Which) -> Phase:
+        """The training of a baseline, or of a network that became sparser."""
+        return self.train if which == "train" else self.retrain
+
     def recipe(self, which: Which, seed: int, steps: int | None = None) -> Recipe:
         """A phase as the loop takes it, with another number of steps if given."""
-        phase = self.train if which == "train" else self.retrain
+        phase = self.phase(which)
         count = phase.steps if steps is None else steps
         return Recipe(
             steps=count,

@@ -89,6 +89,28 @@ def test_flips_of_other_faces_are_refused(run: Run, records: dict[str, Path], fa
     assert not Path("flips.png").exists()
 
 
+def test_photographs_never_have_the_synthetic_faces_rendered(
+    run: Run, records: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in (
+        "facebench.protocols.prepared.prepare",
+        "facebench.reporting.comparison.compare_records",
+    ):
+        monkeypatch.setattr(name, None)  # neither faces nor statistics before the check
+    arguments = ("compare", records["base"], records["worse"], "--data", "synthetic")
+    for more in ((), ("--show-flips", 3)):
+        result = run(*arguments, *more)
+        assert result.code == 2 and "the record of base is of photographs" in result.line
+
+
+def test_the_help_names_models_that_exist() -> None:
+    from facebench.cli.compare import command
+    from facebench.nets.cards import card_names
+
+    said = (command.__doc__ or "").partition("facebench compare ")[2].partition(" --")[0].split()
+    assert len(said) >= 2 and set(said) <= set(card_names())
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -98,10 +120,19 @@ def test_flips_of_other_faces_are_refused(run: Run, records: dict[str, Path], fa
         (("base", "worse", "--show-flips", "3", "--flips-out", "x.gif"), "the ending must be"),
         (("base", "worse", "as_good", "--show-flips", "3"), "name one at a time"),
         (("base", "worse", "--level", "0.95"), "give percent from 50"),
-        (("base", "worse", "--draws", "99"), "100"),
+        (("base", "worse", "--draws", "99"), "value for '--draws': must be at least 100"),
         (("base", "worse", "-o", "none/x"), "there is no folder none"),
         (("base", "none.json"), "none.json: cannot be read"),
         (("base",), "missing argument"),
+        (("base", "kept"), "kept: is a folder; name the file of one record in it"),
+        (("base", "worse", "--flips-out", "x.png"), "--flips-out is of --show-flips; add how"),
+        (("base", "worse", "--pairs", "x.txt"), "--pairs is the list of --data"),
+        (("none.json", "worse", "-o", "/dev/full"), "is not a plain file"),
+        (("none.json", "worse", "--show-flips", "3", "--flips-out", "no/x.png"), "no folder no"),
+        (
+            ("none.json", "worse", "--show-flips", "3", "--flips-out", "x.png", "-o", "x.png"),
+            "--flips-out and --output must be different files",
+        ),
     ],
 )
 def test_bad_input_is_one_line_and_code_2(

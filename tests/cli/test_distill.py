@@ -73,6 +73,13 @@ def test_a_student_of_two_teachers_and_then_its_own_student(
         (("--student", "s", "--teacher", "baseline", "--data", "people", "--recipe", "paper"),
          "normalised"),
         (("--student", "s", "--teacher", "baseline", "--device", "gpu"), "cpu, cuda"),
+        (("--student", "s", "--teacher", "baseline", "--nuisance-weight", "nan"),
+         "--nuisance-weight nan: must be a number that is at least 0"),
+        (("--student", "s", "--teacher", "baseline", "--redundancy-weight", "inf"),
+         "--redundancy-weight inf: must be"),
+        (("--student", "s", "--teacher", "baseline", "--nuisance-weight", "-1"), "at least 0"),
+        (("--student", "s", "--teacher", "baseline", "--temperature", "nan"), "--temperature nan"),
+        (("--student", "s", "--teacher", "baseline", "--width", "nan"), "width"),
     ],
 )  # fmt: skip
 def test_mistakes(run, people: Path, work: Path, arguments, said: str) -> None:

@@ -93,12 +93,99 @@ def test_update_moves_a_baseline_with_a_reason(run: Run, records: dict[str, Path
     assert [json.loads(note)["reason"] for note in notes] == ["first", "known"]
 
 
+@pytest.mark.parametrize("choice", ["report", "pass", "fail"])
+def test_lost_scores_are_wrong_input_whatever_undecided_is(
+    run: Run, records: dict[str, Path], choice: str
+) -> None:
+    for path in Path("kept").rglob("worse*.safetensors"):
+        path.unlink()
+    rule = rules(RULE.format("0.3"), undecided=choice)
+    result = run("gate", "-b", records["base"], "--rules", rule, records["worse"])
+    assert result.code == 2 and "the scores of worse, worse-" in result.line
+    result = run("gate", "-b", records["worse"], "--rules", rule, records["base"])
+    assert result.code == 2 and "are not beside its record" in result.line
+
+
+def test_a_baseline_moves_to_synthetic_faces_only_when_asked(
+    run: Run, records: dict[str, Path]
+) -> None:
+    twin = save_record(drawn_record("twin", kind="synthetic", per_kind=60, draws=0), Path("two"))
+    update = ("gate", "-b", "baselines", "--update", "--reason", "x")
+    assert run(*update, records["base"]).code == 0
+    result = run(*update, twin)
+    assert result.code == 2 and "real faces against synthetic ones" in result.line
+    assert run(*update, twin, "--other-data").code == 0
+    alone = run("gate", "--rules", rules("bytes <= 30MB"), twin, "--other-data")
+    assert alone.code == 2 and "--other-data is of --update" in alone.line
+
+
+def test_markdown_is_added_to_the_summary_and_destroys_no_text(
+    run: Run, records: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = ("gate", "--rules", rules("bytes <= 30MB"), records["base"])
+    shown = run(*gate, "--format", "md").out
+    notes = Path("README.md")
+    notes.write_text("# Mine\nline")
+    refused = run(*gate, "--markdown", notes)
+    assert refused.code == 2 and "holds other text than a gate's" in refused.line
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(notes.absolute()))
+    assert "added to: README.md" in run(*gate, "--markdown", notes).err
+    assert notes.read_text() == f"# Mine\nline\n\n{shown}"
+    assert run(*gate, "--format", "md", "-o", notes).code == 0
+    assert notes.read_text() == f"# Mine\nline\n\n{shown}\n{shown}"
+    for _ in range(2):  # its own is replaced
+        assert run(*gate, "--markdown", "own.md").code == 0
+    assert Path("own.md").read_text() == shown
+
+
+def test_outputs_are_checked_before_the_work(
+    run: Run, records: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = ("gate", "--rules", rules("bytes <= 30MB"), "none.json")  # read only after the check
+    for option in ("-o", "--junit", "--markdown"):
+        for path, said in (
+            ("none/x", "there is no folder none"),
+            ("kept", "is a folder; name a file"),
+            ("/dev/full", "is not a plain file"),
+        ):
+            assert said in run(*gate, option, path).line
+    monkeypatch.setattr("os.access", lambda path, mode: Path(path).name != "kept")
+    assert "nothing can be written in kept: Permission" in run(*gate, "--junit", "kept/x").line
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[]", "is a JSON list, not one record; give one that `facebench eval --out FOLDER`"),
+        ('"x"', "is a JSON text, no record"),
+        ("3", "is a JSON number, no record"),
+        ("null", "is a JSON null, no record"),
+        ("{}", "is JSON, but no record (it has none …)"),
+        ('{"name": "x", "version": 1}', "is JSON, but no record (it has 'name', 'version' …)"),
+    ],
+)
+def test_json_that_is_no_record_says_what_it_is(
+    run: Run, records: dict[str, Path], text: str, said: str
+) -> None:
+    Path("other.json").write_text(text)
+    for result in (
+        run("gate", "--rules", rules("bytes <= 30MB"), "other.json"),
+        run("compare", records["base"], "other.json"),
+        run("report", "run", "other.json"),
+    ):
+        assert result.code == 2 and f"other.json: {said}" in result.line
+    listed = f"[{records['base'].read_text()}]"
+    Path("list.json").write_text(listed)
+    result = run("gate", "--rules", rules("bytes <= 30MB"), "list.json")
+    assert "is a JSON list of records, not one record" in result.line
+
+
 @pytest.mark.parametrize(
     ("rule", "said"),
     [
         ("lfw.acuracy drop <= 0.3pt", "no statistic 'acuracy'; did you mean 'accuracy'?"),
         ("lfv.accuracy >= 0.3", "no record of 'lfv' was given; did you mean 'lfw'?"),
-        ("lfw.rank-1 >= 0.5", "records of lfw have no 'rank-1'"),
+        ("lfw.rank-1 >= 0.5", "rule 'lfw.rank-1 >= 0.5': records of lfw have no 'rank-1'"),
         ("lfw.accuracy", "cannot be read; write e.g."),
     ],
 )
@@ -120,6 +207,9 @@ def test_a_rule_that_names_no_statistic_is_one_line(
         (("nobody", "--rules", "gates.toml", "-b", "kept"), "no record of 'nobody'"),
         (("kept", "--rules", "gates.toml", "--reason", "x"), "--reason is of --update"),
         (("kept", "--update"), "--update needs one --baseline"),
+        (("kept", "--update", "-b", ""), "--update needs one --baseline"),
+        (("kept", "--update", "-b", "gates.toml/x", "--reason", "x"), "gates.toml is not a folder"),
+        (("kept", "--rules", "gates.toml", "-b", ""), "no record of ''; name its file"),
         (("kept", "--update", "-b", "bases"), "moved with a reason"),
         (("kept", "--update", "-b", "bases", "--reason", "x"), "would be the same baseline"),
         (("kept", "--update", "-b", "bases", "--rules", "gates.toml"), "leave --rules out"),

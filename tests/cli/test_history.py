@@ -41,6 +41,13 @@ def test_formats(run: Run, records: dict[str, Path], format: str) -> None:
         (("kept", "--statistic", "acuracy"), "no statistic 'acuracy'; did you mean 'accuracy'?"),
         (("kept", "--statistic", "rank-1"), "no 'rank-1'"),
         (("kept", "-o", "none/x"), "there is no folder none"),
+        (("kept", "--statistic", "bytes"), "--statistic bytes: is of the model and stands in"),
+        (("kept", "--statistic", ""), "--statistic: no statistic ''"),
+        (("kept", "--statistic", "byte"), "no statistic 'byte' (accuracy, auc, eer"),
+        (("none", "--plot", "none/x.png"), "--plot none/x.png: there is no folder none"),
+        (("none", "--plot", "kept"), "--plot kept: is a folder; name a file"),
+        (("none", "--plot", "x.svg", "-o", "./x.svg"), "--plot and --output must be different"),
+        (("none", "-o", "/dev/full"), "is not a plain file"),
     ],
 )
 def test_bad_input_is_one_line_and_code_2(

@@ -69,6 +69,10 @@ def test_train_then_prune_a_card_then_a_plan(run, people: Path, work: Path) -> N
         (("prune", "baseline", "--layer", "f", "--keep", "2"), "share"),
         (("prune", "baseline", "--criterion", "obdd"), "did you mean 'obd'"),
         (("prune", "plan.toml", "--layer", "f"), "is a plan"),
+        (("prune", "plan.toml", "--freeze-below", "4a"), "is a plan"),
+        (("prune", "baseline", "--layer", "f", "--keep", "1/2", "--views", "2"), "--freeze-below"),
+        (("prune", "baseline", "--layer", "4b", "--keep", "1/2", "--freeze-below", "5a"), "frozen"),
+        (("prune", "squeezenet1_1", "--structured", "--freeze-below", "5a"), "--structured"),
         (("prune", "absent.toml", "--layer", "f"), "absent.toml"),
     ],
 )

@@ -129,6 +129,8 @@ def test_paper_writes_every_table_in_four_formats(run: Run, work: Path) -> None:
         (("table3", "--records", "nowhere"), "--records nowhere: no such file"),
         (("table3", "--output-dir", "tiny_model.py"), "is a file; name a folder"),
         (("mine.toml",), "mine.toml: cannot be read"),
+        (("table3", "--output-dir", "tiny_model.py/x"), "tiny_model.py is not a folder"),
+        (("table3", "--out", "tiny_model.py"), "--out tiny_model.py: is a file; name a folder"),
     ],
 )
 def test_bad_input_is_one_line_and_code_2(run: Run, arguments: tuple[str, ...], said: str) -> None:

@@ -226,7 +226,7 @@ def test_frozen_layers_stay_the_baselines_and_the_cards_say_so(make_run) -> None
     said = "layers below 4b frozen, 2 augmentations of each face"
     assert [said in card.training.recipe for card in cards] == [False, True, True]
     assert list((run.work / "stored").glob("*.npy"))
-    with pytest.raises(UserError, match="learned in another way .*frozen"):
+    with pytest.raises(UserError, match=r"learned in another way .*frozen"):
         run_plan(make_run(frozen={"below": "4b", "views": 3}))
 
 
@@ -242,7 +242,7 @@ def test_scratch_learns_all_layers_though_steps_freeze_some(make_run) -> None:
 
 
 def test_a_supervised_layer_cannot_be_frozen(make_run) -> None:
-    with pytest.raises(UserError, match="supervises layer 2b, which the plan freezes .below 4b."):
+    with pytest.raises(UserError, match=r"supervises layer 2b, which the plan freezes .below 4b."):
         run_plan(make_run(joint=True, frozen=FROZEN))
 
 

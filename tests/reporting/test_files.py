@@ -14,6 +14,7 @@ import pytest
 
 from facebench.errors import UserError
 from facebench.reporting.files import read_record, record_path, save_record
+from facebench.reporting.find import Finder
 from facebench.reporting.record import Record
 
 MakeRecord = Callable[..., Record]
@@ -89,7 +90,7 @@ def test_another_schema_version(make_record: MakeRecord, tmp_path: Path) -> None
     with pytest.raises(UserError, match="schema version 99, and this facebench reads 1"):
         read_record(path)
     path.write_text("[1]")
-    with pytest.raises(UserError, match="schema version None"):
+    with pytest.raises(UserError, match="is a JSON list, not one record"):
         read_record(path)
 
 
@@ -110,6 +111,23 @@ def test_scores_that_are_not_the_records(make_record: MakeRecord, tmp_path: Path
         read_record(path)
     beside.unlink()
     assert read_record(path).table is None
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, f'{{"schema_version": 1{"0" * 5000}}}', "\x00"])
+def test_json_that_python_refuses(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "record.json"
+    path.write_text(text)
+    with pytest.raises(UserError, match="not a complete JSON record"):
+        read_record(path)
+    with pytest.raises(UserError, match="not a complete JSON record"):
+        Finder.of([tmp_path], cache=False)
+
+
+def test_a_link_to_a_record_has_its_scores(make_record: MakeRecord, tmp_path: Path) -> None:
+    path = save_record(make_record(per_kind=5, draws=0), tmp_path / "kept")
+    link = tmp_path / "base.json"
+    link.symlink_to(path)
+    assert read_record(link).table is not None
 
 
 def test_scores_outside_the_folder_are_refused(make_record: MakeRecord, tmp_path: Path) -> None:

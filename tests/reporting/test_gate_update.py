@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from facebench.errors import UserError
 from facebench.reporting import gate_update
-from facebench.reporting.files import read_record
+from facebench.reporting.files import read_record, save_record
 from facebench.reporting.gate_update import moves_path, update_baselines
 from facebench.reporting.named_records import records_in
 from facebench.reporting.record import Record
+from facebench.reporting.record_sections import ScoresSection
 from tests.reporting.conftest import MakeRecord
 from tests.reporting.test_comparison import changed
 
@@ -73,6 +76,83 @@ def test_other_settings_are_other_baselines(tmp_path: Path, old: Record) -> None
     joint = changed(old, similarity="joint-bayesian(ab12)")
     update_baselines(tmp_path, [old, joint], "both")
     assert {p.name for p in tmp_path.glob("*.json")} == {"lfw.json", "lfw-joint-bayesian.json"}
+
+
+def test_a_similarity_that_was_fitted_again_keeps_its_place(tmp_path: Path, old: Record) -> None:
+    first, second = (changed(old, similarity=f"joint-bayesian({n})") for n in ("ab12", "cd34"))
+    (made,) = update_baselines(tmp_path, [first], "first")
+    (moved,) = update_baselines(tmp_path, [second], "fitted again")
+    assert moved.path == made.path == tmp_path / "lfw-joint-bayesian.json"
+    assert moved.old == first.digest() and read_record(made.path) == second
+
+
+def test_of_two_fits_the_same_one_is_replaced(tmp_path: Path, old: Record) -> None:
+    first, second = (changed(old, similarity=f"joint-bayesian({n})") for n in ("ab12", "cd34"))
+    for number, record in enumerate((first, second)):
+        update_baselines(tmp_path / f"fit_{number}.json", [record], "both")
+    (moved,) = update_baselines(tmp_path, [second], "again")
+    assert moved.path == tmp_path / "fit_1.json" and moved.old == moved.new
+    third = changed(old, similarity="joint-bayesian(ef56)")
+    with pytest.raises(UserError, match=r"fit_0\.json and fit_1\.json both fit"):
+        update_baselines(tmp_path, [third], "which?")
+
+
+@pytest.mark.parametrize("place", ["", "lfw.json"])
+def test_real_faces_become_synthetic_ones_only_when_asked(
+    tmp_path: Path, old: Record, make_record: MakeRecord, place: str
+) -> None:
+    twin = make_record("twin", kind="synthetic", per_kind=10, draws=0)
+    update_baselines(tmp_path / place, [old], "real")
+    for there, here in ((old, twin), (twin, old)):
+        before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+        kinds = f"{there.data.kind} faces against {here.data.kind} ones"
+        with pytest.raises(UserError, match=f"measure different things .{kinds}; data") as caught:
+            update_baselines(tmp_path / place, [here], "moved")
+        assert "or add --other-data" in str(caught.value) and "\n" not in str(caught.value)
+        assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+        (move,) = update_baselines(tmp_path / place, [here], "asked", other_data=True)
+        assert (move.old, move.new) == (there.digest(), here.digest())
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"alignment": "template-crop"}, "alignment landmarks"),
+        ({"similarity": "joint-bayesian(12ab)"}, "similarity cosine against joint-bayesian"),
+        ({"pooling": "mean-score, all frames"}, "pooling none"),
+    ],
+)
+def test_other_settings_take_a_named_file_only_when_asked(
+    tmp_path: Path, old: Record, fields: dict[str, str], said: str
+) -> None:
+    path = tmp_path / "base.json"
+    update_baselines(path, [old], "first")
+    with pytest.raises(UserError, match=said):
+        update_baselines(path, [changed(old, **fields)], "other")
+    assert read_record(path) == old
+    update_baselines(path, [changed(old, **fields)], "other", other_data=True)
+
+
+def test_scores_that_another_record_uses_stay(tmp_path: Path, old: Record, new: Record) -> None:
+    """A baseline kept in the folder of the records shares their files of scores."""
+    kept = save_record(old, tmp_path)
+    base = kept.with_name("base.json")
+    update_baselines(base, [old], "first")
+    update_baselines(base, [new], "second")
+    assert read_record(base).table is not None
+    assert read_record(kept) == old and read_record(kept).table is not None
+    update_baselines(base, [old], "back again")
+    rerun = changed(old, run=old.run)  # the same signature, other scores
+    assert old.table is not None
+    moved = replace(old.table, scores=old.table.scores + np.float32(0.25))
+    save_record(
+        rerun.with_table(moved)
+        .model_copy(update={"scores": ScoresSection.of(moved, kept.stem)})
+        .with_table(moved),
+        tmp_path,
+    )
+    assert read_record(base).table is not None
+    assert read_record(kept).scores != read_record(base).scores
 
 
 def test_a_stop_between_the_writes_can_be_repeated(

@@ -6,15 +6,21 @@ import csv
 import io
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from facebench.errors import UserError
 from facebench.reporting.files import save_record
 from facebench.reporting.history import histories, histories_csv, history_sheet
+from facebench.reporting.history_falls import holm
 from facebench.reporting.history_plot import save_history_plot
+from facebench.reporting.paired_statistics import PairedStatistic
+from facebench.reporting.record import Record
+from facebench.reporting.record_sections import ScoresSection
+from facebench.reporting.scores import record_name
 from facebench.reporting.sheet import sheets_html, sheets_markdown
 from tests.reporting.conftest import MakeRecord
-from tests.reporting.test_comparison import changed
+from tests.reporting.test_comparison import changed, with_decisions
 
 STRENGTHS = (3.5, 3.5, 3.6, 2.6, 3.6, 2.0)
 
@@ -54,6 +60,72 @@ def test_the_first_fall_is_the_first_that_is_significantly_worse(runs: Path) -> 
     assert [run.fell for run in found.runs] == [False, False, False, True, False, True]
     assert found.runs[0].against is None
     assert found.runs[3].against is not None and found.runs[3].against.test == "exact McNemar"
+
+
+def test_p_values_are_corrected_for_the_number_of_runs(runs: Path) -> None:
+    (found,) = histories(runs, draws=100)
+    tested = [larger(run.against) for run in found.runs[1:] if run.against]
+    assert [run.adjusted for run in found.runs] == [None, *holm(tested)]
+    caption = " ".join(history_sheet(found).caption)
+    assert "corrected for the number of runs tested" in caption
+    first = list(csv.DictReader(io.StringIO(histories_csv([found]))))[3]
+    assert float(first["p_holm"]) > float(first["p_value"])
+
+
+def larger(found: PairedStatistic) -> float:
+    return max(p for p in (found.p_value, found.over_subjects) if p is not None)
+
+
+def test_one_fall_in_many_looks_is_chance(tmp_path: Path, make_record: MakeRecord) -> None:
+    """A drop that a single comparison would call significant is not after twelve looks."""
+    base = make_record("base", per_kind=100, draws=0, created="2026-01-01T00:00:00+00:00")
+    save_record(base, tmp_path)
+    for number in range(1, 12):
+        wrong = 20 if number == 5 else 0  # of 2,000; the last eight were wrong before
+        other = flipped(base, f"run_{number}", wrong, 7 * (number == 5))
+        run = base.run.model_copy(update={"created": f"2026-01-{number + 1:02}T00:00:00+00:00"})
+        save_record(changed(other, run=run), tmp_path)
+    (found,) = histories(tmp_path, draws=100)
+    fifth = found.runs[5]
+    assert fifth.against is not None and fifth.against.p_value is not None
+    assert fifth.against.verdict == "worse" and 0.005 < larger(fifth.against) < 0.05
+    assert not fifth.fell and found.first_fall is None
+
+
+def flipped(record: Record, name: str, wrong: int, right: int) -> Record:
+    """The record of a model that decides so many comparisons wrongly, and others rightly."""
+    assert record.table is not None
+    rows = np.r_[
+        np.flatnonzero(record.table.correct)[:wrong],
+        np.flatnonzero(~record.table.correct)[:right],
+    ]
+    model = record.model.model_copy(update={"id": name, "weights_hash": name[-1] * 64})
+    statistics = record.statistics
+    assert statistics.kind == "verification"
+    value = statistics.accuracy.value - (wrong - right) / record.comparisons.total
+    accuracy = statistics.accuracy.model_copy(update={"value": value})
+    other = changed(
+        with_decisions(record, rows),
+        model=model,
+        statistics=statistics.model_copy(update={"accuracy": accuracy}),
+    )
+    assert other.table is not None
+    scores = ScoresSection.of(other.table, record_name(name, other.signature))
+    return changed(other, scores=scores)
+
+
+def test_runs_without_scores_are_named_and_not_tested(runs: Path) -> None:
+    for path in runs.rglob("run_6*.safetensors"):
+        path.unlink()
+    (found,) = histories(runs, draws=100)
+    assert found.first_fall == 5 and found.runs[3].adjusted is None
+    assert any(
+        line.startswith("not tested: run_6, the scores") for line in history_sheet(found).caption
+    )
+    for path in runs.rglob("*.safetensors"):
+        path.unlink()
+    (found,) = histories(runs, draws=100)
+    assert history_sheet(found).caption[-1] == "no run could be tested for a fall"
 
 
 def test_no_fall_is_said(runs: Path) -> None:

@@ -81,6 +81,7 @@ def test_recomputing_is_right(make_record: MakeRecord, tmp_path: Path) -> None:
         assert sum(holds(cell) for cell in measured) == cells
 
 
+@pytest.mark.shipped_results
 @pytest.mark.parametrize("name", sorted(report_paths()))
 def test_every_committed_cell_holds(name: str) -> None:
     finder = Finder.of(cache=False)

@@ -162,3 +162,12 @@ def test_storing_goes_on_where_it_was_stopped(
     with torch.no_grad():
         net.layer("1a").weight.add_(0.1)
     assert not (store(tmp_path / "broken") == whole).all()
+
+
+def test_retraining_has_a_dropout_of_its_own(data, tmp_path: Path) -> None:
+    learner = learner_of(data, tmp_path, None)
+    assert learner.recipe.dropout == (0.1, 0.1) and learner.recipe.retrain.dropout == (0.0, 0.0)
+    learner.learn("retrain", tmp_path / "a", QUIET, seed=0, steps=1)
+    assert learner.net.dropout == (0.0, 0.0)
+    learner.learn("train", tmp_path / "b", QUIET, seed=0, steps=1)
+    assert learner.net.dropout == (0.1, 0.1)

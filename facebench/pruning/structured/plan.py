@@ -51,6 +51,12 @@ class FilterPlan:
         for point in self.points:
             if not 0 < point <= self.until:
                 raise UserError(f"--points {percent(point)}: not between 0% and --until")
+            if point != self.until and point % self.step:
+                near = {point // self.step * self.step, -(-point // self.step) * self.step}
+                raise UserError(
+                    f"--points {percent(point)}: no step of {percent(self.step)} ends there; write "
+                    f"{' or '.join(percent(min(n, self.until)) for n in sorted(near) if n)}"
+                )
         if min(self.fine_tune, self.point_fine_tune) < 0 or self.importance_batches < 1:
             raise UserError("mini-batches cannot be negative, and importance needs one at least")
 
@@ -83,14 +89,26 @@ def parse_share(text: str, option: str) -> Fraction:
         share = Fraction(number.removesuffix("%"))
     except (ValueError, ZeroDivisionError):
         raise UserError(f"{option} {text}: write a share such as 5% or 0.05") from None
-    return share / 100 if number.endswith("%") else share
+    if number.endswith("%"):
+        return share / 100
+    if share > 1:
+        raise UserError(f"{option} {text}: is more than all; write {number}% or {_plain(share)}")
+    return share
 
 
 def parse_points(texts: Sequence[str]) -> tuple[Fraction, ...]:
-    """``["5%,10%", "20%"]`` → three shares."""
-    return tuple(
+    """``["5%,10%", "20%"]`` → three shares; UserError: texts that name none."""
+    shares = tuple(
         parse_share(part, "--points") for text in texts for part in text.split(",") if part.strip()
     )
+    if texts and not shares:
+        raise UserError(f"--points {' '.join(texts)}: names no share; write 5%,10%,20%")
+    return shares
+
+
+def _plain(share: Fraction) -> str:
+    """``0.6`` for 60 that was meant as percent."""
+    return f"{float(share / 100):g}"
 
 
 def _number(share: Fraction) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -53,8 +54,12 @@ class Lesson:
             raise UserError(f"--neurons belongs to --targets selected, not to {self.targets}")
         if self.neurons is not None and self.neurons < 1:
             raise UserError(f"--neurons {self.neurons}: must be at least 1")
-        if min(self.nuisance_weight, self.redundancy_weight) < 0:
-            raise UserError("--nuisance-weight and --redundancy-weight must be at least 0")
+        for option, weight in (
+            ("--nuisance-weight", self.nuisance_weight),
+            ("--redundancy-weight", self.redundancy_weight),
+        ):
+            if not 0 <= weight < math.inf:  # nor is it NaN
+                raise UserError(f"{option} {weight:g}: must be a number that is at least 0")
         if not 0 < self.temperature <= 100:
             raise UserError(f"--temperature {self.temperature:g}: must be above 0 and at most 100")
 

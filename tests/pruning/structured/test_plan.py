@@ -19,8 +19,10 @@ def test_sixty_steps_of_a_hundredth() -> None:
 
 
 def test_points_are_the_steps_that_reach_them_and_the_end() -> None:
-    plan = FilterPlan("a", "m", step=Fraction(2, 100), points=parse_points(["5%,10%", "0.3"]))
+    plan = FilterPlan("a", "m", step=Fraction(2, 100), points=parse_points(["6%,10%", "0.3"]))
     assert plan.marks == {3: "m_06", 5: "m_10", 15: "m_30", 30: "m_60"}
+    ends = FilterPlan("a", "m", step=Fraction(1, 4), points=parse_points(["25%,60%"]))
+    assert ends.marks == {1: "m_25", 3: "m_60"}  # the last step is smaller
 
 
 def test_a_last_step_is_smaller() -> None:

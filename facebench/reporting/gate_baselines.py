@@ -1,0 +1,78 @@
+"""Which baseline a record is held against: of the same protocol, similarity and pooling."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from facebench.errors import UserError
+from facebench.reporting.gate_rules import Rule
+from facebench.reporting.record import Record
+
+
+def baseline_of(rule: Rule, record: Record, baselines: Sequence[Record]) -> Record:
+    """The baseline of a record: of its protocol and its settings; UserError: none, or several."""
+    if rule.of_model and baselines:
+        return _baseline_of_fact(rule, record, baselines)
+    own = [base for base in baselines if base.protocol.name == record.protocol.name]
+    if not own:
+        raise UserError(
+            f"rule {rule.text!r}: there is no baseline of {record.protocol.name}; name one with "
+            "--baseline, or make one with `facebench gate --update`"
+        )
+    fit = [base for base in own if alike(base, record)]
+    if not fit:
+        others = dict.fromkeys(f"{base.similarity} and {base.pooling}" for base in own)
+        raise UserError(
+            f"rule {rule.text!r}: no baseline of {record.protocol.name} has {record.similarity} "
+            f"and {record.pooling}, as {record.model.id} has (there is: {'; '.join(others)}); "
+            "evaluate both alike, or name another with --baseline"
+        )
+    # Two that have learned the same kind of similarity differ in what they have learned.
+    nearest = [base for base in fit if base.similarity == record.similarity] or fit
+    if len(nearest) > 1:
+        models = ", ".join(f"{base.model.id} {base.digest()[:8]}" for base in nearest)
+        raise UserError(
+            f"rule {rule.text!r}: {len(nearest)} baselines of {record.protocol.name} fit "
+            f"({models}); keep one"
+        )
+    return nearest[0]
+
+
+def _baseline_of_fact(rule: Rule, record: Record, baselines: Sequence[Record]) -> Record:
+    """The baseline of a fact of the model: the record's own where there is one, else all, which
+    must then tell the same.
+    """
+    own = [base for base in baselines if base.protocol.name == record.protocol.name]
+    fit = [base for base in own if alike(base, record)] or baselines
+    told = {fact_of(rule, base): base.model.id for base in fit}
+    if len(told) > 1:
+        values = ", ".join(f"{model} {value:,}" for value, model in told.items())
+        raise UserError(
+            f"rule {rule.text!r}: the baselines of {record.model.id} differ in {rule.statistic} "
+            f"({values}); name one with --baseline"
+        )
+    return fit[0]
+
+
+def alike(base: Record, record: Record) -> bool:
+    """Whether similarity and pooling are the same, whatever the similarity has learned."""
+    kinds = [similarity_kind(one) for one in (base, record)]
+    return kinds[0] == kinds[1] and base.pooling == record.pooling
+
+
+def similarity_kind(record: Record) -> str:
+    """``joint-bayesian`` of ``joint-bayesian(0123456789ab)``: what is named in parentheses is the
+    file that holds what was learned, and another one after each fit.
+    """
+    return record.similarity.partition("(")[0]
+
+
+def fact_of(rule: Rule, record: Record) -> float | int:
+    """The rule's fact of the record's model, e.g. its bytes; UserError: the record has it not."""
+    value: float | int | None = getattr(record.model, rule.statistic)
+    if value is None:
+        raise UserError(
+            f"rule {rule.text!r}: the record of {record.model.id} does not tell its "
+            f"{rule.statistic}; leave the rule out, or evaluate a model with a card"
+        )
+    return value

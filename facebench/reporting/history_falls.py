@@ -1,0 +1,34 @@
+"""Which of several runs fell, when each is tested: p-values corrected for their number."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from facebench.reporting.paired_statistics import SIGNIFICANCE
+
+DRAWS_PER_TEST = 80  # of a bootstrap, whose p-value is at least 2 / (draws + 1)
+
+
+def holm(p_values: Sequence[float | None]) -> list[float | None]:
+    """Holm's adjusted p-values, in the given order; None: a test that was not made, and stays None.
+
+    The chance that any of them is below a level although nothing differs is at most that level.
+    Source: Holm 1979, A simple sequentially rejective multiple test procedure, Section 3.
+    """
+    made = sorted((p, at) for at, p in enumerate(p_values) if p is not None)
+    adjusted: list[float | None] = [None] * len(p_values)
+    highest = 0.0
+    for rank, (p, at) in enumerate(made):
+        highest = max(highest, min(1.0, (len(made) - rank) * p))
+        adjusted[at] = highest
+    return adjusted
+
+
+def fell_significantly(verdict: str, adjusted: float | None) -> bool:
+    """Whether a run is worse than the first one, and chance explains that badly, at 5% over all."""
+    return verdict == "worse" and adjusted is not None and adjusted < SIGNIFICANCE
+
+
+def draws_for(draws: int, tests: int) -> int:
+    """So many draws, or as many as the smallest p-value needs to be below 5% after correction."""
+    return max(draws, DRAWS_PER_TEST * tests)
