@@ -76,7 +76,14 @@ def test_the_page_loads_nothing_and_links_to_the_files(reports: Reports) -> None
         assert tag not in {"script", "link", "iframe", "img", "base", "form"}
         assert not (LOADING - {"href"}) & set(attributes)
     assert not re.search(r"url\(|@import|https?://", text)
-    assert "facebench eval" in text and "Missing for now" in text
+    assert "facebench eval" in text
+
+
+def test_what_no_command_measures_yet_is_told_apart() -> None:
+    """Models that have no weights: nobody can evaluate them today."""
+    card = load_report("taylor")
+    text = render_index("html", [("taylor", build_tables(card, Finder()))], FILES, "paper")
+    assert "Missing for now" in text
 
 
 def test_markdown_is_one_table_with_links(reports: Reports) -> None:
