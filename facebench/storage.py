@@ -44,10 +44,12 @@ def result_folders() -> list[Path]:
 def write_atomically(path: Path, data: bytes) -> None:
     """Write a file so that it appears complete or not at all (aside, fsync, rename).
 
-    Makes missing parent folders. OSError (a full disk, say) leaves nothing behind. What is neither
-    file nor folder, such as /dev/stdout, is written to, never replaced.
+    Makes missing parent folders. OSError (a full disk, say) leaves nothing behind. A link stays,
+    and the file that it leads to is written. Devices and streams, such as /dev/stdout, are written
+    to, never replaced.
     """
-    if path.exists() and not path.is_file() and not path.is_dir():
+    path, stream = _behind_links(path)
+    if stream:
         path.write_bytes(data)
         return
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -62,6 +64,18 @@ def write_atomically(path: Path, data: bytes) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def _behind_links(path: Path) -> tuple[Path, bool]:
+    """What links lead to, and whether it is to be written in place: a device, pipe or open file."""
+    place = path.absolute()
+    for _ in range(40):  # links may go round
+        if not place.is_symlink():
+            break
+        if place.parts[1:2] in (("dev",), ("proc",)):  # /dev/stdout -> /proc/self/fd/1 -> a file
+            return place, True
+        place = Path(os.path.normpath(place.parent / os.readlink(place)))
+    return place, place.exists() and not place.is_file() and not place.is_dir()
 
 
 def sha256_file(path: Path) -> str:

@@ -38,6 +38,19 @@ def test_a_device_is_written_to_and_stays_one(tmp_path: Path) -> None:
     assert [entry.name for entry in tmp_path.iterdir()] == ["pipe"]
 
 
+def test_links_stay_and_what_they_lead_to_is_written(tmp_path: Path) -> None:
+    target, link = tmp_path / "target.txt", tmp_path / "link"
+    target.write_text("old")
+    link.symlink_to("target.txt")
+    storage.write_atomically(link, b"new")
+    assert link.is_symlink() and target.read_bytes() == b"new"
+    with (tmp_path / "out.txt").open("wb") as redirected:
+        stream = tmp_path / "stream"
+        stream.symlink_to(f"/proc/self/fd/{redirected.fileno()}")
+        storage.write_atomically(stream, b"through")
+    assert stream.is_symlink() and (tmp_path / "out.txt").read_bytes() == b"through"
+
+
 @pytest.mark.parametrize("step", ["fsync", "replace"])
 def test_a_full_disk_leaves_the_old_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str

@@ -14,6 +14,7 @@ from facebench.reporting.gate_baselines import alike, baseline_of, fact_of
 from facebench.reporting.gate_rules import Rule, Rules, Undecided
 from facebench.reporting.paired_statistics import paired_statistics
 from facebench.reporting.record import Record
+from facebench.reporting.record_sections import VerificationSection
 from facebench.reporting.report_statistics import require_statistic
 from facebench.statistics.no_change import no_change_interval
 
@@ -177,13 +178,24 @@ def _of_value(rule: Rule, record: Record, base: Record | None) -> Verdict:
     outcome: Outcome = _within(rule, low, high)
     if rule.level is not None:
         assert found.interval is not None  # see _require_told
-        low, high = _exact_at_the_end(found.interval, record)
+        low, high = _interval_of(record, rule.statistic, found.interval)
         outcome = _within(rule, low, high)
         shown += f" [{percent(low)}, {percent(high)}]"
         why = TOO_FEW * (outcome == "undecided")
     if not found.resolvable:
         outcome, why = "undecided", _too_fine(rule.statistic)
     return Verdict(rule, record.model.id, outcome, shown, why, record.data.notice)
+
+
+def _interval_of(
+    record: Record, statistic: str, interval: tuple[float, float]
+) -> tuple[float, float]:
+    """The record's interval; of accuracy at least that over subjects: they share comparisons."""
+    if statistic == "accuracy" and isinstance(record.statistics, VerificationSection):
+        over = record.statistics.accuracy.over_subjects
+        if over is not None:
+            interval = min(interval[0], over.low), max(interval[1], over.high)
+    return _exact_at_the_end(interval, record)
 
 
 def _exact_at_the_end(interval: tuple[float, float], record: Record) -> tuple[float, float]:

@@ -34,7 +34,8 @@ def named_together(
     """One record per name, those of models of the same faces and comparisons as the first's.
 
     finder: where the records of models are looked for; protocol, similarity: of these, None: the
-    only one there is, and one that all have, else that of the best record. UserError: a name
+    only one there is, and one that all have, else that of the best record (photographs
+    before rendered faces, cosine before what was learned, the newest). UserError: a name
     without a record, several protocols to choose from, no data that all were evaluated on.
     """
     files = {name: read_record(Path(name)) for name in names if is_file(name)}
@@ -77,7 +78,12 @@ def _entries(
             f"no {kind} record of {model!r} (it has {', '.join(protocols)}); make one with "
             f"`facebench eval --model {model}`"
         )
-    return sorted(wanted, key=lambda entry: entry.rank, reverse=True)
+    return sorted(wanted, key=_preferred, reverse=True)
+
+
+def _preferred(entry: Entry) -> tuple[object, ...]:
+    """Ascending, the best last: what was named, then photographs, cosine, and the newest."""
+    return entry.place == 0, entry.data.kind == "real", entry.similarity == "cosine", entry.rank
 
 
 def _of_one_data(found: dict[str, list[Entry]], of_file: Record | None) -> dict[str, Entry]:

@@ -283,3 +283,15 @@ def test_all_or_none_right_is_bounded_by_how_many_people_there_are(base: Record)
     whole = changed(whole, statistics=statistics.model_copy(update={"eer": none}))
     (verdict,) = judge(parse_rules(["lfw.eer <= 0.006 at 95%"]), [], [whole]).verdicts
     assert verdict.outcome == "undecided" and "[0.00, 0.62]" in verdict.measured
+
+
+def test_accuracy_at_a_level_is_judged_over_subjects(base: Record) -> None:
+    statistics = base.statistics
+    over = statistics.accuracy.interval.model_copy(update={"low": 0.9623, "high": 0.9746})
+    own = statistics.accuracy.interval.model_copy(update={"low": 0.9643, "high": 0.9731})
+    accuracy = statistics.accuracy.model_copy(
+        update={"value": 0.969, "interval": own, "over_subjects": over}
+    )
+    whole = changed(base, statistics=statistics.model_copy(update={"accuracy": accuracy}))
+    (verdict,) = judge(parse_rules(["lfw.accuracy >= 96.3% at 95%"]), [], [whole]).verdicts
+    assert verdict.outcome == "undecided" and "[96.23, 97.46]" in verdict.measured

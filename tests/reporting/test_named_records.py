@@ -58,7 +58,6 @@ def test_a_similarity_may_be_chosen(folder: Path, make_record: MakeRecord) -> No
 @pytest.mark.parametrize(
     "fields",
     [
-        {"similarity": "joint-bayesian(12ab)"},
         {"pooling": "mean-score, all frames"},
         {"alignment": "template-crop"},
     ],
@@ -108,3 +107,27 @@ def test_a_folder_gives_all_and_an_empty_one_is_refused(folder: Path, tmp_path: 
 def test_names_and_files_are_told_apart(folder: Path) -> None:
     assert is_file("x.json") and is_file("runs/x") and is_file(str(folder))
     assert not is_file("baseline")
+
+
+def test_photographs_and_cosine_come_before_what_is_newer(
+    make_record: MakeRecord, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was evaluated last must not decide what a name means."""
+    monkeypatch.chdir(tmp_path)
+    kept = tmp_path / "reports" / "results"
+    for name in ("a", "b"):
+        save_record(make_record(name, per_kind=10, draws=0), kept)
+        for kind in ("real", "synthetic"):
+            newer = make_record(
+                name, kind=kind, per_kind=10, draws=0, created="2030-01-01T00:00:00+00:00"
+            )
+            save_record(changed(newer, similarity="joint-bayesian(12ab)"), kept)
+        twin = make_record(
+            name, kind="synthetic", per_kind=10, draws=0, created="2031-01-01T00:00:00+00:00"
+        )
+        save_record(twin, kept)
+    finder = Finder.of(cache=False)
+    found = named_together(["a", "b"], finder)
+    assert [(r.data.kind, r.similarity) for r in found] == [("real", "cosine")] * 2
+    (joint,) = named_together(["a"], finder, similarity="joint-bayesian")
+    assert joint.data.kind == "real"
