@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
 from facebench.cli.interrupts import importing
+from facebench.cli.sheets import require_writable
 from facebench.errors import UserError
 
 if TYPE_CHECKING:
@@ -45,12 +45,12 @@ class Outputs:
                 raise UserError(f"{option} {path}: there is no folder {path.parent}")
             if path.is_dir():
                 raise UserError(f"{option} {path}: is a folder; name a file")
-            _require_writable(option, path, path.parent)
+            require_writable(option, path, path.parent)
         if self.records is not None:
             above = next(path for path in _upwards(self.records) if path.exists())
             if not above.is_dir():
                 raise UserError(f"--out {self.records}: {above} is not a folder")
-            _require_writable("--out", self.records, above)
+            require_writable("--out", self.records, above)
         self._require_distinct()
 
     def _files(self) -> list[tuple[str, Path]]:
@@ -112,11 +112,6 @@ def _upwards(path: Path) -> list[Path]:
     """The path and the folders that it is in, innermost first."""
     whole = path.resolve()
     return [whole, *whole.parents]
-
-
-def _require_writable(option: str, path: Path, folder: Path) -> None:
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise UserError(f"{option} {path}: nothing can be written in {folder}: Permission denied")
 
 
 def render(format: Format, records: Sequence[Record], views: Sequence[TableView]) -> str:

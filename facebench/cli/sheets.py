@@ -40,7 +40,7 @@ def require_output(output: Path | None, option: str = "--output") -> None:
         raise UserError(f"{option} {output}: there is no folder {output.parent}")
     if output.is_dir():
         raise UserError(f"{option} {output}: is a folder; name a file")
-    if output.exists() and not output.is_file():  # /dev/stdout, which a rename would replace
+    if output.exists() and not output.is_file():
         raise UserError(f"{option} {output}: is not a plain file; name another")
     require_writable(option, output, output.parent)
 

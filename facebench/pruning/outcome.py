@@ -23,14 +23,7 @@ from facebench.pruning.diagnostics import (
     verification_error,
     write_diagnostics,
 )
-from facebench.training.card_words import (
-    EVALUATED,
-    NO_LICENCE,
-    duration_words,
-    machine_words,
-    own_notes,
-    precision_words,
-)
+from facebench.training.card_words import EVALUATED, NO_LICENCE, own_notes, training_fields
 from facebench.training.crops import TrainingCrops
 from facebench.training.data import faces_of
 from facebench.training.frozen import Frozen
@@ -55,11 +48,10 @@ class Outcome:
     criterion: str = ""
     frozen: Frozen | None = None
 
-    @property
-    def words(self) -> str:
-        """How it was learned, for the card."""
+    def words(self, faces: int) -> str:
+        """How it was learned, for the card; faces: of a mini-batch."""
         rounds = " and ".join(map(str, self.steps))
-        parts = [f"{rounds} mini-batches of {{faces}} faces from {self.parent or 'random weights'}"]
+        parts = [f"{rounds} mini-batches of {faces} faces from {self.parent or 'random weights'}"]
         if self.layer:
             parts.append(f"connections of {self.layer} by {self.criterion}")
         if self.frozen:
@@ -99,14 +91,11 @@ def publish_outcome(
             _card(outcome, width, licence or NO_LICENCE + data.partition("; recipe")[0]), path
         )
     faces = learner.recipe.faces_per_step
-    training = {
-        "data": data,
-        "recipe": f"{learner.recipe.title} {outcome.words.format(faces=faces)}",
-        "images": faces * sum(outcome.steps),
-        "device": machine_words(device),
-        "precision": precision_words(precision),
-        "duration": duration_words(log, faces * sum(outcome.steps), "its ancestors"),
-    }
+    training = training_fields(
+        data=data, recipe=f"{learner.recipe.title} {outcome.words(faces)}",
+        faces=faces * sum(outcome.steps), device=device, precision=precision, log=log,
+        without="its ancestors",
+    )  # fmt: skip
     masks: dict[str, Tensor] = {name: mask.bool() for name, mask in learner.masks.items()}
     card = publish_weights(outcome.model, net.state_dict(), masks, training, models)
     told = [_errors(values), *evaluate(path)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -148,7 +148,7 @@ def _settings(run: Run, name: str) -> dict[str, object]:
     """What a network in the work folder depends on, as JSON reads it back."""
     plan = run.plan
     own = plan.baseline if name == plan.baseline.model else plan.of(name)
-    frozen = plan.frozen if isinstance(own, Step) and own.criterion != SCRATCH else None
+    frozen = _frozen(run, own) if isinstance(own, Step) else None
     return as_json(
         {
             "width": plan.width,
@@ -156,7 +156,7 @@ def _settings(run: Run, name: str) -> dict[str, object]:
             "data": run.data_text,
             "recipe": run.recipe.model_dump(),
             "step": own.model_dump(),
-            **({} if frozen is None else {"frozen": frozen.model_dump()}),
+            **({} if frozen is None else {"frozen": asdict(frozen)}),
             "from": None if plan.baseline.start is None else card_for(plan.baseline.start).sha256,
         }
     )
@@ -207,13 +207,13 @@ def _learn_step(run: Run, step: Step, seed: int) -> None:
     folder = _begin(run, step.model)
     if not (folder / FINAL).exists():
         learner = run.fresh()
+        learner.frozen = _frozen(run, step)
         if (folder / START).exists():
             learner.load(folder / START)
         else:
             _select(run, step, learner, seed)
             learner.save(folder / START)
         which: Which = "train" if step.criterion == SCRATCH else "retrain"
-        learner.frozen = _frozen(run, step)
         learner.learn(which, folder, run.machine, seed, step.steps)
         learner.save(folder / FINAL)
     if not (folder / DONE).exists():
@@ -241,7 +241,6 @@ def _select(run: Run, step: Step, learner: Learner, seed: int) -> None:
         learner.masks = scratch(learner.net, parent.masks, seed)
         return
     learner.load(run.folder(run.plan.parent_of(step)) / FINAL)
-    learner.frozen = _frozen(run, step)
     assert step.layer is not None
     name = module_name(step.layer)
     before = parent.masks.get(name)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from facebench.errors import UserError
 from facebench.reporting.gate_rules import Rule
-from facebench.reporting.record import Record
+from facebench.reporting.record import Record, similarity_kind
 
 
 def baseline_of(rule: Rule, record: Record, baselines: Sequence[Record]) -> Record:
@@ -56,15 +56,8 @@ def _baseline_of_fact(rule: Rule, record: Record, baselines: Sequence[Record]) -
 
 def alike(base: Record, record: Record) -> bool:
     """Whether similarity and pooling are the same, whatever the similarity has learned."""
-    kinds = [similarity_kind(one) for one in (base, record)]
+    kinds = [similarity_kind(one.similarity) for one in (base, record)]
     return kinds[0] == kinds[1] and base.pooling == record.pooling
-
-
-def similarity_kind(record: Record) -> str:
-    """``joint-bayesian`` of ``joint-bayesian(0123456789ab)``: what is named in parentheses is the
-    file that holds what was learned, and another one after each fit.
-    """
-    return record.similarity.partition("(")[0]
 
 
 def fact_of(rule: Rule, record: Record) -> float | int:

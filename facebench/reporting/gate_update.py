@@ -11,9 +11,9 @@ from pathlib import Path
 from facebench.errors import UserError
 from facebench.reporting.comparison import BINDING, signature_differences
 from facebench.reporting.files import read_record, remove_scores
-from facebench.reporting.gate_baselines import alike, similarity_kind
+from facebench.reporting.gate_baselines import alike
 from facebench.reporting.named_records import records_in
-from facebench.reporting.record import Record
+from facebench.reporting.record import Record, similarity_kind
 from facebench.reporting.scores import file_name
 from facebench.storage import write_atomically
 
@@ -87,15 +87,14 @@ def _require_same_measure(path: Path, record: Record) -> None:
     differs = [str(one) for one in found if one.word in BINDING]
     if old.data.kind != record.data.kind:
         differs.insert(0, f"{old.data.kind} faces against {record.data.kind} ones")
-    if not alike(old, record):
-        differs += [
-            f"{what} {before} against {after}"
-            for what, before, after in (
-                ("similarity", similarity_kind(old), similarity_kind(record)),
-                ("pooling", old.pooling, record.pooling),
-            )
-            if before != after
-        ]
+    differs += [
+        f"{what} {before} against {after}"
+        for what, before, after in (
+            ("similarity", similarity_kind(old.similarity), similarity_kind(record.similarity)),
+            ("pooling", old.pooling, record.pooling),
+        )
+        if before != after
+    ]
     if differs:
         raise UserError(
             f"{path}: the baseline of {old.model.id} and the record of {record.model.id} measure "
@@ -123,7 +122,7 @@ def _place(baseline: Path, record: Record) -> Path:
         return own[0]
     words = [record.protocol.name]
     if record.similarity != "cosine":
-        words.append(similarity_kind(record))
+        words.append(similarity_kind(record.similarity))
     path = baseline / f"{file_name('-'.join(words))}.json"
     if path.exists():
         raise UserError(f"{path}: is a record of other settings; name a file with --baseline")

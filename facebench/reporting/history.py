@@ -24,7 +24,7 @@ from facebench.reporting.exports import safe
 from facebench.reporting.history_falls import draws_for, fell_significantly, holm
 from facebench.reporting.named_records import records_in
 from facebench.reporting.paired_statistics import PairedStatistic, paired_statistics
-from facebench.reporting.record import Record
+from facebench.reporting.record import Record, similarity_kind
 from facebench.reporting.record_sections import IntervalSection
 from facebench.reporting.report_statistics import require_statistic, statistics_in
 from facebench.reporting.sheet import Sheet
@@ -93,7 +93,7 @@ def _by_setting(records: Sequence[Record]) -> list[list[Record]]:
     """Records by protocol and data; other similarities or poolings are histories of their own."""
     groups: dict[tuple[str, ...], dict[tuple[str, str], list[Record]]] = {}
     for record in records:
-        setting = (record.similarity.partition("(")[0], record.pooling)
+        setting = (similarity_kind(record.similarity), record.pooling)
         groups.setdefault(data_of(record), {}).setdefault(setting, []).append(record)
     return [group for of_data in groups.values() for group in of_data.values()]
 
@@ -108,7 +108,7 @@ def _history(records: Sequence[Record], statistic: str | None, draws: int, seed:
     against: list[PairedStatistic | None] = [None]
     for record in records[1:]:
         against += paired_statistics(first, record, [name], draws=enough, seed=seed)
-    adjusted = holm([_p_value(one) if one else None for one in against])
+    adjusted = holm([one.deciding_p if one else None for one in against])
     measure, size_of = _measure(records)
     runs = []
     for record, one, p_value in zip(records, against, adjusted, strict=True):
@@ -121,13 +121,6 @@ def _history(records: Sequence[Record], statistic: str | None, draws: int, seed:
             )
         runs.append(Run(record, found.value, interval, one, p_value, size_of(record)))
     return History(name, measure, tuple(runs))
-
-
-def _p_value(found: PairedStatistic) -> float | None:
-    """The larger where two tests must both say that there is a difference; None: not tested."""
-    if found.p_value is None or found.over_subjects is None:
-        return found.p_value
-    return max(found.p_value, found.over_subjects)
 
 
 def _measure(records: Sequence[Record]) -> tuple[str, Callable[[Record], int | None]]:
@@ -183,7 +176,7 @@ def _row(history: History, number: int) -> tuple[Cell, ...]:
 def _caption(history: History) -> Iterator[str]:
     first = history.first
     yield f"data: {first.data.fingerprint} ({first.data.kind}); alignment: {first.alignment}"
-    yield f"similarity: {first.similarity.partition('(')[0]}; pooling: {first.pooling}"
+    yield f"similarity: {similarity_kind(first.similarity)}; pooling: {first.pooling}"
     tests = dict.fromkeys(r.against.test for r in history.runs if r.against)
     named = ", ".join(test for test in tests if test)
     if named:

@@ -9,7 +9,7 @@ from pathlib import Path
 from facebench.errors import UserError, nearest
 from facebench.reporting.files import read_record
 from facebench.reporting.find import Entry, Finder, load_entry, record_files
-from facebench.reporting.record import Record
+from facebench.reporting.record import Record, similarity_kind
 
 
 def is_file(name: str) -> bool:
@@ -70,7 +70,7 @@ def _entries(
         entry
         for entry in own
         if protocol in (None, entry.protocol)
-        and (similarity is None or entry.similarity.split("(")[0] == similarity.split("(")[0])
+        and (similarity is None or similarity_kind(entry.similarity) == similarity_kind(similarity))
     ]
     if not wanted:
         kind = " ".join(word for word in (protocol, similarity) if word)
@@ -134,4 +134,4 @@ def _picked(
 
 def _settings(of: Entry | Record, alignment: str) -> tuple[str, str, str]:
     """What may differ on the same data, the one that must not first; a similarity by its kind."""
-    return alignment, of.pooling, of.similarity.partition("(")[0]
+    return alignment, of.pooling, similarity_kind(of.similarity)

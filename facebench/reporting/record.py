@@ -34,6 +34,13 @@ from facebench.reporting.signature import signature_of
 SCHEMA_VERSION = 1
 
 
+def similarity_kind(similarity: str) -> str:
+    """``joint-bayesian`` of ``joint-bayesian(0123456789ab)``: what is named in parentheses is the
+    file that holds what was learned, and another one after each fit.
+    """
+    return similarity.partition("(")[0]
+
+
 class Record(Section):
     """One evaluation; see the module's description. ``signature`` pins every input in one line."""
 

@@ -6,26 +6,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from facebench.statistics.checks import checked_level
-from facebench.statistics.intervals import Interval
 from facebench.statistics.paired import Difference, difference_of_draws
 
 _BLOCK = 100  # draws at a time
-
-
-def paired_rate_interval(
-    baseline: ArrayLike,
-    candidate: ArrayLike,
-    parts: ArrayLike,
-    subjects: ArrayLike,
-    *,
-    draws: int = 1000,
-    rng: np.random.Generator,
-    level: float = 0.95,
-) -> Interval:
-    """The interval of `paired_rate_difference`, whose arguments and errors these are."""
-    return paired_rate_difference(
-        baseline, candidate, parts, subjects, draws=draws, rng=rng, level=level
-    ).interval
 
 
 def paired_rate_difference(

@@ -3,11 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 
 NO_LICENCE = "The weights inherit the terms of the training data: "
 EVALUATED = "Evaluation: "
+
+
+def training_fields(
+    *, data: str, recipe: str, faces: int, device: str, precision: str, log: Path | None,
+    without: str = "",
+) -> dict[str, Any]:  # fmt: skip
+    """The fields of a training in a card; faces: in all; log, without: see `duration_words`."""
+    return {
+        "data": data,
+        "recipe": recipe,
+        "images": faces,
+        "device": machine_words(device),
+        "precision": precision_words(precision),
+        "duration": duration_words(log, faces, without),
+    }
 
 
 def own_notes(notes: str) -> str:

@@ -14,14 +14,7 @@ from facebench.nets.compact_net import CompactNet
 from facebench.nets.publish import publish_compact, write_card
 from facebench.storage import write_atomically
 from facebench.training.augment import FACE_SIZE
-from facebench.training.card_words import (
-    EVALUATED,
-    NO_LICENCE,
-    duration_words,
-    machine_words,
-    own_notes,
-    precision_words,
-)
+from facebench.training.card_words import EVALUATED, NO_LICENCE, own_notes, training_fields
 from facebench.training.compact_learner import CompactLearner, untrained_compact
 from facebench.training.data import TrainingData
 from facebench.training.learner import Machine
@@ -75,22 +68,13 @@ class Laboratory:
             )
         return untrained_compact(shape.net, shape.embedding, self.recipe, self.data, seed)
 
-    @property
-    def precision(self) -> str:
-        """Precision of training, in words."""
-        return precision_words(self.machine.precision or self.recipe.precision)
-
     def training(self, recipe: str, steps: int, log: Path | None = None) -> dict[str, Any]:
         """The fields of a card's training; log: what states the speed at its end."""
-        faces = self.recipe.faces_per_step * steps
-        return {
-            "data": self.data_text,
-            "recipe": recipe,
-            "images": faces,
-            "device": machine_words(self.machine.device),
-            "precision": self.precision,
-            "duration": duration_words(log, faces),
-        }
+        return training_fields(
+            data=self.data_text, recipe=recipe, faces=self.recipe.faces_per_step * steps,
+            device=self.machine.device, log=log,
+            precision=self.machine.precision or self.recipe.precision,
+        )  # fmt: skip
 
     def licence(self, given: str) -> str:
         """Given, or whatever the training data demand."""

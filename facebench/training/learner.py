@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from facebench.nets.convnet import ConvNet, to_input
-from facebench.training.augment import make_batch
+from facebench.training.augment import Change, augment, make_batch
 from facebench.training.checkpoints import load_checkpoint, save_checkpoint
 from facebench.training.crops import TrainingCrops
 from facebench.training.data import TrainingData, faces_of
@@ -85,17 +85,18 @@ class Learner:
             penalty=penalty,
             on_step=told,
         )
-        if self.frozen is None:
-            train(self.net, self.supervision, self.data.sources, recipe, folder, self.masks,
-                  report=machine.report, extras=extras)  # fmt: skip
-            return
-        low = recipe.precision == "bfloat16"
-        sources = stored_sources(
-            self.net, self.frozen, self.data.sources, self.stored, low, machine.report
-        )
-        train(UpperLayers(self.net, self.frozen.below), self.supervision, sources, recipe, folder,
-              self.masks, report=machine.report, change=one_view,
-              extras=replace(extras, to_input=from_stored, fed=True))  # fmt: skip
+        net: nn.Module = self.net
+        sources = self.data.sources
+        change: Change = augment
+        if self.frozen is not None:
+            low = recipe.precision == "bfloat16"
+            sources = stored_sources(
+                self.net, self.frozen, sources, self.stored, low, machine.report
+            )
+            net, change = UpperLayers(self.net, self.frozen.below), one_view
+            extras = replace(extras, to_input=from_stored, fed=True)
+        train(net, self.supervision, sources, recipe, folder, self.masks,
+              report=machine.report, change=change, extras=extras)  # fmt: skip
 
     def save(self, path: Path) -> None:
         """Write down network, supervision and masks, complete or not at all."""

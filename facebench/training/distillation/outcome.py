@@ -13,7 +13,7 @@ from facebench.nets.cards import ModelCard, read_card
 from facebench.nets.publish import write_card
 from facebench.pruning.diagnostics import write_diagnostics
 from facebench.storage import write_atomically
-from facebench.training.card_words import duration_words, machine_words, precision_words
+from facebench.training.card_words import training_fields
 from facebench.training.distillation.student import Shape, Student, parameters_of, publish_student
 from facebench.training.distillation.teachers import Teachers
 from facebench.training.recipe_files import RecipeFile
@@ -80,17 +80,15 @@ def publish_taught(
     log: of the training. Returns the card, whose notes say what was taught, how many times smaller
     the student is than its teachers together, beside the paper's ratios, and the evaluation.
     """
-    faces = taught.recipe.batch * taught.steps
-    training = {
-        "data": taught.data,
-        "recipe": f"{taught.recipe.title} Distillation from {taught.teacher_text}: {taught.what}. "
+    recipe = (
+        f"{taught.recipe.title} Distillation from {taught.teacher_text}: {taught.what}. "
         f"{taught.steps} mini-batches of {taught.recipe.batch} faces from random weights, seed "
-        f"{taught.seed}",
-        "images": faces,
-        "device": machine_words(device),
-        "precision": precision_words(precision),
-        "duration": duration_words(log, faces, "its teacher"),
-    }
+        f"{taught.seed}"
+    )
+    training = training_fields(
+        data=taught.data, recipe=recipe, faces=taught.recipe.batch * taught.steps, device=device,
+        precision=precision, log=log, without="its teacher",
+    )  # fmt: skip
     title = f"Student of {taught.teacher_text}, {taught.what}"
     licence = taught.licence or NO_LICENCE + taught.data.partition("; recipe")[0]
     card = publish_student(taught.name, taught.shape, learner, title, licence, training, models)
