@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,8 @@ from facebench.statistics.paired import mcnemar_exact, paired_bootstrap
 from facebench.statistics.weighted import WeightedStatistic, weighted_accuracy
 
 SIGNIFICANCE = 0.05
+SURE_DRAWS = 10_000  # of a bootstrap whose interval ends so near zero that the mark rests on chance
+_NEAR = 0.065  # of the width: three standard errors of an end at 1,000 draws
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,8 @@ def group_records(records: Sequence[Record]) -> list[list[Record]]:
 
 def compare_paired(reference: Record, record: Record) -> Paired | None:
     """Exact McNemar on the decisions of both (accuracy), and a paired bootstrap of the difference
-    in the headline number, with the reference's draws and seed; None where a record came without
+    in the headline number, with the reference's draws and seed, or `SURE_DRAWS` where an end of the
+    interval is so near zero that the mark would rest on the draw; None where a record came without
     its scores.
 
     UserError where the two are not of the same data.
@@ -100,41 +103,59 @@ def compare_paired(reference: Record, record: Record) -> Paired | None:
     if one is None or other is None or not np.array_equal(one.mated, other.mated):
         return None
     difference = record.statistics.headline.value - reference.statistics.headline.value
+    drawn = reference.bootstrap
     if isinstance(reference.statistics, RatesSection):
         assert isinstance(record.statistics, RatesSection)
         rates = (reference.statistics.headline, record.statistics.headline)
-        interval = _rate_interval(rates, one, other, reference.bootstrap)
-        return Paired(difference, None, interval)
+        found = _steady(lambda draws: _rate_interval(rates, one, other, draws, drawn.seed), drawn)
+        return Paired(difference, None, found)
     p_value = mcnemar_exact(one.correct, other.correct).p_value
-    return Paired(difference, p_value, _interval(one, other, reference.bootstrap))
+    found = _steady(lambda draws: _interval(one, other, draws, drawn.seed), drawn)
+    return Paired(difference, p_value, found)
+
+
+def draws_text(draws: int) -> str:
+    """How many draws an interval of `compare_paired` has, in words for a caption."""
+    more = f", {SURE_DRAWS:,} where it ends near zero" if draws < SURE_DRAWS else ""
+    return f"{draws:,} draws{more}"
+
+
+def _steady(
+    interval_of: Callable[[int], Interval | None], drawn: BootstrapSection
+) -> Interval | None:
+    """The interval of so many draws, or of more where an end is near zero; None: no draws."""
+    found = interval_of(drawn.draws) if drawn.draws else None
+    if found is None or drawn.draws >= SURE_DRAWS:
+        return found
+    nearest = min(abs(found.low), abs(found.high))
+    return interval_of(SURE_DRAWS) if nearest < _NEAR * (found.high - found.low) else found
 
 
 def _rate_interval(
     rates: tuple[RateSection, RateSection],
     one: ScoreTable,
     other: ScoreTable,
-    drawn: BootstrapSection,
+    draws: int,
+    seed: int,
 ) -> Interval | None:
     """Of the difference in a rate; comparisons and searches are thresholded anew in every draw."""
-    if not drawn.draws or one.left_subjects is None:
+    if one.left_subjects is None:
         return None
     rate = rates[0]
     try:
         if rate.name in ("DIR", "TPIR") or (rate.name, rate.target) == ("rank", 1):
             far = None if rate.name == "rank" else rate.target
-            return search_difference(far, one, other, draws=drawn.draws, seed=drawn.seed).interval
+            return search_difference(far, one, other, draws=draws, seed=seed).interval
         if rate.name != "TAR":
             return None
-        (found,) = tar_differences([rates], one, other, draws=drawn.draws, seed=drawn.seed)
+        (found,) = tar_differences([rates], one, other, draws=draws, seed=seed)
     except ValueError as error:
         raise UserError(f"cannot compare the two models: {error}") from error
     return found.interval if found else None
 
 
-def _interval(one: ScoreTable, other: ScoreTable, drawn: BootstrapSection) -> Interval | None:
+def _interval(one: ScoreTable, other: ScoreTable, draws: int, seed: int) -> Interval:
     """Decisions are held fixed, as in the interval of one accuracy, and take the scores' place."""
-    if not drawn.draws:
-        return None
 
     def accuracy(decisions: ArrayLike, mated: ArrayLike) -> WeightedStatistic:
         return weighted_accuracy(np.equal(np.asarray(decisions) > 0, mated), one.folds)
@@ -146,8 +167,8 @@ def _interval(one: ScoreTable, other: ScoreTable, drawn: BootstrapSection) -> In
         one.mated,
         one.left_subjects,
         one.right_subjects,
-        draws=drawn.draws,
-        rng=np.random.default_rng(drawn.seed),
+        draws=draws,
+        rng=np.random.default_rng(seed),
         independent=_people(one),
     ).interval
 

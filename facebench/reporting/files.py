@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 from facebench.errors import UserError
+from facebench.reporting.agreement import require_agreement
 from facebench.reporting.record import SCHEMA_VERSION, Record
 from facebench.reporting.scores import ScoreTable, file_name, record_name
 from facebench.storage import cache_folder, write_atomically
@@ -69,7 +70,7 @@ def read_record(path: Path) -> Record:
     """The record in a file, with its scores where they lie beside it.
 
     UserError in one line: unreadable, not JSON (cut short, say), another schema version, a wrong
-    field, or scores whose SHA-256 differs.
+    field, scores whose SHA-256 differs, or numbers that they do not give.
     """
     try:
         values = json.loads(path.read_bytes())
@@ -85,8 +86,9 @@ def read_record(path: Path) -> Record:
             f"{path}: schema version {version!r}, and this facebench reads {SCHEMA_VERSION}; "
             "make the record again with `facebench eval`"
         )
-    record = validated(Record, values, str(path))
-    return _with_scores(record, path)
+    record = _with_scores(validated(Record, values, str(path)), path)
+    require_agreement(record, str(path))
+    return record
 
 
 def _schema_version(values: object, path: Path) -> object:

@@ -106,18 +106,21 @@ def _rules(papers: Sequence[bool]) -> list[str]:
 
 
 def _row(row: ReportTableRow, papers: Sequence[bool]) -> str:
-    letters = rf"\textsuperscript{{{row.letters}}}" if row.letters else ""
-    cells = [f"{escape(row.row.label)}{letters}"]
+    cells = [f"{escape(row.row.label)}{_raised(row.letters)}"]
     for cell, paper in zip(row.cells, papers, strict=True):
         cells += _cell(cell, paper)
     return _line(cells)
 
 
 def _cell(cell: ReportCell, paper: bool) -> list[str]:
-    value = escape(f"{cell.value_text} {cell.mark}".rstrip())
+    value = escape(f"{cell.value_text} {cell.mark}".rstrip()) + _raised(cell.letters)
     if not paper:
         return [value]
     return [value, escape(cell.paper_text), escape(cell.difference_text)]
+
+
+def _raised(letters: str) -> str:
+    return rf"\textsuperscript{{{letters}}}" if letters else ""
 
 
 def _line(cells: Sequence[str]) -> str:

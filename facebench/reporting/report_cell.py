@@ -20,7 +20,7 @@ class ReportCell:
     """value: a share, a count or words; None: not measured, and missing says why.
 
     bars: of a diagnostic that is a list; paired: against the reference row; reference: whether this
-    is that row; remark: what else to know, e.g. that a size is planned.
+    is that row; remark: what else to know, e.g. that a size is planned; letters: of its footnotes.
     """
 
     column: ReportColumn
@@ -32,6 +32,7 @@ class ReportCell:
     reference: bool = False
     missing: str = ""
     remark: str = ""
+    letters: str = ""
     bars: tuple[float, ...] = ()
 
     @property

@@ -29,7 +29,7 @@ def _flat(table: ReportTable, row: ReportTableRow, cell: ReportCell) -> dict[str
     record, measured, paired = cell.record, cell.measured, cell.paired
     interval = measured.interval if measured else None
     versus = paired.interval if paired else None
-    letters = row.letters.split(",")
+    letters = {*row.letters.split(","), *cell.letters.split(",")}
     return {
         "report": table.card.name,
         "data_kind": record.data.kind if record else (table.kind or _NO_LABEL),

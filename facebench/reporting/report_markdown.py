@@ -33,14 +33,14 @@ def _table(table: ReportTable, data: str | None) -> str:
 
 
 def _row(row: ReportTableRow) -> list[str]:
-    letters = f" <sup>{row.letters}</sup>" if row.letters else ""
-    return [f"{plain(row.row.label)}{letters}", *(_cell(cell) for cell in row.cells)]
+    return [f"{plain(row.row.label)}{_raised(row.letters)}", *(_cell(cell) for cell in row.cells)]
 
 
 def _cell(cell: ReportCell) -> str:
     parts = [plain(cell.value_text)]
     if cell.mark:
         parts[0] += f" {cell.mark}"
+    parts[0] += _raised(cell.letters)
     if cell.value is not None and cell.interval_text:
         parts.append(f"<sub>{plain(cell.interval_text)}</sub>")
     if cell.paper_text:
@@ -49,6 +49,10 @@ def _cell(cell: ReportCell) -> str:
         if cell.value is None and not cell.missing:
             parts = parts[1:]
     return "<br>".join(parts)
+
+
+def _raised(letters: str) -> str:
+    return f" <sup>{letters}</sup>" if letters else ""
 
 
 def _missing(table: ReportTable, data: str | None) -> list[str]:

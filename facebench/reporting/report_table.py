@@ -37,7 +37,7 @@ class Missing:
 
 @dataclass(frozen=True)
 class ReportTableRow:
-    """A row's cells, the records behind them, and the letters of its footnotes."""
+    """A row's cells, the records behind them, and the letters of the footnotes on all of it."""
 
     row: ReportRow
     cells: tuple[ReportCell, ...]
@@ -247,10 +247,11 @@ class _Builder:
                 )
                 self.missing.append(Missing(row, column, cell.missing, ready))
             cells.append(self._marked(cell, reference))
+        measured = row.model is not None and any(cell.value is not None for cell in cells)
+        letters = self.footnotes.of_row(row) if measured and not row.layer else ""
+        cells = [replace(cell, letters=self.footnotes.of_cell(cell)) for cell in cells]
         # One record may be behind several cells.
         behind = list(dict.fromkeys(cell.record for cell in cells if cell.record is not None))
-        measured = row.model is not None and any(cell.value is not None for cell in cells)
-        letters = self.footnotes.letters(row, behind) if measured and not row.layer else ""
         return ReportTableRow(row, tuple(cells), tuple(behind), letters)
 
     def _members(self, cell: ReportCell, row: ReportRow) -> ReportCell:

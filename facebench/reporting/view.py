@@ -19,7 +19,12 @@ from facebench.reporting.cells import (
     size_text,
     versus_cell,
 )
-from facebench.reporting.compare import compare_paired, group_records, require_same_data
+from facebench.reporting.compare import (
+    compare_paired,
+    draws_text,
+    group_records,
+    require_same_data,
+)
 from facebench.reporting.record import Record
 
 SYNTHETIC_LABEL = "SYNTHETIC FACES (rendered, not photographs)"
@@ -174,7 +179,7 @@ def _bootstrap(first: Record) -> str:
     """What the intervals of the differences are."""
     draws = first.bootstrap.draws
     units = "comparisons" if first.comparisons.subjects is None else "subjects"
-    return f" [95% interval: paired bootstrap over {units}, {draws:,} draws]" if draws else ""
+    return f" [95% interval: paired bootstrap over {units}, {draws_text(draws)}]" if draws else ""
 
 
 def _values(records: Sequence[Record], what: Callable[[Record], str]) -> str:

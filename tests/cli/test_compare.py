@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
 from facebench.reporting.files import read_record, save_record
@@ -77,9 +78,15 @@ def turned(record: Record) -> Record:
     assert table is not None
     decisions = table.decisions.copy()
     decisions[:5] = ~decisions[:5]
-    moved = replace(table, decisions=decisions, scores=table.scores + 0.1)
+    moved = replace(table, decisions=decisions)
+    accuracy = record.statistics.accuracy
+    folds = tuple(float(moved.correct[table.folds == fold].mean()) for fold in accuracy.folds)
+    update = {"per_fold": folds, "value": float(np.mean(folds))}
+    statistics = record.statistics.model_copy(
+        update={"accuracy": accuracy.model_copy(update=update)}
+    )
     section = ScoresSection.of(moved, "turned")
-    return record.model_copy(update={"scores": section}).with_table(moved)
+    return record.model_copy(update={"scores": section, "statistics": statistics}).with_table(moved)
 
 
 def test_flips_of_other_faces_are_refused(run: Run, records: dict[str, Path], faces: Path) -> None:

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from facebench.errors import UserError
+from facebench.reporting import compare
 from facebench.reporting.compare import (
+    SURE_DRAWS,
     Paired,
     compare_paired,
     group_records,
@@ -16,6 +18,7 @@ from facebench.reporting.compare import (
 )
 from facebench.reporting.paired_statistics import paired_statistics
 from facebench.reporting.record import Record
+from facebench.reporting.record_sections import BootstrapSection
 from facebench.reporting.scores import ScoreTable
 from facebench.statistics import Interval, accuracy_statistic, paired_bootstrap
 from tests.reporting.test_comparison import changed
@@ -47,6 +50,49 @@ def test_other_alignments_are_not_compared(make_record: MakeRecord) -> None:
     assert group_records([one, other, one]) == [[one, one], [other]]
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "asked"),
+    [
+        (-0.02, -0.01, [1000]),
+        (-0.02, -0.0001, [1000, SURE_DRAWS]),  # the sure one ends above zero
+        (-0.0002, 0.01, [1000, SURE_DRAWS]),
+        (-0.005, 0.005, [1000]),
+    ],
+)
+def test_a_mark_that_would_rest_on_the_draw_gets_more_draws(
+    make_record: MakeRecord, monkeypatch: pytest.MonkeyPatch, low: float, high: float, asked: list
+) -> None:
+    seen = []
+
+    def drawn(one: object, other: object, draws: int, seed: int) -> Interval:
+        seen.append(draws)
+        if draws == SURE_DRAWS:
+            return Interval(-0.02, 0.001, 0.95, "bootstrap")
+        return Interval(low, high, 0.95, "bootstrap")
+
+    monkeypatch.setattr(compare, "_interval", drawn)
+    base = changed(make_record(), bootstrap=BootstrapSection(draws=1000, seed=0))
+    found = compare_paired(base, make_record("other", seed=1))
+    assert seen == asked and found is not None and found.interval is not None
+    assert found.interval.high == (0.001 if len(asked) > 1 else high)
+
+
+def test_two_seeds_tell_the_same_of_a_difference_at_the_edge(
+    make_record: MakeRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ends of 10,000 draws agree to 3% of the width; those of 1,000 need not."""
+    monkeypatch.setattr(compare, "_NEAR", 0.2)
+    ends = []
+    for seed in range(2):
+        base = make_record(per_kind=150, strength=2.0)
+        base = changed(base, bootstrap=BootstrapSection(draws=200, seed=seed))
+        found = compare_paired(base, make_record("other", seed=1, per_kind=150, strength=2.2))
+        assert found is not None and found.interval is not None
+        ends.append((found.interval.low, found.interval.high))
+    width = ends[0][1] - ends[0][0]
+    assert np.allclose(ends[0], ends[1], atol=0.03 * width)
+
+
 def test_groups_keep_data_apart_and_the_order(make_record: MakeRecord) -> None:
     records = [
         make_record(model="a"),
@@ -68,8 +114,9 @@ def test_mcnemar_on_the_decisions_of_both(make_record: MakeRecord) -> None:
 
 
 def test_the_interval_of_the_difference_is_that_of_the_accuracy_statistic(
-    make_record: MakeRecord,
+    make_record: MakeRecord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(compare, "_NEAR", 0)
     one, other = make_record(model="a", seed=1), make_record(model="b", seed=2, strength=3.2)
     paired, tables = compare_paired(one, other), (one.table, other.table)
     assert paired is not None and paired.interval is not None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -17,8 +19,11 @@ from facebench.reporting.build import build_record
 from facebench.reporting.compare import compare_paired
 from facebench.reporting.files import save_record
 from facebench.reporting.find import Finder
+from facebench.reporting.latex import report_latex
 from facebench.reporting.record import Record
 from facebench.reporting.report_card import ReportCard, load_report
+from facebench.reporting.report_csv import report_csv
+from facebench.reporting.report_markdown import report_markdown
 from facebench.reporting.report_missing import not_yet, orders_of
 from facebench.reporting.report_table import ReportTable, build_tables, with_rows
 from facebench.reporting.signature import signature_of
@@ -320,6 +325,26 @@ def test_what_differs_from_the_paper_is_a_footnote(records: list[Record], tmp_pa
     assert "290,000 images" in texts
     letters = {letter for letter, _ in table.footnotes}
     assert set(table.rows[0].letters.split(",")) <= letters
+
+
+def test_the_letter_of_another_similarity_stands_at_its_cells_only(
+    records: list[Record], tmp_path: Path
+) -> None:
+    made = records[0].model_copy(update={"similarity": "joint-bayesian(0123456789ab)"})
+    made = made.model_copy(update={"signature": signature_of(made)})
+    save_record(made, tmp_path / "records")
+    (table,) = tables_of(load_report("table3"), tmp_path / "records")
+    told = dict(table.footnotes)
+    letter = cell(table, "baseline", "accuracy").letters
+    assert told[letter] == "cosine similarity (the paper: joint-bayesian)"
+    assert letter not in table.rows[0].letters.split(",")
+    for key in ("jb", "ratio", "kept", "bytes"):
+        assert not cell(table, "baseline", key).letters
+    csv_lines = list(csv.DictReader(io.StringIO(report_csv([table]))))
+    differs = {line["column"]: line["differs"] for line in csv_lines if line["row"] == "baseline"}
+    assert "cosine" in differs["accuracy"] and "cosine" not in differs["jb"]
+    assert f" <sup>{letter}</sup><br>" in report_markdown([table])
+    assert rf"\textsuperscript{{{letter}}} &" in report_latex([table])
 
 
 def test_the_mean_of_an_ensembles_members(make_record: MakeRecord, tmp_path: Path) -> None:

@@ -1,0 +1,83 @@
+"""Whether a record's numbers follow from each other and from its scores: what was changed by hand
+is told when it is read, before a gate believes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from facebench.errors import UserError
+from facebench.reporting.record import Record
+from facebench.reporting.record_sections import RatesSection, VerificationSection
+from facebench.reporting.scores import ScoreTable
+from facebench.statistics.roc import auc, eer
+
+_ROUNDING = 1e-9
+
+
+def require_agreement(record: Record, where: str) -> None:
+    """UserError where a number is not what the record's other numbers, or its scores, give.
+
+    where: the record's file. Rates of searches and templates are checked against their parts only.
+    """
+    wrong = next(_wrong(record), None)
+    if wrong is not None:
+        raise UserError(
+            f"{where}: {wrong}; the file was changed after the evaluation: "
+            "make it again with `facebench eval`"
+        )
+
+
+def _wrong(record: Record) -> Iterator[str]:
+    counts = record.comparisons
+    if counts.mated + counts.nonmated != counts.total:
+        yield "its mated and non-mated comparisons are not all of its comparisons"
+    if isinstance(record.statistics, RatesSection):
+        yield from _wrong_rates(record.statistics)
+        return
+    yield from _wrong_shares(record.statistics, counts.mated, counts.nonmated)
+    if record.table is not None:
+        yield from _wrong_scores(record, record.statistics, record.table)
+
+
+def _wrong_rates(statistics: RatesSection) -> Iterator[str]:
+    for rate in statistics.rates:
+        if not _alike(rate.value, float(np.mean(rate.per_part))):
+            yield f"its {rate.label} is not the mean of its {statistics.parts}"
+
+
+def _wrong_shares(statistics: VerificationSection, mated: int, nonmated: int) -> Iterator[str]:
+    accuracy = statistics.accuracy
+    if not _alike(accuracy.value, float(np.mean(accuracy.per_fold))):
+        yield "its accuracy is not the mean of its folds"
+    for point in statistics.tar_at_far:
+        told = (point.value * mated, point.far * nonmated)
+        if not np.allclose(told, (point.true_accepts, point.false_accepts), atol=1e-6):
+            yield f"its TAR at FAR {point.target:g} is not that of its counts of accepts"
+
+
+def _wrong_scores(
+    record: Record, statistics: VerificationSection, table: ScoreTable
+) -> Iterator[str]:
+    counts, accuracy = record.comparisons, statistics.accuracy
+    if (counts.total, counts.mated) != (table.mated.size, int(table.mated.sum())):
+        yield "its comparisons are not those of its scores"
+        return
+    shares = [table.correct[table.folds == fold].mean() for fold in accuracy.folds]
+    if not np.allclose(shares, accuracy.per_fold, atol=_ROUNDING):
+        yield "its accuracy is not that of its scores"
+    for point in statistics.tar_at_far:
+        accepted = table.scores >= point.threshold
+        found = (int(accepted[table.mated].sum()), int(accepted[~table.mated].sum()))
+        if found != (point.true_accepts, point.false_accepts):
+            yield f"its TAR at FAR {point.target:g} is not that of its scores"
+    if not _alike(statistics.auc.value, auc(table.scores, table.mated)):
+        yield "its AUC is not that of its scores"
+    if not _alike(statistics.eer.value, eer(table.scores, table.mated)):
+        yield "its EER is not that of its scores"
+
+
+def _alike(one: float, other: float) -> bool:
+    return abs(one - other) <= _ROUNDING

@@ -1,0 +1,98 @@
+"""A record that was changed by hand is told when it is read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from facebench.errors import UserError
+from facebench.reporting.files import read_record, save_record
+from facebench.reporting.record import Record
+from tests.reporting.test_rates import record as rates_record
+
+MakeRecord = Callable[..., Record]
+
+
+def edited(record: Record, folder: Path, change: Callable[[dict], None]) -> Path:
+    """The record's file after a change of its JSON."""
+    path = save_record(record, folder)
+    values = json.loads(path.read_bytes())
+    change(values)
+    path.write_text(json.dumps(values))
+    return path
+
+
+def set_at(*keys: str | int, value: object) -> Callable[[dict], None]:
+    def change(values: dict) -> None:
+        for key in keys[:-1]:
+            values = values[key]
+        values[keys[-1]] = value
+
+    return change
+
+
+def better_folds(values: dict) -> None:
+    """As somebody would who knows that accuracy is the mean of the folds."""
+    accuracy = values["statistics"]["accuracy"]
+    accuracy["per_fold"] = [0.99] * len(accuracy["per_fold"])
+    accuracy["value"] = 0.99
+
+
+def better_tar(values: dict) -> None:
+    point = values["statistics"]["tar_at_far"][0]
+    point["true_accepts"] = values["comparisons"]["mated"]
+    point["value"] = 1.0
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (set_at("statistics", "accuracy", "value", value=0.995), "not the mean of its folds"),
+        (better_folds, "its accuracy is not that of its scores"),
+        (set_at("statistics", "tar_at_far", 0, "value", value=1.0), "counts of accepts"),
+        (better_tar, r"its TAR at FAR 0\.\d+ is not that of its scores"),
+        (set_at("statistics", "auc", "value", value=0.9999), "its AUC is not that of its scores"),
+        (set_at("statistics", "eer", "value", value=0.0001), "its EER is not that of its scores"),
+        (set_at("comparisons", "mated", value=7), "are not all of its comparisons"),
+    ],
+)
+def test_a_changed_number_is_told(
+    make_record: MakeRecord, tmp_path: Path, change: Callable[[dict], None], said: str
+) -> None:
+    path = edited(make_record(strength=2.0, draws=0), tmp_path, change)
+    with pytest.raises(UserError, match=f"{said}.*make it again") as error:
+        read_record(path)
+    assert "\n" not in str(error.value) and str(path) in str(error.value)
+
+
+def test_an_unchanged_one_is_read(make_record: MakeRecord, tmp_path: Path) -> None:
+    made = make_record(strength=2.0, draws=0, failures=3)
+    assert read_record(save_record(made, tmp_path)) == made
+
+
+def test_without_scores_its_own_numbers_are_compared(
+    make_record: MakeRecord, tmp_path: Path
+) -> None:
+    path = edited(make_record(draws=0), tmp_path, set_at("statistics", "eer", "value", value=0.001))
+    next(path.parent.glob("*.safetensors")).unlink()
+    read_record(path)  # nothing tells
+    path = edited(make_record(draws=0), tmp_path, better_folds)
+    next(path.parent.glob("*.safetensors")).unlink()
+    read_record(path)
+    path = edited(
+        make_record(draws=0), tmp_path, set_at("statistics", "accuracy", "value", value=1.0)
+    )
+    next(path.parent.glob("*.safetensors")).unlink()
+    with pytest.raises(UserError, match="not the mean of its folds"):
+        read_record(path)
+
+
+def test_a_rate_is_the_mean_of_its_parts(tmp_path: Path) -> None:
+    made = rates_record()
+    assert read_record(save_record(made, tmp_path)) == made
+    change = set_at("statistics", "rates", 0, "value", value=0.9)
+    with pytest.raises(UserError, match=r"its DIR@FAR=0.01 is not the mean of its draws"):
+        read_record(edited(made, tmp_path, change))
