@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from facebench.errors import UserError
-from facebench.nets.cards import MetricFields, ModelCard, list_models
+from facebench.nets.cards import MetricFields, ModelCard, list_models, recorded_names
 from facebench.nets.compact_card import is_compact
 from facebench.nets.compact_savings import compact_report
 from facebench.nets.convnet import ConvNet
@@ -35,14 +35,24 @@ app = typer.Typer(
 
 
 @app.callback()
-def models(context: typer.Context, format: FormatOption = "table") -> None:
+def models(
+    context: typer.Context,
+    format: FormatOption = "table",
+    recorded: Annotated[
+        bool,
+        typer.Option(
+            "--recorded",
+            help="With the models whose records are kept in git and whose weights are not.",
+        ),
+    ] = False,
+) -> None:
     """List the models of the zoo and of the working directory's models/ folder.
 
     Example: facebench models --format json
     """
     if context.invoked_subcommand is not None:
         return
-    rows = [summary(card) for card in list_models()]
+    rows = [summary(card) for card in list_models(recorded=recorded)]
     if format == "json":
         typer.echo(json.dumps(rows, indent=2))
         return
@@ -72,6 +82,8 @@ def models(context: typer.Context, format: FormatOption = "table") -> None:
     console.print(table)
     if not all(row["weights"] for row in rows):
         console.print("A model without weights cannot be evaluated; `facebench models show NAME`.")
+    if not recorded and (others := len(recorded_names())):
+        console.print(f"{others} more have records and no weights: facebench models --recorded")
 
 
 @app.command()

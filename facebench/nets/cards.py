@@ -37,6 +37,7 @@ Share = Annotated[float, Field(gt=0, le=1)]
 # Line breaks in a card are layout, not content.
 Text = Annotated[str, BeforeValidator(lambda v: " ".join(v.split()) if isinstance(v, str) else v)]
 
+RECORDED = "recorded"  # the folder in models/ for cards whose records are kept, but no weights
 _CONVNET_SIDE = 80  # four 2×2 poolings leave the 5×5 that two unpadded 3×3 layers need
 
 
@@ -253,7 +254,7 @@ def read_card(path: Path) -> ModelCard:
 
 
 def card_names() -> list[str]:
-    """Names of all cards in the workspace folders, sorted."""
+    """Names of all cards in the workspace folders, those in `RECORDED` too, sorted."""
     return sorted(_card_files())
 
 
@@ -269,10 +270,22 @@ def find_card(name: str) -> ModelCard:
     return _named_card(files[name])
 
 
-def list_models() -> list[ModelCard]:
-    """All cards of the workspace, dense before sparse; UserError names a card that is wrong."""
-    cards = [_named_card(path) for path in _card_files().values()]
+def list_models(*, recorded: bool = False) -> list[ModelCard]:
+    """The cards of the workspace, dense before sparse; UserError names a card that is wrong.
+
+    recorded: with those in `RECORDED`.
+    """
+    cards = [
+        _named_card(path)
+        for path in _card_files().values()
+        if recorded or path.parent.name != RECORDED
+    ]
     return sorted(cards, key=_kept_first)
+
+
+def recorded_names() -> list[str]:
+    """Names of the cards in `RECORDED`, sorted."""
+    return sorted(name for name, path in _card_files().items() if path.parent.name == RECORDED)
 
 
 def _named_card(path: Path) -> ModelCard:
@@ -292,6 +305,6 @@ def _kept_first(card: ModelCard) -> tuple[bool, float, str]:
 def _card_files() -> dict[str, Path]:
     found: dict[str, Path] = {}
     for folder in workspace_folders("models"):
-        for path in folder.glob("*.toml"):
+        for path in (*folder.glob("*.toml"), *(folder / RECORDED).glob("*.toml")):
             found.setdefault(path.stem, path)
     return found

@@ -8,7 +8,15 @@ from pathlib import Path
 import pytest
 
 from facebench.errors import UserError
-from facebench.nets.cards import ModelCard, card_names, find_card, list_models, read_card
+from facebench.nets.cards import (
+    RECORDED,
+    ModelCard,
+    card_names,
+    find_card,
+    list_models,
+    read_card,
+    recorded_names,
+)
 from facebench.nets.convnet import ConvNet
 
 # Name: S of f, 5b, 4b, 5a; parent; accuracy on LFW (Tables 3 and 4).
@@ -49,9 +57,23 @@ def test_shipped_cards_are_those_of_the_paper(name: str) -> None:
 def test_list_has_every_card_dense_first() -> None:
     names = [card.name for card in list_models()]
     assert names[0] == "baseline" and set(PAPER) <= set(names)
-    assert sorted(names) == card_names()
+    assert sorted(names) == sorted(set(card_names()) - set(recorded_names()))
     parents = {card.parent for card in list_models()} - {None}
     assert parents <= set(names)
+
+
+def test_cards_of_records_are_found_and_listed_only_where_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "models" / RECORDED
+    folder.mkdir(parents=True)
+    (folder / "mine.toml").write_text(GOOD)
+    assert find_card("mine").name == "mine" and "mine" in recorded_names()
+    assert "mine" not in [card.name for card in list_models()]
+    assert "mine" in [card.name for card in list_models(recorded=True)]
+    (tmp_path / "models" / "mine.toml").write_text(GOOD)  # its weights were learned here
+    assert "mine" in [card.name for card in list_models()] and "mine" not in recorded_names()
 
 
 def test_the_working_directorys_card_comes_first(
