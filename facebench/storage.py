@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import tempfile
@@ -10,6 +11,7 @@ from typing import Literal
 
 Workspace = Literal["models", "protocols", "reports"]
 _BLOCK = 1 << 20
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def cache_folder() -> Path:
@@ -44,11 +46,20 @@ def result_folders() -> list[Path]:
 def write_atomically(path: Path, data: bytes) -> None:
     """Write a file so that it appears complete or not at all (aside, fsync, rename).
 
-    Makes missing parent folders. OSError (a full disk, say) leaves nothing behind. A link stays,
-    and the file that it leads to is written. Devices and streams, such as /dev/stdout, are written
-    to, never replaced.
+    Makes missing parent folders. OSError (a full disk, say) names the file and leaves nothing
+    behind. A link stays, and the file that it leads to is written. Devices and streams, such as
+    /dev/stdout, are written to, never replaced.
     """
-    path, stream = _behind_links(path)
+    try:
+        _write(*_behind_links(path), data)
+    except OSError as error:
+        if error.errno and (error.filename is None or error.errno in _FULL):
+            # It names none, or the file aside, which nobody knows.
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        raise
+
+
+def _write(path: Path, stream: bool, data: bytes) -> None:
     if stream:
         path.write_bytes(data)
         return

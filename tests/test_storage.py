@@ -62,10 +62,32 @@ def test_a_full_disk_leaves_the_old_file(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, step, full)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(OSError, match="No space") as caught:
         storage.write_atomically(path, b"new")
+    assert (caught.value.errno, caught.value.filename) == (errno.ENOSPC, str(path))
+    assert str(caught.value) == f"[Errno {errno.ENOSPC}] No space left on device: '{path}'"
     assert path.read_bytes() == b"old"
     assert [entry.name for entry in tmp_path.iterdir()] == ["file.bin"]
+
+
+def test_a_full_disk_names_the_file_and_not_the_one_aside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(prefix: str, suffix: str, dir: Path) -> tuple[int, str]:
+        raise OSError(errno.ENOSPC, "No space left on device", f"{dir}/{prefix}abc{suffix}")
+
+    monkeypatch.setattr("tempfile.mkstemp", full)
+    path = tmp_path / "file.bin"
+    with pytest.raises(OSError, match="No space") as caught:
+        storage.write_atomically(path, b"new")
+    assert caught.value.filename == str(path)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+def test_a_full_device_is_named_where_the_system_does_not() -> None:
+    with pytest.raises(OSError, match="No space") as caught:
+        storage.write_atomically(Path("/dev/full"), b"new")
+    assert caught.value.filename == "/dev/full"
 
 
 def test_cards_of_the_working_directory_come_first(

@@ -12,6 +12,7 @@ import typer
 from facebench.cli.interrupts import importing
 from facebench.cli.sheets import require_outputs, terminal_text, write
 from facebench.errors import UserError
+from facebench.limits import MOST_DRAWS
 
 if TYPE_CHECKING:
     from facebench.reporting.comparison import Comparison
@@ -40,7 +41,9 @@ def command(
     level: Annotated[
         float, typer.Option(rich_help_panel=_HOW, help="Of the intervals, in percent.")
     ] = 95.0,
-    draws: Annotated[int, typer.Option(min=100, rich_help_panel=_HOW, help="Bootstrap.")] = 1000,
+    draws: Annotated[
+        int, typer.Option(min=100, max=MOST_DRAWS, rich_help_panel=_HOW, help="Bootstrap.")
+    ] = 1000,
     seed: Annotated[int, typer.Option(min=0, rich_help_panel=_HOW, help="Bootstrap.")] = 0,
     show_flips: Annotated[
         int | None,

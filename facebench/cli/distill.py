@@ -163,7 +163,7 @@ def _carry_out(
     from facebench.training.progress import shown_machine
     from facebench.training.recipe_files import load_recipe
 
-    prepare(lab)
+    prepare(lab, own["protocols"])
     recipe = load_recipe(recipe_name)
     loaded = load_teachers(teachers, faces)
     data, text = learned_from(lab, recipe.batch)

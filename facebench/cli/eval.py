@@ -12,6 +12,7 @@ import typer
 from facebench.cli.interrupts import importing
 from facebench.cli.results import Format, Outputs
 from facebench.errors import UserError
+from facebench.limits import MOST_DRAWS
 
 Strings = list[str] | None
 Files = list[Path] | None
@@ -152,7 +153,10 @@ def command(
         str, typer.Option(rich_help_panel=_HOW, help="Of thresholds: exact, facenet-grid.")
     ] = "exact",
     draws: Annotated[
-        int, typer.Option(rich_help_panel=_HOW, help="Of the bootstrap; 0: no intervals by it.")
+        int,
+        typer.Option(
+            max=MOST_DRAWS, rich_help_panel=_HOW, help="Of the bootstrap; 0: no intervals by it."
+        ),
     ] = 1000,
     seed: Annotated[int, typer.Option(rich_help_panel=_HOW, help="Of the bootstrap.")] = 0,
     precision: Annotated[

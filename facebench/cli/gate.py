@@ -11,6 +11,7 @@ from facebench.cli.gate_markdown import require_own_markdown, write_or_add
 from facebench.cli.interrupts import importing
 from facebench.cli.sheets import require_folder, require_outputs, write
 from facebench.errors import UserError
+from facebench.limits import MOST_DRAWS
 
 if TYPE_CHECKING:
     from facebench.reporting.record import Record
@@ -56,7 +57,8 @@ def command(
         ),
     ] = None,
     draws: Annotated[
-        int, typer.Option(min=100, rich_help_panel=_WHAT, help="Of the bootstrap.")
+        int,
+        typer.Option(min=100, max=MOST_DRAWS, rich_help_panel=_WHAT, help="Of the bootstrap."),
     ] = 1000,
     seed: Annotated[int, typer.Option(min=0, rich_help_panel=_WHAT, help="Of the bootstrap.")] = 0,
     update: Annotated[

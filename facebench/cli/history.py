@@ -11,6 +11,7 @@ import typer
 from facebench.cli.interrupts import importing
 from facebench.cli.sheets import require_outputs, terminal_text, write
 from facebench.errors import UserError
+from facebench.limits import MOST_DRAWS
 
 Format = Literal["table", "md", "html", "csv"]
 
@@ -27,7 +28,12 @@ def command(
         Path | None, typer.Option("--output", "-o", help="Write the result here.")
     ] = None,
     draws: Annotated[
-        int, typer.Option(min=100, help="Of the bootstrap, at least; 80 per run tested.")
+        int,
+        typer.Option(
+            min=100,
+            max=MOST_DRAWS,
+            help="Of the bootstrap, at least; 1,000 per run tested for runs that may have fallen.",
+        ),
     ] = 1000,
     seed: Annotated[int, typer.Option(min=0, help="Of the bootstrap.")] = 0,
 ) -> None:

@@ -11,7 +11,7 @@ DATA_HELP = (
     "A folder per identity, a folder of index.csv and zips, or `synthetic`; with `:WEIGHT` for its "
     "share of a mini-batch; may be repeated."
 )
-RECIPE_HELP = "short, paper, or a TOML file."
+RECIPE_HELP = "short, paper, compact, or a TOML file."
 UNSEEN = "unseen.txt"
 WORK_HELP = "Folder of checkpoints; the same command with the same folder continues."
 
@@ -61,7 +61,7 @@ def carry_out(plan, lab: Lab) -> list[str]:  # type: ignore[no-untyped-def]
     from facebench.training.progress import shown_machine
     from facebench.training.recipe_files import load_recipe
 
-    prepare(lab)
+    prepare(lab, plan.protocols)
     recipe = load_recipe(plan.recipe)
     data, text = learned_from(lab, recipe.batch, plan.data)
     with shown_machine(lab.device, lab.precision, not lab.quiet) as machine:
@@ -72,18 +72,31 @@ def carry_out(plan, lab: Lab) -> list[str]:  # type: ignore[no-untyped-def]
         return run_plan(run)
 
 
-def prepare(lab: Lab) -> None:
+def prepare(lab: Lab, protocols: tuple[str, ...] = ()) -> None:
     """Check the options and set threads and memory; UserError for what cannot work here."""
     import torch
 
     from facebench.allocator import keep_freed_memory
 
     lab.check()
+    _check_evaluation(protocols, lab.evaluation_data)
     if lab.device.startswith("cuda") and not torch.cuda.is_available():
         raise UserError(f"--device {lab.device}: torch sees no CUDA device here; use cpu")
     if lab.threads is not None:
         torch.set_num_threads(lab.threads)
     keep_freed_memory()
+
+
+def _check_evaluation(protocols: tuple[str, ...], data: str | None) -> None:
+    """UserError where the evaluation at the end could not begin, before hours of training."""
+    from facebench.protocols.cards import load_protocol
+    from facebench.protocols.kinds import prepare_run
+    from facebench.protocols.prepared import FaceFiles
+
+    for card in [load_protocol(name) for name in protocols]:
+        # Rendered faces are always there, and take their time.
+        if data is not None and data != "synthetic":
+            prepare_run(card, FaceFiles(data), images=True)
 
 
 def learned_from(lab: Lab, batch: int, planned=None):  # type: ignore[no-untyped-def]

@@ -18,13 +18,13 @@ RECIPE = "compact"
 
 
 @contextmanager
-def laboratory(lab: Lab, recipe_name: str) -> Iterator[Laboratory]:
+def laboratory(lab: Lab, recipe_name: str, protocols: tuple[str, ...]) -> Iterator[Laboratory]:
     """The options as `Laboratory`, writing to the working directory, with progress shown."""
     from facebench.training.compact_run import Laboratory
     from facebench.training.progress import shown_machine
     from facebench.training.recipe_files import load_recipe
 
-    prepare(lab)
+    prepare(lab, protocols)
     recipe = load_recipe(recipe_name)
     data, text = learned_from(lab, recipe.batch)
     with shown_machine(lab.device, lab.precision, not lab.quiet) as machine:
@@ -46,7 +46,7 @@ def train(
     """Learn the weights of a compact card; see `compact_run.train_compact`."""
     from facebench.training.compact_run import train_compact
 
-    with laboratory(lab, recipe or RECIPE) as work:
+    with laboratory(lab, recipe or RECIPE, protocols) as work:
         return train_compact(card, work, steps, seed, protocols, licence)
 
 
@@ -54,5 +54,5 @@ def remove_filters(plan: FilterPlan, card: ModelCard, lab: Lab, recipe: str | No
     """Remove filters of a compact card step by step; see `schedule.run_filters`."""
     from facebench.pruning.structured.schedule import FilterRun, run_filters
 
-    with laboratory(lab, recipe or RECIPE) as work:
+    with laboratory(lab, recipe or RECIPE, plan.protocols) as work:
         return run_filters(FilterRun(plan, card, work))

@@ -14,6 +14,7 @@ from facebench.errors import UserError
 
 if TYPE_CHECKING:
     from facebench.reporting.find import Finder
+    from facebench.reporting.record import Record
     from facebench.reporting.report_card import ReportCard
     from facebench.reporting.report_formats import ReportFormat
     from facebench.reporting.report_missing import Order
@@ -30,11 +31,14 @@ def command(
         str,
         typer.Argument(
             help="A card's name (`facebench report list`), a card.toml, a group of cards "
-            "(`paper`), `list`, or `run` and record files."
+            "(`paper`), `list`, or `run` and records."
         ),
     ],
     files: Annotated[
-        list[Path] | None, typer.Argument(help="After `run`: records, in the table's order.")
+        list[str] | None,
+        typer.Argument(
+            help="After `run`: record files, or evaluated models, in the table's order."
+        ),
     ] = None,
     model: Annotated[
         list[str] | None,
@@ -49,9 +53,18 @@ def command(
             help="A folder of records, looked at before the committed ones and the cache's.",
         ),
     ] = None,
+    protocol: Annotated[
+        str | None,
+        typer.Option(
+            "--protocol", "-p", rich_help_panel=_WHAT, help="Of `run`, of models named by name."
+        ),
+    ] = None,
     similarity: Annotated[
         Literal["cosine", "joint-bayesian", "projection"] | None,
-        typer.Option(rich_help_panel=_WHAT, help="Of all rows, in place of the card's."),
+        typer.Option(
+            rich_help_panel=_WHAT,
+            help="Of all rows, in place of the card's; of `run`, of models named by name.",
+        ),
     ] = None,
     run_missing: Annotated[
         bool, typer.Option("--run-missing", rich_help_panel=_HOW, help="Make the missing records.")
@@ -84,7 +97,9 @@ def command(
     Example: facebench report table3 --format html --output-dir report
     """
     if files and what != "run":
-        raise UserError(f"record files follow `run`; {files[0]} follows {what!r}")
+        raise UserError(f"records follow `run`; {files[0]} follows {what!r}")
+    if protocol is not None and what != "run":
+        raise UserError(f"--protocol is of `run`; {what!r} names its own, leave --protocol out")
     writer = Writer(format, output_dir, quiet)
     writer.check()
     if out is not None:
@@ -95,7 +110,7 @@ def command(
         _list()
         return
     if what == "run":
-        _run(files or [], writer)
+        _run(files or [], writer, records or [], protocol, similarity)
         return
     grouped = groups() if not what.endswith(".toml") else {}
     cards = grouped.get(what) or [load_report(what)]
@@ -160,12 +175,10 @@ class Writer:
                 text = render_index(kind, list(made.items()), files, group, data)
                 self._write(INDEX, kind, text)
 
-    def records(self, files: list[Path]) -> None:
+    def records(self, records: list[Record]) -> None:
         """All formats of a table of records."""
-        from facebench.reporting.files import read_record
         from facebench.reporting.report_formats import render_records
 
-        records = [read_record(path) for path in files]
         for format in self._formats():
             self._write("run", format, render_records(format, records))
 
@@ -212,10 +225,23 @@ class Writer:
         self.say(f"report: {path}")
 
 
-def _run(files: list[Path], writer: Writer) -> None:
-    if not files:
-        raise UserError("report run: name the record files, e.g. reports/results/lfw/…/*.json")
-    writer.records(files)
+def _run(
+    names: list[str],
+    writer: Writer,
+    folders: list[Path],
+    protocol: str | None,
+    similarity: str | None,
+) -> None:
+    """A table of records, by file or by the model's name."""
+    from facebench.reporting.find import Finder
+    from facebench.reporting.named_records import is_file, named_together
+
+    if not names:
+        raise UserError(
+            "report run: name record files, e.g. reports/results/lfw/…/*.json, or evaluated models"
+        )
+    finder = Finder() if all(map(is_file, names)) else Finder.of(folders)
+    writer.records(named_together(names, finder, protocol, similarity))
 
 
 def _run_missing(

@@ -30,8 +30,8 @@ def load_trunk(net: CompactNet, state: Mapping[str, Tensor]) -> None:
     for name, tensor in given.items():
         if name not in wanted:
             raise UserError(
-                f"the checkpoint has {name!r}, which is not of the trunk of {kind}"
-                f"{nearest(name, wanted)}; give the state dict of torchvision's model"
+                f"the checkpoint has {name!r}, which is not of the trunk of {kind}; give the "
+                f"state dict of torchvision's model{nearest(name, wanted)}"
             )
         if tensor.shape != wanted[name].shape:
             raise UserError(

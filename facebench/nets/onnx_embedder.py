@@ -86,7 +86,7 @@ class OnnxFile:
     def _output_name(self, name: str | None, names: list[str]) -> str:
         if name is not None and name not in names:
             hint = nearest(name, names)
-            raise UserError(f"{self.path}: no output {name!r}{hint}; it has {', '.join(names)}")
+            raise UserError(f"{self.path}: no output {name!r}{hint} (it has {', '.join(names)})")
         return name or names[0]
 
 

@@ -50,7 +50,7 @@ def _markdown(result: GateResult) -> str:
     lines += ["| outcome | model | rule | measured |", "| :--- | :--- | :--- | :--- |"]
     for v in result.verdicts:
         measured = f"{v.measured} ({v.why})" if v.why else v.measured
-        cells = (_MARKS[v.outcome], v.model, v.rule.text, measured)
+        cells = (_MARKS[v.outcome], v.subject, v.rule.text, measured)
         lines.append(f"| {' | '.join(map(plain, cells))} |")
     return "\n".join(lines) + "\n"
 
@@ -72,7 +72,7 @@ def _junit(result: GateResult) -> str:
     )
     for verdict, outcome in zip(result.verdicts, counted, strict=True):
         case = ElementTree.SubElement(
-            suite, "testcase", classname=_xml(verdict.model), name=_xml(verdict.rule.text)
+            suite, "testcase", classname=_xml(verdict.subject), name=_xml(verdict.rule.text)
         )
         if outcome == "fail":
             kind = "undecided" if verdict.outcome == "undecided" else "fail"

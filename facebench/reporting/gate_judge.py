@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from facebench.errors import UserError, nearest
 from facebench.reporting.cells import percent, points
 from facebench.reporting.comparison import require_comparable
 from facebench.reporting.gate_baselines import alike, baseline_of, fact_of
+from facebench.reporting.gate_bounds import require_reachable
 from facebench.reporting.gate_rules import Rule, Rules, Undecided
+from facebench.reporting.gate_settings import told_apart
 from facebench.reporting.paired_statistics import paired_statistics
 from facebench.reporting.record import Record
 from facebench.reporting.record_sections import VerificationSection
@@ -27,7 +29,8 @@ PASSED, FAILED, UNDECIDED_CODE = 0, 1, 3
 @dataclass(frozen=True)
 class Verdict:
     """One rule on one model. measured: the number and its interval, as text; why: of an outcome
-    that the numbers do not tell by themselves; notice: of synthetic faces.
+    that the numbers do not tell by themselves; notice: of synthetic faces; settings: what tells the
+    record from others of the model that the rule was applied to, e.g. ``joint-bayesian``.
     """
 
     rule: Rule
@@ -36,11 +39,18 @@ class Verdict:
     measured: str
     why: str = ""
     notice: str | None = None
+    settings: str = ""
+
+    @property
+    def subject(self) -> str:
+        """The model, with the settings where it was judged with several."""
+        return f"{self.model} ({self.settings})" if self.settings else self.model
 
     @property
     def line(self) -> str:
         """One line without the outcome."""
-        return f"{self.model}: {self.rule.text}: {self.measured}{f' ({self.why})' * bool(self.why)}"
+        why = f" ({self.why})" if self.why else ""
+        return f"{self.subject}: {self.rule.text}: {self.measured}{why}"
 
 
 @dataclass(frozen=True)
@@ -94,17 +104,18 @@ def judge(
         for base in baselines:
             if base.protocol.name == record.protocol.name and alike(base, record):
                 require_comparable(base, record)
-    judged = [
-        (rule, record, baseline_of(rule, record, baselines) if rule.needs_baseline else None)
-        for rule in rules.rules
-        for record in _records_of(rule, records)
-    ]
-    for asked in judged:
-        _require_told(*asked)
-    return GateResult(
-        tuple(_judge(rule, record, base, draws, seed) for rule, record, base in judged),
-        rules.undecided,
-    )
+    judged: list[tuple[Rule, Record, Record | None]] = []
+    settings: list[str] = []
+    for rule in rules.rules:
+        own = _records_of(rule, records)
+        settings += told_apart(own, of_model=rule.of_model)
+        for one in own:
+            held = baseline_of(rule, one, baselines) if rule.needs_baseline else None
+            _require_told(rule, one, held)
+            judged.append((rule, one, held))
+    verdicts = (_judge(rule, record, base, draws, seed) for rule, record, base in judged)
+    said = (replace(v, settings=s) for v, s in zip(verdicts, settings, strict=True))
+    return GateResult(tuple(said), rules.undecided)
 
 
 def _require_told(rule: Rule, record: Record, base: Record | None) -> None:
@@ -114,6 +125,9 @@ def _require_told(rule: Rule, record: Record, base: Record | None) -> None:
             require_statistic(record, rule.statistic)
         except UserError as error:
             raise UserError(f"rule {rule.text!r}: {error}") from None
+        if rule.of_baseline and base is not None:
+            of_base = require_statistic(base, rule.statistic).value
+            require_reachable(rule, of_base, base.model.id)
     if rule.level is None:
         return
     if rule.change is None:

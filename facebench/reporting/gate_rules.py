@@ -20,6 +20,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from facebench.errors import UserError, nearest
+from facebench.reporting.gate_bounds import require_sensible
 from facebench.reporting.paired_statistics import SMALLER_IS_BETTER
 from facebench.reporting.report_statistics import OF_MODELS, OVER_FOLDS
 from facebench.validation import read_toml, validated
@@ -31,7 +32,8 @@ _EXAMPLE = "lfw.accuracy drop <= 0.3pt at 95%"
 OF_PROTOCOLS = (*OVER_FOLDS, "tar@0.001", "dir@0.01", "tpir@0.01", "rank-1")
 _STATISTICS = (*OF_PROTOCOLS, *OF_MODELS)
 _RULE = re.compile(
-    r"(?P<what>[^\s<>]+)(?:\s+(?P<change>[a-z]+))?\s*(?P<sign><=|>=)\s*(?P<number>[0-9.]+(?:e-?[0-9]+)?)"
+    r"(?P<what>[^\s<>]+)(?:\s+(?P<change>[a-z]+))?\s*(?P<sign><=|>=)\s*"
+    r"(?P<number>[-−]?[0-9.]+(?:e[-+]?[0-9]+)?)"
     r"\s*(?P<unit>[A-Za-z%]+?)?(?P<ratio>\s+of\s+baseline)?(?:\s+at\s+(?P<level>[0-9.]+)\s*%)?",
     re.IGNORECASE,
 )
@@ -107,7 +109,9 @@ def parse_rule(text: str, where: str) -> Rule:
     if match is None:
         raise UserError(f"{where}: rule {said!r} cannot be read; write e.g. {_EXAMPLE!r}")
     try:
-        return _rule(said, match)
+        rule = _rule(said, match)
+        require_sensible(rule)
+        return rule
     except ValueError as error:
         raise UserError(f"{where}: rule {said!r}: {error}") from None
 
@@ -126,8 +130,6 @@ def _rule(text: str, match: re.Match[str]) -> Rule:
     number = _number(match["number"])
     if not of_baseline:
         number *= _unit(match["unit"], statistic, change)
-    if statistic not in OF_MODELS and not of_baseline and number > 1:
-        raise ValueError(f"a bound of {number:g} is more than all; write 0.3pt, 45% or 0.45")
     return Rule(text, protocol, statistic, change, at_most, number, of_baseline, level)
 
 
@@ -219,6 +221,6 @@ def _level(text: str | None) -> float | None:
 
 def _number(text: str) -> float:
     try:
-        return float(text)
+        return float(text.replace("−", "-"))
     except ValueError:
         raise ValueError(f"{text!r} is no number") from None

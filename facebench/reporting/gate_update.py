@@ -46,7 +46,8 @@ def update_baselines(
     """Put records in the place of baselines, with their scores, and note date, reason and digests.
 
     baseline: a record's file, for one record, or a folder: there the record of the same protocol,
-    similarity (whatever it has learned) and pooling is replaced, or one is added. other_data: let a
+    similarity (whatever it has learned) and pooling is replaced, or one is added; a name that ends
+    otherwise must be a folder that is there. other_data: let a
     baseline become one that its predecessor cannot be compared with, e.g. of synthetic faces. The
     notes are lines of JSON in ``<baseline>.moves.jsonl``. All is checked before the first is
     written. UserError: no reason, a record whose scores are not beside it, two records for one
@@ -104,10 +105,14 @@ def _require_same_measure(path: Path, record: Record) -> None:
 
 def _place(baseline: Path, record: Record) -> Path:
     """The file that a record replaces, or where it is added."""
-    if baseline.suffix == ".json":
-        return baseline
-    if baseline.exists() and not baseline.is_dir():
-        raise UserError(f"--baseline {baseline}: must be a .json file or a folder")
+    if not baseline.is_dir():
+        if baseline.suffix == ".json":
+            return baseline
+        if baseline.exists() or baseline.suffix:
+            raise UserError(
+                f"--baseline {baseline}: is neither a .json file nor a folder; write "
+                f"{baseline.with_suffix('.json')}, or make the folder first"
+            )
     held = records_in(str(baseline)) if any(baseline.rglob("*.json")) else []
     fit = [
         (path, old)

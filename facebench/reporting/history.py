@@ -21,9 +21,15 @@ from facebench.reporting.compare import data_of
 from facebench.reporting.comparison import require_comparable
 from facebench.reporting.comparison_view import difference_cell, p_text
 from facebench.reporting.exports import safe
-from facebench.reporting.history_falls import draws_for, fell_significantly, holm
+from facebench.reporting.history_falls import (
+    DRAWS_PER_TEST,
+    NEAR,
+    draws_for,
+    fell_significantly,
+    holm,
+)
 from facebench.reporting.named_records import records_in
-from facebench.reporting.paired_statistics import PairedStatistic, paired_statistics
+from facebench.reporting.paired_statistics import PairedStatistic, paired_with_first
 from facebench.reporting.record import Record, similarity_kind
 from facebench.reporting.record_sections import IntervalSection
 from facebench.reporting.report_statistics import require_statistic, statistics_in
@@ -55,12 +61,14 @@ class Run:
 class History:
     """The runs of one protocol on one data set, oldest first.
 
-    measure: what sizes are, ``kept parameters`` or ``bytes``.
+    measure: what sizes are, ``kept parameters`` or ``bytes``; draws: of the bootstrap, for all runs
+    and for those that may have fallen.
     """
 
     statistic: str
     measure: str
     runs: tuple[Run, ...]
+    draws: tuple[int, int]
 
     @property
     def first(self) -> Record:
@@ -77,16 +85,23 @@ def histories(
 ) -> list[History]:
     """The runs in a folder, by protocol, data, similarity and pooling; each against the first.
 
-    statistic: as records name it; None: the headline. draws: of the bootstrap, more where many
-    runs are tested (`draws_for`). Runs are in the order of their creation. UserError: no records, a
-    wrong one, runs that were aligned differently.
+    statistic: as records name it; None: the headline. draws: of the bootstrap, at least; more
+    where many runs are tested (`draws_for`). Runs are in the order of their creation; of those of
+    the same moment the one that kept more comes first. UserError: no records, a wrong one, runs
+    that were aligned differently.
     """
     if not folder.is_dir():
         raise UserError(f"{folder}: is not a folder of records")
     records = [record for _, record in records_in(str(folder))]
     unique = list({record.digest(): record for record in reversed(records)}.values())
-    ordered = sorted(unique, key=lambda r: (r.run.created, r.model.id, r.digest()))
+    ordered = sorted(unique, key=_age)
     return [_history(group, statistic, draws, seed) for group in _by_setting(ordered)]
+
+
+def _age(record: Record) -> tuple[str, int, str, str]:
+    """Oldest first; a pruning run goes from dense to sparse."""
+    kept = record.model.kept_parameters or 0
+    return record.run.created, -kept, record.model.id, record.digest()
 
 
 def _by_setting(records: Sequence[Record]) -> list[list[Record]]:
@@ -104,10 +119,8 @@ def _history(records: Sequence[Record], statistic: str | None, draws: int, seed:
     for record in records[1:]:
         require_comparable(first, record)
         require_statistic(record, name)
-    enough = draws_for(draws, len(records) - 1)
-    against: list[PairedStatistic | None] = [None]
-    for record in records[1:]:
-        against += paired_statistics(first, record, [name], draws=enough, seed=seed)
+    tested, made = _against(first, records[1:], name, draws, seed)
+    against: list[PairedStatistic | None] = [None, *tested]
     adjusted = holm([one.deciding_p if one else None for one in against])
     measure, size_of = _measure(records)
     runs = []
@@ -120,7 +133,24 @@ def _history(records: Sequence[Record], statistic: str | None, draws: int, seed:
                 low=low, high=high, level=0.95, kind=found.interval_kind or ""
             )
         runs.append(Run(record, found.value, interval, one, p_value, size_of(record)))
-    return History(name, measure, tuple(runs))
+    return History(name, measure, tuple(runs), made)
+
+
+def _against(
+    first: Record, others: Sequence[Record], name: str, draws: int, seed: int
+) -> tuple[list[PairedStatistic], tuple[int, int]]:
+    """Each run paired with the first, and the draws: fewer where no correction could matter."""
+    few = draws_for(draws, 1)
+    found = paired_with_first(first, others, name, draws=few, seed=seed)
+    p_values = [one.deciding_p for one in found]
+    many = draws_for(draws, sum(p is not None for p in p_values))
+    near = [at for at, p in enumerate(p_values) if p is not None and p < NEAR]
+    if many > few and near:
+        wanted = [others[at] for at in near]
+        again = paired_with_first(first, wanted, name, draws=many, seed=seed)
+        for at, one in zip(near, again, strict=True):
+            found[at] = one
+    return found, (few, many if near else few)
 
 
 def _measure(records: Sequence[Record]) -> tuple[str, Callable[[Record], int | None]]:
@@ -186,6 +216,9 @@ def _caption(history: History) -> Iterator[str]:
             f"vs first: difference in points, [95% interval], paired; p: {named}; Holm: {which}, "
             "corrected for the number of runs tested; fell: worse, and that p below 5%"
         )
+        few, many = history.draws
+        more = f"; {many:,} ({DRAWS_PER_TEST:,} per run tested) where p was below {NEAR:.0%}"
+        yield f"bootstrap: {few:,} draws{more * (many > few)}"
     untested = [run for run in history.runs if run.against and run.against.p_value is None]
     for run in untested:
         assert run.against is not None

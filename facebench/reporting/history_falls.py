@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from facebench.limits import MOST_DRAWS
 from facebench.reporting.paired_statistics import SIGNIFICANCE
 
-DRAWS_PER_TEST = 80  # of a bootstrap, whose p-value is at least 2 / (draws + 1)
+# Of a bootstrap. The correction multiplies the smallest p-value by the number of tests, so that it
+# must be below 0.05 / tests: of 1,000 draws per test 25 are then at or beyond zero, give or take 5.
+DRAWS_PER_TEST = 1000
+NEAR = 0.1  # with 1,000 draws, five standard errors above what could be significant
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
@@ -30,5 +34,5 @@ def fell_significantly(verdict: str, adjusted: float | None) -> bool:
 
 
 def draws_for(draws: int, tests: int) -> int:
-    """So many draws, or as many as the smallest p-value needs to be below 5% after correction."""
-    return max(draws, DRAWS_PER_TEST * tests)
+    """So many draws, or as many as it takes that another seed seldom decides otherwise."""
+    return max(draws, min(MOST_DRAWS, DRAWS_PER_TEST * tests))

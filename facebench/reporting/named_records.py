@@ -57,8 +57,9 @@ def _entries(
     own = [entry for entry in finder.entries if entry.model == model]
     if not own:
         known = sorted({entry.model for entry in finder.entries})
+        hint = nearest(model, known)
         raise UserError(
-            f"no record of {model!r}{nearest(model, known)}; name its file or a folder with "
+            f"no record of {model!r}{f'{hint} Or' if hint else ';'} name its file or a folder with "
             "--records, or make one with `facebench eval`"
         )
     protocols = sorted({entry.protocol for entry in own})

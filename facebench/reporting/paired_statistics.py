@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from facebench.errors import UserError
 from facebench.reporting.paired_rates import search_difference, tar_differences
@@ -17,7 +16,7 @@ from facebench.reporting.scores import ScoreTable
 from facebench.statistics.intervals import Interval, tar_key
 from facebench.statistics.no_change import WIDENED
 from facebench.statistics.paired import Difference, mcnemar_exact
-from facebench.statistics.paired_verification import paired_verification
+from facebench.statistics.paired_verification import paired_with_each
 
 SIGNIFICANCE = 0.05
 SMALLER_IS_BETTER = ("eer",)
@@ -98,23 +97,62 @@ def paired_statistics(
     """
     if names is None:
         names = [name for name in statistics_in(base) if find_statistic(candidate, name)]
-    plain = [_values(base, candidate, name) for name in names]
+    (found,) = _paired(base, [candidate], [names], level, draws, seed)
+    return found
+
+
+def paired_with_first(
+    base: Record, candidates: Sequence[Record], name: str, *, draws: int = 1000, seed: int = 0
+) -> list[PairedStatistic]:
+    """One statistic of several candidates, each as of `paired_statistics`.
+
+    Resamples of pairs are made once for all, so that many draws stay affordable.
+    """
+    found = _paired(base, candidates, [[name]] * len(candidates), 0.95, draws, seed)
+    return [one for (one,) in found]
+
+
+def _paired(
+    base: Record,
+    candidates: Sequence[Record],
+    names: Sequence[Sequence[str]],
+    level: float,
+    draws: int,
+    seed: int,
+) -> list[list[PairedStatistic]]:
+    """For each candidate its statistics; UserError: see `paired_statistics`."""
+    plain = [
+        [_values(base, candidate, name) for name in of_one]
+        for candidate, of_one in zip(candidates, names, strict=True)
+    ]
+    found = [_undrawn(base, one, p, level) for one, p in zip(candidates, plain, strict=True)]
+    left = [at for at, known in enumerate(found) if known is None]
+    pairings = [_Pairing.of(base, candidates[at], level, draws, seed) for at in left]
+    try:
+        drawn = _drawn(pairings, [plain[at] for at in left])
+    except ValueError as error:
+        raise UserError(
+            f"cannot compare {base.model.id} and {candidates[left[0]].model.id}: {error}"
+        ) from error
+    known = dict(zip(left, drawn, strict=True))
+    return [known[at] if one is None else one for at, one in enumerate(found)]
+
+
+def _undrawn(
+    base: Record, candidate: Record, plain: Sequence[PairedStatistic], level: float
+) -> list[PairedStatistic] | None:
+    """What needs no bootstrap, or cannot have one; None: it is to be drawn."""
     one, other = base.table, candidate.table
     if one is None or other is None:
         which = base if one is None else candidate
         return [_unpaired(p, f"the scores of {which.model.id} are not beside it") for p in plain]
     if not np.array_equal(one.mated, other.mated) or not np.array_equal(one.folds, other.folds):
         return [_unpaired(p, "the comparisons are in another order") for p in plain]
-    if _equal(one.scores, other.scores) and _equal(one.decisions, other.decisions):
+    alike = (np.array_equal(getattr(one, k), getattr(other, k)) for k in ("scores", "decisions"))
+    if all(alike):
         same = Interval(0.0, 0.0, level, _SAME)
         return [_with(p, Difference(0.0, same, 1.0), _SAME) for p in plain]
-    pairing = _Pairing(base, candidate, one, other, level, draws, seed)
-    try:
-        return pairing.all(plain)
-    except ValueError as error:
-        raise UserError(
-            f"cannot compare {base.model.id} and {candidate.model.id}: {error}"
-        ) from error
+    return None
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,40 +165,29 @@ class _Pairing:
     draws: int
     seed: int
 
-    def all(self, plain: Sequence[PairedStatistic]) -> list[PairedStatistic]:
-        if isinstance(self.base.statistics, VerificationSection):
-            return self._verification(plain)
-        return self._rates(plain)
+    @classmethod
+    def of(cls, base: Record, candidate: Record, level: float, draws: int, seed: int) -> _Pairing:
+        assert base.table is not None and candidate.table is not None  # see _undrawn
+        return cls(base, candidate, base.table, candidate.table, level, draws, seed)
 
-    def _verification(self, plain: Sequence[PairedStatistic]) -> list[PairedStatistic]:
-        one, other = self.one, self.other
-        keys = {p.statistic: _verification_key(p.statistic) for p in plain}
-        targets = [_target(p.statistic) for p in plain if "=" in p.statistic]
-        found = paired_verification(
-            (one.scores, one.decisions),
-            (other.scores, other.decisions),
-            one.mated,
-            one.folds,
-            one.left_subjects,
-            one.right_subjects,
-            targets,
-            draws=self.draws,
-            rng=np.random.default_rng(self.seed),
-            level=self.level,
-        )
+    def verified(
+        self, plain: Sequence[PairedStatistic], found: Mapping[str, Difference]
+    ) -> list[PairedStatistic]:
+        """Statistics of pairs with the differences that were drawn."""
         done = []
         for p in plain:
-            difference = found[keys[p.statistic]]
+            difference = found[_verification_key(p.statistic)]
             if p.statistic == "accuracy":
-                exact = mcnemar_exact(one.correct, other.correct).p_value
-                over_subjects = difference.p_value
+                exact = mcnemar_exact(self.one.correct, self.other.correct).p_value
                 known = Difference(difference.estimate, difference.interval, exact)
+                over_subjects = difference.p_value
                 done.append(replace(_with(p, known, MCNEMAR), over_subjects=over_subjects))
             else:
                 done.append(_with(p, difference, _bootstrap(difference)))
         return done
 
-    def _rates(self, plain: Sequence[PairedStatistic]) -> list[PairedStatistic]:
+    def rates(self, plain: Sequence[PairedStatistic]) -> list[PairedStatistic]:
+        """Rates of templates or searches."""
         if self.one.left_subjects is None:
             return [_unpaired(p, "the record does not say who is in its images") for p in plain]
         pairs = {
@@ -168,17 +195,19 @@ class _Pairing:
             for p in plain
         }
         tars = [name for name, (rate, _) in pairs.items() if rate.name == "TAR"]
-        found = dict(zip(tars, self._accepts([pairs[name] for name in tars]), strict=True))
+        of_tars = tar_differences(  # all from the same draws
+            [pairs[name] for name in tars],
+            self.one,
+            self.other,
+            draws=self.draws,
+            seed=self.seed,
+            level=self.level,
+        )
+        found = dict(zip(tars, of_tars, strict=True))
         for name, (rate, _) in pairs.items():
             if name not in found:
                 found[name] = self._searches(rate)
         return [_rate(p, found[p.statistic]) for p in plain]
-
-    def _accepts(self, rates: Sequence[tuple[RateSection, RateSection]]) -> list[Difference | None]:
-        """All TARs from the same draws."""
-        return tar_differences(
-            rates, self.one, self.other, draws=self.draws, seed=self.seed, level=self.level
-        )
 
     def _searches(self, rate: RateSection) -> Difference | None:
         """DIR, TPIR and rank 1. None: another rank, of which the records keep nothing."""
@@ -188,6 +217,30 @@ class _Pairing:
         return search_difference(
             far, self.one, self.other, draws=self.draws, seed=self.seed, level=self.level
         )
+
+
+def _drawn(
+    pairings: Sequence[_Pairing], plain: Sequence[Sequence[PairedStatistic]]
+) -> list[list[PairedStatistic]]:
+    """For each pairing its statistics; all are with the same base and of the same comparisons."""
+    if not pairings or not isinstance(pairings[0].base.statistics, VerificationSection):
+        return [one.rates(p) for one, p in zip(pairings, plain, strict=True)]
+    first, one = pairings[0], pairings[0].one
+    names = list(dict.fromkeys(p.statistic for of_one in plain for p in of_one))
+    found = paired_with_each(
+        (one.scores, one.decisions),
+        [(pairing.other.scores, pairing.other.decisions) for pairing in pairings],
+        one.mated,
+        one.folds,
+        one.left_subjects,
+        one.right_subjects,
+        [_target(name) for name in names if "=" in name],
+        names=names,
+        draws=first.draws,
+        rng=np.random.default_rng(first.seed),
+        level=first.level,
+    )
+    return [p.verified(of, f) for p, of, f in zip(pairings, plain, found, strict=True)]
 
 
 def _rate_of(record: Record, statistic: str) -> RateSection:
@@ -244,7 +297,3 @@ def _verification_key(statistic: str) -> str:
 
 def _target(statistic: str) -> float:
     return float(statistic.partition("=")[2])
-
-
-def _equal(one: NDArray[np.generic], other: NDArray[np.generic]) -> bool:
-    return np.array_equal(one, other)

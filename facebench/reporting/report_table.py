@@ -210,7 +210,7 @@ class _Builder:
                     self.remarks.append(
                         f"{len(entries)} records answer {best.model} on {best.protocol}; shown is "
                         f"{best.path.name} (facebench {'.'.join(map(str, best.version))}, made "
-                        f"{best.created})"
+                        f"{best.created[:19]})"
                     )
         return found
 

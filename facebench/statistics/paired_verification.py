@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -22,11 +22,13 @@ from facebench.statistics.resample import Units
 from facebench.statistics.weighted import SortedComparisons, WeightedRoc, weighted_accuracy
 
 _OfWeights = Callable[[IntArray], dict[str, FloatArray]]
+_Model = tuple[ArrayLike, ArrayLike]
+NAMES = ("accuracy", "auc", "eer")
 
 
 def paired_verification(
-    baseline: tuple[ArrayLike, ArrayLike],
-    candidate: tuple[ArrayLike, ArrayLike],
+    baseline: _Model,
+    candidate: _Model,
     mated: ArrayLike,
     folds: ArrayLike,
     subjects_a: ArrayLike | None,
@@ -47,28 +49,69 @@ def paired_verification(
     ValueError: as for `bootstrap_over_subjects`.
     Source: Bolle, Ratha, Pankanti 2004; Owen 2007; pairing as in Koehn 2004.
     """
+    (found,) = paired_with_each(
+        baseline,
+        [candidate],
+        mated,
+        folds,
+        subjects_a,
+        subjects_b,
+        targets,
+        draws=draws,
+        rng=rng,
+        level=level,
+    )
+    return found
+
+
+def paired_with_each(
+    baseline: _Model,
+    candidates: Sequence[_Model],
+    mated: ArrayLike,
+    folds: ArrayLike,
+    subjects_a: ArrayLike | None,
+    subjects_b: ArrayLike | None,
+    targets: Sequence[float] = (),
+    *,
+    names: Collection[str] = NAMES,
+    draws: int = 1000,
+    rng: np.random.Generator,
+    level: float = 0.95,
+) -> list[dict[str, Difference]]:
+    """As `paired_verification`, of several candidates: the same numbers, from draws made once.
+
+    names: which of accuracy, AUC and EER are computed, beside the targets.
+    """
     where = "paired_verification"
     _, flags = checked_comparisons(baseline[0], mated, where)
     checked_level(level, where)
     units = Units.of(flags, subjects_a, subjects_b, where)
-    models = [_statistics(*model, flags, folds, targets, where) for model in (baseline, candidate)]
+    models = [
+        _statistics(*model, flags, folds, names, targets, where)
+        for model in (baseline, *candidates)
+    ]
 
-    def difference(weights: IntArray) -> dict[str, FloatArray]:
-        of_baseline, of_candidate = (model(weights) for model in models)
-        return {key: of_candidate[key] - of_baseline[key] for key in of_baseline}
+    def differences(weights: IntArray) -> list[dict[str, FloatArray]]:
+        of_baseline, *others = (model(weights) for model in models)
+        return [{key: other[key] - of_baseline[key] for key in of_baseline} for other in others]
 
-    once = difference(np.ones((1, flags.size), dtype=np.int64))
-    blocks = [difference(weights) for weights in units.draw(draws, rng, where)]
-    drawn = {key: np.concatenate([block[key] for block in blocks]) for key in once}
-    mated_units = units_of_kind(units, mated=True)
-    fewer = units_of_fewer(units)
+    once = differences(np.ones((1, flags.size), dtype=np.int64))
+    blocks = [differences(weights) for weights in units.draw(draws, rng, where)]
+    mated_units, fewer = units_of_kind(units, mated=True), units_of_fewer(units)
     independent = {"accuracy": units_of_all(units), "auc": fewer, "eer": fewer}
-    return {
-        key: difference_of_draws(
-            float(once[key][0]), values, level, units.kind, independent.get(key, mated_units)
-        )
-        for key, values in drawn.items()
-    }
+    return [
+        {
+            key: difference_of_draws(
+                float(value[0]),
+                np.concatenate([block[number][key] for block in blocks]),
+                level,
+                units.kind,
+                independent.get(key, mated_units),
+            )
+            for key, value in estimates.items()
+        }
+        for number, estimates in enumerate(once)
+    ]
 
 
 def _statistics(
@@ -76,16 +119,21 @@ def _statistics(
     decisions: ArrayLike,
     mated: BoolArray,
     folds: ArrayLike,
+    names: Collection[str],
     targets: Sequence[float],
     where: str,
 ) -> _OfWeights:
     decided = checked_flags(decisions, mated.size, "decisions", where)
     accuracy = weighted_accuracy(decided == mated, folds)
     ordered = SortedComparisons.of(scores, mated, where)
+    curves = [name for name in ("auc", "eer") if name in names]
 
     def of_weights(weights: IntArray) -> dict[str, FloatArray]:
+        values = {"accuracy": accuracy(weights)} if "accuracy" in names else {}
+        if not curves and not targets:
+            return values
         curve = WeightedRoc(ordered, weights)
-        values = {"accuracy": accuracy(weights), "auc": curve.auc(), "eer": curve.eer()}
+        values |= {name: getattr(curve, name)() for name in curves}
         return values | {tar_key(target): curve.tar_at_far(target) for target in targets}
 
     return of_weights

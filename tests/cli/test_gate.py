@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from facebench.reporting.files import save_record
+from facebench.limits import MOST_DRAWS
+from facebench.reporting.files import read_record, save_record
 from tests.cli.conftest import Run
 from tests.cli.records import save_three
 from tests.reporting.conftest import drawn_record
+from tests.reporting.test_comparison import changed
 
 RULE = "lfw.accuracy drop <= {}pt at 95%"
 
@@ -69,6 +71,48 @@ def test_other_formats_are_written_beside_the_result(run: Run, records: dict[str
     assert same.code == 2 and "--junit and --markdown must be different files" in same.line
     absent = run(*arguments, records["worse"], "--junit", "none/x")
     assert absent.code == 2 and "--junit none/x: there is no folder none" in absent.line
+
+
+def test_two_similarities_of_one_model_are_named(run: Run, records: dict[str, Path]) -> None:
+    joint = changed(read_record(records["base"]), similarity="joint-bayesian(0123456789ab)")
+    path = save_record(joint, Path("joint"))
+    rule = rules("lfw.accuracy >= 0.5")
+    text = run("gate", "--rules", rule, records["base"], path).out.splitlines()
+    assert text[0].startswith("✓ pass       base (cosine): lfw.accuracy >= 0.5: ")
+    assert text[1].startswith("✓ pass       base (joint-bayesian): lfw.accuracy >= 0.5: ")
+    alone = run("gate", "--rules", rule, path, records["worse"])
+    assert alone.out.startswith("✓ pass       base: lfw.accuracy >= 0.5: ")
+
+
+@pytest.mark.parametrize("name", ["file.txt", "base.v2", "new.JSON"])
+def test_a_baseline_is_json_or_a_folder(run: Run, records: dict[str, Path], name: str) -> None:
+    result = run("gate", "-b", name, "--update", "--reason", "x", records["base"])
+    assert result.code == 2
+    assert f"--baseline {name}: is neither a .json file nor a folder; write" in result.line
+    assert sorted(path.name for path in Path().iterdir()) == ["kept", "tiny_model.py"]
+    Path(name).mkdir()
+    assert run("gate", "-b", name, "--update", "--reason", "x", records["base"]).code == 0
+
+
+@pytest.mark.parametrize(
+    ("draws", "said"),
+    [(99, "at least 100"), (MOST_DRAWS + 1, "at most 100000"), (10**9, "at most 100000")],
+)
+def test_draws_have_bounds_everywhere(
+    run: Run, records: dict[str, Path], draws: int, said: str
+) -> None:
+    rule = rules(RULE.format("0.3"))
+    base = records["base"]
+    for arguments in (
+        ("gate", "--rules", rule, "-b", base, base),
+        ("compare", base, base),
+        ("history", "kept"),
+    ):
+        result = run(*arguments, "--draws", draws)
+        assert result.code == 2
+        assert f"invalid value for '--draws': must be {said}; see" in result.line
+    if draws > MOST_DRAWS:
+        assert said in run("eval", "-m", "tiny_model:make", "-p", "lfw", "--draws", draws).line
 
 
 def test_folders_and_names(run: Run, records: dict[str, Path]) -> None:
@@ -187,6 +231,8 @@ def test_json_that_is_no_record_says_what_it_is(
         ("lfv.accuracy >= 0.3", "no record of 'lfv' was given; did you mean 'lfw'?"),
         ("lfw.rank-1 >= 0.5", "rule 'lfw.rank-1 >= 0.5': records of lfw have no 'rank-1'"),
         ("lfw.accuracy", "cannot be read; write e.g."),
+        ("bytes <= 0 of baseline", "rule 'bytes <= 0 of baseline': 0 of baseline is 0, whatever"),
+        ("lfw.accuracy >= 1.9 of baseline", "is more than 100 %, which no model reaches; write at"),
     ],
 )
 def test_a_rule_that_names_no_statistic_is_one_line(

@@ -62,6 +62,8 @@ def test_train_then_prune_a_card_then_a_plan(run, people: Path, work: Path) -> N
         (("train", "mini", "--data", "people", "--device", "cuda"), "no CUDA device"),
         (("train", "mini", "--data", "people", "--precision", "int8"), "float32 or bfloat16"),
         (("train", "mini", "--data", "people", "--hold-out", "11"), "leave at least 2"),
+        (("train", "mini", "--data", "people", "-p", "lfww"), "did you mean 'lfw'"),
+        (("train", "mini", "--data", "people", "-p", "lfw", "--protocol-data", "gone"), "gone"),
         (("train", "sparse_074", "--data", "people"), "is sparse"),
         (("train", "ensemble_5", "--data", "people"), "only a convnet"),
         (("prune", "basline", "--layer", "f", "--keep", "1/2"), "did you mean 'baseline'"),

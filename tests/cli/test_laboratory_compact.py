@@ -54,6 +54,8 @@ def test_train_then_remove_filters(run, people: Path, work: Path) -> None:
     [
         (("train", "tiny", "--data", "people", "--width", "0.5"), "says its own"),
         (("train", "tiny", "--data", "people", "--recipe", "paper"), "--recipe compact"),
+        (("train", "tiny", "--data", "people", "-p", "lfww"), "did you mean 'lfw'"),
+        (("train", "tiny", "--data", "people", "-p", "lfw", "--protocol-data", "gone"), "gone"),
         (("prune", "tiny", "--layer", "f", "--keep", "1/2"), "add --structured"),
         (("prune", "tiny", "--structured", "--data", "people"), "no trained weights"),
         (("prune", "tiny", "--structured", "--layer", "f"), "no --layer"),

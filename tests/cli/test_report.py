@@ -12,6 +12,7 @@ from time import perf_counter
 import pytest
 
 from tests.cli.conftest import TINY_ARGUMENTS, Run
+from tests.cli.records import save_three
 
 CARD = """
 name = "mine"
@@ -106,6 +107,20 @@ def test_records_of_eval_are_found_in_the_cache_and_by_name(
     assert run("report", "run", wrong).code == 2
 
 
+def test_run_takes_models_by_name_as_compare_does(run: Run, work: Path) -> None:
+    paths = save_three(work / "kept", per_kind=20)
+    named = run("report", "run", "base", "worse", "--records", "kept")
+    files = run("report", "run", paths["base"], paths["worse"])
+    assert named.code == files.code == 0, named.err
+    assert named.out == files.out and "base" in named.out and "as_good" not in named.out
+    mixed = run("report", "run", paths["base"], "worse", "--records", "kept", "-p", "lfw")
+    assert mixed.out == files.out
+    near = run("report", "run", "bas", "--records", "kept")
+    assert near.code == 2 and "no record of 'bas'; did you mean 'base'? Or name its" in near.line
+    other = run("report", "run", "base", "--records", "kept", "--similarity", "projection")
+    assert other.code == 2 and "no projection record of 'base'" in other.line
+
+
 def test_paper_writes_every_table_in_four_formats(run: Run, work: Path) -> None:
     before = perf_counter()
     result = run("report", "paper", "--output-dir", "pages")
@@ -122,8 +137,10 @@ def test_paper_writes_every_table_in_four_formats(run: Run, work: Path) -> None:
     ("arguments", "said"),
     [
         (("tabel3",), "did you mean 'table3'"),
-        (("table3", "one.json"), "record files follow `run`"),
-        (("run",), "name the record files"),
+        (("table3", "one.json"), "records follow `run`; one.json follows 'table3'"),
+        (("run",), "report run: name record files, e.g. reports/results/lfw/…/*.json, or eval"),
+        (("run", "nobody"), "no record of 'nobody'; name its file or a folder with --records"),
+        (("table3", "-p", "lfw"), "--protocol is of `run`; 'table3' names its own"),
         (("run", "none.json"), "none.json: cannot be read"),
         (("table3", "--model", "baseline"), "rows of its own"),
         (("table3", "--records", "nowhere"), "--records nowhere: no such file"),

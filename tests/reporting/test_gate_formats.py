@@ -35,6 +35,23 @@ def test_text_has_a_line_per_verdict_and_a_summary() -> None:
     assert "SYNTHETIC FACES" in render_gate(result(), "text")
 
 
+def test_the_same_model_with_two_similarities_is_told_apart_in_every_format() -> None:
+    both = tuple(
+        Verdict(RULE, "a.b", "pass", "+0.0 pt", settings=kind) for kind in ("cosine", "joint|x")
+    )
+    found = GateResult(both, "report")
+    text = render_gate(found, "text").splitlines()
+    assert text[0].split(": ")[0] == "✓ pass       a.b (cosine)"
+    assert text[1].split(": ")[0] == "✓ pass       a.b (joint|x)"
+    assert "| a.b (cosine) |" in render_gate(found, "md")
+    assert "| a.b (joint\\|x) |" in render_gate(found, "md")
+    cases = ElementTree.fromstring(render_gate(found, "junit").encode()).findall("testcase")
+    assert [case.attrib["classname"] for case in cases] == ["a.b (cosine)", "a.b (joint|x)"]
+    assert "a.b (cosine): lfw.accuracy" in (cases[0].findtext("system-out") or "")
+    github = render_gate(found, "github").splitlines()
+    assert github[0].startswith("::notice title=facebench gate%3A pass::a.b (cosine): lfw.acc")
+
+
 def test_the_summary_says_what_undecided_counts_as() -> None:
     assert "1 undecided, which counts as fail" in summary(result("fail"))
     assert "1 undecided, which counts as pass" in summary(result("pass"))

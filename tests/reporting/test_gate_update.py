@@ -144,7 +144,8 @@ def test_scores_that_another_record_uses_stay(tmp_path: Path, old: Record, new: 
     update_baselines(base, [old], "back again")
     rerun = changed(old, run=old.run)  # the same signature, other scores
     assert old.table is not None
-    moved = replace(old.table, scores=old.table.scores + np.float32(0.25))
+    lower = np.where(np.arange(old.table.scores.size) == np.argmin(old.table.scores), 0.25, 0)
+    moved = replace(old.table, scores=old.table.scores - lower)  # which no number shows
     save_record(
         rerun.with_table(moved)
         .model_copy(update={"scores": ScoresSection.of(moved, kept.stem)})
@@ -192,6 +193,20 @@ def test_what_cannot_be_moved_is_refused(tmp_path: Path, old: Record, new: Recor
     with pytest.raises(UserError, match="name the records"):
         update_baselines(tmp_path, [], "none")
     (tmp_path / "text.txt").write_text("x")
-    with pytest.raises(UserError, match=r"must be a \.json file or a folder"):
+    with pytest.raises(UserError, match=r"text.txt: is neither a \.json file nor a folder"):
         update_baselines(tmp_path / "text.txt", [old], "text")
+    for name in ("new.txt", "new.JSON", "new.v2/"):  # a folder of that name would be a mistake
+        with pytest.raises(UserError, match=r"is neither a \.json file nor a folder") as caught:
+            update_baselines(tmp_path / name, [old], "text")
+        assert f"write {tmp_path / 'new.json'}" in str(caught.value)
     assert [path.name for path in tmp_path.iterdir()] == ["text.txt"]
+
+
+@pytest.mark.parametrize("name", ["baselines.v2", "lfw.json", ".kept"])
+def test_a_folder_that_is_there_may_be_called_anything(
+    tmp_path: Path, old: Record, name: str
+) -> None:
+    folder = tmp_path / name
+    folder.mkdir()
+    (move,) = update_baselines(folder, [old], "first")
+    assert move.path == folder / "lfw.json"

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from facebench.environment import run_section
 from facebench.errors import UserError
 from facebench.reporting.files import save_record
 from facebench.reporting.history import histories, histories_csv, history_sheet
 from facebench.reporting.history_falls import holm
 from facebench.reporting.history_plot import save_history_plot
-from facebench.reporting.paired_statistics import PairedStatistic
+from facebench.reporting.paired_statistics import PairedStatistic, paired_statistics
 from facebench.reporting.record import Record
 from facebench.reporting.record_sections import ScoresSection
 from facebench.reporting.scores import record_name
 from facebench.reporting.sheet import sheets_html, sheets_markdown
 from tests.reporting.conftest import MakeRecord
-from tests.reporting.test_comparison import changed, with_decisions
+from tests.reporting.test_comparison import changed
 
 STRENGTHS = (3.5, 3.5, 3.6, 2.6, 3.6, 2.0)
 
@@ -102,16 +105,65 @@ def flipped(record: Record, name: str, wrong: int, right: int) -> Record:
     model = record.model.model_copy(update={"id": name, "weights_hash": name[-1] * 64})
     statistics = record.statistics
     assert statistics.kind == "verification"
-    value = statistics.accuracy.value - (wrong - right) / record.comparisons.total
-    accuracy = statistics.accuracy.model_copy(update={"value": value})
+    decisions = record.table.decisions.copy()
+    decisions[rows] = ~decisions[rows]
+    table = replace(record.table, decisions=decisions)
+    shares = [float(table.correct[table.folds == fold].mean()) for fold in range(1, 11)]
+    accuracy = statistics.accuracy.model_copy(
+        update={"value": float(np.mean(shares)), "per_fold": tuple(shares)}
+    )
     other = changed(
-        with_decisions(record, rows),
+        record.with_table(table),
         model=model,
         statistics=statistics.model_copy(update={"accuracy": accuracy}),
     )
-    assert other.table is not None
-    scores = ScoresSection.of(other.table, record_name(name, other.signature))
+    scores = ScoresSection.of(table, record_name(name, other.signature))
     return changed(other, scores=scores)
+
+
+def test_runs_of_the_same_moment_go_from_dense_to_sparse(
+    tmp_path: Path, make_record: MakeRecord
+) -> None:
+    """By name dense would come after a; by the fraction of a second early comes first."""
+    moment = "2026-01-02T03:04:05{}+00:00"
+    kept = {"a": 100, "b": 400, "dense": 900, "early": 200, "unknown": None, "late": 500}
+    for number, (name, size) in enumerate(kept.items()):
+        fraction = {"early": "", "late": ".900000"}.get(name, ".250000")
+        record = make_record(
+            name, per_kind=10, draws=0, created=moment.format(fraction), weights=f"{number}" * 64
+        )
+        model = record.model.model_copy(update={"kept_parameters": size})
+        save_record(changed(record, model=model), tmp_path)
+    (found,) = histories(tmp_path, draws=100)
+    order = [run.record.model.id for run in found.runs]
+    assert order == ["early", "dense", "b", "a", "unknown", "late"]
+    shown = [row[1].text for row in history_sheet(found).rows]
+    assert set(shown) == {"2026-01-02 03:04"}
+
+
+def test_a_record_is_made_at_a_fraction_of_a_second() -> None:
+    moments = [run_section({}).created for _ in range(2)]
+    assert "." in moments[0] and moments[0] <= moments[1]
+    assert datetime.fromisoformat(moments[0]).tzinfo == UTC
+    old = "2026-01-02T03:04:05+00:00"  # as earlier versions wrote it: the start of its second
+    assert old < "2026-01-02T03:04:05.000001+00:00" < "2026-01-02T03:04:06+00:00"
+
+
+def test_runs_that_may_have_fallen_are_drawn_a_thousand_times_per_test(runs: Path) -> None:
+    (found,) = histories(runs, draws=100)
+    assert found.draws == (1000, 5000)
+    least = [run.against.over_subjects for run in found.runs if run.fell and run.against]
+    assert least == [pytest.approx(2 / 5001)] * 2  # no draw without a fall
+    caption = " ".join(history_sheet(found).caption)
+    assert "bootstrap: 1,000 draws; 5,000 (1,000 per run tested) where p was below 10%" in caption
+
+
+def test_many_draws_give_each_run_what_it_gets_alone(runs: Path) -> None:
+    (found,) = histories(runs, draws=100)
+    first = found.runs[0].record
+    for run, draws in ((found.runs[1], 1000), (found.runs[3], 5000)):
+        (alone,) = paired_statistics(first, run.record, ["accuracy"], draws=draws)
+        assert run.against == alone
 
 
 def test_runs_without_scores_are_named_and_not_tested(runs: Path) -> None:

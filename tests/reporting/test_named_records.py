@@ -97,6 +97,16 @@ def test_without_settings_that_all_have_the_best_is_taken_or_refused(
         require_comparable(a, b)
 
 
+def test_an_unknown_name_is_one_line_with_and_without_a_near_one(folder: Path) -> None:
+    save_record(rates_record("baseline"), folder)
+    finder = Finder.of([folder], cache=False)
+    rest = "name its file or a folder with --records, or make one with `facebench eval`"
+    for name, said in (("basline", "; did you mean 'baseline'? Or"), ("zzz", ";")):
+        with pytest.raises(UserError) as caught:
+            named_together([name], finder)
+        assert str(caught.value) == f"no record of {name!r}{said} {rest}"
+
+
 def test_a_folder_gives_all_and_an_empty_one_is_refused(folder: Path, tmp_path: Path) -> None:
     assert len(records_in(str(folder))) == 3
     (tmp_path / "empty").mkdir()

@@ -9,7 +9,7 @@ from scipy import stats
 
 from facebench.statistics.intervals import tar_key
 from facebench.statistics.paired import bootstrap_p_value, mcnemar_exact, paired_bootstrap
-from facebench.statistics.paired_verification import paired_verification
+from facebench.statistics.paired_verification import paired_verification, paired_with_each
 from facebench.statistics.rates import paired_rate_difference
 from facebench.statistics.weighted import (
     WeightedStatistic,
@@ -61,6 +61,22 @@ def compared(sample: Sample, draws: int, rng: np.random.Generator) -> dict[str, 
         draws=draws,
         rng=rng,
     )
+
+
+def test_several_candidates_get_what_each_gets_alone() -> None:
+    a, b, mated, one, other = lfw_like(np.random.default_rng(0))
+    models = [(scores, scores >= THRESHOLD) for scores in (one, other, one + other)]
+    given = (mated, np.arange(mated.size) % 2, a, b, (0.1,))
+    alone = [
+        paired_verification(models[0], model, *given, draws=50, rng=np.random.default_rng(1))
+        for model in models[1:]
+    ]
+    rng = np.random.default_rng(1)
+    assert paired_with_each(models[0], models[1:], *given, draws=50, rng=rng) == alone
+    rng = np.random.default_rng(1)
+    few = paired_with_each(models[0], models[1:], *given, names=("auc",), draws=50, rng=rng)
+    kept = {"auc", tar_key(0.1)}
+    assert few == [{k: v for k, v in found.items() if k in kept} for found in alone]
 
 
 def differences(sample: Sample) -> tuple[float, float]:

@@ -115,8 +115,8 @@ def check_criterion(name: str) -> None:
     """UserError where there is no such criterion for filters."""
     if name not in CRITERIA:
         raise UserError(
-            f"--criterion {name}{nearest(name, CRITERIA)}: filters are removed by "
-            f"{', '.join(CRITERIA)}"
+            f"--criterion {name}: filters are removed by {', '.join(CRITERIA)}"
+            f"{nearest(name, CRITERIA)}"
         )
 
 

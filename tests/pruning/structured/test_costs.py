@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+
+import pytest
 import torch
 from filter_toys import SIZE
 from torch import nn
@@ -39,3 +42,22 @@ def test_latencies_of_networks_taking_turns() -> None:
     nets = [nn.Sequential(nn.Conv2d(3, 4, 1)), nn.Sequential(*[nn.Conv2d(3, 3, 3)] * 3)]
     for latency in latencies(nets, (8, 8), repeats=5):
         assert 0 < latency.lower <= latency.median <= latency.upper
+
+
+class _Kept(nn.Module):
+    """A network that other programs keep from the core for 20 milliseconds."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        time.sleep(0.02)
+        return x
+
+
+@pytest.mark.parametrize("threads, counted", [(1, False), (2, True)])
+def test_one_thread_is_not_charged_for_other_programs(threads: int, counted: bool) -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        (latency,) = latencies([nn.Sequential(nn.Conv2d(3, 4, 1), _Kept())], (8, 8), repeats=3)
+    finally:
+        torch.set_num_threads(before)
+    assert (latency.median >= 20) == counted

@@ -1,0 +1,64 @@
+"""Records of one model that a gate judges: what its lines call them."""
+
+from __future__ import annotations
+
+import pytest
+
+from facebench.protocols.prepared import SINGLE_FACES
+from facebench.reporting.gate_judge import judge
+from facebench.reporting.gate_rules import parse_rules
+from facebench.reporting.record import Record
+from tests.reporting.conftest import MakeRecord
+from tests.reporting.test_comparison import changed
+
+
+@pytest.fixture
+def base(make_record: MakeRecord) -> Record:
+    return make_record("sparse_074", per_kind=20, draws=0)
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ([{}, {"similarity": "joint-bayesian(1)"}], ["cosine", "joint-bayesian"]),
+        (
+            [{"similarity": "joint-bayesian(1)"}, {"similarity": "joint-bayesian(2)"}],
+            ["joint-bayesian(1)", "joint-bayesian(2)"],
+        ),
+        ([{}, {"pooling": "mean-score, all frames"}], [SINGLE_FACES, "mean-score, all frames"]),
+        (
+            [{}, {"similarity": "projection(1)", "pooling": "media"}],
+            [f"cosine; {SINGLE_FACES}", "projection; media"],
+        ),
+        (
+            [{}, {"alignment": "template-crop"}],
+            ["landmarks-5pt(0f1e2d3c)->similarity", "template-crop"],
+        ),
+        ([{}], [""]),
+        ([{}, {}], ["", ""]),  # the same record twice
+    ],
+)
+def test_records_of_one_model_are_told_apart(
+    base: Record, fields: list[dict[str, str]], said: list[str]
+) -> None:
+    """By what differs, and nothing else; the other model in the middle needs no more."""
+    records = [changed(base, **own) for own in fields]
+    other = changed(base, model=base.model.model_copy(update={"id": "other"}))
+    result = judge(parse_rules(["lfw.accuracy >= 0.5"]), [], [records[0], other, *records[1:]])
+    assert [v.settings for v in result.verdicts] == [said[0], "", *said[1:]]
+    bracketed = f"sparse_074 ({said[0]}): " if said[0] else "sparse_074: "
+    assert result.verdicts[0].line.startswith(bracketed)
+
+
+def test_editions_weights_and_the_rest_tell_records_apart_too(base: Record) -> None:
+    card = base.protocol.model_copy(update={"edition": "+12345678"})
+    rule = parse_rules(["lfw.accuracy >= 0.5"])
+    own = judge(rule, [], [base, changed(base, protocol=card)]).verdicts
+    assert [v.subject for v in own] == ["sparse_074 (v1)", "sparse_074 (v1+12345678)"]
+    weights = base.model.model_copy(update={"weights_hash": "12" * 32})
+    both = [base, changed(base, model=weights, similarity="joint-bayesian(1)")]
+    of_model = judge(parse_rules(["bytes <= 30MB"]), [], both).verdicts
+    assert [v.settings for v in of_model] == ["weights abababab", "weights 12121212"]
+    later = changed(base, facebench="0.9.9")
+    told = judge(rule, [], [base, later]).verdicts
+    assert [v.settings for v in told] == [f"record {one.digest()[:8]}" for one in (base, later)]
