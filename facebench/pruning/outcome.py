@@ -37,7 +37,8 @@ FACES, PAIRS = 1500, 2000
 class Outcome:
     """A network that was learned: name, parent, structure, the newest sparse layer.
 
-    steps: mini-batches of each round of training; frozen: the layers that it left as they were.
+    steps: mini-batches of each round of training; frozen: the layers that it left as they were;
+    selecting: mini-batches before them, of a criterion that selects while it learns.
     """
 
     model: str
@@ -47,13 +48,15 @@ class Outcome:
     layer: str | None = None
     criterion: str = ""
     frozen: Frozen | None = None
+    selecting: int = 0
 
     def words(self, faces: int) -> str:
         """How it was learned, for the card; faces: of a mini-batch."""
         rounds = " and ".join(map(str, self.steps))
         parts = [f"{rounds} mini-batches of {faces} faces from {self.parent or 'random weights'}"]
         if self.layer:
-            parts.append(f"connections of {self.layer} by {self.criterion}")
+            also = f", {self.selecting} mini-batches while selecting" if self.selecting else ""
+            parts.append(f"connections of {self.layer} by {self.criterion}{also}")
         if self.frozen:
             parts.append(
                 f"layers below {self.frozen.below} frozen, {self.frozen.views} augmentations of "
@@ -91,9 +94,10 @@ def publish_outcome(
             _card(outcome, width, licence or NO_LICENCE + data.partition("; recipe")[0]), path
         )
     faces = learner.recipe.faces_per_step
+    seen = faces * (sum(outcome.steps) + outcome.selecting)
     training = training_fields(
         data=data, recipe=f"{learner.recipe.title} {outcome.words(faces)}",
-        faces=faces * sum(outcome.steps), device=device, precision=precision, log=log,
+        faces=seen, device=device, precision=precision, log=log,
         without="its ancestors",
     )  # fmt: skip
     masks: dict[str, Tensor] = {name: mask.bool() for name, mask in learner.masks.items()}

@@ -222,7 +222,7 @@ def _learn_step(run: Run, step: Step, seed: int) -> None:
         degrees = run.plan.structure(step.model, run.base)
         outcome = Outcome(
             step.model, parent, degrees, (step.steps or phase.steps,), step.layer, step.criterion,
-            _frozen(run, step),
+            _frozen(run, step), _learned_selecting(run, step),
         )  # fmt: skip
         _publish(run, run.learned(step.model), outcome)
 
@@ -266,7 +266,7 @@ def _rounds(
     """Training for criteria that select while they learn; every round is continued, too."""
     assert step.layer is not None
     layer, name = step.layer, module_name(step.layer)
-    steps = max(1, round((step.steps or run.recipe.retrain.steps) * BRP_ROUND))
+    steps = _round_steps(run, step)
 
     def learn(kept: Mask, penalty: float, number: int) -> NDArray[np.float32]:
         learner.masks[name] = torch.from_numpy(kept).to(torch.float32)
@@ -277,6 +277,15 @@ def _rounds(
         return learner.net.layer(layer).weight.detach().numpy().copy()
 
     return learn
+
+
+def _round_steps(run: Run, step: Step) -> int:
+    return max(1, round((step.steps or run.recipe.retrain.steps) * BRP_ROUND))
+
+
+def _learned_selecting(run: Run, step: Step) -> int:
+    """Mini-batches of the rounds in which a criterion selected while it learned."""
+    return _round_steps(run, step) * len(list(run.folder(step.model).glob("round_*")))
 
 
 def _publish(run: Run, learner: Learner, outcome: Outcome) -> None:

@@ -150,6 +150,10 @@ def test_all_criteria_and_scratch_make_models(make_run, monkeypatch) -> None:
     assert torch.equal(masks["scratch"], masks["random"])
     assert len({mask.numpy().tobytes() for mask in masks.values()}) == len(names)
     assert read_card(run.models / "s2_scratch.toml").parent is None
+    # Two mini-batches each, and brp one more for each of four rounds in which it selects.
+    trained = {name: read_card(run.models / f"s2_{name}.toml").training for name in names}
+    assert trained["brp"].images == 3 * trained["obd"].images
+    assert "brp, 4 mini-batches while selecting" in trained["brp"].recipe
 
 
 def test_from_a_card_the_network_starts_as_it_was(make_run) -> None:
