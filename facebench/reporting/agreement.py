@@ -4,13 +4,20 @@ is told when it is read, before a gate believes it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
 
 from facebench.errors import UserError
 from facebench.reporting.record import Record
-from facebench.reporting.record_sections import RatesSection, VerificationSection
+from facebench.reporting.record_sections import (
+    AccuracySection,
+    Estimate,
+    IntervalSection,
+    RatesSection,
+    VerificationSection,
+)
 from facebench.reporting.scores import ScoreTable
 from facebench.statistics.roc import auc, eer
 
@@ -20,7 +27,8 @@ _ROUNDING = 1e-9
 def require_agreement(record: Record, where: str) -> None:
     """UserError where a number is not what the record's other numbers, or its scores, give.
 
-    where: the record's file. Rates of searches and templates are checked against their parts only.
+    where: the record's file. Rates of searches and templates are checked against their parts only;
+    bytes and counts of parameters are the evaluation's word.
     """
     wrong = next(_wrong(record), None)
     if wrong is not None:
@@ -36,10 +44,41 @@ def _wrong(record: Record) -> Iterator[str]:
         yield "its mated and non-mated comparisons are not all of its comparisons"
     if isinstance(record.statistics, RatesSection):
         yield from _wrong_rates(record.statistics)
+    else:
+        yield from _wrong_shares(record.statistics, counts.mated, counts.nonmated)
+        if record.table is not None:
+            yield from _wrong_scores(record, record.statistics, record.table)
+    for name, estimate in _estimates(record):
+        if any(not _holds(estimate.value, interval) for interval in _intervals(estimate)):
+            yield f"its {name} is not within its interval"
+
+
+def _estimates(record: Record) -> Iterator[tuple[str, Estimate]]:
+    statistics = record.statistics
+    if isinstance(statistics, RatesSection):
+        yield from ((rate.label, rate) for rate in statistics.rates)
         return
-    yield from _wrong_shares(record.statistics, counts.mated, counts.nonmated)
-    if record.table is not None:
-        yield from _wrong_scores(record, record.statistics, record.table)
+    yield "accuracy", statistics.accuracy
+    yield "AUC", statistics.auc
+    yield "EER", statistics.eer
+    yield from ((f"TAR at FAR {point.target:g}", point) for point in statistics.tar_at_far)
+
+
+def _intervals(estimate: Estimate) -> Iterator[IntervalSection]:
+    found = [estimate.interval]
+    if isinstance(estimate, AccuracySection):
+        found.append(estimate.over_subjects)
+    yield from (interval for interval in found if interval is not None)
+
+
+def _holds(value: float, interval: IntervalSection) -> bool:
+    """Whether an interval is one, and, where its kind always does, has the value in it.
+
+    A percentile interval of a bootstrap may miss a value at the edge of what is drawn.
+    """
+    if interval.kind.startswith("bootstrap"):
+        return interval.low <= interval.high
+    return interval.low - _ROUNDING <= value <= interval.high + _ROUNDING
 
 
 def _wrong_rates(statistics: RatesSection) -> Iterator[str]:
@@ -52,10 +91,21 @@ def _wrong_shares(statistics: VerificationSection, mated: int, nonmated: int) ->
     accuracy = statistics.accuracy
     if not _alike(accuracy.value, float(np.mean(accuracy.per_fold))):
         yield "its accuracy is not the mean of its folds"
+    if not _alike(accuracy.spread, _spread(accuracy)):
+        yield "its ± is not that of its folds"
     for point in statistics.tar_at_far:
         told = (point.value * mated, point.far * nonmated)
         if not np.allclose(told, (point.true_accepts, point.false_accepts), atol=1e-6):
             yield f"its TAR at FAR {point.target:g} is not that of its counts of accepts"
+
+
+def _spread(accuracy: AccuracySection) -> float:
+    folds = np.asarray(accuracy.per_fold)
+    if len(folds) < 2:
+        return accuracy.spread
+    deviation = float(folds.std(ddof=1))
+    one = accuracy.spread_kind == "standard deviation"
+    return deviation if one else deviation / math.sqrt(len(folds))
 
 
 def _wrong_scores(
@@ -64,6 +114,9 @@ def _wrong_scores(
     counts, accuracy = record.comparisons, statistics.accuracy
     if (counts.total, counts.mated) != (table.mated.size, int(table.mated.sum())):
         yield "its comparisons are not those of its scores"
+        return
+    if accuracy.folds != tuple(np.unique(table.folds).tolist()):
+        yield "its folds are not those of its scores"
         return
     shares = [table.correct[table.folds == fold].mean() for fold in accuracy.folds]
     if not np.allclose(shares, accuracy.per_fold, atol=_ROUNDING):

@@ -6,19 +6,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from facebench.errors import UserError
 from facebench.reporting.paired_rates import search_difference, tar_differences
 from facebench.reporting.record import Record
-from facebench.reporting.record_sections import BootstrapSection, RateSection, RatesSection
+from facebench.reporting.record_sections import RatesSection
 from facebench.reporting.scores import ScoreTable
 from facebench.statistics.intervals import Interval
-from facebench.statistics.paired import mcnemar_exact, paired_bootstrap
-from facebench.statistics.weighted import WeightedStatistic, weighted_accuracy
+from facebench.statistics.paired import mcnemar_exact
+from facebench.statistics.paired_verification import paired_with_each
 
 SIGNIFICANCE = 0.05
-SURE_DRAWS = 10_000  # of a bootstrap whose interval ends so near zero that the mark rests on chance
+SURE_DRAWS = 5_000  # of a bootstrap whose interval ends so near zero that the mark rests on chance
 _NEAR = 0.065  # of the width: three standard errors of an end at 1,000 draws
 
 
@@ -98,20 +97,36 @@ def compare_paired(reference: Record, record: Record) -> Paired | None:
     UserError where the two are not of the same data.
     Sources: those of `mcnemar_exact` and `paired_bootstrap` in `facebench.statistics.paired`.
     """
-    require_same_data([reference, record])
-    one, other = reference.table, record.table
-    if one is None or other is None or not np.array_equal(one.mated, other.mated):
-        return None
-    difference = record.statistics.headline.value - reference.statistics.headline.value
-    drawn = reference.bootstrap
-    if isinstance(reference.statistics, RatesSection):
-        assert isinstance(record.statistics, RatesSection)
-        rates = (reference.statistics.headline, record.statistics.headline)
-        found = _steady(lambda draws: _rate_interval(rates, one, other, draws, drawn.seed), drawn)
-        return Paired(difference, None, found)
-    p_value = mcnemar_exact(one.correct, other.correct).p_value
-    found = _steady(lambda draws: _interval(one, other, draws, drawn.seed), drawn)
-    return Paired(difference, p_value, found)
+    (found,) = compare_each(reference, [record])
+    return found
+
+
+def compare_each(reference: Record, records: Sequence[Record]) -> list[Paired | None]:
+    """`compare_paired` with each record: the same numbers, from resamples drawn once for all."""
+    require_same_data([reference, *records])
+    one, drawn = reference.table, reference.bootstrap
+    if one is None:
+        return [None] * len(records)
+    told = {
+        at: record.table
+        for at, record in enumerate(records)
+        if record.table is not None and np.array_equal(one.mated, record.table.mated)
+    }
+    of_rates = isinstance(reference.statistics, RatesSection)
+
+    def intervals(which: Sequence[int], draws: int) -> list[Interval | None]:
+        if of_rates:
+            return [_rate_interval(reference, records[at], draws) for at in which]
+        return _intervals(one, [told[at] for at in which], draws, drawn.seed)
+
+    ends = dict(zip(told, _steady(intervals, list(told), drawn.draws), strict=True))
+    found: list[Paired | None] = []
+    for at, record in enumerate(records):
+        difference = record.statistics.headline.value - reference.statistics.headline.value
+        exact = None if of_rates or at not in told else mcnemar_exact(one.correct, told[at].correct)
+        p_value = exact.p_value if exact is not None else None
+        found.append(Paired(difference, p_value, ends[at]) if at in told else None)
+    return found
 
 
 def draws_text(draws: int) -> str:
@@ -121,62 +136,61 @@ def draws_text(draws: int) -> str:
 
 
 def _steady(
-    interval_of: Callable[[int], Interval | None], drawn: BootstrapSection
-) -> Interval | None:
-    """The interval of so many draws, or of more where an end is near zero; None: no draws."""
-    found = interval_of(drawn.draws) if drawn.draws else None
-    if found is None or drawn.draws >= SURE_DRAWS:
-        return found
-    nearest = min(abs(found.low), abs(found.high))
-    return interval_of(SURE_DRAWS) if nearest < _NEAR * (found.high - found.low) else found
+    intervals: Callable[[Sequence[int], int], list[Interval | None]], which: list[int], draws: int
+) -> list[Interval | None]:
+    """Intervals of so many draws, or of more where an end is near zero; None: no draws."""
+    if not draws or not which:
+        return [None] * len(which)
+    found = dict(zip(which, intervals(which, draws), strict=True))
+    near = [at for at, interval in found.items() if draws < SURE_DRAWS and _near_zero(interval)]
+    if near:
+        found |= zip(near, intervals(near, SURE_DRAWS), strict=True)
+    return [found[at] for at in which]
 
 
-def _rate_interval(
-    rates: tuple[RateSection, RateSection],
-    one: ScoreTable,
-    other: ScoreTable,
-    draws: int,
-    seed: int,
-) -> Interval | None:
+def _near_zero(found: Interval | None) -> bool:
+    if found is None:
+        return False
+    return min(abs(found.low), abs(found.high)) < _NEAR * (found.high - found.low)
+
+
+def _rate_interval(reference: Record, record: Record, draws: int) -> Interval | None:
     """Of the difference in a rate; comparisons and searches are thresholded anew in every draw."""
+    one, other, seed = reference.table, record.table, reference.bootstrap.seed
+    assert one is not None and other is not None
+    assert isinstance(reference.statistics, RatesSection)
+    assert isinstance(record.statistics, RatesSection)
     if one.left_subjects is None:
         return None
-    rate = rates[0]
+    rate, of_other = reference.statistics.headline, record.statistics.headline
     try:
         if rate.name in ("DIR", "TPIR") or (rate.name, rate.target) == ("rank", 1):
             far = None if rate.name == "rank" else rate.target
             return search_difference(far, one, other, draws=draws, seed=seed).interval
         if rate.name != "TAR":
             return None
-        (found,) = tar_differences([rates], one, other, draws=draws, seed=seed)
+        (found,) = tar_differences([(rate, of_other)], one, other, draws=draws, seed=seed)
     except ValueError as error:
         raise UserError(f"cannot compare the two models: {error}") from error
     return found.interval if found else None
 
 
-def _interval(one: ScoreTable, other: ScoreTable, draws: int, seed: int) -> Interval:
-    """Decisions are held fixed, as in the interval of one accuracy, and take the scores' place."""
-
-    def accuracy(decisions: ArrayLike, mated: ArrayLike) -> WeightedStatistic:
-        return weighted_accuracy(np.equal(np.asarray(decisions) > 0, mated), one.folds)
-
-    return paired_bootstrap(
-        accuracy,
-        one.decisions.astype(np.float64),
-        other.decisions.astype(np.float64),
+def _intervals(
+    one: ScoreTable, others: Sequence[ScoreTable], draws: int, seed: int
+) -> list[Interval | None]:
+    """Of the difference in accuracy; decisions are held fixed, as in that of one accuracy."""
+    found = paired_with_each(
+        (one.scores, one.decisions),
+        [(other.scores, other.decisions) for other in others],
         one.mated,
+        one.folds,
         one.left_subjects,
         one.right_subjects,
+        names=("accuracy",),
         draws=draws,
         rng=np.random.default_rng(seed),
-        independent=_people(one),
-    ).interval
-
-
-def _people(table: ScoreTable) -> int:
-    """Units that accuracy rests on, as in `paired_verification`."""
-    people = table.left_subjects
-    return table.mated.size if people is None else int(np.unique(people).size)
+    )
+    return [differences["accuracy"].interval for differences in found]
 
 
 def data_of(record: Record) -> tuple[str, str, str]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _MOST_TIMES = 10  # more of a baseline was meant as percent
 _RATIO = "compression_ratio"
+_CHANCE = ("accuracy", "auc")
 
 
 def require_sensible(rule: Rule) -> None:
@@ -93,6 +94,11 @@ def _of_rate(rule: Rule) -> None:
         raise ValueError(f"a bound of {rule.bound:g} is more than all; write 0.3pt, 45% or 0.45")
     if rule.bound == (1 if rule.at_most else 0):
         raise ValueError("every model meets this; write a share between 0 and 1")
+    if rule.statistic in _CHANCE and not rule.at_most and rule.bound < 0.5:
+        raise ValueError(
+            f"{rule.bound:.3g} is below the 0.5 that chance gives; write percent as 95%, or a "
+            "share as 0.95"
+        )
     best = 0 if rule.at_most else 1
     if rule.bound == best and rule.level is not None:
         raise ValueError(

@@ -53,7 +53,7 @@ def _marks(
         yield f"[ ]: 95% intervals ({', '.join(intervals)})"
     if any(cell.mark for cell in cells):
         yield (
-            f"▲ ▼: significantly better or worse than “{card.reference}” at 5% (95% interval of a "
+            f"▲ ▼: significantly better or worse than {_references(card)} at 5% (95% interval of a "
             "paired bootstrap over subjects, with more draws where it ends near zero, and for "
             "accuracy the exact McNemar test too, which alone takes comparisons that share people "
             "for independent; of the protocol's first statistic only), ≈: not; not corrected for "
@@ -63,6 +63,13 @@ def _marks(
         yield "‡: too few non-mated comparisons to tell this rate from zero"
     if any(cell.value is not None and cell.remark for cell in cells):
         yield "*: counted from the model card, the model has no weights yet"
+
+
+def _references(card: ReportCard) -> str:
+    """The row that the others are tested against, or the rows."""
+    said = dict.fromkeys(card.reference_of(row) for row in card.rows)
+    named = [f"“{label}”" for label in said if label is not None]
+    return named[0] if len(named) == 1 else f"its own reference, one of {', '.join(named)},"
 
 
 def _data_line(record: Record) -> str:

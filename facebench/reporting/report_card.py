@@ -122,7 +122,8 @@ class ReportRow(_Strict):
     """One model with its settings, or, without a model, a method that only the paper measured.
 
     similarity, pooling: None: cosine, and the protocol card's; layer: of a table of layers; paper:
-    the paper's value by column; how: what to do where the model is not in the zoo yet.
+    the paper's value by column; how: what to do where the model is not in the zoo yet; reference:
+    the label of the row that it is tested against, in place of the table's.
     """
 
     label: Text
@@ -132,6 +133,7 @@ class ReportRow(_Strict):
     layer: str | None = None
     paper: dict[str, Annotated[PaperValue, BeforeValidator(_as_value)]] = {}
     how: Text = ""
+    reference: Text | None = None
 
     @field_validator("layer")
     @classmethod
@@ -170,9 +172,9 @@ class ReportCard(_Strict):
             twice = next((name for name in names if names.count(name) > 1), None)
             if twice is not None:
                 raise ValueError(f"{what} {twice!r} is used twice")
-        if self.reference is not None and self.rows and self.reference not in labels:
-            hint = nearest(self.reference, labels)
-            raise ValueError(f"reference: no row {self.reference!r}{hint}")
+        for named in (self.reference, *(row.reference for row in self.rows)):
+            if named is not None and self.rows and named not in labels:
+                raise ValueError(f"reference: no row {named!r}{nearest(named, labels)}")
         for row in self.rows:
             unknown = next((key for key in row.paper if key not in keys), None)
             if unknown is not None:
@@ -181,6 +183,10 @@ class ReportCard(_Strict):
                     f"row {row.label!r}: no column {unknown!r}{hint} ({', '.join(keys)})"
                 )
         return self
+
+    def reference_of(self, row: ReportRow) -> str | None:
+        """The label of the row that a row is tested against; None: it is not tested."""
+        return row.reference or self.reference
 
     @property
     def protocols(self) -> list[str]:

@@ -50,7 +50,7 @@ def _flat(table: ReportTable, row: ReportTableRow, cell: ReportCell) -> dict[str
         "paper_spread": cell.paper.spread if cell.paper else None,
         "paper_source": _source(table, cell),
         "difference": cell.difference,
-        "reference": table.card.reference,
+        "reference": table.card.reference_of(row.row),
         "versus": paired.difference if paired else None,
         "versus_low": versus.low if versus else None,
         "versus_high": versus.high if versus else None,

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from facebench.errors import UserError
 from facebench.faces.types import DataKind
-from facebench.reporting.compare import Paired, compare_paired
+from facebench.reporting.compare import Paired, compare_each
 from facebench.reporting.find import DataKey, Entry, Finder, Wanted, load_entry
 from facebench.reporting.record import Record
 from facebench.reporting.report_caption import caption_of
@@ -173,8 +173,11 @@ class _Builder:
         synthetic = self.data.kind == "synthetic"
         given = [row for row in self.card.rows if row.model or not synthetic]
         chosen = {row.label: self._records(row) for row in given}
-        reference = chosen.get(self.card.reference or "", {})
-        rows = tuple(self._row(row, chosen[row.label], reference) for row in given)
+        self._test_together(given, chosen)
+        rows = tuple(
+            self._row(row, of_row, chosen.get(self.card.reference_of(row) or "", {}))
+            for row, of_row in zip(given, chosen.values(), strict=True)
+        )
         first = next((r for records in chosen.values() for r in records.values()), None)
         return ReportTable(
             card=self.card,
@@ -187,6 +190,20 @@ class _Builder:
             remarks=tuple(dict.fromkeys(self.remarks)),
             missing=tuple(self.missing),
         )
+
+    def _test_together(
+        self, rows: Sequence[ReportRow], chosen: Mapping[str, Mapping[Source, Record]]
+    ) -> None:
+        """All that one record is compared with, from the same resamples: one at a time is slow."""
+        wanted: dict[str, tuple[Record, list[Record]]] = {}
+        for row in rows:
+            bases = chosen.get(self.card.reference_of(row) or "", {})
+            for source, record in chosen[row.label].items():
+                base = bases.get(source)
+                if base is not None and base is not record:
+                    wanted.setdefault(base.digest(), (base, []))[1].append(record)
+        for base, records in wanted.values():
+            _test(base, records)
 
     def _title(self) -> str:
         label = f"{SYNTHETIC_LABEL} · " if self.data.kind == "synthetic" else ""
@@ -290,12 +307,20 @@ class _Builder:
         return replace(cell, paired=_paired(base, cell.record))
 
 
-def _paired(base: Record, record: Record) -> Paired | None:
+def _test(base: Record, records: Sequence[Record]) -> None:
     """Tests are slow and reports share rows: each pair of records is tested once."""
-    key = (base.digest(), record.digest())
-    if key not in _PAIRED:
-        try:
-            _PAIRED[key] = compare_paired(base, record)
-        except UserError:  # of other settings or faces: no pairs to compare
-            _PAIRED[key] = None
-    return _PAIRED[key]
+    new = {(base.digest(), record.digest()): record for record in records}
+    new = {key: record for key, record in new.items() if key not in _PAIRED}
+    try:
+        _PAIRED.update(zip(new, compare_each(base, list(new.values())), strict=True))
+    except UserError:  # one is of other settings or faces: no pairs to compare
+        if len(new) == 1:
+            _PAIRED.update(dict.fromkeys(new))
+        else:
+            for record in new.values():
+                _test(base, [record])
+
+
+def _paired(base: Record, record: Record) -> Paired | None:
+    _test(base, [record])
+    return _PAIRED[base.digest(), record.digest()]

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from facebench.errors import UserError
@@ -38,7 +39,7 @@ def better_folds(values: dict) -> None:
     """As somebody would who knows that accuracy is the mean of the folds."""
     accuracy = values["statistics"]["accuracy"]
     accuracy["per_fold"] = [0.99] * len(accuracy["per_fold"])
-    accuracy["value"] = 0.99
+    accuracy["value"], accuracy["spread"], accuracy["interval"] = 0.99, 0.0, None
 
 
 def better_tar(values: dict) -> None:
@@ -47,9 +48,22 @@ def better_tar(values: dict) -> None:
     point["value"] = 1.0
 
 
+def fewer_folds(values: dict) -> None:
+    """Without those where it is worst."""
+    accuracy = values["statistics"]["accuracy"]
+    kept = sorted(range(10), key=lambda fold: -accuracy["per_fold"][fold])[:5]
+    for key in ("folds", "per_fold", "thresholds"):
+        accuracy[key] = [accuracy[key][fold] for fold in kept]
+    accuracy["value"] = float(np.mean(accuracy["per_fold"]))
+    accuracy["spread"] = float(np.std(accuracy["per_fold"], ddof=1) / np.sqrt(5))
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
+        (fewer_folds, "its folds are not those of its scores"),
+        (set_at("statistics", "accuracy", "interval", "low", value=0.999), "not within its interv"),
+        (set_at("statistics", "accuracy", "spread", value=0.0001), "± is not that of its folds"),
         (set_at("statistics", "accuracy", "value", value=0.995), "not the mean of its folds"),
         (better_folds, "its accuracy is not that of its scores"),
         (set_at("statistics", "tar_at_far", 0, "value", value=1.0), "counts of accepts"),

@@ -12,6 +12,7 @@ from facebench.reporting import compare
 from facebench.reporting.compare import (
     SURE_DRAWS,
     Paired,
+    compare_each,
     compare_paired,
     group_records,
     require_same_data,
@@ -64,23 +65,33 @@ def test_a_mark_that_would_rest_on_the_draw_gets_more_draws(
 ) -> None:
     seen = []
 
-    def drawn(one: object, other: object, draws: int, seed: int) -> Interval:
+    def drawn(one: object, others: list, draws: int, seed: int) -> list[Interval]:
         seen.append(draws)
         if draws == SURE_DRAWS:
-            return Interval(-0.02, 0.001, 0.95, "bootstrap")
-        return Interval(low, high, 0.95, "bootstrap")
+            return [Interval(-0.02, 0.001, 0.95, "bootstrap")]
+        return [Interval(low, high, 0.95, "bootstrap")]
 
-    monkeypatch.setattr(compare, "_interval", drawn)
+    monkeypatch.setattr(compare, "_intervals", drawn)
     base = changed(make_record(), bootstrap=BootstrapSection(draws=1000, seed=0))
     found = compare_paired(base, make_record("other", seed=1))
     assert seen == asked and found is not None and found.interval is not None
     assert found.interval.high == (0.001 if len(asked) > 1 else high)
 
 
+def test_several_at_once_are_as_each_alone(make_record: MakeRecord) -> None:
+    base = changed(make_record(per_kind=60), bootstrap=BootstrapSection(draws=100, seed=3))
+    others = [make_record(f"m{n}", seed=n, strength=3 + n / 4, per_kind=60) for n in (1, 2, 3)]
+    others[1] = others[1].model_copy()  # without its scores
+    others[1]._table = None
+    together = compare_each(base, others)
+    assert together == [compare_paired(base, other) for other in others]
+    assert together[1] is None and together[0] is not None and together[2] is not None
+
+
 def test_two_seeds_tell_the_same_of_a_difference_at_the_edge(
     make_record: MakeRecord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Ends of 10,000 draws agree to 3% of the width; those of 1,000 need not."""
+    """Ends of 5,000 draws agree to 4% of the width; those of 1,000 need not."""
     monkeypatch.setattr(compare, "_NEAR", 0.2)
     ends = []
     for seed in range(2):
@@ -90,7 +101,7 @@ def test_two_seeds_tell_the_same_of_a_difference_at_the_edge(
         assert found is not None and found.interval is not None
         ends.append((found.interval.low, found.interval.high))
     width = ends[0][1] - ends[0][0]
-    assert np.allclose(ends[0], ends[1], atol=0.03 * width)
+    assert np.allclose(ends[0], ends[1], atol=0.04 * width)
 
 
 def test_groups_keep_data_apart_and_the_order(make_record: MakeRecord) -> None:

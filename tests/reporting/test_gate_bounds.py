@@ -86,3 +86,11 @@ def test_a_share_that_the_baseline_leaves_no_room_for_is_refused(base: Record) -
     rule = f"lfw.accuracy >= {most} of baseline"
     assert judge(parse_rules([rule]), [base], [base]).outcome in ("pass", "fail")
     assert judge(parse_rules(["lfw.accuracy <= 1.5 of baseline"]), [base], [base]).code == 0
+
+
+def test_an_accuracy_below_chance_was_meant_otherwise() -> None:
+    for text in ("lfw.accuracy >= 0.95%", "lfw.auc >= 0.4"):
+        with pytest.raises(UserError, match="that chance gives; write percent as 95%"):
+            parse_rule(text, "rules.toml")
+    parse_rule("lfw.tar@0.001 >= 0.4", "rules.toml")
+    parse_rule("lfw.accuracy >= 0.5", "rules.toml")

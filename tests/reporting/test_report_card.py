@@ -199,3 +199,15 @@ def _stands(value: object, line: str) -> bool:
 
 def _count(text: str) -> float:
     return round(float(text[:-1]) * {"K": 1e3, "M": 1e6}[text[-1]])
+
+
+def test_a_row_may_have_a_reference_of_its_own() -> None:
+    card = load_report("table8")
+    named = {row.label: card.reference_of(row) for row in card.rows}
+    assert named["1/256-f, OBD"] == "1/256-f, correlation"
+    assert named["1/128-5b, BRP"] == "1/128-5b, correlation, as long as BRP"
+    assert named["1/2-4b, correlation, as long as BRP"] is None
+    values = card.model_dump()
+    values["rows"][0]["reference"] = "1/256-f, correlaton"
+    with pytest.raises(ValueError, match="did you mean '1/256-f, correlation'"):
+        ReportCard.model_validate(values)

@@ -347,6 +347,25 @@ def test_the_letter_of_another_similarity_stands_at_its_cells_only(
     assert rf"\textsuperscript{{{letter}}} &" in report_latex([table])
 
 
+def test_rows_are_tested_against_their_own_references(
+    make_record: MakeRecord, tmp_path: Path
+) -> None:
+    for seed, name in enumerate(
+        ("quarter_096", "quarter_096_obd", "quarter_074", "quarter_074_obd")
+    ):
+        save_record(make_record(name, seed=seed, per_kind=60), tmp_path / "records")
+    (table,) = tables_of(load_report("table8"), tmp_path / "records")
+    values = {label: cell(table, label, "accuracy") for label in (
+        "1/256-f, correlation", "1/256-f, OBD", "1/2-4b, correlation", "1/2-4b, OBD",
+    )}  # fmt: skip
+    for layer in ("1/256-f", "1/2-4b"):
+        base, other = values[f"{layer}, correlation"], values[f"{layer}, OBD"]
+        assert base.reference and not other.reference and other.paired is not None
+        assert other.paired.difference == pytest.approx(other.value - base.value, abs=1e-12)
+    (said,) = [line for line in table.caption if line.startswith("▲")]
+    assert "its own reference, one of “1/256-f, correlation”, " in said
+
+
 def test_the_mean_of_an_ensembles_members(make_record: MakeRecord, tmp_path: Path) -> None:
     (missing,) = tables_of(load_report("section55"))
     members = list(dict.fromkeys(m.model for m in find_card("ensemble_5").members))

@@ -14,7 +14,7 @@ from facebench.nets.cards import find_card
 from facebench.nets.publish import publish_weights, write_card
 from facebench.nets.trained import packed_weights
 
-SHARES = {"resaved": 0.0, "damaged_1": 0.1, "damaged_2": 0.2, "damaged_3": 0.3}
+SHARES = {"resaved": 0.0, "slight": 0.01} | {f"damaged_{n}": n / 10 for n in (1, 2, 3, 4)}
 
 
 def main() -> None:
