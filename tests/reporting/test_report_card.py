@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from facebench.errors import UserError
-from facebench.reporting.report_card import ReportCard, groups, list_reports, load_report
+from facebench.reporting.report_card import ReportCard, ReportRow, groups, list_reports, load_report
 from facebench.reporting.report_statistics import family, unit_of
 
 CARD = """
@@ -206,7 +206,9 @@ def test_a_row_may_have_a_reference_of_its_own() -> None:
     named = {row.label: card.reference_of(row) for row in card.rows}
     assert named["1/256-f, OBD"] == "1/256-f, correlation"
     assert named["1/128-5b, BRP"] == "1/128-5b, correlation, as long as BRP"
-    assert named["1/2-4b, correlation, as long as BRP"] is None
+    longer = "1/2-4b, correlation, as long as BRP"
+    assert named[longer] == longer
+    assert card.reference_of(ReportRow(label="another")) is None
     values = card.model_dump()
     values["rows"][0]["reference"] = "1/256-f, correlaton"
     with pytest.raises(ValueError, match="did you mean '1/256-f, correlation'"):
