@@ -33,7 +33,8 @@ def own_notes(notes: str) -> str:
 
 def machine_words(device: str) -> str:
     """Where a training ran: the device, and how many threads torch has."""
-    return f"{device}, {torch.get_num_threads()} threads"
+    threads = torch.get_num_threads()
+    return f"{device}, {threads} thread{'s' * (threads > 1)}"
 
 
 def precision_words(precision: str) -> str:
@@ -49,5 +50,6 @@ def duration_words(log: Path | None, faces: int, without: str = "") -> str:
     if log is None or not log.is_file():
         return ""
     speed = float(log.read_text().splitlines()[-1].rsplit(",", 1)[1])
-    words = f"about {faces / max(speed, 0.1) / 60:.0f} minutes"
+    seconds = faces / max(speed, 0.1)
+    words = f"about {seconds / 60:.0f} minutes" if seconds >= 90 else f"about {seconds:.0f} seconds"
     return f"{words} without {without}" if without else words

@@ -19,6 +19,7 @@ def test_the_duration_is_that_of_the_last_speed(tmp_path: Path) -> None:
     log.write_text("step,loss,faces_per_second\n100,1.0,10.0\n200,0.5,20.0\n")
     assert duration_words(log, 12_000) == "about 10 minutes"
     assert duration_words(log, 12_000, "its ancestors") == "about 10 minutes without its ancestors"
+    assert duration_words(log, 1_200) == "about 60 seconds"
     assert duration_words(tmp_path / "none.csv", 1) == duration_words(None, 1) == ""
 
 
@@ -30,4 +31,11 @@ def test_an_earlier_evaluation_is_not_kept() -> None:
 def test_machine_and_precision() -> None:
     assert precision_words("bfloat16") == "bfloat16 autocast"
     assert precision_words("float32") == "float32"
-    assert machine_words("cpu") == f"cpu, {torch.get_num_threads()} threads"
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        assert machine_words("cpu") == "cpu, 1 thread"
+        torch.set_num_threads(2)
+        assert machine_words("cpu") == "cpu, 2 threads"
+    finally:
+        torch.set_num_threads(before)
