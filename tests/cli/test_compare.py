@@ -81,7 +81,8 @@ def turned(record: Record) -> Record:
     moved = replace(table, decisions=decisions)
     accuracy = record.statistics.accuracy
     folds = tuple(float(moved.correct[table.folds == fold].mean()) for fold in accuracy.folds)
-    update = {"per_fold": folds, "value": float(np.mean(folds))}
+    spread = float(np.std(folds, ddof=1) / np.sqrt(len(folds)))
+    update = {"per_fold": folds, "value": float(np.mean(folds)), "spread": spread, "interval": None}
     statistics = record.statistics.model_copy(
         update={"accuracy": accuracy.model_copy(update=update)}
     )

@@ -228,7 +228,7 @@ def test_json_that_is_no_record_says_what_it_is(
     ("rule", "said"),
     [
         ("lfw.acuracy drop <= 0.3pt", "no statistic 'acuracy'; did you mean 'accuracy'?"),
-        ("lfv.accuracy >= 0.3", "no record of 'lfv' was given; did you mean 'lfw'?"),
+        ("lfv.accuracy >= 0.9", "no record of 'lfv' was given; did you mean 'lfw'?"),
         ("lfw.rank-1 >= 0.5", "rule 'lfw.rank-1 >= 0.5': records of lfw have no 'rank-1'"),
         ("lfw.accuracy", "cannot be read; write e.g."),
         ("bytes <= 0 of baseline", "rule 'bytes <= 0 of baseline': 0 of baseline is 0, whatever"),
