@@ -19,6 +19,7 @@ from facebench.reporting.record_sections import (
     VerificationSection,
 )
 from facebench.reporting.scores import ScoreTable
+from facebench.statistics.intervals import wilson
 from facebench.statistics.roc import auc, eer
 
 _ROUNDING = 1e-9
@@ -49,7 +50,7 @@ def _wrong(record: Record) -> Iterator[str]:
         if record.table is not None:
             yield from _wrong_scores(record, record.statistics, record.table)
     for name, estimate in _estimates(record):
-        if any(not _holds(estimate.value, interval) for interval in _intervals(estimate)):
+        if any(not _holds(estimate, interval) for interval in _intervals(estimate)):
             yield f"its {name} is not within its interval"
 
 
@@ -71,14 +72,15 @@ def _intervals(estimate: Estimate) -> Iterator[IntervalSection]:
     yield from (interval for interval in found if interval is not None)
 
 
-def _holds(value: float, interval: IntervalSection) -> bool:
+def _holds(estimate: Estimate, interval: IntervalSection) -> bool:
     """Whether an interval is one, and, where its kind always does, has the value in it.
 
-    A percentile interval of a bootstrap may miss a value at the edge of what is drawn.
+    A percentile interval of a bootstrap may miss a value at the edge of what is drawn. Wilson's of
+    all comparisons may miss a mean over folds or splits of differing sizes.
     """
-    if interval.kind.startswith("bootstrap"):
+    if interval.kind != "wilson" or isinstance(estimate, AccuracySection):
         return interval.low <= interval.high
-    return interval.low - _ROUNDING <= value <= interval.high + _ROUNDING
+    return interval.low - _ROUNDING <= estimate.value <= interval.high + _ROUNDING
 
 
 def _wrong_rates(statistics: RatesSection) -> Iterator[str]:
@@ -121,6 +123,8 @@ def _wrong_scores(
     shares = [table.correct[table.folds == fold].mean() for fold in accuracy.folds]
     if not np.allclose(shares, accuracy.per_fold, atol=_ROUNDING):
         yield "its accuracy is not that of its scores"
+    if not _is_wilson(accuracy.interval, table):
+        yield "its accuracy's interval is not that of its scores"
     for point in statistics.tar_at_far:
         accepted = table.scores >= point.threshold
         found = (int(accepted[table.mated].sum()), int(accepted[~table.mated].sum()))
@@ -130,6 +134,13 @@ def _wrong_scores(
         yield "its AUC is not that of its scores"
     if not _alike(statistics.eer.value, eer(table.scores, table.mated)):
         yield "its EER is not that of its scores"
+
+
+def _is_wilson(told: IntervalSection | None, table: ScoreTable) -> bool:
+    if told is None or told.kind != "wilson":
+        return True
+    found = wilson(int(table.correct.sum()), table.correct.size, told.level)
+    return _alike(told.low, found.low) and _alike(told.high, found.high)
 
 
 def _alike(one: float, other: float) -> bool:

@@ -17,6 +17,9 @@ from tests.reporting.test_rates import record as rates_record
 MakeRecord = Callable[..., Record]
 
 
+_INTERVAL = {"low": 0.9, "high": 0.95, "level": 0.95, "kind": "wilson"}
+
+
 def edited(record: Record, folder: Path, change: Callable[[dict], None]) -> Path:
     """The record's file after a change of its JSON."""
     path = save_record(record, folder)
@@ -62,7 +65,12 @@ def fewer_folds(values: dict) -> None:
     ("change", "said"),
     [
         (fewer_folds, "its folds are not those of its scores"),
-        (set_at("statistics", "accuracy", "interval", "low", value=0.999), "not within its interv"),
+        (
+            set_at("statistics", "accuracy", "interval", "low", value=0.9),
+            "accuracy's interval is not",
+        ),
+        (set_at("statistics", "accuracy", "interval", "low", value=0.999), "interval is not that"),
+        (set_at("statistics", "eer", "interval", value=_INTERVAL), "its EER is not within its"),
         (set_at("statistics", "accuracy", "spread", value=0.0001), "± is not that of its folds"),
         (set_at("statistics", "accuracy", "value", value=0.995), "not the mean of its folds"),
         (better_folds, "its accuracy is not that of its scores"),

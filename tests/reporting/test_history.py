@@ -19,9 +19,10 @@ from facebench.reporting.history_falls import holm
 from facebench.reporting.history_plot import save_history_plot
 from facebench.reporting.paired_statistics import PairedStatistic, paired_statistics
 from facebench.reporting.record import Record
-from facebench.reporting.record_sections import ScoresSection
+from facebench.reporting.record_sections import IntervalSection, ScoresSection
 from facebench.reporting.scores import record_name
 from facebench.reporting.sheet import sheets_html, sheets_markdown
+from facebench.statistics.intervals import wilson
 from tests.reporting.conftest import MakeRecord
 from tests.reporting.test_comparison import changed
 
@@ -95,6 +96,11 @@ def test_one_fall_in_many_looks_is_chance(tmp_path: Path, make_record: MakeRecor
     assert not fifth.fell and found.first_fall is None
 
 
+def wilson_section(correct: np.ndarray) -> IntervalSection:
+    found = wilson(int(correct.sum()), correct.size)
+    return IntervalSection(low=found.low, high=found.high, level=found.level, kind=found.kind)
+
+
 def flipped(record: Record, name: str, wrong: int, right: int) -> Record:
     """The record of a model that decides so many comparisons wrongly, and others rightly."""
     assert record.table is not None
@@ -110,7 +116,12 @@ def flipped(record: Record, name: str, wrong: int, right: int) -> Record:
     table = replace(record.table, decisions=decisions)
     shares = [float(table.correct[table.folds == fold].mean()) for fold in range(1, 11)]
     accuracy = statistics.accuracy.model_copy(
-        update={"value": float(np.mean(shares)), "per_fold": tuple(shares)}
+        update={
+            "value": float(np.mean(shares)),
+            "per_fold": tuple(shares),
+            "spread": float(np.std(shares, ddof=1) / np.sqrt(len(shares))),
+            "interval": wilson_section(table.correct),
+        }
     )
     other = changed(
         record.with_table(table),
