@@ -35,7 +35,7 @@ class Band:
     kind: str
 
 
-_BANDS: dict[tuple[str, str], Band | None] = {}  # a page draws a record's curve more than once
+_BANDS: dict[tuple[str, str, int], Band | None] = {}  # a page draws a record's curve more than once
 
 
 @dataclass(frozen=True)
@@ -48,27 +48,28 @@ class Whisker:
     kind: str
 
 
-def band_of(record: Record, series: SeriesSection) -> Band | None:
+def band_of(record: Record, series: SeriesSection, most: int | None = None) -> Band | None:
     """The 95% band of a ROC or DIR curve, from the scores that lie beside the record.
 
-    As many draws as the record's own intervals have, with their seed, or fewer where the page would
-    be slow. None: scores not kept or too many, no intervals asked for, people too few, or another
-    curve (of ranks beyond the first, scores do not tell).
+    As many draws as the record's own intervals have, with their seed, at most ``most``, or fewer
+    where the page would be slow. None: scores not kept or too many, no intervals asked for, people
+    too few, or another curve (of ranks beyond the first, scores do not tell).
     """
     if record.table is None or series.name not in ("ROC", "DIR", "TPIR"):
         return None
-    key = (record.digest(), series.name)
+    wanted = min(record.bootstrap.draws, record.bootstrap.draws if most is None else most)
+    key = (record.digest(), series.name, wanted)
     if key not in _BANDS:
-        _BANDS[key] = _band(record, record.table, series.name, series.x[0], series.x[-1])
+        _BANDS[key] = _band(record, record.table, series, wanted)
     return _BANDS[key]
 
 
-def _band(record: Record, table: ScoreTable, name: str, first: float, last: float) -> Band | None:
-    draws = _affordable(record.bootstrap.draws, len(table.scores))
-    fars = tuple(_fars(record, first, last))
+def _band(record: Record, table: ScoreTable, series: SeriesSection, wanted: int) -> Band | None:
+    draws = _affordable(wanted, len(table.scores))
+    fars = tuple(_fars(record, series.x[0], series.x[-1]))
     if not draws or not fars:
         return None
-    parts = list(_parts(record, table, searches=name != "ROC"))
+    parts = list(_parts(record, table, searches=series.name != "ROC"))
     rng = np.random.default_rng(record.bootstrap.seed)
     try:
         low, high = tar_bands(parts, fars, draws=draws, rng=rng, level=LEVEL)

@@ -15,6 +15,7 @@ from facebench.reporting.record_sections import SeriesSection
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 DASHES: tuple[tuple[float, ...], ...] = ((), (7, 3), (2, 2), (9, 3, 2, 3))
 MOST_BANDS = 4  # that can be told apart where they overlap
+POINTED_DRAWS = 200  # of a band that is shown only while its curve is pointed at
 _MOST_LABEL = 28  # characters
 
 
@@ -137,7 +138,9 @@ def layout_of(records: Sequence[Record], name: str | None = None) -> RocLayout:
     far_high = min(1.0, far_high) if words.finest else max(10.0, min(100.0, furthest))
     labels = _labels_of(records)
     curves = tuple(
-        _curve(record, drawn, labels[n], n, far_low, far_high)
+        _curve(
+            record, drawn, labels[n], n, far_low, far_high, few=n > 0 and len(records) > MOST_BANDS
+        )
         for n, (record, drawn) in enumerate(zip(records, series, strict=True))
     )
     synthetic = first.data.kind == "synthetic"
@@ -235,7 +238,14 @@ def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list
 
 
 def _curve(
-    record: Record, series: SeriesSection, label: str, number: int, far_low: float, far_high: float
+    record: Record,
+    series: SeriesSection,
+    label: str,
+    number: int,
+    far_low: float,
+    far_high: float,
+    *,
+    few: bool,
 ) -> Curve:
     inside = [
         (max(far, far_low), tar)
@@ -243,7 +253,7 @@ def _curve(
         if far <= far_high
     ]
     # The point without false accepts lies at FAR 0, which a logarithmic axis has at its left edge.
-    band = band_of(record, series)
+    band = band_of(record, series, POINTED_DRAWS if few else None)
     whiskers = () if band else whiskers_of(record, series.name)
     return Curve(
         label=label,
