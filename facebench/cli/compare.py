@@ -80,8 +80,7 @@ def command(
     require_outputs({"--flips-out": drawn, "--output": output})
     with importing():
         from facebench.reporting.comparison import compare_records
-        from facebench.reporting.find import Finder
-        from facebench.reporting.named_records import is_file, named_together
+        from facebench.reporting.named_records import named_in
     if not 50 <= level < 100:
         raise UserError(f"--level {level:g}: give percent from 50 to below 100, e.g. 95")
     if show_flips is not None and drawn is not None:
@@ -90,9 +89,7 @@ def command(
         require_flips(drawn, show_flips)
         if len(candidates) > 1:
             raise UserError("--show-flips draws one candidate; name one at a time")
-    names = [base, *candidates]
-    finder = Finder() if all(map(is_file, names)) else Finder.of(records or [])
-    first, *others = named_together(names, finder, protocol, similarity)
+    first, *others = named_in(records or [], [base, *candidates], protocol, similarity)
     if show_flips is not None or data is not None:
         from facebench.reporting.flips import require_faces
 

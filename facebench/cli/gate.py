@@ -131,13 +131,12 @@ def command(
 
 def _records(names: list[str], protocol: str | None, found_in: list[Path] | None) -> list[Record]:
     """The records behind files, folders and names of models."""
-    from facebench.reporting.find import Finder
-    from facebench.reporting.named_records import is_file, named_together, records_in
+    from facebench.reporting.named_records import is_file, named_in, records_in
 
     models = [name for name in names if not is_file(name)]
     found = {name: [r for _, r in records_in(name)] for name in names if is_file(name)}
     if models:
-        together = named_together(models, Finder.of(found_in or []), protocol)
+        together = named_in(found_in or [], models, protocol)
         found |= {name: [record] for name, record in zip(models, together, strict=True)}
     return [record for name in dict.fromkeys(names) for record in found[name]]
 

@@ -233,15 +233,13 @@ def _run(
     similarity: str | None,
 ) -> None:
     """A table of records, by file or by the model's name."""
-    from facebench.reporting.find import Finder
-    from facebench.reporting.named_records import is_file, named_together
+    from facebench.reporting.named_records import named_in
 
     if not names:
         raise UserError(
             "report run: name record files, e.g. reports/results/lfw/…/*.json, or evaluated models"
         )
-    finder = Finder() if all(map(is_file, names)) else Finder.of(folders)
-    writer.records(named_together(names, finder, protocol, similarity))
+    writer.records(named_in(folders, names, protocol, similarity))
 
 
 def _run_missing(

@@ -104,18 +104,18 @@ def judge(
         for base in baselines:
             if base.protocol.name == record.protocol.name and alike(base, record):
                 require_comparable(base, record)
-    judged: list[tuple[Rule, Record, Record | None]] = []
-    settings: list[str] = []
+    judged: list[tuple[Rule, Record, Record | None, str]] = []
     for rule in rules.rules:
         own = _records_of(rule, records)
-        settings += told_apart(own, of_model=rule.of_model)
-        for one in own:
+        for one, settings in zip(own, told_apart(own, of_model=rule.of_model), strict=True):
             held = baseline_of(rule, one, baselines) if rule.needs_baseline else None
             _require_told(rule, one, held)
-            judged.append((rule, one, held))
-    verdicts = (_judge(rule, record, base, draws, seed) for rule, record, base in judged)
-    said = (replace(v, settings=s) for v, s in zip(verdicts, settings, strict=True))
-    return GateResult(tuple(said), rules.undecided)
+            judged.append((rule, one, held, settings))
+    verdicts = (
+        replace(_judge(rule, record, base, draws, seed), settings=settings)
+        for rule, record, base, settings in judged
+    )
+    return GateResult(tuple(verdicts), rules.undecided)
 
 
 def _require_told(rule: Rule, record: Record, base: Record | None) -> None:

@@ -50,6 +50,19 @@ def named_together(
     return [files[name] if name in files else load_entry(chosen[name]) for name in names]
 
 
+def named_in(
+    folders: Sequence[Path],
+    names: Sequence[str],
+    protocol: str | None = None,
+    similarity: str | None = None,
+) -> list[Record]:
+    """`named_together`, with records of models looked for in these folders first (`Finder.of`);
+    nothing is looked for where all names are files.
+    """
+    finder = Finder() if all(map(is_file, names)) else Finder.of(folders)
+    return named_together(names, finder, protocol, similarity)
+
+
 def _entries(
     finder: Finder, model: str, protocol: str | None, similarity: str | None
 ) -> list[Entry]:

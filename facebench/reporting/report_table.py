@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 
 from facebench.errors import UserError
 from facebench.faces.types import DataKind
-from facebench.reporting.compare import Paired, compare_each
 from facebench.reporting.find import DataKey, Entry, Finder, Wanted, load_entry
 from facebench.reporting.record import Record
 from facebench.reporting.report_caption import caption_of
@@ -21,6 +20,7 @@ from facebench.reporting.report_cell import ReportCell
 from facebench.reporting.report_differences import Footnotes
 from facebench.reporting.report_facts import find_model, model_id
 from facebench.reporting.report_fill import can_evaluate, filled_cell, why_no_record
+from facebench.reporting.report_pairs import pair_all, paired
 from facebench.reporting.report_statistics import MEMBERS, find_statistic
 from facebench.reporting.view import SYNTHETIC_LABEL
 
@@ -84,7 +84,6 @@ class _Data:
 
 
 _KINDS: tuple[DataKind, ...] = ("real", "synthetic")
-_PAIRED: dict[tuple[str, str], Paired | None] = {}
 
 
 def build_tables(card: ReportCard, finder: Finder) -> list[ReportTable]:
@@ -203,7 +202,7 @@ class _Builder:
                 if base is not None and base is not record:
                     wanted.setdefault(base.digest(), (base, []))[1].append(record)
         for base, records in wanted.values():
-            _test(base, records)
+            pair_all(base, records)
 
     def _title(self) -> str:
         label = f"{SYNTHETIC_LABEL} · " if self.data.kind == "synthetic" else ""
@@ -304,23 +303,4 @@ class _Builder:
             return cell
         if base is cell.record:
             return replace(cell, reference=True)
-        return replace(cell, paired=_paired(base, cell.record))
-
-
-def _test(base: Record, records: Sequence[Record]) -> None:
-    """Tests are slow and reports share rows: each pair of records is tested once."""
-    new = {(base.digest(), record.digest()): record for record in records}
-    new = {key: record for key, record in new.items() if key not in _PAIRED}
-    try:
-        _PAIRED.update(zip(new, compare_each(base, list(new.values())), strict=True))
-    except UserError:  # one is of other settings or faces: no pairs to compare
-        if len(new) == 1:
-            _PAIRED.update(dict.fromkeys(new))
-        else:
-            for record in new.values():
-                _test(base, [record])
-
-
-def _paired(base: Record, record: Record) -> Paired | None:
-    _test(base, [record])
-    return _PAIRED[base.digest(), record.digest()]
+        return replace(cell, paired=paired(base, cell.record))
