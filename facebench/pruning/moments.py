@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import cast
 
@@ -49,7 +50,7 @@ def layer_correlations(
         given = torch.cat([given for given, _ in waiting])
         made = torch.cat([made for _, made in waiting])
         waiting.clear()
-        moments.add(_Windows(module, given), outputs_by_position(made).contiguous())
+        moments.add(_Windows.of(module, given), outputs_by_position(made).contiguous())
 
     handle = module.register_forward_hook(hook)
     was_training = net.training
@@ -88,19 +89,24 @@ def outputs_by_position(outputs: Tensor) -> Tensor:
 
 
 class _Windows:
-    """What each position of a layer sees, N×K, cut out when asked: row, column, channel.
+    """What each position of a layer sees of its maps, N×K, cut out when asked.
 
-    The channels last, as the maps lie in memory: an unfolded copy of all positions would be read
-    with a stride, which costs more than the products.
+    A window's numbers by row, column, channel: the channels last, as the maps lie in memory. An
+    unfolded copy of all positions would be read with a stride, which costs more than the products.
+    ``side`` 0: all of the maps, N×K already.
     """
 
-    def __init__(self, module: nn.Module, inputs: Tensor) -> None:
-        self.side, self.maps = 0, inputs
+    def __init__(self, maps: Tensor, side: int) -> None:
+        self.maps, self.side = maps, side
+
+    @classmethod
+    def of(cls, module: nn.Module, inputs: Tensor) -> _Windows:
+        """The input of a layer, padded as the layer pads it."""
         if isinstance(module, nn.Linear):
-            return
+            return cls(inputs, 0)
         padding = 1 if isinstance(module, nn.Conv2d) else 0
-        self.side = 3 if isinstance(module, nn.Conv2d) else cast(LocallyConnected2d, module).kernel
-        self.maps = F.pad(inputs, [padding] * 4).permute(0, 2, 3, 1).contiguous()
+        maps = F.pad(inputs, [padding] * 4).permute(0, 2, 3, 1).contiguous()
+        return cls(maps, _side(module))
 
     def __len__(self) -> int:
         if not self.side:
@@ -116,9 +122,13 @@ class _Windows:
         return window.reshape(len(window), -1)
 
 
+def _side(module: nn.Module) -> int:
+    return 3 if isinstance(module, nn.Conv2d) else cast(LocallyConnected2d, module).kernel
+
+
 def _channels_before_places(found: NDArray[np.floating], module: nn.Module) -> NDArray[np.floating]:
     """The last axis from (row, column, channel) to (channel, row, column), as weights have it."""
-    side = 3 if isinstance(module, nn.Conv2d) else cast(LocallyConnected2d, module).kernel
+    side = _side(module)
     *before, connections = found.shape
     parted = found.reshape(*before, side * side, connections // (side * side))
     return np.ascontiguousarray(parted.swapaxes(-1, -2))
@@ -127,7 +137,8 @@ def _channels_before_places(found: NDArray[np.floating], module: nn.Module) -> N
 class _Moments:
     """Running sums of a correlation, about the first batch's means so that nothing cancels.
 
-    Position by position, so that what is worked on stays in the processor's cache.
+    Sums of one side are taken over the maps, where a number stands once, not once per window; the
+    products position by position, so that what is worked on stays in the processor's cache.
     """
 
     def __init__(self) -> None:
@@ -135,38 +146,42 @@ class _Moments:
 
     def add(self, inputs: _Windows, outputs: Tensor) -> None:
         """Another batch: inputs N × K by position, outputs positions × N × channels."""
-        if self.count == 0:
+        first = self.count == 0
+        if first:
             self._start(inputs, outputs)
         kind = self.ab.dtype
         self.count += outputs.shape[1]
+        b = inputs.maps.to(kind) - self.origin_b
+        self.b += b.sum(0, dtype=torch.float64)
+        self.bb += (b * b).sum(0, dtype=torch.float64)
+        a = outputs.to(kind) - self.origin_a[:, None]
+        self.a += a.sum(1, dtype=torch.float64)
+        self.aa += (a * a).sum(1, dtype=torch.float64)
+        seen = _Windows(b, inputs.side)
         for place in range(len(self.ab)):
-            b = inputs[place].to(kind) - self.origin_b[place]
-            a = outputs[place].to(kind) - self.origin_a[place]
-            self.b[place] += b.sum(0, dtype=torch.float64)
-            self.bb[place] += (b * b).sum(0, dtype=torch.float64)
-            self.a[place] += a.sum(0, dtype=torch.float64)
-            self.aa[place] += (a * a).sum(0, dtype=torch.float64)
-            self.ab[place].addmm_(a.T, b)
+            # Nothing is added to the first products: their memory is not cleared before.
+            self.ab[place].addmm_(a[place].T, seen[place], beta=0 if first else 1)
 
     def _start(self, inputs: _Windows, outputs: Tensor) -> None:
         places, _, channels = outputs.shape
-        connections, device = inputs[0].shape[1], outputs.device
-        entries = places * channels * connections
-        kind = torch.float64 if entries <= _DOUBLE_ENTRIES else torch.float32
-        self.origin_b = torch.stack([inputs[place].mean(0) for place in range(places)]).to(kind)
+        shape = (places, channels, inputs[0].shape[1])
+        kind = torch.float64 if math.prod(shape) <= _DOUBLE_ENTRIES else torch.float32
+        self.side = inputs.side
+        self.origin_b = inputs.maps.mean(0).to(kind)
         self.origin_a = outputs.mean(1).to(kind)
-        self.b = torch.zeros(places, connections, dtype=torch.float64, device=device)
+        self.b = torch.zeros_like(self.origin_b, dtype=torch.float64)
         self.bb = torch.zeros_like(self.b)
-        self.a = torch.zeros(places, channels, dtype=torch.float64, device=device)
+        self.a = torch.zeros_like(self.origin_a, dtype=torch.float64)
         self.aa = torch.zeros_like(self.a)
-        self.ab = torch.zeros(places, channels, connections, dtype=kind, device=device)
+        self.ab = torch.empty(shape, dtype=kind, device=outputs.device)
 
     def _at(self, place: int) -> Tensor:
         """Coefficients of one position, channels × K; takes the place of its sums."""
         n, kind = self.count, self.ab.dtype
-        mean_a, mean_b = self.a[place] / n, self.b[place] / n
+        b, bb = (_Windows(sums[None], self.side)[place][0] for sums in (self.b, self.bb))
+        mean_a, mean_b = self.a[place] / n, b / n
         by_a = _inverse_spread(self.aa[place] / n - mean_a.square()).to(kind)
-        by_b = _inverse_spread(self.bb[place] / n - mean_b.square()).to(kind)
+        by_b = _inverse_spread(bb / n - mean_b.square()).to(kind)
         found = self.ab[place]
         found.addr_(mean_a.to(kind), mean_b.to(kind), beta=1 / n, alpha=-1)
         return found.mul_(by_a[:, None]).mul_(by_b)
