@@ -179,5 +179,12 @@ def evaluated(card: Path, protocols: tuple[str, ...], lab: Lab):  # type: ignore
         name, data = record.protocol.name, record.data
         # Numbers of rendered faces are never taken for those of photographs.
         shown = name if data.kind == "real" else f"{name} ({data.kind})"
-        told.append(Evaluated(shown, f"{name} on {data.name} ({data.kind}): {result}.", value))
+        sentence = f"{name} on {data.name} ({data.kind}): {result}."
+        told.append(Evaluated(shown, sentence, value, _interval(accuracy)))
     return told
+
+
+def _interval(accuracy: object) -> tuple[float, float] | None:
+    """The interval that a table shows beside an accuracy: over people where there is one."""
+    own = getattr(accuracy, "over_subjects", None) or getattr(accuracy, "interval", None)
+    return None if own is None else (own.low, own.high)

@@ -23,6 +23,7 @@ from facebench.training.work_folder import (
     DONE,
     FINAL,
     Evaluate,
+    Evaluated,
     begin_folder,
     check_card,
     check_folder,
@@ -87,14 +88,14 @@ class Laboratory:
         write_card(card.model_copy(update={"preprocessing": start.preprocessing}), card.path)
         return read_card(card.path)
 
-    def evaluated(self, card: ModelCard, protocols: tuple[str, ...]) -> dict[str, float]:
-        """Evaluate a card that was written, and say so in its notes; accuracy by protocol."""
+    def evaluated(self, card: ModelCard, protocols: tuple[str, ...]) -> list[Evaluated]:
+        """Evaluate a card that was written, and say so in its notes."""
         if self.evaluate is None or not protocols:
-            return {}
+            return []
         told = self.evaluate(card.path, protocols)
         notes = f"{own_notes(card.notes)} {EVALUATED}" + " ".join(one.sentence for one in told)
         write_card(card.model_copy(update={"notes": notes.strip()}), card.path)
-        return {one.protocol: one.accuracy for one in told if one.accuracy is not None}
+        return told
 
 
 def train_compact(

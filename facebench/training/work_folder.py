@@ -16,12 +16,14 @@ FINAL, SETTINGS, DONE = "final.pt", "settings.json", "published.json"
 
 class Evaluated(NamedTuple):
     """One record: its protocol, with the kind of data where these are not photographs, a sentence
-    for the card, its accuracy (None: it has none).
+    for the card, its accuracy (None: it has none) and the 95% interval of that, over people where
+    the record has one (None: not asked for).
     """
 
     protocol: str
     sentence: str
     accuracy: float | None
+    interval: tuple[float, float] | None = None
 
 
 # (model card's path, names of the protocols) → one result per protocol

@@ -21,7 +21,8 @@ class Point:
 
     step: removals before it; filters: gone, of ``of``; multiply_adds: for one face; latency: median
     milliseconds of one face, ``latency_low`` and ``latency_high`` its quartiles, in ``threads``
-    threads, NaN: not measured; accuracy: by protocol.
+    threads, NaN: not measured; accuracy: by protocol, ``intervals`` their 95% intervals, low and
+    high, where there are any.
     """
 
     model: str
@@ -35,6 +36,7 @@ class Point:
     latency_high: float = float("nan")
     threads: int = 0
     accuracy: Mapping[str, float] = field(default_factory=dict)
+    intervals: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
     @property
     def removed(self) -> float:
@@ -97,11 +99,18 @@ def _points_csv(curve: Curve) -> str:
         [
             p.model, p.step, p.filters, p.of, f"{p.removed:.6f}", p.parameters, p.multiply_adds,
             *(_number(v) for v in (p.latency, p.latency_low, p.latency_high)), p.threads or "",
-            *(_number(p.accuracy.get(name, float("nan"))) for name in protocols),
+            *(_number(v) for name in protocols for v in _accuracy(p, name)),
         ]
         for p in curve.points
     ]  # fmt: skip
-    return _csv([[*head, *(f"accuracy_{name}" for name in protocols)], *rows])
+    columns = [f"accuracy_{name}{end}" for name in protocols for end in ("", "_low", "_high")]
+    return _csv([[*head, *columns], *rows])
+
+
+def _accuracy(point: Point, protocol: str) -> tuple[float, float, float]:
+    """Accuracy on a protocol, and the ends of its interval; NaN: not known."""
+    low, high = point.intervals.get(protocol, (float("nan"),) * 2)
+    return point.accuracy.get(protocol, float("nan")), low, high
 
 
 def _layers_csv(curve: Curve) -> str:

@@ -38,7 +38,8 @@ def draw_curves(curves: Sequence[Curve], picture: Path) -> None:
             points = [p for p in curve.points if protocol in p.accuracy]
             values = [100 * p.accuracy[protocol] for p in points]
             _line(axes, points, values, curve.criterion, colour)
-        axes.set(ylabel="accuracy, %", title=protocol)
+            _intervals(axes, points, protocol, colour)
+        axes.set(ylabel="accuracy, %", title=_accuracy_title(protocol, curves))
         _spread(axes)
     _costs(panels[-1], curves[0])
     for axes in panels:
@@ -109,6 +110,19 @@ def _line(
     axes.plot(shares, values, color=colour, marker=".", lw=1.6)
     if shares:
         axes.text(shares[-1], values[-1], f"  {label}", color=colour, va="center", fontsize=9)
+
+
+def _intervals(axes: Any, points: Sequence[Point], protocol: str, colour: str) -> None:
+    """The 95% intervals of the points as thin bars, where they are known."""
+    for point in points:
+        if protocol in point.intervals:
+            low, high = point.intervals[protocol]
+            axes.vlines(100 * point.removed, 100 * low, 100 * high, color=colour, lw=1, alpha=0.6)
+
+
+def _accuracy_title(protocol: str, curves: Sequence[Curve]) -> str:
+    known = any(protocol in point.intervals for curve in curves for point in curve.points)
+    return f"{protocol}, bars: 95% intervals" if known else protocol
 
 
 def _spread(axes: Any, least: float = 0.055) -> None:

@@ -24,6 +24,7 @@ from facebench.pruning.structured.pictures import draw_curves, draw_layers
 from facebench.pruning.structured.plan import FilterPlan, percent
 from facebench.pruning.structured.removal import removed_shares
 from facebench.training.compact_run import Laboratory
+from facebench.training.work_folder import Evaluated
 
 
 def publish_point(
@@ -55,16 +56,14 @@ def publish_point(
         filters_removed=gone / total, licence=lab.licence(plan.licence or start.licence),
         title=f"{start.title} less {gone / total:.0%} of its filters ({plan.criterion})",
     )  # fmt: skip
-    accuracy = lab.evaluated(lab.prepared_as(start, card), plan.protocols)
+    told = lab.evaluated(lab.prepared_as(start, card), plan.protocols)
     curve = _curve(start, original, lab, plan)
     whole = compact_network_of(start)
     beside, own = latencies([whole, net], net.input_size)
     first = curve.points[0] if curve.points else _first(whole, start, total, lab, plan)
     curve = curve.with_point(_timed(first, beside), dict.fromkeys(original, 0.0))
-    point = Point(
-        name, step, gone, total, parameters(net), multiply_adds(net, net.input_size),
-        accuracy=accuracy,
-    )  # fmt: skip
+    point = Point(name, step, gone, total, parameters(net), multiply_adds(net, net.input_size))
+    point = _evaluated(point, told)
     curve = curve.with_point(_timed(point, own), shares)
     _write(curve, lab)
     write_diagnostics(
@@ -123,12 +122,19 @@ def _first(
     net: CompactNet, start: ModelCard, total: int, lab: Laboratory, plan: FilterPlan
 ) -> Point:
     """The whole network, evaluated as its points are; its card is left as it is."""
-    accuracy: dict[str, float] = {}
+    told: list[Evaluated] = []
     if lab.evaluate is not None and plan.protocols:
         told = lab.evaluate(start.path, plan.protocols)
-        accuracy = {one.protocol: one.accuracy for one in told if one.accuracy is not None}
     costs = parameters(net), multiply_adds(net, net.input_size)
-    return Point(start.name, 0, 0, total, *costs, accuracy=accuracy)
+    return _evaluated(Point(start.name, 0, 0, total, *costs), told)
+
+
+def _evaluated(point: Point, told: Sequence[Evaluated]) -> Point:
+    return replace(
+        point,
+        accuracy={one.protocol: one.accuracy for one in told if one.accuracy is not None},
+        intervals={one.protocol: one.interval for one in told if one.interval is not None},
+    )
 
 
 def _timed(point: Point, latency: Latency) -> Point:

@@ -59,6 +59,7 @@ def example(criterion: str = "taylor") -> Curve:
     curve = Curve(f"net_{criterion}", criterion, "toys", layers={"a": 8, "b": 16, "c": 64})
     whole = Point("net", 0, 0, 88, 1000, 50_000, 8.0, 7.5, 9.0, 1, {"lfw": 0.97})
     curve = curve.with_point(whole, {"a": 0.0, "b": 0.0, "c": 0.0})
-    half = Point(f"net_{criterion}_50", 5, 44, 88, 400, 20_000, 4.0, 3.9, 4.5, 1, {"lfw": 0.95})
+    lfw = {"lfw": 0.95}, {"lfw": (0.94, 0.96)}
+    half = Point(f"net_{criterion}_50", 5, 44, 88, 400, 20_000, 4.0, 3.9, 4.5, 1, *lfw)
     curve = curve.with_point(half, {"a": 0.25, "b": 0.5, "c": 0.53125})
     return curve.with_point(Point(f"net_{criterion}_20", 2, 18, 88, 800, 40_000), {"c": 0.28125})

@@ -30,7 +30,8 @@ def test_read_back(tmp_path: Path) -> None:
     assert write_curve(read, tmp_path / "again").read_bytes() == path.read_bytes()
     assert "NaN" not in path.read_text() and json.loads(path.read_text())["schema_version"] == 1
     assert read.points[1].latency != read.points[1].latency  # not measured
-    assert read.points[2] == curve.points[2]
+    assert read.points[2].intervals == {"lfw": [0.94, 0.96]}
+    assert read.points[2].latency == curve.points[2].latency
 
 
 def test_csv_of_points_and_layers(tmp_path: Path) -> None:
@@ -39,6 +40,8 @@ def test_csv_of_points_and_layers(tmp_path: Path) -> None:
     assert [row["model"] for row in rows] == ["net", "net_taylor_20", "net_taylor_50"]
     assert rows[2]["share_removed"] == "0.500000" and rows[2]["accuracy_lfw"] == "0.95"
     assert rows[1]["latency_ms"] == "" and rows[1]["accuracy_lfw"] == ""
+    assert [rows[2]["accuracy_lfw_low"], rows[2]["accuracy_lfw_high"]] == ["0.94", "0.96"]
+    assert rows[0]["accuracy_lfw"] and rows[0]["accuracy_lfw_low"] == ""
     layers = list(csv.DictReader(path.with_suffix(".layers.csv").open()))
     assert [row["layer"] for row in layers] == ["a", "b", "c"]
     assert layers[1]["filters"] == "16" and layers[1]["net_taylor_50"] == "0.500000"

@@ -18,7 +18,7 @@ def test_curves_name_their_criteria_beside_the_lines(tmp_path: Path) -> None:
     text = path.read_text()
     for label in ("taylor", "random", "l1", "parameters", "multiply-adds", "latency"):
         assert f"{label} -->" in text, label
-    assert "lfw -->" in text
+    assert "lfw, bars: 95% intervals -->" in text
 
 
 def test_layers_in_order_and_by_width(tmp_path: Path) -> None:

@@ -82,7 +82,7 @@ def test_cards_curve_diagnostics_and_pictures_of_every_point(make_run) -> None:
 
     def evaluate(card: Path, protocols: tuple[str, ...]) -> list[Evaluated]:
         asked.append(card.stem)
-        return [Evaluated("lfw", f"lfw of {card.stem}.", 0.9 - 0.01 * len(asked))]
+        return [Evaluated("lfw", f"lfw of {card.stem}.", 0.9 - 0.01 * len(asked), (0.8, 0.95))]
 
     run = make_run(evaluate=evaluate, protocols=("lfw",))
     names = run_filters(run)
@@ -91,6 +91,7 @@ def test_cards_curve_diagnostics_and_pictures_of_every_point(make_run) -> None:
     total = sum(run.counts().values())
     curve = curve_of(run)
     assert [point.model for point in curve.points] == ["net", *names]
+    assert all(list(point.intervals["lfw"]) == [0.8, 0.95] for point in curve.points)
     accuracies = [point.accuracy["lfw"] for point in curve.points]
     assert accuracies == pytest.approx([0.88, 0.89, 0.87, 0.86])
     before = None
