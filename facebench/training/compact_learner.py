@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from facebench.nets.compact_state import reshape_to
 from facebench.nets.convnet import to_input
 from facebench.training.augment import Batch
 from facebench.training.checkpoints import load_checkpoint, save_checkpoint
+from facebench.training.compact_norms import normalising
 from facebench.training.data import TrainingData, faces_of
 from facebench.training.learner import Machine
 from facebench.training.loop import Extras, train
@@ -30,8 +32,9 @@ _EACH, _UNLABELLED, _BATCH = 4, 2048, 64
 class CompactLearner:
     """A network in training: module float N×3×112×96 → N×E, normalised supervision, recipe, data.
 
-    Batch normalisation, dropout and activations are the network's own; the recipe's ``normalised``
-    and ``dropout``, which are of ConvNets, change nothing.
+    Dropout and activations are the network's own; the recipe's ``dropout``, which is of ConvNets,
+    changes nothing. ``normalised``: where the network has no batch normalisation it learns with it
+    under ``train``, not in the few steps of ``retrain``.
     """
 
     net: nn.Module
@@ -57,8 +60,10 @@ class CompactLearner:
             recipe = replace(recipe, precision=machine.precision)
         told = machine.bar(folder.name, recipe.steps) if machine.bar else None
         extras = Extras(device=machine.device, on_step=told, compiled=compiled)
-        train(self.net, self.supervision, self.data.sources, recipe, folder,
-              report=machine.report, extras=extras)  # fmt: skip
+        normalised = which == "train" and self.recipe.normalised
+        with normalising(self.net) if normalised else nullcontext():
+            train(self.net, self.supervision, self.data.sources, recipe, folder,
+                  report=machine.report, extras=extras)  # fmt: skip
 
     def loss(self, net: nn.Module, batch: Batch) -> Tensor:
         """What training minimises, on one batch, float32; its gradient reaches ``net``."""

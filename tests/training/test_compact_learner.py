@@ -146,3 +146,20 @@ def test_other_faces_are_refused(lab) -> None:
     other = card.preprocessing.model_copy(update={"mean": (0.0, 0.0, 0.0)})
     with pytest.raises(UserError, match=r"127\.5"):
         lab.learner(card.model_copy(update={"preprocessing": other}), 0)
+
+
+def test_squeezenet_learns_with_batch_normalisation_and_is_kept_without(
+    data, recipe, tmp_path: Path
+) -> None:
+    def squeezenet() -> nn.Module:
+        return build("squeezenet1_1", 8, (112, 96), 0.125)
+
+    learner = untrained_compact(squeezenet, 8, recipe, data, seed=0)
+    names = list(learner.net.state_dict())
+    learner.learn("train", tmp_path / "begin", Machine(), 0)
+    saved = torch.load(tmp_path / "begin" / "checkpoint.pt", weights_only=True)
+    assert any("running_mean" in name for name in saved["net"])
+    assert list(learner.net.state_dict()) == names
+    learner.learn("retrain", tmp_path / "again", Machine(), 0, 2)
+    saved = torch.load(tmp_path / "again" / "checkpoint.pt", weights_only=True)
+    assert not any("running_mean" in name for name in saved["net"])

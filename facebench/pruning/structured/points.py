@@ -66,10 +66,10 @@ def publish_point(
     point = _evaluated(point, told)
     curve = curve.with_point(_timed(point, own), shares)
     _write(curve, lab)
-    write_diagnostics(
-        name, _values(curve.points[0], _timed(point, own), original, shares), curve.source,
-        lab.results,
-    )  # fmt: skip
+    whole_point = curve.points[0]
+    for one, gone_from in ((whole_point, {}), (_timed(point, own), shares)):
+        values = _values(whole_point, one, original, gone_from)
+        write_diagnostics(one.model, values, curve.source, lab.results)
     return read_card(card.path)
 
 
@@ -87,9 +87,8 @@ def measure_together(
     for point, latency in zip(points, latencies(nets, shape_of(start).size), strict=True):
         new = _timed(point, latency)
         curve = curve.with_point(new, curve.removed[new.model])
-        if new.model != start.name:
-            values = {"latency_ms": new.latency, "latency_ratio": new.latency / _whole(curve)}
-            write_diagnostics(new.model, values, curve.source, lab.results)
+        values = {"latency_ms": new.latency, "latency_ratio": new.latency / _whole(curve)}
+        write_diagnostics(new.model, values, curve.source, lab.results)
     _write(curve, lab)
     return curve
 
