@@ -79,12 +79,8 @@ def model_facts(spec: str, options: ModelOptions | None = None) -> ModelFacts:
 
 
 def _sizes(card: ModelCard, members: list[ModelCard], embedder: Embedder) -> Sizes:
-    if card.architecture == "onnx":
-        assert card.weights_path is not None
-        counts = onnx_counts(card.weights_path, embedder.preprocessing.size)
-        return Sizes(counts.parameters, counts.parameters, counts.multiply_adds,
-                     counts.multiply_adds)  # fmt: skip
-    parts = [_network_sizes(member) for member in members]
+    own = embedder.preprocessing.size if members == [card] else None
+    parts = [_network_sizes(member, own or member.preprocessing.size) for member in members]
     if all(part is not None for part in parts):
         return _summed([part for part in parts if part is not None])
     height, width = embedder.preprocessing.size
@@ -94,13 +90,18 @@ def _sizes(card: ModelCard, members: list[ModelCard], embedder: Embedder) -> Siz
     return Sizes(counted, counted, products, products)
 
 
-def _network_sizes(card: ModelCard) -> Sizes | None:
-    """Of a network of ours, or None: it is another kind of model."""
-    if card.architecture in ("onnx", "torchscript", "export", "python", "ensemble"):
+def _network_sizes(card: ModelCard, size: tuple[int, int] | None) -> Sizes | None:
+    """Of a network of ours or an ONNX file, or None: it is another kind of model."""
+    if card.architecture in ("torchscript", "export", "python", "ensemble"):
         return None
-    net: nn.Module = load_network(str(card.path)).eval()
-    size, masks = card.preprocessing.size, masks_of(net)
     assert size is not None
+    if card.architecture == "onnx":
+        assert card.weights_path is not None
+        counts = onnx_counts(card.weights_path, size)
+        return Sizes(counts.parameters, counts.parameters, counts.multiply_adds,
+                     counts.multiply_adds)  # fmt: skip
+    net: nn.Module = load_network(str(card.path)).eval()
+    masks = masks_of(net)
     total = sum(parameter.numel() for parameter in net.parameters())
     dropped = sum(int((~mask).sum()) for mask in masks.values())
     products = network_multiply_adds(net, size)

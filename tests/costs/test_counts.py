@@ -18,7 +18,7 @@ from facebench.costs.facts import model_facts
 from facebench.errors import UserError
 from facebench.nets.convnet import ConvNet
 from facebench.nets.embedder import Preprocessing
-from facebench.nets.export import PlainNetwork, program_bytes
+from facebench.nets.export import PlainNetwork, plain_network, program_bytes
 from facebench.nets.options import ModelOptions
 from facebench.nets.specs import card_for
 
@@ -95,6 +95,25 @@ def test_an_onnx_file_is_counted_from_its_graph(tmp_path: Path) -> None:
     assert counts == OnnxCounts(sum(p.numel() for p in net.parameters()), by_hand(net))
     facts = model_facts(str(path), ModelOptions(size=SIZE))
     assert facts.sizes.multiply_adds == by_hand(net) and facts.bytes == path.stat().st_size
+
+
+def test_an_ensemble_with_an_onnx_member_counts_all_of_its_members(zoo: Path) -> None:
+    pytest.importorskip("onnx")
+    (zoo / "models" / "program.onnx").write_bytes(program_bytes(plain_network("dense"), "onnx"))
+    shape = 'size = [80, 80]\ncolour = "rgb"\n'
+    (zoo / "models" / "program.toml").write_text(
+        'name = "program"\ntitle = "dense"\narchitecture = "onnx"\nweights = "program.onnx"\n'
+        f"[preprocessing]\n{shape}mean = [127.5, 127.5, 127.5]\nscale = [128.0, 128.0, 128.0]\n"
+    )
+    (zoo / "models" / "both.toml").write_text(
+        'name = "both"\ntitle = "both"\narchitecture = "ensemble"\n'
+        'members = [{ model = "dense", region = "face" }, { model = "program", region = "face" }]\n'
+        f"[regions.face]\nbox = [0.0, 0.0, 96.0, 112.0]\ncanvas = [112, 112]\n{shape}"
+    )
+    one, both = model_facts("dense").sizes, model_facts("both").sizes
+    assert one.parameters and one.multiply_adds
+    assert (both.parameters, both.kept) == (2 * one.parameters, 2 * one.parameters)
+    assert both.multiply_adds == both.kept_multiply_adds == 2 * one.multiply_adds
 
 
 def test_a_graph_with_more_than_it_can_tell_claims_nothing(tmp_path: Path) -> None:
