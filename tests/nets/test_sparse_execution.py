@@ -25,6 +25,9 @@ from facebench.nets.sparse_execution import (
 SIZE = (80, 80)
 BATCHES = (1, 7, 8, 32)
 NOMINAL = (1, 32)
+SPARSE = ("sparse_096", "sparse_076", "sparse_074", "sparse_043", "sparse_026", "sparse_018",
+          "sparse_014", "sparse_012", "region_face", "region_wide", "region_inner", "region_upper",
+          "region_left")  # fmt: skip
 needs_mkl = pytest.mark.skipif(not torch.backends.mkl.is_available(), reason="CSR needs MKL")
 
 
@@ -236,3 +239,16 @@ def test_loaded_models_run_sparsely(small_zoo: Path) -> None:
     one = load_model("small", ModelOptions(batch=1))
     close(torch.from_numpy(one.embed(x[:1])), torch.from_numpy(dense.embed(x[:1])))
     assert one.runtime != embedder.runtime
+
+
+@pytest.mark.parametrize("batch", [1, 32])
+@pytest.mark.parametrize("name", SPARSE)
+def test_every_published_model_gives_the_dense_embeddings(name: str, batch: int) -> None:
+    from facebench.nets.zoo import load_network
+
+    net = freeze(load_network(name)).eval().to(memory_format=torch.channels_last)
+    sparse = accelerate(copy.deepcopy(net), batch=batch)
+    assert "f" in execution_of(sparse) or "5a" in execution_of(sparse)
+    x = torch.randn(3, 3, *net.input_size).to(memory_format=torch.channels_last)
+    with torch.inference_mode():
+        close(sparse(x), net(x))
