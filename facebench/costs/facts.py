@@ -83,6 +83,8 @@ def _sizes(card: ModelCard, members: list[ModelCard], embedder: Embedder) -> Siz
     parts = [_network_sizes(member, own or member.preprocessing.size) for member in members]
     if all(part is not None for part in parts):
         return _summed([part for part in parts if part is not None])
+    if card.architecture == "ensemble":  # what torch computes would be a part of its members
+        return Sizes()
     height, width = embedder.preprocessing.size
     face = np.zeros((1, height, width, 3), dtype=np.uint8)
     products = multiply_adds_of(lambda: embedder.forward(face))

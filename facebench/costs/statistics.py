@@ -57,3 +57,14 @@ def cost_value(record: CostRecord, statistic: str) -> float | None:
     if name == "peak_memory":
         return None if run.peak_memory is None else float(run.peak_memory)
     return run.ratios.latency.median if name == "latency_ratio" else run.ratios.throughput.median
+
+
+def is_ratio(statistic: str) -> bool:
+    """Whether a ``cost:`` statistic is a ratio to the model it was measured beside."""
+    return statistic.removeprefix(COST).partition("@")[0] in ("latency_ratio", "throughput_ratio")
+
+
+def ratio_baseline(record: CostRecord, statistic: str) -> str | None:
+    """The model that a ratio of a record is to; None: the statistic is none, or not measured."""
+    run = record.run_of(statistic.partition("@")[2] or None)
+    return run.ratios.baseline if run is not None and is_ratio(statistic) else None

@@ -189,6 +189,11 @@ class ReportCard(_Strict):
         return row.reference or self.reference
 
     @property
+    def reference_model(self) -> str | None:
+        """The model of the whole table's reference; None: it has none."""
+        return next((row.model for row in self.rows if row.label == self.reference), None)
+
+    @property
     def protocols(self) -> list[str]:
         """The protocols of its columns, in their order."""
         return list(dict.fromkeys(c.protocol for c in self.columns if c.protocol))

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from facebench.costs.record import costs_path, find_costs
-from facebench.costs.statistics import cost_value
+from facebench.costs.statistics import cost_value, is_ratio, ratio_baseline
 from facebench.reporting.record import Record
 from facebench.reporting.report_card import ReportColumn, ReportRow, Source
 from facebench.reporting.report_cell import ReportCell
@@ -29,11 +29,16 @@ _PAPER_SIZE = (112, 96)
 
 
 def filled_cell(
-    cell: ReportCell, row: ReportRow, records: Mapping[Source, Record], paper_width: float | None
+    cell: ReportCell,
+    row: ReportRow,
+    records: Mapping[Source, Record],
+    paper_width: float | None,
+    baseline: str | None = None,
 ) -> ReportCell:
     """The cell with its value, or with what is missing; as it was where the row has no model.
 
-    records: those chosen for the row, by the columns' sources; paper_width: of the paper's network.
+    records: those chosen for the row, by the columns' sources; paper_width: of the paper's network;
+    baseline: the model of the table's reference, which ratios of costs must be to (None: any).
     """
     column = cell.column
     if column.family == "layer":
@@ -52,7 +57,7 @@ def filled_cell(
     if column.family == "diagnostic":
         return _of_diagnostic(cell, row)
     if column.family == "cost":
-        return _of_cost(cell, row)
+        return _of_cost(cell, row, baseline)
     model = find_model(row.model)
     if model is None:
         return replace(cell, missing=_not_in_zoo(row))
@@ -105,18 +110,28 @@ def _of_diagnostic(cell: ReportCell, row: ReportRow) -> ReportCell:
     return replace(cell, value=value)
 
 
-def _of_cost(cell: ReportCell, row: ReportRow) -> ReportCell:
-    model = model_id(row.model or "")
+def _of_cost(cell: ReportCell, row: ReportRow, baseline: str | None) -> ReportCell:
+    model, statistic = model_id(row.model or ""), cell.column.statistic
+    beside = baseline if is_ratio(statistic) and baseline != row.model else None
     found = find_costs(model)
     if found is None:
         card = find_model(row.model or "")
         ready = card is not None and has_weights(card)
-        how = f"no {costs_path(model)}: facebench bench {row.model}"
+        how = f"no {costs_path(model)}: {_bench(row, beside)}"
         return replace(cell, missing=how if ready else why_no_record(row))
-    value = cost_value(found, cell.column.statistic)
+    value = cost_value(found, statistic)
     if value is None:
-        return replace(cell, missing=f"{cell.column.statistic} is not known of {model}")
+        return replace(cell, missing=f"{statistic} is not known of {model}")
+    to = ratio_baseline(found, statistic)
+    if baseline is not None and to is not None and to != model_id(baseline):
+        how = _bench(row, beside)
+        return replace(cell, missing=f"{statistic} of {model} was measured beside {to}: {how}")
     return replace(cell, value=value)
+
+
+def _bench(row: ReportRow, beside: str | None) -> str:
+    """The command that measures a row's model, beside the one that its ratios are to."""
+    return f"facebench bench {f'{beside} ' if beside else ''}{row.model}"
 
 
 def why_no_record(row: ReportRow) -> str:

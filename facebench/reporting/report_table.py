@@ -254,7 +254,8 @@ class _Builder:
             if column.family == "members":
                 cells.append(self._members(empty, row))
                 continue
-            cell = filled_cell(empty, row, records, self.card.setting.width)
+            width, baseline = self.card.setting.width, self.card.reference_model
+            cell = filled_cell(empty, row, records, width, baseline)
             if cell.missing:
                 ready = (
                     column.protocol is not None

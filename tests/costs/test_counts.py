@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from facebench.nets.embedder import Preprocessing
 from facebench.nets.export import PlainNetwork, plain_network, program_bytes
 from facebench.nets.options import ModelOptions
 from facebench.nets.specs import card_for
+from facebench.nets.zoo import load_network
 
 SIZE = (80, 80)
 
@@ -114,6 +116,18 @@ def test_an_ensemble_with_an_onnx_member_counts_all_of_its_members(zoo: Path) ->
     assert one.parameters and one.multiply_adds
     assert (both.parameters, both.kept) == (2 * one.parameters, 2 * one.parameters)
     assert both.multiply_adds == both.kept_multiply_adds == 2 * one.multiply_adds
+    # A program's own are not known, so the ensemble's are not: a part would pass for the whole.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        traced = torch.jit.trace(load_network("dense").eval(), torch.zeros(1, 3, 80, 80))
+        torch.jit.save(traced, str(zoo / "models" / "traced.pt"))
+    text = (zoo / "models" / "program.toml").read_text()
+    text = text.replace('"onnx"', '"torchscript"').replace("program.onnx", "traced.pt")
+    (zoo / "models" / "traced.toml").write_text(text.replace('"program"', '"traced"'))
+    text = (zoo / "models" / "both.toml").read_text().replace('"dense"', '"traced"')
+    (zoo / "models" / "both.toml").write_text(text)
+    assert model_facts("traced").sizes.multiply_adds == one.multiply_adds
+    assert model_facts("both").sizes.multiply_adds is None
 
 
 def test_a_graph_with_more_than_it_can_tell_claims_nothing(tmp_path: Path) -> None:

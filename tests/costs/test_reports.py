@@ -70,4 +70,12 @@ def test_cells_say_what_is_measured_and_what_is_missing(
     ms, macs, other = cells(0)
     assert (ms.value_text, macs.value_text) == ("12.3", "3.00 M")
     assert other.missing == "cost:latency_ratio@onnxruntime is not known of dense"
+    beside = CARD.replace("cost:latency_ratio@onnxruntime", "cost:throughput_ratio")
+    (zoo / "beside.toml").write_text(beside.replace('"costs"', '"beside"'))
+    card = read_report(zoo / "beside.toml")
+    cell = filled_cell(ReportCell(card.columns[2]), card.rows[0], {}, None, "bare")
+    assert cell.value is None and cell.missing is not None
+    assert cell.missing.endswith("was measured beside dense: facebench bench bare dense")
+    cell = filled_cell(ReportCell(card.columns[2]), card.rows[0], {}, None, "dense")
+    assert cell.value is not None
     Finder.of()  # would refuse a file below results that is no record

@@ -22,6 +22,9 @@ class Latency:
     upper: float
 
 
+NOT_MEASURED = Latency(*(float("nan"),) * 3)
+
+
 def multiply_adds(net: nn.Module, size: tuple[int, int]) -> int:
     """Multiply-adds for one face of H×W on the CPU; see `facebench.costs.counts`."""
     return network_multiply_adds(net.eval(), size) or 0

@@ -62,7 +62,7 @@ class Curve:
     def with_point(self, point: Point, removed: Mapping[str, float]) -> Curve:
         """The curve with one more point, or another value of one that it has."""
         others = [p for p in self.points if p.model != point.model]
-        points = tuple(sorted([*others, point], key=lambda p: p.step))
+        points = tuple(sorted([*others, point], key=lambda p: (p.filters, p.step)))
         return replace(self, points=points, removed={**self.removed, point.model: dict(removed)})
 
 

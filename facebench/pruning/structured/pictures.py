@@ -34,11 +34,12 @@ def draw_curves(curves: Sequence[Curve], picture: Path) -> None:
     protocols = sorted({name for c in curves for p in c.points for name in p.accuracy})
     figure, panels = _figure(picture, 1 + len(protocols))
     for axes, protocol in zip(panels, protocols, strict=False):
-        for curve, colour in zip(curves, _cycle(len(curves)), strict=True):
+        for number, (curve, colour) in enumerate(zip(curves, _cycle(len(curves)), strict=True)):
             points = [p for p in curve.points if protocol in p.accuracy]
             values = [100 * p.accuracy[protocol] for p in points]
             _line(axes, points, values, curve.criterion, colour)
-            _intervals(axes, points, protocol, colour)
+            # Beside each other: bars of points that several curves have would cover each other.
+            _intervals(axes, points, protocol, colour, 0.4 * (number - (len(curves) - 1) / 2))
         axes.set(ylabel="accuracy, %", title=_accuracy_title(protocol, curves))
         _spread(axes)
     _costs(panels[-1], curves[0])
@@ -95,8 +96,9 @@ def _costs(axes: Any, curve: Curve) -> None:
             whole = getattr(points[0], name)
             values = [100 * getattr(p, name) / whole for p in points]
             _line(axes, points, values, label, colour)
-    threads = curve.points[-1].threads
-    told = f"; latency at batch 1, {threads} thread{'s' * (threads != 1)}" if threads else ""
+    threads = sorted({point.threads for point in curve.points if point.threads})
+    told = " and ".join(f"{n} thread{'s' * (n != 1)}" for n in threads)
+    told = f"; latency at batch 1, {told}" if told else ""
     axes.set(
         ylabel="% of the whole network", title=f"costs by {curve.criterion}{told}", ylim=(0, None)
     )
@@ -112,12 +114,16 @@ def _line(
         axes.text(shares[-1], values[-1], f"  {label}", color=colour, va="center", fontsize=9)
 
 
-def _intervals(axes: Any, points: Sequence[Point], protocol: str, colour: str) -> None:
-    """The 95% intervals of the points as thin bars, where they are known."""
+def _intervals(
+    axes: Any, points: Sequence[Point], protocol: str, colour: str, shift: float
+) -> None:
+    """The 95% intervals of the points as thin bars, where they are known; shift: to the right."""
     for point in points:
         if protocol in point.intervals:
             low, high = point.intervals[protocol]
-            axes.vlines(100 * point.removed, 100 * low, 100 * high, color=colour, lw=1, alpha=0.6)
+            axes.vlines(
+                100 * point.removed + shift, 100 * low, 100 * high, color=colour, lw=1, alpha=0.6
+            )
 
 
 def _accuracy_title(protocol: str, curves: Sequence[Curve]) -> str:

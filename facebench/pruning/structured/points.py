@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from facebench.errors import UserError
 from facebench.nets.cards import ModelCard, read_card
 from facebench.nets.compact import parameters
 from facebench.nets.compact_card import shape_of
@@ -16,7 +17,7 @@ from facebench.nets.compact_net import CompactNet
 from facebench.nets.publish import publish_compact
 from facebench.nets.trained import compact_network_of
 from facebench.pruning.diagnostics import write_diagnostics
-from facebench.pruning.structured.costs import Latency, latencies, multiply_adds
+from facebench.pruning.structured.costs import NOT_MEASURED, Latency, latencies, multiply_adds
 from facebench.pruning.structured.curve import FOLDER, Curve, Point, read_curve, write_curve
 from facebench.pruning.structured.groups import filter_counts, find_groups
 from facebench.pruning.structured.layers import by_width, rank_correlation
@@ -60,35 +61,40 @@ def publish_point(
     curve = _curve(start, original, lab, plan)
     whole = compact_network_of(start)
     beside, own = latencies([whole, net], net.input_size)
-    first = curve.points[0] if curve.points else _first(whole, start, total, lab, plan)
-    curve = curve.with_point(_timed(first, beside), dict.fromkeys(original, 0.0))
     point = Point(name, step, gone, total, parameters(net), multiply_adds(net, net.input_size))
-    point = _evaluated(point, told)
-    curve = curve.with_point(_timed(point, own), shares)
+    point = _timed(_evaluated(point, told), own)
+    first = curve.points[0] if curve.points else None
+    if first is None or set(point.accuracy) - set(first.accuracy):
+        first = _first(whole, start, total, lab, plan)
+    curve = curve.with_point(_timed(first, beside), dict.fromkeys(original, 0.0))
+    curve = curve.with_point(point, shares)
     _write(curve, lab)
-    whole_point = curve.points[0]
-    for one, gone_from in ((whole_point, {}), (_timed(point, own), shares)):
-        values = _values(whole_point, one, original, gone_from)
+    for one, gone_from in ((curve.points[0], {}), (point, shares)):
+        values = _values(curve.points[0], one, original, gone_from)
         write_diagnostics(one.model, values, curve.source, lab.results)
     return read_card(card.path)
 
 
-def measure_together(
-    start: ModelCard, names: Sequence[str], lab: Laboratory, plan: FilterPlan
-) -> Curve:
-    """Measure the latency of all points of a curve in one interleaved run, and draw it anew."""
+def measure_together(start: ModelCard, lab: Laboratory, plan: FilterPlan) -> Curve:
+    """Measure the latency of all points of a curve in one interleaved run, and draw it anew.
+
+    A point whose card is gone keeps no latency: it would be of another run than the others'.
+    """
     path = lab.results / FOLDER / f"{plan.model}.json"
     curve = read_curve(path)
-    points = [p for p in curve.points if p.model == start.name or p.model in names]
+    there = [p for p in curve.points if p.model == start.name or _path(lab, p.model).is_file()]
     nets = [
         compact_network_of(start if p.model == start.name else read_card(_path(lab, p.model)))
-        for p in points
+        for p in there
     ]
-    for point, latency in zip(points, latencies(nets, shape_of(start).size), strict=True):
-        new = _timed(point, latency)
-        curve = curve.with_point(new, curve.removed[new.model])
-        values = {"latency_ms": new.latency, "latency_ratio": new.latency / _whole(curve)}
-        write_diagnostics(new.model, values, curve.source, lab.results)
+    measured = dict(zip((p.model for p in there), latencies(nets, shape_of(start).size),
+                        strict=True))  # fmt: skip
+    for point in curve.points:
+        latency = measured.get(point.model, NOT_MEASURED)
+        curve = curve.with_point(_timed(point, latency), curve.removed[point.model])
+    for point in curve.points:
+        values = _latency_values(curve.points[0], point)
+        write_diagnostics(point.model, values, curve.source, lab.results)
     _write(curve, lab)
     return curve
 
@@ -97,24 +103,33 @@ def _path(lab: Laboratory, name: str) -> Path:
     return lab.models / f"{name}.toml"
 
 
-def _whole(curve: Curve) -> float:
-    return curve.points[0].latency
-
-
 def _curve(
     start: ModelCard, original: Mapping[str, int], lab: Laboratory, plan: FilterPlan
 ) -> Curve:
-    """The series as far as it is written, or an empty one."""
-    path = lab.results / FOLDER / f"{plan.model}.json"
+    """The series as far as it is written, or an empty one where it was made in another way."""
+    path, source = lab.results / FOLDER / f"{plan.model}.json", _source(start, lab, plan)
     if path.exists():
-        curve = read_curve(path)
-        if curve.layers == dict(original) and curve.criterion == plan.criterion:
-            return curve
-    source = (
-        f"facebench prune {start.name} --structured --criterion {plan.criterion} on "
+        try:
+            curve = read_curve(path)
+        except UserError as error:
+            lab.machine.report(f"{error}; it is written anew")
+        else:
+            if curve.source == source and curve.layers == dict(original):
+                return curve
+    return Curve(plan.model, plan.criterion, source, layers=dict(original))
+
+
+def _source(start: ModelCard, lab: Laboratory, plan: FilterPlan) -> str:
+    """Command, weights and data of a series: points with the same belong together."""
+    told = f"--steps {plan.fine_tune} --seed {plan.seed}"
+    if plan.point_fine_tune:  # a point's longer training changes every network after it
+        points = ",".join(percent(plan.share_at(step)) for step in plan.marks)
+        told += f" --point-steps {plan.point_fine_tune} --points {points}"
+    return (
+        f"facebench prune {start.name} --structured --criterion {plan.criterion} "
+        f"--step {percent(plan.step)} {told}, weights {(start.sha256 or '')[:16]}, on "
         f"{lab.data_text}; recipe {lab.recipe_name}"
     )
-    return Curve(plan.model, plan.criterion, source, layers=dict(original))
 
 
 def _first(
@@ -142,7 +157,7 @@ def _timed(point: Point, latency: Latency) -> Point:
         latency=latency.median,
         latency_low=latency.lower,
         latency_high=latency.upper,
-        threads=torch.get_num_threads(),
+        threads=0 if latency is NOT_MEASURED else torch.get_num_threads(),
     )
 
 
@@ -155,10 +170,17 @@ def _values(
         "parameters_ratio": point.parameters / whole.parameters,
         "multiply_adds": float(point.multiply_adds),
         "multiply_adds_ratio": point.multiply_adds / whole.multiply_adds,
-        "latency_ms": point.latency,
-        "latency_ratio": point.latency / whole.latency,
+        **_latency_values(whole, point),
         "width_correlation": rank_correlation(layers, removed),
         "removed_by_width": [width.removed for width in by_width(layers, removed)],
+    }
+
+
+def _latency_values(whole: Point, point: Point) -> dict[str, float | str | list[float]]:
+    return {
+        "latency_ms": point.latency,
+        "latency_ratio": point.latency / whole.latency,
+        "latency_threads": float(point.threads),
     }
 
 
@@ -168,8 +190,15 @@ def _write(curve: Curve, lab: Laboratory) -> None:
     draw_curves([curve], path.with_suffix(".png"))
     draw_layers(curve, path.with_suffix(".layers.png"))
     start = curve.points[0].model
-    beside = [read_curve(other) for other in sorted(path.parent.glob("*.json")) if other != path]
-    beside = [other for other in beside if other.points and other.points[0].model == start]
-    if beside:
-        order = sorted([curve, *beside], key=lambda c: (c.criterion != "taylor", c.model))
+    beside = []
+    for other in sorted(path.parent.glob("*.json")):
+        try:
+            found = curve if other == path else read_curve(other)
+        except UserError as error:  # somebody else's file must not stop hours of work
+            lab.machine.report(f"{error}; left out of the picture of {start}")
+            continue
+        if found.points and found.points[0].model == start:
+            beside.append(found)
+    if len(beside) > 1:
+        order = sorted(beside, key=lambda c: (c.criterion != "taylor", c.model))
         draw_curves(order, path.with_name(f"{start}.png"))

@@ -30,6 +30,7 @@ from facebench.training.compact_run import Laboratory
 from facebench.training.loop import CHECKPOINT
 from facebench.training.work_folder import (
     FINAL,
+    SETTINGS,
     begin_folder,
     check_card,
     check_folder,
@@ -98,7 +99,7 @@ def run_filters(run: FilterRun) -> list[str]:
             _publish(run, step, name)
         if told is not None:
             told(step)
-    measure_together(run.card, list(plan.marks.values()), run.lab, plan)
+    measure_together(run.card, run.lab, plan)
     return list(plan.marks.values())
 
 
@@ -122,6 +123,7 @@ def _check(run: FilterRun) -> None:
     plan = run.plan
     check_start(run.card, plan.start)
     check_folder(run.folder, _settings(run))
+    _check_until(run)
     published, done = _published(run), _done(run)
     for step, name in plan.marks.items():
         check_card(run.lab.models / f"{name}.toml", run.folder, run.lab.overwrite)
@@ -155,8 +157,7 @@ def _begin(run: FilterRun) -> None:
     if not (run.folder / COUNTS).exists():
         learner = run.fresh()
         learned = run.lab.work / run.card.name
-        if published_hash(learned) == run.card.sha256 and (learned / FINAL).exists():
-            # Trained here: its supervision is there, too.
+        if _supervised_alike(run, learned):
             learner.load(learned / FINAL)
         else:
             learner.adopt(compact_network_of(run.card).state_dict())
@@ -164,7 +165,21 @@ def _begin(run: FilterRun) -> None:
         counts = filter_counts(find_groups(learner.net, run.size))
         layers = [name for name, _ in learner.net.named_modules() if name in counts]
         _write(run.folder / COUNTS, {name: counts[name] for name in layers})
-    counts = run.counts()
+
+
+def _supervised_alike(run: FilterRun, learned: Path) -> bool:
+    """Whether the card's network was trained in this work folder, with the supervision wanted now.
+
+    Other data have other people and perhaps no teacher: their prototypes and regressor are fitted.
+    """
+    if published_hash(learned) != run.card.sha256 or not (learned / FINAL).exists():
+        return False
+    before = json.loads((learned / SETTINGS).read_text())
+    return bool(before.get("data") == run.lab.data_text)
+
+
+def _check_until(run: FilterRun) -> None:
+    counts = filter_counts(find_groups(compact_network_of(run.card), run.size))
     most = sum(count - least_filters(count) for count in counts.values())
     if target(run.plan.steps, run.plan.step, sum(counts.values()), run.plan.until) > most:
         raise UserError(

@@ -205,3 +205,88 @@ def test_points_behind_what_is_done_are_refused(make_run) -> None:
     run_filters(make_run(points=(Fraction(3, 10),)))
     with pytest.raises(UserError, match="10% lies behind the 3 steps"):
         run_filters(make_run(points=(Fraction(1, 10),)))
+
+
+def accuracy(of: float, asked: list[str]):
+    def evaluate(card: Path, protocols: tuple[str, ...]) -> list[Evaluated]:
+        asked.append(card.stem)
+        return [Evaluated(name, f"{name} of {card.stem}.", of) for name in protocols]
+
+    return evaluate
+
+
+def test_points_of_other_weights_or_steps_are_not_mixed_into_a_curve(make_run) -> None:
+    def again(work: str, **more) -> FilterRun:
+        run = make_run("a", until=Fraction(1, 10), fine_tune=0, protocols=("lfw",), **more)
+        return replace(run, lab=replace(run.lab, work=run.lab.work.parent / work, overwrite=True))
+
+    run_filters(again("first", evaluate=accuracy(0.9, [])))
+    torch.manual_seed(2)
+    other = build("squeezenet1_1", 8, FACES, 0.125)
+    lab = again("first").lab
+    publish_compact("net", other, {"data": "none"}, lab.models)
+    run_filters(again("second", evaluate=accuracy(0.5, [])))
+    assert [p.accuracy["lfw"] for p in curve_of(again("second")).points] == [0.5, 0.5]
+    run_filters(again("third", step=Fraction(1, 20), evaluate=accuracy(0.5, [])))
+    curve = curve_of(again("third"))
+    assert [p.model for p in curve.points] == ["net", "net_taylor_05", "net_taylor_10"]
+    assert [p.filters for p in curve.points] == sorted(p.filters for p in curve.points)
+
+
+def test_all_points_of_a_curve_are_timed_in_one_run(make_run, monkeypatch) -> None:
+    first = make_run(until=Fraction(1, 10), fine_tune=0)
+    run_filters(first)
+    monkeypatch.setattr(
+        points, "latencies", lambda nets, size: [points.Latency(4, 3, 5)] * len(nets)
+    )
+    later = make_run(until=Fraction(2, 10), points=(Fraction(2, 10),), fine_tune=0)
+    run_filters(later)
+    curve = curve_of(later)
+    assert [p.latency for p in curve.points] == [4, 4, 4] and len({p.threads for p in curve.points})
+    told = json.loads((later.lab.results / "diagnostics" / "net_taylor_10.json").read_text())
+    assert told["values"]["latency_ms"] == 4 and told["values"]["latency_threads"] >= 1
+    (later.lab.models / "net_taylor_10.toml").unlink()
+    points.measure_together(later.card, later.lab, later.plan)
+    whole, gone, last = curve_of(later).points
+    assert gone.latency != gone.latency and (whole.latency, last.latency) == (4, 4)
+
+
+def test_a_protocol_added_later_is_evaluated_of_the_whole_network_too(make_run) -> None:
+    run_filters(make_run(until=Fraction(1, 10), fine_tune=0))
+    asked: list[str] = []
+    later = make_run(until=Fraction(2, 10), fine_tune=0, protocols=("lfw",),
+                     evaluate=accuracy(0.8, asked))  # fmt: skip
+    run_filters(later)
+    assert asked == ["net_taylor_20", "net"]
+    assert curve_of(later).points[0].accuracy == {"lfw": 0.8}
+
+
+def test_an_unreadable_curve_beside_is_left_out_and_said(make_run) -> None:
+    run = make_run(until=Fraction(1, 10), fine_tune=0)
+    folder = run.lab.results / FOLDER
+    folder.mkdir(parents=True)
+    (folder / "other.json").write_text("broken")
+    said: list[str] = []
+    run_filters(replace(run, lab=replace(run.lab, machine=Machine(report=said.append))))
+    assert any("other.json: not a curve" in line and "left out" in line for line in said)
+    assert len(curve_of(run).points) == 2
+
+
+def test_the_supervision_of_other_data_is_not_taken_over(make_run, data) -> None:
+    from facebench.training.compact_run import train_compact
+
+    run = make_run("b", until=Fraction(1, 10), fine_tune=1)
+    run = replace(run, lab=replace(run.lab, overwrite=True))
+    trained = train_compact(read_card(run.lab.models / "net.toml"), run.lab, steps=1)
+    same = replace(run, card=trained)
+    assert schedule._supervised_alike(same, run.lab.work / "net")
+    other = replace(same, lab=replace(run.lab, data_text="other people"))
+    assert not schedule._supervised_alike(other, run.lab.work / "net")
+    run_filters(other)  # a supervision is fitted
+
+
+def test_too_deep_an_end_leaves_no_folder_behind(make_run) -> None:
+    run = make_run("deep", until=Fraction(95, 100))
+    with pytest.raises(UserError, match="at most 74%"):
+        run_filters(run)
+    assert not run.folder.exists()
