@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -75,14 +74,21 @@ def command(
         ),
     ] = None,
     nuisance_weight: Annotated[
-        float, typer.Option(rich_help_panel=_TAUGHT, help="Of dependence on light, place, mirror.")
-    ] = 1.0,
+        float | None,
+        typer.Option(
+            rich_help_panel=_TAUGHT,
+            help="In selecting, of dependence on light, place, mirror; default: 1.",
+        ),
+    ] = None,
     redundancy_weight: Annotated[
-        float, typer.Option(rich_help_panel=_TAUGHT, help="Of correlation among the selected.")
-    ] = 1.0,
+        float | None,
+        typer.Option(
+            rich_help_panel=_TAUGHT, help="Of correlation among the selected; default: 1."
+        ),
+    ] = None,
     temperature: Annotated[
-        float, typer.Option(rich_help_panel=_TAUGHT, help="Of soft labels.")
-    ] = 4.0,
+        float | None, typer.Option(rich_help_panel=_TAUGHT, help="Of soft labels; default: 4.")
+    ] = None,
     data: DataOption = None,
     teacher_size: Annotated[
         str | None,
@@ -128,16 +134,20 @@ def command(
     """
     with importing():
         from facebench.nets.options import parse_options
-        from facebench.training.distillation.knowledge import Lesson
+        from facebench.training.distillation.knowledge import lesson_of
         from facebench.training.distillation.student import CONVNET, Shape
         from facebench.training.distillation.supervision import TARGETS
+        from facebench.training.work_folder import check_name
 
     if targets not in TARGETS:
         raise UserError(f"--targets {targets}{nearest(targets, TARGETS)} ({', '.join(TARGETS)})")
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", student):
-        raise UserError(f"--student {student}: a name of letters, digits, '_', '-' and '.'")
+    check_name("--student", student)
     shape = Shape(**_shape(student, architecture, width, embedding))
-    lesson = Lesson(targets, neurons, nuisance_weight, redundancy_weight, temperature)  # type: ignore[arg-type]
+    lesson = lesson_of(
+        targets,  # type: ignore[arg-type]
+        neurons=neurons, nuisance_weight=nuisance_weight, redundancy_weight=redundancy_weight,
+        temperature=temperature,
+    )  # fmt: skip
     lab = Lab(
         tuple(data or ()), Teacher(), work or Path("training"), device, precision, identities,
         images, protocol_data, overwrite, quiet, threads, hold_out,

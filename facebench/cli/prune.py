@@ -131,7 +131,7 @@ def command(
 
     Example: facebench prune baseline --layer f --keep 1/256 --data ~/crops:3 --data synthetic:1
 
-    Example: facebench prune squeezenet1_1 --structured --step 1% --until 60% --points 10%,30%,60%
+    Example: facebench prune squeezenet1_1 --structured --points 10%,30%,60% --data ~/crops
     """
     with importing():
         from facebench.cli.laboratory import carry_out

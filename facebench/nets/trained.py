@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from facebench.errors import UserError
-from facebench.nets.cards import ModelCard
+from facebench.nets.cards import ModelCard, card_names, find_card
 from facebench.nets.compact import ARCHITECTURES
 from facebench.nets.compact_card import is_compact, shape_of
 from facebench.nets.compact_net import CompactNet
@@ -89,7 +89,7 @@ def packed_weights(card: ModelCard) -> PackedWeights:
     if path is None:
         raise UserError(
             f"model {card.name!r} has no trained weights yet: {card.path} names none; choose one "
-            "that `facebench models` lists with weights, or train it and publish them"
+            f"that `facebench models` lists with weights, or {_training_of(card)}"
         )
     if not path.is_file():
         raise UserError(
@@ -97,6 +97,14 @@ def packed_weights(card: ModelCard) -> PackedWeights:
             f"'weights' in {card.path}"
         )
     return load_packed(path, card.sha256)
+
+
+def _training_of(card: ModelCard) -> str:
+    """What learns a card's weights, in words: the command, where one does it alone."""
+    if card.sparsity or card.filters_removed or card.region:
+        return "train it and publish them"
+    named = card.name in card_names() and find_card(card.name).path.resolve() == card.path.resolve()
+    return f"train it: `facebench train {card.name if named else card.path} --data ...`"
 
 
 def fits(net: ConvNet, packed: PackedWeights, card: ModelCard) -> None:

@@ -27,7 +27,7 @@ from facebench.training.work_folder import (
     begin_folder,
     check_card,
     check_folder,
-    published_hash,
+    is_published,
 )
 
 
@@ -58,7 +58,8 @@ class Laboratory:
             height, width = shape.size
             raise UserError(
                 f"{card.name} takes {height}x{width} faces; only networks of 112x96 faces are "
-                "trained and pruned here"
+                f"trained and pruned here: copy {card.path} under another name, with size = [112, "
+                "96] and without weights, and train that"
             )
         prepared = card.preprocessing
         own = PreprocessingFields(size=prepared.size, flip=prepared.flip)
@@ -109,8 +110,8 @@ def train_compact(
     """Learn the weights of a compact card under the recipe's ``train``; the new card.
 
     Card and weights are written to ``lab.models`` under the card's name; what the work folder
-    holds is not learned again. UserError: the folder holds the network of other settings, or a card
-    with weights would be overwritten.
+    holds is not learned again, but published again where the card has not its weights. UserError:
+    the folder holds the network of other settings, or a card with weights would be overwritten.
     """
     folder, path = lab.work / card.name, lab.models / f"{card.name}.toml"
     count = steps or lab.recipe.train.steps
@@ -128,7 +129,7 @@ def train_compact(
     if not (folder / FINAL).exists():
         learner.learn("train", folder, lab.machine, seed, count)
         learner.save(folder / FINAL)
-    if published_hash(folder) is None:
+    if not is_published(folder, path):
         learner.load(folder / FINAL)
         assert isinstance(learner.net, CompactNet)
         words = f"{lab.recipe.title} {count} mini-batches of {lab.recipe.faces_per_step} faces"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ from facebench.nets.cards import read_card
 from facebench.storage import write_atomically
 
 FINAL, SETTINGS, DONE = "final.pt", "settings.json", "published.json"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
 class Evaluated(NamedTuple):
@@ -28,6 +30,15 @@ class Evaluated(NamedTuple):
 
 # (model card's path, names of the protocols) → one result per protocol
 Evaluate = Callable[[Path, tuple[str, ...]], list[Evaluated]]
+
+
+def check_name(option: str, name: str) -> None:
+    """UserError, naming the option, where a card and its folder of work cannot be called so."""
+    if not _NAME.fullmatch(name):
+        raise UserError(
+            f"{option} {name}: a name of letters, digits, '_', '-' and '.', at most 64, of which "
+            "the first is a letter or a digit"
+        )
 
 
 def check_folder(folder: Path, settings: Mapping[str, Any]) -> None:
@@ -70,3 +81,16 @@ def published_hash(folder: Path) -> str | None:
     """Hash of the weights that were published from a folder, None: none were."""
     path = folder / DONE
     return str(json.loads(path.read_text())["sha256"]) if path.exists() else None
+
+
+def is_published(folder: Path, path: Path) -> bool:
+    """Whether a card is that of the weights that were published from a folder, and they are there.
+
+    path: of the card.
+    """
+    sha256 = published_hash(folder)
+    if sha256 is None or not path.is_file():
+        return False
+    card = read_card(path)
+    weights = card.weights_path
+    return card.sha256 == sha256 and weights is not None and weights.is_file()

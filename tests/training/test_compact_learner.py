@@ -127,6 +127,20 @@ def test_a_card_is_trained_stopped_continued_and_published(lab, tmp_path, monkey
     assert train_compact(card, lab, protocols=("lfw",)).sha256 == made.sha256
 
 
+def test_a_card_without_its_weights_gets_them_again(lab) -> None:
+    card = read_card(lab.models / "net.toml")
+    made = train_compact(card, lab, steps=1, protocols=("lfw",))
+    before = made.weights_path.read_bytes()
+    learned = (lab.work / "net" / "final.pt").stat().st_mtime_ns
+    made.weights_path.unlink()
+    again = train_compact(read_card(card.path), lab, steps=1, protocols=("lfw",))
+    assert again == made and again.weights_path.read_bytes() == before
+    write_card(made.model_copy(update={"weights": None, "sha256": None}), card.path)
+    again = train_compact(read_card(card.path), lab, steps=1, protocols=("lfw",))
+    assert again == made and again.weights_path.read_bytes() == before
+    assert (lab.work / "net" / "final.pt").stat().st_mtime_ns == learned
+
+
 def test_what_would_be_lost_is_refused(lab, tmp_path) -> None:
     card = read_card(lab.models / "net.toml")
     train_compact(card, lab, steps=1)
@@ -141,7 +155,7 @@ def test_what_would_be_lost_is_refused(lab, tmp_path) -> None:
 def test_other_faces_are_refused(lab) -> None:
     card = read_card(lab.models / "net.toml")
     small = card.preprocessing.model_copy(update={"size": (96, 96)})
-    with pytest.raises(UserError, match="96x96 faces"):
+    with pytest.raises(UserError, match=r"96x96 faces.*: copy .*net.toml .*size = \[112, 96\]"):
         lab.learner(card.model_copy(update={"preprocessing": small}), 0)
     other = card.preprocessing.model_copy(update={"mean": (0.0, 0.0, 0.0)})
     with pytest.raises(UserError, match=r"127\.5"):

@@ -22,7 +22,7 @@ from facebench.nets.zoo import load_model
 from facebench.training.data import training_data
 from facebench.training.distillation import distillation, teachers
 from facebench.training.distillation.distillation import Distillation, distil
-from facebench.training.distillation.knowledge import Lesson, knowledge_of, labels_of
+from facebench.training.distillation.knowledge import Lesson, knowledge_of, labels_of, lesson_of
 from facebench.training.distillation.outcome import Sizes
 from facebench.training.distillation.soft_labels import fit_mean_classifier, soft_label_loss
 from facebench.training.distillation.student import Shape, untrained_student
@@ -284,10 +284,11 @@ def test_nothing_is_done_twice_and_no_other_lesson_goes_on(run: Distillation) ->
     calls = run.teachers.embedders[0].calls
     distil(run)
     assert run.teachers.embedders[0].calls == calls
-    # A card that was lost is published again from what was learned.
-    card.path.unlink()
-    distil(run)
-    assert (card.path.read_bytes(), card.weights_path.read_bytes()) == before
+    # A card or weights that were lost are published again from what was learned.
+    for lost in (card.path, card.weights_path):
+        lost.unlink()
+        distil(run)
+        assert (card.path.read_bytes(), card.weights_path.read_bytes()) == before
     with pytest.raises(UserError, match=r"another way \(lesson\)"):
         distil(replace(run, lesson=Lesson("all")))
     with pytest.raises(UserError, match="--overwrite"):
@@ -295,6 +296,24 @@ def test_nothing_is_done_twice_and_no_other_lesson_goes_on(run: Distillation) ->
     distil(replace(run, work=run.work / "other", overwrite=True, lesson=Lesson("all")))
     with pytest.raises(UserError, match="own teacher"):
         distil(replace(run, name="blocks4"))
+
+
+def test_what_is_refused_leaves_no_folder_begun(run: Distillation) -> None:
+    with pytest.raises(UserError, match="that are ever active"):
+        distil(replace(run, lesson=Lesson(neurons=32)))
+    assert not run.folder.exists()
+    assert distil(run).weights_path.is_file()  # the corrected command
+
+
+def test_a_card_of_another_architecture_is_refused_before_any_work(run: Distillation) -> None:
+    run.models.mkdir()
+    (run.models / "pupil.toml").write_text(
+        'name = "pupil"\ntitle = "x"\narchitecture = "mobilenet_v2"\nembedding = 8\n'
+        "[preprocessing]\nsize = [112, 96]\n"
+    )
+    with pytest.raises(UserError, match="mobilenet_v2, the student is a squeezenet1_1"):
+        distil(replace(run, shape=Shape("squeezenet1_1", 0.125, 16)))
+    assert not run.work.exists()
 
 
 def test_a_stopped_student_becomes_what_an_undisturbed_one_does(run: Distillation) -> None:
@@ -361,6 +380,26 @@ def test_a_student_learns_what_it_is_taught(run: Distillation) -> None:
 def test_lessons_that_cannot_be(fields: dict, said: str) -> None:
     with pytest.raises(UserError, match=said):
         Lesson(**fields)
+
+
+@pytest.mark.parametrize(
+    "targets, option, own",
+    [
+        ("all", "neurons", "selected"),
+        ("soft-labels", "nuisance_weight", "selected"),
+        ("all", "redundancy_weight", "selected"),
+        ("all", "temperature", "soft-labels"),
+        ("selected", "temperature", "soft-labels"),
+    ],
+)
+def test_an_option_of_other_targets_is_refused_even_at_its_default(
+    targets: str, option: str, own: str
+) -> None:
+    value = getattr(Lesson(), option) or 3
+    with pytest.raises(UserError, match=f"--{option.replace('_', '-')} belongs to --targets {own}"):
+        lesson_of(targets, **{option: value})
+    assert lesson_of(own, **{option: value}) == Lesson(own, **{option: value})
+    assert lesson_of(targets, **{option: None}) == Lesson(targets)
 
 
 def test_what_data_and_teacher_do_not_give(run: Distillation) -> None:

@@ -8,6 +8,7 @@ from fractions import Fraction
 
 from facebench.errors import UserError
 from facebench.pruning.structured.importance import check_criterion
+from facebench.training.work_folder import check_name
 
 STEP, UNTIL = Fraction(1, 100), Fraction(60, 100)
 FINE_TUNE, IMPORTANCE_BATCHES = 20, 16
@@ -42,6 +43,7 @@ class FilterPlan:
     licence: str = ""
 
     def __post_init__(self) -> None:
+        check_name("--name", self.model)
         check_criterion(self.criterion)
         if not 0 < self.step <= self.until < 1:
             raise UserError(
@@ -59,6 +61,8 @@ class FilterPlan:
                 )
         if min(self.fine_tune, self.point_fine_tune) < 0 or self.importance_batches < 1:
             raise UserError("mini-batches cannot be negative, and importance needs one at least")
+        for name in self.marks.values():  # a point's name is longer
+            check_name("--name", name)
 
     @property
     def steps(self) -> int:

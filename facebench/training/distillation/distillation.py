@@ -18,7 +18,7 @@ from facebench.storage import write_atomically
 from facebench.training.data import TrainingData
 from facebench.training.distillation.knowledge import Knowledge, Lesson, knowledge_of
 from facebench.training.distillation.outcome import Taught, publish_taught, teacher_sizes
-from facebench.training.distillation.student import Shape, Student, untrained_student
+from facebench.training.distillation.student import CONVNET, Shape, Student, untrained_student
 from facebench.training.distillation.teachers import Teachers, neurons_of
 from facebench.training.learner import Machine
 from facebench.training.recipe_files import RecipeFile
@@ -29,7 +29,7 @@ from facebench.training.work_folder import (
     begin_folder,
     check_card,
     check_folder,
-    published_hash,
+    is_published,
 )
 
 NEURONS = "neurons"
@@ -89,12 +89,14 @@ def distil(run: Distillation) -> ModelCard:
     `supervision.NeuronSupervision`.
     """
     _check(run)
-    if _published(run):
+    if is_published(run.folder, run.card_path):
         return read_card(run.card_path)
     sizes = teacher_sizes(run.teachers)
-    begin_folder(run.folder, _settings(run))
     knowledge = knowledge_of(run.lesson, run.teachers, run.data, _neurons(run), run.shape.features)
-    learner = _learn(run, knowledge)
+    learner = _untaught(run, knowledge)
+    # Not before: whatever was refused so far may be corrected and go on in this folder.
+    begin_folder(run.folder, _settings(run))
+    _learn(run, learner)
     card = publish_taught(
         learner,
         Taught(
@@ -110,17 +112,19 @@ def distil(run: Distillation) -> ModelCard:
     return card
 
 
-def _learn(run: Distillation, knowledge: Knowledge) -> Student:
+def _untaught(run: Distillation, knowledge: Knowledge) -> Student:
     # Seeded on its own: the network's first weights must not depend on what is taught.
     torch.manual_seed(run.seed)
     supervision = knowledge.supervise(run.shape.features)
-    learner = untrained_student(run.shape, run.recipe, knowledge.data, supervision, run.seed)
+    return untrained_student(run.shape, run.recipe, knowledge.data, supervision, run.seed)
+
+
+def _learn(run: Distillation, learner: Student) -> None:
     if (run.folder / FINAL).exists():
         learner.load(run.folder / FINAL)
     else:
         learner.learn("train", run.folder, run.machine, run.seed, run.steps)
         learner.save(run.folder / FINAL)
-    return learner
 
 
 def _neurons(run: Distillation) -> list[NDArray[np.float32]]:
@@ -142,14 +146,14 @@ def _check(run: Distillation) -> None:
         raise UserError(f"the student {run.name!r} is its own teacher: give it another name")
     check_folder(run.folder, _settings(run))
     check_card(run.card_path, run.folder, run.overwrite)
-
-
-def _published(run: Distillation) -> bool:
-    """Whether the card is still that of the weights that were published from here."""
-    sha256 = published_hash(run.folder)
-    return (
-        sha256 is not None and run.card_path.is_file() and read_card(run.card_path).sha256 == sha256
-    )
+    own = run.shape.architecture
+    if own != CONVNET and run.card_path.is_file():
+        found = read_card(run.card_path).architecture
+        if found != own:  # its other fields would be kept
+            raise UserError(
+                f"{run.card_path}: is of architecture {found}, the student is a {own}; give it "
+                "another --student name"
+            )
 
 
 def _settings(run: Distillation) -> dict[str, Any]:

@@ -33,6 +33,13 @@ from facebench.training.losses import Supervision
 
 # Faces that the statistics are of, and faces that are disturbed for them.
 STATISTICS_FACES, DISTURBED_FACES = 8192, 256
+# The targets that each option of a lesson has a part in.
+_TARGETS_OF = {
+    "neurons": "selected",
+    "nuisance_weight": "selected",
+    "redundancy_weight": "selected",
+    "temperature": "soft-labels",
+}
 
 
 @dataclass(frozen=True)
@@ -50,10 +57,10 @@ class Lesson:
     temperature: float = TEMPERATURE
 
     def __post_init__(self) -> None:
-        if self.neurons is not None and self.targets != "selected":
-            raise UserError(f"--neurons belongs to --targets selected, not to {self.targets}")
-        if self.neurons is not None and self.neurons < 1:
-            raise UserError(f"--neurons {self.neurons}: must be at least 1")
+        if self.neurons is not None:
+            _check_belongs("neurons", self.targets)
+            if self.neurons < 1:
+                raise UserError(f"--neurons {self.neurons}: must be at least 1")
         for option, weight in (
             ("--nuisance-weight", self.nuisance_weight),
             ("--redundancy-weight", self.redundancy_weight),
@@ -62,6 +69,24 @@ class Lesson:
                 raise UserError(f"{option} {weight:g}: must be a number that is at least 0")
         if not 0 < self.temperature <= 100:
             raise UserError(f"--temperature {self.temperature:g}: must be above 0 and at most 100")
+
+
+def lesson_of(targets: Targets, **options: Any) -> Lesson:
+    """A lesson with the options, fields of `Lesson`, that were given: those that are not None.
+
+    UserError: one would do nothing for these targets.
+    """
+    given = {name: value for name, value in options.items() if value is not None}
+    for name in given:
+        _check_belongs(name, targets)
+    return Lesson(targets, **given)
+
+
+def _check_belongs(name: str, targets: str) -> None:
+    own = _TARGETS_OF[name]
+    if targets != own:
+        option = f"--{name.replace('_', '-')}"
+        raise UserError(f"{option} belongs to --targets {own}, not to {targets}: leave it out")
 
 
 @dataclass(frozen=True)

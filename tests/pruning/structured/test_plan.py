@@ -63,3 +63,15 @@ def test_what_is_no_share(text) -> None:
 def test_what_cannot_be_asked_for(wrong) -> None:
     with pytest.raises(UserError):
         FilterPlan("a", "m", **wrong)
+
+
+@pytest.mark.parametrize("name", ["../evil", "a b", "/tmp/evil", ".hidden", "", "x" * 65])
+def test_what_is_no_name(name: str) -> None:
+    with pytest.raises(UserError, match=f"^--name {name}: a name of letters, digits"):
+        FilterPlan("a", name)
+
+
+def test_a_name_leaves_room_for_the_shares_of_its_points() -> None:
+    assert FilterPlan("a", "x" * 61).marks[60] == f"{'x' * 61}_60"
+    with pytest.raises(UserError, match=r"x_01: a name .* at most 64"):
+        FilterPlan("a", "x" * 62)
