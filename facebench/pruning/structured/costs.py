@@ -22,6 +22,7 @@ class Latency:
     upper: float
 
 
+_MOST_REPEATS = 201
 NOT_MEASURED = Latency(*(float("nan"),) * 3)
 
 
@@ -31,26 +32,35 @@ def multiply_adds(net: nn.Module, size: tuple[int, int]) -> int:
 
 
 def latencies(
-    nets: Sequence[nn.Module], size: tuple[int, int], repeats: int = 31, warm: int = 3
+    nets: Sequence[nn.Module],
+    size: tuple[int, int],
+    repeats: int = 31,
+    warm: int = 3,
+    seconds: float = 0.0,
 ) -> list[Latency]:
     """Time of one face on the CPU at batch 1, float32, in as many threads as torch has now.
 
     The networks take turns, so that what else the machine does meets all of them alike. In one
     thread its own time is taken: that in which other programs had the core is none of the network.
+    seconds: go on for so long, but not beyond 201 repeats.
     """
     clock = time.thread_time if torch.get_num_threads() == 1 else time.perf_counter
     face = torch.zeros(1, 3, *size).contiguous(memory_format=torch.channels_last)
-    seconds = np.empty((repeats, len(nets)))
     for net in nets:
         net.eval().to("cpu", memory_format=torch.channels_last)  # type: ignore[call-overload]
+    rows: list[list[float]] = []
+    end = time.monotonic() + seconds
     with torch.inference_mode():
-        for repeat in range(-warm, repeats):
-            for number, net in enumerate(nets):
-                # Warming up writes to the last rows, which are measured anew.
+        while len(rows) < warm + repeats or (
+            time.monotonic() < end and len(rows) < warm + _MOST_REPEATS
+        ):
+            rows.append([])
+            for net in nets:
                 begin = clock()
                 net(face)
-                seconds[repeat, number] = clock() - begin
-    lower, median, upper = np.quantile(seconds * 1000, (0.25, 0.5, 0.75), axis=0)
+                rows[-1].append(clock() - begin)
+    times = np.array(rows[warm:])
+    lower, median, upper = np.quantile(times * 1000, (0.25, 0.5, 0.75), axis=0)
     return [
         Latency(float(m), float(low), float(high))
         for m, low, high in zip(median, lower, upper, strict=True)

@@ -27,6 +27,8 @@ from facebench.pruning.structured.removal import removed_shares
 from facebench.training.compact_run import Laboratory
 from facebench.training.work_folder import Evaluated
 
+_SECONDS = 30  # for the points of a curve, which differ by a few per cent
+
 
 def publish_point(
     net: nn.Module,
@@ -87,8 +89,8 @@ def measure_together(start: ModelCard, lab: Laboratory, plan: FilterPlan) -> Cur
         compact_network_of(start if p.model == start.name else read_card(_path(lab, p.model)))
         for p in there
     ]
-    measured = dict(zip((p.model for p in there), latencies(nets, shape_of(start).size),
-                        strict=True))  # fmt: skip
+    found = latencies(nets, shape_of(start).size, seconds=_SECONDS)
+    measured = dict(zip((p.model for p in there), found, strict=True))
     for point in curve.points:
         latency = measured.get(point.model, NOT_MEASURED)
         curve = curve.with_point(_timed(point, latency), curve.removed[point.model])

@@ -44,7 +44,7 @@ def data(tmp_path_factory):
 @pytest.fixture
 def make_run(data, tmp_path: Path, monkeypatch) -> MakeRun:
     monkeypatch.setattr(
-        points, "latencies", lambda nets, size: [points.Latency(2, 1, 3)] * len(nets)
+        points, "latencies", lambda nets, size, **_: [points.Latency(2, 1, 3)] * len(nets)
     )
     # Drawing takes most of the time; test_pictures.py draws.
     for name in ("draw_curves", "draw_layers"):
@@ -237,7 +237,7 @@ def test_all_points_of_a_curve_are_timed_in_one_run(make_run, monkeypatch) -> No
     first = make_run(until=Fraction(1, 10), fine_tune=0)
     run_filters(first)
     monkeypatch.setattr(
-        points, "latencies", lambda nets, size: [points.Latency(4, 3, 5)] * len(nets)
+        points, "latencies", lambda nets, size, **_: [points.Latency(4, 3, 5)] * len(nets)
     )
     later = make_run(until=Fraction(2, 10), points=(Fraction(2, 10),), fine_tune=0)
     run_filters(later)
