@@ -29,7 +29,10 @@ from facebench.nets.sparse import masks_of
 Execution = Literal["dense", "bag", "csr"]
 BAG_PASS = 8  # faces in a pass from which on embedding_bag is the quicker one
 _LANES = 16  # float32 in the widest vector register
-BREAK_EVEN = {"bag": 1 / 2, "csr": 1 / 4}  # shares kept at which the dense product is as quick
+# Shares kept at which the dense product is as quick. For embedding_bag alone it is 1/2 (full width,
+# one thread); but at half width, where weights fit into the cache, and in two threads, a network
+# with 1/4 of 5a took 10% longer, with 1/8 up to 3%.
+BREAK_EVEN = {"bag": 1 / 8, "csr": 1 / 4}
 
 
 def chosen_path(share: float, batch: int) -> Execution:

@@ -52,9 +52,9 @@ def pair(net: ConvNet, masks: dict[str, Tensor], batch: int) -> tuple[nn.Module,
 @pytest.mark.parametrize(
     ("share", "batch", "path"),
     [
-        (0.49, 32, "bag"),
-        (0.49, 8, "bag"),
-        (0.5, 32, "dense"),
+        (0.12, 32, "bag"),
+        (0.12, 8, "bag"),
+        (0.125, 32, "dense"),
         (1.0, 32, "dense"),
         pytest.param(0.24, 1, "csr", marks=needs_mkl),
         pytest.param(0.24, 7, "csr", marks=needs_mkl),
@@ -74,7 +74,7 @@ def test_without_mkl_small_passes_go_by_embedding_bag(monkeypatch: pytest.Monkey
 @pytest.mark.parametrize(
     ("width", "sparsity"),
     [
-        (0.125, {"f": 1 / 4 - 0.01, "5b": 1 / 16, "4b": 1 / 2}),
+        (0.125, {"f": 1 / 9, "5b": 1 / 16, "4b": 1 / 2}),
         (0.25, {"f": 1 / 256, "5b": 1 / 128, "5a": 1 / 32}),
     ],
 )
@@ -180,7 +180,7 @@ def test_the_path_is_the_networks_not_the_batchs(
     with torch.inference_mode():
         for n in BATCHES:
             sparse(faces(n))
-    assert execution_of(sparse) == "sparse bag:f,local5b"
+    assert execution_of(sparse) == "sparse bag:local5b"  # f keeps 1/4, which is no gain
 
 
 @needs_mkl
@@ -191,14 +191,14 @@ def test_what_runs_how_in_words(tiny: tuple[ConvNet, dict[str, Tensor]]) -> None
 
 
 def test_nested_layers_and_masks_of_0_and_1() -> None:
-    net = nn.Sequential(nn.Sequential(nn.Linear(8, 8), nn.ReLU()), nn.Linear(8, 2)).eval()
-    mask = torch.eye(8)
+    net = nn.Sequential(nn.Sequential(nn.Linear(16, 16), nn.ReLU()), nn.Linear(16, 2)).eval()
+    mask = torch.eye(16)
     with torch.no_grad():
         net[0][0].weight.mul_(mask)
-    wanted = net(torch.ones(3, 8))
+    wanted = net(torch.ones(3, 16))
     accelerate(net, {"0.0": mask})
     assert execution_of(net) == "sparse bag:0.0"
-    close(net(torch.ones(3, 8)), wanted)
+    close(net(torch.ones(3, 16)), wanted)
 
 
 def test_half_precision_inputs_are_computed_in_float32() -> None:
@@ -216,10 +216,10 @@ def test_only_for_inference() -> None:
 def test_memory_follows_the_kept_weights(tiny: tuple[ConvNet, dict[str, Tensor]]) -> None:
     net, masks = tiny
     sparse = pair(net, masks, 32)[1]
-    kept = int(masks["f"].sum()) + int(masks["local5b"].sum())
-    held = [t for name in ("f", "local5b") for t in sparse.get_submodule(name).buffers()]
+    kept = int(masks["local5b"].sum())
+    held = list(sparse.get_submodule("local5b").buffers())
     assert sum(t.numel() for t in held) < 2 * kept + 600  # values, inputs, first and bias
-    assert not list(sparse.get_submodule("f").parameters())
+    assert not list(sparse.get_submodule("local5b").parameters())
 
 
 def test_loaded_models_run_sparsely(small_zoo: Path) -> None:
@@ -233,7 +233,7 @@ def test_loaded_models_run_sparsely(small_zoo: Path) -> None:
     dense = TorchEmbedder("small", net, "", embedder.preprocessing, channels_last=True)
     x = torch.randint(0, 256, (9, *SIZE, 3), dtype=torch.uint8).numpy()
     close(torch.from_numpy(embedder.embed(x)), torch.from_numpy(dense.embed(x)))
-    assert embedder.runtime == f"torch {torch.__version__}, sparse bag:f,local5b"
+    assert embedder.runtime == f"torch {torch.__version__}, sparse bag:local5b"
     assert dense.signature.split()[1:] == embedder.signature.split()[1:]
     assert load_model("small", ModelOptions(precision="bfloat16")).runtime == ""
     one = load_model("small", ModelOptions(batch=1))
@@ -248,7 +248,7 @@ def test_every_published_model_gives_the_dense_embeddings(name: str, batch: int)
 
     net = freeze(load_network(name)).eval().to(memory_format=torch.channels_last)
     sparse = accelerate(copy.deepcopy(net), batch=batch)
-    assert "f" in execution_of(sparse) or "5a" in execution_of(sparse)
+    assert bool(execution_of(sparse)) == (batch == 1 or name.startswith("sparse"))
     x = torch.randn(3, 3, *net.input_size).to(memory_format=torch.channels_last)
     with torch.inference_mode():
         close(sparse(x), net(x))
