@@ -1,0 +1,59 @@
+"""Text that facebench did not write, made fit to print.
+
+Names of files, cards, records, lists and the errors of libraries hold what their author put there.
+On a terminal an escape sequence acts, in the log of a build a line that begins ``::error`` does,
+and Rich takes ``[red]`` for markup. So such text passes here before it is shown.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+_KEPT = "\u200c\u200d"  # joiners that scripts and emoji need; they move and hide nothing
+_BREAKS = re.compile(r"[\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029]+")
+# GitHub and Forgejo obey ::NAME VALUES::TEXT at the beginning of a line, and a table may break a
+# line anywhere; others obey ##[NAME], ##vso[NAME] or ##teamcity[NAME] within one.
+_COMMAND = re.compile(r"(?<!\w):(?=:\w)|:(?=:[\w-]+(?: [^:]*)?::)|#(?=#\w*\[)")
+_CUT = "…"
+
+
+def printable(text: object, most: int | None = None) -> str:
+    """Foreign text as one line that moves no cursor, turns no letters and commands no build.
+
+    Line breaks and tabs become a space; other control characters, those that turn the direction of
+    writing or have no width, and bytes of a file's name that are no text, are shown by number
+    (``\\x1b``). most: characters, after which it is cut.
+    """
+    line = str(text)
+    if most is not None and len(line) > most:
+        line = line[: most - 1] + _CUT
+    if not line.isascii() or not line.isprintable():
+        line = "".join(map(_shown, _BREAKS.sub(" ", line)))
+    return _COMMAND.sub(r"\g<0> ", line)
+
+
+def rich_text(text: object, style: str = "") -> Text:
+    """As `printable`, for tables and lines of Rich, which would take ``[red]`` for markup."""
+    from rich.text import Text
+
+    return Text(printable(text), style=style)
+
+
+def _shown(letter: str) -> str:
+    if letter.isprintable() or letter in _KEPT or unicodedata.category(letter) in ("Zs", "Cn"):
+        return letter
+    number = ord(letter)
+    if 0xDC80 <= number <= 0xDCFF:  # how Python keeps a byte of a file's name that is no text
+        number -= 0xDC00
+    return (
+        f"\\x{number:02x}"
+        if number < 0x100
+        else f"\\u{number:04x}"
+        if number < 0x10000
+        else f"\\U{number:08x}"
+    )
