@@ -1,17 +1,15 @@
 """TorchScript and torch.export files: programs that users bring, loaded without unpickling.
 
-Like any program, run only one that you trust.
+Loading runs none of their code, but what they compute may be anything: TorchScript can write any
+file. Like any program, run only one that you trust.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
-import json
 import os
-import re
 import warnings
-import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,7 +19,9 @@ from typing import Any
 import torch
 
 from facebench.errors import UserError
+from facebench.nets.archives import checked_archive
 from facebench.nets.options import torch_device
+from facebench.opening import MODEL, read_bytes
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Program:
 
 def load_torchscript(path: Path, device: str = "cpu") -> Program:
     """A TorchScript file in evaluation mode; UserError where it is none."""
-    data, place = _bytes(path), torch_device(device)
+    data, place = read_bytes(path, "the model", MODEL), torch_device(device)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # deprecated in torch, but what people have
@@ -51,11 +51,10 @@ def load_torchscript(path: Path, device: str = "cpu") -> Program:
 
 def load_exported(path: Path, device: str = "cpu") -> Program:
     """A torch.export file (.pt2); UserError where it is none or holds pickles or native code."""
-    data, place = _bytes(path), torch_device(device)
+    data, place = read_bytes(path, "the model", MODEL), torch_device(device)
     try:
-        _refuse_code(path, data)
         with _no_pickle():
-            program = torch.export.load(io.BytesIO(data))
+            program = torch.export.load(io.BytesIO(checked_archive(path, data)))
         if place.type != "cpu":
             from torch.export.passes import move_to_device_pass
 
@@ -99,62 +98,6 @@ def _no_pickle() -> Iterator[None]:
             del os.environ[name]
         else:
             os.environ[name] = before
-
-
-# Sizes such as 2*s0 + 1 are evaluated as Python by sympy, so only what sizes need may pass.
-_SIZE_NAMES = re.compile(
-    r"[a-z]{1,4}\d+|Symbol|Integer|Rational|Float|Add|Mul|Pow|Max|Min|Mod|PythonMod|ModularIndexing|"
-    r"FloorDiv|CeilDiv|CleanDiv|PowByNatural|IntTrueDiv|FloorToInt|CeilToInt|floor|ceiling|"
-    r"integer|positive|nonnegative|negative|zero|real|True|False|"
-    r"Equality|Unequality|LessThan|GreaterThan|StrictLessThan|StrictGreaterThan"
-)
-_SIZE_TEXT = re.compile(r"[\w\s+\-*/%(),.<>=']*")
-
-
-def _refuse_code(path: Path, data: bytes) -> None:
-    """UserError where the archive has parts that torch would unpickle, evaluate or run natively."""
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        names = archive.namelist()
-        old = any(name.endswith("serialized_exported_program.json") for name in names)
-        if old or len(set(names)) != len(names):
-            raise UserError(f"{path}: an archive of an older or odd form; export the model again")
-        for name in names:
-            if re.search(
-                r"aotinductor/|opaque_obj|custom_obj|(weights|constants)/[^/]*\.pt$", name
-            ):
-                raise UserError(f"{path}: holds native code or pickles ({name}); not loaded")
-            if "/models/" in name and not all(
-                map(_is_size, _sizes(json.loads(archive.read(name))))
-            ):
-                raise UserError(
-                    f"{path}: {name} holds an expression that is not a size; not loaded"
-                )
-
-
-def _sizes(node: Any) -> Iterator[Any]:
-    """Every ``expr_str`` in a JSON tree."""
-    if isinstance(node, dict):
-        for key, value in node.items():
-            if key == "expr_str":
-                yield value
-            else:
-                yield from _sizes(value)
-    elif isinstance(node, list):
-        for value in node:
-            yield from _sizes(value)
-
-
-def _is_size(text: Any) -> bool:
-    if not isinstance(text, str) or not _SIZE_TEXT.fullmatch(text):
-        return False
-    return all(_SIZE_NAMES.fullmatch(name) for name in re.findall(r"[A-Za-z_]\w*", text))
-
-
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{path}: the model cannot be read: {error.strerror}") from None
 
 
 def _line(error: Exception) -> str:
