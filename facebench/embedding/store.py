@@ -19,9 +19,9 @@ import numpy as np
 import safetensors.numpy
 from numpy.typing import NDArray
 
-from facebench.embedding.locks import folder_lock
 from facebench.errors import UserError
-from facebench.storage import cache_folder, write_atomically
+from facebench.locks import path_lock
+from facebench.storage import cache_folder, sweep, write_atomically
 
 SHARD = 512  # faces in a shard
 VERSION = 1  # of what the files hold and how it was computed
@@ -72,7 +72,7 @@ class EmbeddingStore:
         """Remove every entry that no running extraction uses; returns the bytes freed."""
         freed = 0
         for folder in self._folders():
-            with folder_lock(folder) as lock:
+            with path_lock(folder) as lock:
                 if not lock.alone():
                     continue
                 freed += _bytes_of(folder)
@@ -97,13 +97,11 @@ class StoreEntry:
 
     @contextlib.contextmanager
     def in_use(self) -> Iterator[None]:
-        """Keep ``clear`` away; remove what killed runs left unfinished, if no other run is on."""
+        """Keep ``clear`` away; remove what killed runs left unfinished."""
         with _disk(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
-        with folder_lock(self.folder) as lock:
-            if lock.alone():
-                for leftover in self.folder.glob(".*.part"):
-                    leftover.unlink(missing_ok=True)
+        with path_lock(self.folder) as lock:
+            sweep(self.folder)
             lock.share()
             self._write_manifest()
             yield

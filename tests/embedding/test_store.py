@@ -17,9 +17,9 @@ import torch
 from embedding_toys import SIZE, Crop, FolderFaces, Linear
 
 from facebench.embedding.extract import extract
-from facebench.embedding.locks import folder_lock
 from facebench.embedding.store import EmbeddingStore, Shard
 from facebench.errors import UserError
+from facebench.locks import path_lock
 from facebench.nets.embedder import UNPINNED, Preprocessing
 
 Faces = tuple[FolderFaces, list[str]]
@@ -177,7 +177,7 @@ def test_listing_and_clearing(faces: Faces, store: EmbeddingStore) -> None:
 def test_clear_leaves_what_is_in_use(store: EmbeddingStore) -> None:
     entry = store.entry({"faces": 1}, "m")
     with entry.in_use():
-        with folder_lock(entry.folder) as lock:
+        with path_lock(entry.folder) as lock:
             assert not lock.alone()
         assert store.clear() == 0
         assert entry.folder.is_dir()

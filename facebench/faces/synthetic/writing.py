@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from facebench.faces.synthetic.pool import Progress, Task, pooled
+from facebench.storage import sweep, write_atomically
 
 _COMPLETE, _STARTED = "COMPLETE.json", "INCOMPLETE.json"
 
@@ -39,19 +40,18 @@ def write_twin(
         if progress is not None:
             progress(total, total)
         return
-    folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps(stamp, indent=1).encode()
-    write(started, text, sync=True)
+    write_atomically(started, text)
     done = 0
     for count in pooled(work, tasks, workers):
         done += count
         if progress is not None:
             progress(done, total)
     for name, lines in lists.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        write(folder / name, lines.encode(), sync=True)
-    _remove_strays(folder)
-    write(complete, text, sync=True)
+        write_atomically(folder / name, lines.encode())
+    for place in (folder, *(path for path in folder.rglob("*") if path.is_dir())):
+        sweep(place)  # of runs that were killed; another that lives may still write
+    write_atomically(complete, text)
     started.unlink(missing_ok=True)  # another run, which wrote the same files, may have ended first
 
 
@@ -73,34 +73,6 @@ def whole(path: Path) -> bool:
         return False
 
 
-def write(path: Path, data: bytes, sync: bool = False) -> None:
-    """Write a file so that it appears complete or not at all."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with aside.open("wb") as file:
-            file.write(data)
-            if sync:
-                file.flush()
-                os.fsync(file.fileno())
-        os.replace(aside, path)
-    except BaseException:
-        aside.unlink(missing_ok=True)
-        raise
-
-
-def _remove_strays(folder: Path) -> None:
-    """Remove what processes that were killed had begun; another that lives may still write."""
-    for stray in folder.rglob(".*.part"):
-        number = stray.name.split(".")[-2]
-        if not (number.isdecimal() and _lives(int(number))):
-            stray.unlink(missing_ok=True)
-
-
-def _lives(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # another user's
-        return True
-    return True
+def write(path: Path, data: bytes) -> None:
+    """Write an image, complete or not at all; one that a power cut emptied is not `whole`."""
+    write_atomically(path, data, durable=False)

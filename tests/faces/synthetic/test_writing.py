@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from facebench.faces.synthetic.writing import write, write_twin
+from facebench.locks import path_lock
 
 STAMP = {"fingerprint": "synthetic-toy-v1-s0", "images": 3}
 
@@ -47,11 +45,13 @@ def test_another_twin_is_not_written_over(tmp_path: Path) -> None:
 def test_what_a_killed_process_began_is_removed_and_what_a_living_one_writes_is_not(
     tmp_path: Path,
 ) -> None:
-    dead = subprocess.Popen([sys.executable, "-c", ""])
-    dead.wait()
-    stray = tmp_path / f".9.jpg.{dead.pid}.part"
-    living = tmp_path / f".9.jpg.{os.getpid()}.part"
-    for path in (stray, living):
-        path.write_bytes(b"half")
-    _write(tmp_path)
-    assert not stray.exists() and living.exists()
+    inner = tmp_path / "person"
+    inner.mkdir()
+    for place in (tmp_path, inner):
+        (place / ".facebench-dead.part").write_bytes(b"half")
+    living = inner / ".facebench-alive.part"
+    living.write_bytes(b"half")
+    with path_lock(living) as lock:
+        assert lock.alone()
+        _write(tmp_path)
+        assert [path.name for path in tmp_path.rglob("*.part")] == [living.name]
