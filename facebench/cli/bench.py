@@ -10,6 +10,7 @@ import typer
 
 from facebench.cli.interrupts import importing
 from facebench.cli.sheets import require_output, terminal_text, write
+from facebench.cli.trust import KINDS, UntrustedOption
 
 if TYPE_CHECKING:
     from facebench.costs.bench import Bench
@@ -20,7 +21,8 @@ _HOW, _RESULT = "How", "Result"
 
 def command(
     models: Annotated[
-        list[str], typer.Argument(metavar="MODEL...", help="Names, cards or model files.")
+        list[str],
+        typer.Argument(metavar="MODEL...", help=f"Names, cards or model files. {KINDS}"),
     ],
     baseline: Annotated[
         str | None, typer.Option(help="What the others are divided by; default: the first.")
@@ -49,6 +51,7 @@ def command(
     size: Annotated[
         str | None, typer.Option(rich_help_panel=_HOW, help="Faces of models without a card.")
     ] = None,
+    untrusted: UntrustedOption = False,
     format: Annotated[Format, typer.Option(rich_help_panel=_RESULT)] = "table",
     output: Annotated[
         Path | None,
@@ -86,6 +89,7 @@ def command(
         seconds,
         rounds,
         parse_options(size=size).size,
+        untrusted,
     )
     with bars(not quiet) as stage:
         result = bench(models, baseline, settings, stage=stage)

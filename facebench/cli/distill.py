@@ -26,6 +26,7 @@ from facebench.cli.laboratory_options import (
     ThreadsOption,
     WorkOption,
 )
+from facebench.cli.trust import KINDS, UntrustedOption
 from facebench.errors import UserError, nearest
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def command(
         list[str],
         typer.Option(
             rich_help_panel=_TAUGHT,
-            help="A model of the zoo, a card or a file; several are one ensemble.",
+            help=f"A model of the zoo, a card or a file; several are one ensemble. {KINDS}",
         ),
     ],
     architecture: Annotated[
@@ -101,6 +102,7 @@ def command(
     teacher_flip: Annotated[
         str | None, typer.Option(rich_help_panel=_TAUGHT, help="Default: normalised-add.")
     ] = None,
+    untrusted: UntrustedOption = False,
     identities: IdentitiesOption = 1200,
     images: ImagesOption = 14,
     hold_out: HoldOutOption = None,
@@ -154,7 +156,9 @@ def command(
     )  # fmt: skip
     own = {"name": student, "shape": shape, "lesson": lesson, "steps": steps, "seed": seed,
            "licence": licence, "protocols": tuple(protocol or ())}  # fmt: skip
-    faces = parse_options(size=teacher_size, normalise=teacher_normalise, flip=teacher_flip)
+    faces = parse_options(
+        size=teacher_size, normalise=teacher_normalise, flip=teacher_flip, untrusted=untrusted
+    )
     named = recipe or ("short" if shape.architecture == CONVNET else "compact")
     typer.echo(_carry_out(tuple(teacher), faces, named, lab, own))
 

@@ -11,6 +11,7 @@ import typer
 
 from facebench.cli.interrupts import importing
 from facebench.cli.results import Format, Outputs
+from facebench.cli.trust import KINDS, UntrustedOption
 from facebench.errors import UserError
 from facebench.limits import MOST_DRAWS
 
@@ -39,9 +40,10 @@ def command(
             "-m",
             rich_help_panel=_WHAT,
             help="A name of the zoo, a card.toml, an .onnx, .pt or .pt2 file, or "
-            "package.module:factory; may be repeated, the first is the reference.",
+            f"package.module:factory; may be repeated, the first is the reference. {KINDS}",
         ),
     ] = None,
+    untrusted: UntrustedOption = False,
     protocol: Annotated[
         Strings,
         typer.Option(
@@ -232,6 +234,7 @@ def command(
         precision=precision,
         layout=layout,
         output=output_name,
+        untrusted=untrusted,
     )
     records = evaluate_many(
         model or [],

@@ -8,13 +8,17 @@ from typing import Annotated, Literal
 import typer
 
 from facebench.cli.interrupts import importing
+from facebench.cli.trust import KINDS, UntrustedOption
 
 _INPUT, _CHECK, _RESULT = "Input of a model without a card", "Check", "Result"
 
 
 def command(
     model: Annotated[
-        str, typer.Argument(help="A name, a card, or package.module:factory of a torch module.")
+        str,
+        typer.Argument(
+            help=f"A name, a card, or package.module:factory of a torch module. {KINDS}"
+        ),
     ],
     to: Annotated[Literal["onnx", "torch-export"], typer.Option("--to", help="The file's format.")],
     output: Annotated[
@@ -38,6 +42,7 @@ def command(
     flip: Annotated[
         str | None, typer.Option(rich_help_panel=_INPUT, help="none, add, normalised-add, concat")
     ] = None,
+    untrusted: UntrustedOption = False,
     protocol: Annotated[
         list[str] | None,
         typer.Option("--protocol", "-p", rich_help_panel=_CHECK, help="Records that must agree."),
@@ -69,7 +74,9 @@ def command(
         model,
         to,
         output,
-        options=parse_options(size=size, colour=colour, normalise=normalise, flip=flip),
+        options=parse_options(
+            size=size, colour=colour, normalise=normalise, flip=flip, untrusted=untrusted
+        ),
         protocols=protocol or [],
         data=data,
         overwrite=overwrite,

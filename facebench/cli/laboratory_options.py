@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from facebench.cli.laboratory import DATA_HELP, WORK_HELP
+from facebench.cli.trust import KINDS
 
 DATA_PANEL, HOW_PANEL, RESULT_PANEL = "Data", "How", "Result"
 
@@ -16,7 +17,9 @@ DataOption = Annotated[
 ]
 TeacherOption = Annotated[
     Path | None,
-    typer.Option(rich_help_panel=DATA_PANEL, help="An ONNX network whose embedding is imitated."),
+    typer.Option(
+        rich_help_panel=DATA_PANEL, help=f"A network whose embedding is imitated. {KINDS}"
+    ),
 ]
 TeacherSizeOption = Annotated[
     str, typer.Option(rich_help_panel=DATA_PANEL, help="Height x width of its faces.")

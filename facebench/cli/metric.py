@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from facebench.cli.interrupts import importing
+from facebench.cli.trust import KINDS, UntrustedOption
 from facebench.errors import UserError
 
 if TYPE_CHECKING:
@@ -29,7 +30,9 @@ app = typer.Typer(
 
 @app.command()
 def fit(
-    model: Annotated[str, typer.Argument(help="A name of the zoo, a card.toml or a model file.")],
+    model: Annotated[
+        str, typer.Argument(help=f"A name of the zoo, a card.toml or a model file. {KINDS}")
+    ],
     data: Annotated[
         list[str] | None,
         typer.Option(
@@ -80,6 +83,7 @@ def fit(
     iterations: Annotated[
         int, typer.Option(min=1, rich_help_panel=_HOW, help="Of EM, at most.")
     ] = 100,
+    untrusted: UntrustedOption = False,
     batch: Annotated[int, typer.Option(min=1, rich_help_panel=_HOW, help="Faces per pass.")] = 32,
     workers: Annotated[
         int, typer.Option(min=0, rich_help_panel=_HOW, help="Processes that read images.")
@@ -109,6 +113,7 @@ def fit(
     if embeddings is not None and (data or landmarks):
         raise UserError("--embeddings instead of --data and --landmarks: give one of them")
     with importing():
+        from facebench.nets.options import ModelOptions
         from facebench.nets.zoo import card_for, load_model
         from facebench.training import metric_fit
     choices = metric_fit.FitChoices(components or None, normalise, shrinkage, iterations)
@@ -116,7 +121,7 @@ def fit(
     card = card_for(model)
     if attach:
         metric_fit.require_own_card(card)
-    embedder = load_model(model)
+    embedder = load_model(model, ModelOptions(untrusted=untrusted))
     if embeddings is not None and names is not None:
         labelled = metric_fit.read_labelled(embeddings, names, identities)
     else:

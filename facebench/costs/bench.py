@@ -34,7 +34,8 @@ from facebench.storage import sha256_file, write_atomically
 @dataclass(frozen=True)
 class BenchSettings:
     """How models are measured. runtimes: None: each in its own, eager or ONNX Runtime; seconds: of
-    passes per model and runtime, over all rounds; size: of models without a card.
+    passes per model and runtime, over all rounds; size: of models without a card; untrusted: data
+    alone, no programs.
 
     UserError for a value that is not possible.
     """
@@ -46,6 +47,7 @@ class BenchSettings:
     seconds: float = 10.0
     rounds: int = 5
     size: tuple[int, int] | None = None
+    untrusted: bool = False
 
     def __post_init__(self) -> None:
         for name in self.runtimes or ():
@@ -101,7 +103,9 @@ def bench(
     counted = stage("counting", len(specs))
     facts = []
     for spec, size in _sizes(specs, settings.size).items():
-        options = ModelOptions(size=size, precision=settings.precision)
+        options = ModelOptions(
+            size=size, precision=settings.precision, untrusted=settings.untrusted
+        )
         facts.append(model_facts(spec, options))
         counted()
     _require_distinct(facts)

@@ -43,7 +43,8 @@ class ModelOptions:
     size: (height, width); mean, scale: per channel in the model's own colour order, pixels 0 to
     255; normalise: both by name; layout, output: order of the input's axes and name of the output;
     batch: faces in the passes to come, for which sparse layers choose how to run (their results
-    agree to 1e-5, and any number of faces may come).
+    agree to 1e-5, and any number of faces may come). untrusted: data alone, no programs (see
+    `facebench.nets.specs.require_data`).
     UserError for an unknown normalise, or one beside mean or scale.
     """
 
@@ -58,6 +59,7 @@ class ModelOptions:
     layout: Layout | None = None
     output: str | None = None
     batch: int = 32
+    untrusted: bool = False
 
     def __post_init__(self) -> None:
         if self.normalise is None:
@@ -74,7 +76,12 @@ class ModelOptions:
 
     def of_the_machine(self) -> ModelOptions:
         """What is not about the input: models with a card take it where others need the rest."""
-        return ModelOptions(device=self.device, precision=self.precision, batch=self.batch)
+        return ModelOptions(
+            device=self.device,
+            precision=self.precision,
+            batch=self.batch,
+            untrusted=self.untrusted,
+        )
 
     def refuse(self, model: str, why: str, *names: str) -> None:
         """UserError for the first of these fields that was given, as it would have no effect."""
@@ -102,6 +109,7 @@ def parse_options(
     precision: str = "float32",
     layout: str | None = None,
     output: str | None = None,
+    untrusted: bool = False,
 ) -> ModelOptions:
     """ModelOptions from the texts of command-line options; UserError names option and choices."""
     colour = None if colour is None else _choice("--colour", colour.lower(), COLOURS)
@@ -119,6 +127,7 @@ def parse_options(
         precision=cast(Precision, _choice("--precision", precision, PRECISIONS)),
         layout=None if layout is None else cast(Layout, _choice("--layout", layout, LAYOUTS)),
         output=output,
+        untrusted=untrusted,
     )
 
 

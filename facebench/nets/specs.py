@@ -9,6 +9,13 @@ from facebench.errors import UserError, nearest
 from facebench.nets.cards import ModelCard, card_names, find_card, read_card
 
 FACTORY = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+# Kinds of model that are programs, in words; the others are data: numbers that facebench's own
+# networks take, and ONNX graphs, which have no operation that reaches a file or another process.
+PROGRAMS = {
+    "torchscript": "TorchScript",
+    "export": "torch.export",
+    "python": "Python code",
+}
 _FILES = {".onnx": "onnx", ".pt": "torchscript", ".pts": "torchscript", ".pt2": "export"}
 
 
@@ -33,6 +40,15 @@ def card_for(spec: str) -> ModelCard:
             f"{spec}: not a kind of model file ({known}); packed weights are named by their card"
         )
     return find_card(spec)
+
+
+def require_data(card: ModelCard) -> None:
+    """UserError where a model is a program: what runs it does whatever the program says."""
+    if card.architecture in PROGRAMS:
+        raise UserError(
+            f"model {card.name}: is a program ({PROGRAMS[card.architecture]}), which can do "
+            "anything that you can; --untrusted takes data alone: weights with a card, or ONNX"
+        )
 
 
 def is_bare(spec: str) -> bool:

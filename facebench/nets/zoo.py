@@ -21,7 +21,7 @@ from facebench.nets.programs import load_exported, load_torchscript
 from facebench.nets.python_models import RAW, CallableEmbedder, make
 from facebench.nets.sparse import freeze
 from facebench.nets.sparse_execution import accelerate, runtime_of
-from facebench.nets.specs import FACTORY, card_for
+from facebench.nets.specs import FACTORY, card_for, require_data
 from facebench.nets.torch_embedder import TorchEmbedder
 from facebench.nets.trained import compact_network_of, network_of
 from facebench.storage import sha256_file
@@ -36,8 +36,9 @@ def load_model(spec: str, options: ModelOptions | None = None) -> Embedder:
 
     spec: a name of the zoo, a card (``.toml``), a file (``.onnx``, TorchScript ``.pt`` or ``.pts``,
     torch.export ``.pt2``; a card beside it with the same stem counts) or
-    ``package.module:factory``. ``options`` override the card. UserError, one line, for whatever is
-    wrong with it.
+    ``package.module:factory``. ``options`` override the card. TorchScript, torch.export and Python
+    are programs, which can do whatever the user can; with ``options.untrusted`` they are refused
+    unread. UserError, one line, for whatever is wrong with it.
     """
     options = options or ModelOptions()
     card = card_for(spec)
@@ -47,6 +48,8 @@ def load_model(spec: str, options: ModelOptions | None = None) -> Embedder:
 
 
 def _single(card: ModelCard, options: ModelOptions) -> Embedder:
+    if options.untrusted:
+        require_data(card)
     if card.architecture == "convnet" or is_compact(card):
         return _own_embedder(card, options)
     loaders = {"onnx": _onnx, "torchscript": _program, "export": _program, "python": _python}

@@ -97,7 +97,7 @@ def load_teachers(specs: Sequence[str], given: ModelOptions | None = None) -> Te
 
 def _options(spec: str, given: ModelOptions) -> ModelOptions:
     if not is_bare(spec):
-        return ModelOptions()
+        return ModelOptions(untrusted=given.untrusted)
     if FACTORY.fullmatch(spec):
         return given
     said = given.given(*(field.name for field in fields(given)))
