@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from sums_of_products import ORDERS, summed
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 SHARED = CHECKOUT.parent / "shared" / "data"
@@ -38,3 +44,31 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"needs the faces in {folder}, which are not on this machine")
     return folder
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--sums", choices=tuple(ORDERS), help="take sums of products in another order in all tests"
+    )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test marked ``any_order`` as it is and with sums of products in three other orders."""
+    if metafunc.definition.get_closest_marker("any_order") is None:
+        return
+    orders = [metafunc.config.getoption("--sums"), *ORDERS]
+    metafunc.fixturenames.append("order_of_sums")
+    metafunc.parametrize("order_of_sums", orders, ids=lambda order: order or "own")
+
+
+@pytest.fixture(autouse=True)
+def _sums(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Sums of products in the order of the test or of the whole run, if one is asked for."""
+    asked = request.config.getoption("--sums")
+    if "order_of_sums" in request.fixturenames:
+        asked = request.getfixturevalue("order_of_sums")
+    if asked is None:
+        yield
+        return
+    with summed(asked):
+        yield
