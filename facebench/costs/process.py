@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import subprocess
 import sys
 import tempfile
 from dataclasses import asdict, dataclass
@@ -14,6 +13,7 @@ from typing import Any, Self
 
 from facebench.costs.runtimes import Job
 from facebench.errors import UserError
+from facebench.processes import start_module
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Loaded:
 class WorkerProcess:
     """One model in one runtime, in a process of its own; ends with the ``with`` block.
 
-    It has a session of its own: Ctrl-C reaches the process that measures, which ends it.
+    It ends with the process that measures, too, whatever ended that.
     """
 
     def __init__(self, job: Job) -> None:
@@ -46,15 +46,7 @@ class WorkerProcess:
             "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
         }
         self._said = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed with the process
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "facebench.costs.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._said,
-            text=True,
-            env=env,
-            start_new_session=True,
-        )
+        self._process = start_module("facebench.costs.worker", env, self._said)
 
     def __enter__(self) -> Self:
         return self

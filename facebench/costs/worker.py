@@ -1,7 +1,7 @@
 """The process that one model is measured in: ``python -m facebench.costs.worker``.
 
 It reads one JSON request per line and answers each with one; between them it waits, so that nothing
-else runs while another process is timed. It ends with its standard input.
+else runs while another process is timed. It ends with its standard input, at once.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from time import perf_counter
 from typing import Any, TextIO
+
+from facebench.processes import end_with_input
 
 Answer = dict[str, Any]
 WARM_UP = 3  # passes of one face; two at the large batch
@@ -110,6 +112,7 @@ def _line(error: Exception) -> str:
 
 def main() -> None:
     """Serve on standard input and output; whatever libraries print goes to standard error."""
+    end_with_input()
     with os.fdopen(os.dup(1), "w") as answers:
         os.dup2(2, 1)
         serve(sys.stdin, answers)

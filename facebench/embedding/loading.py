@@ -9,15 +9,10 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import logging
-import multiprocessing
-import os
-import signal
-import threading
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import connection
+from multiprocessing.context import BaseContext
 from multiprocessing.synchronize import Event
 from typing import Any
 
@@ -30,12 +25,16 @@ from torch.utils.data import DataLoader, Dataset
 from facebench.embedding.unreadable import UnusableFacesError
 from facebench.errors import UserError
 from facebench.faces.types import Aligner, FaceSource, ImageError
-from facebench.processes import start_fork_server
+from facebench.processes import (
+    NoProcessError,
+    begin_worker,
+    go_on_without,
+    starting,
+    worker_context,
+)
 
 _HEAD = 256  # faces that this process reads itself while the others start
 _AHEAD = 4  # batches that each process holds ready
-_FORKSERVER = "forkserver" in multiprocessing.get_all_start_methods()
-_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -127,22 +126,19 @@ def _batches(batches: FaceBatches, workers: int) -> Iterator[FaceBatch]:
         yield from _received(started, rest)
 
 
-def leave_if_rerun() -> None:
-    """End this process quietly if it is one of ours that runs the user's script a second time.
-
-    A script that calls facebench outside ``if __name__ == "__main__":`` is run again by every
-    process that multiprocessing starts for it; the process that it belongs to goes on without them.
-    """
-    if getattr(multiprocessing.current_process(), "_inheriting", False):
-        raise SystemExit
-
-
 def _start(batches: FaceBatches, workers: int) -> tuple[Iterator[FaceBatch], Event]:
-    """Start the processes: their batches, and an event that says that one of them came to work."""
-    context = multiprocessing.get_context("forkserver" if _FORKSERVER else "spawn")
-    if _FORKSERVER:  # import torch once, for all processes of this and of later extractions
-        context.set_forkserver_preload([__name__])
-        start_fork_server()
+    """Start the processes: their batches, and an event that says that one of them came to work.
+
+    Torch is imported once, for all processes of this and of later extractions.
+    """
+    context = worker_context([__name__])
+    with starting():
+        return _started(context, batches, workers)
+
+
+def _started(
+    context: BaseContext, batches: FaceBatches, workers: int
+) -> tuple[Iterator[FaceBatch], Event]:
     began = context.Event()
     loader: DataLoader[FaceBatch] = DataLoader(
         batches,
@@ -162,11 +158,14 @@ def _received(
 ) -> Iterator[FaceBatch]:
     """What the processes read; if none came to work, this process reads (and says so)."""
     reading, began = None, None
+    why = "does the script lack `if __name__ == '__main__':`?"
     try:
         reading, began = started.result()
         while (batch := next(reading, None)) is not None:
             yield batch
         return
+    except NoProcessError as error:
+        why = str(error)
     except (RuntimeError, EOFError, ConnectionError) as error:
         at_work = began is not None and began.is_set()
         dead = isinstance(error, RuntimeError) and str(error).startswith("DataLoader worker")
@@ -184,10 +183,7 @@ def _received(
         shut_down = getattr(reading, "_shutdown_workers", None)
         if shut_down is not None:
             shut_down()
-    _LOG.warning(
-        "no process for reading images could be started (does the script lack "
-        "`if __name__ == '__main__':`?); reading them without, which is slower"
-    )
+    go_on_without("reading images", why)
     yield from (batches[number] for number in range(len(batches)))
 
 
@@ -197,16 +193,7 @@ def _as_it_is(batch: Any) -> Any:
 
 def _init_worker(began: Event, number: int) -> None:
     """One thread per reading process, no noise on Ctrl-C, and an end when the parent ends."""
+    begin_worker()
     began.set()
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
-
-
-def _end_with(sentinel: int) -> None:
-    """Torch watches the fork server, which lives as long as this process does: watch the parent."""
-    connection.wait([sentinel])
-    os._exit(1)

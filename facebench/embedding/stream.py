@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from facebench.embedding.answers import answer_of
-from facebench.embedding.loading import FaceBatch, FaceBatches, leave_if_rerun, read_ahead
+from facebench.embedding.loading import FaceBatch, FaceBatches, read_ahead
 from facebench.embedding.profile import ExtractionProfile
 from facebench.embedding.progress import progress_bar, summarise
 from facebench.embedding.store import SHARD, EmbeddingStore, Shard, StoreEntry
@@ -28,6 +28,7 @@ from facebench.embedding.unreadable import (
 from facebench.errors import UserError
 from facebench.faces.types import Aligner, FaceSource
 from facebench.nets.embedder import UNPINNED, Embedder, require_complete
+from facebench.processes import leave_if_rerun
 
 OnMissing = Literal["error", "count"]
 

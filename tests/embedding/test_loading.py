@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from embedding_toys import SIZE, Crop, DyingFaces, FolderFaces
 
+from facebench import processes
 from facebench.embedding import loading
 from facebench.embedding.loading import FaceBatches, read_ahead
 from facebench.errors import UserError
@@ -47,6 +48,23 @@ def test_the_first_faces_are_read_here(faces: Faces, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(loading, "_start", refuse)
     assert len(list(read_ahead(batches_of(*faces), 2))) == 5
+
+
+@pytest.mark.usefixtures("_all_in_workers")
+@pytest.mark.parametrize("where", ["start_fork_server", "_started"])
+def test_without_processes_the_faces_are_read_here_and_that_is_said_once(
+    faces: Faces, where: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(loading if where == "_started" else processes, where, refuse)
+    processes.go_on_without.cache_clear()
+    for _ in range(2):
+        assert [len(batch.faces) for batch in read_ahead(batches_of(*faces), 2)] == [8] * 5
+    assert caplog.messages == [
+        "no process is reading images (Read-only file system); going on without, which is slower"
+    ]
 
 
 @pytest.mark.usefixtures("_all_in_workers")

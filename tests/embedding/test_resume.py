@@ -125,7 +125,7 @@ def test_a_script_without_a_main_guard_is_served_too(many_faces: Faces, tmp_path
         [sys.executable, script], env=environment(), capture_output=True, text=True, timeout=600
     )
     assert run.stdout == "300\n"
-    assert run.stderr.startswith("no process for reading images could be started")
+    assert run.stderr.startswith("no process is reading images (does the script lack")
     assert run.stderr.count("\n") == 1
 
 

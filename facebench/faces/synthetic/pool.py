@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from typing import TypeVar
+from concurrent.futures import CancelledError, Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import Self, TypeVar
 
 import cv2
 import numpy as np
@@ -15,13 +16,21 @@ from numpy.typing import NDArray
 from facebench.faces.synthetic.geometry import HEIGHT, WIDTH
 from facebench.faces.synthetic.render import render
 from facebench.faces.synthetic.seeding import TRAIN_IDENTITIES
-from facebench.processes import start_fork_server
+from facebench.processes import (
+    NoProcessError,
+    begin_worker,
+    go_on_without,
+    leave_if_rerun,
+    starting,
+    worker_context,
+)
 
 Task = TypeVar("Task")
 Answer = TypeVar("Answer")
 Progress = Callable[[int, int], None]
 
 _CHUNK = 128
+_RENDERING = "rendering faces"
 
 
 def usable_cores() -> int:
@@ -29,37 +38,83 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _one_thread() -> None:
-    cv2.setNumThreads(1)
-
-
 def pooled(
     work: Callable[[Task], Answer], tasks: Iterable[Task], workers: int | None
 ) -> Iterator[Answer]:
     """The answers to the tasks in their order; an error in a worker is raised here.
 
-    Waits for few answers at a time, so that memory stays small; one worker means this process.
+    Waits for few answers at a time, so that memory stays small; one worker means this process, and
+    so does a system on which no process can be started, or one that ended: that is said once.
     """
     count = usable_cores() if workers is None else workers
     if count <= 1:
         yield from map(work, tasks)
         return
-    # A forked copy of a process that holds threads (torch, OpenCV) may hang: start clean ones.
-    method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
-    context = multiprocessing.get_context(method)
-    if method == "forkserver":
-        start_fork_server()
-    pool = ProcessPoolExecutor(count, mp_context=context, initializer=_one_thread)
-    waiting: list[Future[Answer]] = []
-    try:
+    leave_if_rerun()
+    waiting: deque[tuple[Task, Future[Answer] | None]] = deque()
+    with _Renderers(count) as renderers:
         for task in tasks:
-            waiting.append(pool.submit(work, task))
+            waiting.append((task, renderers.submit(work, task)))
             if len(waiting) >= 3 * count:
-                yield waiting.pop(0).result()
+                yield renderers.answer(work, *waiting.popleft())
         while waiting:
-            yield waiting.pop(0).result()
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+            yield renderers.answer(work, *waiting.popleft())
+
+
+class _Renderers:
+    """Processes that render, for as long as there are any."""
+
+    def __init__(self, count: int) -> None:
+        self._pool: ProcessPoolExecutor | None = None
+        try:
+            context = worker_context()
+            with starting():
+                self._pool = ProcessPoolExecutor(count, mp_context=context, initializer=_begin)
+        except NoProcessError as error:
+            go_on_without(_RENDERING, str(error))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end()
+
+    def submit(self, work: Callable[[Task], Answer], task: Task) -> Future[Answer] | None:
+        """A task that a process does, or None: whoever asks for the answer does it himself."""
+        if self._pool is None:
+            return None
+        try:
+            with starting():
+                return self._pool.submit(work, task)
+        except (NoProcessError, BrokenProcessPool) as error:
+            self._give_up(error)
+            return None
+
+    def answer(
+        self, work: Callable[[Task], Answer], task: Task, future: Future[Answer] | None
+    ) -> Answer:
+        """The answer to a task, which this process does where no other does."""
+        if future is not None:
+            try:
+                return future.result()
+            except (BrokenProcessPool, CancelledError) as error:
+                self._give_up(error)
+        return work(task)
+
+    def _give_up(self, error: Exception) -> None:
+        ended = "one has ended; out of memory, or no `if __name__ == '__main__':` in the script?"
+        go_on_without(_RENDERING, str(error) if isinstance(error, NoProcessError) else ended)
+        self._end()
+
+    def _end(self) -> None:
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _begin() -> None:
+    begin_worker()
+    cv2.setNumThreads(1)
 
 
 def _render_chunk(task: tuple[int, list[tuple[int, int]]]) -> NDArray[np.uint8]:
