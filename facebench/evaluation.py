@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -185,7 +186,15 @@ def _prepare_all(
     for notice in dict.fromkeys(prepared.told or prepared.notice for prepared in found):
         if notice:
             Console(stderr=True).print(notice_panel(notice))
+    for prepared in found:
+        _tell(prepared.card.name, prepared.remarks)
     return found
+
+
+def _tell(what: str, remarks: Iterable[str]) -> None:
+    """Remarks on standard error, a line each, however quiet the run is."""
+    for remark in dict.fromkeys(remarks):
+        print(f"facebench: note: {what}: {remark}", file=sys.stderr)
 
 
 def _evaluate_one(
@@ -227,6 +236,7 @@ def _evaluate_one(
         ),
         published_list=prepared.published_list,
         edition=edition_of(prepared.card),
+        notes=prepared.remarks,
     )
     return build_record(prepared.card, outcome, facts)
 

@@ -22,6 +22,7 @@ from facebench.faces.rendered import SyntheticSource
 from facebench.faces.synthetic import twin
 from facebench.nets.embedder import Embedder, Preprocessing
 from facebench.protocols.cards import protocol_paths
+from facebench.reporting.view import view_of
 
 QUICK: dict[str, Any] = {"workers": 0, "draws": 10, "progress": False}
 
@@ -136,6 +137,27 @@ def test_a_card_that_takes_the_place_of_a_shipped_one_is_told_from_it(
     monkeypatch.chdir(faces)
     own = facebench.evaluate(Grey(), "lfw", faces, **QUICK)
     assert re.search(r"\|protocol:lfw\.v1\+[0-9a-f]{8}\|", own.signature)
+
+
+def test_what_is_unusual_about_a_list_is_in_record_table_and_on_standard_error(
+    faces: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert facebench.evaluate(Grey(), "lfw", faces, **QUICK).notes == ()
+    assert "note" not in capsys.readouterr().err
+    header, *rows = (faces / "pairs.txt").read_text().splitlines()
+    turned = "\t".join(rows[4].split("\t")[2:] + rows[4].split("\t")[:2])
+    (faces / "pairs.txt").write_text("\n".join([header, *rows[:8], *rows[:4], turned, *rows[5:8]]))
+    record = facebench.evaluate(Grey(), "lfw", faces, **QUICK)
+    assert record.comparisons.total == 16
+    assert record.notes == (
+        "the list names 8 of its 16 comparisons more than once, 1 of them in the other order; "
+        "every row counts as listed",
+        "the list puts 4 of its 4 people in more than one fold, so that folds are not tested on "
+        "people that are new to them",
+    )
+    assert capsys.readouterr().err.count("facebench: note: lfw: the list") == 2
+    caption = "\n".join(view_of([record]).caption)
+    assert all(f"note: {note}" in caption for note in record.notes)
 
 
 def test_what_a_later_protocol_lacks_is_found_before_the_first_face(faces: Path) -> None:

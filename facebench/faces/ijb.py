@@ -13,14 +13,14 @@ from pathlib import Path
 import numpy as np
 
 from facebench.errors import UserError
-from facebench.faces.ijb_csv import images_with_several_faces, read_face_rows, templates_of
+from facebench.faces.ijb_csv import faces_of_images, read_face_rows, templates_of
 from facebench.faces.number_rows import read_number_rows
 from facebench.faces.template_lists import (
     Boxes,
     TemplatePairs,
     TemplateSearch,
     TemplateSet,
-    refuse_repeated_pairs,
+    refuse_self_comparison,
 )
 
 VERIFICATION, SEARCH = "IJB-A_11_sets", "IJB-A_1N_sets"
@@ -46,16 +46,16 @@ def read_ijba_verification(folder: Path, splits: int) -> IjbaVerification:
     """The lists of ``IJB-A_11_sets``: metadata and comparisons of splits 1 to ``splits``.
 
     UserError with file and line: what is absent or malformed, a comparison of a template that the
-    metadata do not have, a template compared with itself, a comparison that stands twice (in either
-    order), a split with comparisons of one kind only.
+    metadata do not have, a template compared with itself, a split with comparisons of one kind.
+    What stands twice counts as listed: `facebench.faces.list_remarks` tells how much that is.
     """
     folders = _split_folders(folder, VERIFICATION, splits)
     lists = [read_face_rows(path / f"verify_metadata_{n}.csv") for n, path in folders.items()]
     boxes: Boxes = {}
-    several = images_with_several_faces(lists)
+    faces = faces_of_images(lists)
     found = []
     for rows, (number, path) in zip(lists, folders.items(), strict=True):
-        templates = templates_of(rows, boxes, several)
+        templates = templates_of(rows, boxes, faces)
         found.append(_comparisons(templates, path / f"verify_comparisons_{number}.csv"))
     return IjbaVerification(tuple(found), boxes)
 
@@ -71,8 +71,8 @@ def read_ijba_search(folder: Path, splits: int) -> IjbaSearch:
     names = ("search_gallery", "search_probe")
     lists = [read_face_rows(path / f"{s}_{n}.csv") for n, path in folders.items() for s in names]
     boxes: Boxes = {}
-    several = images_with_several_faces(lists)
-    sets = [templates_of(rows, boxes, several) for rows in lists]
+    faces = faces_of_images(lists)
+    sets = [templates_of(rows, boxes, faces) for rows in lists]
     found = [TemplateSearch(*pair) for pair in zip(sets[::2], sets[1::2], strict=True)]
     for search in found:
         _check_search(search)
@@ -97,7 +97,7 @@ def _split_folders(folder: Path, sets: str, splits: int) -> dict[int, Path]:
 def _comparisons(templates: TemplateSet, path: Path) -> TemplatePairs:
     pairs = read_number_rows(path, 2, "two template numbers")
     left, right = (templates.positions(side, path) for side in pairs.T)
-    refuse_repeated_pairs(path, left, right, len(templates), either_order=True)
+    refuse_self_comparison(path, left, right)
     assert templates.subjects is not None
     mated = templates.subjects[left] == templates.subjects[right]
     if mated.all() or not mated.any():

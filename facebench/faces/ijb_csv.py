@@ -25,6 +25,7 @@ _NUMBERS = ("TEMPLATE_ID", "SUBJECT_ID", "MEDIA_ID")
 _BOX = ("FACE_X", "FACE_Y", "FACE_WIDTH", "FACE_HEIGHT")
 NEEDED = ("TEMPLATE_ID", "SUBJECT_ID", "FILE", "MEDIA_ID", *_BOX)
 _FIRST = 2  # the line of the first row
+ImageFaces = dict[str, list[tuple[float, float, float, float]]]  # boxes of the faces of an image
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,35 +72,52 @@ def read_face_rows(path: Path) -> FaceRows:
     return FaceRows(path, np.array(numbers, np.int64), tuple(files), np.array(boxes, np.float64))
 
 
-def templates_of(rows: FaceRows, boxes: Boxes, several: set[str]) -> TemplateSet:
+def templates_of(rows: FaceRows, boxes: Boxes, faces: ImageFaces) -> TemplateSet:
     """The templates of a list, whose faces' boxes are added to ``boxes``.
 
-    several: images with more than one face, by `images_with_several_faces`.
+    faces: of the images of this list and of those that are read with it, by `faces_of_images`.
     """
-    faces = []
+    keys = []
     for file, box in zip(rows.files, rows.boxes.tolist(), strict=True):
-        key = face_key(file, box) if file in several else file
-        faces.append(key)
-        boxes[key] = (box[0], box[1], box[2], box[3])
+        known = faces[file]
+        face = next(other for other in known if _is_one_face(other, box))
+        keys.append(file if len(known) == 1 else face_key(file, face))
+        boxes[keys[-1]] = face
     template, subject, medium = rows.numbers.T
-    return template_set(rows.path, template, subject, medium, faces, _FIRST)
+    return template_set(rows.path, template, subject, medium, keys, _FIRST)
 
 
-def images_with_several_faces(lists: Sequence[FaceRows]) -> set[str]:
-    """Those images that the lists name with different boxes; any other is named by its file."""
-    boxes: dict[str, tuple[float, ...]] = {}
-    several = set()
+def faces_of_images(lists: Sequence[FaceRows]) -> ImageFaces:
+    """The faces of every image, as the boxes that the lists name first.
+
+    One face may have several boxes: the official lists write one box with nine decimals in one
+    split and with ten in another, and frame 30091_00000 has two boxes of one face, 2.3 pixels
+    apart. So what overlaps by more than half is one face.
+    """
+    found: ImageFaces = {}
     for rows in lists:
-        for file, box in zip(rows.files, rows.boxes.tolist(), strict=True):
-            known = boxes.setdefault(file, tuple(box))
-            if face_key("", known) != face_key("", box):
-                several.add(file)
-    return several
+        for file, (x, y, width, height) in zip(rows.files, rows.boxes.tolist(), strict=True):
+            known = found.setdefault(file, [])
+            if not any(_is_one_face(other, (x, y, width, height)) for other in known):
+                known.append((x, y, width, height))
+    return found
 
 
 def face_key(file: str, box: Sequence[float]) -> str:
     """``file#x,y,width,height``: one face of an image that has several."""
     return f"{file}#{','.join(f'{value:.10g}' for value in box)}"
+
+
+def _is_one_face(box: Sequence[float], other: Sequence[float]) -> bool:
+    """Whether both are blank, or share more than half of the area that they cover together."""
+    if tuple(box) == tuple(other):
+        return True
+    if math.isnan(box[0]) or math.isnan(other[0]):
+        return math.isnan(box[0]) and math.isnan(other[0])
+    (x, y, width, height), (u, v, across, down) = box, other
+    shared = max(0.0, min(x + width, u + across) - max(x, u))
+    shared *= max(0.0, min(y + height, v + down) - max(y, v))
+    return 2 * shared > width * height + across * down - shared
 
 
 def _lines(path: Path) -> Iterator[list[str]]:

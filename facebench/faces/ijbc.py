@@ -20,7 +20,7 @@ from facebench.faces.template_lists import (
     TemplatePairs,
     TemplateSet,
     refuse_nul,
-    refuse_repeated_pairs,
+    refuse_self_comparison,
     template_set,
 )
 
@@ -49,8 +49,7 @@ def read_ijbc(meta: Path, dataset: str) -> TemplatePairs:
     """Templates and comparisons; ids are numbers, people are unknown, labels are the list's.
 
     UserError with file and line: malformed rows, a template of the comparisons that has no face, a
-    label that is neither 0 nor 1, a template compared with itself, a face or comparison that stands
-    twice, comparisons of one kind.
+    label that is neither 0 nor 1, a template compared with itself, comparisons of one kind.
     """
     templates = _templates(meta / f"{dataset}_face_tid_mid.txt")
     path = meta / f"{dataset}_template_pair_label.txt"
@@ -62,7 +61,7 @@ def read_ijbc(meta: Path, dataset: str) -> TemplatePairs:
     left = templates.positions(rows[:, 0], path)
     right = templates.positions(rows[:, 1], path)
     del rows
-    refuse_repeated_pairs(path, left, right, len(templates))
+    refuse_self_comparison(path, left, right)
     if mated.all() or not mated.any():
         kind = "mated" if mated.all() else "non-mated"
         raise UserError(f"{path}: all {len(mated)} comparisons are {kind}; both kinds are needed")

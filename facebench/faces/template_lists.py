@@ -116,14 +116,13 @@ def template_set(
 ) -> TemplateSet:
     """The templates of rows: template, subject, medium int64[R] and R face keys.
 
-    Row i stands in line ``first`` + i. UserError with file and line: a face twice in one template,
-    a template of two people.
+    Row i stands in line ``first`` + i; a face that stands twice in one template counts twice.
+    UserError with file and line: a template of two people.
     """
     ids, row_template = np.unique(template, return_inverse=True)
     keys = tuple(sorted(set(faces)))
     position = {key: number for number, key in enumerate(keys)}
     row_face = np.fromiter((position[key] for key in faces), np.int64, len(faces))
-    _refuse_repeated(path, template, row_template * len(keys) + row_face, faces, first)
     width = int(medium.max()) + 1  # both below 2³¹, so that the product is exact
     media, row_medium = np.unique(row_template * width + medium, return_inverse=True)
     subjects = None
@@ -141,21 +140,6 @@ def template_set(
     )
 
 
-def _refuse_repeated(
-    path: Path,
-    template: NDArray[np.int64],
-    identity: NDArray[np.int64],
-    faces: Sequence[str],
-    first: int,
-) -> None:
-    row = repeated_row(identity)
-    if row is not None:
-        raise UserError(
-            f"{path}:{first + row}: template {template[row]} has the face {faces[row]} already; "
-            "name it once"
-        )
-
-
 def refuse_nul(path: Path, text: str) -> None:
     """UserError with file and line where a list holds NUL, which no name or number does."""
     if (at := text.find("\0")) >= 0:
@@ -166,39 +150,8 @@ def refuse_nul(path: Path, text: str) -> None:
         )
 
 
-def repeated_row(identity: NDArray[np.int64]) -> int | None:
-    """The first row of int64[n] whose number stood in a row above, or None."""
-    ordered = np.sort(identity)
-    same = ordered[1:] == ordered[:-1]
-    if not same.any():
-        return None
-    order = np.argsort(identity, kind="stable")
-    later = order[1:][identity[order[1:]] == identity[order[:-1]]]
-    return int(later.min())
-
-
-def refuse_repeated_pairs(
-    where: Path,
-    left: NDArray[np.int32],
-    right: NDArray[np.int32],
-    templates: int,
-    either_order: bool = False,
-) -> None:
-    """UserError with file and line where a template is compared with itself, or a comparison stands
-    twice: in this order, or in ``either_order``, as a similarity does not tell the two apart.
-    """
+def refuse_self_comparison(where: Path, left: NDArray[np.int32], right: NDArray[np.int32]) -> None:
+    """UserError with file and line where a template is compared with itself."""
     if (itself := np.flatnonzero(left == right)).size:
         line = int(itself[0]) + 1
         raise UserError(f"{where}:{line}: a template is compared with itself; leave this line out")
-    low, high = (
-        (np.minimum(left, right), np.maximum(left, right)) if either_order else (left, right)
-    )
-    identity = low.astype(np.int64) * templates + high
-    row = repeated_row(identity)
-    if row is not None:
-        first = int(np.argmax(identity == identity[row]))
-        order = "" if left[first] == left[row] else " in the other order"
-        raise UserError(
-            f"{where}:{row + 1}: this comparison stands in line {first + 1} already{order}; name "
-            "it once"
-        )

@@ -52,9 +52,13 @@ class FaceSource(ABC):
 
 
 class Aligner(ABC):
-    """A rule that cuts the face out of an image; picklable. ``signature`` names it in records."""
+    """A rule that cuts the face out of an image; picklable.
+
+    signature: names it in records; remarks: what it guessed, and what it found wrong, in sentences.
+    """
 
     signature: str
+    remarks: tuple[str, ...] = ()
 
     @abstractmethod
     def __call__(self, key: str, image: Image, size: tuple[int, int]) -> Image | None:

@@ -65,13 +65,12 @@ def read_splits(path: str | Path) -> VideoPairs:
     """Parse ``splits.txt``: comma-separated split, number, video, video, and 1 for the same person.
 
     The official file's header line may be absent; a first line that is neither a header nor a pair
-    is refused. Splits are numbered from 1 without a gap, no pair and no number within a split
-    appears twice, and labels agree with the names. UserError with file and line for anything else.
+    is refused. Splits are numbered from 1 without a gap, no number within a split appears twice,
+    and labels agree with the names. UserError with file and line for anything else.
     Source: Wolf, Hassner, Maoz 2011; the README of the official distribution.
     """
     path = Path(path)
     pairs: list[VideoPair] = []
-    seen: dict[frozenset[str], int] = {}
     numbers: set[tuple[int, int]] = set()
     last = 1
     for line, fields in _rows(path):
@@ -83,12 +82,8 @@ def read_splits(path: str | Path) -> VideoPairs:
         if (fold, number) in numbers:
             _wrong(path, line, f"pair {number} of split {fold} was there already")
         numbers.add((fold, number))
-        pair = _pair(path, line, fields, fold)
-        both = frozenset((pair.left, pair.right))
-        if both in seen:
-            _wrong(path, line, f"{pair.left} and {pair.right} are compared in line {seen[both]}")
-        seen[both] = last = line
-        pairs.append(pair)
+        pairs.append(_pair(path, line, fields, fold))
+        last = line
     _require_folds(path, last, pairs)
     return VideoPairs(tuple(pairs))
 
@@ -107,15 +102,15 @@ def read_boxes(path: Path, person: str) -> dict[str, Box]:
         key = fields[0].replace("\\", "/")
         if key.count("/") != 2 or person_of(key) != person:
             _wrong(path, line, f"{key[:60]!r} is no frame of {person} (Person\\video\\frame.jpg)")
-        if key in boxes:
-            _wrong(path, line, f"{key} has a row already")
         try:
             x, y, width, height = (float(text) for text in fields[2:6])
         except ValueError:
             _wrong(path, line, "x, y, width and height must be numbers")
         if not all(map(math.isfinite, (x, y, width, height))) or min(width, height) <= 0:
             _wrong(path, line, "the box must be finite, with a width and height above 0")
-        boxes[key] = Box(x, y, width, height)
+        box = Box(x, y, width, height)
+        if boxes.setdefault(key, box) != box:
+            _wrong(path, line, f"{key} has a row with another box already")
     return boxes
 
 

@@ -12,6 +12,7 @@ from facebench.embedding.unreadable import absent_faces, faces_refused
 from facebench.errors import UserError
 from facebench.faces.align_rules import make_aligner
 from facebench.faces.binfile import BinSource
+from facebench.faces.list_remarks import pair_remarks
 from facebench.faces.lists import PairList, read_pairs
 from facebench.faces.locate import LocatedData, Progress, installed_at, locate
 from facebench.faces.rendered import kind_of
@@ -55,6 +56,7 @@ class Prepared(PreparedRun):
     name: str
     kind: DataKind
     told: str | None
+    list_remarks: tuple[str, ...] = ()
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -131,7 +133,8 @@ def prepare(
     if images and files.on_missing == "error":  # before the aligner misses their landmarks
         _require_faces(source, comparisons.keys)
     aligner = _aligner(located, files) if images else None
-    return Prepared(card, comparisons, source, aligner, source.name, source.kind, located.notice)
+    told, remarks = located.notice, pair_remarks(located.pairs)
+    return Prepared(card, comparisons, source, aligner, source.name, source.kind, told, remarks)
 
 
 def _require_faces(source: FaceSource, keys: Sequence[str]) -> None:
@@ -153,4 +156,5 @@ def _unseen(card: VerificationCard, pairs: PairList, where: str) -> Prepared:
     """Lists alone. Rendered faces are known by their names, and are never taken for photographs."""
     kind = kind_of(pairs, where)
     told = SYNTHETIC_NOTICE if kind == "synthetic" else None
-    return Prepared(card, comparisons_of(pairs), None, None, card.dataset, kind, told)
+    remarks = pair_remarks(pairs)
+    return Prepared(card, comparisons_of(pairs), None, None, card.dataset, kind, told, remarks)

@@ -92,6 +92,16 @@ class PreparedRun(ABC):
         """What records and tables must say of the faces."""
         return SYNTHETIC_NOTICE if self.kind == "synthetic" else None
 
+    @property
+    def list_remarks(self) -> tuple[str, ...]:
+        """What is unusual about the lists, and counts as listed."""
+        return ()
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What records say of the lists, and of what was guessed about the faces."""
+        return (*self.list_remarks, *(self.aligner.remarks if self.aligner else ()))
+
     @abstractmethod
     def run(self, embed: Embed, similarity: Similarity, choices: Choices) -> FoldOutcome | Outcome:
         """The statistics of one model; UserError where the lists cannot carry them."""

@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from facebench.faces.ijb import read_ijba_verification
 from facebench.faces.ijb_align import FaceHints
 from facebench.faces.ijb_locate import LocatedLists, locate_lists
-from facebench.faces.ijb_published import verification_fault
+from facebench.faces.ijb_published import VERIFICATION_FINGERPRINT, verification_fault
 from facebench.faces.ijbc import meta_folder, read_face_points, read_ijbc
+from facebench.faces.list_remarks import template_remarks
 from facebench.faces.locate import Progress
 from facebench.faces.synthetic.template_splits import SPLITS as TWIN_SPLITS
 from facebench.faces.template_lists import TemplatePairs
@@ -53,14 +55,23 @@ class PreparedTemplates(TemplateRun):
 
     @property
     def published_list(self) -> bool | None:
-        """False where the comparisons are not as many as published; None: nothing more is known."""
+        """False where the comparisons are not as many as published; None: nothing more is known,
+        which for IJB-A's own lists their fingerprint tells.
+        """
         if self.kind == "synthetic":
             return None
         if self.card.comparisons is not None:
             return None if sum(map(len, self.splits)) == self.card.comparisons else False
         if self.card.dataset != "ijba":
             return None
+        if _fingerprint(self.splits) == VERIFICATION_FINGERPRINT:
+            return True
         return None if verification_fault(self.splits) is None else False
+
+    @cached_property
+    def list_remarks(self) -> tuple[str, ...]:
+        """What stands twice in the lists."""
+        return template_remarks(self.splits)
 
     def pooling(self, choices: Choices) -> str:
         """See `recorded_pooling`."""

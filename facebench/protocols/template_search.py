@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,8 @@ from numpy.typing import NDArray
 from facebench.faces.ijb import read_ijba_search
 from facebench.faces.ijb_align import FaceHints
 from facebench.faces.ijb_locate import locate_lists
-from facebench.faces.ijb_published import search_fault
+from facebench.faces.ijb_published import SEARCH_FINGERPRINT, search_fault
+from facebench.faces.list_remarks import search_remarks
 from facebench.faces.locate import Progress
 from facebench.faces.synthetic.template_splits import SPLITS as TWIN_SPLITS
 from facebench.faces.template_lists import TemplateSearch
@@ -58,10 +60,19 @@ class PreparedTemplateSearch(TemplateRun):
 
     @property
     def published_list(self) -> bool | None:
-        """False where splits or galleries are not as many as published; None: not known."""
+        """True for IJB-A's own lists, False where splits, galleries or probes are not as many as
+        published; None: not known.
+        """
         if self.kind == "synthetic" or self.card.dataset != "ijba":
             return None
+        if _fingerprint(self.splits) == SEARCH_FINGERPRINT:
+            return True
         return None if search_fault(self.splits) is None else False
+
+    @cached_property
+    def list_remarks(self) -> tuple[str, ...]:
+        """What stands twice in the lists."""
+        return search_remarks(self.splits)
 
     def pooling(self, choices: Choices) -> str:
         """See `recorded_pooling`."""

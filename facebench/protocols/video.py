@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facebench.errors import UserError
+from facebench.faces.list_remarks import pair_remarks
 from facebench.faces.lists import some
 from facebench.faces.locate import Progress
 from facebench.faces.types import Aligner, DataKind
@@ -46,6 +47,7 @@ class PreparedVideo(PreparedRun):
     kind: DataKind
     told: str | None
     frames: Mapping[str, tuple[str, ...]]
+    list_remarks: tuple[str, ...] = ()
 
     @cached_property
     def keys(self) -> tuple[str, ...]:
@@ -189,6 +191,7 @@ def prepare(
         source.kind,
         located.notice,
         frames,
+        pair_remarks(located.pairs),
     )
 
 

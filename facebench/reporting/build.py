@@ -50,6 +50,7 @@ class Facts:
     run: RunSection
     published_list: bool | None = None
     edition: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def build_record(card: ProtocolCard, outcome: FoldOutcome | Outcome, facts: Facts) -> Record:
@@ -82,6 +83,7 @@ def build_record(card: ProtocolCard, outcome: FoldOutcome | Outcome, facts: Fact
         environment=facts.environment,
         scores=None,
         run=facts.run,
+        notes=facts.notes,
         **parts,
     )
     signature = signature_of(draft)

@@ -10,7 +10,13 @@ import hashlib
 import json
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, PrivateAttr, model_validator
+from pydantic import (
+    Field,
+    PrivateAttr,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from facebench.reporting.record_sections import (
     BootstrapSection,
@@ -42,7 +48,10 @@ def similarity_kind(similarity: str) -> str:
 
 
 class Record(Section):
-    """One evaluation; see the module's description. ``signature`` pins every input in one line."""
+    """One evaluation; see the module's description. ``signature`` pins every input in one line.
+
+    notes: what was guessed, and what is unusual about faces, lists or numbers, in sentences.
+    """
 
     schema_version: Literal[1] = 1
     signature: str
@@ -63,6 +72,7 @@ class Record(Section):
     environment: EnvironmentSection
     scores: ScoresSection | None
     run: RunSection
+    notes: tuple[str, ...] = ()
 
     _table: ScoreTable | None = PrivateAttr(default=None)
 
@@ -73,6 +83,12 @@ class Record(Section):
         if self.data.kind == "synthetic" and not self.data.notice:
             raise ValueError("a record of synthetic data needs its notice")
         return self
+
+    @model_serializer(mode="wrap")
+    def _without_no_notes(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A record that has nothing to note is as it was before there were notes."""
+        values: dict[str, Any] = handler(self)
+        return {k: v for k, v in values.items() if k != "notes" or v}
 
     @property
     def table(self) -> ScoreTable | None:

@@ -19,6 +19,13 @@ def caption_of(card: ReportCard, rows: Sequence[ReportTableRow], *, synthetic: b
     records = {r.protocol.name: r for row in rows for r in row.records}
     lines = [_data_line(record) for record in records.values()]
     lines += _marks(card, cells, list(records.values()))
+    noted = dict.fromkeys(
+        f"note ({record.model.id}, {record.protocol.name}): {note}"
+        for row in rows
+        for record in row.records
+        for note in record.notes
+    )
+    lines += noted
     if synthetic and card.source:
         lines.append("the paper's rates are of photographs; they stand in the table of those only")
     if card.source:

@@ -121,6 +121,7 @@ def _caption(records: Sequence[Record]) -> list[str]:
         f"FTA: share of {_unit(first)} with a face that was not acquired; they stay in every "
         "number. kept, ratio: weights kept, and their share of the baseline's",
         *kind.remarks(records),
+        *_notes(records),
         *([_versus_line(first)] if len(records) > 1 else []),
     ]
 
@@ -173,6 +174,18 @@ def _not_published(record: Record) -> list[str]:
     else:
         return []
     return [f"NOT THE PUBLISHED LIST: {what}; not comparable with published numbers"]
+
+
+def _notes(records: Sequence[Record]) -> list[str]:
+    """What the records note, each line once, and of whom where it is not of all."""
+    by_note: dict[str, list[str]] = {}
+    for record in records:
+        for note in record.notes:
+            by_note.setdefault(note, []).append(record.model.id)
+    return [
+        f"note: {note}" if len(models) == len(records) else f"note ({', '.join(models)}): {note}"
+        for note, models in by_note.items()
+    ]
 
 
 def _bootstrap(first: Record) -> str:

@@ -122,19 +122,46 @@ def test_a_template_without_images(folder: Path) -> None:
     refused(folder, f"{METADATA}:10: template 40 has a row without an image")
 
 
-def test_duplicate_rows(folder: Path) -> None:
+def test_a_row_that_stands_twice_counts_twice(folder: Path) -> None:
+    # As three frames of template 4161 of the official lists, which have two sightings each.
     (folder / METADATA).write_text(metadata([*ROWS, ROWS[1]]))
-    refused(folder, f"{METADATA}:10: template 10 has the face frame/7_1.png already")
+    templates = read_ijba_verification(folder, 1).splits[0].templates
+    assert len(templates.row_face) == len(ROWS) + 1
+    assert [templates.keys[face] for face in templates.row_face].count("frame/7_1.png") == 2
+    assert len(templates.keys) == len(ROWS)
 
 
-def test_duplicate_comparisons(folder: Path) -> None:
-    (folder / PAIRS).write_text("10,11\n10,20\n30,31\n10,20\n")
-    refused(folder, f"{PAIRS}:4: this comparison stands in line 2 already; name it once")
+def test_comparisons_that_stand_twice_count_as_listed(folder: Path) -> None:
+    (folder / PAIRS).write_text("10,11\n10,20\n30,31\n10,20\n20,10\n")
+    split = read_ijba_verification(folder, 1).splits[0]
+    assert split.mated.tolist() == [True, False, True, False, False]
 
 
-def test_a_comparison_in_the_other_order_is_the_same(folder: Path) -> None:
-    (folder / PAIRS).write_text("10,11\n10,20\n30,31\n20,10\n")
-    refused(folder, f"{PAIRS}:4: this comparison stands in line 2 already in the other order")
+@pytest.mark.parametrize(
+    ("other", "faces"),
+    [
+        ((0.333333333, 12, 20.1, 24), {"img/1.jpg"}),
+        ((2.7, 13, 20, 24), {"img/1.jpg"}),  # two boxes of one face
+        ((12, 12, 20, 24), {"img/1.jpg#0.3333333333,12,20.1,24", "img/1.jpg#12,12,20,24"}),
+    ],
+)
+def test_boxes_that_differ_a_little_are_of_one_face(folder: Path, other, faces) -> None:
+    first = (*ROWS[0][:5], (0.3333333333, 12, 20.1, 24))
+    (folder / METADATA).write_text(metadata([first, *ROWS[1:]]))
+    second = "IJB-A_11_sets/split2/verify_metadata_2.csv"
+    (folder / second).write_text(metadata([(*ROWS[0][:5], other), *ROWS[1:]]))
+    lists = read_ijba_verification(folder, 2)
+    keys = {key for split in lists.splits for key in split.templates.keys}
+    assert {key for key in keys if key.startswith("img/1.jpg")} == faces
+    assert keys == set(lists.boxes)
+    if len(faces) == 1:  # in all splits the box that is named first
+        assert lists.boxes["img/1.jpg"] == (0.3333333333, 12, 20.1, 24)
+
+
+def test_a_blank_box_and_a_box_are_two_faces(folder: Path) -> None:
+    (folder / METADATA).write_text(metadata([*ROWS, (40, 4, "img/1.jpg", 199, "", ("",) * 4)]))
+    keys = read_ijba_verification(folder, 1).splits[0].templates.keys
+    assert {"img/1.jpg#10,12,20,24", "img/1.jpg#nan,nan,nan,nan"} <= set(keys)
 
 
 def test_a_template_compared_with_itself(folder: Path) -> None:

@@ -20,12 +20,12 @@ def test_a_small_folder_is_not_the_published_list(
     write_ijba(tmp_path, splits=10)
     assert wrong(check_ijba(tmp_path)) == [
         "IJB-A_11_sets: 80 comparisons in 10 splits; NOT THE PUBLISHED LIST: split 1 has 8 "
-        "comparisons, the published splits have about 11,700",
-        "IJB-A_1N_sets: 40 probes in 10 splits; NOT THE PUBLISHED LIST: the gallery of split 1 has "
-        "2 people, the published splits have 112",
+        "comparisons (3 mated), the published one 11,787 comparisons (1,803 mated)",
+        "IJB-A_1N_sets: 40 probes in 10 splits; NOT THE PUBLISHED LIST: split 1 has 4 probes "
+        "and 2 people in its gallery, the published one 1,803 probes and 112 people in its gallery",
     ]
-    for name in ("COMPARISONS", "MATED", "GALLERY"):
-        monkeypatch.setattr(f"facebench.faces.ijb_published.{name}", (2, 8))
+    for name, counts in (("COMPARISONS", (8, 3)), ("SEARCHES", (2, 4))):
+        monkeypatch.setattr(f"facebench.faces.ijb_published.{name}", (counts,) * 10)
     assert wrong(check_ijba(tmp_path)) == []
 
 

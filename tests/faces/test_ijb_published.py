@@ -1,4 +1,4 @@
-"""What size of lists cannot be IJB-A's."""
+"""What lists cannot be IJB-A's: the counts of the official lists, split by split."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from facebench.faces.ijb_published import search_fault, verification_fault
+from facebench.faces.ijb_published import COMPARISONS, SEARCHES, search_fault, verification_fault
 
 
 class Split:
@@ -20,36 +20,37 @@ class Split:
         return len(self.mated)
 
 
-@pytest.mark.parametrize(
-    ("total", "mated", "fault"),
-    [
-        (11_748, 1_756, None),
-        (11_000, 1_500, None),
-        (12_500, 2_000, None),
-        (800, 200, "split 3 has 800 comparisons, the published splits have about 11,700"),
-        (10_999, 1_756, "split 3 has 10,999 comparisons"),
-        (12_501, 1_756, "split 3 has 12,501 comparisons"),
-        (11_748, 1_499, "split 3 has 1,499 mated comparisons, the published splits have 1,650 to"),
-        (11_748, 2_001, "split 3 has 2,001 mated comparisons"),
-    ],
-)
-def test_comparisons_of_a_split(total: int, mated: int, fault: str | None) -> None:
-    splits = [Split(11_700, 1_700)] * 2 + [Split(total, mated)] + [Split(11_700, 1_700)] * 7
-    found = verification_fault(splits)
-    assert found is None if fault is None else found.startswith(fault)
+OFFICIAL = [Split(*counts) for counts in COMPARISONS]
+SEARCHED = [SimpleNamespace(gallery=range(g), probes=range(p)) for g, p in SEARCHES]
+
+
+def test_the_counts_of_the_official_lists() -> None:
+    assert sum(map(len, OFFICIAL)) == 117_483
+    assert sum(int(split.mated.sum()) for split in OFFICIAL) == 17_561
+    assert COMPARISONS[0] == (11_787, 1_803)
+    assert verification_fault(OFFICIAL) is None
+    assert search_fault(SEARCHED) is None
+
+
+@pytest.mark.parametrize(("total", "mated"), [(800, 200), (11_702, 1_722), (11_701, 1_721)])
+def test_comparisons_of_a_split(total: int, mated: int) -> None:
+    assert verification_fault([*OFFICIAL[:2], Split(total, mated), *OFFICIAL[3:]]) == (
+        f"split 3 has {total:,} comparisons ({mated:,} mated), the published one 11,701 "
+        "comparisons (1,722 mated)"
+    )
 
 
 @pytest.mark.parametrize("count", [1, 9, 11])
 def test_the_number_of_splits(count: int) -> None:
-    assert verification_fault([Split(11_700, 1_700)] * count) == (
-        f"{count} splits, 10 are published"
+    says = f"{count} splits, 10 are published"
+    assert verification_fault((OFFICIAL * 2)[:count]) == says
+    assert search_fault((SEARCHED * 2)[:count]) == says
+
+
+@pytest.mark.parametrize(("people", "probes"), [(112, 1_751), (113, 1_752), (2, 4)])
+def test_people_of_a_gallery(people: int, probes: int) -> None:
+    other = SimpleNamespace(gallery=range(people), probes=range(probes))
+    assert search_fault([*SEARCHED[:9], other]) == (
+        f"split 10 has {probes:,} probes and {people:,} people in its gallery, the published one "
+        "1,752 probes and 112 people in its gallery"
     )
-    gallery = SimpleNamespace(gallery=range(112))
-    assert search_fault([gallery] * count) == f"{count} splits, 10 are published"
-
-
-@pytest.mark.parametrize(("people", "known"), [(112, False), (104, True), (121, True), (2, True)])
-def test_people_of_a_gallery(people: int, known: bool) -> None:
-    splits = [SimpleNamespace(gallery=range(112))] * 9 + [SimpleNamespace(gallery=range(people))]
-    expected = f"the gallery of split 10 has {people} people, the published splits have 112"
-    assert search_fault(splits) == (expected if known else None)

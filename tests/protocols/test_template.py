@@ -62,11 +62,13 @@ def unit(v: np.ndarray) -> np.ndarray:
     return v / np.linalg.norm(v)
 
 
-def loop_score(pooling: str, one: int, other: int, lost: tuple[str, ...] = ()) -> float:
+def loop_score(
+    pooling: str, one: int, other: int, lost: tuple[str, ...] = (), listed: tuple = ROWS
+) -> float:
     """The score of two templates, from the definition of the pooling."""
     sides = []
     for template in (one, other):
-        rows = [row for row in ROWS if row[0] == template and key_of(row) not in lost]
+        rows = [row for row in listed if row[0] == template and key_of(row) not in lost]
         sides.append([(row[3], vector(key_of(row)).astype(np.float64)) for row in rows])
     if not all(sides):
         return -np.inf
@@ -102,6 +104,34 @@ def test_scores_equal_a_loop_over_faces(folder: Path, pooling: str, lost) -> Non
     expected = [loop_score(pooling, a, b, lost) for a, b in COMPARISONS] * 2
     np.testing.assert_allclose(outcome.decided.scores, expected, atol=1e-6)
     assert prepared.pooling(choices) == pooling
+
+
+@pytest.mark.parametrize("pooling", ["mean-score", "mean-score+norm", "media-mean"])
+def test_a_face_that_its_template_names_twice_counts_twice(folder: Path, pooling: str) -> None:
+    listed = (*ROWS[:3], ROWS[1], *ROWS[3:])
+    for number in (1, 2):
+        path = folder / "IJB-A_11_sets" / f"split{number}" / f"verify_metadata_{number}.csv"
+        path.write_text(metadata(listed))
+    prepared = prepare(CARD, FaceFiles(folder), images=True)
+    outcome = prepared.run(embed_of(), Cosine(), Choices(pooling=pooling, draws=0))
+    expected = [loop_score(pooling, a, b, (), listed) for a, b in COMPARISONS] * 2
+    np.testing.assert_allclose(outcome.decided.scores, expected, atol=1e-6)
+    assert prepared.remarks == (
+        "the lists name 2 faces that their template names already (the first is frame/7_1.png of "
+        "template 10); every row counts as listed",
+    )
+
+
+def test_embeddings_named_by_file_serve_boxes_of_one_face(folder: Path) -> None:
+    path = folder / "IJB-A_11_sets" / "split2" / "verify_metadata_2.csv"
+    path.write_text(metadata([(*ROWS[0][:5], (10.333333333, 12, 20, 24)), *ROWS[1:]]))
+    prepared = prepare(CARD, FaceFiles(folder), images=False)
+    # Only the photograph of two people needs to be named by its boxes.
+    assert [key for key in prepared.keys if "#" in key] == [
+        "img/2.jpg#4,4,20,20",
+        "img/2.jpg#40,8,18,20",
+    ]
+    assert len(prepared.keys) == len(ROWS)
 
 
 def test_the_outcome(folder: Path) -> None:

@@ -13,7 +13,7 @@ from facebench.embedding.extract import extract
 from facebench.embedding.store import EmbeddingStore
 from facebench.errors import UserError
 from facebench.nets.embedder import Embedder, Preprocessing
-from facebench.protocols import template_search
+from facebench.protocols import template, template_search
 from facebench.protocols.cards import TemplateCard, TemplateSearchCard, load_protocol
 from facebench.protocols.prepared import FaceFiles
 from facebench.protocols.template import prepare
@@ -124,8 +124,12 @@ def test_a_small_folder_of_ijba_is_not_the_published_list(
     assert dataclasses.replace(prepared, faces=twin).published_list is None
     mine = card.model_copy(update={"dataset": "mine"})
     assert ready(mine, FaceFiles(folder), images=True).published_list is None
-    for name, value in (("COMPARISONS", (8, 8)), ("MATED", (3, 3)), ("GALLERY", (2, 2))):
-        monkeypatch.setattr(f"facebench.faces.ijb_published.{name}", value)
+    for name, counts in (("COMPARISONS", (8, 3)), ("SEARCHES", (2, 4))):
+        monkeypatch.setattr(f"facebench.faces.ijb_published.{name}", (counts,) * 10)
     assert prepared.published_list is False  # two splits
     monkeypatch.setattr("facebench.faces.ijb_published.SPLITS", 2)
     assert prepared.published_list is None  # which is not to say that it is the published one
+    kind = template if ready is prepare else template_search
+    name = "VERIFICATION_FINGERPRINT" if ready is prepare else "SEARCH_FINGERPRINT"
+    monkeypatch.setattr(kind, name, kind._fingerprint(prepared.splits))
+    assert prepared.published_list is True
