@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from facebench.cli.interrupts import finish_undisturbed, importing
+from facebench.cli.streams import prepare_streams
 
 # Name, module with `app` (a group) or `command` (a function), and the line in `facebench --help`.
 COMMANDS = (
@@ -39,6 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     arguments: of a call from Python; None: those of this process, which then has no other work.
     """
+    if arguments is None:
+        prepare_streams()
     given = list(sys.argv[1:] if arguments is None else arguments)
     with importing():
         from facebench.cli.build import build

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import sys
 from typing import Any, NoReturn
 
@@ -11,11 +10,11 @@ import typer
 from typer.core import TyperGroup
 
 from facebench.cli.interrupts import INTERRUPTED, say_stopped
+from facebench.cli.streams import STDOUT, flush_output
 from facebench.cli.usage import usage_line
 from facebench.errors import UserError
 
 WRONG_INPUT = 2
-BROKEN_PIPE = 1
 
 
 class ErrorGroup(TyperGroup):
@@ -33,9 +32,6 @@ class ErrorGroup(TyperGroup):
         except KeyboardInterrupt:
             raise typer.Exit(INTERRUPTED) from None  # as Typer does outside of this
         except OSError as error:
-            if error.errno == errno.EPIPE:  # the reader of the output has gone: `| head`
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-                raise typer.Exit(BROKEN_PIPE) from None
             _end(_of_the_system(error), WRONG_INPUT)
 
     def main(self, *args: Any, **extra: Any) -> NoReturn:
@@ -47,26 +43,36 @@ class ErrorGroup(TyperGroup):
         except typer.Abort:  # a question that was not answered
             print("facebench: stopped", file=sys.stderr)
             code = INTERRUPTED
+        except OSError as error:  # the help could not be written
+            code = _say(_of_the_system(error))
         except Exception as error:
             line = usage_line(error)
             if line is None:
                 raise
-            if line:
-                print(f"facebench: {line}", file=sys.stderr)
-            code = WRONG_INPUT
+            code = _say(line) if line else WRONG_INPUT
+        try:
+            flush_output()
+        except OSError as error:
+            code = _say(_of_the_system(error))
         sys.exit(code if isinstance(code, int) else 0)
 
 
 def _end(message: str, code: int) -> NoReturn:
     """One line, whatever the message holds."""
+    _say(message)
+    raise typer.Exit(code) from None
+
+
+def _say(message: str) -> int:
     line = " ".join(message.split())
     print(f"facebench: {line}", file=sys.stderr)
-    raise typer.Exit(code) from None
+    return WRONG_INPUT
 
 
 def _of_the_system(error: OSError) -> str:
     what = error.strerror or str(error) or type(error).__name__
     where = f" ({error.filename})" if error.filename else ""
     if error.errno == errno.ENOSPC:
-        return f"the disk is full{where}: make room, or set FACEBENCH_CACHE to another folder"
+        elsewhere = "" if error.filename == STDOUT else ", or set FACEBENCH_CACHE to another folder"
+        return f"the disk is full{where}: make room{elsewhere}"
     return f"{what}{where}"
