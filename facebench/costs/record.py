@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from facebench.errors import UserError
 from facebench.nets.embedder import UNPINNED
 from facebench.reporting.scores import file_name
+from facebench.reporting.seal import SEAL, require_seal, seal_of
 from facebench.storage import cache_folder, result_folders, write_atomically
 from facebench.validation import validated
 
@@ -94,7 +95,7 @@ class CostRun(_Strict):
 class CostRecord(_Strict):
     """``costs/<model>.json``. multiply_adds: of one pass of one face, zeros multiplied too; kept:
     without the weights that masks drop; passes: of the network for one embedding, by its flip rule;
-    None: not known. runs: the latest first.
+    None: not known. runs: the latest first. Its file ends with a seal.
     """
 
     schema_version: Literal[1] = 1
@@ -136,7 +137,8 @@ def costs_path(model: str) -> str:
 def find_costs(model: str) -> CostRecord | None:
     """The costs of a model: the working directory's, this machine's (cache), the shipped ones.
 
-    None: it was not measured. UserError in one line: not JSON, another version, a wrong field.
+    None: it was not measured. UserError in one line: not JSON, another version, a wrong field,
+    a change by hand.
     """
     folders = [folder / COSTS for folder in result_folders()]
     here = [folder for folder in folders if folder.is_relative_to(Path.cwd())]
@@ -161,7 +163,10 @@ def read_costs(path: Path) -> CostRecord:
             f"{path}: schema version {version!r}, and this facebench reads {SCHEMA_VERSION}; "
             "measure the model again with `facebench bench`"
         )
-    return validated(CostRecord, values, str(path))
+    content = {name: value for name, value in values.items() if name != SEAL}
+    record = validated(CostRecord, content, str(path))
+    require_seal(values, str(path), "facebench bench")
+    return record
 
 
 def save_costs(record: CostRecord, folder: Path) -> Path:
@@ -176,6 +181,8 @@ def save_costs(record: CostRecord, folder: Path) -> Path:
         new = {run.key for run in record.runs}
         old = tuple(run for run in before.runs if run.key not in new)
         record = record.model_copy(update={"runs": (*record.runs, *old)})
-    text = json.dumps(record.model_dump(mode="json"), indent=1, ensure_ascii=False, allow_nan=False)
+    values = record.model_dump(mode="json")
+    values[SEAL] = seal_of(values)
+    text = json.dumps(values, indent=1, ensure_ascii=False, allow_nan=False)
     write_atomically(path, f"{text}\n".encode())
     return path

@@ -29,7 +29,8 @@ def require_agreement(record: Record, where: str) -> None:
     """UserError where a number is not what the record's other numbers, or its scores, give.
 
     where: the record's file. Rates of searches and templates are checked against their parts only;
-    bytes and counts of parameters are the evaluation's word.
+    bytes and counts of parameters are the evaluation's word, under its seal, until
+    `facebench.reporting.recounted` counts them again.
     """
     wrong = next(_wrong(record), None)
     if wrong is not None:
@@ -43,6 +44,9 @@ def _wrong(record: Record) -> Iterator[str]:
     counts = record.comparisons
     if counts.mated + counts.nonmated != counts.total:
         yield "its mated and non-mated comparisons are not all of its comparisons"
+    published = record.protocol.published_comparisons
+    if record.protocol.published_list and published not in (0, counts.total):
+        yield f"its {counts.total:,} comparisons are not the {published:,} of the published list"
     if isinstance(record.statistics, RatesSection):
         yield from _wrong_rates(record.statistics)
     else:
@@ -73,14 +77,15 @@ def _intervals(estimate: Estimate) -> Iterator[IntervalSection]:
 
 
 def _holds(estimate: Estimate, interval: IntervalSection) -> bool:
-    """Whether an interval is one, and, where its kind always does, has the value in it.
+    """Whether an interval is one and has the value in it.
 
-    A percentile interval of a bootstrap may miss a value at the edge of what is drawn. Wilson's of
-    all comparisons may miss a mean over folds or splits of differing sizes.
+    A percentile interval of a bootstrap may miss a value at the edge of what is drawn, and Wilson's
+    of all comparisons a mean over folds or splits of differing sizes: by less than their width.
     """
-    if interval.kind != "wilson" or isinstance(estimate, AccuracySection):
-        return interval.low <= interval.high
-    return interval.low - _ROUNDING <= estimate.value <= interval.high + _ROUNDING
+    width = interval.high - interval.low
+    exact = interval.kind == "wilson" and not isinstance(estimate, AccuracySection)
+    slack = _ROUNDING if exact else width + _ROUNDING
+    return width >= 0 and interval.low - slack <= estimate.value <= interval.high + slack
 
 
 def _wrong_rates(statistics: RatesSection) -> Iterator[str]:

@@ -89,9 +89,9 @@ def build_record(card: ProtocolCard, outcome: FoldOutcome | Outcome, facts: Fact
     signature = signature_of(draft)
     values = dict(draft) | {"signature": signature}
     if table is None:
-        return Record.model_validate(values)
+        return Record.model_validate(values).sealed()
     values["scores"] = ScoresSection.of(table, record_name(facts.model.id, signature))
-    return Record.model_validate(values).with_table(table)
+    return Record.model_validate(values).sealed().with_table(table)
 
 
 def _protocol(card: ProtocolCard, facts: Facts) -> ProtocolSection:

@@ -17,7 +17,7 @@ Value = str | int | float | bool | None
 
 def to_json(records: Sequence[Record]) -> str:
     """All records as one JSON list, in the schema of ``facebench schema``."""
-    values = [record.model_dump(mode="json") for record in records]
+    values = [record.values() for record in records]
     return json.dumps(values, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 

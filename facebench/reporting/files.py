@@ -10,6 +10,7 @@ from facebench.errors import UserError
 from facebench.reporting.agreement import require_agreement
 from facebench.reporting.record import SCHEMA_VERSION, Record
 from facebench.reporting.scores import ScoreTable, file_name, record_name
+from facebench.reporting.seal import require_seal
 from facebench.storage import cache_folder, write_atomically
 from facebench.validation import validated
 
@@ -70,7 +71,8 @@ def read_record(path: Path) -> Record:
     """The record in a file, with its scores where they lie beside it.
 
     UserError in one line: unreadable, not JSON (cut short, say), another schema version, a wrong
-    field, scores whose SHA-256 differs, or numbers that they do not give.
+    field, scores whose SHA-256 differs, numbers that they do not give, or any other change after
+    the record was sealed.
     """
     try:
         values = json.loads(path.read_bytes())
@@ -88,6 +90,7 @@ def read_record(path: Path) -> Record:
         )
     record = _with_scores(validated(Record, values, str(path)), path)
     require_agreement(record, str(path))
+    require_seal(values, str(path), "facebench eval")
     return record
 
 

@@ -35,6 +35,7 @@ from facebench.reporting.record_sections import (
     VerificationSection,
 )
 from facebench.reporting.scores import ScoreTable
+from facebench.reporting.seal import SEAL, seal_of
 from facebench.reporting.signature import signature_of
 
 SCHEMA_VERSION = 1
@@ -51,6 +52,7 @@ class Record(Section):
     """One evaluation; see the module's description. ``signature`` pins every input in one line.
 
     notes: what was guessed, and what is unusual about faces, lists or numbers, in sentences.
+    seal: see `facebench.reporting.seal`; null in records that were made before there were seals.
     """
 
     schema_version: Literal[1] = 1
@@ -73,6 +75,7 @@ class Record(Section):
     scores: ScoresSection | None
     run: RunSection
     notes: tuple[str, ...] = ()
+    seal: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
 
     _table: ScoreTable | None = PrivateAttr(default=None)
 
@@ -108,13 +111,24 @@ class Record(Section):
     def __hash__(self) -> int:
         return hash(self.digest())
 
+    def sealed(self) -> Record:
+        """The same record under a seal of what it says now."""
+        seal = seal_of(self.model_dump(mode="json"))
+        return self.model_copy(update={SEAL: seal})
+
     def canonical_json(self, *, run: bool = True) -> bytes:
         """The record as UTF-8 JSON, fields in declared order; the same record, the same bytes.
 
-        run: with the section that differs between runs.
+        run: with the section that differs between runs, and, where the record has one, the seal,
+        which is over that section, too.
         """
-        values = self.model_dump(mode="json", exclude=None if run else {"run"})
+        values = self.values() if run else self.model_dump(mode="json", exclude={"run", SEAL})
         return (json.dumps(values, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+    def values(self) -> dict[str, Any]:
+        """The record as JSON values, its seal last; a record without one stays without."""
+        values = self.model_dump(mode="json", exclude={SEAL})
+        return values | {SEAL: seal_of(values)} if self.seal is not None else values
 
     def digest(self) -> str:
         """SHA-256 of all that does not differ between two runs of the same thing."""

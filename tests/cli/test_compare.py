@@ -82,7 +82,8 @@ def turned(record: Record) -> Record:
     accuracy = record.statistics.accuracy
     folds = tuple(float(moved.correct[table.folds == fold].mean()) for fold in accuracy.folds)
     spread = float(np.std(folds, ddof=1) / np.sqrt(len(folds)))
-    update = {"per_fold": folds, "value": float(np.mean(folds)), "spread": spread, "interval": None}
+    update = {"per_fold": folds, "value": float(np.mean(folds)), "spread": spread}
+    update |= {"interval": None, "over_subjects": None}
     statistics = record.statistics.model_copy(
         update={"accuracy": accuracy.model_copy(update=update)}
     )

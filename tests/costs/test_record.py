@@ -75,6 +75,7 @@ def test_the_working_directory_comes_before_the_cache(
         ({"schema_version": 2}, "schema version 2, and this facebench reads 1"),
         ({"byts": 1}, "unknown field 'byts'; did you mean 'bytes'"),
         ({"passes": 0}, "field 'passes'"),
+        ({"bytes": 100}, "its seal is not that of its contents"),
         (None, "not JSON"),
     ],
 )

@@ -21,9 +21,10 @@ _INTERVAL = {"low": 0.9, "high": 0.95, "level": 0.95, "kind": "wilson"}
 
 
 def edited(record: Record, folder: Path, change: Callable[[dict], None]) -> Path:
-    """The record's file after a change of its JSON."""
+    """The file of a record that has no seal after a change of its JSON."""
     path = save_record(record, folder)
     values = json.loads(path.read_bytes())
+    del values["seal"]
     change(values)
     path.write_text(json.dumps(values))
     return path
@@ -78,13 +79,25 @@ def fewer_folds(values: dict) -> None:
         (better_tar, r"its TAR at FAR 0\.\d+ is not that of its scores"),
         (set_at("statistics", "auc", "value", value=0.9999), "its AUC is not that of its scores"),
         (set_at("statistics", "eer", "value", value=0.0001), "its EER is not that of its scores"),
+        (
+            set_at("statistics", "eer", "interval", value=_INTERVAL | {"kind": "bootstrap"}),
+            "its EER is not within its",
+        ),
+        (
+            set_at("statistics", "auc", "interval", value=_INTERVAL | {"kind": "b", "high": 0.8}),
+            "its AUC is not within its",
+        ),
         (set_at("comparisons", "mated", value=7), "are not all of its comparisons"),
+        (
+            set_at("protocol", "published_comparisons", value=600),
+            "its 6,000 comparisons are not the 600 of the published list",
+        ),
     ],
 )
 def test_a_changed_number_is_told(
     make_record: MakeRecord, tmp_path: Path, change: Callable[[dict], None], said: str
 ) -> None:
-    path = edited(make_record(strength=2.0, draws=0), tmp_path, change)
+    path = edited(make_record(strength=2.0, draws=0, published_list=True), tmp_path, change)
     with pytest.raises(UserError, match=f"{said}.*make it again") as error:
         read_record(path)
     assert "\n" not in str(error.value) and str(path) in str(error.value)
@@ -118,3 +131,13 @@ def test_a_rate_is_the_mean_of_its_parts(tmp_path: Path) -> None:
     change = set_at("statistics", "rates", 0, "value", value=0.9)
     with pytest.raises(UserError, match=r"its DIR@FAR=0.01 is not the mean of its draws"):
         read_record(edited(made, tmp_path, change))
+
+
+def test_a_percentile_interval_may_miss_its_value_by_less_than_its_width(
+    make_record: MakeRecord, tmp_path: Path
+) -> None:
+    made = make_record(strength=2.0, draws=0)
+    assert made.statistics.kind == "verification"
+    eer = made.statistics.eer.value
+    near = {"low": eer - 0.03, "high": eer - 0.01, "level": 0.95, "kind": "bootstrap"}
+    read_record(edited(made, tmp_path, set_at("statistics", "eer", "interval", value=near)))
