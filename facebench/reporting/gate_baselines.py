@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from facebench.errors import UserError
 from facebench.reporting.gate_rules import Rule
 from facebench.reporting.record import Record, similarity_kind
+from facebench.reporting.recounted import require_recounted
 
 
 def baseline_of(rule: Rule, record: Record, baselines: Sequence[Record]) -> Record:
@@ -61,11 +62,14 @@ def alike(base: Record, record: Record) -> bool:
 
 
 def fact_of(rule: Rule, record: Record) -> float | int:
-    """The rule's fact of the record's model, e.g. its bytes; UserError: the record has it not."""
+    """The rule's fact of the record's model, e.g. its bytes; UserError: the record has it not, or
+    the weights are there and have another.
+    """
     value: float | int | None = getattr(record.model, rule.statistic)
     if value is None:
         raise UserError(
             f"rule {rule.text!r}: the record of {record.model.id} does not tell its "
             f"{rule.statistic}; leave the rule out, or evaluate a model with a card"
         )
+    require_recounted(record)
     return value

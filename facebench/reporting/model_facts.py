@@ -84,7 +84,7 @@ def subject_of_embeddings(npy: Path, names: Path) -> Subject:
 
 
 def _facts(embedder: Embedder, card: ModelCard | None = None) -> ModelSection:
-    cost = _cost(card) if card else _Cost()
+    cost = cost_of(card) if card else Cost()
     preprocessing = embedder.preprocessing
     return ModelSection(
         id=embedder.id,
@@ -102,7 +102,7 @@ def _facts(embedder: Embedder, card: ModelCard | None = None) -> ModelSection:
 
 
 @dataclass(frozen=True)
-class _Cost:
+class Cost:
     """What a model takes; None: not known."""
 
     parameters: int | None = None
@@ -111,22 +111,22 @@ class _Cost:
     bytes: int | None = None
 
 
-def _cost(card: ModelCard) -> _Cost:
+def cost_of(card: ModelCard) -> Cost:
     """From the files of a card; parameters of ConvNets of the zoo only, and of ensembles of them.
 
     The compression ratio is one to the dense network of the same structure; an ensemble has none.
     """
     if card.architecture == "ensemble":
         facts = ensemble_facts(card)
-        return _Cost(facts.parameters, facts.kept, None, facts.bytes)
+        return Cost(facts.parameters, facts.kept, None, facts.bytes)
     path = card.weights_path
     size = path.stat().st_size if path else None
     if is_compact(card):
         whole = compact_report(card)
-        return _Cost(whole.total, whole.kept, whole.compression_ratio, size)
+        return Cost(whole.total, whole.kept, whole.compression_ratio, size)
     if card.architecture != "convnet" or card.width is None or card.preprocessing.size is None:
-        return _Cost(bytes=size)
+        return Cost(bytes=size)
     # Not on the meta device: that imports PyTorch's compiler, for over a second.
     net = ConvNet(card.width, card.preprocessing.size)
     report = sparsity_report(net, packed_weights(card).masks)
-    return _Cost(report.total, report.kept, report.compression_ratio, size)
+    return Cost(report.total, report.kept, report.compression_ratio, size)

@@ -11,6 +11,7 @@ from dataclasses import replace
 from facebench.costs.record import costs_path, find_costs
 from facebench.costs.statistics import cost_value, is_ratio, ratio_baseline
 from facebench.reporting.record import Record
+from facebench.reporting.recounted import require_recounted
 from facebench.reporting.report_card import ReportColumn, ReportRow, Source
 from facebench.reporting.report_cell import ReportCell
 from facebench.reporting.report_facts import (
@@ -85,9 +86,13 @@ def _of_protocol(cell: ReportCell, row: ReportRow, record: Record | None) -> Rep
 def _of_model(
     cell: ReportCell, row: ReportRow, records: Mapping[Source, Record], paper_width: float | None
 ) -> ReportCell:
-    """From a record, else from the weights, else planned from the card."""
+    """From a record, else from the weights, else planned from the card.
+
+    UserError: `require_recounted`.
+    """
     statistic = cell.column.statistic
     for record in records.values():
+        require_recounted(record)
         value = getattr(record.model, statistic)
         if value is not None:
             return replace(cell, value=float(value))
