@@ -20,6 +20,7 @@ from facebench.reporting.compare import compare_paired
 from facebench.reporting.files import save_record
 from facebench.reporting.find import Finder
 from facebench.reporting.latex import report_latex
+from facebench.reporting.model_facts import cost_of
 from facebench.reporting.record import Record
 from facebench.reporting.report_card import ReportCard, load_report
 from facebench.reporting.report_csv import report_csv
@@ -50,12 +51,26 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def records(make_record: MakeRecord, tmp_path: Path) -> list[Record]:
     """Baseline and sparse_074 on photographs, saved in tmp_path/records."""
     made = [
-        make_record(name, seed=seed, strength=strength, per_kind=60, weights=find_card(name).sha256)
+        of_the_zoo(make_record(name, seed=seed, strength=strength, per_kind=60))
         for seed, (name, strength) in enumerate((("baseline", 3.0), ("sparse_074", 4.5)))
     ]
     for record in made:
         save_record(record, tmp_path / "records")
     return made
+
+
+def of_the_zoo(record: Record) -> Record:
+    """The record of the zoo's model of its name: hash and costs are those of the weights."""
+    card = find_card(record.model.id)
+    cost = cost_of(card)
+    facts = {
+        "weights_hash": card.sha256,
+        "parameters": cost.parameters,
+        "kept_parameters": cost.kept,
+        "compression_ratio": cost.ratio,
+        "bytes": cost.bytes,
+    }
+    return changed(record, model=record.model.model_copy(update=facts))
 
 
 def tables_of(card: ReportCard, *folders: Path) -> list[ReportTable]:
