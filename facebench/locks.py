@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 try:
@@ -19,6 +19,11 @@ class Lock:
     def __init__(self, handle: int | None) -> None:
         self._handle = handle if fcntl is not None else None
 
+    @property
+    def known(self) -> bool:
+        """Whether the file system has locks."""
+        return self._handle is not None
+
     def alone(self) -> bool:
         """True, and the lock is ours alone, if no other process holds it."""
         if self._handle is None:
@@ -29,11 +34,28 @@ class Lock:
             return False
         return True
 
+    def wait(self) -> None:
+        """Hold the lock alone, once nobody else does."""
+        if self._handle is not None:
+            with contextlib.suppress(OSError):
+                fcntl.flock(self._handle, fcntl.LOCK_EX)
+
     def share(self) -> None:
         """Hold the lock together with other users of the file."""
         if self._handle is not None:
             with contextlib.suppress(OSError):
                 fcntl.flock(self._handle, fcntl.LOCK_SH)
+
+
+@contextlib.contextmanager
+def only_one(folder: Path, tell: Callable[[str], None] | None = None) -> Iterator[None]:
+    """Be the only process at work in an existing folder; waits for another one, saying so."""
+    with path_lock(folder.resolve()) as lock:
+        if not lock.alone():
+            if tell is not None and lock.known:
+                tell(f"another facebench is at work in {folder}: waiting for it")
+            lock.wait()
+        yield
 
 
 @contextlib.contextmanager

@@ -180,7 +180,7 @@ def _carry_out(
     prepare(lab, own["protocols"])
     recipe = load_recipe(recipe_name)
     loaded = load_teachers(teachers, faces)
-    data, text = learned_from(lab, recipe.batch)
+    data, text = learned_from(lab, recipe)
     with shown_machine(lab.device, lab.precision, not lab.quiet) as machine:
         run = Distillation(
             **own, teachers=loaded, recipe=recipe, data=data,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import typer
+
 from facebench.errors import UserError
 
 DATA_HELP = (
@@ -12,7 +14,6 @@ DATA_HELP = (
     "share of a mini-batch; may be repeated."
 )
 RECIPE_HELP = "short, paper, compact, or a TOML file."
-UNSEEN = "unseen.txt"
 WORK_HELP = "Folder of checkpoints; the same command with the same folder continues."
 
 
@@ -63,7 +64,7 @@ def carry_out(plan, lab: Lab) -> list[str]:  # type: ignore[no-untyped-def]
 
     prepare(lab, plan.protocols)
     recipe = load_recipe(plan.recipe)
-    data, text = learned_from(lab, recipe.batch, plan.data)
+    data, text = learned_from(lab, recipe, plan.data)
     with shown_machine(lab.device, lab.precision, not lab.quiet) as machine:
         run = Run(
             plan, recipe, data, text, lab.work, Path("models"), Path("reports/results"), machine,
@@ -99,8 +100,11 @@ def _check_evaluation(protocols: tuple[str, ...], data: str | None) -> None:
             prepare_run(card, FaceFiles(data), images=True)
 
 
-def learned_from(lab: Lab, batch: int, planned=None):  # type: ignore[no-untyped-def]
-    """The `TrainingData` of the options, or of a plan's ``data``, and what it is in words."""
+def learned_from(lab: Lab, recipe, planned=None):  # type: ignore[no-untyped-def]
+    """The `TrainingData` of the options, or of a plan's ``data``, and what it is in words.
+
+    recipe: a `RecipeFile`. UserError: they do not fit together.
+    """
     from facebench.pruning.plan import Data
     from facebench.training.data import training_data
 
@@ -110,40 +114,43 @@ def learned_from(lab: Lab, batch: int, planned=None):  # type: ignore[no-untyped
     teacher = _teacher(replace(lab.teacher, path=path)) if path else None
     hold_out = lab.hold_out or planned.hold_out
     data = training_data(
-        given, batch, lab.work / "data", teacher,
-        identities=lab.identities, images=lab.images, hold_out=hold_out,
+        given, recipe.batch, lab.work / "data", teacher,
+        identities=lab.identities, images=lab.images, hold_out=hold_out, tell=_tell,
     )  # fmt: skip
-    _write_unseen(data.unseen, lab.work / UNSEEN)
+    if recipe.weights.get("identity"):
+        data.require_people(given)
     own = planned.words if given == planned.sources else ""
     text = own or _words(given, path, lab)
     return data, text + (f"; {hold_out} identities of each source held out" if hold_out else "")
 
 
-def _write_unseen(names: tuple[str, ...], path: Path) -> None:
-    """The identities to learn a metric from: `facebench metric fit --identities`."""
-    from facebench.storage import write_atomically
-
-    if names:
-        write_atomically(path, "".join(f"{name}\n" for name in names).encode())
+def _tell(line: str) -> None:
+    """Of waiting, and the like: before there is a machine to tell it."""
+    typer.echo(f"facebench: {line}", err=True)
 
 
 def _words(given: tuple[str, ...], teacher: Path | None, lab: Lab) -> str:
     from facebench.faces.synthetic import RENDERER_VERSION
+    from facebench.training.data import parse_source
 
-    parts = [
-        f"{lab.identities} synthetic identities of {lab.images} images (renderer version "
-        f"{RENDERER_VERSION}{text.removeprefix('synthetic').replace(':', ', weight ')})"
-        if text.partition(":")[0] == "synthetic"
-        else Path(text).name.replace(":", ", weight ")
-        for text in given
-    ]
+    parts = []
+    for text in given:
+        spec = parse_source(text)
+        weight = "" if text == spec.place else f", weight {text.rpartition(':')[2]}"
+        parts.append(
+            f"{lab.identities} synthetic identities of {lab.images} images (renderer version "
+            f"{RENDERER_VERSION}{weight})"
+            if spec.synthetic
+            # However it was spelt: `.`, a link, a path from here or from the root.
+            else Path(spec.place).resolve().name + weight
+        )
     return "; ".join(parts) + (f"; teacher {teacher.stem}" if teacher else "")
 
 
 def _teacher(teacher: Teacher):  # type: ignore[no-untyped-def]
     from facebench.nets.options import parse_options
     from facebench.nets.zoo import load_model
-    from facebench.training.crops import embed_centres
+    from facebench.training.crops import teacher_from
 
     options = parse_options(size=teacher.size, normalise=teacher.normalise, flip=teacher.flip)
     embedder = load_model(str(teacher.path), options)
@@ -153,7 +160,7 @@ def _teacher(teacher: Teacher):  # type: ignore[no-untyped-def]
             f"--teacher-size {teacher.size}: training crops are 128x112; a larger face cannot be "
             "cut from them"
         )
-    return lambda crops: embed_centres(embedder, crops)
+    return teacher_from(embedder)
 
 
 def _evaluate(card: Path, protocols: tuple[str, ...], lab: Lab) -> list[str]:

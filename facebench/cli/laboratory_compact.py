@@ -26,7 +26,7 @@ def laboratory(lab: Lab, recipe_name: str, protocols: tuple[str, ...]) -> Iterat
 
     prepare(lab, protocols)
     recipe = load_recipe(recipe_name)
-    data, text = learned_from(lab, recipe.batch)
+    data, text = learned_from(lab, recipe)
     with shown_machine(lab.device, lab.precision, not lab.quiet) as machine:
         yield Laboratory(
             recipe, recipe_name, data, text, lab.work, Path("models"), Path("reports/results"),

@@ -41,8 +41,9 @@ HoldOutOption = Annotated[
     typer.Option(
         min=1,
         rich_help_panel=DATA_PANEL,
-        help="Identities of every source to train on nothing of; named in WORK/unseen.txt, e.g. "
-        "for `facebench metric fit`. Default: the plan's, or at most 30.",
+        help="Identities of every source to train on nothing of; named in "
+        "models/weights/NAME.unseen.txt, e.g. for `facebench metric fit`. Default: the plan's, or "
+        "at most 30.",
     ),
 ]
 StepsOption = Annotated[

@@ -135,8 +135,11 @@ def fit(
             workers=workers,
             store=not no_store,
             progress=not quiet,
+            card=card,
         )
     fitted = metric_fit.fit_metric(labelled, choices, embedder)
+    for line in labelled.unknown:
+        typer.echo(line, err=True)
     written = [path for path in (out,) if path is not None]
     for path in written:
         fitted.write(path)

@@ -232,6 +232,7 @@ def _one_step(
     from facebench.nets.compact_card import is_compact
     from facebench.nets.specs import card_for
     from facebench.pruning.criteria import SCRATCH, check_criterion
+    from facebench.pruning.plan import check_share
 
     check_criterion(criterion)
     card = card_for(spec)
@@ -247,6 +248,7 @@ def _one_step(
     elif layer is None or keep is None:
         raise UserError("say what to keep with --layer and --keep, such as --layer 5b --keep 1/128")
     else:
+        check_share("--keep", keep)
         ending = "" if criterion == "correlation" else f"_{criterion}"
         made = f"{card.name}_{keep.replace('/', '-')}-{layer}{ending}"
         step |= {"model": name or made, "layer": layer, "keep": keep}

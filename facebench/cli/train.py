@@ -82,6 +82,7 @@ def command(
     """
     with importing():
         from facebench.cli.laboratory import carry_out
+        from facebench.nets.cards import read_card
         from facebench.pruning.plan import Plan
         from facebench.training.plots import FORMATS, plot_log
         from facebench.validation import validated
@@ -113,7 +114,8 @@ def command(
         }
         carry_out(validated(Plan, values, f"train {card}"), lab)
     if plot is not None:
-        plot_log(folder / name / "log.csv", plot)
+        learned = read_card(Path("models") / f"{name}.toml").training.fingerprint
+        plot_log(folder / f"{name}-{learned}" / "log.csv", plot)
     typer.echo(f"models/{name}.toml")
 
 

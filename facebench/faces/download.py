@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from pathlib import Path
 
 from facebench.errors import UserError
@@ -12,6 +13,7 @@ from facebench.faces.folder import LfwSource
 from facebench.faces.lists import read_pairs, require_images
 from facebench.faces.registry import LFW, LFW_FUNNELED, LfwFiles
 from facebench.faces.unpack import unpack_tar
+from facebench.locks import only_one
 from facebench.storage import data_folder
 
 
@@ -25,22 +27,29 @@ def get_lfw(
     """Install LFW as ``<into>/lfw`` (default: the data folder) and return that folder.
 
     Both editions, original and funneled, may lie there together. An interrupted download
-    continues at the next call; what is unpacked appears complete or not at all. UserError where
+    continues at the next call; what is unpacked appears complete or not at all, and of several
+    processes the others wait for the first. UserError where
     the network, a hash, the archive, the counts or the disk are not as they should be.
     """
     edition = files or (LFW_FUNNELED if funneled else LFW)
     parent = into or data_folder()
     target, work = parent / "lfw", parent / f".{edition.image_folder}-download"
     try:
-        if (target / edition.image_folder).is_dir():
-            verify_lfw(target / edition.image_folder, target / "pairs.txt", edition)
-            return target
-        work.mkdir(parents=True, exist_ok=True)
-        _install(edition, work, target, progress)
-        shutil.rmtree(work, ignore_errors=True)
+        parent.mkdir(parents=True, exist_ok=True)
+        with only_one(parent, _tell):
+            if (target / edition.image_folder).is_dir():
+                verify_lfw(target / edition.image_folder, target / "pairs.txt", edition)
+                return target
+            work.mkdir(exist_ok=True)
+            _install(edition, work, target, progress)
+            shutil.rmtree(work, ignore_errors=True)
     except OSError as error:
         raise UserError(f"cannot write in {parent}: {error.strerror or error}") from error
     return target
+
+
+def _tell(line: str) -> None:
+    print(f"facebench: {line}", file=sys.stderr)
 
 
 def verify_lfw(images: Path, pairs: Path, edition: LfwFiles) -> None:

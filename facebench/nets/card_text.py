@@ -24,7 +24,7 @@ def card_text(card: ModelCard) -> str:
         lines += ["", "members = [", *(f"    {_inline(member)}," for member in members), "]"]
         lines += ["", "[regions]", *(f"{_key(k)} = {_inline(v)}" for k, v in regions.items())]
     for table in _TABLES:
-        rows = {k: v for k, v in (fields.get(table) or {}).items() if v != ""}
+        rows = {k: v for k, v in (fields.get(table) or {}).items() if v not in ("", ())}
         if rows:
             lines += ["", f"[{table}]", *(_line(k, v) for k, v in rows.items())]
     return "\n".join(lines) + "\n"

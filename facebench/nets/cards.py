@@ -73,7 +73,9 @@ class PreprocessingFields(_Strict):
 
 
 class Training(_Strict):
-    """How the weights were learned. images: faces seen, repetitions counted."""
+    """How the weights were learned. images: faces seen, repetitions counted; fingerprint: of all
+    that they depend on; faces: short names, by content, of the faces of real people among the data.
+    """
 
     data: Text = ""
     recipe: Text = ""
@@ -81,6 +83,8 @@ class Training(_Strict):
     duration: Text = ""
     device: Text = ""
     precision: Text = ""
+    fingerprint: Annotated[str, Field(pattern=r"^([0-9a-f]{12})?$")] = ""
+    faces: tuple[str, ...] = ()
 
 
 class Source(_Strict):

@@ -23,7 +23,13 @@ from facebench.pruning.diagnostics import (
     verification_error,
     write_diagnostics,
 )
-from facebench.training.card_words import EVALUATED, NO_LICENCE, own_notes, training_fields
+from facebench.training.card_words import (
+    EVALUATED,
+    NO_LICENCE,
+    name_unseen,
+    own_notes,
+    training_fields,
+)
 from facebench.training.crops import TrainingCrops
 from facebench.training.data import faces_of
 from facebench.training.frozen import Frozen
@@ -78,12 +84,13 @@ def publish_outcome(
     device: str,
     precision: str,
     log: Path,
+    fingerprint: str,
     evaluate: Callable[[Path], list[str]],
 ) -> ModelCard:
     """Write diagnostics, packed weights and the card with its parent and evaluation.
 
     parent: N_(m-1) as it was when connections were selected, None: none were. data: in words;
-    log: of the training. Returns the card.
+    log: of the training; fingerprint: of all that it depends on. Returns the card.
     """
     net = learner.plain()
     values = diagnose(learner, net, outcome, parent)
@@ -98,8 +105,9 @@ def publish_outcome(
     training = training_fields(
         data=data, recipe=f"{learner.recipe.title} {outcome.words(faces)}",
         faces=seen, device=device, precision=precision, log=log,
-        without="its ancestors",
+        without="its ancestors", fingerprint=fingerprint, learned_from=learner.data,
     )  # fmt: skip
+    name_unseen(models, outcome.model, learner.data)
     masks: dict[str, Tensor] = {name: mask.bool() for name, mask in learner.masks.items()}
     card = publish_weights(outcome.model, net.state_dict(), masks, training, models)
     told = [_errors(values), *evaluate(path)]

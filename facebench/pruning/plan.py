@@ -9,7 +9,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from facebench.errors import nearest
+from facebench.errors import UserError, nearest
 from facebench.nets.cards import Name, Text
 from facebench.nets.convnet import LAYERS
 from facebench.pruning.criteria import NAMES, SCRATCH
@@ -205,6 +205,12 @@ def _grown(step: Step, parent: dict[str, Fraction], start: str | None) -> dict[s
             f"step {step.model}: its parent keeps {parent[step.layer]} of {step.layer} already"
         )
     return {**parent, step.layer: step.degree}
+
+
+def check_share(option: str, keep: str) -> None:
+    """UserError, naming the option, where a text is no share of a layer's connections."""
+    if not 0 < _fraction(keep) < 1:
+        raise UserError(f"{option} {keep}: not a share between 0 and 1, such as 1/256")
 
 
 def read_plan(path: Path) -> Plan:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -21,6 +21,7 @@ from facebench.nets.trained import network_of
 from facebench.pruning.criteria import CRITERIA, SCRATCH
 from facebench.pruning.outcome import Outcome, publish_outcome
 from facebench.pruning.plan import Plan, Step
+from facebench.pruning.sampling import connections_of
 from facebench.pruning.scratch import scratch
 from facebench.pruning.task import Mask, Task
 from facebench.storage import write_atomically
@@ -33,10 +34,14 @@ from facebench.training.work_folder import (
     FINAL,
     SETTINGS,
     as_json,
+    at_work,
     begin_folder,
     check_card,
-    check_folder,
-    published_hash,
+    fingerprint,
+    fingerprint_of,
+    folder_of,
+    is_published,
+    learned_there,
 )
 
 SIZE = (112, 96)
@@ -83,16 +88,22 @@ class Run:
         """Where a network is learned. One taken from a card has an own folder, unless the card is
         of this work folder, recipe and data: then learning goes on where it ended.
         """
-        own, start = self.work / name, self.plan.baseline.start
-        if name != self.plan.baseline.model or start is None:
-            return own
-        settings = _settings(self, name)
-        if (done := published_hash(own)) is not None and (own / FINAL).exists():
-            before = json.loads((own / SETTINGS).read_text())
-            same = ("width", "data", "recipe")
-            if done == settings["from"] and all(before[k] == settings[k] for k in same):
-                return own
-        return self.work / f"{name}-{_digest(settings)}"
+        there = self.learned_here if name == self.plan.baseline.model else None
+        return there or folder_of(self.work, name, _settings(self, name))
+
+    @property
+    def learned_here(self) -> Path | None:
+        """Where this work folder learned the card that is the baseline, from the same data and by
+        the same recipe; None: nowhere.
+        """
+        baseline, own = self.plan.baseline, _common(self)
+        if baseline.start is None:
+            return None
+        for folder in learned_there(self.work, baseline.model, card_for(baseline.start).sha256):
+            before = json.loads((folder / SETTINGS).read_text())
+            if all(before.get(key) == own[key] for key in ("width", "data", "recipe")):
+                return folder
+        return None
 
     def learned(self, name: str) -> Learner:
         """A network that was learned already."""
@@ -106,19 +117,19 @@ def run_plan(run: Run) -> list[str]:
 
     For every step: connections are selected on N_(m-1) over held-out faces, N_m starts from its
     weights and is trained under the masks of all layers so far, and card, packed weights,
-    diagnostics and evaluation are written. UserError where a card would be overwritten, or the work
-    folder holds another plan's networks.
+    diagnostics and evaluation are written. UserError where a card would be overwritten.
 
     Source: Sun, Wang, Tang 2015, Section 4 and Table 2.
     """
     plan = run.plan
     _check_supervised(run)
+    _check_shares(run)
     names = [plan.baseline.model, *(step.model for step in plan.step)]
     for name in names:
         _check(run, name)
     _learn_baseline(run)
-    for number, step in enumerate(plan.step, 1):
-        _learn_step(run, step, plan.seed + number)
+    for step in plan.step:
+        _learn_step(run, step)
     return names
 
 
@@ -126,9 +137,9 @@ def _check(run: Run, name: str) -> None:
     """UserError before any work, rather than after hours of it."""
     if name == run.plan.baseline.model and run.plan.baseline.start is not None:
         return
-    folder = run.folder(name)
-    check_folder(folder, _settings(run, name))
-    check_card(run.models / f"{name}.toml", folder, run.overwrite)
+    settings = _settings(run, name)
+    folder_of(run.work, name, settings)
+    check_card(run.models / f"{name}.toml", settings, run.overwrite)
 
 
 def _check_supervised(run: Run) -> None:
@@ -144,39 +155,95 @@ def _check_supervised(run: Run) -> None:
             )
 
 
+def _check_shares(run: Run) -> None:
+    """UserError where a step would keep nothing, or nothing less; neurons without an input are
+    told of.
+    """
+    with torch.device("meta"):
+        net = ConvNet(run.plan.width, SIZE)
+    for step in run.plan.step:
+        if step.layer is None:
+            continue
+        shape = net.layer(step.layer).weight.shape
+        total, inputs = shape.numel(), connections_of(np.empty(shape, np.bool_))
+        kept = step.degree * total
+        # A card may state what was rounded, but not another share: see `trained.fits`.
+        if any(abs(whole / kept - 1) > Fraction(1, 4) for whole in {kept // 1, -(-kept // 1)}):
+            raise UserError(
+                f"{step.model}: keep = {step.keep}: that is {float(kept):.3g} of the {total:,} "
+                f"connections of {step.layer}; keep at least 1/{total // 4}"
+            )
+        has = run.plan.structure(run.plan.parent_of(step), run.base).get(step.layer)
+        if has is not None and step.degree >= has:
+            raise UserError(
+                f"{step.model}: keep = {step.keep}: its parent keeps {has} of {step.layer} already"
+            )
+        if step.degree * inputs < 1:
+            run.machine.report(
+                f"{step.model}: {step.keep} of {inputs} inputs is less than one: many neurons of "
+                f"{step.layer} will have none"
+            )
+
+
 def _settings(run: Run, name: str) -> dict[str, object]:
-    """What a network in the work folder depends on, as JSON reads it back."""
-    plan = run.plan
-    own = plan.baseline if name == plan.baseline.model else plan.of(name)
-    frozen = _frozen(run, own) if isinstance(own, Step) else None
+    """What a network of the plan depends on, with its ancestors, as JSON reads it back."""
+    plan, baseline = run.plan, run.plan.baseline
+    if name == baseline.model:
+        learned: dict[str, object] = {"rounds": baseline.rounds(run.recipe.train.steps)}
+        if baseline.start is not None:
+            here = run.learned_here
+            learned = {"from": card_for(baseline.start).sha256, "continues": here and here.name}
+        return as_json({**_common(run), "baseline": learned})
+    own = plan.of(name)
+    frozen = _frozen(run, own)
+    phase = run.recipe.train if own.criterion == SCRATCH else run.recipe.retrain
+    made = {"layer": own.layer, "keep": str(own.degree), "criterion": own.criterion,
+            "steps": own.steps or phase.steps, "seed": _seed(run, own)}  # fmt: skip
     return as_json(
         {
-            "width": plan.width,
-            "seed": plan.seed,
-            "data": run.data_text,
-            "recipe": run.recipe.model_dump(),
-            "step": own.model_dump(),
-            **({} if frozen is None else {"frozen": asdict(frozen)}),
-            "from": None if plan.baseline.start is None else card_for(plan.baseline.start).sha256,
+            **_common(run),
+            "step": made,
+            "frozen": None if frozen is None else asdict(frozen),
+            "parent": fingerprint(_settings(run, plan.parent_of(own))),
         }
     )
 
 
-def _digest(settings: dict[str, object]) -> str:
-    text = json.dumps(settings, sort_keys=True).encode()
-    return hashlib.sha256(text).hexdigest()[:8]
+def _common(run: Run) -> dict[str, object]:
+    """What all networks of a plan depend on."""
+    return as_json(
+        {
+            "width": run.plan.width,
+            "seed": run.plan.seed,
+            "data": run.data.settings,
+            "recipe": run.recipe.settings,
+            "precision": run.machine.precision or run.recipe.precision,
+        }
+    )
 
 
-def _begin(run: Run, name: str) -> Path:
+def _seed(run: Run, step: Step) -> int:
+    """Of a step's selection and training."""
+    return run.plan.seed + 1 + run.plan.step.index(step)
+
+
+@contextmanager
+def _begun(run: Run, name: str) -> Iterator[Path]:
+    """The folder of a network of the plan, in which nobody else is at work meanwhile."""
     folder = run.folder(name)
-    begin_folder(folder, _settings(run, name))
-    return folder
+    with at_work(folder, run.machine.report):
+        begin_folder(folder, _settings(run, name), run.data.unseen, run.machine.report)
+        yield folder
 
 
 def _learn_baseline(run: Run) -> None:
+    with _begun(run, run.plan.baseline.model) as folder:
+        _learn_baseline_in(run, folder)
+
+
+def _learn_baseline_in(run: Run, folder: Path) -> None:
     baseline = run.plan.baseline
     rounds = baseline.rounds(run.recipe.train.steps)
-    folder = _begin(run, baseline.model)
     if not (folder / FINAL).exists():
         learner = run.fresh()
         if baseline.start is not None:
@@ -188,7 +255,7 @@ def _learn_baseline(run: Run) -> None:
                 own = folder / f"round_{number:02d}" if number else folder
                 learner.learn("train", own, run.machine, run.plan.seed + number, steps)
         learner.save(folder / FINAL)
-    if baseline.start is None and not (folder / DONE).exists():
+    if baseline.start is None and not is_published(folder, _card_path(run, baseline.model)):
         _publish(run, run.learned(baseline.model), Outcome(baseline.model, None, {}, rounds))
 
 
@@ -203,8 +270,17 @@ def _require_shape(run: Run, net: ConvNet, start: str) -> None:
         raise UserError(f"{start} takes {height}x{width} faces; only 112x96 can be pruned here")
 
 
-def _learn_step(run: Run, step: Step, seed: int) -> None:
-    folder = _begin(run, step.model)
+def _card_path(run: Run, name: str) -> Path:
+    return run.models / f"{name}.toml"
+
+
+def _learn_step(run: Run, step: Step) -> None:
+    with _begun(run, step.model) as folder:
+        _learn_step_in(run, step, folder)
+
+
+def _learn_step_in(run: Run, step: Step, folder: Path) -> None:
+    seed = _seed(run, step)
     if not (folder / FINAL).exists():
         learner = run.fresh()
         learner.frozen = _frozen(run, step)
@@ -216,7 +292,7 @@ def _learn_step(run: Run, step: Step, seed: int) -> None:
         which: Which = "train" if step.criterion == SCRATCH else "retrain"
         learner.learn(which, folder, run.machine, seed, step.steps)
         learner.save(folder / FINAL)
-    if not (folder / DONE).exists():
+    if not is_published(folder, _card_path(run, step.model)):
         parent = None if step.criterion == SCRATCH else run.plan.parent_of(step)
         phase = run.recipe.train if step.criterion == SCRATCH else run.recipe.retrain
         degrees = run.plan.structure(step.model, run.base)
@@ -254,7 +330,10 @@ def _select(run: Run, step: Step, learner: Learner, seed: int) -> None:
         learn=_rounds(run, step, learner, seed),
         before=None if before is None else before.numpy().astype(bool),
     )
-    mask = CRITERIA[step.criterion](task)
+    try:
+        mask = CRITERIA[step.criterion](task)
+    except ValueError as error:
+        raise UserError(f"{step.model}: no connections can be selected: {error}") from None
     learner.masks[name] = torch.from_numpy(mask).to(torch.float32)
     with torch.no_grad():
         learner.net.layer(step.layer).weight.mul_(learner.masks[name])
@@ -270,7 +349,7 @@ def _rounds(
 
     def learn(kept: Mask, penalty: float, number: int) -> NDArray[np.float32]:
         learner.masks[name] = torch.from_numpy(kept).to(torch.float32)
-        folder = run.work / step.model / f"round_{number:02d}"
+        folder = run.folder(step.model) / f"round_{number:02d}"
         round_seed = seed * 1000 + number
         quiet = replace(run.machine, report=lambda _: None, bar=None)
         learner.learn("retrain", folder, quiet, round_seed, steps, (name, penalty))
@@ -297,8 +376,9 @@ def _publish(run: Run, learner: Learner, outcome: Outcome) -> None:
         results=run.results, width=run.plan.width, device=run.machine.device,
         precision=run.machine.precision or run.recipe.precision,
         log=run.folder(outcome.model) / "log.csv", evaluate=_evaluation(run),
+        fingerprint=fingerprint_of(run.folder(outcome.model)),
     )  # fmt: skip
-    write_atomically(run.work / outcome.model / DONE, json.dumps({"sha256": card.sha256}).encode())
+    write_atomically(run.folder(outcome.model) / DONE, json.dumps({"sha256": card.sha256}).encode())
     run.machine.report(f"{card.name}: {card.notes}")
 
 

@@ -103,7 +103,7 @@ class ProjectionSimilarity(MetricSimilarity):
     """Cosine of a learned linear map of the embeddings; an embedding of zeros scores 0."""
 
     name = "projection"
-    how = "facebench metric projection MODEL --checkpoint WORK/MODEL/final.pt --attach"
+    how = "facebench metric projection MODEL --checkpoint WORK/MODEL-FINGERPRINT/final.pt --attach"
     low, high = -1.0, 1.0
     model: ProjectionModel
 

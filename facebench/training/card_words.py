@@ -7,15 +7,20 @@ from typing import Any
 
 import torch
 
+from facebench.training.data import TrainingData
+from facebench.training.work_folder import write_unseen
+
 NO_LICENCE = "The weights inherit the terms of the training data: "
 EVALUATED = "Evaluation: "
 
 
 def training_fields(
     *, data: str, recipe: str, faces: int, device: str, precision: str, log: Path | None,
-    without: str = "",
+    fingerprint: str, learned_from: TrainingData, without: str = "",
 ) -> dict[str, Any]:  # fmt: skip
-    """The fields of a training in a card; faces: in all; log, without: see `duration_words`."""
+    """The fields of a training in a card; data: in words; faces: in all; log, without: see
+    `duration_words`; fingerprint: of all that the network depends on.
+    """
     return {
         "data": data,
         "recipe": recipe,
@@ -23,7 +28,19 @@ def training_fields(
         "device": machine_words(device),
         "precision": precision_words(precision),
         "duration": duration_words(log, faces, without),
+        "fingerprint": fingerprint,
+        "faces": learned_from.real,
     }
+
+
+def name_unseen(models: Path, name: str, data: TrainingData) -> None:
+    """Write ``weights/NAME.unseen.txt`` beside a card: the people that its network has not seen."""
+    write_unseen(models / unseen_beside(name), data.unseen)
+
+
+def unseen_beside(name: str) -> str:
+    """Where a card's people are named that its network has not seen, relative to the card."""
+    return f"weights/{name}.unseen.txt"
 
 
 def own_notes(notes: str) -> str:
@@ -47,9 +64,17 @@ def duration_words(log: Path | None, faces: int, without: str = "") -> str:
 
     without: what is not counted, such as ``its ancestors``. Empty where there is no log.
     """
-    if log is None or not log.is_file():
+    speed = None if log is None else last_speed(log)
+    if speed is None:
         return ""
-    speed = float(log.read_text().splitlines()[-1].rsplit(",", 1)[1])
     seconds = faces / max(speed, 0.1)
     words = f"about {seconds / 60:.0f} minutes" if seconds >= 90 else f"about {seconds:.0f} seconds"
     return f"{words} without {without}" if without else words
+
+
+def last_speed(log: Path) -> float | None:
+    """Faces per second as the last line of a training's log states them; None: it does not."""
+    try:
+        return float(log.read_text("utf-8").splitlines()[-1].rsplit(",", 1)[1])
+    except (OSError, ValueError, IndexError):
+        return None

@@ -23,6 +23,7 @@ from facebench.training.learner import Machine
 from facebench.training.loop import Extras, train
 from facebench.training.losses import Supervision
 from facebench.training.recipe_files import RecipeFile, Which
+from facebench.training.work_folder import name_in
 
 # Faces of each identity (or of a source without them) that a supervision is fitted on.
 _EACH, _UNLABELLED, _BATCH = 4, 2048, 64
@@ -58,7 +59,7 @@ class CompactLearner:
         recipe = self.recipe.recipe(which, seed, steps)
         if machine.precision is not None:
             recipe = replace(recipe, precision=machine.precision)
-        told = machine.bar(folder.name, recipe.steps) if machine.bar else None
+        told = machine.bar(name_in(folder), recipe.steps) if machine.bar else None
         extras = Extras(device=machine.device, on_step=told, compiled=compiled)
         normalised = which == "train" and self.recipe.normalised
         with normalising(self.net) if normalised else nullcontext():

@@ -14,7 +14,13 @@ from facebench.nets.compact_net import CompactNet
 from facebench.nets.publish import publish_compact, write_card
 from facebench.storage import write_atomically
 from facebench.training.augment import FACE_SIZE
-from facebench.training.card_words import EVALUATED, NO_LICENCE, own_notes, training_fields
+from facebench.training.card_words import (
+    EVALUATED,
+    NO_LICENCE,
+    name_unseen,
+    own_notes,
+    training_fields,
+)
 from facebench.training.compact_learner import CompactLearner, untrained_compact
 from facebench.training.data import TrainingData
 from facebench.training.learner import Machine
@@ -24,9 +30,11 @@ from facebench.training.work_folder import (
     FINAL,
     Evaluate,
     Evaluated,
+    at_work,
     begin_folder,
     check_card,
-    check_folder,
+    fingerprint_of,
+    folder_of,
     is_published,
 )
 
@@ -70,12 +78,28 @@ class Laboratory:
             )
         return untrained_compact(shape.net, shape.embedding, self.recipe, self.data, seed)
 
-    def training(self, recipe: str, steps: int, log: Path | None = None) -> dict[str, Any]:
+    @property
+    def precision(self) -> str:
+        """Of the training."""
+        return self.machine.precision or self.recipe.precision
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What every network that is learned here depends on, as JSON."""
+        return {
+            "data": self.data.settings,
+            "recipe": self.recipe.settings,
+            "precision": self.precision,
+        }
+
+    def training(
+        self, recipe: str, steps: int, fingerprint: str, log: Path | None = None
+    ) -> dict[str, Any]:
         """The fields of a card's training; log: what states the speed at its end."""
         return training_fields(
             data=self.data_text, recipe=recipe, faces=self.recipe.faces_per_step * steps,
-            device=self.machine.device, log=log,
-            precision=self.machine.precision or self.recipe.precision,
+            device=self.machine.device, log=log, precision=self.precision,
+            fingerprint=fingerprint, learned_from=self.data,
         )  # fmt: skip
 
     def licence(self, given: str) -> str:
@@ -111,21 +135,30 @@ def train_compact(
 
     Card and weights are written to ``lab.models`` under the card's name; what the work folder
     holds is not learned again, but published again where the card has not its weights. UserError:
-    the folder holds the network of other settings, or a card with weights would be overwritten.
+    a card with weights would be overwritten that other settings or data have learned.
     """
-    folder, path = lab.work / card.name, lab.models / f"{card.name}.toml"
-    count = steps or lab.recipe.train.steps
-    settings = {
-        "shape": list(shape_of(card)),
-        "seed": seed,
-        "steps": count,
-        "data": lab.data_text,
-        "recipe": lab.recipe.model_dump(),
-    }
-    check_folder(folder, settings)
-    check_card(path, folder, lab.overwrite)
+    path, count = lab.models / f"{card.name}.toml", steps or lab.recipe.train.steps
+    settings = {**lab.settings, "shape": list(shape_of(card)), "seed": seed, "steps": count}
+    folder = folder_of(lab.work, card.name, settings)
+    check_card(path, settings, lab.overwrite)
     learner = lab.learner(card, seed)
-    begin_folder(folder, settings)
+    with at_work(folder, lab.machine.report):
+        begin_folder(folder, settings, lab.data.unseen, lab.machine.report)
+        _learn_and_publish(card, lab, learner, folder, seed, count, protocols, licence)
+    return read_card(path)
+
+
+def _learn_and_publish(
+    card: ModelCard,
+    lab: Laboratory,
+    learner: CompactLearner,
+    folder: Path,
+    seed: int,
+    count: int,
+    protocols: tuple[str, ...],
+    licence: str,
+) -> None:
+    path = lab.models / f"{card.name}.toml"
     if not (folder / FINAL).exists():
         learner.learn("train", folder, lab.machine, seed, count)
         learner.save(folder / FINAL)
@@ -133,7 +166,10 @@ def train_compact(
         learner.load(folder / FINAL)
         assert isinstance(learner.net, CompactNet)
         words = f"{lab.recipe.title} {count} mini-batches of {lab.recipe.faces_per_step} faces"
-        training = lab.training(f"{words} from random weights", count, folder / "log.csv")
+        training = lab.training(
+            f"{words} from random weights", count, fingerprint_of(folder), folder / "log.csv"
+        )
+        name_unseen(lab.models, card.name, lab.data)
         given = lab.licence(licence)
         title = card.title if card.path != path else None
         new = publish_compact(
@@ -142,4 +178,3 @@ def train_compact(
         lab.evaluated(lab.prepared_as(card, new), protocols)
         write_atomically(folder / DONE, json.dumps({"sha256": new.sha256}).encode())
         lab.machine.report(f"{card.name}: {read_card(path).notes}")
-    return read_card(path)

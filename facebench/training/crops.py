@@ -3,23 +3,47 @@
 from __future__ import annotations
 
 import csv
-import json
+import hashlib
+import io
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from facebench.errors import UserError
+from facebench.faces.decoding import decode
+from facebench.faces.fingerprints import content_fingerprint
+from facebench.faces.types import ImageError
 from facebench.nets.embedder import Embedder
+from facebench.opening import read_text
+from facebench.training.kept_rows import Rows, Tell, kept_rows
 
 CROP_SIZE = (128, 112)
 UNLABELLED = -1
-Teacher = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+# Crops that are decoded, and that a teacher sees, at a time.
+_DECODED, _SEEN = 256, 64
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """A network to imitate.
+
+    embed: uint8 N×128×112×3 crops → float32 N×D; signature: what these numbers depend on; kept:
+    False where no hash covers it, so that they are made again in every run.
+    """
+
+    embed: Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+    signature: str
+    kept: bool = True
+
+    @property
+    def key(self) -> str:
+        """The signature in 12 hexadecimal digits."""
+        return hashlib.sha256(self.signature.encode()).hexdigest()[:12]
 
 
 class CropImages(Protocol):
@@ -36,13 +60,15 @@ class TrainingCrops:
 
     images: uint8 N×128×112×3 RGB (may be memory-mapped); labels: int64 N, an identity's number or
     -1; targets: float32 N×D unit rows, the teacher's embedding, or rows of NaN where there is none;
-    names: of the identities by number, empty where they have none.
+    names: of the identities by number, empty where they have none; key: a short name of images and
+    labels, by content, empty where nobody took it (see `key_of`).
     """
 
     images: CropImages
     labels: NDArray[np.int64]
     targets: NDArray[np.float32]
     names: tuple[str, ...] = ()
+    key: str = ""
 
     @property
     def classes(self) -> int:
@@ -50,75 +76,79 @@ class TrainingCrops:
         return int(self.labels.max(initial=UNLABELLED)) + 1
 
 
-def prepare_crops(folder: Path, cache: Path, teacher: Teacher | None) -> TrainingCrops:
-    """Decode an index CSV over zip files once into ``cache`` and open it memory-mapped.
+@dataclass(frozen=True)
+class CropFiles:
+    """Crops as they lie on disk.
 
-    ``folder`` holds ``index.csv`` (columns file, source, identity) and one zip per source;
-    ``teacher`` maps uint8 N×128×112×3 crops to float32 N×D embeddings. Raises UserError where the
-    index names a crop that is missing or unreadable.
+    identities: one of each, empty: not known; key: of their order and contents; read: one by its
+    row, uint8 128×112×3 RGB, UserError where it cannot be.
     """
-    cache.mkdir(parents=True, exist_ok=True)
-    done = cache / "complete.json"
-    if not done.exists():
-        rows = _read_index(folder / "index.csv")
-        images = _decode(folder, rows, cache / "images.npy")
-        save_labels([row["identity"] for row in rows], cache)
-        np.save(cache / "targets.npy", targets_of(images, teacher))
-        done.write_text(json.dumps({"crops": len(rows), "folder": str(folder)}))
-    return open_crops(cache)
+
+    identities: tuple[str, ...]
+    key: str
+    read: Callable[[int], NDArray[np.uint8]]
 
 
-def open_crops(cache: Path) -> TrainingCrops:
-    """Crops that were decoded into a folder, memory-mapped."""
-    names = cache / "identities.json"
-    return TrainingCrops(
-        np.load(cache / "images.npy", mmap_mode="r"),
-        np.load(cache / "labels.npy"),
-        np.load(cache / "targets.npy"),
-        tuple(json.loads(names.read_text())) if names.exists() else (),
-    )
+def key_of(crops: TrainingCrops) -> str:
+    """The short name of some crops; where nobody took it, from every image."""
+    if crops.key:
+        return crops.key
+    digest = hashlib.sha256(np.ascontiguousarray(crops.labels).tobytes())
+    for row in range(len(crops.images)):
+        digest.update(np.ascontiguousarray(crops.images[row]).tobytes())
+    return f"crops-{digest.hexdigest()[:16]}"
 
 
-def _read_index(path: Path) -> list[dict[str, str]]:
-    try:
-        with path.open(newline="", encoding="utf-8") as handle:
-            rows = list(csv.DictReader(handle))
-    except OSError as error:
-        raise UserError(f"cannot read the index of training crops {path}: {error}") from None
-    missing = {"file", "source", "identity"} - set(rows[0] if rows else ())
-    if missing:
-        raise UserError(f"{path} lacks the columns {', '.join(sorted(missing))}, or has no row")
-    return rows
+def prepare_crops(
+    folder: Path, cache: Path, teacher: Teacher | None, tell: Tell | None = None
+) -> TrainingCrops:
+    """The crops of an index CSV over zip files; decoded once into ``cache``, memory-mapped.
+
+    ``folder`` holds ``index.csv`` (columns file, source, identity) and one zip per source. Raises
+    UserError where the index names a crop that is missing or unreadable.
+    """
+    return keep_crops(indexed_files(folder), cache, teacher, tell)
 
 
-def _decode(folder: Path, rows: list[dict[str, str]], path: Path) -> NDArray[np.uint8]:
-    images = np.lib.format.open_memmap(
-        path, mode="w+", dtype=np.uint8, shape=(len(rows), *CROP_SIZE, 3)
-    )
-    archives: dict[str, zipfile.ZipFile] = {}
-    for number, row in enumerate(rows):
-        source = row["source"]
-        try:
-            if source not in archives:
-                archives[source] = zipfile.ZipFile(folder / f"{source}.zip")
-            data = archives[source].read(row["file"])
-        except (OSError, KeyError, zipfile.BadZipFile) as error:
-            raise UserError(f"{folder}/{source}.zip: cannot read {row['file']}: {error}") from None
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-        if image is None or image.shape[:2] != CROP_SIZE:
-            raise UserError(f"{folder}/{source}.zip: {row['file']} is not a 128×112 JPEG")
-        images[number] = image[:, :, ::-1]
-    images.flush()
-    return images
+def keep_crops(
+    files: CropFiles, cache: Path, teacher: Teacher | None, tell: Tell | None = None
+) -> TrainingCrops:
+    """Crops from ``cache/KEY``, where files of other contents never are; decoded where they are not
+    there yet, and a teacher's embeddings beside them, by its signature.
+    """
+    own, count = cache / files.key, len(files.identities)
 
+    def blocks(begin: int) -> Iterator[NDArray[np.uint8]]:
+        for start in range(begin, count, _DECODED):
+            yield np.stack([files.read(row) for row in range(start, min(start + _DECODED, count))])
 
-def save_labels(identities: list[str], cache: Path) -> None:
-    """Write each crop's identity as a number in the order of the names, -1: none; and the names."""
-    names = sorted({name for name in identities if name})
+    layout = Rows(count, (*CROP_SIZE, 3), np.uint8, _DECODED)
+    images = kept_rows(own / "images.npy", layout, blocks, tell)
+    names = tuple(sorted({name for name in files.identities if name}))
     numbers = {name: number for number, name in enumerate(names)}
-    labels = [numbers.get(name, UNLABELLED) for name in identities]
-    np.save(cache / "labels.npy", np.array(labels, np.int64))
-    (cache / "identities.json").write_text(json.dumps(names))
+    labels = [numbers.get(name, UNLABELLED) for name in files.identities]
+    targets = targets_of(images, teacher, own, tell)
+    return TrainingCrops(images, np.array(labels, np.int64), targets, names, files.key)
+
+
+def targets_of(
+    images: CropImages, teacher: Teacher | None, folder: Path, tell: Tell | None = None
+) -> NDArray[np.float32]:
+    """A teacher's unit embeddings float32 N×D of uint8 N×128×112×3 crops; None: N×1 NaN."""
+    count = len(images)
+    if teacher is None:
+        return np.full((count, 1), np.nan, np.float32)
+
+    def seen(begin: int) -> Iterator[NDArray[np.float32]]:
+        for start in range(begin, count, _SEEN):
+            found = teacher.embed(np.asarray(images[start : start + _SEEN]))
+            yield found / np.linalg.norm(found, axis=1, keepdims=True)
+
+    if not teacher.kept:
+        return np.concatenate(list(seen(0)))
+    width = teacher.embed(np.asarray(images[:1])).shape[1]
+    rows = Rows(count, (width,), np.float32, _SEEN)
+    return np.asarray(kept_rows(folder / f"targets-{teacher.key}.npy", rows, seen, tell))
 
 
 def embed_centres(embedder: Embedder, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -129,10 +159,61 @@ def embed_centres(embedder: Embedder, crops: NDArray[np.uint8]) -> NDArray[np.fl
     return embedder.embed(np.ascontiguousarray(faces))
 
 
-def targets_of(images: NDArray[np.uint8], teacher: Teacher | None) -> NDArray[np.float32]:
-    """A teacher's unit embeddings float32 N×D of uint8 N×128×112×3 crops; None: N×1 NaN."""
-    if teacher is None:
-        return np.full((len(images), 1), np.nan, np.float32)
-    parts = [teacher(np.asarray(images[i : i + 64])) for i in range(0, len(images), 64)]
-    targets = np.concatenate(parts)
-    return targets / np.linalg.norm(targets, axis=1, keepdims=True)
+def teacher_from(embedder: Embedder) -> Teacher:
+    """A loaded model as a teacher."""
+    signature = f"{embedder.signature} {embedder.runtime}".strip()
+    return Teacher(lambda crops: embed_centres(embedder, crops), signature, embedder.storable)
+
+
+def indexed_files(folder: Path) -> CropFiles:
+    """The crops of an index CSV over zip files, as they lie on disk."""
+    rows = _read_index(folder / "index.csv")
+    archives: dict[str, zipfile.ZipFile] = {}
+
+    def member(number: int) -> tuple[zipfile.ZipFile, zipfile.ZipInfo]:
+        source, file = rows[number]["source"], rows[number]["file"]
+        if source not in archives:
+            archives[source] = zipfile.ZipFile(folder / f"{source}.zip")
+        return archives[source], archives[source].getinfo(file)
+
+    def failed(number: int, error: Exception) -> UserError:
+        source, file = rows[number]["source"], rows[number]["file"]
+        return UserError(f"{folder}/{source}.zip: cannot read {file}: {error}")
+
+    def checksum(key: str) -> bytes:
+        number = int(key.partition("\0")[0])
+        try:
+            info = member(number)[1]
+        except (OSError, KeyError, zipfile.BadZipFile) as error:
+            raise failed(number, error) from None
+        return f"{info.CRC} {info.file_size}".encode()
+
+    def read(number: int) -> NDArray[np.uint8]:
+        try:
+            archive, info = member(number)
+            image = decode(info.filename, archive.read(info))
+        except (OSError, KeyError, zipfile.BadZipFile) as error:
+            raise failed(number, error) from None
+        except ImageError as error:
+            where = f"{folder}/{rows[number]['source']}.zip"
+            raise UserError(f"{where}: {error}; crops are 128×112 JPEGs") from None
+        if image.shape[:2] != CROP_SIZE:
+            where = f"{folder}/{rows[number]['source']}.zip"
+            raise UserError(f"{where}: {rows[number]['file']} is not a 128×112 JPEG")
+        return image
+
+    identities = tuple(row["identity"] or "" for row in rows)
+    keys = [f"{number:09d}\0{row['file']}\0{row['identity']}" for number, row in enumerate(rows)]
+    # Opened by one thread: the first look at each zip.
+    for number in {row["source"]: number for number, row in enumerate(rows)}.values():
+        checksum(keys[number])
+    return CropFiles(identities, content_fingerprint("crops", keys, checksum), read)
+
+
+def _read_index(path: Path) -> list[dict[str, str]]:
+    text = read_text(path, "the index of training crops")
+    rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    missing = {"file", "source", "identity"} - set(rows[0] if rows else ())
+    if missing:
+        raise UserError(f"{path} lacks the columns {', '.join(sorted(missing))}, or has no row")
+    return rows

@@ -6,14 +6,24 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facebench.errors import UserError
+from facebench.faces.synthetic import RENDERER_VERSION
 from facebench.training.augment import centre_crop
-from facebench.training.crops import UNLABELLED, CropImages, Teacher, TrainingCrops, prepare_crops
+from facebench.training.crops import (
+    UNLABELLED,
+    CropImages,
+    Teacher,
+    TrainingCrops,
+    key_of,
+    prepare_crops,
+)
 from facebench.training.identity_folders import prepare_folders
+from facebench.training.kept_rows import Tell
 from facebench.training.rendered_crops import RenderedCrops
 
 SYNTHETIC = "synthetic"
@@ -41,12 +51,35 @@ class TrainingData:
 
     sources: crops with their number per batch; held_out: crops of identities and images that
     nothing is trained on, for correlations and for verification errors; unseen: names of the real
-    identities among them, e.g. to learn a metric from.
+    identities among them of whom nothing is learned, e.g. to learn a metric from; real: keys of the
+    whole sources that are not rendered; teacher: what the targets are of, its signature.
     """
 
     sources: Sources
     held_out: TrainingCrops
     unseen: tuple[str, ...] = ()
+    real: tuple[str, ...] = ()
+    teacher: str = ""
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What a training on these data depends on, by their contents, as JSON."""
+        return {
+            "learned": [[key_of(crops), count] for crops, count in self.sources],
+            "held_out": key_of(self.held_out),
+            "teacher": self.teacher,
+        }
+
+    def require_people(self, given: Sequence[str]) -> None:
+        """UserError where identification would be learned from a single identity, whose softmax is
+        always right. given: the sources, as a user names them.
+        """
+        if self.classes == 1:
+            apart = f", {' and '.join(self.unseen)} being held out" if self.unseen else ""
+            raise UserError(
+                f"--data {' '.join(given)}: one identity is left to learn{apart}; identification "
+                "needs two at least: bring more people, or a recipe without the loss `identity`"
+            )
 
     @property
     def classes(self) -> int:
@@ -95,14 +128,15 @@ def training_data(
     identities: int = SYNTHETIC_IDENTITIES,
     images: int = SYNTHETIC_IMAGES,
     hold_out: int | None = None,
+    tell: Tell | None = None,
 ) -> TrainingData:
     """Sources mixed by weight into batches of ``batch`` (faces, or pairs), and what is held out.
 
     given: as a user writes them. cache: decoded crops and the teacher's embeddings are kept there.
     identities, images: of the synthetic source. hold_out: identities held out of every source,
     None: 30, or a tenth where it has fewer than 300; of a real one they are drawn, with 2% of the
-    other crops, the same in every run. UserError where a folder is not there or holds nothing to
-    learn from, or would have too few identities left.
+    other crops, the same in every run. tell: of waiting for another process. UserError where a
+    folder is not there or holds nothing to learn from, or would have too few identities left.
     """
     specs = [parse_source(text) for text in given]
     if not specs:
@@ -110,19 +144,32 @@ def training_data(
     counts = _counts([spec.weight for spec in specs], batch)
     sources: Sources = []
     apart: list[tuple[TrainingCrops, NDArray[np.int64]]] = []
-    unseen: list[str] = []
+    unseen: set[str] = set()
+    seen: set[str] = set()
+    real: list[str] = []
     for number, (spec, count) in enumerate(zip(specs, counts, strict=True)):
-        crops = _open(spec, cache, teacher, identities, images)
+        crops = _open(spec, cache, teacher, identities, images, tell)
         if len(crops.images) < 4:
             raise UserError(f"--data {spec.place}: {len(crops.images)} faces are too few")
         rng = np.random.default_rng([HELD_OUT_SEED, number])
         people, held = split(crops, rng, hold_out, spec)
         learned = np.setdiff1d(np.arange(len(crops.labels)), held)
-        unseen += [crops.names[person] for person in people if crops.names]
+        if not spec.synthetic:
+            apart_here = {crops.names[person] for person in people}
+            unseen |= apart_here
+            seen |= set(crops.names) - apart_here
+            real.append(crops.key)
         sources.append((_rows(crops, learned, renumber=True), count))
         apart.append((crops, held))
     held_out = _joined([_rows(crops, rows) for crops, rows in apart])
-    return TrainingData(sources, held_out, tuple(sorted(unseen)))
+    # Whoever is held out of one source and learned from another is not unseen.
+    return TrainingData(
+        sources,
+        held_out,
+        tuple(sorted(unseen - seen)),
+        tuple(real),
+        "" if teacher is None else teacher.signature,
+    )
 
 
 def split(
@@ -148,18 +195,23 @@ def split(
 
 
 def _open(
-    spec: DataSpec, cache: Path, teacher: Teacher | None, identities: int, images: int
+    spec: DataSpec,
+    cache: Path,
+    teacher: Teacher | None,
+    identities: int,
+    images: int,
+    tell: Tell | None,
 ) -> TrainingCrops:
     if spec.synthetic:
         rendered = RenderedCrops(0, identities, images)
         nothing = np.full((len(rendered), 1), np.nan, np.float32)
-        return TrainingCrops(rendered, rendered.labels, nothing)
+        key = f"{SYNTHETIC}-v{RENDERER_VERSION}-s{rendered.seed}-{identities}x{images}"
+        return TrainingCrops(rendered, rendered.labels, nothing, key=key)
     folder = Path(spec.place)
     if not folder.is_dir():
         raise UserError(f"--data {spec.place}: no such folder (or write `{SYNTHETIC}`)")
-    own = cache / hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:12]
     prepare = prepare_crops if (folder / "index.csv").is_file() else prepare_folders
-    return prepare(folder, own if teacher is None else own.with_suffix(".taught"), teacher)
+    return prepare(folder, cache, teacher, tell)
 
 
 class _Chosen:
@@ -196,7 +248,9 @@ def _rows(crops: TrainingCrops, rows: NDArray[np.int64], renumber: bool = False)
     if renumber:
         known = np.unique(labels[labels != UNLABELLED])
         labels = np.where(labels == UNLABELLED, UNLABELLED, np.searchsorted(known, labels))
-    return TrainingCrops(_Chosen(crops.images, rows), labels, crops.targets[rows])
+    chosen = hashlib.sha256(f"{key_of(crops)} {renumber} {rows.tolist()}".encode())
+    key = f"crops-{chosen.hexdigest()[:16]}"
+    return TrainingCrops(_Chosen(crops.images, rows), labels, crops.targets[rows], key=key)
 
 
 def _joined(parts: list[TrainingCrops]) -> TrainingCrops:
@@ -206,7 +260,8 @@ def _joined(parts: list[TrainingCrops]) -> TrainingCrops:
         offset += part.classes
     nothing = np.full((sum(len(part.labels) for part in parts), 1), np.nan, np.float32)
     images = _Chained([part.images for part in parts])
-    return TrainingCrops(images, np.concatenate(labels), nothing)
+    key = "+".join(key_of(part) for part in parts)
+    return TrainingCrops(images, np.concatenate(labels), nothing, key=key)
 
 
 def _counts(weights: Sequence[float], batch: int) -> list[int]:

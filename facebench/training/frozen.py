@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +14,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from facebench.nets.convnet import LAYERS, ConvNet, module_name, to_input
-from facebench.storage import write_atomically
 from facebench.training.augment import augment
-from facebench.training.crops import CropImages, TrainingCrops
+from facebench.training.crops import CropImages, TrainingCrops, key_of
+from facebench.training.kept_rows import Rows, kept_rows
 
 SEED = 6
-# Crops whose activations are written at a time, between two places to continue from.
-BLOCK = 512
+# Crops whose activations are written at a time, and faces that the network sees at once.
+BLOCK, _SEEN = 64, 64
 Sources = list[tuple[TrainingCrops, int]]
 Report = Callable[[str], None]
 
@@ -80,15 +79,13 @@ def stored_sources(
     stopped in between it continues. low: computed in bfloat16.
     """
     net.eval()
-    key = _digest(net, frozen, low)
+    digest = _digest(net, frozen, low)
     stored = []
     for number, (crops, count) in enumerate(sources):
-        # Which crops they are is told by their number, teacher's embeddings and labels.
-        own = hashlib.sha256(np.ascontiguousarray(crops.targets).tobytes())
-        own.update(np.ascontiguousarray(crops.labels).tobytes())
-        path = folder / f"{key}-{number}-{own.hexdigest()[:8]}.npy"
+        own = hashlib.sha256(key_of(crops).encode()).hexdigest()[:12]
+        path = folder / f"{digest}-{number}-{own}.npy"
         images = _stored(net, frozen, crops.images, path, number, low, report)
-        stored.append((TrainingCrops(images, crops.labels, crops.targets, crops.names), count))
+        stored.append((replace(crops, images=images), count))
     return stored
 
 
@@ -114,42 +111,32 @@ def _stored(
     low: bool,
     report: Report,
 ) -> NDArray[np.float16]:
-    if path.exists():
-        return np.load(path, mmap_mode="r")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part, place = path.with_suffix(".part.npy"), path.with_suffix(".json")
-    shape = (len(images), frozen.views, *_shape(net, frozen, images))
-    done = int(json.loads(place.read_text())["done"]) if place.exists() and part.exists() else 0
-    if done:
-        array = np.load(part, mmap_mode="r+")
-    else:
-        array = np.lib.format.open_memmap(part, mode="w+", dtype=np.float16, shape=shape)
-    report(
-        f"storing activations below {frozen.below}: {shape[0]} crops, {array.nbytes / 1e9:.1f} GB"
-    )
-    for begin, faces in _views(images, frozen.views, source, done):
-        values = _lower(net, frozen.below, faces, low)
-        array[begin : begin + len(values) // frozen.views] = values.reshape(-1, *shape[1:])
-        array.flush()
-        write_atomically(place, json.dumps({"done": begin + BLOCK}).encode())
-    del array
-    part.rename(path)
-    place.unlink(missing_ok=True)
-    return np.load(path, mmap_mode="r")
+    shape = _shape(net, frozen, images)
+    # As many crops as make whole passes of the network, so that stopping changes none of them.
+    rows = Rows(len(images), (frozen.views, *shape), np.float16, BLOCK)
+
+    def blocks(begin: int) -> Iterator[NDArray[np.float16]]:
+        report(
+            f"storing activations below {frozen.below}: {rows.count} crops, "
+            f"{rows.bytes / 1e9:.1f} GB"
+        )
+        for faces in _views(images, frozen.views, source, begin):
+            values = _lower(net, frozen.below, faces, low)
+            yield values.reshape(-1, frozen.views, *shape)
+
+    return kept_rows(path, rows, blocks, report)
 
 
-def _views(
-    images: CropImages, views: int, source: int, done: int
-) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+def _views(images: CropImages, views: int, source: int, done: int) -> Iterator[NDArray[np.uint8]]:
     """Augmented faces of a block of crops, N·V×112×96×3; the next is made meanwhile."""
 
-    def make(begin: int) -> tuple[int, NDArray[np.uint8]]:
+    def make(begin: int) -> NDArray[np.uint8]:
         faces = []
         for row in range(begin, min(begin + BLOCK, len(images))):
             rng = np.random.default_rng([SEED, source, row])
             crop = images[row]
             faces += [augment(crop, rng) for _ in range(views)]
-        return begin, np.stack(faces)
+        return np.stack(faces)
 
     with ThreadPoolExecutor(1) as pool:
         waiting = None
@@ -163,7 +150,7 @@ def _views(
 
 
 def _lower(
-    net: ConvNet, below: str, faces: NDArray[np.uint8], low: bool, size: int = 64
+    net: ConvNet, below: str, faces: NDArray[np.uint8], low: bool, size: int = _SEEN
 ) -> NDArray[np.float16]:
     """Activations float16 N×H×W×C of uint8 faces."""
     parts = []

@@ -23,6 +23,7 @@ from facebench.training.losses import Supervision
 from facebench.training.normalised import NormalisedConvNet, unfolded
 from facebench.training.pairs import make_pair_batch
 from facebench.training.recipe_files import RecipeFile, Which
+from facebench.training.work_folder import name_in
 
 Report = Callable[[str], None]
 
@@ -78,7 +79,7 @@ class Learner:
         self.net.dropout = self.recipe.phase(which).dropout or self.recipe.dropout
         if machine.precision is not None:
             recipe = replace(recipe, precision=machine.precision)
-        told = machine.bar(folder.name, recipe.steps) if machine.bar else None
+        told = machine.bar(name_in(folder), recipe.steps) if machine.bar else None
         extras = Extras(
             device=machine.device,
             make=make_pair_batch if self.supervision.pairs else make_batch,

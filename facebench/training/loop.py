@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 import time
 from collections.abc import Callable, Generator, Mapping
@@ -15,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_, prune
 
+from facebench.errors import UserError
 from facebench.nets.convnet import to_input
 from facebench.storage import write_atomically
 from facebench.training.augment import Batch, Change, augment, batches, make_batch
@@ -22,6 +22,7 @@ from facebench.training.checkpoints import load_checkpoint, save_checkpoint
 from facebench.training.crops import TrainingCrops
 from facebench.training.device_feed import DeviceBatch, DeviceFeed
 from facebench.training.losses import Judge, Supervision
+from facebench.training.stopping import stopping
 
 LOSSES = Supervision.names
 CHECKPOINT, LOG = "checkpoint.pt", "log.csv"
@@ -120,9 +121,10 @@ def train(
     """Train ``net`` in place on batches drawn from ``sources``; continue from ``folder`` if begun.
 
     supervision: a `Supervision` or `JointSupervision`. Checkpoints and ``log.csv`` go to
-    ``folder``. A batch, its augmentation and a step's dropout depend on (seed, step) alone, so a
-    resumed run on the CPU repeats what an undisturbed one does, to the bit. ``change`` makes crops
-    the faces that ``net`` takes.
+    ``folder``, one more when the process is asked to end. A batch, its augmentation and a step's
+    dropout depend on (seed, step) alone, so a resumed run on the CPU repeats what an undisturbed
+    one does, to the bit. ``change`` makes crops the faces that ``net`` takes. UserError where the
+    training diverges: the checkpoint is then the last of finite weights.
     """
     extras = extras or Extras()
     folder.mkdir(parents=True, exist_ok=True)
@@ -133,7 +135,7 @@ def train(
     mask_layers(net, masks)
     net.train()
     optimiser = _optimiser([*net.parameters(), *supervision.parameters()], recipe)
-    step, mean = _resume(folder, net, supervision, optimiser)
+    step, mean, log = _resume(folder, net, supervision, optimiser)
     # Hooks that read earlier layers, as the joint supervision's, do not go with compilation.
     compile_it = extras.compiled and extras.device.startswith("cuda") and not supervision.pairs
     compiled: nn.Module = net
@@ -142,18 +144,27 @@ def train(
     started, first = time.monotonic(), step
     feed = _feed(sources, recipe, step, change, extras, supervision.pairs)
     try:
-        while step < recipe.steps:
-            torch.manual_seed(recipe.seed * 1_000_003 + step)
-            mean.add(_step(compiled, supervision, optimiser, next(feed), recipe, step, extras))
-            step += 1
-            if step % LOG_EVERY == 0 or step == recipe.steps:
-                rate = (step - first) * sum(n for _, n in sources) / (time.monotonic() - started)
-                _log(folder / LOG, step, mean, rate, report)
-                mean.clear()
-            if step % recipe.checkpoint_every == 0 or step == recipe.steps:
-                _save(folder, net, supervision, optimiser, step, mean)
-            if extras.on_step is not None:
-                extras.on_step(step)
+        with stopping() as stop:
+            while step < recipe.steps and not stop:
+                torch.manual_seed(recipe.seed * 1_000_003 + step)
+                try:
+                    batch = next(feed)
+                    mean.add(_step(compiled, supervision, optimiser, batch, recipe, step, extras))
+                except _DivergedError as error:
+                    raise UserError(_diverged(error, step, folder, recipe)) from None
+                step += 1
+                if step % LOG_EVERY == 0 or step == recipe.steps:
+                    faces = (step - first) * sum(n for _, n in sources)
+                    _log(log, step, mean, faces / (time.monotonic() - started), report)
+                    _write_log(folder / LOG, log)
+                    mean.clear()
+                if step % recipe.checkpoint_every == 0 or step == recipe.steps or stop:
+                    if not _finite(net, supervision):
+                        what = _DivergedError("a weight is not finite")
+                        raise UserError(_diverged(what, step, folder, recipe))
+                    _save(folder, net, supervision, optimiser, step, mean, log)
+                if extras.on_step is not None:
+                    extras.on_step(step)
     finally:
         feed.close()
         bake_masks(net, masks)
@@ -231,6 +242,8 @@ def _step(
     )
     names = supervision.names
     total = torch.stack([recipe.weights.get(name, 0.0) * losses[name] for name in names]).sum()
+    if not math.isfinite(float(total.detach())):
+        raise _DivergedError("the loss is not finite")
     if extras.penalty is not None:
         name, strength = extras.penalty
         plain = cast(nn.Module, getattr(net, "_orig_mod", net))
@@ -238,27 +251,50 @@ def _step(
     optimiser.zero_grad(set_to_none=True)
     total.backward()
     parameters = [p for group in optimiser.param_groups for p in group["params"]]
-    clip_grad_norm_(parameters, recipe.clip)
+    if not math.isfinite(float(clip_grad_norm_(parameters, recipe.clip))):
+        raise _DivergedError("the gradient is not finite")
     optimiser.step()
     return torch.stack([losses[name].detach() for name in names])
 
 
+class _DivergedError(Exception):
+    """What is not finite, in words."""
+
+
+def _diverged(what: _DivergedError, step: int, folder: Path, recipe: Recipe) -> str:
+    path = folder / CHECKPOINT
+    kept = f"{path} is of step {load_checkpoint(path)['step']}" if path.exists() else "none is kept"
+    return (
+        f"the training diverged at step {step + 1} of {recipe.steps}: {what}; the last good "
+        f"checkpoint: {kept}. Lower the rate of the recipe (now {recipe.rate:g}) or lengthen its "
+        f"warmup (now {recipe.warmup}): another recipe begins anew in a folder of its own"
+    )
+
+
+def _finite(*modules: nn.Module) -> bool:
+    return all(
+        bool(value.isfinite().all())
+        for module in modules
+        for value in module.state_dict().values()
+        if value.is_floating_point()
+    )
+
+
 def _resume(
     folder: Path, net: nn.Module, supervision: Judge, optimiser: torch.optim.Optimizer
-) -> tuple[int, _Mean]:
-    mean = _Mean(supervision.names)
+) -> tuple[int, _Mean, list[str]]:
+    mean, log, step = _Mean(supervision.names), [], 0
     path = folder / CHECKPOINT
-    step = 0
     if path.exists():
         saved = load_checkpoint(path)
         net.load_state_dict(saved["net"])
         supervision.load_state_dict(saved["supervision"])
         optimiser.load_state_dict(saved["optimiser"])
-        step = int(saved["step"])
-        if "losses" in saved:
-            mean.sum, mean.count = saved["losses"], int(saved["since"])
-    _cut_log(folder / LOG, step)
-    return step, mean
+        step, log = int(saved["step"]), list(saved["log"])
+        mean.sum, mean.count = saved["losses"], int(saved["since"])
+    # Whatever became of the file: after the checkpoint everything is learned and logged again.
+    _write_log(folder / LOG, log)
+    return step, mean, log
 
 
 def _save(
@@ -268,29 +304,27 @@ def _save(
     optimiser: torch.optim.Optimizer,
     step: int,
     mean: _Mean,
+    log: list[str],
 ) -> None:
     state = {"net": net.state_dict(), "supervision": supervision.state_dict(),
              "optimiser": optimiser.state_dict(), "step": step,
-             "losses": mean.sum, "since": mean.count}  # fmt: skip
+             "losses": mean.sum, "since": mean.count, "log": log}  # fmt: skip
     save_checkpoint(state, folder / CHECKPOINT)
 
 
-def _cut_log(path: Path, step: int) -> None:
-    """Take away what was logged after the checkpoint: it will be learned and logged again."""
-    if not path.exists():
-        return
-    head, *rows = path.read_text().splitlines()
-    kept = [row for row in rows if int(row.split(",", 1)[0]) <= step]
-    if len(kept) < len(rows):
-        write_atomically(path, ("\r\n".join([head, *kept]) + "\r\n").encode())
+def _write_log(path: Path, lines: list[str]) -> None:
+    """Write a training's log, complete or not at all; there is none without a line."""
+    if lines:
+        write_atomically(path, "".join(f"{line}\r\n" for line in lines).encode())
+    else:
+        path.unlink(missing_ok=True)
 
 
-def _log(path: Path, step: int, mean: _Mean, rate: float, report: Callable[[str], None]) -> None:
-    new = not path.exists()
-    with path.open("a", newline="") as handle:
-        writer = csv.writer(handle)
-        if new:
-            writer.writerow(["step", *mean.names, "faces_per_second"])
-        writer.writerow([step, *(f"{v:.5f}" for v in mean.values), f"{rate:.1f}"])
+def _log(
+    lines: list[str], step: int, mean: _Mean, rate: float, report: Callable[[str], None]
+) -> None:
+    if not lines:
+        lines.append(",".join(["step", *mean.names, "faces_per_second"]))
+    lines.append(",".join([f"{step}", *(f"{v:.5f}" for v in mean.values), f"{rate:.1f}"]))
     told = (f"{name} {value:.4f}" for name, value in zip(mean.names, mean.values, strict=True))
     report(f"step {step}: {', '.join(told)}, {rate:.0f} faces/s")

@@ -29,18 +29,23 @@ from facebench.training.labelled_faces import (
     read_identities,
     require_identities,
 )
+from facebench.training.seen_people import refuse_seen
 
 Watch = Callable[[int, float], None]
 
 
 @dataclass(frozen=True, eq=False)
 class Labelled:
-    """Embeddings float32 N×D of N identities' names, and what they are in words."""
+    """Embeddings float32 N×D of N identities' names, and what they are in words.
+
+    unknown: lines on whether the model was trained on them, where that is not known.
+    """
 
     vectors: NDArray[np.float32]
     identities: tuple[str, ...]
     words: tuple[str, ...]
     alignment: str
+    unknown: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -125,15 +130,19 @@ def embed_labelled(
     workers: int = 1,
     store: bool = True,
     progress: bool = True,
+    card: ModelCard | None = None,
 ) -> Labelled:
     """Embeddings of the faces that each ``--data`` names (`labelled_faces`), of all or of the
     listed identities; rendered ones are never restricted. UserError: whatever is wrong with them.
+
+    card: of the model, for `refuse_seen`; None: anybody is embedded.
     """
     parts = [labelled_faces(name, landmarks, synthetic_identities) for name in data]
     if not parts:
         raise UserError("nothing to learn from: --data FOLDER, or --embeddings with --names")
     if identities is not None:
         parts = _restricted(parts, identities)
+    unknown = [] if card is None else refuse_seen(card, data, parts)
     vectors, names = [], []
     for part in parts:
         found = extract(
@@ -152,7 +161,7 @@ def embed_labelled(
         ]
     alignment = " + ".join(dict.fromkeys(part.aligner.signature for part in parts))
     words = tuple(part.words for part in parts)
-    return Labelled(np.concatenate(vectors), tuple(names), words, alignment)
+    return Labelled(np.concatenate(vectors), tuple(names), words, alignment, tuple(unknown))
 
 
 def read_labelled(npy: Path, names: Path, identities: Path | None = None) -> Labelled:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -77,9 +77,18 @@ class RecipeFile(_Strict):
                 raise ValueError(f"no loss {name!r}{nearest(name, known)} ({', '.join(known)})")
         if not any(self.weights.values()):
             raise ValueError("all weights of losses are zero")
+        if self.normalised and self.faces_per_step < 2:
+            raise ValueError("batch normalisation needs a batch of at least 2 faces")
         if self.earlier and self.supervision != "joint":
             raise ValueError("earlier layers belong to supervision 'joint'")
         return self
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What a network depends on, as JSON: what is left out does not change it, so that a field
+        that is added to recipes leaves those that do not name it what they were.
+        """
+        return self.model_dump(mode="json", exclude_defaults=True, exclude={"checkpoint_every"})
 
     def phase(self, which: Which) -> Phase:
         """The training of a baseline, or of a network that became sparser."""

@@ -32,7 +32,7 @@ from facebench.nets.regions import Region
 from facebench.nets.zoo import card_for, load_model
 from facebench.pruning.correlation import prune_layer
 from facebench.training.checkpoints import load_checkpoint
-from facebench.training.crops import Teacher, TrainingCrops, embed_centres, prepare_crops
+from facebench.training.crops import Teacher, TrainingCrops, prepare_crops, teacher_from
 from facebench.training.learned import Learned, load, save
 from facebench.training.loop import Recipe, train
 from facebench.training.losses import Supervision
@@ -73,10 +73,10 @@ PLAN = Plan(
 
 
 def teacher_of(path: Path) -> Teacher:
-    """The teacher network as a function of 128×112 crops: their central 112×112 faces."""
+    """The teacher network, which sees the central 112×112 faces of 128×112 crops."""
     options = parse_options(size="112x112", normalise="imagenet", flip="normalised-add")
     embedder = load_model(str(path), options)
-    return lambda crops: embed_centres(embedder, crops)
+    return teacher_from(embedder)
 
 
 def training_data(data: Path, teacher: Path, work: Path) -> tuple[Sources, NDArray[np.uint8]]:

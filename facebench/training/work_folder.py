@@ -1,18 +1,25 @@
-"""A network's folder of work: what it was begun with, so that nothing else continues there."""
+"""A network's folder of work: known by all that the network depends on, so that nothing else
+continues there.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from facebench.errors import UserError
+from facebench.locks import only_one
 from facebench.nets.cards import read_card
 from facebench.storage import write_atomically
 
-FINAL, SETTINGS, DONE = "final.pt", "settings.json", "published.json"
+FINAL, SETTINGS, DONE, UNSEEN = "final.pt", "settings.json", "published.json", "unseen.txt"
+# Raised whenever the same settings would learn another network than before.
+FORMAT = 2
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
@@ -41,34 +48,107 @@ def check_name(option: str, name: str) -> None:
         )
 
 
-def check_folder(folder: Path, settings: Mapping[str, Any]) -> None:
-    """UserError where a folder holds what was learned with other settings."""
-    path = folder / SETTINGS
-    if path.exists() and json.loads(path.read_text()) != as_json(settings):
-        before = json.loads(path.read_text())
-        other = [key for key, value in as_json(settings).items() if before.get(key) != value]
+def fingerprint(settings: Mapping[str, Any]) -> str:
+    """12 hexadecimal digits of everything that a network depends on; it stands in its card."""
+    text = json.dumps({"format": FORMAT, **as_json(settings)}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def fingerprint_of(folder: Path) -> str:
+    """The fingerprint in the name of a network's folder."""
+    return folder.name[-12:]
+
+
+def name_in(folder: Path) -> str:
+    """A folder's name without a fingerprint: that of the network, or of a part of its work."""
+    return re.sub(r"-[0-9a-f]{12}$", "", folder.name)
+
+
+def folder_of(work: Path, name: str, settings: Mapping[str, Any]) -> Path:
+    """Where a network of these settings is learned. UserError: what is there cannot be continued,
+    because it does not say what it depends on.
+    """
+    if (work / name / SETTINGS).exists():
         raise UserError(
-            f"{folder} holds a network learned in another way ({', '.join(other)}); give another "
-            "--work, or remove it"
+            f"{work / name} was begun by another version of facebench, which did not write down "
+            "all that it learned from, so that it cannot go on: remove it, or give another --work"
+        )
+    return work / f"{name}-{fingerprint(settings)}"
+
+
+def learned_there(work: Path, name: str, sha256: str | None) -> Iterator[Path]:
+    """Folders that a network of this name was published from with these weights."""
+    for path in sorted(work.glob(f"{name}-*/{DONE}")):
+        named = re.fullmatch(re.escape(name) + "-[0-9a-f]{12}", path.parent.name)
+        if named and published_hash(path.parent) == sha256 and (path.parent / FINAL).exists():
+            yield path.parent
+
+
+def check_card(path: Path, settings: Mapping[str, Any], overwrite: bool) -> None:
+    """UserError where a card with weights would be overwritten that these settings did not learn.
+
+    path: of the card.
+    """
+    if not path.exists() or overwrite:
+        return
+    card = read_card(path)
+    weights = card.weights_path
+    if weights is None or not weights.is_file():
+        return
+    if card.training.fingerprint != fingerprint(settings):
+        raise UserError(
+            f"{path}: there are trained weights already, of other data or settings; add "
+            "--overwrite, or give the new model another name"
         )
 
 
-def check_card(path: Path, folder: Path, overwrite: bool) -> None:
-    """UserError where a card with weights would be overwritten that this folder did not learn."""
-    if path.exists() and not overwrite and not (folder / SETTINGS).exists():
-        weights = read_card(path).weights_path
-        if weights is not None and weights.is_file():
-            raise UserError(
-                f"{path}: there are trained weights already; add --overwrite, or give the new "
-                "model another name"
-            )
+def begin_folder(
+    folder: Path, settings: Mapping[str, Any], unseen: tuple[str, ...], tell: Callable[[str], None]
+) -> None:
+    """Write down what a folder's work depends on, and who is held out, unless it was begun already.
+
+    tell: is told what is another than in the work of the same name beside it.
+    """
+    if (folder / SETTINGS).exists():
+        return
+    for other in sorted(folder.parent.glob(f"{folder.name[:-12]}{'?' * 12}/{SETTINGS}")):
+        changed = _differences(settings, json.loads(other.read_text()))
+        tell(f"{folder.name} begins anew: {other.parent} has another {', '.join(changed)}")
+    write_unseen(folder / UNSEEN, unseen)
+    text = json.dumps({"format": FORMAT, **as_json(settings)}, indent=1)
+    write_atomically(folder / SETTINGS, text.encode())
 
 
-def begin_folder(folder: Path, settings: Mapping[str, Any]) -> None:
-    """Write down what a folder's work depends on, unless it was begun already."""
-    if not (folder / SETTINGS).exists():
-        text = json.dumps(as_json(settings), indent=1)
-        write_atomically(folder / SETTINGS, text.encode())
+def write_unseen(path: Path, names: tuple[str, ...]) -> None:
+    """The identities that a network has not seen, one per line; no file where there are none."""
+    if names:
+        write_atomically(path, "".join(f"{name}\n" for name in names).encode())
+    else:
+        path.unlink(missing_ok=True)
+
+
+@contextmanager
+def at_work(folder: Path, tell: Callable[[str], None]) -> Iterator[None]:
+    """Be the only process that learns in a folder, which is made; waits for another, saying so.
+
+    Where nothing is written the folder is not left.
+    """
+    while True:
+        folder.mkdir(parents=True, exist_ok=True)
+        with only_one(folder, tell):
+            if not folder.exists():  # whom we waited for has left nothing
+                continue
+            try:
+                yield
+            finally:
+                with suppress(OSError):  # it is not empty
+                    folder.rmdir()
+            return
+
+
+def _differences(settings: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    own = {"format": FORMAT, **as_json(settings)}
+    return [key for key in {**own, **other} if own.get(key) != other.get(key)]
 
 
 def as_json(values: Mapping[str, Any]) -> dict[str, Any]:

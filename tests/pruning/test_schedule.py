@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -111,7 +112,7 @@ def test_stopped_anywhere_and_continued_is_undisturbed_byte_for_byte(
                 run_plan(broken)
     run_plan(broken)
     assert len(weights(whole)) == 3 and weights(broken) == weights(whole)
-    logs = [(r.work / "s2" / "log.csv").read_text().splitlines() for r in (whole, broken)]
+    logs = [(r.folder("s2") / "log.csv").read_text().splitlines() for r in (whole, broken)]
     assert [line.rsplit(",", 1)[0] for line in logs[0]] == [
         line.rsplit(",", 1)[0] for line in logs[1]
     ]
@@ -177,7 +178,7 @@ def test_from_a_card_the_network_starts_as_it_was(make_run) -> None:
 def test_under_joint_supervision_without_normalisation(make_run) -> None:
     run = make_run(joint=True, steps=STEPS[:1])
     run_plan(run)
-    head = (run.work / "s1" / "log.csv").read_text().splitlines()[0]
+    head = (run.folder("s1") / "log.csv").read_text().splitlines()[0]
     assert head == "step,identity,verification,regression,faces_per_second"
 
 
@@ -192,13 +193,17 @@ def test_the_evaluation_is_in_the_card(make_run) -> None:
 def test_trained_weights_and_other_runs_are_not_overwritten(make_run) -> None:
     run = make_run(steps=())
     run_plan(run)
-    other = Run(**{**run.__dict__, "work": run.work.parent / "other"})
+    before = weights(run)
+    run_plan(replace(run, work=run.work.parent / "other"))
+    assert weights(run) == before  # whatever the folder, it is the same network
+    changed = replace(run, plan=run.plan.model_copy(update={"seed": 5}))
     with pytest.raises(UserError, match="--overwrite"):
-        run_plan(other)
-    run_plan(Run(**{**other.__dict__, "overwrite": True}))
-    changed = run.plan.model_copy(update={"seed": 5})
-    with pytest.raises(UserError, match="learned in another way"):
-        run_plan(Run(**{**run.__dict__, "plan": changed}))
+        run_plan(changed)
+    assert weights(run) == before
+    run_plan(replace(changed, overwrite=True))
+    assert weights(run) != before
+    with pytest.raises(UserError, match="--overwrite"):
+        run_plan(run)  # its card is the other's now
 
 
 def test_selection_is_on_the_parent_over_held_out_faces(make_run, monkeypatch) -> None:
@@ -230,7 +235,7 @@ def test_frozen_layers_stay_the_baselines_and_the_cards_say_so(make_run) -> None
     said = "layers below 4b frozen, 2 augmentations of each face"
     assert [said in card.training.recipe for card in cards] == [False, True, True]
     assert list((run.work / "stored").glob("*.npy"))
-    with pytest.raises(UserError, match=r"learned in another way .*frozen"):
+    with pytest.raises(UserError, match=r"s1\.toml.* --overwrite"):
         run_plan(make_run(frozen={"below": "4b", "views": 3}))
 
 
@@ -255,5 +260,24 @@ def test_a_baseline_of_two_rounds_learns_twice(make_run) -> None:
     run_plan(run)
     card = read_card(run.models / "s0.toml")
     assert "2 and 3 mini-batches" in card.training.recipe and card.training.images == 30
-    logs = [run.work / "s0" / "log.csv", run.work / "s0" / "round_01" / "log.csv"]
+    logs = [run.folder("s0") / "log.csv", run.folder("s0") / "round_01" / "log.csv"]
     assert [log.read_text().splitlines()[-1].split(",")[0] for log in logs] == ["2", "3"]
+
+
+def test_a_network_depends_on_its_ancestors(make_run) -> None:
+    """Another baseline makes another N_1, though its own step is the same."""
+    run = make_run()
+    longer = make_run(base={"model": "s0", "steps": 3})
+    assert [run.folder(name) == longer.folder(name) for name in ("s0", "s1", "s2")] == [False] * 3
+    last = make_run(steps=(STEPS[0], {**STEPS[1], "keep": "1/4"}))
+    assert [run.folder(name) == last.folder(name) for name in ("s0", "s1", "s2")] == [
+        True, True, False,
+    ]  # fmt: skip
+
+
+def test_a_folder_of_another_version_is_refused_in_one_line(make_run) -> None:
+    run = make_run(steps=())
+    (run.work / "s0").mkdir(parents=True)
+    (run.work / "s0" / "settings.json").write_text("{}")
+    with pytest.raises(UserError, match=r"another version of facebench.*give another --work"):
+        run_plan(run)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from facebench.nets.trained import compact_network_of
 from facebench.training.augment import make_batch
 from facebench.training.compact_learner import untrained_compact
 from facebench.training.compact_run import Laboratory, train_compact
+from facebench.training.crops import Teacher
 from facebench.training.data import faces_of, training_data
 from facebench.training.learner import Machine
 from facebench.training.recipe_files import RecipeFile, load_recipe
@@ -37,7 +39,7 @@ def teacher(crops: np.ndarray) -> np.ndarray:
 def data(tmp_path_factory):
     folder = tmp_path_factory.mktemp("people")
     write_people(folder / "p", people=6, images=5)
-    return training_data([str(folder / "p")], 6, folder / "cache", teacher)
+    return training_data([str(folder / "p")], 6, folder / "cache", Teacher(teacher, "colours"))
 
 
 @pytest.fixture
@@ -131,25 +133,30 @@ def test_a_card_without_its_weights_gets_them_again(lab) -> None:
     card = read_card(lab.models / "net.toml")
     made = train_compact(card, lab, steps=1, protocols=("lfw",))
     before = made.weights_path.read_bytes()
-    learned = (lab.work / "net" / "final.pt").stat().st_mtime_ns
+    final = lab.work / f"net-{made.training.fingerprint}" / "final.pt"
+    learned = final.stat().st_mtime_ns
     made.weights_path.unlink()
     again = train_compact(read_card(card.path), lab, steps=1, protocols=("lfw",))
     assert again == made and again.weights_path.read_bytes() == before
     write_card(made.model_copy(update={"weights": None, "sha256": None}), card.path)
     again = train_compact(read_card(card.path), lab, steps=1, protocols=("lfw",))
     assert again == made and again.weights_path.read_bytes() == before
-    assert (lab.work / "net" / "final.pt").stat().st_mtime_ns == learned
+    assert final.stat().st_mtime_ns == learned
 
 
 def test_what_would_be_lost_is_refused(lab, tmp_path) -> None:
     card = read_card(lab.models / "net.toml")
     train_compact(card, lab, steps=1)
-    with pytest.raises(UserError, match=r"another way \(steps\)"):
-        train_compact(card, lab, steps=2)
-    elsewhere = Laboratory(lab.recipe, "tiny", lab.data, "toys", tmp_path / "w3", lab.models,
-                           lab.results, lab.machine)  # fmt: skip
+    made = read_card(card.path)
     with pytest.raises(UserError, match="--overwrite"):
-        train_compact(read_card(card.path), elsewhere, steps=1)
+        train_compact(card, lab, steps=2)
+    assert read_card(card.path) == made
+    elsewhere = replace(lab, work=tmp_path / "w3")
+    assert train_compact(made, elsewhere, steps=1).sha256 == made.sha256
+    longer = train_compact(made, replace(lab, overwrite=True), steps=2)
+    assert longer.sha256 != made.sha256
+    with pytest.raises(UserError, match="--overwrite"):
+        train_compact(longer, lab, steps=1)  # whose card is the other's now
 
 
 def test_other_faces_are_refused(lab) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import shutil
 import zipfile
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import numpy as np
 import pytest
 
 from facebench.errors import UserError
-from facebench.training.crops import UNLABELLED, prepare_crops
+from facebench.training.crops import UNLABELLED, Teacher, prepare_crops
 
 
 def crop_folder(folder: Path, count: int = 60) -> Path:
@@ -38,14 +37,13 @@ def toy_teacher(crops: np.ndarray) -> np.ndarray:
 
 def test_crops_are_decoded_once_with_labels_and_unit_targets(tmp_path: Path) -> None:
     folder = crop_folder(tmp_path / "data")
-    crops = prepare_crops(folder, tmp_path / "cache", toy_teacher)
+    crops = prepare_crops(folder, tmp_path / "cache", Teacher(toy_teacher, "toy"))
     assert crops.images.shape == (60, 128, 112, 3) and crops.classes == 10
     assert (crops.labels[::4] == UNLABELLED).all() and (crops.labels[1::4] >= 0).all()
     assert np.allclose(np.linalg.norm(crops.targets, axis=1), 1, atol=1e-5)
-    shutil.rmtree(folder)  # the cache is enough from now on
     again = prepare_crops(folder, tmp_path / "cache", None)
-    assert np.array_equal(again.images, crops.images)
-    assert np.array_equal(again.targets, crops.targets)
+    assert np.array_equal(again.images, crops.images) and np.isnan(again.targets).all()
+    assert len(list((tmp_path / "cache").rglob("images.npy"))) == 1
 
 
 @pytest.mark.parametrize("damage", ["no index", "no column", "no zip", "not a picture"])
@@ -63,4 +61,40 @@ def test_bad_training_data_is_one_line(tmp_path: Path, damage: str) -> None:
     with pytest.raises(UserError) as caught:
         prepare_crops(folder, tmp_path / "cache", None)
     assert "\n" not in str(caught.value) and str(folder) in str(caught.value)
-    assert not (tmp_path / "cache" / "complete.json").exists()
+    assert not list((tmp_path / "cache").rglob("images.npy"))
+
+
+def test_faces_that_changed_are_learned_anew(tmp_path: Path) -> None:
+    folder, cache = crop_folder(tmp_path / "data", 8), tmp_path / "cache"
+    before = prepare_crops(folder, cache, None)
+    (folder / "set.zip").unlink()
+    (folder / "index.csv").unlink()
+    folder.rmdir()
+    other = crop_folder(folder, 12)
+    after = prepare_crops(other, cache, None)
+    assert len(after.images) == 12 and after.key != before.key
+    with (folder / "index.csv").open("a", newline="") as handle:
+        handle.write("set/00000.jpg,set,somebody\r\n")
+    assert prepare_crops(folder, cache, None).key not in (before.key, after.key)
+
+
+def test_each_teacher_is_imitated_as_itself(tmp_path: Path) -> None:
+    folder, cache = crop_folder(tmp_path / "data", 8), tmp_path / "cache"
+    first = prepare_crops(folder, cache, Teacher(toy_teacher, "toy"))
+    opposite = Teacher(lambda crops: -toy_teacher(crops), "opposite")
+    second = prepare_crops(folder, cache, opposite)
+    assert np.array_equal(second.targets, -first.targets)
+    unpinned = Teacher(lambda crops: -toy_teacher(crops), "toy", kept=False)
+    third = prepare_crops(folder, cache, unpinned)  # code that no hash covers is asked each time
+    assert np.array_equal(third.targets, -first.targets)
+    never = Teacher(lambda crops: toy_teacher(crops) if len(crops) == 1 else 1 / 0, "toy")
+    assert np.array_equal(prepare_crops(folder, cache, never).targets, first.targets)
+
+
+def test_the_same_faces_have_one_key_wherever_they_lie(tmp_path: Path, monkeypatch) -> None:
+    folder = crop_folder(tmp_path / "data", 8)
+    (tmp_path / "link").symlink_to(folder)
+    monkeypatch.chdir(folder)
+    places = (folder, tmp_path / "link", Path())
+    keys = {prepare_crops(place, tmp_path / "cache", None).key for place in places}
+    assert len(keys) == 1 and len(list((tmp_path / "cache").iterdir())) == 1

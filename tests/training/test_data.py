@@ -12,6 +12,7 @@ from training_toys import write_people
 from facebench.errors import UserError
 from facebench.faces.synthetic import render
 from facebench.training.augment import make_batch
+from facebench.training.crops import Teacher
 from facebench.training.data import DataSpec, _counts, parse_source, training_data
 from facebench.training.rendered_crops import RenderedCrops
 
@@ -50,9 +51,13 @@ def test_a_folder_per_identity_is_decoded_once_and_split(tmp_path: Path) -> None
     assert count == 8 and data.classes == learned.classes == 18
     assert len(learned.images) + len(data.held_out.images) == 80
     assert sorted(set(learned.labels.tolist())) == list(range(18))
-    shutil.rmtree(folder / "person3")
     again = training_data([str(folder)], 8, tmp_path / "cache")
     assert np.array_equal(again.sources[0][0].labels, learned.labels)
+    assert again.settings == data.settings
+    shutil.rmtree(folder / "person3")
+    fewer = training_data([str(folder)], 8, tmp_path / "cache")
+    assert fewer.classes == 18 and len(fewer.unseen) == 1  # a tenth of 19
+    assert fewer.settings != data.settings and fewer.real != data.real
     # Nobody is on both sides: colours tell people.
     own = {tuple(np.asarray(image).mean((0, 1)).round(-1)) for image in _images(learned)}
     held = [
@@ -135,7 +140,31 @@ def test_synthetic_and_real_mix_in_batches(tmp_path: Path) -> None:
 
 def test_a_teacher_gives_unit_targets(tmp_path: Path) -> None:
     folder = write_people(tmp_path / "people")
-    teacher = lambda crops: crops.reshape(len(crops), -1)[:, :5].astype(np.float32) + 1  # noqa: E731
-    data = training_data([str(folder)], 8, tmp_path / "cache", teacher)
+    first_values = lambda crops: crops.reshape(len(crops), -1)[:, :5].astype(np.float32) + 1  # noqa: E731
+    data = training_data([str(folder)], 8, tmp_path / "cache", Teacher(first_values, "a"))
     targets = data.sources[0][0].targets
     assert data.embedding == 5 and np.allclose(np.linalg.norm(targets, axis=1), 1, atol=1e-5)
+
+
+def test_what_a_training_depends_on_is_told_by_content(tmp_path: Path) -> None:
+    folder, cache = write_people(tmp_path / "people", people=20), tmp_path / "cache"
+    shutil.copytree(folder, tmp_path / "b" / "people")
+
+    def settings(place: Path = folder, hold_out: int | None = None, batch: int = 8) -> object:
+        return training_data([str(place)], batch, cache, hold_out=hold_out).settings
+
+    assert settings() == settings(tmp_path / "b" / "people")
+    assert settings() == settings(hold_out=2)  # a tenth of 20, as without being asked
+    (tmp_path / "b" / "people" / "person3" / "0.png").unlink()
+    others = [settings(tmp_path / "b" / "people"), settings(hold_out=3), settings(batch=4)]
+    assert settings() not in others
+
+
+def test_who_is_learned_from_one_source_is_not_unseen_though_held_out_of_another(
+    tmp_path: Path,
+) -> None:
+    first, second = (write_people(tmp_path / name, people=20) for name in ("a", "b"))
+    data = training_data([str(first), str(second)], 8, tmp_path / "cache", hold_out=5)
+    alone = training_data([str(first)], 8, tmp_path / "cache", hold_out=5)
+    assert len(alone.unseen) == 5 and len(set(data.unseen) - set(alone.unseen)) == 0
+    assert len(data.unseen) < 5  # the two draws differ

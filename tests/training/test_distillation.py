@@ -19,6 +19,7 @@ from facebench.errors import UserError
 from facebench.nets.embedder import Embedder, Preprocessing
 from facebench.nets.options import ModelOptions
 from facebench.nets.zoo import load_model
+from facebench.training.crops import TrainingCrops
 from facebench.training.data import training_data
 from facebench.training.distillation import distillation, teachers
 from facebench.training.distillation.distillation import Distillation, distil
@@ -196,9 +197,10 @@ def test_several_teachers_are_unit_vectors_one_after_the_other() -> None:
 
 def test_neurons_are_kept_and_continued(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(teachers, "BATCH", 4)
-    monkeypatch.setattr(teachers, "FLUSH_EVERY", 1)
-    crops = np.random.default_rng(0).integers(0, 256, (18, 128, 112, 3), dtype=np.uint8)
-    expected = toy_teachers(4).neurons(crops)
+    images = np.random.default_rng(0).integers(0, 256, (18, 128, 112, 3), dtype=np.uint8)
+    nothing = np.full((18, 1), np.nan, np.float32)
+    crops = TrainingCrops(images, np.zeros(18, np.int64), nothing)
+    expected = toy_teachers(4).neurons(images)
 
     class StoppedError(Exception):
         pass
@@ -216,7 +218,9 @@ def test_neurons_are_kept_and_continued(tmp_path: Path, monkeypatch) -> None:
     third = toy_teachers(4)
     np.testing.assert_allclose(neurons_of(crops, third, tmp_path), expected)
     assert third.embedders[0].calls <= 2  # its dimension is asked for, no more
-    other = neurons_of(255 - crops, third, tmp_path)
+    images = images.copy()
+    images[7, 0, 0, 0] ^= 1  # one crop, and there one value
+    other = neurons_of(replace(crops, images=255 - images), third, tmp_path)
     assert not np.allclose(other, expected) and len(list(tmp_path.glob("*.npy"))) == 2
 
 
@@ -278,7 +282,7 @@ def test_a_student_is_taught_selected_neurons_and_published(run: Distillation) -
     assert student["bytes"] == card.weights_path.stat().st_size
 
 
-def test_nothing_is_done_twice_and_no_other_lesson_goes_on(run: Distillation) -> None:
+def test_nothing_is_done_twice_and_another_lesson_begins_anew(run: Distillation) -> None:
     card = distil(run)
     before = card.path.read_bytes(), card.weights_path.read_bytes()
     calls = run.teachers.embedders[0].calls
@@ -289,11 +293,16 @@ def test_nothing_is_done_twice_and_no_other_lesson_goes_on(run: Distillation) ->
         lost.unlink()
         distil(run)
         assert (card.path.read_bytes(), card.weights_path.read_bytes()) == before
-    with pytest.raises(UserError, match=r"another way \(lesson\)"):
-        distil(replace(run, lesson=Lesson("all")))
+    other = replace(run, lesson=Lesson("all"))
     with pytest.raises(UserError, match="--overwrite"):
-        distil(replace(run, work=run.work / "other"))
-    distil(replace(run, work=run.work / "other", overwrite=True, lesson=Lesson("all")))
+        distil(other)
+    assert (card.path.read_bytes(), card.weights_path.read_bytes()) == before
+    told: list[str] = []
+    made = distil(replace(other, overwrite=True, machine=Machine(report=told.append)))
+    assert f"{other.folder.name} begins anew" in told[0] and "another lesson" in told[0]
+    assert made.sha256 != card.sha256 and made.training.fingerprint != card.training.fingerprint
+    distil(replace(run, work=run.work / "elsewhere", overwrite=True))
+    assert (card.path.read_bytes(), card.weights_path.read_bytes()) == before
     with pytest.raises(UserError, match="own teacher"):
         distil(replace(run, name="blocks4"))
 
@@ -361,7 +370,8 @@ def test_a_student_learns_what_it_is_taught(run: Distillation) -> None:
     )
     data = replace(run.data, sources=[(run.data.sources[0][0], 12)])
     told: list[str] = []
-    distil(replace(run, recipe=recipe, data=data, machine=Machine(report=told.append)))
+    run = replace(run, recipe=recipe, data=data, machine=Machine(report=told.append))
+    distil(run)
     rows = (run.folder / "log.csv").read_text().splitlines()
     assert rows[0].startswith("step,regression,similarity,identity") and len(rows) == 2
     # Standardised neurons: 1 is what predicting the mean gives; the log is the mean of all steps.

@@ -39,10 +39,12 @@ def publish_point(
     original: Mapping[str, int],
     lab: Laboratory,
     plan: FilterPlan,
+    fingerprint: str,
 ) -> ModelCard:
     """Write a point's card, weights, evaluation and diagnostics, and add it to the curve; its card.
 
-    original: filters by layer of the whole network; steps: mini-batches of training so far.
+    original: filters by layer of the whole network; steps: mini-batches of training so far;
+    fingerprint: of all that the series depends on.
     """
     assert isinstance(net, CompactNet)
     groups = find_groups(net, net.input_size)
@@ -55,7 +57,7 @@ def publish_point(
         f"{start.name}; {lab.recipe.title}"
     )
     card = publish_compact(
-        name, net, lab.training(words, steps), lab.models, parent=start.name,
+        name, net, lab.training(words, steps, fingerprint), lab.models, parent=start.name,
         filters_removed=gone / total, licence=lab.licence(plan.licence or start.licence),
         title=f"{start.title} less {gone / total:.0%} of its filters ({plan.criterion})",
     )  # fmt: skip

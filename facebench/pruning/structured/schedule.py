@@ -25,16 +25,20 @@ from facebench.pruning.structured.removal import (
 )
 from facebench.storage import write_atomically
 from facebench.training.augment import make_batch
+from facebench.training.card_words import name_unseen
 from facebench.training.compact_learner import CompactLearner
 from facebench.training.compact_run import Laboratory
 from facebench.training.loop import CHECKPOINT
 from facebench.training.work_folder import (
     FINAL,
     SETTINGS,
+    as_json,
+    at_work,
     begin_folder,
     check_card,
-    check_folder,
-    published_hash,
+    fingerprint_of,
+    folder_of,
+    learned_there,
 )
 
 START, REMOVED, COUNTS, POINTS = "start.pt", "removed.pt", "filters.json", "points.json"
@@ -51,12 +55,24 @@ class FilterRun:
     @property
     def folder(self) -> Path:
         """Where the series is worked on."""
-        return self.lab.work / self.plan.model
+        return folder_of(self.lab.work, self.plan.model, _settings(self))
 
     @property
     def size(self) -> tuple[int, int]:
         """Height and width of the faces."""
         return shape_of(self.card).size
+
+    @property
+    def learned_here(self) -> Path | None:
+        """Where this work folder learned the card's network, with the supervision wanted now; None:
+        nowhere. Other data have other people and perhaps no teacher: prototypes and regressor are
+        fitted to them.
+        """
+        own = as_json(self.lab.data.settings)
+        for folder in learned_there(self.lab.work, self.card.name, self.card.sha256):
+            if json.loads((folder / SETTINGS).read_text()).get("data") == own:
+                return folder
+        return None
 
     def fresh(self) -> CompactLearner:
         """The whole network with random weights, to load another into."""
@@ -79,16 +95,23 @@ def run_filters(run: FilterRun) -> list[str]:
     share of the ORIGINAL number of filters is reached, then training under the recipe's
     ``retrain``. At points: card, packed weights, evaluation, a point of the curve, pictures. What
     the work folder holds is not done again; on the CPU the result is that of an undisturbed run.
-    UserError where the folder holds another plan's work or a card would be overwritten.
+    UserError where a card would be overwritten.
 
     Source: Molchanov et al. 2019, Importance Estimation for Neural Network Pruning;
     Alonso-Fernandez et al., Taylor scores.
     """
     plan = run.plan
     _check(run)
-    _begin(run)
-    _tidy(run)
-    published = _published(run)
+    with at_work(run.folder, run.lab.machine.report):
+        _begin(run)
+        _tidy(run)
+        _remove_stepwise(run)
+        measure_together(run.card, run.lab, plan)
+    return list(plan.marks.values())
+
+
+def _remove_stepwise(run: FilterRun) -> None:
+    plan, published = run.plan, _published(run)
     told = run.lab.machine.bar(plan.model, plan.steps) if run.lab.machine.bar else None
     for step in range(1, plan.steps + 1):
         if step > _done(run):
@@ -99,8 +122,6 @@ def run_filters(run: FilterRun) -> list[str]:
             _publish(run, step, name)
         if told is not None:
             told(step)
-    measure_together(run.card, run.lab, plan)
-    return list(plan.marks.values())
 
 
 # Their layers of unshared weights have no filters that could be taken out.
@@ -122,11 +143,11 @@ def check_start(card: ModelCard, spec: str) -> None:
 def _check(run: FilterRun) -> None:
     plan = run.plan
     check_start(run.card, plan.start)
-    check_folder(run.folder, _settings(run))
+    settings = _settings(run)
     _check_until(run)
     published, done = _published(run), _done(run)
     for step, name in plan.marks.items():
-        check_card(run.lab.models / f"{name}.toml", run.folder, run.lab.overwrite)
+        check_card(run.lab.models / f"{name}.toml", settings, run.lab.overwrite)
         if step < done and name not in published:
             raise UserError(
                 f"--points: {percent(plan.share_at(step))} lies behind the {done} steps that "
@@ -145,19 +166,20 @@ def _settings(run: FilterRun) -> dict[str, object]:
         "importance_batches": plan.importance_batches,
         "seed": plan.seed,
         "from": run.card.sha256,
-        "data": run.lab.data_text,
-        "recipe": run.lab.recipe.model_dump(),
+        "continues": run.learned_here and run.learned_here.name,
+        **run.lab.settings,
         # A point's longer training changes every network after it, also the last one's.
         "points": list(plan.marks.values()) if plan.point_fine_tune else [],
     }
 
 
 def _begin(run: FilterRun) -> None:
-    begin_folder(run.folder, _settings(run))
+    lab = run.lab
+    begin_folder(run.folder, _settings(run), lab.data.unseen, lab.machine.report)
     if not (run.folder / COUNTS).exists():
         learner = run.fresh()
-        learned = run.lab.work / run.card.name
-        if _supervised_alike(run, learned):
+        learned = run.learned_here
+        if learned is not None:
             learner.load(learned / FINAL)
         else:
             learner.adopt(compact_network_of(run.card).state_dict())
@@ -165,17 +187,6 @@ def _begin(run: FilterRun) -> None:
         counts = filter_counts(find_groups(learner.net, run.size))
         layers = [name for name, _ in learner.net.named_modules() if name in counts]
         _write(run.folder / COUNTS, {name: counts[name] for name in layers})
-
-
-def _supervised_alike(run: FilterRun, learned: Path) -> bool:
-    """Whether the card's network was trained in this work folder, with the supervision wanted now.
-
-    Other data have other people and perhaps no teacher: their prototypes and regressor are fitted.
-    """
-    if published_hash(learned) != run.card.sha256 or not (learned / FINAL).exists():
-        return False
-    before = json.loads((learned / SETTINGS).read_text())
-    return bool(before.get("data") == run.lab.data_text)
 
 
 def _check_until(run: FilterRun) -> None:
@@ -261,7 +272,11 @@ def _publish(run: FilterRun, step: int, name: str) -> None:
     learner.load(run.step_file(step))
     steps = step * run.plan.fine_tune
     steps += run.plan.point_fine_tune * sum(mark <= step for mark in run.plan.marks)
-    card = publish_point(learner.net, name, step, steps, run.card, run.counts(), run.lab, run.plan)
+    name_unseen(run.lab.models, name, run.lab.data)
+    card = publish_point(
+        learner.net, name, step, steps, run.card, run.counts(), run.lab, run.plan,
+        fingerprint_of(run.folder),
+    )  # fmt: skip
     _write(run.folder / POINTS, {**_published(run), name: card.sha256})
 
 

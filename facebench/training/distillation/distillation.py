@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from facebench.errors import UserError
 from facebench.nets.cards import ModelCard, read_card
 from facebench.storage import write_atomically
+from facebench.training.card_words import name_unseen
 from facebench.training.data import TrainingData
 from facebench.training.distillation.knowledge import Knowledge, Lesson, knowledge_of
 from facebench.training.distillation.outcome import Taught, publish_taught, teacher_sizes
@@ -26,9 +27,11 @@ from facebench.training.work_folder import (
     DONE,
     FINAL,
     Evaluate,
+    at_work,
     begin_folder,
     check_card,
-    check_folder,
+    fingerprint_of,
+    folder_of,
     is_published,
 )
 
@@ -69,7 +72,7 @@ class Distillation:
     @property
     def folder(self) -> Path:
         """Where the student is learned."""
-        return self.work / self.name
+        return folder_of(self.work, self.name, _settings(self))
 
     @property
     def card_path(self) -> Path:
@@ -82,26 +85,31 @@ def distil(run: Distillation) -> ModelCard:
 
     The teacher's neurons of every training crop, without augmentation; the choice; training;
     ``results/distillation/NAME.json`` with what was chosen; card, packed weights, sizes beside the
-    teacher's and evaluation. UserError before any work where a card would be overwritten, or the
-    folder holds a student that was taught otherwise.
+    teacher's and evaluation. UserError before any work where a card would be overwritten.
 
     Source: Luo et al. 2016, abstract; what is ours is said in `neuron_selection.Energy` and
     `supervision.NeuronSupervision`.
     """
     _check(run)
-    if is_published(run.folder, run.card_path):
-        return read_card(run.card_path)
+    with at_work(run.folder, run.machine.report):
+        if is_published(run.folder, run.card_path):
+            return read_card(run.card_path)
+        return _taught(run)
+
+
+def _taught(run: Distillation) -> ModelCard:
     sizes = teacher_sizes(run.teachers)
     knowledge = knowledge_of(run.lesson, run.teachers, run.data, _neurons(run), run.shape.features)
     learner = _untaught(run, knowledge)
-    # Not before: whatever was refused so far may be corrected and go on in this folder.
-    begin_folder(run.folder, _settings(run))
+    begin_folder(run.folder, _settings(run), run.data.unseen, run.machine.report)
     _learn(run, learner)
+    name_unseen(run.models, run.name, run.data)
     card = publish_taught(
         learner,
         Taught(
             run.name, run.shape, run.teachers, sizes, knowledge.report, run.recipe,
-            run.steps or run.recipe.train.steps, run.seed, run.data_text, run.licence,
+            run.steps or run.recipe.train.steps, run.seed, run.data_text, run.licence, run.data,
+            fingerprint_of(run.folder),
         ),
         models=run.models, results=run.results, log=run.folder / "log.csv",
         device=run.machine.device, precision=run.machine.precision or run.recipe.precision,
@@ -134,7 +142,7 @@ def _neurons(run: Distillation) -> list[NDArray[np.float32]]:
         bar = run.machine.bar
         title = f"teacher, source {number}"
         advance = bar(title, len(crops.images)) if bar else None
-        found.append(neurons_of(crops.images, run.teachers, run.work / NEURONS, advance))
+        found.append(neurons_of(crops, run.teachers, run.work / NEURONS, advance))
     return found
 
 
@@ -144,8 +152,7 @@ def _check(run: Distillation) -> None:
         raise UserError("students learn under supervision 'normalised': give --recipe short")
     if run.name in run.teachers.names:
         raise UserError(f"the student {run.name!r} is its own teacher: give it another name")
-    check_folder(run.folder, _settings(run))
-    check_card(run.card_path, run.folder, run.overwrite)
+    check_card(run.card_path, _settings(run), run.overwrite)
     own = run.shape.architecture
     if own != CONVNET and run.card_path.is_file():
         found = read_card(run.card_path).architecture
@@ -160,12 +167,13 @@ def _settings(run: Distillation) -> dict[str, Any]:
     """What a student depends on."""
     return {
         "shape": vars(run.shape),
-        "teachers": [*run.teachers.specs, run.teachers.signature],
+        "teachers": run.teachers.signature,
         "lesson": vars(run.lesson),
-        "recipe": run.recipe.model_dump(),
-        "steps": run.steps,
+        "recipe": run.recipe.settings,
+        "steps": run.steps or run.recipe.train.steps,
         "seed": run.seed,
-        "data": run.data_text,
+        "precision": run.machine.precision or run.recipe.precision,
+        "data": run.data.settings,
     }
 
 

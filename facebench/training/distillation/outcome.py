@@ -14,6 +14,7 @@ from facebench.nets.publish import write_card
 from facebench.pruning.diagnostics import write_diagnostics
 from facebench.storage import write_atomically
 from facebench.training.card_words import training_fields
+from facebench.training.data import TrainingData
 from facebench.training.distillation.student import Shape, Student, parameters_of, publish_student
 from facebench.training.distillation.teachers import Teachers
 from facebench.training.recipe_files import RecipeFile
@@ -33,7 +34,7 @@ class Sizes:
 @dataclass(frozen=True)
 class Taught:
     """A student that was taught. teacher: sizes of all teachers together; report: what was chosen,
-    as JSON; data: in words.
+    as JSON; data: in words; faces: the same itself; fingerprint: of all that it depends on.
     """
 
     name: str
@@ -46,6 +47,8 @@ class Taught:
     seed: int
     data: str
     licence: str
+    faces: TrainingData
+    fingerprint: str
 
     @property
     def teacher_text(self) -> str:
@@ -87,7 +90,8 @@ def publish_taught(
     )
     training = training_fields(
         data=taught.data, recipe=recipe, faces=taught.recipe.batch * taught.steps, device=device,
-        precision=precision, log=log, without="its teacher",
+        precision=precision, log=log, without="its teacher", fingerprint=taught.fingerprint,
+        learned_from=taught.faces,
     )  # fmt: skip
     title = f"Student of {taught.teacher_text}, {taught.what}"
     licence = taught.licence or NO_LICENCE + taught.data.partition("; recipe")[0]

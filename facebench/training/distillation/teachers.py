@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -16,11 +15,10 @@ from facebench.nets.embedder import Embedder, unit
 from facebench.nets.options import ModelOptions
 from facebench.nets.specs import FACTORY, is_bare
 from facebench.nets.zoo import card_for, load_model
-from facebench.storage import write_atomically
-from facebench.training.crops import CROP_SIZE, CropImages, embed_centres
+from facebench.training.crops import CROP_SIZE, TrainingCrops, embed_centres, key_of
+from facebench.training.kept_rows import Rows, kept_rows
 
 BATCH = 64
-FLUSH_EVERY = 16
 # How files that come without a card take their faces, where nothing else is said.
 OF_FILES = ModelOptions(size=(112, 112), normalise="imagenet", flip="normalised-add")
 Advance = Callable[[int], None]
@@ -105,41 +103,24 @@ def _options(spec: str, given: ModelOptions) -> ModelOptions:
 
 
 def neurons_of(
-    images: CropImages, teachers: Teachers, folder: Path, advance: Advance | None = None
+    crops: TrainingCrops, teachers: Teachers, folder: Path, advance: Advance | None = None
 ) -> NDArray[np.float32]:
     """A teacher's neurons float32 n×N of n crops, memory-mapped; kept in ``folder`` and continued.
 
     advance: told the number of crops done. What the folder holds of other crops or teachers is in
     files of other names. Code that no hash covers may have changed: its neurons are made again.
     """
-    key = f"{teachers.signature}-{_fingerprint(images)}"
-    path, state = folder / f"{key}.npy", folder / f"{key}.json"
-    width, total = sum(teachers.dimensions), len(images)
-    folder.mkdir(parents=True, exist_ok=True)
-    pinned = all(one.storable for one in teachers.embedders)
-    kept_before = pinned and path.exists() and state.exists()
-    done = json.loads(state.read_text())["rows"] if kept_before else 0
-    if done < total:
-        mode = "r+" if done else "w+"
-        kept = np.lib.format.open_memmap(path, mode, np.float32, (total, width))
-        for begin in range(done, total, BATCH):
-            rows = range(begin, min(begin + BATCH, total))
-            kept[rows.start : rows.stop] = teachers.neurons(
-                np.stack([np.asarray(images[row]) for row in rows])
-            )
-            if rows.stop == total or begin // BATCH % FLUSH_EVERY == FLUSH_EVERY - 1:
-                kept.flush()
-                write_atomically(state, json.dumps({"rows": rows.stop}).encode())
+    total = len(crops.images)
+
+    def blocks(begin: int) -> Iterator[NDArray[np.float32]]:
+        for start in range(begin, total, BATCH):
+            rows = range(start, min(start + BATCH, total))
+            yield teachers.neurons(np.stack([np.asarray(crops.images[row]) for row in rows]))
             if advance is not None:
                 advance(rows.stop)
-        del kept
-    neurons: NDArray[np.float32] = np.load(path, mmap_mode="r")
-    return neurons
 
-
-def _fingerprint(images: CropImages) -> str:
-    """12 hexadecimal digits that other crops will hardly share: their number and some of them."""
-    digest = hashlib.sha256(str(len(images)).encode())
-    for row in np.linspace(0, len(images) - 1, min(32, len(images))).astype(int):
-        digest.update(np.ascontiguousarray(images[int(row)]).tobytes())
-    return digest.hexdigest()[:12]
+    if not all(one.storable for one in teachers.embedders):
+        return np.concatenate(list(blocks(0)))
+    own = hashlib.sha256(key_of(crops).encode()).hexdigest()[:12]
+    rows = Rows(total, (sum(teachers.dimensions),), np.float32, BATCH)
+    return kept_rows(folder / f"{teachers.signature}-{own}.npy", rows, blocks)

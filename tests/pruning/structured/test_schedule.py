@@ -189,13 +189,14 @@ def test_criteria_differ(make_run) -> None:
 def test_other_settings_and_foreign_cards_are_refused(make_run) -> None:
     run = make_run(until=Fraction(1, 10), fine_tune=0)
     run_filters(run)
-    with pytest.raises(UserError, match=r"in another way \(fine_tune\)"):
+    before = weights(run)
+    with pytest.raises(UserError, match="--overwrite"):
         run_filters(make_run(until=Fraction(1, 10), fine_tune=1))
     with pytest.raises(UserError, match="at most 74%"):
         run_filters(make_run("much", until=Fraction(95, 100)))
     other = replace(run, lab=replace(run.lab, work=run.lab.work.parent / "elsewhere"))
-    with pytest.raises(UserError, match="--overwrite"):
-        run_filters(other)
+    run_filters(other)  # the same in another folder
+    assert weights(run) == before
     pruned = replace(run, card=read_card(run.lab.models / "net_taylor_10.toml"))
     with pytest.raises(UserError, match="lost filters already; prune net again"):
         run_filters(pruned)
@@ -279,9 +280,11 @@ def test_the_supervision_of_other_data_is_not_taken_over(make_run, data) -> None
     run = replace(run, lab=replace(run.lab, overwrite=True))
     trained = train_compact(read_card(run.lab.models / "net.toml"), run.lab, steps=1)
     same = replace(run, card=trained)
-    assert schedule._supervised_alike(same, run.lab.work / "net")
-    other = replace(same, lab=replace(run.lab, data_text="other people"))
-    assert not schedule._supervised_alike(other, run.lab.work / "net")
+    learned = run.lab.work / f"net-{trained.training.fingerprint}"
+    assert same.learned_here == learned
+    people = [(replace(crops, key="others"), count) for crops, count in data.sources]
+    other = replace(same, lab=replace(run.lab, data=replace(data, sources=people)))
+    assert other.learned_here is None and other.folder != same.folder
     run_filters(other)  # a supervision is fitted
 
 
