@@ -106,6 +106,14 @@ class FlatFolderSource(_Folder):
         return self.root / inside.name
 
 
+def folder_itself(data: Path) -> Path:
+    """A folder however it was spelt (``.``, relative, through a link), anything else as it is.
+
+    What lies beside a folder, its list or landmarks, is looked for by its name and its parent.
+    """
+    return data.resolve() if data.is_dir() else data
+
+
 def lfw_image_folder(folder: Path) -> Path:
     """The folder that holds the people's folders; UserError where there is none."""
     inside = {entry.name for entry in _entries(folder) if entry.is_dir()}

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from facebench.errors import UserError
+from facebench.faces.folder import folder_itself
 from facebench.faces.ijb import SEARCH, VERIFICATION, has_ijba_lists
 from facebench.faces.ijb_faces import absent_folder
 from facebench.faces.ijbc import IMAGES, meta_folder
@@ -119,6 +120,7 @@ def require_image_folder(located: LocatedLists, faces: Iterable[str]) -> None:
 def _given(dataset: str, layout: Layout, folder: Path) -> LocatedLists:
     if not folder.is_dir():
         raise UserError(f"there is no folder {folder}; check --data")
+    folder = folder_itself(folder)
     if not _has_lists(dataset, layout, folder):
         lists = f"{VERIFICATION}/ or {SEARCH}/" if layout == "ijba" else "meta/ and loose_crop/"
         raise UserError(

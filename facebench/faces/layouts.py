@@ -9,7 +9,7 @@ from pathlib import Path
 from facebench.errors import UserError, nearest
 from facebench.faces.binfile import BinSource
 from facebench.faces.decoding import incomplete
-from facebench.faces.folder import FlatFolderSource, LfwSource
+from facebench.faces.folder import FlatFolderSource, LfwSource, folder_itself
 from facebench.faces.ijb import SEARCH, VERIFICATION, has_ijba_lists
 from facebench.faces.ijb_check import check_ijba, check_ijbc
 from facebench.faces.ijbc import meta_folder
@@ -63,6 +63,7 @@ def check_dataset(
             raise UserError(f"{how_to_unpack(name)}, or: facebench data check {name} --data FOLDER")
         if not folder.is_dir():
             raise UserError(f"there is no folder {folder}; check --data")
+        folder = folder_itself(folder)
         checks: dict[str, Callable[[Path, Progress | None], Iterator[Finding]]] = {
             "ytf": _ytf,
             "ijba": _ijba,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from facebench.errors import UserError, nearest
 from facebench.faces.binfile import BinSource
-from facebench.faces.folder import FlatFolderSource, LfwSource
+from facebench.faces.folder import FlatFolderSource, LfwSource, folder_itself
 from facebench.faces.lists import PairList, read_pairs
 from facebench.faces.rendered import MARKER, SyntheticSource, kind_of, kind_of_people, rendering_of
 from facebench.faces.synthetic import twin
@@ -101,7 +101,7 @@ def locate_images(
 
     UserError: as `locate`, and for a ``.bin`` file, which does not say who is in its images.
     """
-    where = installed_at(dataset) if data is None else Path(data)
+    where = installed_at(dataset) if data is None else folder_itself(Path(data))
     if where is None or str(data) == SYNTHETIC:
         twin_of = locate(dataset, data, seed=seed, progress=progress)
         return LocatedImages(twin_of.source, twin_of.folder, None, twin_of.notice, aligned=True)
@@ -156,6 +156,7 @@ def how_to_get(dataset: str) -> str:
 
 def _given(dataset: str, data: Path, pairs: str | Path | None) -> LocatedData:
     try:
+        data = folder_itself(data)
         is_file, is_folder = data.is_file(), data.is_dir()
     except OSError as error:
         raise UserError(f"cannot read {data}: {error.strerror}") from error

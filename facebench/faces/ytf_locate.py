@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from facebench.errors import UserError
+from facebench.faces.folder import folder_itself
 from facebench.faces.layouts import REGISTERED
 from facebench.faces.locate import NO_REAL, SYNTHETIC, Progress, rendered_twin
 from facebench.faces.rendered import MARKER, kind_of_people
@@ -82,6 +83,7 @@ def _given(data: Path, pairs: str | Path | None) -> LocatedVideos:
     if not data.is_dir():
         what = "is a file" if data.is_file() else "is not there"
         raise UserError(f"--data {data} {what}; {REGISTERED['ytf']}")
+    data = folder_itself(data)
     root = video_folder(data)
     rendering = rendering_of(data, root.parent)
     source = YtfSource(data) if rendering is None else SyntheticYtf(data, rendering)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from facebench.errors import UserError
-from facebench.faces.locate import installed_at, locate
+from facebench.faces.locate import installed_at, locate, locate_images
 from facebench.faces.rendered import SyntheticSource
 from facebench.faces.synthetic import twin
 from facebench.storage import cache_folder, data_folder
@@ -58,6 +58,30 @@ def test_the_list_may_lie_beside_the_people_or_be_named(small_lfw: Path, tmp_pat
     (small_lfw / "pairs.txt").unlink()
     with pytest.raises(UserError, match=r"no pairs\.txt in .*official list.*--pairs"):
         locate("lfw", small_lfw)
+
+
+@pytest.mark.parametrize("name", ["lfw", "lfw_funneled"])
+def test_one_folder_is_one_however_it_is_spelt(
+    small_lfw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    folder = small_lfw / name
+    (small_lfw / "lfw").rename(folder)
+    (small_lfw / "landmarks.txt").write_text("x")
+    (tmp_path / "elsewhere").mkdir()
+    link = tmp_path / "elsewhere" / "mine"
+    link.symlink_to(folder)
+    monkeypatch.chdir(folder)
+    found = [
+        (located.landmarks, len(located.pairs), located.source.label(located.keys()))
+        for spelt in (".", f"../{name}", folder, link, link / ".." / name)
+        for located in (locate("lfw", spelt),)
+    ]
+    assert len(set(found)) == 1
+    assert found[0][0] == (small_lfw / "landmarks.txt" if name == "lfw" else None)
+    everything = {locate_images("lfw", spelt).landmarks for spelt in (".", folder, link)}
+    assert everything == {found[0][0]}
+    monkeypatch.chdir(folder / "Person_A")
+    assert locate("lfw", "..").landmarks == found[0][0]
 
 
 def test_landmarks_of_the_original_are_not_taken_for_funneled_images(small_lfw: Path) -> None:

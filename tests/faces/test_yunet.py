@@ -3,6 +3,7 @@ from __future__ import annotations
 import pickle
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -34,6 +35,31 @@ def test_landmarks_come_in_the_order_of_the_template(shared_data: Path, model: P
     expected = warp(source.read(key), similarity_transform(points, (112, 96)), (112, 96))
     copy = pickle.loads(pickle.dumps(aligner))
     np.testing.assert_array_equal(copy(key, source.read(key), (112, 96)), expected)
+
+
+@pytest.mark.parametrize("side", [700, 2000])
+def test_landmarks_do_not_depend_on_the_size_of_the_picture(
+    shared_data: Path, model: Path, side: int
+) -> None:
+    source, aligner = LfwSource(shared_data / "lfw-mini"), YuNetAligner(model)
+    for key in source.keys()[:200:20]:
+        image = source.read(key)
+        large = cv2.resize(image, (side, side), interpolation=cv2.INTER_CUBIC)
+        points, expected = aligner.landmarks(large), aligner.landmarks(image)
+        assert points is not None and expected is not None
+        # Pixels of 250, of which the eyes are 40 apart; without shrinking it is 20 to 120.
+        assert np.abs(points * 250 / side - expected).max() < 6
+
+
+def test_a_small_face_in_a_large_picture(shared_data: Path, model: Path) -> None:
+    source, aligner = LfwSource(shared_data / "lfw-mini"), YuNetAligner(model)
+    image = source.read(source.keys()[0])
+    picture = np.full((2400, 3200, 3), 90, np.uint8)
+    picture[300:550, 2000:2250] = image
+    points, expected = aligner.landmarks(picture), aligner.landmarks(image)
+    assert points is not None and expected is not None
+    # The face is 10 pixels wide where it was found; its landmarks are those of the image itself.
+    assert np.abs(points - (2000, 300) - expected).max() < 6
 
 
 def test_no_face_is_a_failure_to_acquire(model: Path) -> None:
