@@ -8,8 +8,11 @@ is far above any file of its kind that circulates.
 from __future__ import annotations
 
 import errno
+import lzma
 import os
 import stat
+import zipfile
+import zlib
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -17,13 +20,16 @@ from typing import BinaryIO
 from facebench.errors import UserError
 
 MIB, GIB = 1 << 20, 1 << 30
-SETTINGS = 16 * MIB  # cards, recipes, rules and what a command keeps of itself
-RECORD = 64 * MIB  # records of results and costs, and the scores beside them
+SETTINGS = MIB // 4  # cards, recipes, plans and rules; TOML can take quadratic time
+RECORD = 64 * MIB  # records of results and costs
+SCORES = 2 * GIB  # beside a record: IJB-C's 16 million comparisons take 0.5 GB
 IMAGE = 256 * MIB  # an encoded image: an uncompressed one of 64 megapixels has 192 MB
 LIST = GIB  # pairs, landmarks, metadata: the longest published one, of IJB-C, has 0.2 GB
-MODEL = 4 * GIB  # weights, programs and metrics
+MODEL = 2 * GIB  # weights, programs and metrics; no ONNX file is longer
+ARCHIVE = 1 << 40  # of images, which are read one by one
 ARRAY = 16 * GIB  # embeddings that were computed elsewhere: a million of 512 values take 2 GB
-_BLOCK = 16 * MIB
+_BLOCK = MIB
+_UNPACKING = (zlib.error, lzma.LZMAError)
 _KINDS = (
     (stat.S_ISDIR, errno.EISDIR, "it is a folder"),
     (stat.S_ISFIFO, errno.EINVAL, "it is a pipe, not a file; save what it gives as a file"),
@@ -68,14 +74,13 @@ def require_plain(path: Path, what: str, limit: int = LIST) -> None:
 def plain_bytes(path: Path, limit: int = LIST) -> bytes:
     """The bytes of a plain file; OSError, whose text says so, where it is none or is too long."""
     with plain_file(path, limit) as file:
-        blocks, left = [], limit + 1
-        # Not read(limit): that asks for all of the memory before it is known to be needed.
-        while left and (block := file.read(min(_BLOCK, left))):
-            blocks.append(block)
-            left -= len(block)
-    if not left:  # it grew, or says no length, as files under /proc do
+        data = file.read(os.fstat(file.fileno()).st_size + 1)
+        # It grew, or says no length, as files under /proc do.
+        while len(data) <= limit and (more := file.read(_BLOCK)):
+            data += more
+    if len(data) > limit:
         raise _too_long(path, limit)
-    return blocks[0] if len(blocks) == 1 else b"".join(blocks)
+    return data
 
 
 def plain_file(path: Path, limit: int = LIST) -> BinaryIO:
@@ -89,6 +94,18 @@ def plain_file(path: Path, limit: int = LIST) -> BinaryIO:
         with suppress(OSError):
             os.close(handle)
         raise
+
+
+def member_bytes(archive: zipfile.ZipFile, name: str, limit: int = IMAGE) -> bytes:
+    """One member of a zip file; OSError, whose text says why: absent, damaged, or too long."""
+    try:
+        if archive.getinfo(name).file_size > limit:  # zipfile unfolds no more than that
+            raise OSError(errno.EFBIG, f"it is longer than {size_words(limit)}")
+        return archive.read(name)
+    except KeyError:
+        raise FileNotFoundError(errno.ENOENT, "there is no such member") from None
+    except (RuntimeError, EOFError, ValueError, zipfile.BadZipFile, *_UNPACKING) as error:
+        raise OSError(errno.EIO, f"it is damaged ({error})") from None
 
 
 def unreadable(path: Path, what: str, error: OSError) -> UserError:
@@ -109,5 +126,8 @@ def _too_long(path: Path, limit: int) -> OSError:
 
 
 def size_words(limit: int) -> str:
-    """A limit in words: ``16 MiB``."""
-    return f"{limit // GIB} GiB" if limit >= GIB else f"{limit // MIB} MiB"
+    """A limit in words: ``2 GiB``."""
+    for size, name in ((GIB, "GiB"), (MIB, "MiB"), (1 << 10, "KiB")):
+        if limit >= size:
+            return f"{limit // size} {name}"
+    return f"{limit} bytes"

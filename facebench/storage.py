@@ -16,6 +16,7 @@ from typing import Literal, Self
 
 from facebench.errors import UserError
 from facebench.locks import Lock, path_lock
+from facebench.opening import ARRAY, plain_file
 
 Workspace = Literal["models", "protocols", "reports"]
 _BLOCK = 1 << 20
@@ -220,7 +221,7 @@ def _behind_links(path: Path) -> tuple[Path, bool]:
 def sha256_file(path: Path) -> str:
     """SHA-256 of a file's bytes, as 64 hexadecimal digits."""
     digest = hashlib.sha256()
-    with path.open("rb") as file:
+    with plain_file(path, ARRAY) as file:
         while block := file.read(_BLOCK):
             digest.update(block)
     return digest.hexdigest()

@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from facebench.errors import UserError, nearest
+from facebench.opening import SETTINGS, plain_bytes
 
 Model = TypeVar("Model", bound=BaseModel)
 _NUMBER, _LIST, _TABLE = "must be a whole number", "must be a list", "must be a table of fields"
@@ -60,12 +61,13 @@ _TYPES = (
 def read_toml(path: Path) -> dict[str, Any]:
     """The tables of a TOML file; UserError in one line: absent, not UTF-8, or not TOML."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))  # -sig: Windows writes a mark
+        # -sig: Windows writes a mark.
+        return tomllib.loads(plain_bytes(path, SETTINGS).decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise UserError(
             f"{path}: not UTF-8 at byte {error.start}; save the card as UTF-8"
         ) from None
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # not only TOML's own: a number of 5,000 digits
         raise UserError(f"{path}: not TOML: {_one_line(str(error))}") from None
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from None

@@ -4,14 +4,35 @@ from __future__ import annotations
 
 import os
 import signal
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from facebench import opening
+from facebench.costs.record import read_costs
+from facebench.embedding.precomputed import load_embeddings
 from facebench.errors import UserError
+from facebench.faces.aligners import read_landmarks
+from facebench.faces.binfile import read_bin
+from facebench.faces.folder import LfwSource
+from facebench.faces.lists import read_pairs
+from facebench.faces.number_rows import read_number_rows
+from facebench.faces.types import ImageError
+from facebench.faces.unpack import unpack_tar
+from facebench.faces.ytf_lists import read_splits
+from facebench.faces.yunet import YuNetAligner
+from facebench.nets.cards import read_card
+from facebench.nets.onnx_embedder import OnnxFile
+from facebench.nets.packed import load_packed
+from facebench.nets.programs import load_exported, load_torchscript
+from facebench.pruning.structured.curve import read_curve
+from facebench.reporting.files import read_record
+from facebench.similarity.metric_file import read_metric
+from facebench.training.labelled_faces import ZippedCrops, read_identities
 
 
 @contextmanager
@@ -73,9 +94,9 @@ def test_a_file_of_holes_longer_than_the_limit_is_refused_by_its_length(tmp_path
     path = tmp_path / "holes"
     with path.open("wb") as file:
         file.truncate(20 << 30)
-    with _within_seconds(), pytest.raises(UserError, match="it is longer than 4 GiB"):
+    with _within_seconds(), pytest.raises(UserError, match="it is longer than 2 GiB"):
         opening.read_bytes(path, "the model", opening.MODEL)
-    with pytest.raises(UserError, match="it is longer than 16 MiB"):
+    with pytest.raises(UserError, match="it is longer than 256 KiB"):
         opening.open_file(path, "the card", opening.SETTINGS)
 
 
@@ -107,3 +128,95 @@ def test_the_error_of_the_system_is_kept_for_those_who_word_it_themselves(tmp_pa
     with _within_seconds(), pytest.raises(OSError, match="it is a pipe") as caught:
         opening.plain_bytes(tmp_path / "pipe")
     assert caught.value.filename == str(tmp_path / "pipe")
+
+
+def test_a_member_of_a_zip_is_read_up_to_the_limit(tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as made:
+        made.writestr("short", b"x" * 100)
+        made.writestr("long", b"\0" * (1 << 20))
+    with zipfile.ZipFile(path) as archive:
+        assert opening.member_bytes(archive, "short", 100) == b"x" * 100
+        with pytest.raises(OSError, match="longer than 99 bytes"):
+            opening.member_bytes(archive, "short", 99)
+        with pytest.raises(OSError, match="no such member"):
+            opening.member_bytes(archive, "absent")
+
+
+def test_a_member_that_says_less_than_it_unfolds_to_is_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as made:
+        made.writestr("bomb", b"\0" * (1 << 20))
+    data = path.read_bytes()
+    path.write_bytes(data.replace((1 << 20).to_bytes(4, "little"), (50).to_bytes(4, "little")))
+    with zipfile.ZipFile(path) as archive, pytest.raises(OSError, match="damaged"):
+        opening.member_bytes(archive, "bomb", 100)
+
+
+def _bring(path: Path) -> object:
+    names = path.with_name("names.txt")
+    names.write_text("Ann\n")
+    return load_embeddings(path, names)
+
+
+def _name(path: Path) -> object:
+    vectors = path.with_name("vectors.npy")
+    np.save(vectors, np.ones((1, 2), np.float32))
+    return load_embeddings(vectors, path)
+
+
+_READERS: dict[str, Callable[[Path], object]] = {
+    "card": read_card,
+    "record": read_record,
+    "costs": read_costs,
+    "curve": read_curve,
+    "pairs": read_pairs,
+    "splits": read_splits,
+    "landmarks": read_landmarks,
+    "identities": read_identities,
+    "rows of numbers": lambda path: read_number_rows(path, 3, "three numbers"),
+    "bin": read_bin,
+    "embeddings": _bring,
+    "names": _name,
+    "weights": load_packed,
+    "onnx": OnnxFile,
+    "torchscript": load_torchscript,
+    "torch.export": load_exported,
+    "metric": read_metric,
+    "detector": YuNetAligner,
+    "archive": lambda path: unpack_tar(path, path.with_name("unpacked")),
+    "index": ZippedCrops,
+}
+
+
+@pytest.mark.parametrize("reader", _READERS)
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder", "holes"])
+def test_every_reader_refuses_what_is_no_plain_file_at_once(
+    tmp_path: Path, reader: str, kind: str
+) -> None:
+    path = tmp_path / "given"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        with path.open("wb") as file:
+            file.truncate(20 << 30)
+    with _within_seconds(), pytest.raises(UserError) as caught:
+        _READERS[reader](path)
+    assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")])
+def test_an_image_that_is_no_plain_file_cannot_be_read(
+    tmp_path: Path, make: Callable[[Path], None]
+) -> None:
+    (tmp_path / "Ann").mkdir()
+    make(tmp_path / "Ann" / "Ann_0001.jpg")
+    source = LfwSource(tmp_path)
+    with _within_seconds(), pytest.raises(ImageError, match=r"cannot be read \(it is a (pipe|dev)"):
+        source.read("Ann/Ann_0001.jpg")
+    with _within_seconds():
+        assert source.fingerprint(["Ann/Ann_0001.jpg"]) == source.fingerprint(["Ann/Ann_0001.jpg"])

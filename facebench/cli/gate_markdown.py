@@ -8,6 +8,7 @@ from pathlib import Path
 
 from facebench.cli.sheets import write
 from facebench.errors import UserError
+from facebench.opening import plain_bytes
 
 SUMMARY = "GITHUB_STEP_SUMMARY"
 _OWN = "### gate: "  # how a gate's Markdown starts
@@ -21,7 +22,7 @@ def require_own_markdown(path: Path) -> None:
     if _is_summary(path) or not path.exists():
         return
     try:
-        text = path.read_text(encoding="utf-8", errors="replace")
+        text = plain_bytes(path).decode("utf-8", "replace")
     except OSError as error:
         raise UserError(f"--markdown {path}: cannot be read: {error.strerror}") from None
     if text.strip() and not text.startswith(_OWN):

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from facebench.errors import UserError
 from facebench.nets.embedder import UNPINNED
+from facebench.opening import RECORD, plain_bytes
 from facebench.reporting.scores import file_name
 from facebench.reporting.seal import SEAL, require_seal, seal_of
 from facebench.storage import cache_folder, result_folders, write_atomically
@@ -152,10 +153,10 @@ def find_costs(model: str) -> CostRecord | None:
 def read_costs(path: Path) -> CostRecord:
     """The cost record in a file; UserError in one line names the file and what is wrong."""
     try:
-        values: Any = json.loads(path.read_bytes())
+        values: Any = json.loads(plain_bytes(path, RECORD))
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{path}: not JSON: {error}") from None
     version = values.get("schema_version") if isinstance(values, dict) else None
     if version != SCHEMA_VERSION:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from facebench.embedding.types import Embeddings
 from facebench.errors import UserError
+from facebench.opening import ARRAY, plain_bytes, plain_file
 
 _IMAGE_ENDINGS = frozenset(
     (".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".webp", ".ppm", ".pgm", ".tif", ".tiff")
@@ -171,7 +172,8 @@ def _parts(name: str) -> tuple[str, ...]:
 
 def _load_vectors(npy: Path) -> NDArray[np.float32]:
     try:
-        array = np.load(npy, allow_pickle=False)
+        with plain_file(npy, ARRAY) as file:
+            array = np.load(file, allow_pickle=False)
     except (OSError, ValueError, EOFError, MemoryError, OverflowError, SyntaxError) as error:
         raise UserError(
             f"{npy} cannot be read as an .npy array: {_line(error)}; save it with numpy.save, "
@@ -191,7 +193,7 @@ def _load_vectors(npy: Path) -> NDArray[np.float32]:
 
 def _load_names(path: Path) -> list[str]:
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = plain_bytes(path).decode("utf-8-sig")
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:

@@ -21,6 +21,7 @@ from facebench.faces.alignment import (
 )
 from facebench.faces.lists import some
 from facebench.faces.types import Aligner, Image
+from facebench.opening import plain_bytes
 from facebench.storage import sha256_file
 
 # Means over the landmarks of all 13,233 LFW images (in 250×250; the same file that is measured
@@ -155,7 +156,7 @@ def template_matrix(shape: tuple[int, int], size: tuple[int, int]) -> Matrix:
 def read_landmarks(path: Path) -> dict[str, NDArray[np.float64]]:
     """Five points, float64 5×2 in pixels, by key; UserError naming file and line."""
     try:
-        lines = path.read_text("utf-8-sig").splitlines()
+        lines = plain_bytes(path).decode("utf-8-sig").splitlines()
     except OSError as error:
         raise UserError(f"cannot read the landmarks {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:

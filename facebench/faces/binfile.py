@@ -6,11 +6,12 @@ label i says whether they are mated. The images are 112×112 crops, aligned alre
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from facebench.errors import UserError
 from facebench.faces.decoding import decode
@@ -19,9 +20,11 @@ from facebench.faces.lists import Pair, PairList
 from facebench.faces.numpy_rules import PlainArray
 from facebench.faces.plain_pickle import PlainPickleError, loads
 from facebench.faces.types import DataKind, FaceSource, Image, ImageError
+from facebench.opening import GIB, plain_bytes
 
-MAX_BYTES = 2 << 30  # far above any that circulates
+MAX_BYTES = 2 * GIB  # far above any that circulates
 FOLDS = 10
+_Many = Sequence[Any] | NDArray[np.generic]
 
 
 class BinSource(FaceSource):
@@ -92,55 +95,57 @@ class BinSource(FaceSource):
 def read_bin(path: Path) -> tuple[list[bytes], list[bool]]:
     """Image files and labels of a ``.bin`` file; UserError where it is not one."""
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise UserError(f"{path} is larger than 2 GiB and no face verification file")
-        data = path.read_bytes()
+        data = plain_bytes(path, MAX_BYTES)
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from error
     try:
         images, labels = _two_lists(loads(data))
-        found = [_image_bytes(image) for image in images]
-        mated = [_label(label) for label in labels]
+        if len(images) != 2 * len(labels) or len(labels) < FOLDS:
+            raise UserError(
+                f"{path} has {len(images)} images and {len(labels)} labels; expected two images "
+                f"for every label and at least {FOLDS} labels"
+            )
+        return list(_image_files(images, len(data))), [_label(label) for label in labels]
     except PlainPickleError as error:
         raise UserError(
             f"{path} is no .bin file of face pairs ({error}); expected a pickle of JPEG byte "
             "strings and labels, and nothing of it was executed"
         ) from error
-    if len(found) != 2 * len(mated) or len(mated) < FOLDS:
-        raise UserError(
-            f"{path} has {len(found)} images and {len(mated)} labels; expected two images for "
-            f"every label and at least {FOLDS} labels"
-        )
-    if sum(map(len, found)) > len(data):
-        raise UserError(f"{path} repeats images so that they outgrow the file; it is refused")
-    return found, mated
 
 
-def _two_lists(value: object) -> tuple[list[Any], list[Any]]:
+def _two_lists(value: object) -> tuple[_Many, _Many]:
     if not isinstance(value, (tuple, list)) or len(value) != 2:
         raise PlainPickleError("it is not a pair of images and labels")
     images, labels = (_as_list(part) for part in value)
     return images, labels
 
 
-def _as_list(part: object) -> list[Any]:
+def _as_list(part: object) -> _Many:
     if isinstance(part, PlainArray) and part.value is not None and part.value.ndim == 1:
-        return list(part.value.tolist())
+        return part.value  # not as a list, which takes eight times as much
     if not isinstance(part, (list, tuple)):
         raise PlainPickleError("images or labels are not a list")
-    return list(part)
+    return part
 
 
-def _image_bytes(image: object) -> bytes:
-    if isinstance(image, bytes):
-        return image
-    value = image.value if isinstance(image, PlainArray) else None
-    if value is None or value.ndim != 1 or value.dtype != np.uint8:
-        raise PlainPickleError("an image is neither a byte string nor a row of uint8")
-    return value.tobytes()
+def _image_files(images: _Many, most: int) -> Iterator[bytes]:
+    """Image by image; PlainPickleError as soon as they are longer than the file that holds them."""
+    total = 0
+    for image in images:
+        row = image.value if isinstance(image, PlainArray) else image
+        if isinstance(row, np.ndarray) and row.ndim == 1 and row.dtype == np.uint8:
+            row = row.data
+        if not isinstance(row, (bytes, memoryview)):
+            raise PlainPickleError("an image is neither a byte string nor a row of uint8")
+        total += len(row)
+        if total > most:
+            raise PlainPickleError("it repeats images so that they outgrow the file")
+        yield bytes(row)
 
 
 def _label(label: object) -> bool:
+    if isinstance(label, np.generic):
+        label = label.item()
     if isinstance(label, PlainArray) and label.value is not None and label.value.size == 1:
         label = label.value.item()
     if not isinstance(label, (bool, int)) or label not in (0, 1):

@@ -19,6 +19,7 @@ import numpy as np
 from facebench.faces.types import Image, ImageError
 
 MAX_PIXELS = 64_000_000
+MOST_SCANS = 100  # each goes over all pixels again; progressive files have about ten
 # In entropy-coded JPEG data 0xFF is followed by 0 (a stuffed byte), RSTn, or 0xFF (filling).
 _JPEG_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)
 _JPEG_SCAN, _JPEG_END = 0xDA, 0xD9
@@ -29,7 +30,8 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 def decode(key: str, data: bytes) -> Image:
     """Pixels of a JPEG, PNG, BMP or WebP file, uint8 H×W×3 RGB.
 
-    ImageError where the file is empty, truncated, too large (64 megapixels) or undecodable.
+    ImageError where the file is empty, truncated, too large (64 megapixels, known before any is
+    decoded) or undecodable.
     """
     why = incomplete(data)
     if why is not None:
@@ -53,12 +55,27 @@ def incomplete(data: bytes) -> str | None:
         if data.startswith(_PNG):
             return _png(data)
         if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
-            return None if struct.unpack_from("<I", data, 4)[0] + 8 <= len(data) else "is truncated"
+            return _webp(data)
         if data.startswith(b"BM"):
             return _bmp(data)
     except (struct.error, IndexError):
         return "is truncated"
     return "is not a JPEG, PNG, BMP or WebP file"
+
+
+def _webp(data: bytes) -> str | None:
+    """Compare the length with the header's, and read the size of the first chunk (RFC 9649)."""
+    length, kind = struct.unpack_from("<I4x4s", data, 4)
+    if kind == b"VP8 ":
+        width, height = (side & 0x3FFF for side in struct.unpack_from("<HH", data, 26))
+    elif kind == b"VP8L":
+        bits = struct.unpack_from("<I", data, 21)[0]
+        width, height = (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    elif kind == b"VP8X":
+        width, height = (int.from_bytes(data[at : at + 3], "little") + 1 for at in (24, 27))
+    else:
+        return "is a damaged WebP"
+    return _too_large(height, width) or ("is truncated" if length + 8 > len(data) else None)
 
 
 def _too_large(height: int, width: int) -> str | None:
@@ -69,7 +86,7 @@ def _too_large(height: int, width: int) -> str | None:
 
 def _jpeg(data: bytes) -> str | None:
     """Walk the segments up to the end-of-image marker (ITU-T T.81, annex B)."""
-    at, scanned = 2, False
+    at, scans = 2, 0
     while True:
         if data[at] != 0xFF:
             return "is a damaged JPEG (a marker is missing)"
@@ -78,7 +95,7 @@ def _jpeg(data: bytes) -> str | None:
             at += 1
             continue
         if marker == _JPEG_END:
-            return None if scanned else "is a JPEG without an image"
+            return None if scans else "is a JPEG without an image"
         length = struct.unpack_from(">H", data, at + 2)[0]
         if marker in _JPEG_FRAMES and (why := _too_large(*struct.unpack_from(">HH", data, at + 5))):
             return why
@@ -87,7 +104,9 @@ def _jpeg(data: bytes) -> str | None:
             found = _JPEG_MARKER.search(data, at)
             if found is None:
                 return "is truncated"
-            at, scanned = found.start(), True
+            at, scans = found.start(), scans + 1
+            if scans > MOST_SCANS:
+                return f"is a JPEG of more than {MOST_SCANS} scans"
 
 
 def _png(data: bytes) -> str | None:

@@ -11,6 +11,7 @@ from facebench.errors import UserError
 from facebench.faces.decoding import decode
 from facebench.faces.fingerprints import content_fingerprint
 from facebench.faces.types import DataKind, FaceSource, Image, ImageError
+from facebench.opening import IMAGE, plain_bytes
 
 # In this order of preference where a folder holds several.
 LFW_IMAGE_FOLDERS = ("lfw", "lfw_funneled", "lfw-funneled", "lfw-deepfunneled", "lfw_deepfunneled")
@@ -32,7 +33,7 @@ class _Folder(FaceSource):
     def encoded(self, key: str) -> bytes:
         """One image's file; ImageError where it is absent or cannot be read."""
         try:
-            return self._path(key).read_bytes()
+            return plain_bytes(self._path(key), IMAGE)
         except FileNotFoundError as error:
             raise ImageError(key, f"is not in {self.root}") from error
         except OSError as error:

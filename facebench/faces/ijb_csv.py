@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from facebench.errors import UserError, nearest
 from facebench.faces.template_lists import Boxes, TemplateSet, refuse_nul, template_set
+from facebench.opening import plain_bytes
 
 # The official order begins so; attributes of the photograph follow, which nothing here depends on.
 OFFICIAL_COLUMNS = (
@@ -122,7 +123,7 @@ def _is_one_face(box: Sequence[float], other: Sequence[float]) -> bool:
 
 def _lines(path: Path) -> Iterator[list[str]]:
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = plain_bytes(path).decode("utf-8-sig")
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:

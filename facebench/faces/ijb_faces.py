@@ -17,6 +17,7 @@ from facebench.faces.folder import _Folder
 from facebench.faces.template_lists import Boxes
 from facebench.faces.types import Aligner, DataKind, Image, ImageError
 from facebench.faces.yunet import YuNetAligner
+from facebench.opening import IMAGE, plain_bytes
 
 Box = tuple[float, float, float, float]
 # LFW's images are the boxes of a face detector, 2.2 times enlarged (Huang et al. 2007, Section 4),
@@ -79,7 +80,7 @@ def absent_folder(images: Path, folder: Path, faces: Iterable[str]) -> Path | No
 def folder_contents(root: Path) -> str:
     """16 hexadecimal digits over all images below a folder, names and bytes."""
     files = {str(p.relative_to(root)): p for s in ("jpg", "png") for p in root.rglob(f"*.{s}")}
-    return content_fingerprint("", files, lambda name: files[name].read_bytes())[1:]
+    return content_fingerprint("", files, lambda name: plain_bytes(files[name], IMAGE))[1:]
 
 
 class BoxAligner(Aligner):

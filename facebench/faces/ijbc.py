@@ -23,6 +23,7 @@ from facebench.faces.template_lists import (
     refuse_self_comparison,
     template_set,
 )
+from facebench.opening import plain_bytes
 
 IMAGES = "loose_crop"
 _POINTS = 11  # ten coordinates and a score
@@ -123,7 +124,7 @@ def _templates(path: Path) -> TemplateSet:
 
 def _lines(path: Path, what: str) -> list[str]:
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = plain_bytes(path).decode("utf-8-sig")
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:

@@ -9,6 +9,7 @@ from typing import NoReturn
 
 from facebench.errors import UserError
 from facebench.faces.types import FaceSource
+from facebench.opening import plain_bytes
 
 Row = tuple[int, list[str]]  # number of the line, fields
 LONGEST_NAME = 200  # bytes; with its number and .jpg it stays below the 255 of file systems
@@ -140,7 +141,7 @@ def some(names: Sequence[str], most: int = 3) -> str:
 def _rows(path: Path) -> Iterator[Row]:
     """Lines with their numbers; empty ones only at the end."""
     try:
-        lines = path.read_bytes().decode("utf-8-sig").rstrip().split("\n")
+        lines = plain_bytes(path).decode("utf-8-sig").rstrip().split("\n")
     except OSError as error:
         raise UserError(f"cannot read the list {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:

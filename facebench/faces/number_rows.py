@@ -8,8 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facebench.errors import UserError
+from facebench.opening import plain_file
 
 _CHUNK = 1 << 25  # bytes that are parsed at a time
+_LONGEST = 1 << 20  # bytes of a line
 _SPACE, _NEWLINE, _ZERO = 32, 10, 48
 _MOST = 1 << 31
 
@@ -25,11 +27,13 @@ def read_number_rows(path: Path, columns: int, what: str) -> NDArray[np.int32]:
     parts: list[NDArray[np.int32]] = []
     rows = 0
     try:
-        with path.open("rb") as file:
+        with plain_file(path) as file:
             rest = b""
             while chunk := file.read(_CHUNK):
                 whole, newline, left = (rest + chunk).rpartition(b"\n")
                 rest = left if newline else whole + left
+                if len(rest) > _LONGEST:
+                    raise UserError(f"{path}:{rows + 1}: expected {what}, not a line without end")
                 if newline:
                     parts.append(_parse(path, whole + newline, columns, what, rows))
                     rows += len(parts[-1])

@@ -48,7 +48,7 @@ class _Machine:
     """Stack, memo and position while a pickle is read."""
 
     def __init__(self, data: bytes) -> None:
-        self.data, self.at = data, 0
+        self.data, self.at, self.made = data, 0, 0
         self.stack: list[Any] = []
         self.memo: dict[int, Any] = {}
 
@@ -103,6 +103,13 @@ class _Machine:
         items = tuple(self.stack[len(self.stack) - count :])
         del self.stack[len(self.stack) - count :]
         return items
+
+    def call(self) -> object:
+        made = reduce(*self.top(2))
+        self.made += len(made) if isinstance(made, bytes) else 0
+        if self.made > len(self.data):  # one text, encoded again and again
+            raise PlainPickleError("it repeats its parts so that they outgrow the file")
+        return made
 
     def list_on_top(self) -> list[Any]:
         target = self.stack[-1]
@@ -216,6 +223,6 @@ _STEPS: dict[bytes, Callable[[_Machine], None]] = {
     b"j": _push(lambda m: m.memo[m.number("<I")]),
     b"c": _push(_name),
     b"\x93": _push(_stack_name),
-    b"R": _push(lambda m: reduce(*m.top(2))),
+    b"R": _push(_Machine.call),
     b"b": _push(lambda m: build(*m.top(2))),
 }

@@ -7,6 +7,7 @@ import tarfile
 from pathlib import Path, PurePosixPath
 
 from facebench.errors import UserError
+from facebench.opening import ARRAY, plain_file
 
 MAX_MEMBERS, MAX_BYTES = 50_000, 2 << 30
 
@@ -18,7 +19,7 @@ def unpack_tar(archive: Path, folder: Path) -> None:
     for a damaged archive: all members are checked before the first is written.
     """
     try:
-        with tarfile.open(archive) as opened:
+        with plain_file(archive, ARRAY) as file, tarfile.open(fileobj=file) as opened:
             members = _checked(archive, opened)
             folder.mkdir(parents=True)
             opened.extractall(folder, members=members, filter="data")

@@ -11,6 +11,7 @@ from facebench.faces.lists import some
 from facebench.faces.locate import Progress
 from facebench.faces.ytf import ALIGNED, BOXES, FRAMES, IMAGE_SUFFIXES
 from facebench.faces.ytf_lists import find_splits, read_boxes, read_splits
+from facebench.opening import IMAGE, plain_bytes
 
 VIDEOS, PEOPLE, PAIRS = 3_425, 1_595, 5_000
 Check = tuple[bool, str]  # whether it is as it should be, and what was found
@@ -110,7 +111,7 @@ def _pairs(splits: Path | None, there: set[str]) -> Iterator[Check]:
 
 def _is_broken(path: Path) -> bool:
     try:
-        return incomplete(path.read_bytes()) is not None
+        return incomplete(plain_bytes(path, IMAGE)) is not None
     except OSError:
         return True
 

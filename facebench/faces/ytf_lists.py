@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from facebench.errors import UserError
+from facebench.opening import plain_bytes
 
 _COLUMNS = "split number, pair number, first name, second name, is same"
 _LONGEST = 200  # characters in a name
@@ -160,7 +161,7 @@ def _require_folds(path: Path, line: int, pairs: list[VideoPair]) -> None:
 def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Lines with their numbers, cut at commas; empty ones only at the end."""
     try:
-        lines = path.read_bytes().decode("utf-8-sig").rstrip().split("\n")
+        lines = plain_bytes(path).decode("utf-8-sig").rstrip().split("\n")
     except OSError as error:
         raise UserError(f"cannot read the list {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:

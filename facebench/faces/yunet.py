@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from facebench.errors import UserError
 from facebench.faces.alignment import similarity_transform, warp
 from facebench.faces.types import Aligner, Image
+from facebench.opening import MODEL, plain_file
 from facebench.storage import sha256_file
 
 _NMS_THRESHOLD, _TOP_K = 0.3, 500
@@ -37,6 +38,7 @@ class YuNetAligner(Aligner):
     def __init__(self, model_path: str | Path, score_threshold: float = 0.6) -> None:
         self.model_path, self.score_threshold = Path(model_path), score_threshold
         try:
+            plain_file(self.model_path, MODEL).close()
             digest = sha256_file(self.model_path)
         except OSError as error:
             raise UserError(

@@ -27,6 +27,7 @@ from facebench.nets.convnet import LAYERS
 from facebench.nets.embedder import FlipRule
 from facebench.nets.options import Colour, Layout, Triple
 from facebench.nets.regions import Region
+from facebench.shares import fraction
 from facebench.storage import workspace_folders
 from facebench.validation import read_toml, validated
 
@@ -160,8 +161,8 @@ class ModelCard(_Strict):
                     f"no layer {layer!r}{nearest(layer, LAYERS)} ({', '.join(LAYERS)})"
                 )
             try:
-                value = Fraction(degree)
-            except (ValueError, ZeroDivisionError):
+                value = fraction(degree)
+            except ValueError:
                 value = Fraction(0)
             if not 0 < value <= 1:
                 raise ValueError(f"layer {layer}: {degree!r} is not a share such as '1/256'")
@@ -226,7 +227,7 @@ class ModelCard(_Strict):
     @property
     def degrees(self) -> dict[str, Fraction]:
         """Degree of sparsity S (the share kept) by layer of the paper."""
-        return {layer: Fraction(degree) for layer, degree in self.sparsity.items()}
+        return {layer: fraction(degree) for layer, degree in self.sparsity.items()}
 
 
 def check_ensemble(card: ModelCard) -> None:

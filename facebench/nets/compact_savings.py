@@ -13,6 +13,7 @@ import torch
 from facebench.nets.cards import ModelCard
 from facebench.nets.compact_card import Shape, shape_of
 from facebench.nets.savings import LayerSavings, SparsityReport
+from facebench.opening import MODEL, plain_file
 
 
 def compact_report(card: ModelCard) -> SparsityReport:
@@ -41,6 +42,7 @@ def _whole(shape: Shape) -> dict[str, int]:
 def _counted(path: Path, names: Iterable[str]) -> dict[str, int] | None:
     """Entries of tensors in a packed file, from its header; None: it is absent or unreadable."""
     try:
+        plain_file(path, MODEL).close()
         with safetensors.safe_open(path, "np") as file:
             there = set(file.keys())
             shapes = {name: file.get_slice(name).get_shape() for name in names if name in there}

@@ -14,6 +14,7 @@ from facebench.errors import UserError, nearest
 from facebench.nets.checked import CheckedEmbedder
 from facebench.nets.embedder import Preprocessing, variant_of
 from facebench.nets.options import LAYOUTS, Layout, Precision, device_parts
+from facebench.opening import MODEL, read_bytes
 
 _TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 
@@ -35,10 +36,7 @@ class OnnxFile:
         output: str | None = None,
         size: tuple[int, int] | None = None,
     ) -> None:
-        try:
-            data = path.read_bytes()
-        except OSError as error:
-            raise UserError(f"{path}: the model cannot be read: {error.strerror}") from None
+        data = read_bytes(path, "the model", MODEL)
         self.path, self.sha256 = path, hashlib.sha256(data).hexdigest()
         self.session, self.runtime = _session(path, data, device)
         inputs = self.session.get_inputs()

@@ -31,13 +31,16 @@ from torch import Tensor
 from facebench.errors import UserError, nearest
 from facebench.nets.dropping import Code, decode, encode
 from facebench.nets.quantised import channel_axes, dequantise, is_quantised, quantise
+from facebench.opening import MODEL, plain_bytes
 from facebench.storage import write_atomically
 
 FORMAT, VERSION, INT8_VERSION = "facebench-packed", 1, 2
 Values = Literal["float16", "float32", "int8"]
 Array = NDArray[Any]
-# A header may claim any shape; no face network has a layer near this size (1 GiB in float32).
+# A header may claim any shape, and empty gaps stand for any number of dropped weights. No face
+# network is near this size: 268 million weights, 1 GiB in float32.
 _MOST_ENTRIES = 1 << 28
+_MOST_AXES = 8
 
 
 @dataclass(frozen=True)
@@ -126,7 +129,7 @@ def load_packed(path: Path, sha256: str | None = None) -> PackedWeights:
     or values are wrong.
     """
     try:
-        data = path.read_bytes()
+        data = plain_bytes(path, MODEL)
     except OSError as error:
         raise UserError(f"{path}: the weights cannot be read: {error.strerror}") from None
     found = hashlib.sha256(data).hexdigest()
@@ -147,6 +150,7 @@ def _unpacked(data: bytes, sha256: str) -> PackedWeights:
     except (safetensors.SafetensorError, KeyError, ValueError) as error:
         raise _BadFileError(f"truncated or not safetensors ({_line(error)})") from None
     header = _header(data)
+    _require_bounded(header, tensors)
     dtype = np.dtype(header["dtype"])
     state: dict[str, Tensor] = {}
     masks: dict[str, Tensor] = {}
@@ -192,16 +196,26 @@ def _header(data: bytes) -> dict[str, Any]:
     return header
 
 
+def _require_bounded(header: dict[str, Any], tensors: dict[str, Array]) -> None:
+    """_BadFileError where the weights would unfold to more than any network has."""
+    entries = sum(array.size for array in tensors.values())
+    for name, shape in header["sparse"].items():
+        if not isinstance(shape, list) or not all(type(n) is int and n > 0 for n in shape):
+            raise _BadFileError(f"{name[:80]}: shape {str(shape)[:80]}")
+        if len(shape) > _MOST_AXES or max(shape, default=1) > _MOST_ENTRIES:
+            raise _BadFileError(f"{name[:80]}: a shape that no layer has")
+        entries += math.prod(shape)
+    if entries > _MOST_ENTRIES:
+        raise _BadFileError(f"unfolds to more than the {_MOST_ENTRIES:,} weights that are taken")
+
+
 def _sparse(
-    name: str, shape: object, tensors: dict[str, Array], dtype: np.dtype[Any]
+    name: str, shape: list[int], tensors: dict[str, Array], dtype: np.dtype[Any]
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """One sparse weight and its mask; takes its parts out of ``tensors``."""
     if not name.endswith(".weight"):
         raise _BadFileError(f"{name!r} is sparse but not a layer's weight")
-    if not isinstance(shape, list) or not all(type(n) is int and n > 0 for n in shape):
-        raise _BadFileError(f"{name}: shape {shape!r}")
-    if (entries := math.prod(shape)) > _MOST_ENTRIES:
-        raise _BadFileError(f"{name}: a shape of {entries} entries")
+    entries = math.prod(shape)
     codes = [code for code in ("bits", "gaps") if f"{name}.{code}" in tensors]
     if len(codes) != 1 or f"{name}.kept" not in tensors:
         raise _BadFileError(f"{name}: needs .kept and one of .bits and .gaps")

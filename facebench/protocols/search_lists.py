@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from facebench.errors import UserError
 from facebench.faces.types import DataKind
+from facebench.opening import plain_bytes
 from facebench.protocols.cards import IdentificationCard
 from facebench.storage import workspace_folders
 
@@ -43,7 +44,7 @@ def listed_names(card: IdentificationCard) -> list[str]:
 
 def _names_in(path: Path) -> list[str]:
     try:
-        lines = path.read_text("utf-8").splitlines()
+        lines = plain_bytes(path).decode("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"cannot read the list of subjects {path}: {error}") from error
     names = [line.strip() for line in lines if line.strip() and not line.startswith("#")]

@@ -13,6 +13,7 @@ from facebench.errors import UserError, nearest
 from facebench.nets.cards import Name, Text
 from facebench.nets.convnet import LAYERS
 from facebench.pruning.criteria import NAMES, SCRATCH
+from facebench.shares import fraction
 from facebench.validation import read_toml, validated
 
 Count = Annotated[int, Field(ge=1)]
@@ -220,6 +221,6 @@ def read_plan(path: Path) -> Plan:
 
 def _fraction(text: str) -> Fraction:
     try:
-        return Fraction(text)
-    except (ValueError, ZeroDivisionError):
+        return fraction(text)
+    except ValueError:
         return Fraction(0)

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 from facebench.errors import UserError
+from facebench.opening import RECORD, SCORES, plain_bytes, read_bytes
 from facebench.reporting.agreement import require_agreement
 from facebench.reporting.record import SCHEMA_VERSION, Record
 from facebench.reporting.scores import ScoreTable, file_name, record_name
@@ -60,7 +61,7 @@ def remove_scores(path: Path) -> None:
     """
     for record in path.parent.glob("*.json"):
         try:
-            if path.name.encode() in record.read_bytes():
+            if path.name.encode() in plain_bytes(record, RECORD):
                 return
         except OSError:
             return
@@ -75,7 +76,7 @@ def read_record(path: Path) -> Record:
     the record was sealed.
     """
     try:
-        values = json.loads(path.read_bytes())
+        values = json.loads(plain_bytes(path, RECORD))
     except IsADirectoryError:
         raise UserError(f"{path}: is a folder; name the file of one record in it") from None
     except OSError as error:
@@ -124,7 +125,7 @@ def _with_scores(record: Record, path: Path) -> Record:
     beside = next((place for place in places if place.is_file()), None)
     if beside is None:
         return record
-    data = beside.read_bytes()
+    data = read_bytes(beside, "the scores", SCORES)
     if hashlib.sha256(data).hexdigest() != record.scores.sha256:
         raise UserError(f"{beside}: its SHA-256 is not the one in {path.name}; make both again")
     return record.with_table(ScoreTable.from_bytes(data, str(beside)))
@@ -133,7 +134,7 @@ def _with_scores(record: Record, path: Path) -> Record:
 def _scores_beside(path: Path) -> Path | None:
     """The scores' file that the record at path names, where there is one that can be read."""
     try:
-        name = json.loads(path.read_bytes())["scores"]["file"]
+        name = json.loads(plain_bytes(path, RECORD))["scores"]["file"]
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
     ours = isinstance(name, str) and Path(name).name == name

@@ -16,6 +16,7 @@ from typing import Any
 from facebench.costs.record import COSTS
 from facebench.errors import UserError
 from facebench.faces.types import DataKind
+from facebench.opening import RECORD, plain_bytes
 from facebench.protocols.cards import load_protocol
 from facebench.reporting.files import default_folder, read_record
 from facebench.reporting.record import SCHEMA_VERSION, Record
@@ -176,7 +177,7 @@ def record_files(place: Path) -> Iterator[Path]:
 
 def _head(path: Path, shown: Path, place: int) -> Entry:
     try:
-        values: Any = json.loads(path.read_bytes())
+        values: Any = json.loads(plain_bytes(path, RECORD))
         if values["schema_version"] != SCHEMA_VERSION:
             raise ValueError
         return Entry(

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from facebench.errors import UserError
+from facebench.opening import read_text
 from facebench.reporting.comparison import BINDING, signature_differences
 from facebench.reporting.files import read_record, remove_scores
 from facebench.reporting.gate_baselines import alike
@@ -153,7 +154,7 @@ def _note(
     path: Path, move: Move, old: Record | None, record: Record, reason: str, moment: str
 ) -> None:
     notes = moves_path(path)
-    lines = notes.read_text(encoding="utf-8").splitlines() if notes.exists() else []
+    lines = read_text(notes, "the notes").splitlines() if notes.exists() else []
     differs = signature_differences(old.signature, record.signature) if old else []
     note = {
         "date": moment,

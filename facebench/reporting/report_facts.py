@@ -15,6 +15,7 @@ from facebench.errors import UserError
 from facebench.nets.cards import ModelCard
 from facebench.nets.ensemble_members import untrained_members
 from facebench.nets.specs import card_for
+from facebench.opening import RECORD, read_bytes
 from facebench.reporting.find import DIAGNOSTICS
 from facebench.reporting.scores import file_name
 from facebench.storage import result_folders
@@ -180,8 +181,8 @@ def diagnostic_path(model: str) -> str:
 
 def _read_diagnostics(path: Path) -> Diagnostics:
     try:
-        values = json.loads(path.read_bytes())
-    except ValueError as error:
+        values = json.loads(read_bytes(path, "the diagnostics", RECORD))
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{path}: not JSON: {error}") from None
     return validated(Diagnostics, values, str(path))
 

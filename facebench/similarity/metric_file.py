@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from facebench.errors import UserError
+from facebench.opening import MODEL, plain_bytes
 from facebench.similarity.joint_bayesian_model import (
     JointBayesianModel,
     Normalise,
@@ -138,7 +139,7 @@ def read_metric(path: Path, sha256: str | None = None) -> MetricFile:
     wrong shapes or values.
     """
     try:
-        data = path.read_bytes()
+        data = plain_bytes(path, MODEL)
     except OSError as error:
         raise UserError(
             f"{path}: the metric cannot be read: {error.strerror}; `facebench metric fit` makes one"

@@ -5,6 +5,7 @@ rendered people.
 from __future__ import annotations
 
 import csv
+import io
 import os
 import zipfile
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ from facebench.faces.decoding import decode
 from facebench.faces.fingerprints import content_fingerprint
 from facebench.faces.synthetic import RENDERER_VERSION, TRAIN_IDENTITIES, render
 from facebench.faces.types import Aligner, DataKind, FaceSource, Image, ImageError
+from facebench.opening import ARCHIVE, IMAGE, member_bytes, plain_bytes, plain_file
 
 _ENDINGS = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".webp"))
 _CROPS = ((112, 96), (112, 112), (128, 112))
@@ -99,7 +101,7 @@ class PeopleFolder(FaceSource):
 
     def _bytes(self, key: str) -> bytes | None:
         try:
-            return (self.folder / key).read_bytes()
+            return plain_bytes(self.folder / key, IMAGE)
         except OSError:
             return None
 
@@ -117,7 +119,10 @@ class ZippedCrops(FaceSource):
         self._zips: dict[str, zipfile.ZipFile] = {}
         self._rows: dict[str, tuple[str, str]] = {}
         try:
-            with index.open(newline="", encoding="utf-8-sig") as file:
+            with (
+                plain_file(index) as plain,
+                io.TextIOWrapper(plain, encoding="utf-8-sig", newline="") as file,
+            ):
                 for row in csv.DictReader(file):
                     if row["identity"]:
                         self._rows[row["file"]] = (row["source"], row["identity"])
@@ -157,15 +162,15 @@ class ZippedCrops(FaceSource):
         if source not in self._zips:
             path = self.folder / f"{source}.zip"
             try:
-                self._zips[source] = zipfile.ZipFile(path)
+                self._zips[source] = zipfile.ZipFile(plain_file(path, ARCHIVE))
             except (OSError, zipfile.BadZipFile) as error:
                 raise UserError(f"{path}: cannot be read as a zip file ({error})") from None
         return self._zips[source]
 
     def _bytes(self, key: str) -> bytes | None:
         try:
-            return self._open(self._rows[key][0]).read(key)
-        except (KeyError, OSError, zipfile.BadZipFile):
+            return member_bytes(self._open(self._rows[key][0]), key)
+        except OSError:
             return None
 
     def _checksum(self, key: str) -> bytes | None:
@@ -238,7 +243,7 @@ def labelled_faces(
 def read_identities(path: Path) -> list[str]:
     """Names of identities, one per line, repeated ones once; UserError: unreadable or empty."""
     try:
-        lines = path.read_text("utf-8-sig").splitlines()
+        lines = plain_bytes(path).decode("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read as a list of identities ({error})") from None
     names = list(dict.fromkeys(line.strip() for line in lines if line.strip()))

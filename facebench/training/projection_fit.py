@@ -17,6 +17,7 @@ from facebench.nets.cards import ModelCard
 from facebench.nets.convnet import ConvNet
 from facebench.nets.embedder import Embedder, FlipRule
 from facebench.nets.trained import network_of
+from facebench.opening import ARRAY, require_plain
 from facebench.similarity.metric_file import MetricFacts, metric_bytes
 from facebench.similarity.projection import ProjectionModel
 from facebench.storage import write_atomically
@@ -104,6 +105,7 @@ def _read(path: Path) -> dict[str, Any]:
     how = "name a final.pt of `facebench train` or `facebench prune`"
     if not path.is_file():
         raise UserError(f"{path}: no such checkpoint; {how}")
+    require_plain(path, "the checkpoint", ARRAY)
     try:
         saved = load_checkpoint(path)
     except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError):

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 import pickle
+import struct
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -144,7 +146,7 @@ def test_files_that_are_no_pickles(
     with pytest.raises(UserError, match="cannot read"):
         BinSource(tmp_path / "absent.bin")
     monkeypatch.setattr(binfile, "MAX_BYTES", 10)
-    with pytest.raises(UserError, match="larger than"):
+    with pytest.raises(UserError, match="it is longer than 10 bytes"):
         BinSource(path)
 
 
@@ -152,3 +154,41 @@ def test_one_image_repeated_to_outgrow_the_file_is_refused(tmp_path: Path) -> No
     one = b"x" * 100_000
     with pytest.raises(UserError, match="repeats images"):
         BinSource(write(tmp_path, ([one] * 24, LABELS)))
+
+
+def _labels_and(images: bytes, count: int) -> bytes:
+    """A pickle of (images, labels): two parts, each a list written out."""
+    return b"\x80\x02((" + images + b"l(" + b"K\x01" * count + b"lt."
+
+
+def test_an_array_named_many_times_is_refused_before_it_is_copied(tmp_path: Path) -> None:
+    row = 1 << 20
+    array = pickle.dumps(np.zeros(row, np.uint8), 2)[2:-1]
+    path = tmp_path / "x.bin"
+    again = 4_000  # 4 GB, if every one were copied
+    path.write_bytes(
+        _labels_and(array + b"r\xff\xff\0\0" + b"j\xff\xff\0\0" * (again - 1), again // 2)
+    )
+    tracemalloc.start()
+    try:
+        with pytest.raises(UserError, match="repeats images"):
+            BinSource(path)
+        assert tracemalloc.get_traced_memory()[1] < 8 * row
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_text_encoded_again_and_again_is_refused_before_it_fills_memory(tmp_path: Path) -> None:
+    long = b"a" * (1 << 20)
+    call = (
+        b"c_codecs\nencode\nq\x00(X" + struct.pack("<I", len(long)) + long + b"U\x06latin1tq\x01R"
+    )
+    path = tmp_path / "x.bin"
+    path.write_bytes(_labels_and(call + b"h\x00h\x01R" * 3_999, 2_000))
+    tracemalloc.start()
+    try:
+        with pytest.raises(UserError, match="outgrow the file"):
+            BinSource(path)
+        assert tracemalloc.get_traced_memory()[1] < 8 * len(long)
+    finally:
+        tracemalloc.stop()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 import random
 import struct
 from pathlib import Path
@@ -77,3 +78,63 @@ def test_images_of_absurd_size_are_refused_before_decoding(encode) -> None:
     data[at + 5 : at + 9] = struct.pack(">HH", 60000, 60000)
     with pytest.raises(ImageError, match="too large"):
         decode("k", bytes(data))
+
+
+def _png(side: int, encode) -> bytes:
+    data = bytearray(encode(suffix=".png"))
+    data[16:24] = struct.pack(">II", side, side)
+    return bytes(data)
+
+
+def _bmp(side: int, encode) -> bytes:
+    data = bytearray(encode(suffix=".bmp"))
+    data[18:26] = struct.pack("<ii", side, -side)
+    return bytes(data)
+
+
+def _webp(kind: bytes, side: int, encode) -> bytes:
+    data = bytearray(encode(suffix=".webp"))
+    data[12:16] = kind
+    data[20:30] = {
+        b"VP8 ": bytes(6) + struct.pack("<HH", side, side),
+        b"VP8L": b"\x2f" + struct.pack("<I", side - 1 | side - 1 << 14) + bytes(5),
+        b"VP8X": bytes(4) + (side - 1).to_bytes(3, "little") * 2,
+    }[kind]
+    return bytes(data)
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        _png,
+        _bmp,
+        functools.partial(_webp, b"VP8 "),
+        functools.partial(_webp, b"VP8L"),
+        functools.partial(_webp, b"VP8X"),
+    ],
+    ids=["png", "bmp", "webp-lossy", "webp-lossless", "webp-extended"],
+)
+def test_the_pixels_of_every_format_are_counted_before_decoding(build, encode) -> None:
+    side = 16_000  # 256 megapixels; lossy WebP has at most 16,383 on a side
+    assert incomplete(build(side, encode)) == "is too large (16000×16000; at most 64 megapixels)"
+
+
+def test_the_sizes_of_honest_webp_files_are_read_rightly() -> None:
+    rng = np.random.default_rng(0)
+    for quality in (80, 101):  # lossy, lossless
+        for shape in ((33, 1000, 3), (1000, 33, 3)):
+            image = rng.integers(0, 255, shape, np.uint8)
+            data = cv2.imencode(".webp", image, (cv2.IMWRITE_WEBP_QUALITY, quality))[1].tobytes()
+            assert decode("x", data).shape == shape
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr("facebench.faces.decoding.MAX_PIXELS", 32_999)
+                height, width = shape[:2]
+                assert str(incomplete(data)).startswith(f"is too large ({width}×{height};")
+
+
+def test_a_jpeg_that_is_gone_over_again_and_again_is_refused(encode) -> None:
+    data = encode()
+    at = data.index(b"\xff\xda")
+    scan = data[at:-2]
+    assert incomplete(data[:at] + scan * 100 + data[-2:]) is None
+    assert incomplete(data[:at] + scan * 101 + data[-2:]) == "is a JPEG of more than 100 scans"

@@ -78,6 +78,7 @@ def insert(name: str, at: int | None) -> Callable[[Parts, bytes], Parts]:
     return build
 
 
+@pytest.mark.filterwarnings("ignore:Duplicate name")  # it is meant
 @pytest.mark.parametrize("at", [0, 1, None, "first"])
 @pytest.mark.parametrize(
     "name", ["MODELS/model.json", "models/MODEL.json", MODEL, "./models/model.json"]

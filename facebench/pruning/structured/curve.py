@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from facebench.errors import UserError
+from facebench.opening import RECORD, plain_bytes
 from facebench.storage import write_atomically
 
 FOLDER = Path("diagnostics") / "filters"
@@ -83,11 +84,11 @@ def write_curve(curve: Curve, results: Path) -> Path:
 def read_curve(path: Path) -> Curve:
     """What `write_curve` wrote; UserError where it is not such a file."""
     try:
-        told = json.loads(path.read_bytes())
+        told = json.loads(plain_bytes(path, RECORD))
         told.pop("schema_version")
         told["points"] = tuple(Point(**point) for point in told["points"])
         return Curve(**told)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(f"{path}: not a curve of `facebench prune --structured`: {error}") from None
 
 

@@ -8,8 +8,10 @@ from fractions import Fraction
 
 from facebench.errors import UserError
 from facebench.pruning.structured.importance import check_criterion
+from facebench.shares import fraction
 from facebench.training.work_folder import check_name
 
+MOST_STEPS = 1000
 STEP, UNTIL = Fraction(1, 100), Fraction(60, 100)
 FINE_TUNE, IMPORTANCE_BATCHES = 20, 16
 
@@ -49,6 +51,11 @@ class FilterPlan:
             raise UserError(
                 f"--step {percent(self.step)} --until {percent(self.until)}: shares of filters "
                 "between 0% and 100%, the step not larger than the end"
+            )
+        if self.steps > MOST_STEPS:
+            raise UserError(
+                f"--step {percent(self.step)} --until {percent(self.until)}: {self.steps:,} steps, "
+                f"each with a training; at most {MOST_STEPS:,}"
             )
         for point in self.points:
             if not 0 < point <= self.until:
@@ -90,8 +97,8 @@ def parse_share(text: str, option: str) -> Fraction:
     """``5%``, ``0.05`` or ``1/20`` → 1/20, exactly; UserError names the option."""
     number = text.strip()
     try:
-        share = Fraction(number.removesuffix("%"))
-    except (ValueError, ZeroDivisionError):
+        share = fraction(number.removesuffix("%"))
+    except ValueError:
         raise UserError(f"{option} {text}: write a share such as 5% or 0.05") from None
     if number.endswith("%"):
         return share / 100

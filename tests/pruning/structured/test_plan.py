@@ -42,7 +42,7 @@ def test_shares_are_exact(text, share) -> None:
     assert parse_share(text, "--step") == Fraction(share)
 
 
-@pytest.mark.parametrize("text", ["", "x", "1/0", "5 %%"])
+@pytest.mark.parametrize("text", ["", "x", "1/0", "5 %%", "1e999%", "1e-99999999"])
 def test_what_is_no_share(text) -> None:
     with pytest.raises(UserError, match="--until"):
         parse_share(text, "--until")
@@ -58,6 +58,7 @@ def test_what_is_no_share(text) -> None:
         {"fine_tune": -1},
         {"importance_batches": 0},
         {"criterion": "correlation"},
+        {"step": Fraction(1, 10**9)},  # six hundred million steps
     ],
 )
 def test_what_cannot_be_asked_for(wrong) -> None:
