@@ -19,6 +19,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 ROWS = 4  # rows a kernel is said to take at once
+MOST_STEPS = 256  # from twice as many products on, several are summed at a time, for speed
 _AS_NUMBER, _MATMUL = 12, 34  # places in CPython's PyTypeObject and PyNumberMethods
 
 Product = Callable[..., Any]
@@ -27,16 +28,21 @@ Order = Callable[[Product, tuple[Any, ...], tuple[int, ...]], Any]
 """Gives ``product(*operands)``; the axes are those that are summed over, one an operand."""
 
 
-def _in_blocks(product: Product, operands: tuple, axes: tuple[int, ...], block: int = 8) -> Any:
+def _in_blocks(
+    product: Product, operands: tuple, axes: tuple[int, ...], block: int | None = None
+) -> Any:
+    length = operands[0].shape[axes[0]]
+    block = block or max(8, length // MOST_STEPS)
     total = None
-    for start in range(0, operands[0].shape[axes[0]], block):
+    for start in range(0, length, block):
         cut = slice(start, start + block)
         parts = [o[(slice(None),) * axis + (cut,)] for o, axis in zip(operands, axes, strict=True)]
         total = product(*parts) if total is None else total + product(*parts)
     return product(*operands) if total is None else total
 
 
-_one_by_one = partial(_in_blocks, block=1)
+def _one_by_one(product: Product, operands: tuple, axes: tuple[int, ...]) -> Any:
+    return _in_blocks(product, operands, axes, max(1, operands[0].shape[axes[0]] // MOST_STEPS))
 
 
 def _reversed(product: Product, operands: tuple, axes: tuple[int, ...]) -> Any:
@@ -100,6 +106,15 @@ class _NumpyProducts:
 _REPLACED = ("matmul", "dot", "einsum")
 
 
+def _plain(operand: Any) -> bool:
+    """Whether it is a dense tensor of floats with values, not one that stands for others."""
+    return (
+        type(operand) in (torch.Tensor, torch.nn.Parameter)
+        and operand.layout is torch.strided
+        and operand.is_floating_point()
+    )
+
+
 class _TorchProducts(TorchDispatchMode):
     """Torch's products of matrices and convolutions."""
 
@@ -110,9 +125,11 @@ class _TorchProducts(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name = func.overloadpacket.__name__
         bare = {"addmm": "mm", "baddbmm": "bmm", "addmv": "mv"}.get(name)
-        if name in ("mm", "bmm", "mv", "dot") and args[0].is_floating_point():
+        if torch.jit.is_tracing() or not all(map(_plain, args[:2])):
+            return func(*args, **(kwargs or {}))
+        if name in ("mm", "bmm", "mv", "dot"):
             return self._matrices(func, *args)
-        if bare and not kwargs and args[0].is_floating_point():
+        if bare and not kwargs:
             return args[0] + self._matrices(getattr(torch.ops.aten, bare).default, *args[1:3])
         if name == "convolution" and not args[6] and args[8] == 1:
             return self._convolution(func, *args)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from facebench.reporting.record import Record
 from facebench.reporting.report_card import ReportCard
-from facebench.reporting.report_cell import ReportCell
 
 if TYPE_CHECKING:
     from facebench.reporting.report_table import ReportTableRow
@@ -15,10 +14,9 @@ if TYPE_CHECKING:
 
 def caption_of(card: ReportCard, rows: Sequence[ReportTableRow], *, synthetic: bool) -> list[str]:
     """The lines of a table's caption. synthetic: the table is of rendered faces."""
-    cells = [cell for row in rows for cell in row.cells]
     records = {r.protocol.name: r for row in rows for r in row.records}
     lines = [_data_line(record) for record in records.values()]
-    lines += _marks(card, cells, list(records.values()))
+    lines += meaning_of(card, rows)
     noted = dict.fromkeys(
         f"note ({record.model.id}, {record.protocol.name}): {note}"
         for row in rows
@@ -40,10 +38,13 @@ def caption_of(card: ReportCard, rows: Sequence[ReportTableRow], *, synthetic: b
     return [*lines, *card.notes]
 
 
-def _marks(
-    card: ReportCard, cells: Sequence[ReportCell], records: Sequence[Record]
+def meaning_of(
+    card: ReportCard, rows: Sequence[ReportTableRow], *, paper: bool = True
 ) -> Iterator[str]:
-    if any(cell.difference_text for cell in cells):
+    """What the signs in a table mean, a line each. paper: also of differences from its values."""
+    cells = [cell for row in rows for cell in row.cells]
+    records = {r.protocol.name: r for row in rows for r in row.records}.values()
+    if paper and any(cell.difference_text for cell in cells):
         yield (
             "difference: measured here minus the paper's value, in points of percent for rates, in "
             "percent of the paper's for counts"
