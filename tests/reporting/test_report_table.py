@@ -293,7 +293,7 @@ def test_table_2_is_read_from_the_model_cards() -> None:
 def test_sizes_without_weights_are_planned_and_say_so() -> None:
     (table,) = tables_of(load_report("table4"))
     for row in table.rows:
-        ratio = row.cells[0]
+        (ratio,) = (cell for cell in row.cells if cell.column.key == "ratio")
         assert abs(ratio.difference) < 0.01  # half width; the paper's is full
         if not find_card(row.row.model).weights:
             assert ratio.remark and ratio.value_text.endswith("*")
