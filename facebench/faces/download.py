@@ -28,8 +28,8 @@ def get_lfw(
 
     Both editions, original and funneled, may lie there together. An interrupted download
     continues at the next call; what is unpacked appears complete or not at all, and of several
-    processes the others wait for the first. UserError where
-    the network, a hash, the archive, the counts or the disk are not as they should be.
+    processes the others wait for the first. UserError where the network, a hash, the archive, the
+    counts or the disk are not as they should be.
     """
     edition = files or (LFW_FUNNELED if funneled else LFW)
     parent = into or data_folder()

@@ -161,7 +161,7 @@ def train(
                 if step % recipe.checkpoint_every == 0 or step == recipe.steps or stop:
                     if not _finite(net, supervision):
                         what = _DivergedError("a weight is not finite")
-                        raise UserError(_diverged(what, step, folder, recipe))
+                        raise UserError(_diverged(what, step - 1, folder, recipe))
                     _save(folder, net, supervision, optimiser, step, mean, log)
                 if extras.on_step is not None:
                     extras.on_step(step)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import tomllib
 from pathlib import Path
@@ -95,3 +96,113 @@ def test_the_evaluation_is_in_the_card_and_its_record_is_kept(
     notes = tomllib.loads((work / "models" / "mini.toml").read_text())["notes"]
     assert "lfw on" in " ".join(notes.split()) and "accuracy 0." in " ".join(notes.split())
     assert list((work / "reports" / "results" / "lfw").rglob("mini-*.json"))
+
+
+def test_what_is_kept_is_found_however_the_folders_are_spelt(
+    run, people: Path, work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (work / "link").symlink_to(people)
+    train = ("train", "mini", "--width", "0.03125", "--recipe", "tiny.toml", "-q", "--data")
+    assert run(*train, "people", "--work", "w").code == 0
+    card, folders = (work / "models" / "mini.toml").read_bytes(), sorted(os.listdir("w"))
+    (log,) = (work / "w").glob("mini-*/log.csv")
+    before = log.stat().st_mtime_ns
+    for data, place in (
+        ("./people", "./w"), (people, work / "w"), ("link", "w"), ("people/../people", "w"),
+    ):  # fmt: skip
+        assert run(*train, data, "--work", place).code == 0
+        assert (work / "models" / "mini.toml").read_bytes() == card
+        assert sorted(os.listdir("w")) == folders and log.stat().st_mtime_ns == before
+    (work / "elsewhere" / "people").parent.mkdir()
+    people.rename(work / "elsewhere" / "people")  # nor where they lie
+    assert run(*train, "elsewhere/people", "--work", "w").code == 0
+    assert sorted(os.listdir("w")) == folders
+    monkeypatch.chdir(work / "elsewhere" / "people")
+    there = (*train[:5], str(work / "tiny.toml"), *train[6:])
+    assert run(*there, ".", "--work", work / "w").code == 0
+    said = tomllib.loads(Path("models/mini.toml").read_text())["training"]["data"]
+    assert said.startswith("people; recipe")
+
+
+def test_faces_that_changed_are_another_training(run, people: Path, work: Path) -> None:
+    train = ("train", "mini", "--width", "0.03125", "--recipe", "tiny.toml", "-q",
+             "--data", "people", "--work", "w")  # fmt: skip
+    assert run(*train).code == 0
+    before = (work / "models" / "mini.toml").read_bytes()
+    (people / "person0").rename(people / "someone")
+    for image in (people / "someone").iterdir():
+        image.write_bytes((people / "person1" / "0.png").read_bytes())
+    refused = run(*train)
+    assert refused.code == 2 and "of other data or settings; add --overwrite" in refused.line
+    assert (work / "models" / "mini.toml").read_bytes() == before
+    assert run(*train, "--overwrite").code == 0
+    found = [
+        tomllib.loads(text)["training"]
+        for text in (before.decode(), (work / "models" / "mini.toml").read_text())
+    ]
+    assert found[0]["fingerprint"] != found[1]["fingerprint"]
+    assert found[0]["faces"] != found[1]["faces"] and found[0]["data"] == found[1]["data"]
+    assert len(list((work / "w").glob("mini-*"))) == 2
+
+
+def test_a_metric_is_not_learned_from_people_that_the_network_was_trained_on(
+    run, people: Path, work: Path
+) -> None:
+    common = ("--width", "0.03125", "--recipe", "tiny.toml", "-q", "--data", "people")
+    assert run("train", "first", *common, "--hold-out", "2").code == 0
+    assert run("train", "second", *common, "--hold-out", "3").code == 0
+    unseen = {
+        name: (work / "models" / "weights" / f"{name}.unseen.txt").read_text().split()
+        for name in ("first", "second")
+    }
+    assert [len(names) for names in unseen.values()] == [2, 3]
+    fit = ("metric", "fit", "first", "--data", "people", "--workers", "0", "-q", "--out", "m")
+    refused = run(*fit)
+    assert refused.code == 2 and "first was trained on 4 of the 6 identities" in refused.line
+    own = "models/weights/first.unseen.txt"
+    assert "give --identities" in refused.line and own in refused.line
+    other = run(*fit, "--identities", "models/weights/second.unseen.txt")
+    assert other.code == 2 and "first was trained on 1 of the 3 identities" in other.line
+    assert not (work / "m").exists()
+    made = run(*fit, "--identities", own)
+    assert made.code == 0 and "cannot be known" not in made.err
+    # A network that started from it has learned from the same people.
+    prune = ("prune", "first", "--layer", "f", "--keep", "1/8", "--name", "thin", *common[2:])
+    assert run(*prune, "--hold-out", "3").code == 0
+    thin = ("metric", "fit", "thin", *fit[3:])
+    inherited = run(*thin, "--identities", "models/weights/thin.unseen.txt")
+    assert inherited.code == 2 and "thin started from first, trained on 1 of" in inherited.line
+    # Other files may show the same people: that is said, not guessed.
+    (people / "person0" / "0.png").unlink()
+    doubtful = run(*fit)
+    assert doubtful.code == 0
+    assert "whether first was trained on people of people cannot be known" in doubtful.err
+
+
+@pytest.mark.parametrize("number, apart", [(1, ""), (2, ", person0 being held out")])
+def test_identification_is_not_learned_from_one_person(
+    run, people: Path, work: Path, number: int, apart: str
+) -> None:
+    write_people(work / "few", number)
+    done = run("train", "mini", "--data", "few", "--recipe", "tiny.toml", "--work", "w")
+    assert done.code == 2 and f"one identity is left to learn{apart};" in done.line
+    assert not (work / "models").exists() and os.listdir("w") == ["data"]
+
+
+def test_shares_that_keep_nothing_are_refused_before_the_work(
+    run, people: Path, work: Path
+) -> None:
+    (work / "plan.toml").write_text(PLAN.replace("1/16", "1/1000000"))
+    for arguments in (("prune", "plan.toml"), ("train", "mini", "--width", "0.03125")):
+        done = run(*arguments, "--data", "people", "--recipe", "tiny.toml", "--work", "w", "-q")
+        assert (done.code, (work / "models").exists()) == ((2, False), (0, True))[
+            "mini" in arguments
+        ]
+        if done.code:
+            assert "s1: keep = 1/1000000: that is 0.000768 of the 768 connections" in done.line
+            assert "at least 1/192" in done.line
+    prune = ("prune", "mini", "--layer", "f", "--data", "people", "--recipe", "tiny.toml", "-q")
+    assert run(*prune, "--keep", "1/192", "--name", "thin").code == 0
+    more = run("prune", "thin", *prune[2:], "--keep", "1/2")
+    assert more.code == 2 and "its parent keeps 1/192 of f already" in more.line
+    assert "--keep 25%: not a share" in run(*prune, "--keep", "25%").line

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import http.server
 import io
+import multiprocessing
 import tarfile
 import threading
 from collections.abc import Iterator
@@ -112,6 +113,22 @@ def test_it_is_installed_and_found(
     asked = len(server.asked)
     assert get(edition, into) == into / "lfw"
     assert len(server.asked) == asked
+
+
+def test_of_several_at_once_one_installs_and_the_others_wait(
+    edition: LfwFiles, server: Server, tmp_path: Path
+) -> None:
+    into = tmp_path / "data"
+    context = multiprocessing.get_context("fork")
+    several = [context.Process(target=get, args=(edition, into)) for _ in range(3)]
+    for one in several:
+        one.start()
+    for one in several:
+        one.join(120)
+    assert [one.exitcode for one in several] == [0, 0, 0]
+    assert [path.name for path in into.iterdir()] == ["lfw"]
+    assert sorted(path.name for path in (into / "lfw").iterdir()) == ["lfw", "pairs.txt"]
+    assert sorted(name for name, _ in server.asked) == ["lfw.tgz", "pairs.txt"]  # once
 
 
 def test_the_data_folder_is_the_default_place(

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from facebench.errors import UserError
+from facebench.training import loop
 from facebench.training.augment import augment, batches, make_batch
+from facebench.training.checkpoints import load_checkpoint
 from facebench.training.crops import TrainingCrops
-from facebench.training.loop import CHECKPOINT, Recipe, train
+from facebench.training.loop import CHECKPOINT, LOG, Recipe, train
 from facebench.training.losses import Supervision
 from facebench.training.normalised import NormalisedConvNet
 
@@ -44,8 +49,6 @@ def run(folder: Path, steps: int, every: int = 2, masks=None) -> NormalisedConvN
 def test_resume_is_bit_identical(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = run(tmp_path / "whole", 6)
     interrupted = tmp_path / "interrupted"
-
-    import facebench.training.loop as loop
 
     step, calls = loop._step, []
 
@@ -148,3 +151,87 @@ def test_rate_rises_holds_and_falls() -> None:
     assert recipe.rate_at(0) == pytest.approx(0.01)
     assert recipe.rate_at(300) == 1.0 and recipe.rate_at(500) == pytest.approx(1.0)
     assert recipe.rate_at(750) == pytest.approx(0.5) and recipe.rate_at(999) < 1e-4
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_whoever_is_asked_to_end_writes_down_where_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """Asked in a step: that step is finished, and the next run does not repeat it."""
+    whole, step, done = run(tmp_path / "whole", 5, every=100), loop._step, []
+
+    def asked(*args):
+        done.append(args[5])
+        if len(done) == 3:
+            os.kill(os.getpid(), number)
+        return step(*args)
+
+    class EndedError(Exception):
+        pass
+
+    def end(*_: object) -> None:
+        raise EndedError
+
+    before = signal.signal(number, end)
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(loop, "_step", asked)
+            with pytest.raises(EndedError):
+                run(tmp_path / "asked", 5, every=100)
+            again = run(tmp_path / "asked", 5, every=100)
+    finally:
+        signal.signal(number, before)
+    assert done == [0, 1, 2, 3, 4]
+    assert all(torch.equal(v, again.state_dict()[k]) for k, v in whole.state_dict().items())
+    logs = [(tmp_path / name / LOG).read_text().split(",")[:-1] for name in ("whole", "asked")]
+    assert logs[0] == logs[1]
+
+
+@pytest.mark.parametrize("left", [None, "", "step,regr", "step,a\r\n1,0.5,", "\0\0"])
+def test_whatever_became_of_the_log_it_is_written_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: str | None
+) -> None:
+    monkeypatch.setattr(loop, "LOG_EVERY", 1)
+    run(tmp_path, 3, every=1)
+    path = tmp_path / LOG
+    before = path.read_bytes()
+    path.unlink() if left is None else path.write_text(left)
+    run(tmp_path, 3, every=1)
+    assert path.read_bytes() == before and len(before.split(b"\r\n")) == 5
+
+
+def diverging(folder: Path, rate: float, every: int = 1) -> str:
+    net, supervision = fresh()
+    recipe = Recipe(40, rate, 0, checkpoint_every=every, precision="float32")
+    with pytest.raises(UserError) as caught:
+        train(net, supervision, [(crops(), 8)], recipe, folder, report=lambda _: None)
+    return str(caught.value)
+
+
+def test_a_training_that_diverges_stops_and_keeps_what_was_good(tmp_path: Path) -> None:
+    said = diverging(tmp_path, 1e30)
+    assert "diverged at step 2 of 40" in said and "Lower the rate of the recipe (now 1e+30)" in said
+    assert f"{tmp_path / CHECKPOINT} is of step 1" in said and "\n" not in said
+    before = (tmp_path / CHECKPOINT).read_bytes()
+    for value in load_checkpoint(tmp_path / CHECKPOINT)["net"].values():
+        assert value.isfinite().all()
+    assert diverging(tmp_path, 1e30) == said  # again the same, not something worse
+    assert (tmp_path / CHECKPOINT).read_bytes() == before
+    assert "none is kept" in diverging(tmp_path / "other", 1e30, every=10)
+
+
+def test_weights_that_are_not_finite_are_never_written_down(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = loop._step
+
+    def spoiling(net, supervision, optimiser, batch, recipe, number, extras):
+        found = step(net, supervision, optimiser, batch, recipe, number, extras)
+        if number == 2:
+            net.f.bias.data[0] = float("inf")
+        return found
+
+    monkeypatch.setattr(loop, "_step", spoiling)
+    with pytest.raises(UserError, match=r"step 3 .*a weight is not finite.* is of step 2"):
+        run(tmp_path, 6, every=1)
+    assert load_checkpoint(tmp_path / CHECKPOINT)["step"] == 2
