@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from facebench.errors import UserError
+from facebench.reporting.comparability import measure_of, require_comparable
 from facebench.reporting.paired_rates import search_difference, tar_differences
 from facebench.reporting.record import Record
 from facebench.reporting.record_sections import RatesSection
@@ -54,37 +55,16 @@ class Paired:
 
 
 def require_same_data(records: Sequence[Record]) -> None:
-    """UserError unless all records are of the same protocol, comparisons, faces and alignment.
-
-    Synthetic faces are never compared with photographs, nor one list of pairs with another.
-    """
+    """UserError unless all records may be compared with the first; see `require_comparable`."""
     for record in records[1:]:
-        first = records[0]
-        if record.data.kind != first.data.kind:
-            raise UserError(
-                f"{record.model.id} was evaluated on {record.data.kind} faces and {first.model.id} "
-                f"on {first.data.kind} ones; they are never compared: evaluate both on one --data"
-            )
-        for what, one, other in zip(
-            ("protocols", "faces", "comparisons", "alignments"),
-            _key(first),
-            _key(record),
-            strict=True,
-        ):
-            if one != other:
-                raise UserError(
-                    f"{first.model.id} and {record.model.id} were evaluated with different {what} "
-                    f"({one} and {other}); evaluate both on the same"
-                )
+        require_comparable(records[0], record)
 
 
 def group_records(records: Sequence[Record]) -> list[list[Record]]:
-    """Records by (protocol, faces, comparisons, alignment), one group per table, in order of
-    appearance.
-    """
+    """Records by what they measure, one group per table, in order of appearance."""
     groups: dict[tuple[str, ...], list[Record]] = {}
     for record in records:
-        groups.setdefault(_key(record), []).append(record)
+        groups.setdefault(measure_of(record), []).append(record)
     return list(groups.values())
 
 
@@ -198,7 +178,3 @@ def data_of(record: Record) -> tuple[str, str, str]:
     protocol = record.protocol
     name = f"{protocol.name} v{protocol.version}{protocol.edition}"
     return name, record.data.fingerprint, record.comparisons.fingerprint
-
-
-def _key(record: Record) -> tuple[str, ...]:
-    return *data_of(record), record.alignment

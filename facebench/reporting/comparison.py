@@ -7,31 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from facebench.errors import UserError
+from facebench.reporting.comparability import SettingDifference, require_comparable
 from facebench.reporting.paired_statistics import PairedStatistic, paired_statistics
 from facebench.reporting.record import Record
 from facebench.statistics.paired import McNemar, mcnemar_exact
-
-# Words of the signature that must agree for two records to be compared.
-BINDING = {
-    "protocol": "protocol",
-    "pairs": "list of comparisons",
-    "data": "data",
-    "align": "alignment",
-}
-_OWN = ("model", "weights")  # what is compared
-
-
-@dataclass(frozen=True)
-class SignatureDifference:
-    """A word of the signature and its two values, ``-`` where it is absent."""
-
-    word: str
-    base: str
-    candidate: str
-
-    def __str__(self) -> str:
-        return f"{BINDING.get(self.word, self.word)} {self.base} against {self.candidate}"
 
 
 @dataclass(frozen=True)
@@ -50,35 +29,8 @@ class Comparison:
     changed: McNemar | None
     worse: tuple[int, ...]
     better: tuple[int, ...]
-    settings: tuple[SignatureDifference, ...]
+    settings: tuple[SettingDifference, ...]
     keys: tuple[tuple[str, str], ...] | None = None
-
-
-def signature_differences(base: str, candidate: str) -> list[SignatureDifference]:
-    """The words in which two signatures differ, in their order."""
-    one, other = _words(base), _words(candidate)
-    return [
-        SignatureDifference(word, one.get(word, "-"), other.get(word, "-"))
-        for word in dict.fromkeys([*one, *other])
-        if one.get(word) != other.get(word)
-    ]
-
-
-def require_comparable(base: Record, candidate: Record) -> list[SignatureDifference]:
-    """What two records' settings differ in; UserError names protocol, data or alignment that do."""
-    found = signature_differences(base.signature, candidate.signature)
-    wrong = [difference for difference in found if difference.word in BINDING]
-    if base.data.kind != candidate.data.kind:
-        raise UserError(
-            f"{base.model.id} was evaluated on {base.data.kind} faces and {candidate.model.id} on "
-            f"{candidate.data.kind} ones; they are never compared: evaluate both on one --data"
-        )
-    if wrong:
-        raise UserError(
-            f"{base.model.id} and {candidate.model.id} cannot be compared; their signatures differ "
-            f"in {'; '.join(map(str, wrong))}: evaluate both alike"
-        )
-    return [difference for difference in found if difference.word not in _OWN]
 
 
 def compare_records(
@@ -103,7 +55,7 @@ def compare_records(
 def _compare(
     base: Record,
     candidate: Record,
-    settings: list[SignatureDifference],
+    settings: list[SettingDifference],
     level: float,
     draws: int,
     seed: int,
@@ -127,8 +79,3 @@ def _compare(
         tuple(better.tolist()),
         tuple(settings),
     )
-
-
-def _words(signature: str) -> dict[str, str]:
-    pairs = (part.partition(":") for part in signature.split("|"))
-    return {word: value for word, _, value in pairs}

@@ -38,8 +38,8 @@ class Wanted:
 
 @dataclass(frozen=True, order=True)
 class DataKey:
-    """Records with the same key are of the same faces, cut out alike, and the same comparisons, and
-    may share a column.
+    """Records with the same key may share a column: they are of the same faces, cut out alike, and
+    of the same comparisons and threshold rule, as in `facebench.reporting.comparability`.
     """
 
     kind: DataKind
@@ -47,6 +47,7 @@ class DataKey:
     comparisons: str
     edition: str
     alignment: str
+    rule: str
 
     @property
     def foreign(self) -> bool:
@@ -194,6 +195,7 @@ def _head(path: Path, shown: Path, place: int) -> Entry:
                 values["comparisons"]["fingerprint"],
                 f"v{values['protocol']['version']}{values['protocol'].get('edition', '')}",
                 values["alignment"],
+                values["rule"],
             ),
             version=version_of(values["facebench"]),
             created=values["run"]["created"],

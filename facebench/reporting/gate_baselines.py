@@ -1,17 +1,24 @@
-"""Which baseline a record is held against: of the same protocol, similarity and pooling."""
+"""Which baseline a record is held against: of the same measure and method."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from facebench.errors import UserError
+from facebench.reporting.comparability import (
+    measured_otherwise,
+    require_comparable,
+    scored_otherwise,
+)
 from facebench.reporting.gate_rules import Rule
-from facebench.reporting.record import Record, similarity_kind
+from facebench.reporting.record import Record
 from facebench.reporting.recounted import require_recounted
 
 
 def baseline_of(rule: Rule, record: Record, baselines: Sequence[Record]) -> Record:
-    """The baseline of a record: of its protocol and its settings; UserError: none, or several."""
+    """The baseline that a record may be compared with, of the same method; UserError: none, and
+    what differs, or several.
+    """
     if rule.of_model and baselines:
         return _baseline_of_fact(rule, record, baselines)
     own = [base for base in baselines if base.protocol.name == record.protocol.name]
@@ -20,14 +27,17 @@ def baseline_of(rule: Rule, record: Record, baselines: Sequence[Record]) -> Reco
             f"rule {rule.text!r}: there is no baseline of {record.protocol.name}; name one with "
             "--baseline, or make one with `facebench gate --update`"
         )
-    fit = [base for base in own if alike(base, record)]
-    if not fit:
+    held = [base for base in own if not scored_otherwise(base, record)]
+    if not held:
         others = dict.fromkeys(f"{base.similarity} and {base.pooling}" for base in own)
         raise UserError(
             f"rule {rule.text!r}: no baseline of {record.protocol.name} has {record.similarity} "
             f"and {record.pooling}, as {record.model.id} has (there is: {'; '.join(others)}); "
             "evaluate both alike, or name another with --baseline"
         )
+    fit = [base for base in held if not measured_otherwise(base, record)]
+    if not fit:
+        require_comparable(held[0], record)
     # Two that have learned the same kind of similarity differ in what they have learned.
     nearest = [base for base in fit if base.similarity == record.similarity] or fit
     if len(nearest) > 1:
@@ -44,7 +54,7 @@ def _baseline_of_fact(rule: Rule, record: Record, baselines: Sequence[Record]) -
     must then tell the same.
     """
     own = [base for base in baselines if base.protocol.name == record.protocol.name]
-    fit = [base for base in own if alike(base, record)] or baselines
+    fit = [base for base in own if not scored_otherwise(base, record)] or baselines
     told = {fact_of(rule, base): base.model.id for base in fit}
     if len(told) > 1:
         values = ", ".join(f"{model} {value:,}" for value, model in told.items())
@@ -53,12 +63,6 @@ def _baseline_of_fact(rule: Rule, record: Record, baselines: Sequence[Record]) -
             f"({values}); name one with --baseline"
         )
     return fit[0]
-
-
-def alike(base: Record, record: Record) -> bool:
-    """Whether similarity and pooling are the same, whatever the similarity has learned."""
-    kinds = [similarity_kind(one.similarity) for one in (base, record)]
-    return kinds[0] == kinds[1] and base.pooling == record.pooling
 
 
 def fact_of(rule: Rule, record: Record) -> float | int:

@@ -9,8 +9,7 @@ from typing import Literal
 
 from facebench.errors import UserError, nearest
 from facebench.reporting.cells import percent, points
-from facebench.reporting.comparison import require_comparable
-from facebench.reporting.gate_baselines import alike, baseline_of, fact_of
+from facebench.reporting.gate_baselines import baseline_of, fact_of
 from facebench.reporting.gate_bounds import require_reachable
 from facebench.reporting.gate_rules import Rule, Rules, Undecided
 from facebench.reporting.gate_settings import told_apart
@@ -100,12 +99,8 @@ def judge(
     """
     if not records:
         raise UserError("a gate needs at least one record")
-    for record in records:  # all checked before the first is computed
-        for base in baselines:
-            if base.protocol.name == record.protocol.name and alike(base, record):
-                require_comparable(base, record)
     judged: list[tuple[Rule, Record, Record | None, str]] = []
-    for rule in rules.rules:
+    for rule in rules.rules:  # all checked before the first is computed
         own = _records_of(rule, records)
         for one, settings in zip(own, told_apart(own, of_model=rule.of_model), strict=True):
             held = baseline_of(rule, one, baselines) if rule.needs_baseline else None

@@ -10,9 +10,12 @@ from pathlib import Path
 
 from facebench.errors import UserError
 from facebench.opening import read_text
-from facebench.reporting.comparison import BINDING, signature_differences
+from facebench.reporting.comparability import (
+    measured_otherwise,
+    scored_otherwise,
+    signature_differences,
+)
 from facebench.reporting.files import read_record, remove_scores
-from facebench.reporting.gate_baselines import alike
 from facebench.reporting.named_records import records_in
 from facebench.reporting.record import Record, similarity_kind
 from facebench.reporting.scores import file_name
@@ -85,18 +88,7 @@ def _require_same_measure(path: Path, record: Record) -> None:
     if not path.exists():
         return
     old = read_record(path)
-    found = signature_differences(old.signature, record.signature)
-    differs = [str(one) for one in found if one.word in BINDING]
-    if old.data.kind != record.data.kind:
-        differs.insert(0, f"{old.data.kind} faces against {record.data.kind} ones")
-    differs += [
-        f"{what} {before} against {after}"
-        for what, before, after in (
-            ("similarity", similarity_kind(old.similarity), similarity_kind(record.similarity)),
-            ("pooling", old.pooling, record.pooling),
-        )
-        if before != after
-    ]
+    differs = measured_otherwise(old, record) + scored_otherwise(old, record)
     if differs:
         raise UserError(
             f"{path}: the baseline of {old.model.id} and the record of {record.model.id} measure "
@@ -118,7 +110,7 @@ def _place(baseline: Path, record: Record) -> Path:
     fit = [
         (path, old)
         for path, old in held
-        if old.protocol.name == record.protocol.name and alike(old, record)
+        if old.protocol.name == record.protocol.name and not scored_otherwise(old, record)
     ]
     same = [(path, old) for path, old in fit if old.similarity == record.similarity]
     own = [path for path, _ in same or fit]

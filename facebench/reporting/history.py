@@ -17,8 +17,8 @@ from facebench.reporting.cells import (
     ratio_text,
     size_text,
 )
+from facebench.reporting.comparability import method_of, require_comparable
 from facebench.reporting.compare import data_of
-from facebench.reporting.comparison import require_comparable
 from facebench.reporting.comparison_view import difference_cell, p_text
 from facebench.reporting.exports import safe
 from facebench.reporting.history_falls import (
@@ -108,8 +108,7 @@ def _by_setting(records: Sequence[Record]) -> list[list[Record]]:
     """Records by protocol and data; other similarities or poolings are histories of their own."""
     groups: dict[tuple[str, ...], dict[tuple[str, str], list[Record]]] = {}
     for record in records:
-        setting = (similarity_kind(record.similarity), record.pooling)
-        groups.setdefault(data_of(record), {}).setdefault(setting, []).append(record)
+        groups.setdefault(data_of(record), {}).setdefault(method_of(record), []).append(record)
     return [group for of_data in groups.values() for group in of_data.values()]
 
 

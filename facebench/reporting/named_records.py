@@ -8,7 +8,7 @@ from pathlib import Path
 
 from facebench.errors import UserError, nearest
 from facebench.reporting.files import read_record
-from facebench.reporting.find import Entry, Finder, load_entry, record_files
+from facebench.reporting.find import DataKey, Entry, Finder, load_entry, record_files
 from facebench.reporting.record import Record, similarity_kind
 
 
@@ -102,7 +102,7 @@ def _preferred(entry: Entry) -> tuple[object, ...]:
 
 def _of_one_data(found: dict[str, list[Entry]], of_file: Record | None) -> dict[str, Entry]:
     """For each model its best record, all of the same protocol, data and, if possible, settings."""
-    for agreed in (3, 1, 0):  # all settings; the alignment; none
+    for agreed in (4, 2, 0):  # all settings; alignment and threshold rule; none
         picked = _picked(found, of_file, agreed)
         if picked is not None:
             return picked
@@ -121,19 +121,19 @@ def _picked(
     """
 
     def key(entry: Entry) -> tuple[object, ...]:
-        data = replace(entry.data, alignment="")
-        return entry.protocol, data, *_settings(entry, entry.data.alignment)[:agreed]
+        data = replace(entry.data, alignment="", rule="")
+        return entry.protocol, data, *_settings(entry, entry.data)[:agreed]
 
     choices = [key(entry) for entry in next(iter(found.values()))]
     if of_file is not None:
-        wanted = _settings(of_file, of_file.alignment)[:agreed]
+        wanted = _settings(of_file, of_file)[:agreed]
         choices = [
             key(entry)
             for entries in found.values()
             for entry in entries
             if (entry.data.faces, entry.data.comparisons)
             == (of_file.data.fingerprint, of_file.comparisons.fingerprint)
-            and _settings(entry, entry.data.alignment)[:agreed] == wanted
+            and _settings(entry, entry.data)[:agreed] == wanted
         ]
     for choice in dict.fromkeys(choices):
         picked = {
@@ -146,6 +146,6 @@ def _picked(
     return None
 
 
-def _settings(of: Entry | Record, alignment: str) -> tuple[str, str, str]:
-    """What may differ on the same data, the one that must not first; a similarity by its kind."""
-    return alignment, of.pooling, similarity_kind(of.similarity)
+def _settings(of: Entry | Record, measured: DataKey | Record) -> tuple[str, str, str, str]:
+    """What may differ on the same data, those that must not first; a similarity by its kind."""
+    return measured.alignment, measured.rule, of.pooling, similarity_kind(of.similarity)

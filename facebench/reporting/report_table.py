@@ -206,7 +206,9 @@ class _Builder:
 
     def _title(self) -> str:
         label = f"{SYNTHETIC_LABEL} · " if self.data.kind == "synthetic" else ""
-        told = dict.fromkeys(w for k in self.data.keys.values() for w in (k.faces, k.alignment))
+        told = dict.fromkeys(
+            w for k in self.data.keys.values() for w in (k.faces, k.alignment, k.rule)
+        )
         which = f" · {', '.join(told)}" if self.data.number else ""
         return f"{label}{self.card.title}{which}"
 

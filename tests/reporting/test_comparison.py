@@ -10,10 +10,9 @@ import numpy as np
 import pytest
 
 from facebench.errors import UserError
+from facebench.reporting.comparability import require_comparable, signature_differences
 from facebench.reporting.comparison import (
     compare_records,
-    require_comparable,
-    signature_differences,
 )
 from facebench.reporting.comparison_view import (
     comparison_sheet,

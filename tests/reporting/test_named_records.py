@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from facebench.errors import UserError
-from facebench.reporting.comparison import require_comparable
+from facebench.reporting.comparability import require_comparable
 from facebench.reporting.files import save_record
 from facebench.reporting.find import Finder
 from facebench.reporting.named_records import is_file, named_together, records_in

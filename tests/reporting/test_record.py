@@ -65,7 +65,7 @@ def test_a_card_in_the_place_of_the_shipped_one_is_in_the_signature(
     record = make_record(edition="+0a1b2c3d")
     assert "|protocol:lfw.v1+0a1b2c3d|" in record.signature
     assert view_of([record]).title.startswith("lfw v1+0a1b2c3d ·")
-    with pytest.raises(UserError, match="different protocols"):
+    with pytest.raises(UserError, match=r"differ in protocol lfw\.v1 against"):
         view_of([make_record(), record])
 
 
