@@ -15,6 +15,7 @@ from rich.console import Console
 from facebench.environment import environment_section, run_section
 from facebench.errors import UserError, nearest
 from facebench.faces.align_rules import RULES
+from facebench.foreign import printable
 from facebench.nets.embedder import Embedder
 from facebench.nets.options import ModelOptions
 from facebench.nets.specs import is_bare
@@ -194,7 +195,7 @@ def _prepare_all(
 def _tell(what: str, remarks: Iterable[str]) -> None:
     """Remarks on standard error, a line each, however quiet the run is."""
     for remark in dict.fromkeys(remarks):
-        print(f"facebench: note: {what}: {remark}", file=sys.stderr)
+        print(printable(f"facebench: note: {what}: {remark}"), file=sys.stderr)
 
 
 def _evaluate_one(

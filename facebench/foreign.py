@@ -7,6 +7,7 @@ and Rich takes ``[red]`` for markup. So such text passes here before it is shown
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from typing import TYPE_CHECKING
@@ -44,8 +45,26 @@ def rich_text(text: object, style: str = "") -> Text:
     return Text(printable(text), style=style)
 
 
+def json_text(values: object, indent: int = 1) -> str:
+    """Values as JSON, ending with a line break, that reads back the same and acts on nothing.
+
+    Letters of any language stay as they are; what `printable` would change is written as JSON
+    writes it, by number. ValueError: a number that is not finite.
+    """
+    text = json.dumps(values, indent=indent, ensure_ascii=False, allow_nan=False)
+    text = re.sub(r"#(?=#\w*\[)", r"\\u0023", text)
+    if not text.isascii() or "\x7f" in text:
+        text = "".join(c if c == "\n" or _is_plain(c) else json.dumps(c)[1:-1] for c in text)
+    return f"{text}\n"
+
+
+def _is_plain(letter: str) -> bool:
+    kept = letter in _KEPT or unicodedata.category(letter) in ("Zs", "Cn")
+    return letter.isprintable() or kept
+
+
 def _shown(letter: str) -> str:
-    if letter.isprintable() or letter in _KEPT or unicodedata.category(letter) in ("Zs", "Cn"):
+    if _is_plain(letter):
         return letter
     number = ord(letter)
     if 0xDC80 <= number <= 0xDCFF:  # how Python keeps a byte of a file's name that is no text

@@ -17,6 +17,7 @@ from facebench.faces.download import get_lfw
 from facebench.faces.installed import list_installed
 from facebench.faces.layouts import CHECKABLE, REGISTERED, check_dataset, how_to_unpack, unpacked
 from facebench.faces.locate import DATASETS, how_to_get, installed_at
+from facebench.foreign import printable, rich_text
 
 app = typer.Typer(help="Get, list and check data sets of faces.", no_args_is_help=True)
 NameArgument = Annotated[str, typer.Argument(help=f"One of {', '.join(CHECKABLE)}.")]
@@ -50,7 +51,8 @@ def list_() -> None:
     for row in list_installed():
         images = "" if row.images is None else f"{row.images:,}"
         where = " ".join(filter(None, [str(row.where or ""), row.note]))
-        table.add_row(row.name, images, row.fingerprint or "", where)
+        cells = (row.name, images, row.fingerprint or "", where)
+        table.add_row(*(rich_text(cell) for cell in cells))
     Console().print(table)
 
 
@@ -82,7 +84,8 @@ def check(
             findings = check_dataset(each, data, progress)
         for finding in findings:
             bad += not finding.ok
-            typer.echo(f"{'ok   ' if finding.ok else 'WRONG'} {each}: {finding.text}")
+            line = f"{'ok   ' if finding.ok else 'WRONG'} {each}: {finding.text}"
+            typer.echo(printable(line))
     if bad:
         raise typer.Exit(1)
 

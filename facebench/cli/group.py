@@ -13,8 +13,10 @@ from facebench.cli.interrupts import INTERRUPTED, say_stopped
 from facebench.cli.streams import STDOUT, flush_output
 from facebench.cli.usage import usage_line
 from facebench.errors import UserError
+from facebench.foreign import printable
 
 WRONG_INPUT = 2
+_LONGEST = 4000  # characters of a line
 
 
 class ErrorGroup(TyperGroup):
@@ -64,7 +66,7 @@ def _end(message: str, code: int) -> NoReturn:
 
 
 def _say(message: str) -> int:
-    line = " ".join(message.split())
+    line = printable(" ".join(message.split()), _LONGEST)
     print(f"facebench: {line}", file=sys.stderr)
     return WRONG_INPUT
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from facebench.cli.interrupts import importing
 from facebench.cli.trust import KINDS, UntrustedOption
 from facebench.errors import UserError
+from facebench.foreign import rich_text
 
 if TYPE_CHECKING:
     from facebench.similarity.metric_file import MetricFile
@@ -204,7 +204,7 @@ def show(
 
     table = Table(show_header=False, box=None, pad_edge=False)
     for key, value in describe(read_metric(file)).items():
-        table.add_row(key, Text(value))
+        table.add_row(key, rich_text(value))
     Console().print(table)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -11,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from facebench.errors import UserError
+from facebench.foreign import json_text, printable, rich_text
 from facebench.nets.cards import MetricFields, ModelCard, list_models, recorded_names
 from facebench.nets.compact_card import is_compact
 from facebench.nets.compact_savings import compact_report
@@ -54,7 +54,7 @@ def models(
         return
     rows = [summary(card) for card in list_models(recorded=recorded)]
     if format == "json":
-        typer.echo(json.dumps(rows, indent=2))
+        typer.echo(json_text(rows, 2), nl=False)
         return
     table = Table(title="Models")
     for heading in ("name", "structure", "width"):
@@ -69,8 +69,8 @@ def models(
         table.add_column(heading, justify="right")
     for row in rows:
         table.add_row(
-            row["name"],
-            row["structure"],
+            rich_text(row["name"]),
+            rich_text(row["structure"]),
             _text(row["width"], "g"),
             _text(None if row["parameters"] is None else row["parameters"] / 1e6, ".2f"),
             _text(row["compression_ratio"], ".2f"),
@@ -104,25 +104,29 @@ def show(
         _draw(card, regions)
     details = describe(card)
     if format == "json":
-        typer.echo(json.dumps(details, indent=2))
+        typer.echo(json_text(details, 2), nl=False)
         return
     console = Console()
-    console.print(f"[bold]{card.name}[/bold]  {card.title}", highlight=False)
+    console.print(rich_text(card.name, "bold").append(printable(f"  {card.title}"), "not bold"))
     if details["layers"]:
         console.print(_layer_table(details))
     facts = Table(show_header=False, box=None, pad_edge=False)
     for key in ("structure", "parent", "licence", "notes", "signature"):
         if details[key]:
-            facts.add_row(key, str(details[key]))
+            facts.add_row(key, rich_text(details[key]))
     for region in details["regions"]:
-        facts.add_row(f"region {region['name']}", f"{region['model']}: {region['signature']}")
-    facts.add_row("weights", _weights_text(card, details))
+        facts.add_row(
+            rich_text(f"region {region['name']}"),
+            rich_text(f"{region['model']}: {region['signature']}"),
+        )
+    facts.add_row("weights", rich_text(_weights_text(card, details)))
     for similarity in SIMILARITIES:
         if (metric := card.metric_fields(similarity)) is not None:
-            facts.add_row("metric", f"{similarity}, {_learned(metric)}: {metric.fitted_on}")
+            learned = f"{similarity}, {_learned(metric)}: {metric.fitted_on}"
+            facts.add_row("metric", rich_text(learned))
     for group in ("training", "source"):
         for key, value in (details[group] or {}).items():
-            facts.add_row(f"{group}: {key.replace('_', ' ')}", str(value))
+            facts.add_row(f"{group}: {key.replace('_', ' ')}", rich_text(value))
     console.print(facts)
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any, Literal
 
 import typer
 
+from facebench.foreign import json_text, rich_text
 from facebench.protocols.cards import (
     SPREAD_SHORT,
     ProtocolCard,
@@ -45,16 +45,15 @@ def show(
     """Show one protocol's card. Example: facebench protocols show lfw"""
     values = load_protocol(name).model_dump(mode="json")
     if format == "json":
-        typer.echo(json.dumps(values, indent=1, ensure_ascii=False))
+        typer.echo(json_text(values), nl=False)
         return
     from rich.console import Console
     from rich.table import Table
-    from rich.text import Text
 
     table = Table(show_header=False, box=None, pad_edge=False)
     for field, value in values.items():
         for text in _lines(value):
-            table.add_row(Text(field, style="bold"), Text(text))
+            table.add_row(rich_text(field, "bold"), rich_text(text))
             field = ""
     Console().print(table)
 
@@ -63,18 +62,17 @@ def _list(format: Format) -> None:
     cards = list_protocols()
     if format == "json":
         values = [card.model_dump(mode="json") for card in cards]
-        typer.echo(json.dumps(values, indent=1, ensure_ascii=False))
+        typer.echo(json_text(values), nl=False)
         return
     from rich import box
     from rich.console import Console
     from rich.table import Table
-    from rich.text import Text
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in ("name", "kind", "comparisons", "parts", "±", "title"):
         table.add_column(heading, no_wrap=heading != "title")
     for card in cards:
-        table.add_row(*(Text(text) for text in _row(card)))
+        table.add_row(*(rich_text(text) for text in _row(card)))
     Console().print(table)
 
 

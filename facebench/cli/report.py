@@ -11,6 +11,7 @@ import typer
 from facebench.cli.interrupts import importing
 from facebench.cli.sheets import require_folder
 from facebench.errors import UserError
+from facebench.foreign import printable, rich_text
 
 if TYPE_CHECKING:
     from facebench.reporting.find import Finder
@@ -199,7 +200,7 @@ class Writer:
     def say(self, line: str) -> None:
         """One line on standard error, unless it is to be quiet."""
         if not self.quiet:
-            print(line, file=sys.stderr)
+            print(printable(line), file=sys.stderr)
 
     def _formats(self) -> list[ReportFormat]:
         from facebench.reporting.report_formats import FORMATS
@@ -255,7 +256,7 @@ def _run_missing(
     orders = orders_of((table for made in tables.values() for table in made), data)
     for order in orders:
         if not quiet:
-            print(order.command, file=sys.stderr)
+            print(printable(order.command), file=sys.stderr)
         _evaluate(order, out, finder, quiet)
     return bool(orders)
 
@@ -281,7 +282,6 @@ def _list() -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
-    from rich.text import Text
 
     from facebench.reporting.report_card import list_reports
 
@@ -291,5 +291,5 @@ def _list() -> None:
     for card in list_reports():
         rows = str(len(card.rows)) if card.rows else "any"
         cells = (card.name, card.group or "", rows, " ".join(card.protocols), card.title)
-        table.add_row(*(Text(cell) for cell in cells))
+        table.add_row(*(rich_text(cell) for cell in cells))
     Console().print(table)

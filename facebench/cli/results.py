@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 from facebench.cli.interrupts import importing
 from facebench.cli.sheets import require_writable
 from facebench.errors import UserError
+from facebench.foreign import printable
 
 if TYPE_CHECKING:
     from facebench.reporting.record import Record
@@ -84,7 +85,8 @@ class Outputs:
             self._say(f"plot: {self.plot}")
         self._result(records, views)
         if self.profile:
-            print(profile_text(records, wall), file=sys.stderr)
+            for line in profile_text(records, wall).splitlines():
+                print(printable(line), file=sys.stderr)
 
     def _result(self, records: Sequence[Record], views: Sequence[TableView]) -> None:
         if self.format == "table" and self.output is None:
@@ -105,7 +107,7 @@ class Outputs:
 
     def _say(self, line: str) -> None:
         if not self.quiet:
-            print(line, file=sys.stderr)
+            print(printable(line), file=sys.stderr)
 
 
 def _upwards(path: Path) -> list[Path]:

@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from facebench.embedding.store import EmbeddingStore
+from facebench.foreign import rich_text
 
 _HEADINGS = ("model", "faces of", "embedded", "of", "size")
 app = typer.Typer(
@@ -27,7 +27,7 @@ def list_() -> None:
         column.justify = "right"
     for run in store.entries():
         counts = (f"{run.stored:,}", f"{run.faces:,}")
-        table.add_row(Text(run.model), Text(run.source), *counts, _megabytes(run.bytes))
+        table.add_row(rich_text(run.model), rich_text(run.source), *counts, _megabytes(run.bytes))
     console = Console()
     if table.row_count:
         console.print(table)

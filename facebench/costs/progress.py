@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from facebench.foreign import printable
+
 Stage = Callable[[str, int], Callable[[], None]]
 """What is done next and in how many steps → what is called after each of them."""
 
@@ -22,14 +24,14 @@ def bars(shown: bool) -> Iterator[Stage]:
     """Yields a `Stage` that shows a bar, where standard error is a terminal."""
     console = Console(stderr=True)
     bar = Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
+        TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(),
         console=console, transient=True, disable=not (shown and console.is_terminal),
     )  # fmt: skip
     with bar:
         task = bar.add_task("", total=None, visible=False)
 
         def stage(name: str, total: int) -> Callable[[], None]:
-            bar.reset(task, total=total, description=name, visible=True)
+            bar.reset(task, total=total, description=printable(name), visible=True)
             return lambda: bar.advance(task)
 
         yield stage

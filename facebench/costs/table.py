@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Callable, Iterable
 
 from facebench.costs.bench import Bench
 from facebench.costs.machine import busy
 from facebench.costs.record import CostRecord, CostRun, Machine, Spread
+from facebench.foreign import json_text
 from facebench.reporting.cells import Cell, count_text, size_text
 from facebench.reporting.exports import Value, safe
 from facebench.reporting.sheet import Sheet
@@ -59,7 +59,7 @@ def bench_json(result: Bench) -> str:
         "skipped": list(result.skipped),
         "records": [record.model_dump(mode="json") for record in result.records],
     }
-    return json.dumps(values, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return json_text(values)
 
 
 def bench_csv(result: Bench) -> str:

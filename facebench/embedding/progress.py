@@ -18,6 +18,7 @@ from rich.progress import (
 from rich.text import Text
 
 from facebench.embedding.profile import ExtractionProfile
+from facebench.foreign import printable
 
 
 class _FacesPerSecond(ProgressColumn):
@@ -33,7 +34,7 @@ def progress_bar(
     """Yields the function that advances the bar; nothing is drawn where there is no terminal."""
     console = Console(stderr=True)
     bar = Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         _FacesPerSecond(),
@@ -44,7 +45,7 @@ def progress_bar(
         refresh_per_second=4,
     )
     with bar:
-        task = bar.add_task(title, total=faces, completed=known)
+        task = bar.add_task(printable(title), total=faces, completed=known)
         yield lambda count: bar.advance(task, count)
 
 
@@ -57,4 +58,4 @@ def summarise(title: str, profile: ExtractionProfile) -> None:
         line += f", {profile.from_store:,} from the store"
     if profile.failed:
         line += f", {profile.failed:,} not acquired"
-    Console(stderr=True, highlight=False, soft_wrap=True).print(line, markup=False)
+    Console(stderr=True, highlight=False, soft_wrap=True).print(printable(line), markup=False)

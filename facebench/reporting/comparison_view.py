@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from facebench.foreign import json_text
 from facebench.reporting.cells import Cell, percent, points
 from facebench.reporting.comparison import Comparison
 from facebench.reporting.exports import safe
@@ -54,7 +54,7 @@ def difference_cell(found: PairedStatistic) -> Cell:
 def comparisons_json(comparisons: Sequence[Comparison]) -> str:
     """Everything, as a JSON list; shares in full precision, positions from 0."""
     values = [_json(comparison) for comparison in comparisons]
-    return json.dumps(values, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return json_text(values)
 
 
 def comparisons_csv(comparisons: Sequence[Comparison]) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Sequence
 
+from facebench.foreign import json_text, printable
 from facebench.reporting.fold_columns import folds_of
 from facebench.reporting.rate_columns import rates_of
 from facebench.reporting.record import Record
@@ -18,7 +18,7 @@ Value = str | int | float | bool | None
 def to_json(records: Sequence[Record]) -> str:
     """All records as one JSON list, in the schema of ``facebench schema``."""
     values = [record.values() for record in records]
-    return json.dumps(values, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return json_text(values)
 
 
 def to_csv(records: Sequence[Record]) -> str:
@@ -105,7 +105,8 @@ def _estimate(name: str, estimate: Estimate) -> dict[str, Value]:
 
 
 def safe(value: Value) -> Value:
-    """Text that a spreadsheet would take for a formula is marked as text."""
-    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
-        return f"'{value}"
-    return value
+    """Text fit to print, and marked as text where a spreadsheet would take it for a formula."""
+    if not isinstance(value, str):
+        return value
+    text = printable(value)
+    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text

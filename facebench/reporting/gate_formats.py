@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Literal, get_args
 from xml.etree import ElementTree
 
+from facebench.foreign import printable
 from facebench.reporting.gate_judge import GateResult, Outcome, Verdict
 from facebench.reporting.markdown import plain
 
@@ -41,7 +42,7 @@ def summary(result: GateResult) -> str:
 
 def _text(result: GateResult) -> str:
     lines = [f"{_MARKS[verdict.outcome]:<12} {verdict.line}" for verdict in result.verdicts]
-    return "\n".join([*lines, *_notices(result), summary(result)]) + "\n"
+    return "".join(f"{printable(x)}\n" for x in (*lines, *_notices(result), summary(result)))
 
 
 def _markdown(result: GateResult) -> str:
@@ -94,7 +95,7 @@ def _github(result: GateResult) -> str:
         if verdict.outcome == "undecided" and counted == "pass":
             command = "warning"
         title = _escaped(f"facebench gate: {verdict.outcome}", of_property=True)
-        lines.append(f"::{command} title={title}::{_escaped(_report(verdict))}")
+        lines.append(f"::{command} title={title}::{_escaped(printable(_report(verdict)))}")
     lines.append(summary(result))
     return "\n".join(lines) + "\n"
 
@@ -114,4 +115,4 @@ def _escaped(text: str, *, of_property: bool = False) -> str:
 
 
 def _xml(text: str) -> str:
-    return _NOT_XML.sub("\N{REPLACEMENT CHARACTER}", text)
+    return _NOT_XML.sub("\N{REPLACEMENT CHARACTER}", printable(text))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from facebench.errors import UserError
 from facebench.reporting.cells import points
 from facebench.reporting.history import History, Run
-from facebench.reporting.roc_plot import mark_synthetic, plot_format
+from facebench.reporting.roc_plot import drawn_name, mark_synthetic, plot_format
 from facebench.storage import write_atomically
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def _labels(axes: Axes, history: History) -> None:
         place, align, box = next(free, places[0])
         taken.append(box)
         axes.annotate(
-            name.replace("$", r"\$"),
+            drawn_name(name),
             (float(run.size or 0), 100 * run.value),
             xytext=place,
             textcoords="offset points",
@@ -197,11 +197,10 @@ def _name_fall(axes: Axes, history: History) -> None:
 def _title(axes: Axes, history: History) -> None:
     first = history.first
     protocol = f"{first.protocol.name} v{first.protocol.version}"
-    axes.set_title(
+    title = (
         f"{history.statistic} of {protocol}, {first.data.fingerprint}, "
-        f"{first.similarity.partition('(')[0]}; bars: 95% intervals",
-        loc="left",
-        fontsize=10,
+        f"{first.similarity.partition('(')[0]}; bars: 95% intervals"
     )
+    axes.set_title(drawn_name(title), loc="left", fontsize=10)
     if first.data.kind == "synthetic":
         mark_synthetic(axes, height=0.5, alpha=0.3)

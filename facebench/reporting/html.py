@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from facebench.foreign import printable
 from facebench.reporting.curve_caption import curve_caption
 from facebench.reporting.curves import curve_names, drawable
 from facebench.reporting.roc_layout import COLOURS
@@ -42,6 +43,7 @@ def environment() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     return Environment(
+        finalize=lambda value: printable(value) if type(value) is str else value,
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,

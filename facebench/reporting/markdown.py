@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from facebench.foreign import printable
 from facebench.reporting.view import Cell, TableView
 
 
@@ -35,7 +36,7 @@ def _cell(cell: Cell) -> str:
 
 def plain(text: str) -> str:
     """One line of text with every character that Markdown or HTML would act on taken literally."""
-    one_line = " ".join(text.split())
+    one_line = " ".join(printable(text).split())
     return re.sub(r"([\\`*_{}\[\]<>|#~$&])", _escape, one_line)
 
 

@@ -16,7 +16,7 @@ def rendering_bar(shown: bool) -> Iterator[Callable[[int, int], None]]:
     """Yields a function of (faces done, faces in all); a bar, or one line where no terminal is."""
     console = Console(stderr=True)
     bar = Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),

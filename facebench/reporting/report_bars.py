@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
+from facebench.foreign import printable
+
 _WIDTH, _HEIGHT, _BOTTOM, _LEFT = 620, 260, 30, 60
 
 
@@ -26,7 +28,7 @@ def bars_svg(values: Sequence[float], name: str) -> Markup:
     bottom = _HEIGHT - _BOTTOM
     parts = [
         Markup('<svg class="roc" viewBox="0 0 {} {}" role="img" aria-label="{}">').format(
-            _WIDTH, _HEIGHT, name
+            _WIDTH, _HEIGHT, printable(name)
         ),
         Markup('<line class="grid" x1="{}" y1="{}" x2="{}" y2="{}"/>').format(
             _LEFT, bottom, _WIDTH, bottom

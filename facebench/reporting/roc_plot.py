@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from facebench.errors import UserError
+from facebench.foreign import printable
 from facebench.reporting.curves import drawable
 from facebench.reporting.record import Record
 from facebench.reporting.roc_layout import COLOURS, Curve, RocLayout, layout_of
@@ -130,7 +131,7 @@ def _label(axes: Axes, layout: RocLayout) -> None:
     positions = layout.label_positions(_GAP)
     for curve, position in zip(layout.curves, positions, strict=True):
         label = axes.annotate(
-            curve.label.replace("$", r"\$"),  # a name is no formula
+            drawn_name(curve.label),
             (0, layout.tar_low + position * (1 - layout.tar_low)),
             xycoords=("axes fraction", "data"),
             xytext=(6, 0),
@@ -153,15 +154,21 @@ def _key(axes: Axes, layout: RocLayout) -> None:
         )
         for c in layout.key
     ]
-    names = [c.label.replace("$", r"\$") for c in layout.key]
+    names = [drawn_name(c.label) for c in layout.key]
     axes.legend(lines, names, loc="lower right", frameon=False, handlelength=3)
 
 
 def _title(axes: Axes, record: Record, name: str) -> None:
     protocol = f"{record.protocol.name} v{record.protocol.version}"
-    axes.set_title(f"{name} of {protocol}, {record.data.fingerprint}", loc="left", fontsize=10)
+    title = drawn_name(f"{name} of {protocol}, {record.data.fingerprint}")
+    axes.set_title(title, loc="left", fontsize=10)
     if record.data.kind == "synthetic":
         mark_synthetic(axes, height=0.3, alpha=0.35)
+
+
+def drawn_name(text: str) -> str:
+    """A name as matplotlib draws it: no formula, and nothing that cannot be printed."""
+    return printable(text).replace("$", r"\$")
 
 
 def mark_synthetic(axes: Axes, height: float, alpha: float) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup, escape
 
+from facebench.foreign import printable
 from facebench.reporting.bands import Whisker
 from facebench.reporting.record import Record
 from facebench.reporting.roc_layout import Curve, RocLayout, layout_of
@@ -43,7 +44,7 @@ def _said(layout: RocLayout) -> str:
         at = [tick for tick in layout.decades if tick >= max(curve.far[0], layout.resolution or 0)]
         values = [f"{100 * curve.tar_at(tick):.2f} % at {tick:g}" for tick in at]
         curves.append(f"{curve.label}: {', '.join(values)}")
-    return f"{layout.words.name} curves, {y} over {x}. {'; '.join(curves)}"
+    return printable(f"{layout.words.name} curves, {y} over {x}. {'; '.join(curves)}")
 
 
 def _x(layout: RocLayout, far: float) -> float:
@@ -192,5 +193,5 @@ def _line(name: str, x1: float, y1: float, x2: float, y2: float) -> Markup:
 
 def _text(x: float, y: float, text: str, name: str) -> Markup:
     return Markup('<text class="{}" x="{}" y="{}">{}</text>').format(
-        name, round(x, 1), round(y, 1), escape(text)
+        name, round(x, 1), round(y, 1), escape(printable(text))
     )

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from facebench.foreign import rich_text
 from facebench.reporting.cells import Cell
 from facebench.reporting.markdown import plain
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.text import Text
 
 
 @dataclass(frozen=True)
@@ -43,24 +45,30 @@ def print_sheets(sheets: Sequence[Sheet], console: Console) -> None:
     """Sheets for a terminal."""
     from rich import box
     from rich.table import Table
-    from rich.text import Text
 
     from facebench.reporting.terminal import notice_panel
 
     for sheet in sheets:
-        table = Table(title=Text(sheet.title), title_justify="left", box=box.ROUNDED)
+        table = Table(title=rich_text(sheet.title), title_justify="left", box=box.ROUNDED)
         table.title_style = "bold"
         for number, heading in enumerate(sheet.headings):
             justify = "left" if number == 0 else "right"
-            table.add_column(Text(heading), justify=justify)  # type: ignore[arg-type]
+            table.add_column(rich_text(heading), justify=justify)  # type: ignore[arg-type]
         for row in sheet.rows:
-            table.add_row(*(Text("\n".join(t for t in (c.text, c.detail) if t)) for c in row))
+            table.add_row(*(_stacked(cell) for cell in row))
         console.print(table)
         if sheet.notice:
             console.print(notice_panel(sheet.notice))
         for line in sheet.caption:
-            console.print(Text(line, style="dim"))
+            console.print(rich_text(line, "dim"))
         console.print()
+
+
+def _stacked(cell: Cell) -> Text:
+    """The cell's text, and its detail in a line below."""
+    from rich.text import Text
+
+    return Text("\n").join(rich_text(part) for part in (cell.text, cell.detail) if part)
 
 
 def _markdown(sheet: Sheet) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from facebench.foreign import printable
 from facebench.reporting.report_cell import ReportCell
 from facebench.reporting.report_table import ReportTable, ReportTableRow
 from facebench.reporting.view import SYNTHETIC_LABEL
@@ -199,7 +200,7 @@ def _words(points: Sequence[SizePoint]) -> str:
         f"{p.ratio:.3f}"
         for p in points
     ]
-    return f"Accuracy against compression ratio. {'; '.join(said)}"
+    return printable(f"Accuracy against compression ratio. {'; '.join(said)}")
 
 
 def _line(name: str, x1: float, y1: float, x2: float, y2: float) -> Markup:
@@ -208,5 +209,5 @@ def _line(name: str, x1: float, y1: float, x2: float, y2: float) -> Markup:
 
 def _text(x: float, y: float, text: str, name: str) -> Markup:
     return Markup('<text class="{}" x="{}" y="{}">{}</text>').format(
-        name, round(x, 1), round(y, 1), text
+        name, round(x, 1), round(y, 1), printable(text)
     )

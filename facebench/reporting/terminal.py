@@ -11,6 +11,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from facebench.foreign import printable, rich_text
 from facebench.reporting.view import Cell, Row, TableView
 
 
@@ -21,16 +22,16 @@ def print_views(views: Sequence[TableView], console: Console) -> None:
         if view.notice:
             console.print(notice_panel(view.notice))
         for line in view.caption:
-            console.print(Text(line, style="dim"))
+            console.print(rich_text(line, "dim"))
         console.print(Text("signatures", style="bold"))
         for row in view.rows:
-            console.print(Text(row.record.signature), soft_wrap=True, style="dim")
+            console.print(rich_text(row.record.signature), soft_wrap=True, style="dim")
         console.print()
 
 
 def notice_panel(notice: str) -> Panel:
     """The notice that must not be overlooked, in a frame."""
-    text = Text(notice, style="bold")
+    text = rich_text(notice, "bold")
     return Panel(text, title="NOTICE", border_style="yellow", box=box.HEAVY, padding=(0, 1))
 
 
@@ -48,7 +49,9 @@ def _fits(table: Table, console: Console) -> bool:
 def _by_rows(view: TableView) -> Table:
     table = _table(view.title)
     for number, heading in enumerate(view.headings):
-        table.add_column(Text(heading), justify="left" if number == 0 else "right", no_wrap=True)
+        table.add_column(
+            rich_text(heading), justify="left" if number == 0 else "right", no_wrap=True
+        )
     for row in view.rows:
         table.add_row(*(_stacked(cell) for cell in row.cells))
     return table
@@ -71,19 +74,19 @@ def _by_columns(view: TableView, console: Console) -> RenderableType:
 
 def _block(view: TableView, rows: Sequence[Row]) -> Table:
     table = _table(view.title)
-    table.add_column(Text(view.headings[0]), no_wrap=True)
+    table.add_column(rich_text(view.headings[0]), no_wrap=True)
     for row in rows:
-        heading = Text(row.cells[0].text, style="bold")
+        heading = rich_text(row.cells[0].text, "bold")
         table.add_column(heading, justify="right", overflow="fold")
     for index, name in enumerate(view.headings[1:], start=1):
-        table.add_row(Text(name), *(_stacked(row.cells[index]) for row in rows))
+        table.add_row(rich_text(name), *(_stacked(row.cells[index]) for row in rows))
     return table
 
 
 def _table(title: str) -> Table:
-    return Table(title=Text(title), title_justify="left", box=box.ROUNDED, title_style="bold")
+    return Table(title=rich_text(title), title_justify="left", box=box.ROUNDED, title_style="bold")
 
 
 def _stacked(cell: Cell) -> Text:
-    text = Text(cell.text)
-    return text.append(f"\n{cell.detail}", style="dim") if cell.detail else text
+    text = rich_text(cell.text)
+    return text.append(f"\n{printable(cell.detail)}", style="dim") if cell.detail else text

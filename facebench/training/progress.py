@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from facebench.foreign import printable
 from facebench.training.learner import Machine
 
 
@@ -16,7 +17,7 @@ def shown_machine(device: str, precision: str | None, shown: bool) -> Iterator[M
     """A machine whose trainings have bars, and whose losses are told as lines."""
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     progress = Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
@@ -27,7 +28,7 @@ def shown_machine(device: str, precision: str | None, shown: bool) -> Iterator[M
     )
 
     def bar(title: str, steps: int) -> Callable[[int], None]:
-        task = progress.add_task(title, total=steps)
+        task = progress.add_task(printable(title), total=steps)
 
         def advance(step: int) -> None:
             progress.update(task, completed=step, visible=step < steps)
@@ -36,7 +37,7 @@ def shown_machine(device: str, precision: str | None, shown: bool) -> Iterator[M
 
     def report(line: str) -> None:
         if shown:
-            console.print(line, markup=False)
+            console.print(printable(line), markup=False)
 
     with progress:
         yield Machine(device, precision, report, bar)

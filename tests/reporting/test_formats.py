@@ -119,7 +119,7 @@ def test_csv_has_full_numbers_and_the_label(make_record: MakeRecord) -> None:
     assert lines[1]["notice"] == NOTICE and lines[0]["notice"] == ""
     assert float(lines[0]["accuracy"]) == records[0].statistics.accuracy.value
     assert float(lines[0]["tar_at_far_0.001_reached"]) <= 0.001
-    assert lines[1]["model"] == '\'=cmd("x"),\n2'
+    assert lines[1]["model"] == '\'=cmd("x"), 2'
     assert lines[0]["digest"] == records[0].digest()
 
 

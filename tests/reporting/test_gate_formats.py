@@ -82,7 +82,7 @@ def test_github_annotations_are_one_line_each() -> None:
     lines = render_gate(result(), "github").splitlines()
     assert [line.split(" ")[0] for line in lines[:3]] == ["::error", "::warning", "::notice"]
     assert len(lines) == 4
-    assert "100%25%0A::error::x" in lines[0]
+    assert "100%25 : :error::x" in lines[0]
     assert lines[0].startswith("::error title=facebench gate%3A fail::")
     assert render_gate(result("pass"), "github").splitlines()[1].startswith("::warning")
     assert render_gate(result("fail"), "github").splitlines()[1].startswith("::error")
