@@ -26,6 +26,7 @@ from facebench.nets.compact_card import Compact, check_compact, is_compact
 from facebench.nets.convnet import LAYERS
 from facebench.nets.embedder import FlipRule
 from facebench.nets.options import Colour, Layout, Triple
+from facebench.nets.places import require_inside
 from facebench.nets.regions import Region
 from facebench.shares import fraction
 from facebench.storage import workspace_folders
@@ -251,10 +252,22 @@ def check_ensemble(card: ModelCard) -> None:
         raise ValueError("all regions of an ensemble are cut from the same canvas")
 
 
-def read_card(path: Path) -> ModelCard:
-    """The card in a TOML file; UserError names the file, the field and what is allowed there."""
+def read_card(path: Path, named: Path | None = None) -> ModelCard:
+    """The card in a TOML file; UserError names the file, the field and what is allowed there.
+
+    The files that it names are in its folder or workspace. named: one of them that the user named
+    himself, wherever it leads.
+    """
     card = validated(ModelCard, read_toml(path), str(path))
     card._path = path
+    weights = None if card.architecture == "python" else card.weights
+    files = {"weights": weights}
+    for field in ("metric", "projection"):
+        learned: MetricFields | None = getattr(card, field)
+        files[f"{field}.file"] = None if learned is None else learned.file
+    for field, file in files.items():
+        if file is not None:
+            require_inside(path, field, file, named)
     return card
 
 

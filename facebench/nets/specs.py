@@ -64,7 +64,7 @@ def _file_card(path: Path, architecture: str) -> ModelCard:
         raise UserError(f"{path}: no such model file{hint}")
     beside = path.with_suffix(".toml")
     if beside.is_file():
-        card = read_card(beside)
+        card = read_card(beside, path)
         if (named := card.weights_path) and named.resolve() == path.resolve():
             return card
         raise UserError(

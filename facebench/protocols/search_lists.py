@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from facebench.errors import UserError
 from facebench.faces.types import DataKind
+from facebench.nets.places import require_inside
 from facebench.opening import plain_bytes
 from facebench.protocols.cards import IdentificationCard
 from facebench.storage import workspace_folders
@@ -33,13 +34,14 @@ class SearchList:
 def listed_names(card: IdentificationCard) -> list[str]:
     """The card's subjects: one name per line, ``#`` begins a comment; UserError: no such file."""
     folders = workspace_folders("protocols")
-    path = next((f / card.subjects for f in folders if (f / card.subjects).is_file()), None)
-    if path is None:
+    there = next((folder for folder in folders if (folder / card.subjects).is_file()), None)
+    if there is None:
         places = ", ".join(str(folder) for folder in folders)
         raise UserError(
             f"protocol {card.name}: there is no list of subjects {card.subjects} in {places}"
         )
-    return _names_in(path)
+    require_inside(there / f"{card.name}.toml", "subjects", card.subjects, kind="protocols")
+    return _names_in(there / card.subjects)
 
 
 def _names_in(path: Path) -> list[str]:

@@ -124,6 +124,8 @@ class ZippedCrops(FaceSource):
                 io.TextIOWrapper(plain, encoding="utf-8-sig", newline="") as file,
             ):
                 for row in csv.DictReader(file):
+                    if Path(row["source"]).name != row["source"]:
+                        raise UserError(f"{index}: source {row['source']!r} is no name of a file")
                     if row["identity"]:
                         self._rows[row["file"]] = (row["source"], row["identity"])
         except (OSError, UnicodeDecodeError, KeyError, csv.Error) as error:

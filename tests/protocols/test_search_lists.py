@@ -157,3 +157,14 @@ def test_lists_of_subjects_that_are_wrong(tmp_path: Path, monkeypatch: pytest.Mo
     names, people = people_of(("Ann/Ann_0001.jpg", "Bob/Bob_0001.jpg"))
     with pytest.raises(UserError, match="has two images here; point --data at all"):
         subjects_of(card("lfw-open"), ["Ann", "Bob"], names, people, "real")
+
+
+def test_a_list_outside_the_workspace_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "work" / "protocols").mkdir(parents=True)
+    (tmp_path / "private").write_text("Ann\n")
+    monkeypatch.chdir(tmp_path / "work")
+    for name in ("../../private", str(tmp_path / "private")):
+        with pytest.raises(UserError, match=r"field 'subjects': .* leads out of"):
+            listed_names(card("lfw-open", subjects=name))

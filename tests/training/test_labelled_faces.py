@@ -101,3 +101,9 @@ def test_lists_of_identities(tmp_path: Path) -> None:
         read_identities(path)
     with pytest.raises(UserError, match="cannot be read"):
         read_identities(tmp_path / "absent")
+
+
+def test_an_index_names_zips_beside_it_alone(index: Path) -> None:
+    index.write_text(index.read_text().replace(",a,", ",../a,"))
+    with pytest.raises(UserError, match=r"source '\.\./a' is no name of a file"):
+        ZippedCrops(index)
