@@ -5,15 +5,18 @@
 
 All members share a beginning on the whole face; then each learns its own region, is made sparse by
 correlation, learns on, and is published as a card and weights of its own in ``--models``. Whatever
-``--work`` holds already is not learned again, so that it continues where it was stopped.
+``--work`` holds already of the same data is not learned again, so that it continues where it was
+stopped.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
+import json
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -24,7 +27,7 @@ from torch import Tensor, nn
 
 from facebench.allocator import keep_freed_memory
 from facebench.errors import UserError
-from facebench.faces.synthetic import training_faces
+from facebench.faces.synthetic import RENDERER_VERSION, training_faces
 from facebench.nets.cards import Member, ModelCard
 from facebench.nets.options import parse_options
 from facebench.nets.publish import publish_weights, write_card
@@ -32,12 +35,19 @@ from facebench.nets.regions import Region
 from facebench.nets.zoo import card_for, load_model
 from facebench.pruning.correlation import prune_layer
 from facebench.training.checkpoints import load_checkpoint
-from facebench.training.crops import Teacher, TrainingCrops, prepare_crops, teacher_from
+from facebench.training.crops import (
+    Teacher,
+    TrainingCrops,
+    key_of,
+    prepare_crops,
+    teacher_from,
+)
 from facebench.training.learned import Learned, load, save
 from facebench.training.loop import Recipe, train
 from facebench.training.losses import Supervision
 from facebench.training.normalised import NormalisedConvNet
 from facebench.training.region_augment import region_change, regions_of
+from facebench.training.work_folder import folder_of
 
 SYNTHETIC_IDENTITIES, SYNTHETIC_IMAGES = 1100, 14
 HELD_OUT_REAL, HELD_OUT_SHARE, HELD_OUT_SEED = 100, 0.02, 7
@@ -95,13 +105,28 @@ def training_data(data: Path, teacher: Path, work: Path) -> tuple[Sources, NDArr
     renumbered[kept] = np.arange(len(kept))
     rows = np.flatnonzero(~unseen & ~held)
     real = TrainingCrops(
-        np.asarray(crops.images[rows]), renumbered[crops.labels[rows]], crops.targets[rows]
-    )
+        np.asarray(crops.images[rows]), renumbered[crops.labels[rows]], crops.targets[rows],
+        key=crops.key,
+    )  # fmt: skip
     faces, labels = training_faces(0, range(SYNTHETIC_IDENTITIES), range(SYNTHETIC_IMAGES))
     nothing = np.full((len(faces), crops.targets.shape[1]), np.nan, np.float32)
-    synthetic = TrainingCrops(faces, labels, nothing)
+    key = f"synthetic-v{RENDERER_VERSION}-s0-{SYNTHETIC_IDENTITIES}x{SYNTHETIC_IMAGES}"
+    synthetic = TrainingCrops(faces, labels, nothing, key=key)
     sources = [(real, PER_BATCH_REAL), (synthetic, PER_BATCH_SYNTHETIC)]
     return sources, np.asarray(crops.images[np.flatnonzero(held)])
+
+
+def settings_of(plan: Plan, sources: Sources, held_out: NDArray[np.uint8]) -> dict[str, object]:
+    """What members depend on, by content, as JSON."""
+    targets = hashlib.sha256()
+    for crops, _ in sources:
+        targets.update(np.ascontiguousarray(crops.targets).tobytes())
+    return {
+        "plan": json.loads(json.dumps(asdict(plan), default=str)),
+        "learned": [[key_of(crops), count] for crops, count in sources],
+        "held_out": hashlib.sha256(np.ascontiguousarray(held_out).tobytes()).hexdigest(),
+        "teacher": targets.hexdigest(),
+    }
 
 
 def learn_beginning(plan: Plan, sources: Sources, work: Path) -> None:
@@ -224,6 +249,7 @@ def learn(
 ) -> None:
     """Learn and publish the members of an ensemble, or those named."""
     sources, held_out = data
+    work = folder_of(work, "members", settings_of(plan, sources, held_out))
     learn_beginning(plan, sources, work)
     for member in ensemble.members:
         if only and member.model not in only:

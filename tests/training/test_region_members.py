@@ -120,7 +120,8 @@ def test_members_are_learned_continued_and_published(
     before = weights.read_bytes()
     weights.unlink()
     # Nothing that is learned is learned again; a member that was stopped half-way goes on.
-    (workspace / "work" / "region_left" / "final.pt").unlink()
+    (final,) = (workspace / "work").glob("members-*/region_left/final.pt")
+    final.unlink()
     monkeypatch.setattr(script, "learn_beginning", lambda *_: None)
     script.main(arguments(workspace))
     assert weights.read_bytes() == before
@@ -130,6 +131,17 @@ def test_members_are_learned_continued_and_published(
     assert ensemble.embed(faces).shape == (2, 5 * 64)
     begun = {member.weights_hash for member in ensemble.members}
     assert len(begun) == 5
+
+
+def test_members_of_other_faces_or_another_teacher_are_not_gone_on_with() -> None:
+    held_out, one = crops(10).images, crops()
+    taught = replace(one, targets=-one.targets)
+    moved = replace(one, images=one.images[::-1])
+    found = [
+        script.settings_of(PLAN, [(crops, 4)], held_out) for crops in (one, taught, moved, one)
+    ]
+    assert found[0] == found[3] and found[1] != found[0] != found[2]
+    assert script.settings_of(replace(PLAN, width=0.25), [(one, 4)], held_out) != found[0]
 
 
 def test_a_region_of_another_size_begins_with_the_convolutions(workspace: Path) -> None:
