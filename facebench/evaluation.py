@@ -25,10 +25,10 @@ from facebench.protocols.kinds import prepare_run
 from facebench.protocols.prepared import FaceFiles
 from facebench.protocols.running import Choices, PreparedRun
 from facebench.reporting.build import Facts, build_record
-from facebench.reporting.model_facts import UNKNOWN, Subject, subject_of, subject_of_embeddings
+from facebench.reporting.model_facts import Subject, subject_of, subject_of_embeddings
 from facebench.reporting.progress import rendering_bar
 from facebench.reporting.record import Record
-from facebench.reporting.record_sections import DataSection
+from facebench.reporting.record_sections import UNKNOWN, DataSection
 from facebench.reporting.terminal import notice_panel
 from facebench.similarity import SIMILARITIES, Similarity
 from facebench.similarity.pairs import no_effect

@@ -56,8 +56,9 @@ class AccuracyGate:
         from facebench.reporting.gate_judge import judge
 
         chosen = self._chosen_rules(rules, undecided)
-        given = _of_model(_records(records), model)
-        result = judge(chosen, self._baselines(baseline), given)
+        given, passed_over = _judged(records)
+        held = self._baselines(baseline)
+        result = judge(chosen, held, _of_model(given, model), passed_over=passed_over)
         text = render_gate(result, "text")
         if result.outcome == "fail":
             pytest.fail(f"accuracy gate:\n{text}", pytrace=False)
@@ -121,6 +122,19 @@ def _records(given: Any) -> list[Record]:
     if isinstance(given, Sequence):
         return [record for one in given for record in _records(one)]
     return [given]
+
+
+def _judged(given: Any) -> tuple[list[Record], list[str]]:
+    """As `_records`, of folders the newest of each model, and what of them is passed over."""
+    from facebench.reporting.newest import newest_in
+
+    if isinstance(given, (str, os.PathLike)):
+        found = newest_in(str(given))
+        return list(found.records), list(found.passed_over)
+    if not isinstance(given, Sequence):
+        return [given], []
+    both = [_judged(one) for one in given]
+    return [r for records, _ in both for r in records], [line for _, over in both for line in over]
 
 
 def _of_model(records: list[Record], model: str | None) -> list[Record]:

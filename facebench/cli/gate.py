@@ -120,7 +120,8 @@ def command(
         first = next(rule for rule in chosen.rules if rule.needs_baseline)
         raise UserError(f"rule {first.text!r} needs a baseline; name it with --baseline")
     bases = _records(baseline or [], protocol, found_in)
-    result = judge(chosen, bases, _records(records, protocol, found_in), draws=draws, seed=seed)
+    given, passed_over = _judged(records, protocol, found_in)
+    result = judge(chosen, bases, given, draws=draws, seed=seed, passed_over=passed_over)
     if junit is not None:
         write(render_gate(result, "junit"), junit)
     if markdown is not None:
@@ -141,6 +142,19 @@ def _records(names: list[str], protocol: str | None, found_in: list[Path] | None
     return [record for name in dict.fromkeys(names) for record in found[name]]
 
 
+def _judged(
+    names: list[str], protocol: str | None, found_in: list[Path] | None
+) -> tuple[list[Record], list[str]]:
+    """As `_records`, of folders the newest of each model, and what of them is passed over."""
+    from facebench.reporting.newest import newest_in
+
+    folders = {name: newest_in(name) for name in names if Path(name).is_dir()}
+    named = [name for name in names if name not in folders]
+    records = [record for found in folders.values() for record in found.records]
+    passed_over = [line for found in folders.values() for line in found.passed_over]
+    return _records(named, protocol, found_in) + records, passed_over
+
+
 def _update(
     baseline: list[str],
     rules: Path | None,
@@ -159,6 +173,6 @@ def _update(
     path = Path(baseline[0])
     if not path.is_file():
         require_folder(path.parent if path.suffix == ".json" else path, "--baseline")
-    given = _records(records, protocol, found_in)
+    given, _ = _judged(records, protocol, found_in)
     moves = update_baselines(path, given, reason, other_data=other_data)
     write("".join(f"{move.line}\n" for move in moves), None)

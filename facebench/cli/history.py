@@ -22,6 +22,10 @@ def command(
         str | None,
         typer.Option(help="E.g. accuracy, tar@0.001; default: the protocol's first."),
     ] = None,
+    reference: Annotated[
+        str | None,
+        typer.Option(help="A model, or the beginning of a digest; default: the first run."),
+    ] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw it: .png, .svg or .pdf.")] = None,
     format: Annotated[Format, typer.Option(help="Of the result on standard output.")] = "table",
     output: Annotated[
@@ -39,7 +43,8 @@ def command(
 ) -> None:
     """Show runs in the order in which they were made, and which fell significantly first.
 
-    Each run is tested against the first; p-values are corrected for their number (Holm).
+    Each run is tested against the first, or --reference; p-values are corrected for their number
+    (Holm).
 
     Example: facebench history runs/records --plot history.svg
     """
@@ -62,12 +67,13 @@ def command(
         name = statistic_name(statistic, OF_PROTOCOLS) if statistic is not None else None
     except ValueError as error:
         raise UserError(f"--statistic: {error}") from None
-    found = histories(folder, name, draws=draws, seed=seed)
+    found = histories(folder, name, draws=draws, seed=seed, reference=reference)
     if plot is not None:
-        from facebench.reporting.history_plot import save_history_plot
+        from facebench.reporting.history_plot import not_drawn, save_history_plot
 
         save_history_plot(found, plot)
-        print(f"plot: {plot}", file=sys.stderr)
+        for line in (f"plot: {plot}", *not_drawn(found)):
+            print(line, file=sys.stderr)
     sheets = [history_sheet(history) for history in found]
     if format == "csv":
         write(histories_csv(found), output)

@@ -34,9 +34,11 @@ def save_record(record: Record, folder: Path) -> Path:
     """Write a record, and before it the scores that it holds; returns the record's path.
 
     The scores' file carries the start of its SHA-256 in its name, so that a stop between the two
-    writes leaves the earlier record with its own scores. OSError: full disk, no permission.
+    writes leaves the earlier record with its own scores. Where an equal record is there, it keeps
+    the moment at which it was first made. OSError: full disk, no permission.
     """
     path = record_path(record, folder)
+    record = _made_again(record, path)
     before = _scores_beside(path)
     kept, new = None, False
     if record.table is not None and record.scores is not None:
@@ -52,6 +54,18 @@ def save_record(record: Record, folder: Path) -> Path:
     if before is not None and before != kept:
         remove_scores(before)
     return path
+
+
+def _made_again(record: Record, path: Path) -> Record:
+    """The record with the first moment of an equal one that lies at the path already."""
+    try:
+        before = read_record(path) if path.exists() else None
+    except UserError:  # it is replaced
+        return record
+    if before is None or before != record or before.run.created >= record.run.created:
+        return record
+    run = record.run.model_copy(update={"created": before.run.created, "again": record.run.created})
+    return record.model_copy(update={"run": run})
 
 
 def remove_scores(path: Path) -> None:

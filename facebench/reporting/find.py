@@ -57,7 +57,9 @@ class DataKey:
 
 @dataclass(frozen=True)
 class Entry:
-    """The head of a record's file. place: 0 of --records, 1 committed, 2 of the cache."""
+    """The head of a record's file. place: 0 of --records, 1 committed, 2 of the cache; created:
+    when it was last made.
+    """
 
     path: Path
     place: int
@@ -198,7 +200,7 @@ def _head(path: Path, shown: Path, place: int) -> Entry:
                 values["rule"],
             ),
             version=version_of(values["facebench"]),
-            created=values["run"]["created"],
+            created=values["run"].get("again") or values["run"]["created"],
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         read_record(shown)  # says in one line what is wrong

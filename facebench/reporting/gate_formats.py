@@ -42,7 +42,8 @@ def summary(result: GateResult) -> str:
 
 def _text(result: GateResult) -> str:
     lines = [f"{_MARKS[verdict.outcome]:<12} {verdict.line}" for verdict in result.verdicts]
-    return "".join(f"{printable(x)}\n" for x in (*lines, *_notices(result), summary(result)))
+    told = (*lines, *_notices(result), *result.passed_over, summary(result))
+    return "".join(f"{printable(line)}\n" for line in told)
 
 
 def _markdown(result: GateResult) -> str:
@@ -53,6 +54,7 @@ def _markdown(result: GateResult) -> str:
         measured = f"{v.measured} ({v.why})" if v.why else v.measured
         cells = (_MARKS[v.outcome], v.subject, v.rule.text, measured)
         lines.append(f"| {' | '.join(map(plain, cells))} |")
+    lines += [f"\n{plain(line)}" for line in result.passed_over]
     return "\n".join(lines) + "\n"
 
 
@@ -96,6 +98,8 @@ def _github(result: GateResult) -> str:
             command = "warning"
         title = _escaped(f"facebench gate: {verdict.outcome}", of_property=True)
         lines.append(f"::{command} title={title}::{_escaped(printable(_report(verdict)))}")
+    title = _escaped("facebench gate: passed over", of_property=True)
+    lines += [f"::notice title={title}::{_escaped(printable(x))}" for x in result.passed_over]
     lines.append(summary(result))
     return "\n".join(lines) + "\n"
 

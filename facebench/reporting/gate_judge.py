@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -54,10 +54,13 @@ class Verdict:
 
 @dataclass(frozen=True)
 class GateResult:
-    """All verdicts; undecided: what they make of a build that has one."""
+    """All verdicts; undecided: what they make of a build that has one; passed_over: a line for each
+    record that was too old to be judged.
+    """
 
     verdicts: tuple[Verdict, ...]
     undecided: Undecided
+    passed_over: tuple[str, ...] = ()
 
     @property
     def outcome(self) -> Outcome:
@@ -90,10 +93,14 @@ def judge(
     *,
     draws: int = 1000,
     seed: int = 0,
+    passed_over: Sequence[str] = (),
 ) -> GateResult:
     """Every rule on every model that records are of; a baseline is the record of its protocol.
 
-    draws, seed: of the paired bootstrap. Undecided is only what was computed and told too little.
+    draws, seed: of the paired bootstrap; passed_over: see `facebench.reporting.newest`. A model
+    without a record of a rule's protocol fails that rule: nothing tells that it holds, and an
+    evaluation that was cut short must not pass. Undecided is only what was computed and told too
+    little.
     UserError: a rule of a protocol or statistic that no record has, no baseline for a rule that
     needs one, one that cannot be compared, a rule at a level where scores or interval are missing.
     """
@@ -106,11 +113,21 @@ def judge(
             held = baseline_of(rule, one, baselines) if rule.needs_baseline else None
             _require_told(rule, one, held)
             judged.append((rule, one, held, settings))
-    verdicts = (
+    verdicts = [
         replace(_judge(rule, record, base, draws, seed), settings=settings)
         for rule, record, base, settings in judged
-    )
-    return GateResult(tuple(verdicts), rules.undecided)
+    ]
+    verdicts += [verdict for rule in rules.rules for verdict in _missing(rule, records)]
+    return GateResult(tuple(verdicts), rules.undecided, tuple(passed_over))
+
+
+def _missing(rule: Rule, records: Sequence[Record]) -> Iterator[Verdict]:
+    """A failure for each model that has no record of a rule's protocol."""
+    has = {record.model.id for record in records if record.protocol.name == rule.protocol}
+    for model in dict.fromkeys(record.model.id for record in records):
+        if rule.protocol is not None and model not in has:
+            why = f"evaluate {model} on {rule.protocol}"
+            yield Verdict(rule, model, "fail", f"no record of {rule.protocol}", why)
 
 
 def _require_told(rule: Rule, record: Record, base: Record | None) -> None:

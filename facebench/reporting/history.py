@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from facebench.errors import UserError
+from facebench.errors import UserError, nearest
 from facebench.reporting.cells import (
     Cell,
     count_text,
@@ -17,7 +17,7 @@ from facebench.reporting.cells import (
     ratio_text,
     size_text,
 )
-from facebench.reporting.comparability import method_of, require_comparable
+from facebench.reporting.comparability import measure_of, method_of, require_comparable
 from facebench.reporting.compare import data_of
 from facebench.reporting.comparison_view import difference_cell, p_text
 from facebench.reporting.exports import safe
@@ -32,14 +32,17 @@ from facebench.reporting.named_records import records_in
 from facebench.reporting.paired_statistics import PairedStatistic, paired_with_first
 from facebench.reporting.record import Record, similarity_kind
 from facebench.reporting.record_sections import IntervalSection
+from facebench.reporting.recounted import require_recounted
 from facebench.reporting.report_statistics import require_statistic, statistics_in
 from facebench.reporting.sheet import Sheet
 from facebench.reporting.view import SYNTHETIC_LABEL
 
+_DIGITS = 4  # of a digest, at least, that name a run
+
 
 @dataclass(frozen=True)
 class Run:
-    """One record. value: a share, and its interval; against: paired with the first run, of which
+    """One record. value: a share, and its interval; against: paired with the reference, of which
     it is None; adjusted: its p-value, by Holm's correction for all runs tested, None: not tested;
     size: what the run is drawn at, None: not known.
     """
@@ -53,7 +56,7 @@ class Run:
 
     @property
     def fell(self) -> bool:
-        """Whether it is significantly worse than the first run, at 5% over all runs."""
+        """Whether it is significantly worse than the reference, at 5% over all runs."""
         return self.against is not None and fell_significantly(self.against.verdict, self.adjusted)
 
 
@@ -62,13 +65,20 @@ class History:
     """The runs of one protocol on one data set, oldest first.
 
     measure: what sizes are, ``kept parameters`` or ``bytes``; draws: of the bootstrap, for all runs
-    and for those that may have fallen.
+    and for those that may have fallen; reference: the position of the run that the others are held
+    against.
     """
 
     statistic: str
     measure: str
     runs: tuple[Run, ...]
     draws: tuple[int, int]
+    reference: int = 0
+
+    @property
+    def versus(self) -> str:
+        """What the others are held against, in words: ``first``, or the run's name."""
+        return self.runs[self.reference].record.model.id if self.reference else "first"
 
     @property
     def first(self) -> Record:
@@ -81,21 +91,48 @@ class History:
 
 
 def histories(
-    folder: Path, statistic: str | None = None, *, draws: int = 1000, seed: int = 0
+    folder: Path,
+    statistic: str | None = None,
+    *,
+    draws: int = 1000,
+    seed: int = 0,
+    reference: str | None = None,
 ) -> list[History]:
-    """The runs in a folder, by protocol, data, similarity and pooling; each against the first.
+    """The runs in a folder, by protocol, data, similarity and pooling; each against the reference.
+
+    reference: a model, or the beginning of a record's digest; None: the first run.
 
     statistic: as records name it; None: the headline. draws: of the bootstrap, at least; more
-    where many runs are tested (`draws_for`). Runs are in the order of their creation; of those of
-    the same moment the one that kept more comes first. UserError: no records, a wrong one, runs
-    that were aligned differently.
+    where many runs are tested (`draws_for`). Runs are in the order in which they were first made;
+    of those of the same moment the one that kept more comes first. A model that went back to an
+    earlier state is a run again. UserError: no records, a wrong one, runs that cannot be compared,
+    no such reference.
     """
     if not folder.is_dir():
         raise UserError(f"{folder}: is not a folder of records")
     records = [record for _, record in records_in(str(folder))]
-    unique = list({record.digest(): record for record in reversed(records)}.values())
-    ordered = sorted(unique, key=_age)
-    return [_history(group, statistic, draws, seed) for group in _by_setting(ordered)]
+    made = {(record.digest(), record.run.created): record for record in reversed(records)}
+    for record in made.values():
+        require_recounted(record)
+    ordered = sorted([*made.values(), *_back_again(list(made.values()))], key=_age)
+    return [_history(group, statistic, draws, seed, reference) for group in _by_setting(ordered)]
+
+
+def _back_again(records: Sequence[Record]) -> Iterator[Record]:
+    """Records that were made again after another one of the same model, at that later moment."""
+    for record in records:
+        again = record.run.again
+        between = (
+            other
+            for other in records
+            if (other.model.id, measure_of(other), method_of(other))
+            == (record.model.id, measure_of(record), method_of(record))
+            and other != record
+            and record.run.created < other.run.latest < (again or "")
+        )
+        if again is not None and any(between):
+            run = record.run.model_copy(update={"created": again, "again": None})
+            yield record.model_copy(update={"run": run})
 
 
 def _age(record: Record) -> tuple[str, int, str, str]:
@@ -112,14 +149,18 @@ def _by_setting(records: Sequence[Record]) -> list[list[Record]]:
     return [group for of_data in groups.values() for group in of_data.values()]
 
 
-def _history(records: Sequence[Record], statistic: str | None, draws: int, seed: int) -> History:
-    first = records[0]
+def _history(
+    records: Sequence[Record], statistic: str | None, draws: int, seed: int, reference: str | None
+) -> History:
+    at = _reference(records, reference)
+    first = records[at]
     name = statistic or statistics_in(first)[0]
-    for record in records[1:]:
+    others = [record for number, record in enumerate(records) if number != at]
+    for record in others:
         require_comparable(first, record)
         require_statistic(record, name)
-    tested, made = _against(first, records[1:], name, draws, seed)
-    against: list[PairedStatistic | None] = [None, *tested]
+    tested, made = _against(first, others, name, draws, seed)
+    against: list[PairedStatistic | None] = [*tested[:at], None, *tested[at:]]
     adjusted = holm([one.deciding_p if one else None for one in against])
     measure, size_of = _measure(records)
     runs = []
@@ -132,7 +173,25 @@ def _history(records: Sequence[Record], statistic: str | None, draws: int, seed:
                 low=low, high=high, level=0.95, kind=found.interval_kind or ""
             )
         runs.append(Run(record, found.value, interval, one, p_value, size_of(record)))
-    return History(name, measure, tuple(runs), made)
+    return History(name, measure, tuple(runs), made, at)
+
+
+def _reference(records: Sequence[Record], named: str | None) -> int:
+    """The position of the run that is named, the first of its name; UserError: there is none."""
+    if named is None:
+        return 0
+    for at, record in enumerate(records):
+        if record.model.id == named:
+            return at
+    for at, record in enumerate(records):
+        if len(named) >= _DIGITS and record.digest().startswith(named):
+            return at
+    first = records[0]
+    known = list(dict.fromkeys(record.model.id for record in records))
+    raise UserError(
+        f"--reference {named}: no run on {first.protocol.name} ({first.data.fingerprint}) has that "
+        f"name{nearest(named, known)} (runs: {', '.join(known)}; or the first digits of a digest)"
+    )
 
 
 def _against(
@@ -170,7 +229,7 @@ def history_sheet(history: History) -> Sheet:
             "run",
             "created",
             f"{history.statistic} %",
-            "vs first",
+            f"vs {history.versus}",
             "p",
             "kept",
             "ratio",
@@ -212,8 +271,8 @@ def _caption(history: History) -> Iterator[str]:
         both = any(r.against and r.against.over_subjects is not None for r in history.runs)
         which = "the larger of it and that of the paired bootstrap over subjects" if both else "it"
         yield (
-            f"vs first: difference in points, [95% interval], paired; p: {named}; Holm: {which}, "
-            "corrected for the number of runs tested; fell: worse, and that p below 5%"
+            f"vs {history.versus}: difference in points, [95% interval], paired; p: {named}; Holm: "
+            f"{which}, corrected for the number of runs tested; fell: worse, and that p below 5%"
         )
         few, many = history.draws
         more = f"; {many:,} ({DRAWS_PER_TEST:,} per run tested) where p was below {NEAR:.0%}"

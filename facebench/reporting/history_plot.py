@@ -50,6 +50,17 @@ def save_history_plot(found: Sequence[History], path: Path) -> None:
     write_atomically(path, data.getvalue())
 
 
+def not_drawn(found: Sequence[History]) -> list[str]:
+    """One line for each run that a figure leaves out, and why."""
+    return [
+        f"not in the plot: {run.record.model.id} on {history.first.protocol.name} "
+        f"({history.first.data.fingerprint}): its record does not tell its {history.measure}"
+        for history in found
+        for run in history.runs
+        if not run.size
+    ]
+
+
 def _panel(axes: Axes, history: History) -> None:
     runs = [run for run in history.runs if run.size]
     sizes = [float(run.size or 0) for run in runs]
@@ -57,7 +68,7 @@ def _panel(axes: Axes, history: History) -> None:
     axes.plot(sizes, [100 * run.value for run in runs], color="#bbbbbb", linewidth=1, zorder=1)
     for run, size in zip(runs, sizes, strict=True):
         _point(axes, run, size)
-    reference = 100 * history.runs[0].value
+    reference = 100 * history.runs[history.reference].value
     axes.axhline(reference, color=_GREY, linewidth=0.9, linestyle=(0, (4, 3)), zorder=0)
     low, high = min(sizes), max(sizes)
     axes.set_xlim(high * 1.25, low / (1.9 if low < high else 1.25))  # smaller models to the right
@@ -186,8 +197,8 @@ def _name_fall(axes: Axes, history: History) -> None:
         )
     difference = points(run.against.difference)
     axes.annotate(
-        f"◯ first significant fall (▼): {run.record.model.id}, {difference} points against the "
-        "first run".replace("$", r"\$"),
+        f"◯ first significant fall (▼): {run.record.model.id}, {difference} points against "
+        f"{'the first run' if history.reference == 0 else history.versus}".replace("$", r"\$"),
         (0.02, 0.04),
         xycoords="axes fraction",
         color=_FELL,

@@ -18,11 +18,9 @@ from facebench.nets.options import ModelOptions
 from facebench.nets.savings import sparsity_report
 from facebench.nets.trained import packed_weights
 from facebench.nets.zoo import card_for, load_model
-from facebench.reporting.record_sections import ModelSection
+from facebench.reporting.record_sections import UNKNOWN, ModelSection
 from facebench.similarity import Cosine, Similarity
 from facebench.storage import sha256_file
-
-UNKNOWN = "unknown (embeddings were given)"
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from facebench.nets.embedder import FlipRule
 from facebench.protocols.cards import SpreadKind
 from facebench.reporting.scores import ScoreTable
 
+UNKNOWN = "unknown (embeddings were given)"  # preprocessing and alignment of such a model
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
 
@@ -291,9 +292,24 @@ class ScoresSection(Section):
 
 
 class RunSection(Section):
-    """All that differs between two runs of the same thing; no part of `Record.digest`."""
+    """All that differs between two runs of the same thing; no part of `Record.digest`.
+
+    created: when it was first made; again: when last, with the same result, absent where never.
+    """
 
     created: str
+    again: str | None = None
     host: str
     threads: Count
     seconds: dict[str, float]
+
+    @property
+    def latest(self) -> str:
+        """When it was last made."""
+        return self.again or self.created
+
+    @model_serializer(mode="wrap")
+    def _without_never(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Records that were made once are as they were before there was a second moment."""
+        values: dict[str, Any] = handler(self)
+        return {k: v for k, v in values.items() if k != "again" or v is not None}

@@ -290,3 +290,37 @@ def test_bad_records_are_one_line_and_code_2(run: Run, records: dict[str, Path])
     shorter = save_record(drawn_record("short", per_kind=20, draws=0), Path("three"))
     result = run("gate", "--rules", path, "-b", records["base"], shorter)
     assert result.code == 2 and "signatures differ in list of comparisons" in result.line
+
+
+def test_a_folder_is_judged_by_the_newest_record_of_each_model(run: Run, work: Path) -> None:
+    """As a name is: what a model was before it was retrained is named once, and not judged."""
+    Path("rules.toml").write_text('rules = ["lfw.accuracy >= 0.9"]\n')
+    for day, strength in ((1, 1.0), (2, 6.0)):
+        made = drawn_record(
+            "m",
+            strength=strength,
+            per_kind=20,
+            draws=0,
+            created=f"2026-01-0{day}T00:00:00+00:00",
+            weights=f"{day}" * 64,
+        )
+        path = save_record(made, Path("kept"))
+        if day == 1:
+            old = path
+    by_folder = run("gate", "kept", "--rules", "rules.toml")
+    assert by_folder.code == 0 and by_folder.out.count("passed over: m on lfw") == 1
+    by_name = run("gate", "m", "--records", "kept", "--rules", "rules.toml")
+    assert by_name.code == 0 and by_name.out.splitlines()[0] == by_folder.out.splitlines()[0]
+    assert run("gate", old, "--rules", "rules.toml").code == 1
+
+
+def test_a_model_that_was_not_evaluated_on_a_rules_protocol_fails(run: Run, work: Path) -> None:
+    """An evaluation of two models was cut short after the first."""
+    Path("rules.toml").write_text('rules = ["calfw.accuracy >= 0.6"]\n')
+    one = drawn_record("one", per_kind=20, draws=0)
+    calfw = one.protocol.model_copy(update={"name": "calfw"})
+    save_record(changed(one, protocol=calfw), Path("kept"))
+    save_record(drawn_record("two", per_kind=20, draws=0), Path("kept"))
+    result = run("gate", "kept", "--rules", "rules.toml")
+    assert result.code == 1
+    assert "FAIL       two: calfw.accuracy >= 0.6: no record of calfw" in result.out
