@@ -179,6 +179,8 @@ def _carry_out(
 
     prepare(lab, own["protocols"])
     recipe = load_recipe(recipe_name)
+    if recipe.bank is not None:
+        raise UserError(f"--recipe {recipe_name}: a student learns from its teacher, not a bank")
     loaded = load_teachers(teachers, faces)
     data, text = learned_from(lab, recipe)
     with shown_machine(lab.device, lab.precision, not lab.quiet) as machine:

@@ -30,7 +30,8 @@ class Teacher:
 @dataclass(frozen=True)
 class Lab:
     """The options of both commands. size of the synthetic set: identities × images; hold_out:
-    identities of every source that nothing is trained on, None: the plan's, or a few.
+    identities of every source that nothing is trained on, None: the plan's, or a few; bank: where
+    the recipe's lies, None: in the folder of work; apart_from: faces whose likes are left out.
     """
 
     data: tuple[str, ...]
@@ -45,11 +46,13 @@ class Lab:
     quiet: bool
     threads: int | None = None
     hold_out: int | None = None
+    bank: Path | None = None
+    apart_from: Path | None = None
 
     def check(self) -> None:
         """UserError for what cannot work on this machine, before anything is loaded."""
-        if self.precision not in (None, "float32", "bfloat16"):
-            raise UserError(f"--precision {self.precision}: float32 or bfloat16")
+        if self.precision not in (None, "float32", "bfloat16", "auto"):
+            raise UserError(f"--precision {self.precision}: float32, bfloat16 or auto")
         if self.device.partition(":")[0] not in ("cpu", "cuda"):
             raise UserError(f"--device {self.device}: cpu, cuda or cuda:1")
         if self.identities < 4 or self.images < 2:
@@ -103,25 +106,72 @@ def _check_evaluation(protocols: tuple[str, ...], data: str | None) -> None:
 def learned_from(lab: Lab, recipe, planned=None):  # type: ignore[no-untyped-def]
     """The `TrainingData` of the options, or of a plan's ``data``, and what it is in words.
 
-    recipe: a `RecipeFile`. UserError: they do not fit together.
+    recipe: a `RecipeFile`, whose bank, if it has one, is written where it is not there yet.
+    UserError: they do not fit together.
     """
     from facebench.pruning.plan import Data
     from facebench.training.data import training_data
 
+    if lab.bank is not None and recipe.bank is None:
+        raise UserError("--bank: the recipe has none; give --recipe plain, or one with [bank]")
     planned = planned or Data()
     given = lab.data or planned.sources
     path = lab.teacher.path or (Path(planned.teacher) if planned.teacher else None)
-    teacher = _teacher(replace(lab.teacher, path=path)) if path else None
+    if recipe.bank is not None and path is None:
+        raise UserError("the recipe learns from a bank, which needs a --teacher")
+    chosen = replace(lab.teacher, path=path)
+    embedder = _embedder(chosen) if path else None
+    teacher = None if embedder is None else _teacher(embedder)
     hold_out = lab.hold_out or planned.hold_out
     data = training_data(
         given, recipe.batch, lab.work / "data", teacher,
         identities=lab.identities, images=lab.images, hold_out=hold_out, tell=_tell,
+        apart_from=_looked_like(lab, embedder),
     )  # fmt: skip
     if recipe.weights.get("identity"):
         data.require_people(given)
     own = planned.words if given == planned.sources else ""
     text = own or _words(given, path, lab)
-    return data, text + (f"; {hold_out} identities of each source held out" if hold_out else "")
+    text += f"; {hold_out} identities of each source held out" if hold_out else ""
+    if lab.apart_from is not None:
+        text += f"; {data.left_out} identities left out as like faces of {lab.apart_from.name}"
+    if recipe.bank is None or teacher is None:
+        return data, text
+    _require_even(given)
+    data, words = _banked(data, recipe.bank, lab, chosen)
+    return data, f"{text}; {words}"
+
+
+def _looked_like(lab: Lab, embedder):  # type: ignore[no-untyped-def]
+    """The teacher's embeddings of the faces whose likes are left out; None: of none."""
+    from facebench.training.apart import embeddings_of_people, reference_people
+
+    if lab.apart_from is None:
+        return None
+    if embedder is None:
+        raise UserError("--apart-from needs a --teacher, which says who looks like whom")
+    people = reference_people(lab.apart_from)
+    return embeddings_of_people(people, embedder, lab.work / "data" / "apart")
+
+
+def _require_even(given: tuple[str, ...]) -> None:
+    from facebench.training.data import parse_source
+
+    for text in given:
+        if parse_source(text).weight != 1:
+            raise UserError(
+                f"--data {text}: a bank shows every crop as often; leave out the weight"
+            )
+
+
+def _banked(data, bank, lab: Lab, teacher: Teacher):  # type: ignore[no-untyped-def]
+    from facebench.training.banked_data import with_bank
+    from facebench.training.progress import shown_machine
+
+    with shown_machine(lab.device, lab.precision, not lab.quiet) as machine:
+        told = machine.bar("bank", bank.faces) if machine.bar else None
+        folder = lab.bank or lab.work / "bank"
+        return with_bank(data, bank, folder, lambda: _teacher(_embedder(teacher)), told)
 
 
 def _tell(line: str) -> None:
@@ -147,17 +197,21 @@ def _words(given: tuple[str, ...], teacher: Path | None, lab: Lab) -> str:
     return "; ".join(parts) + (f"; teacher {teacher.stem}" if teacher else "")
 
 
-def _teacher(teacher: Teacher):  # type: ignore[no-untyped-def]
+def _embedder(teacher: Teacher):  # type: ignore[no-untyped-def]
     from facebench.nets.options import parse_options
     from facebench.nets.zoo import load_model
-    from facebench.training.crops import teacher_from
 
     options = parse_options(size=teacher.size, normalise=teacher.normalise, flip=teacher.flip)
-    embedder = load_model(str(teacher.path), options)
+    return load_model(str(teacher.path), options)
+
+
+def _teacher(embedder):  # type: ignore[no-untyped-def]
+    from facebench.training.crops import teacher_from
+
     height, width = embedder.preprocessing.size
     if height > 128 or width > 112:
         raise UserError(
-            f"--teacher-size {teacher.size}: training crops are 128x112; a larger face cannot be "
+            f"--teacher-size {height}x{width}: training crops are 128x112; a larger face cannot be "
             "cut from them"
         )
     return teacher_from(embedder)

@@ -46,13 +46,31 @@ HoldOutOption = Annotated[
         "at most 30.",
     ),
 ]
+BankOption = Annotated[
+    Path | None,
+    typer.Option(
+        rich_help_panel=DATA_PANEL,
+        help="Folder of the bank that the recipe learns from; written where it is not there yet. "
+        "Default: WORK/bank.",
+    ),
+]
+ApartOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--apart-from",
+        rich_help_panel=DATA_PANEL,
+        help="A folder per identity, e.g. LFW's: people who look like any of it to the teacher "
+        "(cosine above 0.4) are left out.",
+    ),
+]
 StepsOption = Annotated[
     int | None,
     typer.Option(min=1, rich_help_panel=HOW_PANEL, help="Mini-batches; default: the recipe's."),
 ]
 DeviceOption = Annotated[str, typer.Option(rich_help_panel=HOW_PANEL, help="cpu or cuda.")]
 PrecisionOption = Annotated[
-    str | None, typer.Option(rich_help_panel=HOW_PANEL, help="float32 or bfloat16.")
+    str | None,
+    typer.Option(rich_help_panel=HOW_PANEL, help="float32, bfloat16, or auto: the faster of both."),
 ]
 ThreadsOption = Annotated[int | None, typer.Option(min=1, rich_help_panel=HOW_PANEL)]
 WorkOption = Annotated[Path | None, typer.Option(rich_help_panel=RESULT_PANEL, help=WORK_HELP)]

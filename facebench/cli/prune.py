@@ -12,6 +12,8 @@ from facebench.cli.laboratory import RECIPE_HELP, Lab, Teacher
 from facebench.cli.laboratory_options import (
     HOW_PANEL,
     RESULT_PANEL,
+    ApartOption,
+    BankOption,
     DataOption,
     DeviceOption,
     HoldOutOption,
@@ -105,6 +107,8 @@ def command(
     identities: IdentitiesOption = 1200,
     images: ImagesOption = 14,
     hold_out: HoldOutOption = None,
+    apart_from: ApartOption = None,
+    bank: BankOption = None,
     recipe: Annotated[
         str | None,
         typer.Option(
@@ -142,7 +146,7 @@ def command(
         tuple(data or ()),
         Teacher(teacher, teacher_size, teacher_normalise, teacher_flip),
         work or Path("training"), device, precision, identities, images, protocol_data, overwrite,
-        quiet, threads, hold_out,
+        quiet, threads, hold_out, bank, apart_from,
     )  # fmt: skip
     if structured:
         if layer or keep or freeze_below or views:

@@ -12,6 +12,8 @@ from facebench.cli.laboratory import RECIPE_HELP, Lab, Teacher
 from facebench.cli.laboratory_options import (
     HOW_PANEL,
     RESULT_PANEL,
+    ApartOption,
+    BankOption,
     DataOption,
     DeviceOption,
     HoldOutOption,
@@ -52,6 +54,8 @@ def command(
     identities: IdentitiesOption = 1200,
     images: ImagesOption = 14,
     hold_out: HoldOutOption = None,
+    apart_from: ApartOption = None,
+    bank: BankOption = None,
     recipe: Annotated[
         str | None,
         typer.Option(
@@ -94,7 +98,7 @@ def command(
         tuple(data or ()),
         Teacher(teacher, teacher_size, teacher_normalise, teacher_flip),
         folder, device, precision, identities, images, protocol_data, overwrite, quiet, threads,
-        hold_out,
+        hold_out, bank, apart_from,
     )  # fmt: skip
     name, own_width, compact = _named(card)
     if compact is not None:

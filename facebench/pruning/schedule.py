@@ -27,6 +27,7 @@ from facebench.pruning.task import Mask, Task
 from facebench.storage import write_atomically
 from facebench.training.data import TrainingData
 from facebench.training.frozen import Frozen
+from facebench.training.held_out import write_held_out
 from facebench.training.learner import Learner, Machine, copy_of, untrained
 from facebench.training.recipe_files import RecipeFile, Which
 from facebench.training.work_folder import (
@@ -254,6 +255,7 @@ def _learn_baseline_in(run: Run, folder: Path) -> None:
             for number, steps in enumerate(rounds):
                 own = folder / f"round_{number:02d}" if number else folder
                 learner.learn("train", own, run.machine, run.plan.seed + number, steps)
+            write_held_out(folder, learner.plain(), learner.supervision, learner.data)
         learner.save(folder / FINAL)
     if baseline.start is None and not is_published(folder, _card_path(run, baseline.model)):
         _publish(run, run.learned(baseline.model), Outcome(baseline.model, None, {}, rounds))

@@ -34,16 +34,19 @@ class Batch:
 
 
 def centre_crop(crops: Image) -> Image:
-    """The 112×96 face template out of N×128×112×3 crops."""
-    return crops[..., 8:120, 8:104, :]
+    """The 112×96 face template out of N×128×112×3 crops; faces of that size stay as they are."""
+    return crops if crops.shape[-3:-1] == FACE_SIZE else crops[..., 8:120, 8:104, :]
 
 
 def augment(crop: Image, rng: np.random.Generator) -> Image:
     """One 128×112×3 crop → one 112×96×3 face, moved, mirrored, relit, blurred or covered at random.
 
     The margins of the crop hold what a shift of 8 pixels brings in; the augmentation imitates the
-    errors of landmark detectors and of cameras.
+    errors of landmark detectors and of cameras. A 112×96 face of a bank, augmented already, is
+    mirrored at most.
     """
+    if crop.shape[:2] == FACE_SIZE:
+        return np.ascontiguousarray(crop[:, ::-1] if rng.random() < 0.5 else crop)
     face = warp_crop(crop, movement(rng), FACE_SIZE)
     if rng.random() < 0.5:
         face = face[:, ::-1]
@@ -59,11 +62,14 @@ def movement(rng: np.random.Generator) -> NDArray[np.float64]:
     return np.asarray(matrix, np.float64)
 
 
-def warp_crop(crop: Image, matrix: NDArray[np.float64], size: tuple[int, int]) -> NDArray[Any]:
-    """A crop under a 2×3 map, bilinear, its border repeated: uint8 of (height, width)."""
-    return cv2.warpAffine(
-        crop, matrix, size[::-1], flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-    )
+def warp_crop(
+    crop: Image,
+    matrix: NDArray[np.float64],
+    size: tuple[int, int],
+    border: int = cv2.BORDER_REPLICATE,
+) -> NDArray[Any]:
+    """A crop under a 2×3 map, bilinear: uint8 of (height, width); border: how OpenCV goes on."""
+    return cv2.warpAffine(crop, matrix, size[::-1], flags=cv2.INTER_LINEAR, borderMode=border)
 
 
 def disturb(face: NDArray[Any], rng: np.random.Generator) -> Image:

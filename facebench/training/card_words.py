@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from facebench.training.data import TrainingData
+from facebench.training.precision import AUTO, chosen_precision
 from facebench.training.work_folder import write_unseen
 
 NO_LICENCE = "The weights inherit the terms of the training data: "
@@ -26,7 +27,7 @@ def training_fields(
         "recipe": recipe,
         "images": faces,
         "device": machine_words(device),
-        "precision": precision_words(precision),
+        "precision": precision_words(precision, log),
         "duration": duration_words(log, faces, without),
         "fingerprint": fingerprint,
         "faces": learned_from.real,
@@ -54,8 +55,13 @@ def machine_words(device: str) -> str:
     return f"{device}, {threads} thread{'s' * (threads > 1)}"
 
 
-def precision_words(precision: str) -> str:
-    """The precision of a training: bfloat16 is always that of autocast."""
+def precision_words(precision: str, log: Path | None = None) -> str:
+    """The precision of a training: bfloat16 is always that of autocast.
+
+    log: of the training, beside which lies what ``auto`` came to.
+    """
+    if precision == AUTO and log is not None:
+        precision = chosen_precision(log.parent) or precision
     return f"{precision} autocast" if precision == "bfloat16" else precision
 
 

@@ -23,6 +23,7 @@ from facebench.training.card_words import (
 )
 from facebench.training.compact_learner import CompactLearner, untrained_compact
 from facebench.training.data import TrainingData
+from facebench.training.held_out import write_held_out
 from facebench.training.learner import Machine
 from facebench.training.recipe_files import RecipeFile
 from facebench.training.work_folder import (
@@ -161,6 +162,7 @@ def _learn_and_publish(
     path = lab.models / f"{card.name}.toml"
     if not (folder / FINAL).exists():
         learner.learn("train", folder, lab.machine, seed, count)
+        write_held_out(folder, learner.net, learner.supervision, learner.data)
         learner.save(folder / FINAL)
     if not is_published(folder, path):
         learner.load(folder / FINAL)

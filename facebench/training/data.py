@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from facebench.errors import UserError
 from facebench.faces.synthetic import RENDERER_VERSION
+from facebench.training.apart import identities_near
 from facebench.training.augment import centre_crop
 from facebench.training.crops import (
     UNLABELLED,
@@ -52,7 +53,9 @@ class TrainingData:
     sources: crops with their number per batch; held_out: crops of identities and images that
     nothing is trained on, for correlations and for verification errors; unseen: names of the real
     identities among them of whom nothing is learned, e.g. to learn a metric from; real: keys of the
-    whole sources that are not rendered; teacher: what the targets are of, its signature.
+    whole sources that are not rendered; teacher: what the targets are of, its signature; left_out:
+    how many identities were left out altogether, since they look like people that a network will be
+    judged on.
     """
 
     sources: Sources
@@ -60,6 +63,7 @@ class TrainingData:
     unseen: tuple[str, ...] = ()
     real: tuple[str, ...] = ()
     teacher: str = ""
+    left_out: int = 0
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -129,14 +133,17 @@ def training_data(
     images: int = SYNTHETIC_IMAGES,
     hold_out: int | None = None,
     tell: Tell | None = None,
+    apart_from: NDArray[np.float32] | None = None,
 ) -> TrainingData:
     """Sources mixed by weight into batches of ``batch`` (faces, or pairs), and what is held out.
 
     given: as a user writes them. cache: decoded crops and the teacher's embeddings are kept there.
     identities, images: of the synthetic source. hold_out: identities held out of every source,
     None: 30, or a tenth where it has fewer than 300; of a real one they are drawn, with 2% of the
-    other crops, the same in every run. tell: of waiting for another process. UserError where a
-    folder is not there or holds nothing to learn from, or would have too few identities left.
+    other crops, the same in every run. tell: of waiting for another process. apart_from: the
+    teacher's unit embeddings of faces whose likes are left out (`apart.identities_near`). UserError
+    where a folder is not there or holds nothing to learn from, or would have too few identities
+    left.
     """
     specs = [parse_source(text) for text in given]
     if not specs:
@@ -147,10 +154,16 @@ def training_data(
     unseen: set[str] = set()
     seen: set[str] = set()
     real: list[str] = []
+    left_out = 0
     for number, (spec, count) in enumerate(zip(specs, counts, strict=True)):
         crops = _open(spec, cache, teacher, identities, images, tell)
         if len(crops.images) < 4:
             raise UserError(f"--data {spec.place}: {len(crops.images)} faces are too few")
+        whole = crops.key
+        if apart_from is not None and not spec.synthetic:
+            near = identities_near(crops, apart_from)
+            crops = _without(crops, near)
+            left_out += len(near)
         rng = np.random.default_rng([HELD_OUT_SEED, number])
         people, held = split(crops, rng, hold_out, spec)
         learned = np.setdiff1d(np.arange(len(crops.labels)), held)
@@ -158,10 +171,10 @@ def training_data(
             apart_here = {crops.names[person] for person in people}
             unseen |= apart_here
             seen |= set(crops.names) - apart_here
-            real.append(crops.key)
+            real.append(whole)
         sources.append((_rows(crops, learned, renumber=True), count))
         apart.append((crops, held))
-    held_out = _joined([_rows(crops, rows) for crops, rows in apart])
+    held_out = joined([_rows(crops, rows) for crops, rows in apart])
     # Whoever is held out of one source and learned from another is not unseen.
     return TrainingData(
         sources,
@@ -169,6 +182,7 @@ def training_data(
         tuple(sorted(unseen - seen)),
         tuple(real),
         "" if teacher is None else teacher.signature,
+        left_out,
     )
 
 
@@ -253,15 +267,29 @@ def _rows(crops: TrainingCrops, rows: NDArray[np.int64], renumber: bool = False)
     return TrainingCrops(_Chosen(crops.images, rows), labels, crops.targets[rows], key=key)
 
 
-def _joined(parts: list[TrainingCrops]) -> TrainingCrops:
+def _without(crops: TrainingCrops, identities: list[int]) -> TrainingCrops:
+    """All crops but those of some identities; the others are numbered anew and keep their names."""
+    rows = np.flatnonzero(~np.isin(crops.labels, identities))
+    kept = np.setdiff1d(np.arange(crops.classes), identities)
+    names = tuple(crops.names[identity] for identity in kept) if crops.names else ()
+    return replace(_rows(crops, rows, renumber=True), names=names)
+
+
+def joined(parts: list[TrainingCrops]) -> TrainingCrops:
+    """Crops of several sources one after the other, their identities kept apart by an offset."""
     labels, offset = [], 0
+    width = max(part.targets.shape[1] for part in parts)
     for part in parts:
         labels.append(np.where(part.labels == UNLABELLED, UNLABELLED, part.labels + offset))
         offset += part.classes
-    nothing = np.full((sum(len(part.labels) for part in parts), 1), np.nan, np.float32)
-    images = _Chained([part.images for part in parts])
+    targets = np.full((len(images := _Chained([part.images for part in parts])), width), np.nan)
+    begin = 0
+    for part in parts:
+        end = begin + len(part.targets)
+        targets[begin:end, : part.targets.shape[1]] = part.targets
+        begin = end
     key = "+".join(key_of(part) for part in parts)
-    return TrainingCrops(images, np.concatenate(labels), nothing, key=key)
+    return TrainingCrops(images, np.concatenate(labels), targets.astype(np.float32), key=key)
 
 
 def _counts(weights: Sequence[float], batch: int) -> list[int]:

@@ -22,6 +22,7 @@ from facebench.training.loop import Extras, bake_masks, mask_layers, train
 from facebench.training.losses import Supervision
 from facebench.training.normalised import NormalisedConvNet, unfolded
 from facebench.training.pairs import make_pair_batch
+from facebench.training.precision import AUTO, settled
 from facebench.training.recipe_files import RecipeFile, Which
 from facebench.training.work_folder import name_in
 
@@ -90,6 +91,11 @@ class Learner:
         sources = self.data.sources
         change: Change = augment
         if self.frozen is not None:
+            if recipe.precision == AUTO:
+                faces = next(self.data.held_out_faces())
+                inputs = to_input(torch.from_numpy(faces)).to(machine.device)
+                chosen = settled(folder, copy_of(self.net).to(machine.device), inputs)
+                recipe = replace(recipe, precision=chosen)
             low = recipe.precision == "bfloat16"
             sources = stored_sources(
                 self.net, self.frozen, sources, self.stored, low, machine.report

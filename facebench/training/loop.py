@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,11 +17,12 @@ from torch.nn.utils import clip_grad_norm_, prune
 from facebench.errors import UserError
 from facebench.nets.convnet import to_input
 from facebench.storage import write_atomically
-from facebench.training.augment import Batch, Change, augment, batches, make_batch
+from facebench.training.augment import FACE_SIZE, Batch, Change, augment, batches, make_batch
 from facebench.training.checkpoints import load_checkpoint, save_checkpoint
 from facebench.training.crops import TrainingCrops
 from facebench.training.device_feed import DeviceBatch, DeviceFeed
 from facebench.training.losses import Judge, Supervision
+from facebench.training.precision import AUTO, settled
 from facebench.training.stopping import stopping
 
 LOSSES = Supervision.names
@@ -39,7 +40,8 @@ class Recipe:
     ``decline``: lowered exponentially to the share ``end`` of it, then ten times smaller for the
     last share ``fine_tune`` of the steps. optimiser: ``adamw``, or ``sgd`` with ``momentum``;
     decay: of weights; weights: factor of each loss; clip: largest norm of the gradient; precision:
-    ``bfloat16`` (autocast) or ``float32``; seed: fixes batches, augmentation and dropout.
+    ``bfloat16`` (autocast), ``float32`` or ``auto``, the faster of both; seed: fixes batches,
+    augmentation and dropout.
     """
 
     steps: int
@@ -132,6 +134,10 @@ def train(
     masks = {name: mask.to(extras.device) for name, mask in (masks or {}).items()}
     net.to(extras.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     supervision.to(extras.device)
+    if recipe.precision == AUTO:  # before the masks, under which a network cannot be copied
+        faces = torch.as_tensor(extras.make(sources, recipe.seed, 0, change).faces)
+        inputs = extras.to_input(faces.to(extras.device))
+        recipe = replace(recipe, precision=settled(folder, net, inputs, report))
     mask_layers(net, masks)
     net.train()
     optimiser = _optimiser([*net.parameters(), *supervision.parameters()], recipe)
@@ -182,7 +188,8 @@ def _feed(
     pairs: bool,
 ) -> Generator[Any, None, None]:
     """Batches from ``step`` on, of a thread beside the network or held on its device."""
-    if extras.device.startswith("cuda") and not extras.fed:
+    stored = any(crops.images[0].shape[:2] == FACE_SIZE for crops, _ in sources)
+    if extras.device.startswith("cuda") and not extras.fed and not stored:
         return _on_device(DeviceFeed(sources, recipe.seed, extras.device, pairs), step)
     return batches(sources, recipe.seed, start=step, change=change, make=extras.make)
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from facebench.errors import UserError, nearest
 from facebench.nets.cards import Text
 from facebench.storage import workspace_folders
+from facebench.training.bank import BankPlan
 from facebench.training.loop import Recipe
 from facebench.validation import read_toml, validated
 
@@ -44,12 +45,31 @@ class Phase(_Strict):
     dropout: tuple[Share, Share] | None = None
 
 
+class BankFields(_Strict):
+    """A bank to learn from: faces in all, the share of morphs among them, and its seed.
+
+    learn: ``all``; ``views``: without the morphs; ``clean``: views, too, but the teacher's
+    embedding of the crop that they are of instead of that of the very face.
+    """
+
+    faces: Count
+    morphs: Annotated[float, Field(ge=0, lt=1)] = 0.4
+    seed: Annotated[int, Field(ge=0)] = 0
+    learn: Literal["all", "views", "clean"] = "all"
+
+    @property
+    def plan(self) -> BankPlan:
+        """The bank itself, whatever is learned of it."""
+        return BankPlan(self.faces, self.morphs, self.seed)
+
+
 class RecipeFile(_Strict):
     """How a baseline is trained (``train``) and a network that became sparser (``retrain``).
 
     supervision: ``normalised`` (`losses.Supervision`) or ``joint`` (`joint.JointSupervision`);
     normalised: batch normalisation while learning; dropout: of 5b and f; batch: faces, or pairs
-    under joint supervision; weights: factors of the losses; margin, earlier: of joint supervision.
+    under joint supervision; weights: factors of the losses; margin, earlier: of joint supervision;
+    bank: what is learned from instead of the crops themselves.
     """
 
     title: Text = ""
@@ -61,11 +81,12 @@ class RecipeFile(_Strict):
     momentum: Share = 0.9
     decay: Factor = 1e-4
     clip: Positive = 5.0
-    precision: Literal["bfloat16", "float32"] = "bfloat16"
+    precision: Literal["bfloat16", "float32", "auto"] = "bfloat16"
     checkpoint_every: Count = 500
     margin: Positive = 1.0
     earlier: tuple[Literal["2b", "3b", "4b", "5a", "5b"], ...] = ()
     weights: dict[str, Factor]
+    bank: BankFields | None = None
     train: Phase
     retrain: Phase
 
@@ -79,6 +100,8 @@ class RecipeFile(_Strict):
             raise ValueError("all weights of losses are zero")
         if self.normalised and self.faces_per_step < 2:
             raise ValueError("batch normalisation needs a batch of at least 2 faces")
+        if self.bank is not None and self.supervision == "joint":
+            raise ValueError("joint supervision learns from pairs of crops, not from a bank")
         if self.earlier and self.supervision != "joint":
             raise ValueError("earlier layers belong to supervision 'joint'")
         return self

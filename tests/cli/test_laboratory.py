@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import tomllib
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -61,8 +64,11 @@ def test_train_then_prune_a_card_then_a_plan(run, people: Path, work: Path) -> N
         (("train", "mini", "--data", "people", "--plot", "x.gif"), ".png"),
         (("train", "mini", "--data", "people", "--device", "gpu"), "cpu, cuda"),
         (("train", "mini", "--data", "people", "--device", "cuda"), "no CUDA device"),
-        (("train", "mini", "--data", "people", "--precision", "int8"), "float32 or bfloat16"),
+        (("train", "mini", "--data", "people", "--precision", "int8"), "float32, bfloat16"),
         (("train", "mini", "--data", "people", "--hold-out", "11"), "leave at least 2"),
+        (("train", "mini", "--data", "people", "--recipe", "plain"), "--teacher"),
+        (("train", "mini", "--data", "people", "--recipe", "short", "--bank", "b"), "has none"),
+        (("train", "mini", "--data", "people", "--apart-from", "people"), "--teacher"),
         (("train", "mini", "--data", "people", "-p", "lfww"), "did you mean 'lfw'"),
         (("train", "mini", "--data", "people", "-p", "lfw", "--protocol-data", "gone"), "gone"),
         (("train", "sparse_074", "--data", "people"), "is sparse"),
@@ -206,3 +212,72 @@ def test_shares_that_keep_nothing_are_refused_before_the_work(
     more = run("prune", "thin", *prune[2:], "--keep", "1/2")
     assert more.code == 2 and "its parent keeps 1/192 of f already" in more.line
     assert "--keep 25%: not a share" in run(*prune, "--keep", "25%").line
+
+
+BANKED = TINY_RECIPE.replace("identity = 1.0", "regression = 1.0").replace(
+    "[train]", "[bank]\nfaces = 40\nseed = 3\n[train]"
+)
+
+
+def colour_of(folder: Path) -> np.ndarray:
+    """The unit vector of a person's colour as the teacher is shown it."""
+    mean = np.mean([cv2.imread(str(path))[..., ::-1].mean((0, 1)) for path in folder.iterdir()], 0)
+    shown = (mean / 255 - (0.485, 0.456, 0.406)) / (0.229, 0.224, 0.225)
+    return np.asarray(shown / np.linalg.norm(shown))
+
+
+def colours_of_blocks(path: Path) -> None:
+    """A teacher that averages blocks of 28×28 pixels."""
+    onnx = pytest.importorskip("onnx", reason="needs the onnx package to make a small teacher")
+    pytest.importorskip("onnxruntime", reason="needs ONNX Runtime")
+    helper, real = onnx.helper, onnx.TensorProto.FLOAT
+    graph = helper.make_graph(
+        [
+            helper.make_node("AveragePool", ["x"], ["p"], kernel_shape=[28, 28], strides=[28, 28]),
+            helper.make_node("Flatten", ["p"], ["e"], axis=1),
+        ],
+        "g",
+        [helper.make_tensor_value_info("x", real, ["n", 3, 112, 112])],
+        [helper.make_tensor_value_info("e", real, None)],
+    )
+    opset = [helper.make_opsetid("", 17)]
+    onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=9), str(path))
+
+
+def test_a_network_learns_from_a_bank_apart_from_whom_it_is_judged_on(
+    run, people: Path, work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_people(work / "judged", people=1)
+    colours = {path.name: colour_of(path) for path in people.iterdir()}
+    cosines = [float(colours["person0"] @ colour) for colour in colours.values()]
+    near = sum(cosine > 0.4 for cosine in cosines)
+    assert 1 <= near <= 3 and min(abs(cosine - 0.4) for cosine in cosines) > 0.01
+    colours_of_blocks(work / "colours.onnx")
+    monkeypatch.setattr("facebench.training.bank.SHARD", 64)
+    (work / "banked.toml").write_text(BANKED.replace('"float32"', '"auto"'))
+    teacher = ("--teacher", "colours.onnx")
+    arguments = (
+        "train", "mini", "--width", "0.03125", "--data", "people", "--recipe", "banked.toml",
+        *teacher, "--bank", "bank", "--apart-from", "judged", "-q",
+    )  # fmt: skip
+    done = run(*arguments)
+    assert (done.code, done.out) == (0, "models/mini.toml\n"), done.err
+    kept = {path.name: path.read_bytes() for path in (work / "bank").iterdir()}
+    assert sorted(kept) == ["answers-00000.npz", "bank.json", "faces-00000.npy"]
+    card = tomllib.loads((work / "models" / "mini.toml").read_text())["training"]
+    fingerprint = json.loads(kept["bank.json"])["fingerprint"]
+    words = " ".join(card["data"].split())
+    assert f"bank of 40 faces (40% morphs, seed 3, fingerprint {fingerprint})" in words
+    assert f"{near} identities left out as like faces of judged" in words
+    chosen = json.loads(next((work / "training").glob("mini-*/precision.json")).read_text())[
+        "chosen"
+    ]
+    assert card["precision"].startswith(chosen)
+    figures = json.loads(next((work / "training").glob("mini-*/held_out.json")).read_text())
+    assert -1 <= figures["cosine_to_teacher"] <= 1
+    assert run(*arguments).code == 0  # nothing is left to do
+    assert {path.name: path.read_bytes() for path in (work / "bank").iterdir()} == kept
+    done = run("train", "other", *arguments[2:5], "people:2", *arguments[6:])
+    assert done.code == 2 and "leave out the weight" in done.line
+    done = run("train", "other", *arguments[2:-3], "-q")
+    assert done.code == 2 and "another --bank" in done.line  # other crops are learned

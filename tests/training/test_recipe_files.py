@@ -59,3 +59,22 @@ def test_a_wrong_recipe_is_one_line(tmp_path: Path, change, said: str) -> None:
 def test_an_unknown_recipe() -> None:
     with pytest.raises(UserError, match="did you mean 'paper'"):
         load_recipe("papr")
+
+
+def test_the_plain_recipe_is_a_regression_of_a_bank() -> None:
+    file = load_recipe("plain")
+    recipe = file.recipe("train", seed=0)
+    assert recipe.weights == {"regression": 1.0} and recipe.precision == "auto"
+    assert (recipe.rate, recipe.decay, file.batch, file.dropout) == (2e-3, 5e-3, 64, (0.0, 0.0))
+    assert file.bank is not None and file.bank.learn == "all" and file.bank.plan.faces == 400_000
+    # A half cosine over all of it, after a short rise.
+    assert recipe.rate_at(recipe.steps // 2) == pytest.approx(1e-3, rel=1e-2)
+    assert file.recipe("retrain", 0).steps / recipe.steps == pytest.approx(70 / 150, rel=0.01)
+
+
+def test_pairs_do_not_come_from_a_bank(tmp_path: Path) -> None:
+    paper = Path(__file__).parents[2] / "models" / "recipes" / "paper.toml"
+    path = tmp_path / "own.toml"
+    path.write_text(paper.read_text().replace("[weights]", "[bank]\nfaces = 8\n[weights]"))
+    with pytest.raises(UserError, match="not from a bank"):
+        load_recipe(str(path))
