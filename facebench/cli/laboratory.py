@@ -13,7 +13,7 @@ DATA_HELP = (
     "A folder per identity, a folder of index.csv and zips, or `synthetic`; with `:WEIGHT` for its "
     "share of a mini-batch; may be repeated."
 )
-RECIPE_HELP = "short, paper, compact, or a TOML file."
+RECIPE_HELP = "short, paper, compact, plain, or a TOML file."
 WORK_HELP = "Folder of checkpoints; the same command with the same folder continues."
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import cv2
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_, prune
@@ -188,10 +189,15 @@ def _feed(
     pairs: bool,
 ) -> Generator[Any, None, None]:
     """Batches from ``step`` on, of a thread beside the network or held on its device."""
-    stored = any(crops.images[0].shape[:2] == FACE_SIZE for crops, _ in sources)
-    if extras.device.startswith("cuda") and not extras.fed and not stored:
+    beside = extras.fed or _of_a_bank(sources)
+    if extras.device.startswith("cuda") and not beside:
         return _on_device(DeviceFeed(sources, recipe.seed, extras.device, pairs), step)
     return batches(sources, recipe.seed, start=step, change=change, make=extras.make)
+
+
+def _of_a_bank(sources: list[tuple[TrainingCrops, int]]) -> bool:
+    """Whether faces are augmented already, for which a device has no use of whole crops."""
+    return any(np.shape(crops.images[0])[:2] == FACE_SIZE for crops, _ in sources)
 
 
 def _on_device(feed: DeviceFeed, step: int) -> Generator[DeviceBatch, None, None]:
