@@ -136,8 +136,8 @@ def train(
     net.to(extras.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     supervision.to(extras.device)
     if recipe.precision == AUTO:  # before the masks, under which a network cannot be copied
-        faces = torch.as_tensor(extras.make(sources, recipe.seed, 0, change).faces)
-        inputs = extras.to_input(faces.to(extras.device))
+        sample = torch.as_tensor(extras.make(sources, recipe.seed, 0, change).faces)
+        inputs = extras.to_input(sample.to(extras.device))
         recipe = replace(recipe, precision=settled(folder, net, inputs, report))
     mask_layers(net, masks)
     net.train()
