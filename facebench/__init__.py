@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from facebench.threads import wait_passively
+
 if TYPE_CHECKING:
     from facebench.errors import UserError
     from facebench.evaluation import evaluate, evaluate_many
@@ -33,6 +35,9 @@ _WHERE = {
     "read_record": "facebench.reporting.files",
     "save_record": "facebench.reporting.files",
 }
+
+
+wait_passively()  # before anything loads torch, which reads it once
 
 
 def __getattr__(name: str) -> Any:

@@ -5,7 +5,8 @@ Nothing is written unless the file gives the same embeddings and, where asked, t
 
 from __future__ import annotations
 
-import tempfile
+import hashlib
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +18,12 @@ from facebench.evaluation import evaluate_many
 from facebench.nets.export import ENDINGS, KINDS, Kind, plain_network, program_bytes, program_card
 from facebench.nets.export_check import EmbeddingCheck, compare_embeddings, twin_faces
 from facebench.nets.options import ModelOptions
-from facebench.nets.publish import write_card
+from facebench.nets.publish import card_bytes
 from facebench.nets.specs import card_for
 from facebench.nets.zoo import load_model
 from facebench.reporting.record import Record
 from facebench.reporting.report_statistics import statistics_in
-from facebench.storage import sha256_file, write_atomically
+from facebench.storage import others_in_place, temporary_folder, write_together
 
 
 @dataclass(frozen=True)
@@ -94,14 +95,19 @@ def export_model(
     alone. UserError: a wrong name or ending, a file that is there, a network that cannot be
     exported.
     """
-    path = _target(model, kind, out, overwrite)
+    path = _target(model, kind, out)
     plain = plain_network(model, options)
     program = program_bytes(plain, kind)
-    with tempfile.TemporaryDirectory(prefix="facebench-export-") as folder:
-        aside = Path(folder) / path.name
+    place = path.with_suffix(".toml")
+    card = program_card(plain, kind, path.name, hashlib.sha256(program).hexdigest())
+    files = {path: program, place: card_bytes(card, place)}
+    for there in others_in_place(files):
+        if not overwrite:
+            raise UserError(f"{there} is there already; add --overwrite, or choose another --out")
+    with temporary_folder() as folder:
+        aside = folder / path.name
         aside.write_bytes(program)
-        card = program_card(plain, kind, path.name, sha256_file(aside))
-        write_card(card, aside.with_suffix(".toml"))
+        aside.with_suffix(".toml").write_bytes(files[place])
         faces = twin_faces(plain.preprocessing.size)
         check = compare_embeddings(load_model(model, options), load_model(str(aside)), faces)
         records: tuple[RecordCheck, ...] = ()
@@ -113,10 +119,9 @@ def export_model(
                 for spec, own in ((model, options), (str(aside), None))
             ]
             records = tuple(map(compare_headlines, *made))
-    exported = Exported(path, path.with_suffix(".toml"), len(program), check, records)
+    exported = Exported(path, place, len(program), check, records)
     if exported.equal:
-        write_atomically(path, program)
-        write_card(card, exported.card)
+        write_together(files)
     return exported
 
 
@@ -141,7 +146,7 @@ def compare_headlines(one: Record, other: Record) -> RecordCheck:
     )
 
 
-def _target(model: str, kind: str, out: Path | None, overwrite: bool) -> Path:
+def _target(model: str, kind: str, out: Path | None) -> Path:
     """Where the file goes; UserError, before any work, where it cannot."""
     if kind not in KINDS:
         raise UserError(f"--to {kind!r}: not {' or '.join(KINDS)}{nearest(kind, KINDS)}")
@@ -157,7 +162,6 @@ def _target(model: str, kind: str, out: Path | None, overwrite: bool) -> Path:
         )
     if not path.parent.is_dir():
         raise UserError(f"--out {path}: there is no folder {path.parent}")
-    for there in (path, path.with_suffix(".toml")):
-        if there.exists() and not overwrite:
-            raise UserError(f"{there} is there already; add --overwrite, or choose another --out")
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise UserError(f"--out {path}: nothing can be written in {path.parent}")
     return path

@@ -91,6 +91,21 @@ def write_together(files: Mapping[Path, bytes]) -> None:
     _publish(files, durable=True)
 
 
+def others_in_place(files: Mapping[Path, bytes]) -> list[Path]:
+    """Which of the files are there already with other contents.
+
+    So a command that refuses to replace goes on where it was killed: what it wrote is no other.
+    """
+    return [path for path, data in files.items() if path.exists() and not _holds(path, data)]
+
+
+def _holds(path: Path, data: bytes) -> bool:
+    try:
+        return path.stat().st_size == len(data) and path.read_bytes() == data
+    except OSError:
+        return False
+
+
 @contextlib.contextmanager
 def temporary_folder() -> Iterator[Path]:
     """An empty folder of the system's temporary ones, removed at the end of the block.
@@ -146,7 +161,7 @@ class _Part:
     """A file aside that becomes ``place``; locked while its writer lives, which tells `sweep`."""
 
     def __init__(self, path: Path, place: Path) -> None:
-        self.path, self._place = path, place
+        self.path, self._place, self._published = path, place, False
         place.parent.mkdir(parents=True, exist_ok=True)
         sweep(place.parent)
         self._aside, self._handle = _new_part(place.parent)
@@ -155,8 +170,9 @@ class _Part:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with contextlib.suppress(OSError):
-            self._aside.unlink(missing_ok=True)  # it is there after an error only
+        if not self._published:
+            with contextlib.suppress(OSError):
+                self._aside.unlink()
         os.close(self._handle)
 
     def write(self, data: bytes, durable: bool) -> None:
@@ -169,6 +185,7 @@ class _Part:
 
     def publish(self) -> None:
         os.replace(self._aside, self._place)
+        self._published = True
 
 
 def _new_part(folder: Path) -> tuple[Path, int]:

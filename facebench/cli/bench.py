@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from facebench.cli.interrupts import importing
-from facebench.cli.sheets import require_output, terminal_text, write
+from facebench.cli.sheets import kept_in, require_output, terminal_text, write
 from facebench.cli.trust import KINDS, UntrustedOption
 
 if TYPE_CHECKING:
@@ -80,6 +80,7 @@ def command(
         from facebench.costs.record import default_costs_folder, save_costs
         from facebench.faces.synthetic.pool import usable_cores
         from facebench.nets.options import parse_options
+    folder = kept_in(costs, "--costs", default_costs_folder)
     names = [name.strip() for name in runtime.split(",")] if runtime else []
     settings = BenchSettings(
         tuple(names) or None,
@@ -93,10 +94,11 @@ def command(
     )
     with bars(not quiet) as stage:
         result = bench(models, baseline, settings, stage=stage)
-    folder = costs or default_costs_folder()
+    write(render(result, format, file=output is not None), output)
+    if folder is None:
+        return
     for record in result.records:
         save_costs(record, folder)
-    write(render(result, format, file=output is not None), output)
     if not quiet:
         print(f"cost records: {folder}", file=sys.stderr)
 

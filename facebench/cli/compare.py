@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from facebench.cli.interrupts import importing
-from facebench.cli.sheets import require_outputs, terminal_text, write
+from facebench.cli.sheets import require_outputs, terminal_text, unwritten, write
 from facebench.errors import UserError
 from facebench.limits import MOST_DRAWS
 
 if TYPE_CHECKING:
     from facebench.reporting.comparison import Comparison
+    from facebench.reporting.flips import PairFaces
 
 Format = Literal["table", "md", "html", "json", "csv"]
 _WHAT, _HOW, _RESULT = "What is compared", "How", "Result"
@@ -95,9 +96,18 @@ def command(
 
         require_faces(first, data)
     compared = compare_records(first, others, level=level / 100, draws=draws, seed=seed)
+    failed = None
     if show_flips is not None or data is not None:
-        compared = _with_faces(compared, show_flips, drawn, data, pairs)
+        from facebench.reporting.flips import pair_faces
+
+        faces = pair_faces(first, data, pairs)
+        keys = tuple(zip(faces.left, faces.right, strict=True))
+        compared = [replace(comparison, keys=keys) for comparison in compared]
+        if show_flips is not None and drawn is not None:
+            failed = _draw(compared[0], show_flips, faces, drawn)
     write(render(compared, format, file=output is not None), output)
+    if failed is not None:
+        raise UserError(failed)
 
 
 def render(compared: list[Comparison], format: Format, *, file: bool = False) -> str:
@@ -122,19 +132,13 @@ def render(compared: list[Comparison], format: Format, *, file: bool = False) ->
     return terminal_text(sheets, file=file)
 
 
-def _with_faces(
-    compared: list[Comparison],
-    number: int | None,
-    path: Path | None,
-    data: str | None,
-    pairs: Path | None,
-) -> list[Comparison]:
-    """The comparisons with the names of their faces; draws what changed where it is asked for."""
-    from facebench.reporting.flips import flips_of, pair_faces, save_flips
+def _draw(comparison: Comparison, number: int, faces: PairFaces, path: Path) -> str | None:
+    """Draw what changed; why the disk refused the picture, to be told after the result."""
+    from facebench.reporting.flips import flips_of, save_flips
 
-    faces = pair_faces(compared[0].base, data, pairs)
-    if number is not None and path is not None:
-        save_flips(compared[0], flips_of(compared[0], faces, number), faces, path)
-        print(f"flips: {path}", file=sys.stderr)
-    keys = tuple(zip(faces.left, faces.right, strict=True))
-    return [replace(comparison, keys=keys) for comparison in compared]
+    try:
+        save_flips(comparison, flips_of(comparison, faces, number), faces, path)
+    except OSError as error:
+        return unwritten(f"--flips-out {path}", error)
+    print(f"flips: {path}", file=sys.stderr)
+    return None

@@ -203,8 +203,7 @@ def command(
     Example: facebench eval -m sparse_074 -m baseline -p lfw --data ~/lfw --plot roc.png
     """  # fmt: skip
     started = perf_counter()
-    outputs = Outputs(format, output, out, plot, profile, quiet)
-    outputs.check()
+    outputs = Outputs(format, output, out, plot=plot, profile=profile, quiet=quiet).checked()
     brought = _brought(embeddings or [], names or [])
     if not (model or brought):
         raise UserError("name a model with --model (`facebench models` lists them)")

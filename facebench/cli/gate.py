@@ -122,11 +122,11 @@ def command(
     bases = _records(baseline or [], protocol, found_in)
     given, passed_over = _judged(records, protocol, found_in)
     result = judge(chosen, bases, given, draws=draws, seed=seed, passed_over=passed_over)
-    if junit is not None:
-        write(render_gate(result, "junit"), junit)
-    if markdown is not None:
-        write_or_add(render_gate(result, "md"), markdown)
     write_or_add(render_gate(result, format), output)
+    if junit is not None:
+        write(render_gate(result, "junit"), junit, shown=True)
+    if markdown is not None:
+        write_or_add(render_gate(result, "md"), markdown, shown=True)
     raise typer.Exit(result.code)
 
 

@@ -29,10 +29,10 @@ def require_own_markdown(path: Path) -> None:
         raise UserError(f"--markdown {path}: holds other text than a gate's; name another file")
 
 
-def write_or_add(text: str, path: Path | None) -> None:
+def write_or_add(text: str, path: Path | None, *, shown: bool = False) -> None:
     """A result to standard output, in a file of its own, or after what the job's summary holds."""
     if path is None or not _is_summary(path):
-        write(text, path)
+        write(text, path, shown=shown)
         return
     before = path.read_bytes() if path.exists() else b""
     gap = b"" if not before else b"\n" if before.endswith(b"\n") else b"\n\n"

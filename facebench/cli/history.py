@@ -68,12 +68,6 @@ def command(
     except ValueError as error:
         raise UserError(f"--statistic: {error}") from None
     found = histories(folder, name, draws=draws, seed=seed, reference=reference)
-    if plot is not None:
-        from facebench.reporting.history_plot import not_drawn, save_history_plot
-
-        save_history_plot(found, plot)
-        for line in (f"plot: {plot}", *not_drawn(found)):
-            print(line, file=sys.stderr)
     sheets = [history_sheet(history) for history in found]
     if format == "csv":
         write(histories_csv(found), output)
@@ -83,3 +77,9 @@ def command(
         write(sheet.sheets_html(sheets, "history", __version__), output)
     else:
         write(terminal_text(sheets, file=output is not None), output)
+    if plot is not None:
+        from facebench.reporting.history_plot import not_drawn, save_history_plot
+
+        save_history_plot(found, plot)
+        for line in (f"plot: {plot}", *not_drawn(found)):
+            print(line, file=sys.stderr)

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from facebench.cli.interrupts import importing
+from facebench.cli.sheets import require_output, require_writable
 from facebench.cli.trust import KINDS, UntrustedOption
 from facebench.errors import UserError
 from facebench.foreign import rich_text
@@ -121,6 +122,7 @@ def fit(
     card = card_for(model)
     if attach:
         metric_fit.require_own_card(card)
+        require_writable("--attach", card.path, card.path.parent)
     embedder = load_model(model, ModelOptions(untrusted=untrusted))
     if embeddings is not None and names is not None:
         labelled = metric_fit.read_labelled(embeddings, names, identities)
@@ -177,6 +179,7 @@ def projection(
     card = card_for(model)
     if attach:
         metric_fit.require_own_card(card)
+        require_writable("--attach", card.path, card.path.parent)
     fitted = projection_fit.fit_projection(card, load_model(model), checkpoint)
     written = [path for path in (out,) if path is not None]
     for path in written:
@@ -243,6 +246,8 @@ def describe(found: MetricFile) -> dict[str, str]:
 def _require_place(out: Path | None, attach: bool) -> None:
     if out is None and not attach:
         raise UserError("where is the metric to go? --attach (the model's card) or --out FILE")
+    if out is not None:
+        require_output(out, "--out", in_new_folder=True)
 
 
 def _tell(fitted: FittedMetric, written: list[Path]) -> None:

@@ -103,8 +103,10 @@ def command(
         raise UserError(f"--protocol is of `run`; {what!r} names its own, leave --protocol out")
     writer = Writer(format, output_dir, quiet)
     writer.check()
-    if out is not None:
-        require_folder(out, "--out")
+    if out is not None or run_missing:
+        with importing():
+            from facebench.reporting.files import default_folder
+        require_folder(out or default_folder(), "--out")
     with importing():
         from facebench.reporting.report_card import groups, load_report
     if what == "list":
@@ -133,6 +135,7 @@ def command(
         writer.report(card, tables[card.name], data, grouped=what in grouped)
     if what in grouped:
         writer.index(what, tables, data)
+    writer.finish()
     writer.say_missing([table for made in tables.values() for table in made], data)
 
 
@@ -141,6 +144,7 @@ class Writer:
 
     def __init__(self, format: Format | None, folder: Path | None, quiet: bool) -> None:
         self.format, self.folder, self.quiet = format, folder, quiet
+        self._files: dict[Path, bytes] = {}
 
     def check(self) -> None:
         """UserError, before any work, where nothing can be written into the folder."""
@@ -215,15 +219,20 @@ class Writer:
 
     def _write(self, name: str, format: ReportFormat, text: str) -> None:
         from facebench.reporting.report_formats import ENDINGS
-        from facebench.storage import write_atomically
 
         folder = self._target()
         if folder is None:
             sys.stdout.write(text)
-            return
-        path = folder / f"{name}{ENDINGS[format]}"
-        write_atomically(path, text.encode())
-        self.say(f"report: {path}")
+        else:
+            self._files[folder / f"{name}{ENDINGS[format]}"] = text.encode()
+
+    def finish(self) -> None:
+        """Write all files, as one step."""
+        from facebench.storage import write_together
+
+        write_together(self._files)
+        for path in self._files:
+            self.say(f"report: {path}")
 
 
 def _run(
@@ -241,6 +250,7 @@ def _run(
             "report run: name record files, e.g. reports/results/lfw/…/*.json, or evaluated models"
         )
     writer.records(named_in(folders, names, protocol, similarity))
+    writer.finish()
 
 
 def _run_missing(

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
 from facebench.cli.interrupts import importing
-from facebench.cli.sheets import require_writable
+from facebench.cli.sheets import kept_in, require_writable, unwritten, write
 from facebench.errors import UserError
 from facebench.foreign import printable
 
@@ -30,12 +31,17 @@ class Outputs:
     format: Format = "table"
     output: Path | None = None
     records: Path | None = None
+    folder: Path | None = None  # of the records, where they can be written
     plot: Path | None = None
     profile: bool = False
     quiet: bool = False
+    _failed: list[str] = field(default_factory=list)  # what could not be written, and why
 
-    def check(self) -> None:
-        """UserError, before any work, where something could not be written at its end."""
+    def checked(self) -> Outputs:
+        """These, with the folder of the records.
+
+        UserError, before any work, where something could not be written at its end.
+        """
         with importing():
             from facebench.reporting.roc_plot import plot_format
 
@@ -47,12 +53,12 @@ class Outputs:
             if path.is_dir():
                 raise UserError(f"{option} {path}: is a folder; name a file")
             require_writable(option, path, path.parent)
-        if self.records is not None:
-            above = next(path for path in _upwards(self.records) if path.exists())
-            if not above.is_dir():
-                raise UserError(f"--out {self.records}: {above} is not a folder")
-            require_writable("--out", self.records, above)
+        with importing():
+            from facebench.reporting.files import default_folder
+
         self._require_distinct()
+        folder = kept_in(self.records, "--out", default_folder)
+        return replace(self, folder=folder)
 
     def _files(self) -> list[tuple[str, Path]]:
         named = (("--output", self.output), ("--plot", self.plot))
@@ -67,26 +73,43 @@ class Outputs:
                 raise UserError(f"{option} {path}: is in the way of --out {self.records}")
 
     def save(self, record: Record) -> None:
-        """Save a record as soon as it is there: an error in a later one does not take it along."""
-        from facebench.reporting.files import default_folder, save_record
+        """Save a record as soon as it is there: an error in a later one does not take it along.
 
-        path = save_record(record, self.records or default_folder())
+        What the disk refuses is told after the result.
+        """
+        from facebench.reporting.files import save_record
+
+        if self.folder is None:
+            return
+        try:
+            path = save_record(record, self.folder)
+        except OSError as error:
+            what = f"the record of {record.model.id} on {record.protocol.name} in {self.folder}"
+            self._failed.append(unwritten(what, error))
+            return
         self._say(f"record: {path} (digest {record.digest()[:16]})")
 
     def write(self, records: Sequence[Record], wall: float) -> None:
-        """Draw, then print. wall: seconds that all of it took until here."""
+        """Print, then draw. wall: seconds that all of it took until here.
+
+        UserError, when all that can be written is, where something could not.
+        """
         from facebench.reporting.view import views_of
 
         views = views_of(records)
+        with self._going_on():
+            self._result(records, views)
         if self.plot is not None:
             from facebench.reporting.roc_plot import save_roc_plot
 
-            save_roc_plot(views, self.plot)
-            self._say(f"plot: {self.plot}")
-        self._result(records, views)
+            with self._going_on(f"--plot {self.plot}"):
+                save_roc_plot(views, self.plot)
+                self._say(f"plot: {self.plot}")
         if self.profile:
             for line in profile_text(records, wall).splitlines():
                 print(printable(line), file=sys.stderr)
+        if self._failed:
+            raise UserError("; ".join(self._failed))
 
     def _result(self, records: Sequence[Record], views: Sequence[TableView]) -> None:
         if self.format == "table" and self.output is None:
@@ -96,14 +119,17 @@ class Outputs:
 
             print_views(views, Console())
             return
-        text = render(self.format, records, views)
-        if self.output is None:
-            sys.stdout.write(text)
-            return
-        from facebench.storage import write_atomically
+        write(render(self.format, records, views), self.output, quiet=self.quiet)
 
-        write_atomically(self.output, text.encode())
-        self._say(f"result: {self.output}")
+    @contextlib.contextmanager
+    def _going_on(self, what: str = "the result") -> Iterator[None]:
+        """Whatever cannot be written is told at the end."""
+        try:
+            yield
+        except UserError as error:
+            self._failed.append(str(error))
+        except OSError as error:
+            self._failed.append(unwritten(what, error))
 
     def _say(self, line: str) -> None:
         if not self.quiet:

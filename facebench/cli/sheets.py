@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,17 +33,22 @@ def terminal_text(sheets: Sequence[Sheet], *, file: bool = False) -> str:
     return text.getvalue()
 
 
-def require_output(output: Path | None, option: str = "--output") -> None:
+def require_output(
+    output: Path | None, option: str = "--output", *, in_new_folder: bool = False
+) -> None:
     """UserError, before any work, where a result could not be written at its end."""
     if output is None:
         return
-    if not output.parent.is_dir():
+    if in_new_folder:
+        require_folder(output.parent, option)
+    elif not output.parent.is_dir():
         raise UserError(f"{option} {output}: there is no folder {output.parent}")
     if output.is_dir():
         raise UserError(f"{option} {output}: is a folder; name a file")
     if output.exists() and not output.is_file():
         raise UserError(f"{option} {output}: is not a plain file; name another")
-    require_writable(option, output, output.parent)
+    if output.parent.is_dir():
+        require_writable(option, output, output.parent)
 
 
 def require_outputs(named: Mapping[str, Path | None]) -> None:
@@ -70,15 +76,56 @@ def require_folder(folder: Path, option: str) -> None:
 def require_writable(option: str, path: Path, folder: Path) -> None:
     """UserError where nothing can be made in the folder that a path is to be in."""
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise UserError(f"{option} {path}: nothing can be written in {folder}: Permission denied")
+        sealed = hasattr(os, "statvfs") and os.statvfs(folder).f_flag & os.ST_RDONLY
+        why = os.strerror(errno.EROFS if sealed else errno.EACCES)
+        raise UserError(f"{option} {path}: nothing can be written in {folder}: {why}")
 
 
-def write(text: str, output: Path | None) -> None:
-    """A result, to standard output or into a file, complete or not at all."""
+def kept_in(folder: Path | None, option: str, default: Callable[[], Path]) -> Path | None:
+    """Where records go, found before any work: the folder that was named, or the default one.
+
+    None, after a line that says so, where nobody named one and nothing can be written in the
+    default one: the result is shown all the same. UserError where a named one cannot be written.
+    """
+    if folder is not None:
+        require_folder(folder, option)
+        return folder
+    own = default()
+    try:
+        require_folder(own, "")
+    except (UserError, OSError):
+        print(
+            f"facebench: nothing can be written in {own}: the record is not kept; {option} FOLDER "
+            "keeps it",
+            file=sys.stderr,
+        )
+        return None
+    return own
+
+
+def unwritten(what: str, error: OSError) -> str:
+    """Why something could not be written, for the end of a command that has shown its result."""
+    return f"{what} was not written: {error.strerror or error}"
+
+
+def write(text: str, output: Path | None, *, quiet: bool = False, shown: bool = False) -> None:
+    """A result, to standard output or into a file, complete or not at all.
+
+    UserError where the file could not be written; the result went to standard output instead,
+    unless it is shown there already.
+    """
     if output is None:
         sys.stdout.write(text)
         return
     from facebench.storage import write_atomically
 
-    write_atomically(output, text.encode())
-    print(f"result: {output}", file=sys.stderr)
+    try:
+        write_atomically(output, text.encode())
+    except OSError as error:
+        line = unwritten(str(output), error)
+        if not shown:
+            sys.stdout.write(text)
+            line += "; the result went to standard output"
+        raise UserError(line) from None
+    if not quiet:
+        print(f"result: {output}", file=sys.stderr)

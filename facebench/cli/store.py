@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.table import Table
 
 from facebench.embedding.store import EmbeddingStore
-from facebench.foreign import rich_text
+from facebench.errors import UserError
+from facebench.foreign import printable, rich_text
 
 _HEADINGS = ("model", "faces of", "embedded", "of", "size")
 app = typer.Typer(
@@ -45,7 +46,16 @@ def clear(
     store = EmbeddingStore()
     if not yes and not typer.confirm(f"Remove {_megabytes(store.size())} in {store.folder}?"):
         raise typer.Exit(1)
-    typer.echo(f"{_megabytes(store.clear())} removed from {store.folder}")
+    done = store.clear()
+    typer.echo(f"{_megabytes(done.freed)} removed from {store.folder}")
+    if done.used:
+        typer.echo(f"{done.used} that an evaluation uses now stay")
+    for folder in done.others:
+        typer.echo(f"{printable(str(folder))} stays: it holds files that facebench did not make")
+    if done.failed:
+        folder, why = done.failed[0]
+        more = f" (and {len(done.failed) - 1} more)" if len(done.failed) > 1 else ""
+        raise UserError(f"{folder}{more} could not be removed: {why}")
 
 
 def _megabytes(size: int) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -28,7 +27,7 @@ from facebench.nets.export import plain_network, program_bytes, program_card
 from facebench.nets.options import ModelOptions, Precision
 from facebench.nets.publish import write_card
 from facebench.nets.specs import is_bare
-from facebench.storage import sha256_file, write_atomically
+from facebench.storage import sha256_file, temporary_folder, write_atomically
 
 
 @dataclass(frozen=True)
@@ -111,8 +110,8 @@ def bench(
     _require_distinct(facts)
     base = facts[specs.index(baseline)] if baseline is not None else facts[0]
     machine = describe_machine()  # before this makes it busy
-    with tempfile.TemporaryDirectory(prefix="facebench-bench-") as folder, ExitStack() as stack:
-        jobs, skipped = _jobs(facts, settings, Path(folder))
+    with temporary_folder() as folder, ExitStack() as stack:
+        jobs, skipped = _jobs(facts, settings, folder)
         ready = _load(jobs, settings, skipped, stack, stage)
         first = next((one for one in ready if one.facts is base), None)
         if first is None:

@@ -14,6 +14,7 @@ from typing import Any, Self
 from facebench.costs.runtimes import Job
 from facebench.errors import UserError
 from facebench.processes import start_module
+from facebench.threads import users_environment
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class WorkerProcess:
         self.job = job
         threads = str(job.threads)
         env = {
-            **os.environ,
+            **users_environment(),
             "OMP_NUM_THREADS": threads,
             "MKL_NUM_THREADS": threads,
             "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),

@@ -1,15 +1,18 @@
 """The embedding store: embeddings on disk, in shards that can be trusted or are made again.
 
 A shard is one safetensors file of at most 512 faces with a checksum of its own; it appears
-complete or not at all, so a run killed at any moment continues and ends with the same bytes.
+complete or not at all, so a run killed at any moment continues and, with as many threads as before,
+ends with the same bytes.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import logging
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -26,6 +29,8 @@ from facebench.storage import cache_folder, sweep, write_atomically
 SHARD = 512  # faces in a shard
 VERSION = 1  # of what the files hold and how it was computed
 _MANIFEST = "manifest.json"
+_KEY = re.compile(r"[0-9a-f]{32}")
+_FILE = re.compile(r"manifest\.json|shard-\d{5}\.safetensors|\..*\.part")
 _LOG = logging.getLogger(__name__)
 
 
@@ -49,6 +54,18 @@ class StoredRun:
     bytes: int
 
 
+@dataclass(frozen=True)
+class Cleared:
+    """What was removed and what was not. freed: bytes; used: entries that an extraction uses;
+    others: folders with files that are not the store's; failed: entries that stay, and why.
+    """
+
+    freed: int
+    used: int
+    others: tuple[Path, ...]
+    failed: tuple[tuple[Path, str], ...]
+
+
 class EmbeddingStore:
     """Embeddings by what they depend on, in a folder (default: ``embeddings`` in the cache)."""
 
@@ -68,18 +85,33 @@ class EmbeddingStore:
         """Bytes that the store takes."""
         return sum(_bytes_of(folder) for folder in self._folders())
 
-    def clear(self) -> int:
-        """Remove every entry that no running extraction uses; returns the bytes freed."""
-        freed = 0
-        for folder in self._folders():
+    def clear(self) -> Cleared:
+        """Remove the files of every entry that no running extraction uses, and nothing else."""
+        freed, used, others = 0, 0, list[Path]()
+        failed: list[tuple[Path, str]] = []
+        for folder in self._all_folders():
+            if not _is_entry(folder):
+                others.append(folder)
+                continue
             with path_lock(folder) as lock:
                 if not lock.alone():
+                    used += 1
                     continue
-                freed += _bytes_of(folder)
-                shutil.rmtree(folder, ignore_errors=True)
-        return freed
+                size = _bytes_of(folder)
+                try:
+                    _remove_entry(folder)
+                except OSError as error:
+                    if error.errno != errno.ENOTEMPTY:
+                        failed.append((folder, error.strerror or str(error)))
+                    else:
+                        others.append(folder)
+                freed += size - _bytes_of(folder)
+        return Cleared(freed, used, tuple(others), tuple(failed))
 
     def _folders(self) -> list[Path]:
+        return [folder for folder in self._all_folders() if _is_entry(folder)]
+
+    def _all_folders(self) -> list[Path]:
         if not self.folder.is_dir():
             return []
         return [path for path in sorted(self.folder.iterdir()) if path.is_dir()]
@@ -188,6 +220,29 @@ def _disk(folder: Path) -> Iterator[None]:
             f"the embedding store {folder.parent} cannot be used: {error.strerror or error}; "
             "make room there, or set FACEBENCH_CACHE to another folder, or go without the store"
         ) from error
+
+
+def _is_entry(folder: Path) -> bool:
+    """Whether a folder is one of the store's: by its manifest, or by name while it holds nothing
+    else than what an entry begins with.
+    """
+    if folder.is_symlink() or not _KEY.fullmatch(folder.name):
+        return False
+    if {"store", "shard"} <= set(_manifest_of(folder)):
+        return True
+    with contextlib.suppress(OSError):
+        return all(_FILE.fullmatch(path.name) for path in folder.iterdir())
+    return False
+
+
+def _remove_entry(folder: Path) -> None:
+    """Remove an entry's own files, and its folder where it holds no others; the manifest, by
+    which an entry is known, goes last.
+    """
+    own = [path for path in folder.iterdir() if _FILE.fullmatch(path.name)]
+    for path in sorted(own, key=lambda path: path.name == _MANIFEST):
+        path.unlink(missing_ok=True)
+    folder.rmdir()
 
 
 def _manifest_of(folder: Path) -> dict[str, object]:

@@ -6,12 +6,10 @@ import copy
 import importlib.util
 import io
 import logging
-import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from types import MappingProxyType
 from typing import Literal, cast, get_args
 
@@ -26,6 +24,7 @@ from facebench.nets.layers import LocallyConnected2d
 from facebench.nets.options import ModelOptions
 from facebench.nets.python_models import make
 from facebench.nets.zoo import card_for, load_model, load_network
+from facebench.storage import temporary_folder
 
 Kind = Literal["onnx", "torch-export"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -128,8 +127,8 @@ def program_card(network: PlainNetwork, kind: Kind, file: str, sha256: str) -> M
 def _onnx_bytes(net: nn.Module, size: tuple[int, int]) -> bytes:
     if importlib.util.find_spec("onnx") is None:
         raise UserError("writing ONNX files needs the package onnx: pip install onnx")
-    with tempfile.TemporaryDirectory(prefix="facebench-onnx-") as folder:
-        path = Path(folder) / "network.onnx"
+    with temporary_folder() as folder:
+        path = folder / "network.onnx"
         torch.onnx.export(
             _with_slices(net),
             (torch.zeros(2, 3, *size),),

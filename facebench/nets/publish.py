@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,9 +23,9 @@ from facebench.nets.cards import (
 from facebench.nets.compact_card import is_compact, shape_of
 from facebench.nets.compact_net import CompactNet
 from facebench.nets.convnet import ConvNet
-from facebench.nets.packed import PackedWeights, Values, load_packed, save_packed
+from facebench.nets.packed import PackedWeights, Values, packed_bytes
 from facebench.nets.trained import fit_compact, fits
-from facebench.storage import write_atomically
+from facebench.storage import write_atomically, write_together
 from facebench.validation import validated
 
 _OF_OLD_WEIGHTS = {"weights", "sha256", "training", "metric", "projection"}
@@ -121,9 +122,14 @@ def _paper(architecture: str) -> Source | None:
 
 def write_card(card: ModelCard, path: Path) -> None:
     """Write a card as TOML, complete or not at all; UserError where its fields are not allowed."""
+    write_atomically(path, card_bytes(card, path))
+
+
+def card_bytes(card: ModelCard, path: Path) -> bytes:
+    """The bytes of a card's file; UserError where its fields are not allowed."""
     text = card_text(card)
     validated(ModelCard, card.model_dump(exclude_none=True), str(path))
-    write_atomically(path, text.encode())
+    return text.encode()
 
 
 def _training(training: Mapping[str, Any] | Training, name: str) -> Training:
@@ -140,13 +146,14 @@ def _written(
     models_folder: Path,
     dtype: Values,
 ) -> ModelCard:
-    """Weights first, then the card that pins them."""
+    """The weights, and the card that pins them, as one step."""
     path = models_folder / f"{card.name}.toml"
     weights = f"weights/{card.name}.safetensors"
-    save_packed(models_folder / weights, state, masks, dtype, {"model": card.name})
-    sha256 = load_packed(models_folder / weights).sha256
+    packed = packed_bytes(state, masks, dtype, {"model": card.name})
+    sha256 = hashlib.sha256(packed).hexdigest()
     update = {"weights": weights, "sha256": sha256, "training": training}
-    write_card(card.model_copy(update=update), path)
+    text = card_bytes(card.model_copy(update=update), path)
+    write_together({models_folder / weights: packed, path: text})
     return read_card(path)
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
 from facebench.errors import UserError
 from facebench.nets.cards import ModelCard, read_card
 from facebench.nets.compact_card import is_compact
-from facebench.nets.packed import load_packed, save_packed
-from facebench.nets.publish import write_card
+from facebench.nets.packed import packed_bytes
+from facebench.nets.publish import card_bytes
 from facebench.nets.trained import packed_weights
+from facebench.storage import others_in_place, write_together
 from facebench.validation import validated
 
 NOTE = (
@@ -48,18 +50,19 @@ def quantise_model(
         raise UserError(f"model {card.name!r} has int8 weights already: {card.weights_path}")
     name = name or f"{card.name}_int8"
     path = models_folder / f"{name}.toml"
-    if name == card.name or (path.exists() and not overwrite):
+    made = _card(card, name, path)
+    assert card.weights_path is not None
+    source = {"model": name, "rounded_from": packed.sha256}
+    data = packed_bytes(packed.state, packed.masks, "int8", source)
+    made = made.model_copy(update={"sha256": hashlib.sha256(data).hexdigest()})
+    weights = models_folder / f"weights/{name}.safetensors"
+    files = {weights: data, path: card_bytes(made, path)}
+    if name == card.name or (not overwrite and others_in_place(files)):
         raise UserError(
             f"{path}: there is such a model already; give another --name or --overwrite"
         )
-    made = _card(card, name, path)
-    assert made.weights is not None and card.weights_path is not None
-    weights = models_folder / made.weights
-    source = {"model": name, "rounded_from": packed.sha256}
-    save_packed(weights, packed.state, packed.masks, "int8", source)
-    write_card(made.model_copy(update={"sha256": load_packed(weights).sha256}), path)
-    sizes = (card.weights_path.stat().st_size, weights.stat().st_size)
-    return QuantisedModel(read_card(path), *sizes)
+    write_together(files)
+    return QuantisedModel(read_card(path), card.weights_path.stat().st_size, len(data))
 
 
 def _card(card: ModelCard, name: str, path: Path) -> ModelCard:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 from pathlib import Path
 
 from facebench.errors import UserError
+from facebench.locks import path_lock
 from facebench.opening import RECORD, SCORES, plain_bytes, read_bytes
 from facebench.reporting.agreement import require_agreement
 from facebench.reporting.record import SCHEMA_VERSION, Record
 from facebench.reporting.scores import ScoreTable, file_name, record_name
 from facebench.reporting.seal import require_seal
-from facebench.storage import cache_folder, write_atomically
+from facebench.storage import cache_folder, write_together
 from facebench.validation import validated
 
 
@@ -31,28 +33,26 @@ def record_path(record: Record, folder: Path) -> Path:
 
 
 def save_record(record: Record, folder: Path) -> Path:
-    """Write a record, and before it the scores that it holds; returns the record's path.
+    """Write a record with the scores that it holds, as one step; returns the record's path.
 
     The scores' file carries the start of its SHA-256 in its name, so that a stop between the two
-    writes leaves the earlier record with its own scores. Where an equal record is there, it keeps
-    the moment at which it was first made. OSError: full disk, no permission.
+    renames leaves the earlier record with its own scores; the next call removes what no record of
+    this path names. Where an equal record is there, it keeps the moment at which it was first made.
+    OSError: full disk, no permission.
     """
     path = record_path(record, folder)
     record = _made_again(record, path)
-    before = _scores_beside(path)
-    kept, new = None, False
+    files = {path: record.canonical_json()}
     if record.table is not None and record.scores is not None:
-        kept = path.with_name(record.scores.file)
-        new = not kept.exists()
-        write_atomically(kept, record.table.to_bytes())
-    try:
-        write_atomically(path, record.canonical_json())
-    except BaseException:
-        if kept is not None and new:
-            kept.unlink(missing_ok=True)
-        raise
-    if before is not None and before != kept:
-        remove_scores(before)
+        files = {path.with_name(record.scores.file): record.table.to_bytes(), **files}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path_lock(path.parent) as lock:
+        lock.share()
+        write_together(files)
+        others = set(path.parent.glob(f"{glob.escape(path.stem)}.scores-*")) - set(files)
+        if others and lock.alone():  # else another is writing scores that its record will name
+            for scores in others:
+                remove_scores(scores)
     return path
 
 
@@ -143,13 +143,3 @@ def _with_scores(record: Record, path: Path) -> Record:
     if hashlib.sha256(data).hexdigest() != record.scores.sha256:
         raise UserError(f"{beside}: its SHA-256 is not the one in {path.name}; make both again")
     return record.with_table(ScoreTable.from_bytes(data, str(beside)))
-
-
-def _scores_beside(path: Path) -> Path | None:
-    """The scores' file that the record at path names, where there is one that can be read."""
-    try:
-        name = json.loads(plain_bytes(path, RECORD))["scores"]["file"]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return None
-    ours = isinstance(name, str) and Path(name).name == name
-    return path.with_name(name) if ours and name.startswith(f"{path.stem}.scores-") else None

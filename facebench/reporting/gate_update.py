@@ -19,7 +19,7 @@ from facebench.reporting.files import read_record, remove_scores
 from facebench.reporting.named_records import records_in
 from facebench.reporting.record import Record, similarity_kind
 from facebench.reporting.scores import file_name
-from facebench.storage import write_atomically
+from facebench.storage import write_together
 
 
 @dataclass(frozen=True)
@@ -128,27 +128,27 @@ def _place(baseline: Path, record: Record) -> Path:
 
 
 def _move(path: Path, record: Record, reason: str, moment: str) -> Move:
-    """Scores first, then the note, the record last: a stop in between can be repeated."""
+    """Scores, note and record as one step; a stop in its midst can be repeated."""
     old = read_record(path) if path.exists() else None
     move = Move(path, old.digest() if old else None, record.digest())
+    files = {}
     if record.table is not None and record.scores is not None:
-        write_atomically(path.with_name(record.scores.file), record.table.to_bytes())
-    if move.old == move.new:  # its scores may have been lost
-        return move
-    _note(path, move, old, record, reason, moment)
-    write_atomically(path, record.canonical_json())
-    if old is not None and old.scores is not None and old.scores != record.scores:
-        remove_scores(path.with_name(old.scores.file))
+        files[path.with_name(record.scores.file)] = record.table.to_bytes()
+    if move.old != move.new:  # else its scores may have been lost
+        files[moves_path(path)] = _noted(path, move, old, record, reason, moment)
+        files[path] = record.canonical_json()
+    write_together(files)
+    _remove_replaced(path)
     return move
 
 
-def _note(
+def _noted(
     path: Path, move: Move, old: Record | None, record: Record, reason: str, moment: str
-) -> None:
-    notes = moves_path(path)
-    lines = read_text(notes, "the notes").splitlines() if notes.exists() else []
+) -> bytes:
+    """The notes of a baseline with a move at their end."""
+    lines = _notes(path)
     differs = signature_differences(old.signature, record.signature) if old else []
-    note = {
+    note: dict[str, object] = {
         "date": moment,
         "reason": reason,
         "old": move.old,
@@ -157,11 +157,24 @@ def _note(
         "signature": record.signature,
         "differs": [str(difference) for difference in differs],
     }
+    if old is not None and old.scores is not None and old.scores != record.scores:
+        note["replaced_scores"] = old.scores.file
     last = _last(lines)
     if (last.get("old"), last.get("new")) == (move.old, move.new):
         lines = lines[:-1]  # a stop came after the note
-    text = "\n".join([*lines, json.dumps(note, ensure_ascii=False)]) + "\n"
-    write_atomically(notes, text.encode())
+    return ("\n".join([*lines, json.dumps(note, ensure_ascii=False)]) + "\n").encode()
+
+
+def _remove_replaced(path: Path) -> None:
+    """Remove the scores that the last move replaced, also where a stop came before that."""
+    name = _last(_notes(path)).get("replaced_scores")
+    if isinstance(name, str) and Path(name).name == name and ".scores-" in name:
+        remove_scores(path.with_name(name))
+
+
+def _notes(path: Path) -> list[str]:
+    notes = moves_path(path)
+    return read_text(notes, "the notes").splitlines() if notes.exists() else []
 
 
 def _last(lines: Sequence[str]) -> dict[str, object]:

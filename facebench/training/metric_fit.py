@@ -18,11 +18,11 @@ from facebench.embedding.store import EmbeddingStore
 from facebench.errors import UserError, nearest
 from facebench.nets.cards import MetricFields, ModelCard, read_card
 from facebench.nets.embedder import Embedder
-from facebench.nets.publish import write_card
+from facebench.nets.publish import card_bytes
 from facebench.similarity.joint_bayesian import JointBayesian
 from facebench.similarity.joint_bayesian_model import NORMALISATIONS
 from facebench.similarity.metric_file import MetricFacts, metric_bytes
-from facebench.storage import write_atomically
+from facebench.storage import write_atomically, write_together
 from facebench.training.labelled_faces import (
     LabelledFaces,
     labelled_faces,
@@ -225,7 +225,6 @@ def attach_metric(
     """
     require_own_card(card)
     file = f"weights/{card.name}.{field}.safetensors"
-    write_atomically(card.path.parent / file, data)
     fields = MetricFields(
         file=file,
         sha256=hashlib.sha256(data).hexdigest(),
@@ -233,7 +232,8 @@ def attach_metric(
         identities=facts.identities or None,
         images=facts.images or None,
     )
-    write_card(read_card(card.path).model_copy(update={field: fields}), card.path)
+    named = read_card(card.path).model_copy(update={field: fields})
+    write_together({card.path.parent / file: data, card.path: card_bytes(named, card.path)})
     return card.path.parent / file
 
 

@@ -266,6 +266,10 @@ def test_names_and_models_that_do_not_fit(
     card = find_card("small")
     quantise_model(card, small_zoo, "tiny8")
     before = (small_zoo / "tiny8.toml").read_bytes()
+    quantise_model(card, small_zoo, "tiny8")  # as after a stop: it is what would be written
+    other = before.replace(b"int8 weights", b"other words")
+    (small_zoo / "tiny8.toml").write_bytes(other)
+    assert other != before
     cases: list[tuple[ModelCard, dict[str, Any], str]] = [
         (card, {"name": "tiny8"}, "there is such a model already; .*--overwrite"),
         (card, {"name": "small", "overwrite": True}, "there is such a model already"),
@@ -280,6 +284,7 @@ def test_names_and_models_that_do_not_fit(
     assert sorted(p.name for p in (small_zoo / "weights").iterdir()) == [
         "small.safetensors", "tiny8.safetensors",
     ]  # fmt: skip
+    assert (small_zoo / "tiny8.toml").read_bytes() == other
     quantise_model(card, small_zoo, "tiny8", overwrite=True)
     assert (small_zoo / "tiny8.toml").read_bytes() == before
 

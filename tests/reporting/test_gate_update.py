@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -156,26 +157,38 @@ def test_scores_that_another_record_uses_stay(tmp_path: Path, old: Record, new: 
     assert read_record(kept).scores != read_record(base).scores
 
 
-def test_a_stop_between_the_writes_can_be_repeated(
-    tmp_path: Path, old: Record, new: Record, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("renames", [0, 1, 2, 3])
+def test_a_stop_at_any_rename_can_be_repeated(
+    tmp_path: Path, old: Record, new: Record, monkeypatch: pytest.MonkeyPatch, renames: int
 ) -> None:
+    """Scores, notes and record are renamed in this order; then the old scores are removed."""
     path = tmp_path / "base.json"
     update_baselines(path, [old], "first")
-    write = gate_update.write_atomically
+    rename, done = os.replace, 0
 
-    def stopped(where: Path, data: bytes) -> None:
-        if where == path:
+    def stopped(source: Path, target: Path) -> None:
+        nonlocal done
+        if done == renames:
             raise KeyboardInterrupt
-        write(where, data)
+        rename(source, target)
+        done += 1
 
-    monkeypatch.setattr(gate_update, "write_atomically", stopped)
+    def stopped_at_the_end(scores: Path) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "replace", stopped)
+    monkeypatch.setattr(gate_update, "remove_scores", stopped_at_the_end)
     with pytest.raises(KeyboardInterrupt):
         update_baselines(path, [new], "second")
-    assert read_record(path) == old and read_record(path).table is not None
+    at_hand = read_record(path)
+    assert at_hand == (new if renames == 3 else old) and at_hand.table is not None
     monkeypatch.undo()
     update_baselines(path, [new], "second")
-    assert read_record(path) == new
+    assert read_record(path) == new and read_record(path).table is not None
     assert len(moves_path(path).read_text().splitlines()) == 2
+    assert new.scores is not None
+    assert {entry.name for entry in tmp_path.iterdir()} >= {new.scores.file}
+    assert len(list(tmp_path.iterdir())) == 3  # record, scores, notes
 
 
 @pytest.mark.parametrize("reason", ["", "  \n"])
