@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import tokenize
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path, PurePosixPath
@@ -22,6 +23,11 @@ _IMAGE_ENDINGS = frozenset(
 )
 _HEADERS = frozenset(("name", "names", "file", "filename", "key", "path", "image"))
 _SHOWN = 3
+# What numpy raises where a header is no header, of which it makes Python tokens.
+_UNREADABLE = (
+    *(OSError, ValueError, EOFError, MemoryError, OverflowError, SyntaxError, RecursionError),
+    tokenize.TokenError,
+)
 
 
 def load_embeddings(npy: Path, names: Path) -> Embeddings:
@@ -174,7 +180,7 @@ def _load_vectors(npy: Path) -> NDArray[np.float32]:
     try:
         with plain_file(npy, ARRAY) as file:
             array = np.load(file, allow_pickle=False)
-    except (OSError, ValueError, EOFError, MemoryError, OverflowError, SyntaxError) as error:
+    except _UNREADABLE as error:
         raise UserError(
             f"{npy} cannot be read as an .npy array: {_line(error)}; save it with numpy.save, "
             "as floats"

@@ -18,6 +18,7 @@ from facebench.errors import UserError
 
 _NAMES = ("scores", "decisions", "mated", "folds")
 _SUBJECTS = ("left_subjects", "right_subjects")
+_TYPES = {"scores": ("float32", "float64"), "decisions": ("bool",), "mated": ("bool",)}
 Subjects = NDArray[np.int64] | None
 
 
@@ -61,6 +62,11 @@ class ScoreTable:
         known = set(_NAMES) <= set(arrays) <= set(_NAMES + _SUBJECTS)
         if not known or len({array.shape for array in arrays.values()}) != 1:
             raise UserError(f"{where}: not a file of scores: it has {', '.join(sorted(arrays))}")
+        for name, array in arrays.items():
+            if array.ndim != 1 or array.dtype.name not in _TYPES.get(name, ("int64",)):
+                raise UserError(
+                    f"{where}: not a file of scores: {name} is {array.dtype}{array.shape}"
+                )
         return cls(**arrays)
 
 

@@ -153,7 +153,10 @@ def read_metric(path: Path, sha256: str | None = None) -> MetricFile:
     try:
         tensors = safetensors.numpy.load(data)
         header = _header_of(data)
-    except (safetensors.SafetensorError, KeyError, ValueError, TypeError) as error:
+    except (
+        *(safetensors.SafetensorError, RecursionError),
+        *(KeyError, ValueError, TypeError, AttributeError),
+    ) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise UserError(
             f"{path}: not a metric file ({reason[:80]}); `facebench metric fit` makes one"

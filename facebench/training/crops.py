@@ -19,7 +19,7 @@ from facebench.faces.decoding import decode
 from facebench.faces.fingerprints import content_fingerprint
 from facebench.faces.types import ImageError
 from facebench.nets.embedder import Embedder
-from facebench.opening import read_text
+from facebench.opening import ARCHIVE, member_bytes, plain_file, read_text
 from facebench.training.kept_rows import Rows, Tell, kept_rows
 
 CROP_SIZE = (128, 112)
@@ -173,7 +173,7 @@ def indexed_files(folder: Path) -> CropFiles:
     def member(number: int) -> tuple[zipfile.ZipFile, zipfile.ZipInfo]:
         source, file = rows[number]["source"], rows[number]["file"]
         if source not in archives:
-            archives[source] = zipfile.ZipFile(folder / f"{source}.zip")
+            archives[source] = zipfile.ZipFile(plain_file(folder / f"{source}.zip", ARCHIVE))
         return archives[source], archives[source].getinfo(file)
 
     def failed(number: int, error: Exception) -> UserError:
@@ -191,7 +191,7 @@ def indexed_files(folder: Path) -> CropFiles:
     def read(number: int) -> NDArray[np.uint8]:
         try:
             archive, info = member(number)
-            image = decode(info.filename, archive.read(info))
+            image = decode(info.filename, member_bytes(archive, info.filename))
         except (OSError, KeyError, zipfile.BadZipFile) as error:
             raise failed(number, error) from None
         except ImageError as error:
@@ -212,8 +212,14 @@ def indexed_files(folder: Path) -> CropFiles:
 
 def _read_index(path: Path) -> list[dict[str, str]]:
     text = read_text(path, "the index of training crops")
-    rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    try:
+        rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    except csv.Error as error:
+        raise UserError(f"{path}: cannot be read as CSV: {error}") from None
     missing = {"file", "source", "identity"} - set(rows[0] if rows else ())
     if missing:
         raise UserError(f"{path} lacks the columns {', '.join(sorted(missing))}, or has no row")
+    for number, row in enumerate(rows, 2):
+        if not row["file"] or Path(row["source"] or ".").name != row["source"]:
+            raise UserError(f"{path}, line {number}: 'file' or 'source' is no name of a file")
     return rows

@@ -124,7 +124,7 @@ class ZippedCrops(FaceSource):
                 io.TextIOWrapper(plain, encoding="utf-8-sig", newline="") as file,
             ):
                 for row in csv.DictReader(file):
-                    if Path(row["source"]).name != row["source"]:
+                    if Path(row["source"] or ".").name != row["source"]:
                         raise UserError(f"{index}: source {row['source']!r} is no name of a file")
                     if row["identity"]:
                         self._rows[row["file"]] = (row["source"], row["identity"])

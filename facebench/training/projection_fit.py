@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,7 +107,7 @@ def _read(path: Path) -> dict[str, Any]:
     require_plain(path, "the checkpoint", ARRAY)
     try:
         saved = load_checkpoint(path)
-    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError):
+    except Exception:  # a damaged file makes torch raise whatever its parts do
         raise UserError(f"{path}: not a checkpoint; {how}") from None
     if not isinstance(saved, dict) or not {"net", "supervision", "masks"} <= set(saved):
         raise UserError(f"{path}: not the checkpoint of a finished training; {how}")

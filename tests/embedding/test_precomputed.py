@@ -73,7 +73,14 @@ def test_wrong_arrays(tmp_path: Path, array: np.ndarray, words: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("data", [b"", b"junk", b"\x93NUMPY\x01\x00", b"\x80\x04N."])
+@pytest.mark.parametrize(
+    "data",
+    [
+        *(b"", b"junk", b"\x93NUMPY\x01\x00", b"\x80\x04N."),
+        b"\x93NUMPY\x01\x00\x04\x00{(((",  # numpy makes tokens of what it cannot evaluate
+        b"\x93NUMPY\x01\x00\xf0\x1f" + b"(" * 0x1FF0,
+    ],
+)
 def test_files_that_are_no_arrays(tmp_path: Path, data: bytes) -> None:
     npy = tmp_path / "e.npy"
     npy.write_bytes(data)

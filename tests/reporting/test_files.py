@@ -11,11 +11,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import save
 
 from facebench.errors import UserError
 from facebench.reporting.files import read_record, record_path, save_record
 from facebench.reporting.find import Finder
 from facebench.reporting.record import Record
+from facebench.reporting.scores import ScoreTable
 
 MakeRecord = Callable[..., Record]
 
@@ -152,3 +154,27 @@ def test_a_full_disk_leaves_the_earlier_record(
     with pytest.raises(OSError, match="No space left"):
         save_record(make_record(seed=2), tmp_path)
     assert {file.name: file.read_bytes() for file in path.parent.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"scores": np.zeros((2, 2), np.float32)},
+        {"scores": np.zeros(4, np.int64)},
+        {"decisions": np.zeros(4, np.uint8)},
+        {"folds": np.zeros(4, np.float32)},
+        {"mated": None},
+    ],
+)
+def test_what_is_no_table_of_scores_is_one_line(change: dict[str, np.ndarray | None]) -> None:
+    tensors: dict[str, np.ndarray | None] = {
+        "scores": np.zeros(4, np.float32),
+        "decisions": np.zeros(4, np.bool_),
+        "mated": np.zeros(4, np.bool_),
+        "folds": np.zeros(4, np.int64),
+    }
+    good = {name: array for name, array in tensors.items() if array is not None}
+    assert ScoreTable.from_bytes(save(good), "here").scores.shape == (4,)
+    wrong = {name: array for name, array in (tensors | change).items() if array is not None}
+    with pytest.raises(UserError, match="here: not a file of scores: "):
+        ScoreTable.from_bytes(save(wrong), "here")

@@ -237,6 +237,7 @@ def test_files_of_other_kinds_are_one_line(file: Path) -> None:
         b"",
         data[:40],
         data[:-8],
+        safetensors.numpy.save({}, metadata={"facebench": "[" * 100_000}),
         b"\xff" * 64,
         safetensors.numpy.save({"a": np.ones(2)}),
         safetensors.numpy.save({"a": np.ones(2)}, metadata={"facebench": "[1]"}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import zipfile
 from pathlib import Path
 
@@ -46,7 +47,19 @@ def test_crops_are_decoded_once_with_labels_and_unit_targets(tmp_path: Path) -> 
     assert len(list((tmp_path / "cache").rglob("images.npy"))) == 1
 
 
-@pytest.mark.parametrize("damage", ["no index", "no column", "no zip", "not a picture"])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "no index",
+        "no column",
+        "no zip",
+        "not a picture",
+        "a zip elsewhere",
+        "no file",
+        "no CSV",
+        "a pipe",
+    ],
+)
 def test_bad_training_data_is_one_line(tmp_path: Path, damage: str) -> None:
     folder = crop_folder(tmp_path / "data", 8)
     if damage == "no index":
@@ -55,6 +68,17 @@ def test_bad_training_data_is_one_line(tmp_path: Path, damage: str) -> None:
         (folder / "index.csv").write_text("file,source\na,b\n")
     elif damage == "no zip":
         (folder / "set.zip").unlink()
+    elif damage == "a zip elsewhere":
+        (folder / "set.zip").rename(tmp_path / "set.zip")
+        text = (folder / "index.csv").read_text()
+        (folder / "index.csv").write_text(text.replace(",set,", ",../set,"))
+    elif damage == "no file":
+        (folder / "index.csv").write_text("file,source,identity\n,set,x\n")
+    elif damage == "no CSV":
+        (folder / "index.csv").write_text("file,source,identity\n" + "x" * 200_000)
+    elif damage == "a pipe":
+        (folder / "set.zip").unlink()
+        os.mkfifo(folder / "set.zip")
     else:
         with zipfile.ZipFile(folder / "set.zip", "w") as archive:
             archive.writestr("set/00000.jpg", b"no picture")
