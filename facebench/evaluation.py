@@ -15,6 +15,7 @@ from rich.console import Console
 from facebench.environment import environment_section, run_section
 from facebench.errors import UserError, nearest
 from facebench.faces.align_rules import RULES
+from facebench.faces.landmarks import check_order
 from facebench.foreign import printable
 from facebench.nets.embedder import Embedder
 from facebench.nets.options import ModelOptions
@@ -44,6 +45,7 @@ class SettingKeywords(TypedDict, total=False):
 
     pairs: str | Path | None
     landmarks: str | Path | None
+    landmarks_order: str
     align: str
     detector: str | Path | None
     on_missing: OnMissing
@@ -64,7 +66,8 @@ class SettingKeywords(TypedDict, total=False):
 class Settings:
     """How models are evaluated.
 
-    pairs, landmarks: lists that replace those beside the images. align: a name in
+    pairs, landmarks: lists that replace those beside the images. landmarks_order: of the ten
+    numbers of a row, a name in `facebench.faces.landmarks.ORDERS`. align: a name in
     `facebench.faces.align_rules.RULES`; detector: YuNet's ONNX file. on_missing: absent or
     unreadable images are an ``error``, or failures to acquire (``count``). similarity, rule: by
     name; metric: the file of a learned similarity, None: the one that the model's card names.
@@ -77,6 +80,7 @@ class Settings:
 
     pairs: str | Path | None = None
     landmarks: str | Path | None = None
+    landmarks_order: str = "xyxy"
     align: str = "auto"
     detector: str | Path | None = None
     on_missing: OnMissing = "error"
@@ -94,6 +98,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         _known("alignment", self.align, RULES)
+        check_order(self.landmarks_order)
         _known("similarity", self.similarity, SIMILARITIES)
         _known("threshold rule", self.rule, THRESHOLD_RULES)
         _known("--on-missing", self.on_missing, ("error", "count"))
@@ -162,13 +167,15 @@ def evaluate_many(
         raise UserError("nothing to evaluate: name at least one model and one protocol")
     _require_distinct(subjects)
     images = any(subject.embedder for subject in subjects)
-    records = []
+    records: list[Record] = []
+    told: set[str] = set()
     similarities = [subject.similarity(chosen.similarity, chosen.metric) for subject in subjects]
     for prepared in _prepare_all(cards, data, chosen, images):
         for subject, similarity in zip(subjects, similarities, strict=True):
             records.append(_evaluate_one(subject, similarity, prepared, chosen))
             if on_record is not None:
                 on_record(records[-1])
+            _tell(records[-1], told)
     return records
 
 
@@ -187,15 +194,16 @@ def _prepare_all(
     for notice in dict.fromkeys(prepared.told or prepared.notice for prepared in found):
         if notice:
             Console(stderr=True).print(notice_panel(notice))
-    for prepared in found:
-        _tell(prepared.card.name, prepared.remarks)
     return found
 
 
-def _tell(what: str, remarks: Iterable[str]) -> None:
-    """Remarks on standard error, a line each, however quiet the run is."""
-    for remark in dict.fromkeys(remarks):
-        print(printable(f"facebench: note: {what}: {remark}"), file=sys.stderr)
+def _tell(record: Record, told: set[str]) -> None:
+    """What a record notes and was not told yet: on standard error, however quiet the run is."""
+    for note in record.notes:
+        line = f"facebench: note: {record.protocol.name}: {note}"
+        if line not in told:
+            told.add(line)
+            print(printable(line), file=sys.stderr)
 
 
 def _evaluate_one(

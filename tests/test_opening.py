@@ -16,9 +16,9 @@ from facebench import opening
 from facebench.costs.record import read_costs
 from facebench.embedding.precomputed import load_embeddings
 from facebench.errors import UserError
-from facebench.faces.aligners import read_landmarks
 from facebench.faces.binfile import read_bin
 from facebench.faces.folder import LfwSource
+from facebench.faces.landmarks import read_landmarks
 from facebench.faces.lists import read_pairs
 from facebench.faces.number_rows import read_number_rows
 from facebench.faces.types import ImageError

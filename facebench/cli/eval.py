@@ -26,8 +26,8 @@ _WHAT, _FACES, _INPUT, _HOW, _RESULT = (
 )
 # Options that change the numbers of a model; batch, workers and the like only change its speed.
 _OF_MODELS = (
-    *("landmarks", "align", "detector", "size", "colour", "mean", "scale", "normalise", "layout"),
-    *("output_name", "flip", "precision", "device"),
+    *("landmarks", "landmarks_order", "align", "detector", "size", "colour", "mean", "scale"),
+    *("normalise", "layout", "output_name", "flip", "precision", "device"),
 )
 
 
@@ -79,6 +79,13 @@ def command(
         Path | None,
         typer.Option(rich_help_panel=_FACES, help="Five landmarks per image, to align by."),
     ] = None,
+    landmarks_order: Annotated[
+        str,
+        typer.Option(
+            rich_help_panel=_FACES,
+            help="Of the ten numbers of a row of landmarks: xyxy (x y of each point) or xxyy.",
+        ),
+    ] = "xyxy",
     align: Annotated[
         str,
         typer.Option(
@@ -243,6 +250,7 @@ def command(
         options=options,
         pairs=pairs,
         landmarks=landmarks,
+        landmarks_order=landmarks_order,
         align=align,
         detector=detector,
         on_missing=on_missing,

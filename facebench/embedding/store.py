@@ -27,7 +27,7 @@ from facebench.locks import path_lock
 from facebench.storage import cache_folder, sweep, write_atomically
 
 SHARD = 512  # faces in a shard
-VERSION = 1  # of what the files hold and how it was computed
+VERSION = 2  # of what the files hold and how it was computed
 _MANIFEST = "manifest.json"
 _KEY = re.compile(r"[0-9a-f]{32}")
 _FILE = re.compile(r"manifest\.json|shard-\d{5}\.safetensors|\..*\.part")

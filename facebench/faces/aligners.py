@@ -14,14 +14,14 @@ from facebench.errors import UserError
 from facebench.faces.alignment import (
     TEMPLATE_WIDTH,
     Matrix,
+    share_inside,
     similarity_transform,
     template_frame,
-    usable,
     warp,
 )
+from facebench.faces.landmarks import ORDERS, impossible, impossible_remark, read_landmarks
 from facebench.faces.lists import some
 from facebench.faces.types import Aligner, Image
-from facebench.opening import plain_bytes
 from facebench.storage import sha256_file
 
 # Means over the landmarks of all 13,233 LFW images (in 250×250; the same file that is measured
@@ -34,6 +34,9 @@ LFW_MEAN_LANDMARKS = (
     (107.596, 157.144),
     (143.560, 156.729),
 )
+# The share of a crop that must be in its image. Faces at the margin reach beyond it a little; with
+# less than half inside, image and landmarks do not belong together.
+INSIDE = 0.5
 # Size (h, w) of a crop whose margins around the 112×96 template are known: left and upper margin.
 # Every other size is taken for a crop of the template scaled to it.
 _MARGINS = {(128, 112): (8, 8)}
@@ -44,21 +47,47 @@ class LandmarkAligner(Aligner):
 
     ``landmarks``: 5×2 points by key, in pixels of that image; ``digest`` names their origin.
     A key without landmarks is a UserError, or with ``on_missing="count"`` a failure to acquire.
+    published: the points are a protocol's own, and are taken as they are; of others, what can be no
+    face is a failure to acquire: points that are none from any side, or a crop of which less than
+    half is in its image.
     """
 
     def __init__(
-        self, landmarks: Mapping[str, NDArray[np.float64]], digest: str, on_missing: str = "error"
+        self,
+        landmarks: Mapping[str, NDArray[np.float64]],
+        digest: str,
+        on_missing: str = "error",
+        published: bool = False,
     ) -> None:
         self.landmarks, self.on_missing = dict(landmarks), on_missing
+        self.published = published
         self.signature = f"landmarks-5pt({digest[:8]})->similarity"
+        self._impossible: frozenset[str] = frozenset()
 
     @classmethod
-    def from_file(cls, path: str | Path, on_missing: str = "error") -> LandmarkAligner:
-        """Landmarks from a file of ``key<TAB>x y of five points``; UserError with file and line."""
-        return cls(read_landmarks(Path(path)), sha256_file(Path(path)), on_missing)
+    def from_file(
+        cls, path: str | Path, on_missing: str = "error", order: str = ORDERS[0]
+    ) -> LandmarkAligner:
+        """Landmarks from a file of rows of key and ten numbers in an order, separated by tabs.
+
+        UserError with file and line, see `read_landmarks`.
+        """
+        path = Path(path)
+        aligner = cls(read_landmarks(path, order), digest := sha256_file(path), on_missing)
+        if order != ORDERS[0]:
+            aligner.signature = f"landmarks-5pt({digest[:8]},{order})->similarity"
+        return aligner
 
     def require(self, keys: Sequence[str]) -> None:
-        """UserError with the first few and their number where images have no landmarks."""
+        """Look at all faces that are to be cut: UserError with the first few and their number where
+        images have no landmarks; what can be no face is remarked.
+        """
+        if not self.published and (wrong := impossible(self.landmarks, keys)):
+            self._impossible = frozenset(wrong)
+            self.remarks = (impossible_remark(wrong, len(set(keys))),)
+        self._require_landmarks(keys)
+
+    def _require_landmarks(self, keys: Sequence[str]) -> None:
         missing = sorted(set(keys) - self.landmarks.keys())
         if missing and self.on_missing == "error":
             raise UserError(
@@ -67,12 +96,17 @@ class LandmarkAligner(Aligner):
             )
 
     def __call__(self, key: str, image: Image, size: tuple[int, int]) -> Image | None:
-        """One aligned face, or None where there are no landmarks and these are counted."""
+        """One aligned face, or None: no landmarks, where these are counted, or no face."""
         points = self.landmarks.get(key)
         if points is None:
-            self.require([key])
+            self._require_landmarks([key])
             return None
-        return warp(image, similarity_transform(points, size), size)
+        if key in self._impossible:
+            return None
+        matrix = similarity_transform(points, size)
+        if not self.published and share_inside(matrix, size, image.shape[:2]) < INSIDE:
+            return None
+        return warp(image, matrix, size)
 
 
 class CentreCrop(Aligner):
@@ -150,41 +184,4 @@ def template_matrix(shape: tuple[int, int], size: tuple[int, int]) -> Matrix:
     ratio = goal_scale / scale
     return np.array(
         [[ratio, 0.0, goal_shift - ratio * origin[0]], [0.0, ratio, -ratio * origin[1]]]
-    )
-
-
-def read_landmarks(path: Path) -> dict[str, NDArray[np.float64]]:
-    """Five points, float64 5×2 in pixels, by key; UserError naming file and line."""
-    try:
-        lines = plain_bytes(path).decode("utf-8-sig").splitlines()
-    except OSError as error:
-        raise UserError(f"cannot read the landmarks {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise UserError(
-            f"{path} is not UTF-8 text; expected rows of file and ten numbers"
-        ) from error
-    found, rows = {}, []
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        key, *fields = line.split("\t")
-        try:
-            points = np.array([float(field) for field in fields]).reshape(5, 2)
-        except ValueError as error:
-            raise _bad_row(path, number) from error
-        if key in found:
-            raise UserError(f"{path}, line {number}: {key} has a row already")
-        found[key] = points
-        rows.append(number)
-    if not found:
-        raise UserError(f"{path} is empty; expected rows of file and ten numbers")
-    good = usable(np.stack(list(found.values())))
-    if not good.all():
-        raise _bad_row(path, rows[int(np.argmin(good))])
-    return found
-
-
-def _bad_row(path: Path, number: int) -> UserError:
-    return UserError(
-        f"{path}, line {number}: expected a file name and x y of five points, separated by tabs"
     )

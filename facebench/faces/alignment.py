@@ -66,6 +66,15 @@ def usable(points: NDArray[np.float64]) -> NDArray[np.bool_]:
         return np.isfinite(points).all((1, 2)) & (spread >= least)
 
 
+def share_inside(matrix: Matrix, size: tuple[int, int], shape: tuple[int, int]) -> float:
+    """How much of a crop of (height, width) is inside its image, 0 to 1, by 16×16 points of it."""
+    height, width = size
+    across, down = (np.arange(16) + 0.5) / 16 * width, (np.arange(16) + 0.5) / 16 * height
+    grid = np.stack(np.meshgrid(across, down), -1).reshape(-1, 2) - matrix[:, 2]
+    points = grid @ np.linalg.inv(matrix[:, :2]).T
+    return float(((points >= 0) & (points <= (shape[1], shape[0]))).all(1).mean())
+
+
 def warp(image: Image, matrix: Matrix, size: tuple[int, int]) -> Image:
     """The crop of (height, width) that a 2×3 similarity cuts: bilinear, black outside."""
     height, width = size

@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from facebench.errors import UserError, nearest
-from facebench.faces.align_rules import RULES
+from facebench.faces.align_rules import RULES, require_order_has_use
 from facebench.faces.aligners import CentreCrop, LandmarkAligner, NoAlignment, TemplateCrop
 from facebench.faces.ijb_faces import BoxAligner, YuNetInBox
 from facebench.faces.ijbc import FacePoints
+from facebench.faces.landmarks import ORDERS
 from facebench.faces.lists import some
 from facebench.faces.template_lists import Boxes
 from facebench.faces.types import Aligner
@@ -41,6 +42,7 @@ def make_template_aligner(
     keys: Sequence[str],
     *,
     landmarks: str | Path | None = None,
+    landmarks_order: str = ORDERS[0],
     detector: str | Path | None = None,
     on_missing: str = "error",
 ) -> Aligner:
@@ -62,8 +64,10 @@ def make_template_aligner(
     ):
         if file is not None and chosen != use:
             raise UserError(f"{option} {file} has no effect with --align {chosen}; leave it out")
+    if landmarks is None or chosen != "landmarks":
+        require_order_has_use(landmarks_order, "without --landmarks FILE")
     if chosen == "landmarks":
-        aligner = _landmarks(hints, landmarks, on_missing)
+        aligner = _landmarks(hints, landmarks, landmarks_order, on_missing)
         aligner.require(keys)
         return aligner
     if chosen == "yunet":
@@ -96,13 +100,15 @@ def _automatic(hints: FaceHints, landmarks: str | Path | None, detector: str | P
     return "centre"
 
 
-def _landmarks(hints: FaceHints, landmarks: str | Path | None, on_missing: str) -> LandmarkAligner:
+def _landmarks(
+    hints: FaceHints, landmarks: str | Path | None, order: str, on_missing: str
+) -> LandmarkAligner:
     if landmarks is not None:
-        return LandmarkAligner.from_file(landmarks, on_missing)
+        return LandmarkAligner.from_file(landmarks, on_missing, order)
     if hints.points is None:
         raise _no_landmarks(hints)
     points, path = hints.points
-    return LandmarkAligner(points.landmarks, sha256_file(path), on_missing)
+    return LandmarkAligner(points.landmarks, sha256_file(path), on_missing, published=True)
 
 
 def _no_landmarks(hints: FaceHints) -> UserError:

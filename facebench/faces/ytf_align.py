@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from facebench.errors import UserError
-from facebench.faces.align_rules import make_aligner
+from facebench.faces.align_rules import make_aligner, require_inside, require_order_has_use
 from facebench.faces.aligners import LFW_MEAN_LANDMARKS, LFW_SIDE, LandmarkAligner
 from facebench.faces.alignment import Matrix, similarity_transform, warp
+from facebench.faces.landmarks import ORDERS
 from facebench.faces.lists import PairList, some
 from facebench.faces.locate import LocatedData
 from facebench.faces.types import Aligner, Image
@@ -81,6 +82,7 @@ def ytf_aligner(
     keys: Sequence[str],
     *,
     landmarks: str | Path | None = None,
+    landmarks_order: str = ORDERS[0],
     yunet: str | Path | None = None,
     on_missing: str = "error",
 ) -> Aligner:
@@ -97,6 +99,7 @@ def ytf_aligner(
         people = [person_of(video) for video in located.pairs.videos()]
         boxes = BoxAligner(source.root, people, on_missing)
         boxes.require(keys)
+        require_order_has_use(landmarks_order, "without --landmarks FILE")
         return boxes
     if source.framed and rule in ("centre", "template"):
         raise UserError(
@@ -107,9 +110,17 @@ def ytf_aligner(
     shared = LocatedData(
         source, located.folder, PairList(()), located.landmarks, located.notice, located.aligned
     )
-    aligner = make_aligner(rule, shared, landmarks=landmarks, yunet=yunet, on_missing=on_missing)
+    aligner = make_aligner(
+        rule,
+        shared,
+        landmarks=landmarks,
+        landmarks_order=landmarks_order,
+        yunet=yunet,
+        on_missing=on_missing,
+    )
     if isinstance(aligner, LandmarkAligner):
         aligner.require(keys)
+        require_inside(aligner, source, keys, Path(landmarks or located.landmarks or ""))
     return aligner
 
 

@@ -60,6 +60,7 @@ def find_named_faces(
             files.align,
             located,
             landmarks=files.landmarks,
+            landmarks_order=files.landmarks_order,
             yunet=files.detector,
             on_missing=files.on_missing,
         )

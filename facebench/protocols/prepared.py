@@ -40,6 +40,7 @@ class FaceFiles:
     data: str | Path | None = None
     pairs: str | Path | None = None
     landmarks: str | Path | None = None
+    landmarks_order: str = "xyxy"
     align: str = "auto"
     detector: str | Path | None = None
     on_missing: Literal["error", "count"] = "error"
@@ -147,6 +148,7 @@ def _aligner(located: LocatedData, files: FaceFiles) -> Aligner:
         files.align,
         located,
         landmarks=files.landmarks,
+        landmarks_order=files.landmarks_order,
         yunet=files.detector,
         on_missing=files.on_missing,
     )

@@ -153,6 +153,7 @@ def listed_faces(
         hints,
         keys,
         landmarks=files.landmarks,
+        landmarks_order=files.landmarks_order,
         detector=files.detector,
         on_missing=files.on_missing,
     )

@@ -178,6 +178,7 @@ def prepare(
             located,
             keys,
             landmarks=files.landmarks,
+            landmarks_order=files.landmarks_order,
             yunet=files.detector,
             on_missing=files.on_missing,
         )

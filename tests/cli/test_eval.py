@@ -70,7 +70,7 @@ def test_formats_to_a_file_leave_stdout_empty(
     path, plot = tmp_path / "result", tmp_path / "roc.svg"
     ended = run(
         "eval", "-m", MODEL, *TINY, "--data", faces, "--format", format, "--output", path,
-        "--plot", plot, "--quiet",
+        "--plot", plot, "--quiet", "--align", "centre",
     )  # fmt: skip
     assert (ended.code, ended.out, ended.err) == (0, "", "")
     text = path.read_text("utf-8")

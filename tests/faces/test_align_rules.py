@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from facebench.errors import UserError
@@ -11,7 +13,7 @@ from facebench.faces.aligners import CentreCrop, LandmarkAligner, NoAlignment, T
 from facebench.faces.locate import locate
 from facebench.faces.yunet import YuNetAligner
 
-NUMBERS = "\t104\t112\t148\t117\t129\t134\t95\t152\t148\t158\n"
+NUMBERS = "\t8\t14\t20\t14\t14\t20\t9\t26\t19\t26\n"  # of images of 40×30
 
 
 def write_landmarks(folder: Path, keys: list[str]) -> Path:
@@ -66,6 +68,43 @@ def test_a_file_that_no_rule_uses_is_refused(small_lfw: Path, tmp_path: Path) ->
     ):
         with pytest.raises(UserError, match=says):
             make_aligner(rule, where, **files)  # type: ignore[arg-type]
+
+
+def test_a_guessed_centre_is_remarked(small_lfw: Path) -> None:
+    guessed, named = (make_aligner(rule, locate("lfw", small_lfw)) for rule in ("auto", "centre"))
+    assert guessed.signature == named.signature
+    assert "guessed to be where LFW's are" in guessed.remarks[0] and named.remarks == ()
+
+
+def test_landmarks_of_larger_images_are_refused(small_lfw: Path, tmp_path: Path) -> None:
+    located = locate("lfw", small_lfw)
+    large = "".join(f"\t{10 * int(number)}" for number in NUMBERS.split()) + "\n"
+    path, keys = tmp_path / "large.txt", located.keys()
+    path.write_text("".join(key + large for key in keys))
+    says = r"outside their images in \d of \d .*\(Person_A/Person_A_0001.jpg at 140, 200 of 30×40"
+    with pytest.raises(UserError, match=says):
+        make_aligner("auto", located, landmarks=path)
+
+
+def test_an_order_of_landmarks(small_lfw: Path, tmp_path: Path) -> None:
+    located = locate("lfw", small_lfw)
+    numbers = NUMBERS.split()
+    path, keys = tmp_path / "other.txt", located.keys()
+    row = "\t".join([*numbers[::2], *numbers[1::2]])
+    path.write_text("".join(f"{key}\t{row}\n" for key in keys))
+    with pytest.raises(UserError, match="--landmarks-order xxyy"):
+        make_aligner("auto", located, landmarks=path)
+    other = make_aligner("auto", located, landmarks=path, landmarks_order="xxyy")
+    usual = make_aligner("auto", located, landmarks=write_landmarks(tmp_path, located.pairs.keys()))
+    assert re.fullmatch(r"landmarks-5pt\([0-9a-f]{8},xxyy\)->similarity", other.signature)
+    key = located.pairs.keys()[0]
+    image = located.source.read(key)
+    np.testing.assert_array_equal(
+        other(key, image, (112, 96)),
+        usual(key, image, (112, 96)),  # type: ignore[arg-type]
+    )
+    with pytest.raises(UserError, match="--landmarks-order xxyy has no effect with --align centre"):
+        make_aligner("centre", located, landmarks_order="xxyy")
 
 
 def test_missing_landmarks_are_found_before_the_run(small_lfw: Path) -> None:

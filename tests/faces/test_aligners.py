@@ -14,10 +14,10 @@ from facebench.faces.aligners import (
     NoAlignment,
     TemplateCrop,
     centre_matrix,
-    read_landmarks,
     template_matrix,
 )
 from facebench.faces.alignment import similarity_transform, template, warp
+from facebench.faces.landmarks import read_landmarks
 
 ROW = "A/A_0001.jpg\t104\t112\t148\t117\t129\t134\t95\t152\t148\t158\n"
 RANDOM = np.random.default_rng(0).integers(0, 255, (250, 250, 3), np.uint8)
@@ -36,6 +36,30 @@ def test_landmarks_bring_the_face_to_the_template(tmp_path: Path) -> None:
     assert LandmarkAligner.from_file(path).signature != aligner.signature
 
 
+def test_what_can_be_no_face_is_not_acquired(tmp_path: Path) -> None:
+    path = tmp_path / "landmarks.txt"
+    shown = [float(number) for number in ROW.split("\t")[1:]]
+    turned = [*shown[2:4], *shown[:2], *shown[4:6], *shown[8:], *shown[6:8]]
+    rows = {"a": shown, "b": shown, "c": turned, "d": [n / 250 for n in shown]}
+    path.write_text("".join("\t".join(map(str, (k, *row))) + "\n" for k, row in rows.items()))
+    aligner = LandmarkAligner.from_file(path)
+    aligner.require(["a", "b", "c", "d"])
+    found = {key: aligner(key, RANDOM, (112, 112)) is not None for key in rows}
+    assert found == {"a": True, "b": True, "c": False, "d": False}
+    assert aligner.remarks == (
+        "the landmarks of 2 (c, d) of 4 images can be no face; these count as failures to acquire",
+    )
+    # An image that is smaller than the landmarks say, down to a single pixel.
+    assert aligner("a", RANDOM[:200, :200], (112, 112)) is not None
+    assert aligner("a", RANDOM[:60, :60], (112, 112)) is None
+    assert aligner("a", RANDOM[:1, :1], (112, 112)) is None
+    # A protocol's own points are taken as they are.
+    own = LandmarkAligner(aligner.landmarks, "0" * 64, published=True)
+    own.require(list(rows))
+    assert own.remarks == ()
+    assert all(own(key, RANDOM[:60, :60], (112, 112)) is not None for key in rows)
+
+
 def test_an_image_without_landmarks_is_an_error_or_counted(tmp_path: Path) -> None:
     path = tmp_path / "landmarks.txt"
     path.write_text(ROW)
@@ -47,26 +71,6 @@ def test_an_image_without_landmarks_is_an_error_or_counted(tmp_path: Path) -> No
     counting = LandmarkAligner.from_file(path, on_missing="count")
     counting.require(["B"])
     assert counting("B", RANDOM, (112, 96)) is None
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        (b"", "is empty"),
-        (ROW[:-5].encode(), "line 1: expected a file name"),
-        (ROW.replace("148", "x").encode(), "line 1"),
-        (ROW.replace("148", "nan").encode(), "line 1"),
-        ((ROW + ROW).encode(), "line 2: A/A_0001.jpg has a row already"),
-        (b"\xff\xfe", "not UTF-8"),
-    ],
-)
-def test_a_wrong_landmarks_file_is_named(tmp_path: Path, text: bytes, message: str) -> None:
-    path = tmp_path / "landmarks.txt"
-    path.write_bytes(text)
-    with pytest.raises(UserError, match=message):
-        read_landmarks(path)
-    with pytest.raises(UserError, match="cannot read the landmarks"):
-        read_landmarks(tmp_path / "absent.txt")
 
 
 def test_the_centre_crop_is_lfw_mean_landmarks_and_scales_with_the_image() -> None:

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from facebench.errors import UserError
-from facebench.faces.aligners import read_landmarks
 from facebench.faces.alignment import similarity_transform, warp
 from facebench.faces.folder import LfwSource
+from facebench.faces.landmarks import read_landmarks
 from facebench.faces.yunet import YuNetAligner, choose_face
 
 
