@@ -12,7 +12,6 @@ import typer
 from facebench.cli.interrupts import importing
 from facebench.cli.sheets import require_outputs, terminal_text, unwritten, write
 from facebench.errors import UserError
-from facebench.limits import MOST_DRAWS
 
 if TYPE_CHECKING:
     from facebench.reporting.comparison import Comparison
@@ -42,10 +41,6 @@ def command(
     level: Annotated[
         float, typer.Option(rich_help_panel=_HOW, help="Of the intervals, in percent.")
     ] = 95.0,
-    draws: Annotated[
-        int, typer.Option(min=100, max=MOST_DRAWS, rich_help_panel=_HOW, help="Bootstrap.")
-    ] = 1000,
-    seed: Annotated[int, typer.Option(min=0, rich_help_panel=_HOW, help="Bootstrap.")] = 0,
     show_flips: Annotated[
         int | None,
         typer.Option(rich_help_panel=_RESULT, help="How many pairs that changed to draw."),
@@ -95,7 +90,7 @@ def command(
         from facebench.reporting.flips import require_faces
 
         require_faces(first, data)
-    compared = compare_records(first, others, level=level / 100, draws=draws, seed=seed)
+    compared = compare_records(first, others, level=level / 100)
     failed = None
     if show_flips is not None or data is not None:
         from facebench.reporting.flips import pair_faces

@@ -11,7 +11,6 @@ import typer
 from facebench.cli.interrupts import importing
 from facebench.cli.sheets import require_outputs, terminal_text, write
 from facebench.errors import UserError
-from facebench.limits import MOST_DRAWS
 
 Format = Literal["table", "md", "html", "csv"]
 
@@ -31,15 +30,6 @@ def command(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write the result here.")
     ] = None,
-    draws: Annotated[
-        int,
-        typer.Option(
-            min=100,
-            max=MOST_DRAWS,
-            help="Of the bootstrap, at least; 1,000 per run tested for runs that may have fallen.",
-        ),
-    ] = 1000,
-    seed: Annotated[int, typer.Option(min=0, help="Of the bootstrap.")] = 0,
 ) -> None:
     """Show runs in the order in which they were made, and which fell significantly first.
 
@@ -67,7 +57,7 @@ def command(
         name = statistic_name(statistic, OF_PROTOCOLS) if statistic is not None else None
     except ValueError as error:
         raise UserError(f"--statistic: {error}") from None
-    found = histories(folder, name, draws=draws, seed=seed, reference=reference)
+    found = histories(folder, name, reference=reference)
     sheets = [history_sheet(history) for history in found]
     if format == "csv":
         write(histories_csv(found), output)

@@ -247,5 +247,5 @@ def evaluated(card: Path, protocols: tuple[str, ...], lab: Lab):  # type: ignore
 
 def _interval(accuracy: object) -> tuple[float, float] | None:
     """The interval that a table shows beside an accuracy: over people where there is one."""
-    own = getattr(accuracy, "over_subjects", None) or getattr(accuracy, "interval", None)
+    own = getattr(accuracy, "shown", None)
     return None if own is None else (own.low, own.high)

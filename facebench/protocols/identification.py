@@ -63,7 +63,7 @@ class PreparedIdentification(PreparedRun):
         found = [self._searched(projection, faces, drawn) for drawn in self.lists]
         tables = list(map(self._table, found, self.lists))
         try:
-            rates = search_rates(self.card, found, tables, choices)
+            rates = search_rates(self.card, found, tables)
             series = search_series(self.card, found)
         except ValueError as error:
             raise refused(self.card.name, error) from error

@@ -103,7 +103,6 @@ class Prepared(PreparedRun):
             acquired,
             rule=choices.rule,
             draws=choices.draws,
-            seed=choices.seed,
         )
         return FoldOutcome(comparisons, scores, statistics)
 

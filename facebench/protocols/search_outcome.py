@@ -7,10 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from facebench.errors import UserError
 from facebench.protocols.cards import IdentificationCard
 from facebench.protocols.outcome import Decided, Rate, Series
-from facebench.protocols.running import Choices
 from facebench.statistics.identification import (
     cmc,
     curve_counts,
@@ -20,12 +18,10 @@ from facebench.statistics.identification import (
     found_at,
 )
 from facebench.statistics.intervals import Interval
-from facebench.statistics.paired import Difference
 from facebench.statistics.roc import OperatingPoint
 from facebench.statistics.search_intervals import (
     SearchTable,
     dir_key,
-    paired_search_difference,
     rank_key,
     search_intervals,
 )
@@ -36,17 +32,13 @@ def search_rates(
     card: IdentificationCard,
     found: Sequence[Searches],
     tables: Sequence[SearchTable],
-    choices: Choices,
 ) -> tuple[Rate, ...]:
     """DIR at every FAR of an open set, then the rates at the card's ranks; means over the draws.
 
-    found, tables: of every draw. ValueError: probes of one kind only, people too few to resample.
+    found, tables: of every draw. ValueError: probes of one kind only.
     """
     fars = card.fars if card.task == "open" else ()
-    intervals: dict[str, Interval] = {}
-    if choices.draws:
-        rng = np.random.default_rng(choices.seed)
-        intervals = search_intervals(tables, fars, card.ranks, draws=choices.draws, rng=rng)
+    intervals = search_intervals(tables, fars, card.ranks)
     points = [dir_at_far(searches, fars) for searches in found] if fars else []
     rates = [
         _detection([point[number] for point in points], intervals.get(dir_key(far)))
@@ -120,44 +112,6 @@ def searches_decided(
         parts=np.repeat(np.arange(1, len(tables) + 1), [len(table.mated) for table in tables]),
         left_subjects=np.concatenate([table.subjects for table in tables]),
     )
-
-
-def paired_rate(
-    name: str,
-    target: float,
-    baseline: Decided,
-    candidate: Decided,
-    *,
-    draws: int = 1000,
-    seed: int = 0,
-) -> Difference:
-    """Difference of a rate of two models, candidate minus baseline, with its paired interval.
-
-    name, target: DIR at a FAR, TPIR at an FPIR, or rank 1, of which the tables of decisions hold
-    the searches. UserError: another rate, or tables of other searches.
-    """
-    if name not in ("DIR", "TPIR") and (name, target) != ("rank", 1):
-        raise UserError(f"two models are compared at DIR, TPIR or rank 1, not {name} {target}")
-    try:
-        return paired_search_difference(
-            _tables(baseline),
-            _tables(candidate),
-            None if name == "rank" else target,
-            draws=draws,
-            rng=np.random.default_rng(seed),
-        )
-    except ValueError as error:
-        raise UserError(f"cannot compare the two models: {error}") from error
-
-
-def _tables(decided: Decided) -> list[SearchTable]:
-    if decided.left_subjects is None:
-        raise ValueError("the searches do not say whose probes they are")
-    return [
-        SearchTable(decided.scores[rows], decided.mated[rows], decided.left_subjects[rows])
-        for part in np.unique(decided.parts)
-        for rows in [np.flatnonzero(decided.parts == part)]
-    ]
 
 
 def _share(searches: Searches, rank: int) -> float:

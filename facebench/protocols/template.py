@@ -93,8 +93,7 @@ class PreparedTemplates(TemplateRun):
 
     def _outcome(self, scored: Sequence[SplitScores], choices: Choices) -> Outcome:
         tars = tar_over_splits(scored, self.card.targets)
-        rng = np.random.default_rng(choices.seed)
-        intervals = tar_intervals(scored, tars, choices.draws, rng)
+        intervals = tar_intervals(scored, tars)
         far, tar = roc_of_splits(scored)
         total, mated = sum(map(len, self.splits)), sum(int(s.mated.sum()) for s in scored)
         last = min(tars, key=lambda found: found.target)
@@ -174,7 +173,7 @@ def _read(card: TemplateCard, located: LocatedLists) -> tuple[tuple[TemplatePair
     return (read_ijbc(meta, card.dataset),), hints
 
 
-def _rate(found: SplitTars, interval: Interval | None, card: TemplateCard) -> Rate:
+def _rate(found: SplitTars, interval: Interval, card: TemplateCard) -> Rate:
     return Rate(
         name="TAR",
         target=found.target,

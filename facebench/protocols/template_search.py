@@ -99,16 +99,11 @@ class PreparedTemplateSearch(TemplateRun):
 
     def _outcome(self, searched: Sequence[Searches], failed: int, choices: Choices) -> Outcome:
         card, people = self.card, [_subjects(split) for split in self.splits]
-        intervals: dict[str, Interval] = {}
-        if choices.draws:
-            tables = [
-                SearchTable(search_scores(s), s.mated, p, {r: found_at(s, r) for r in card.ranks})
-                for s, p in zip(searched, people, strict=True)
-            ]
-            rng = np.random.default_rng(choices.seed)
-            intervals = search_intervals(
-                tables, card.fpirs, card.ranks, draws=choices.draws, rng=rng
-            )
+        tables = [
+            SearchTable(search_scores(s), s.mated, p, {r: found_at(s, r) for r in card.ranks})
+            for s, p in zip(searched, people, strict=True)
+        ]
+        intervals = search_intervals(tables, card.fpirs, card.ranks)
         rates = [_tpir(searched, target, card, intervals) for target in card.fpirs]
         rates += [_rank(searched, rank, card, intervals) for rank in card.ranks]
         mated = sum(int(s.mated.sum()) for s in searched)

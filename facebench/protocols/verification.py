@@ -75,11 +75,10 @@ def verification(
     *,
     rule: str = "exact",
     draws: int = 1000,
-    seed: int = 0,
 ) -> VerificationStatistics:
     """The card's statistics of scores float[n] of its comparisons.
 
-    acquired: bool[n], False where a face of the comparison was not; draws, seed: of the bootstrap.
+    acquired: bool[n], False where a face of the comparison was not; draws: of the bands of curves.
     UserError where the list cannot carry them: one fold only, comparisons of one kind only.
     """
     left = right = None
@@ -97,7 +96,6 @@ def verification(
             rule=rule,
             targets=card.targets,
             draws=draws,
-            rng=np.random.default_rng(seed),
         )
     except ValueError as error:
         raise refused(card.name, error) from error

@@ -107,7 +107,6 @@ class PreparedVideo(PreparedRun):
             np.isfinite(scores),
             rule=choices.rule,
             draws=choices.draws,
-            seed=choices.seed,
         )
         return FoldOutcome(self.comparisons, scores, statistics)
 

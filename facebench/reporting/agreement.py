@@ -19,8 +19,11 @@ from facebench.reporting.record_sections import (
     VerificationSection,
 )
 from facebench.reporting.scores import ScoreTable
+from facebench.statistics.dyadic import Sharing
 from facebench.statistics.intervals import wilson
+from facebench.statistics.resample import Units
 from facebench.statistics.roc import auc, eer
+from facebench.statistics.verification import accuracy_interval
 
 _ROUNDING = 1e-9
 
@@ -128,7 +131,7 @@ def _wrong_scores(
     shares = [table.correct[table.folds == fold].mean() for fold in accuracy.folds]
     if not np.allclose(shares, accuracy.per_fold, atol=_ROUNDING):
         yield "its accuracy is not that of its scores"
-    if not _is_wilson(accuracy.interval, table):
+    if not _is_its_own(accuracy, table):
         yield "its accuracy's interval is not that of its scores"
     for point in statistics.tar_at_far:
         accepted = table.scores >= point.threshold
@@ -141,10 +144,19 @@ def _wrong_scores(
         yield "its EER is not that of its scores"
 
 
-def _is_wilson(told: IntervalSection | None, table: ScoreTable) -> bool:
-    if told is None or told.kind != "wilson":
+def _is_its_own(accuracy: AccuracySection, table: ScoreTable) -> bool:
+    """Whether an accuracy's interval is that of its scores, by the rule that it names."""
+    told = accuracy.interval
+    if told is None:
         return True
-    found = wilson(int(table.correct.sum()), table.correct.size, told.level)
+    if told.kind == "wilson":  # of earlier versions
+        found = wilson(int(table.correct.sum()), table.correct.size, told.level)
+    else:
+        people = (table.left_subjects, table.right_subjects)
+        units = Units.of(table.mated, *people, "scores")
+        found = accuracy_interval(
+            accuracy.value, table.correct, units, table.folds, Sharing.of(units), told.level
+        )
     return _alike(told.low, found.low) and _alike(told.high, found.high)
 
 

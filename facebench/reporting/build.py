@@ -119,7 +119,7 @@ def _of_folds(card: VerificationCard, outcome: FoldOutcome) -> dict[str, Any]:
             subjects=statistics.n_subjects,
             fingerprint=outcome.comparisons.fingerprint,
         ),
-        "statistics": verification_section(card, statistics),
+        "statistics": verification_section(card.spread, statistics),
         "curve": curve_section(statistics),
         "series": (),
         "failed": statistics.failures_to_acquire,

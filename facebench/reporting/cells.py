@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from facebench.reporting.compare import Paired
+from facebench.reporting.paired_statistics import PairedStatistic
 from facebench.reporting.record import Record
 from facebench.reporting.record_sections import Estimate, IntervalSection
 
@@ -26,7 +26,7 @@ class Column:
     cell: Callable[[Record], Cell]
 
 
-def versus_cell(paired: Paired | None) -> Cell:
+def versus_cell(paired: PairedStatistic | None) -> Cell:
     """Against the reference: difference, mark and p-value, and the interval."""
     if paired is None:
         return Cell("–", "no scores")

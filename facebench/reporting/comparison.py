@@ -38,8 +38,6 @@ def compare_records(
     candidates: Sequence[Record],
     *,
     level: float = 0.95,
-    draws: int = 1000,
-    seed: int = 0,
 ) -> list[Comparison]:
     """Every candidate against the base; all are checked before the first is computed.
 
@@ -47,7 +45,7 @@ def compare_records(
     """
     settings = [require_comparable(base, candidate) for candidate in candidates]
     return [
-        _compare(base, candidate, differs, level, draws, seed)
+        _compare(base, candidate, differs, level)
         for candidate, differs in zip(candidates, settings, strict=True)
     ]
 
@@ -57,10 +55,8 @@ def _compare(
     candidate: Record,
     settings: list[SettingDifference],
     level: float,
-    draws: int,
-    seed: int,
 ) -> Comparison:
-    statistics = paired_statistics(base, candidate, level=level, draws=draws, seed=seed)
+    statistics = paired_statistics(base, candidate, level=level)
     one, other = base.table, candidate.table
     changed, worse, better = None, np.array([], np.int64), np.array([], np.int64)
     if one is not None and other is not None and np.array_equal(one.mated, other.mated):

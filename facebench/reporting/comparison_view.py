@@ -11,7 +11,7 @@ from facebench.foreign import json_text
 from facebench.reporting.cells import Cell, percent, points
 from facebench.reporting.comparison import Comparison
 from facebench.reporting.exports import safe
-from facebench.reporting.paired_statistics import MCNEMAR, PairedStatistic
+from facebench.reporting.paired_statistics import PairedStatistic
 from facebench.reporting.record import Record
 from facebench.reporting.scores import ScoreTable
 from facebench.reporting.sheet import Sheet
@@ -81,7 +81,12 @@ def comparisons_csv(comparisons: Sequence[Comparison]) -> str:
 
 
 def _row(found: PairedStatistic) -> tuple[Cell, ...]:
-    mark = {"better": "▲ better", "worse": "▼ worse", "no difference shown": "≈ not told apart"}
+    mark = {
+        "better": "▲ better",
+        "worse": "▼ worse",
+        "no difference shown": "≈ not told apart",
+        "undecided": "? undecided",
+    }
     remark = "" if found.resolvable else "too few non-mated comparisons for this FAR"
     return (
         Cell(f"{found.statistic} %"),
@@ -101,18 +106,19 @@ def _caption(comparison: Comparison) -> Iterator[str]:
         for name, rows in (("now wrong", comparison.worse), ("now right", comparison.better)):
             if rows:
                 yield f"{name}, scores moved most: {'; '.join(_pairs(comparison, rows))}"
-    tests = dict.fromkeys(f.test for f in comparison.statistics if f.test)
-    if tests:
-        level = next(f.interval.level for f in comparison.statistics if f.interval)
+    told = [f for f in comparison.statistics if f.interval]
+    if told:
+        level = next(f.interval.level for f in told if f.interval)
+        over = "people" if any(f.over_subjects for f in told) else "comparisons"
         yield (
-            f"difference in points [{100 * level:g}% interval: paired bootstrap]; p: "
-            f"{', '.join(tests)}; verdict at 5%, not corrected for the number of statistics"
+            f"difference in points [{100 * level:g}% interval over {over}]; p: of the same, "
+            "two-sided; verdict at 5%, not corrected for the number of statistics"
         )
-        if MCNEMAR in tests:
+        exact = next((f.mcnemar for f in told if f.mcnemar is not None), None)
+        if exact is not None:
             yield (
-                "accuracy is better or worse where both McNemar's test and the paired bootstrap "
-                f"over subjects{_over_subjects(comparison)} say so: McNemar's takes comparisons "
-                "that share people for independent"
+                f"McNemar's exact test of the decisions: p = {p_text(exact)}".replace("= <", "<")
+                + "; it takes comparisons that share people for independent, and decides nothing"
             )
         yield from _unusual(comparison)
     if comparison.settings:
@@ -121,13 +127,8 @@ def _caption(comparison: Comparison) -> Iterator[str]:
     yield f"signature of {candidate.model.id}: {candidate.signature}"
 
 
-def _over_subjects(comparison: Comparison) -> str:
-    found = [f.over_subjects for f in comparison.statistics if f.over_subjects is not None]
-    return f" (p = {p_text(found[0])})".replace("= <", "<") if found else ""
-
-
 def _unusual(comparison: Comparison) -> Iterator[str]:
-    """Intervals that are not plain percentiles of a bootstrap over subjects, and thresholds."""
+    """Intervals that rest on few people or on none, and thresholds."""
     kinds: dict[str, list[str]] = {}
     for found in comparison.statistics:
         kind = found.interval.kind if found.interval else ""
@@ -201,8 +202,8 @@ def _statistic(found: PairedStatistic) -> dict[str, Any]:
         "level": interval.level if interval else None,
         "interval": interval.kind if interval else None,
         "p_value": found.p_value,
-        "test": found.test,
-        "p_over_subjects": found.over_subjects,
+        "over_subjects": found.over_subjects,
+        "p_mcnemar": found.mcnemar,
         "verdict": found.verdict,
         "resolvable": found.resolvable,
         "why": found.why,

@@ -36,11 +36,12 @@ def other_columns(first: Record) -> list[Column]:
 def spread_line(first: Record) -> str:
     """What ± and the intervals are."""
     statistics = folds_of(first)
-    accuracy, auc = statistics.accuracy.interval, statistics.auc.interval
+    accuracy, auc = statistics.accuracy.shown, statistics.auc.interval
+    kinds = dict.fromkeys(found.kind for found in (accuracy, auc) if found)
+    told = " and ".join(kinds) or "none"
     return (
-        f"± is the {statistics.spread_kind} over the folds; [ ] are 95% intervals: accuracy "
-        f"{accuracy.kind if accuracy else 'none'}, others {auc.kind if auc else 'none'} "
-        f"({first.bootstrap.draws:,} draws)"
+        f"± is the {statistics.spread_kind} over the folds; [ ] are 95% intervals, one statistic "
+        f"at a time: {told}"
     )
 
 
@@ -62,7 +63,7 @@ def _tar_column(index: int, target: float) -> Column:
 def _accuracy(record: Record) -> Cell:
     accuracy = folds_of(record).accuracy
     text = f"{percent(accuracy.value)} ± {percent(accuracy.spread)}"
-    return Cell(text, interval_text(accuracy.interval))
+    return Cell(text, interval_text(accuracy.shown))
 
 
 def _tar(point: OperatingPointSection) -> Cell:

@@ -239,7 +239,7 @@ def _of_change(rule: Rule, record: Record, base: Record, draws: int, seed: int) 
     """A drop or rise against the baseline, paired."""
     level = rule.level or 0.95
     names = [rule.statistic]
-    (found,) = paired_statistics(base, record, names, level=level, draws=draws, seed=seed)
+    (found,) = paired_statistics(base, record, names, level=level)
     sign = -1 if rule.change == "drop" else 1
     change, why = sign * found.difference, ""
     shown = f"{points(found.difference)} pt"

@@ -21,13 +21,7 @@ from facebench.reporting.comparability import measure_of, method_of, require_com
 from facebench.reporting.compare import data_of
 from facebench.reporting.comparison_view import difference_cell, p_text
 from facebench.reporting.exports import safe
-from facebench.reporting.history_falls import (
-    DRAWS_PER_TEST,
-    NEAR,
-    draws_for,
-    fell_significantly,
-    holm,
-)
+from facebench.reporting.history_falls import fell_significantly, holm
 from facebench.reporting.named_records import records_in
 from facebench.reporting.paired_statistics import PairedStatistic, paired_with_first
 from facebench.reporting.record import Record, similarity_kind
@@ -64,15 +58,13 @@ class Run:
 class History:
     """The runs of one protocol on one data set, oldest first.
 
-    measure: what sizes are, ``kept parameters`` or ``bytes``; draws: of the bootstrap, for all runs
-    and for those that may have fallen; reference: the position of the run that the others are held
-    against.
+    measure: what sizes are, ``kept parameters`` or ``bytes``; reference: the position of the run
+    that the others are held against.
     """
 
     statistic: str
     measure: str
     runs: tuple[Run, ...]
-    draws: tuple[int, int]
     reference: int = 0
 
     @property
@@ -94,19 +86,16 @@ def histories(
     folder: Path,
     statistic: str | None = None,
     *,
-    draws: int = 1000,
-    seed: int = 0,
     reference: str | None = None,
 ) -> list[History]:
     """The runs in a folder, by protocol, data, similarity and pooling; each against the reference.
 
     reference: a model, or the beginning of a record's digest; None: the first run.
 
-    statistic: as records name it; None: the headline. draws: of the bootstrap, at least; more
-    where many runs are tested (`draws_for`). Runs are in the order in which they were first made;
-    of those of the same moment the one that kept more comes first. A model that went back to an
-    earlier state is a run again. UserError: no records, a wrong one, runs that cannot be compared,
-    no such reference.
+    statistic: as records name it; None: the headline. Runs are in the order in which they were
+    first made; of those of the same moment the one that kept more comes first. A model that went
+    back to an earlier state is a run again. UserError: no records, a wrong one, runs that cannot be
+    compared, no such reference.
     """
     if not folder.is_dir():
         raise UserError(f"{folder}: is not a folder of records")
@@ -115,7 +104,7 @@ def histories(
     for record in made.values():
         require_recounted(record)
     ordered = sorted([*made.values(), *_back_again(list(made.values()))], key=_age)
-    return [_history(group, statistic, draws, seed, reference) for group in _by_setting(ordered)]
+    return [_history(group, statistic, reference) for group in _by_setting(ordered)]
 
 
 def _back_again(records: Sequence[Record]) -> Iterator[Record]:
@@ -149,9 +138,7 @@ def _by_setting(records: Sequence[Record]) -> list[list[Record]]:
     return [group for of_data in groups.values() for group in of_data.values()]
 
 
-def _history(
-    records: Sequence[Record], statistic: str | None, draws: int, seed: int, reference: str | None
-) -> History:
+def _history(records: Sequence[Record], statistic: str | None, reference: str | None) -> History:
     at = _reference(records, reference)
     first = records[at]
     name = statistic or statistics_in(first)[0]
@@ -159,9 +146,9 @@ def _history(
     for record in others:
         require_comparable(first, record)
         require_statistic(record, name)
-    tested, made = _against(first, others, name, draws, seed)
+    tested = paired_with_first(first, others, name)
     against: list[PairedStatistic | None] = [*tested[:at], None, *tested[at:]]
-    adjusted = holm([one.deciding_p if one else None for one in against])
+    adjusted = holm([one.p_value if one else None for one in against])
     measure, size_of = _measure(records)
     runs = []
     for record, one, p_value in zip(records, against, adjusted, strict=True):
@@ -173,7 +160,7 @@ def _history(
                 low=low, high=high, level=0.95, kind=found.interval_kind or ""
             )
         runs.append(Run(record, found.value, interval, one, p_value, size_of(record)))
-    return History(name, measure, tuple(runs), made, at)
+    return History(name, measure, tuple(runs), at)
 
 
 def _reference(records: Sequence[Record], named: str | None) -> int:
@@ -192,23 +179,6 @@ def _reference(records: Sequence[Record], named: str | None) -> int:
         f"--reference {named}: no run on {first.protocol.name} ({first.data.fingerprint}) has that "
         f"name{nearest(named, known)} (runs: {', '.join(known)}; or the first digits of a digest)"
     )
-
-
-def _against(
-    first: Record, others: Sequence[Record], name: str, draws: int, seed: int
-) -> tuple[list[PairedStatistic], tuple[int, int]]:
-    """Each run paired with the first, and the draws: fewer where no correction could matter."""
-    few = draws_for(draws, 1)
-    found = paired_with_first(first, others, name, draws=few, seed=seed)
-    p_values = [one.deciding_p for one in found]
-    many = draws_for(draws, sum(p is not None for p in p_values))
-    near = [at for at, p in enumerate(p_values) if p is not None and p < NEAR]
-    if many > few and near:
-        wanted = [others[at] for at in near]
-        again = paired_with_first(first, wanted, name, draws=many, seed=seed)
-        for at, one in zip(near, again, strict=True):
-            found[at] = one
-    return found, (few, many if near else few)
 
 
 def _measure(records: Sequence[Record]) -> tuple[str, Callable[[Record], int | None]]:
@@ -265,26 +235,22 @@ def _caption(history: History) -> Iterator[str]:
     first = history.first
     yield f"data: {first.data.fingerprint} ({first.data.kind}); alignment: {first.alignment}"
     yield f"similarity: {similarity_kind(first.similarity)}; pooling: {first.pooling}"
-    tests = dict.fromkeys(r.against.test for r in history.runs if r.against)
-    named = ", ".join(test for test in tests if test)
-    if named:
-        both = any(r.against and r.against.over_subjects is not None for r in history.runs)
-        which = "the larger of it and that of the paired bootstrap over subjects" if both else "it"
+    tested = [run.against for run in history.runs if run.against and run.against.interval]
+    if tested:
+        over = "people" if any(one.over_subjects for one in tested) else "comparisons"
         yield (
-            f"vs {history.versus}: difference in points, [95% interval], paired; p: {named}; Holm: "
-            f"{which}, corrected for the number of runs tested; fell: worse, and that p below 5%"
+            f"vs {history.versus}: difference in points, [95% interval over {over}], paired; p: of "
+            "the same, two-sided; Holm: corrected for the number of runs tested; fell: worse, and that p "
+            "below 5%"
         )
-        few, many = history.draws
-        more = f"; {many:,} ({DRAWS_PER_TEST:,} per run tested) where p was below {NEAR:.0%}"
-        yield f"bootstrap: {few:,} draws{more * (many > few)}"
     untested = [run for run in history.runs if run.against and run.against.p_value is None]
     for run in untested:
         assert run.against is not None
         yield f"not tested: {run.record.model.id}, {run.against.why}"
     number = history.first_fall
     if number is None:
-        tested = "no run" if not untested else "none of the runs tested" if named else ""
-        yield f"{tested} fell significantly" if tested else "no run could be tested for a fall"
+        none = "no run" if not untested else "none of the runs tested" if tested else ""
+        yield f"{none} fell significantly" if none else "no run could be tested for a fall"
     else:
         yield f"first significant fall: run {number + 1}, {history.runs[number].record.model.id}"
 

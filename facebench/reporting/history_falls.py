@@ -4,13 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from facebench.limits import MOST_DRAWS
 from facebench.reporting.paired_statistics import SIGNIFICANCE
-
-# Of a bootstrap. The correction multiplies the smallest p-value by the number of tests, so that it
-# must be below 0.05 / tests: of 1,000 draws per test 25 are then at or beyond zero, give or take 5.
-DRAWS_PER_TEST = 1000
-NEAR = 0.1  # with 1,000 draws, five standard errors above what could be significant
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
@@ -31,8 +25,3 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
 def fell_significantly(verdict: str, adjusted: float | None) -> bool:
     """Whether a run is worse than the first one, and chance explains that badly, at 5% over all."""
     return verdict == "worse" and adjusted is not None and adjusted < SIGNIFICANCE
-
-
-def draws_for(draws: int, tests: int) -> int:
-    """So many draws, or as many as it takes that another seed seldom decides otherwise."""
-    return max(draws, min(MOST_DRAWS, DRAWS_PER_TEST * tests))

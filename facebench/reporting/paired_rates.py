@@ -14,9 +14,8 @@ from facebench.statistics.paired import Difference
 from facebench.statistics.paired_templates import paired_tar_differences
 from facebench.statistics.rates import paired_rate_difference
 from facebench.statistics.search_intervals import SearchTable, paired_search_difference
-from facebench.statistics.templates import SplitScores, tar_over_splits
+from facebench.statistics.templates import FIXED, SplitScores, tar_over_splits
 
-FIXED = "mated comparisons, thresholds held fixed"
 _ROUNDING = 1e-6
 
 
@@ -25,13 +24,11 @@ def tar_differences(
     one: ScoreTable,
     other: ScoreTable,
     *,
-    draws: int,
-    seed: int,
     level: float = 0.95,
 ) -> list[Difference | None]:
-    """Differences in TAR of (base's rate, candidate's rate), over people drawn alike for both.
+    """Differences in TAR of (base's rate, candidate's rate), over people.
 
-    The thresholds of both are found again in every draw. Where only the mated comparisons say who
+    The errors of both thresholds are in them. Where only the mated comparisons say who
     is in them, those that the records name are held fixed, which is too narrow; the interval's kind
     then says so. None: the scores do not give the rates, or nobody knows whose they are.
     ValueError: as `paired_tar_differences`.
@@ -49,14 +46,9 @@ def tar_differences(
             tar_over_splits(splits, targets), (pair[number] for pair in rates), strict=True
         )
     )
-    rng = np.random.default_rng(seed)
     if told:
-        return [
-            *paired_tar_differences(
-                base_splits, other_splits, targets, draws=draws, rng=rng, level=level
-            )
-        ]
-    return [_held_fixed(pair, one, other, draws, seed, level) for pair in rates]
+        return [*paired_tar_differences(base_splits, other_splits, targets, level=level)]
+    return [_held_fixed(pair, one, other, level) for pair in rates]
 
 
 def search_difference(
@@ -64,30 +56,19 @@ def search_difference(
     one: ScoreTable,
     other: ScoreTable,
     *,
-    draws: int,
-    seed: int,
     level: float = 0.95,
 ) -> Difference:
-    """Difference in DIR or TPIR at a FAR, thresholds anew in every draw; None: in the rank-1 rate.
+    """Difference in DIR or TPIR at a FAR; None: in the rank-1 rate.
 
     ValueError: as `paired_search_difference`.
     """
-    return paired_search_difference(
-        _search_tables(one),
-        _search_tables(other),
-        far,
-        draws=draws,
-        rng=np.random.default_rng(seed),
-        level=level,
-    )
+    return paired_search_difference(_search_tables(one), _search_tables(other), far, level=level)
 
 
 def _held_fixed(
     rates: tuple[RateSection, RateSection],
     one: ScoreTable,
     other: ScoreTable,
-    draws: int,
-    seed: int,
     level: float,
 ) -> Difference | None:
     before, after = (
@@ -101,8 +82,6 @@ def _held_fixed(
         after[mated],
         one.folds[mated],
         one.left_subjects[mated],
-        draws=draws,
-        rng=np.random.default_rng(seed),
         level=level,
     )
     interval = replace(found.interval, kind=f"{found.interval.kind}, {FIXED}")

@@ -1,8 +1,12 @@
-"""One or all statistics of two records of the same comparisons, with what chance may do to them."""
+"""One or all statistics of two records of the same comparisons, with what chance may do to them.
+
+This is the one place where two models are told apart: tables, comparisons, gates, histories and
+reports read the same `PairedStatistic`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,24 +18,24 @@ from facebench.reporting.record_sections import RateSection, RatesSection, Verif
 from facebench.reporting.report_statistics import find_statistic, require_statistic, statistics_in
 from facebench.reporting.scores import ScoreTable
 from facebench.statistics.intervals import Interval, tar_key
-from facebench.statistics.no_change import WIDENED
 from facebench.statistics.paired import Difference, mcnemar_exact
 from facebench.statistics.paired_verification import paired_with_each
 
 SIGNIFICANCE = 0.05
 SMALLER_IS_BETTER = ("eer",)
-MCNEMAR = "exact McNemar"
-_SAME = "the two have the same scores"
+SAME = "the same record"
+_MARKS = {"better": "▲", "worse": "▼", "no difference shown": "≈", "undecided": "?"}
 
 
 @dataclass(frozen=True)
 class PairedStatistic:
     """base, candidate: shares; difference: candidate minus base; interval: of the difference.
 
-    p_value, test: two-sided, and what it is of; both None, like the interval, where ``why`` says
-    that nothing paired can be told. over_subjects: of accuracy, whose p-value is McNemar's, also
-    that of the paired bootstrap over subjects. resolvable: false where either record's target is
-    too fine.
+    p_value: two-sided, over people where they are known; None, like the interval, where ``why``
+    says that nothing paired can be told. mcnemar: of accuracy, the p-value of McNemar's exact test,
+    which takes comparisons for independent: information, no part of any verdict. resolvable: false
+    where either record's target is too fine. undecided: where p rests on draws that are too few to
+    tell on which side of 5% it is.
     """
 
     statistic: str
@@ -39,10 +43,10 @@ class PairedStatistic:
     candidate: float
     interval: Interval | None = None
     p_value: float | None = None
-    test: str | None = None
     resolvable: bool = True
     why: str = ""
-    over_subjects: float | None = None
+    mcnemar: float | None = None
+    undecided: bool = False
 
     @property
     def difference(self) -> float:
@@ -54,29 +58,30 @@ class PairedStatistic:
         return -self.difference if self.statistic in SMALLER_IS_BETTER else self.difference
 
     @property
-    def deciding_p(self) -> float | None:
-        """The larger p-value where two tests must both say that there is a difference.
-
-        Accuracy must pass both: McNemar's takes comparisons for independent, and calls equal models
-        different too often (16% of them, instead of 5%, on some lists) where they share people.
-        """
-        if self.p_value is None or self.over_subjects is None:
-            return self.p_value
-        return max(self.p_value, self.over_subjects)
+    def over_subjects(self) -> bool:
+        """Whether people are what interval and p-value are over, and not comparisons."""
+        return self.interval is not None and "subjects" in self.interval.kind
 
     @property
     def significant(self) -> bool:
-        """Whether chance explains the difference badly, at 5%."""
-        return self.deciding_p is not None and self.deciding_p < SIGNIFICANCE
+        """Whether chance explains the difference badly, at 5%: the one rule of all verdicts."""
+        return self.p_value is not None and not self.undecided and self.p_value < SIGNIFICANCE
 
     @property
     def verdict(self) -> str:
-        """``better``, ``worse``, ``no difference shown``, or ``unknown``."""
+        """``better``, ``worse``, ``no difference shown``, ``undecided``, or ``unknown``."""
         if self.p_value is None:
             return "unknown"
+        if self.undecided:
+            return "undecided"
         if not self.significant or self.gain == 0:
             return "no difference shown"
         return "better" if self.gain > 0 else "worse"
+
+    @property
+    def mark(self) -> str:
+        """``▲ ▼`` significantly better or worse, ``≈`` not, ``?`` undecided, or nothing."""
+        return _MARKS.get(self.verdict, "")
 
 
 def paired_statistics(
@@ -85,73 +90,60 @@ def paired_statistics(
     names: Sequence[str] | None = None,
     *,
     level: float = 0.95,
-    draws: int = 1000,
-    seed: int = 0,
 ) -> list[PairedStatistic]:
     """Statistics of two records of the same comparisons, which the caller has made sure of.
 
-    names: as in `report_statistics`, e.g. ``TAR@FAR=0.001``; None: all that both have. Accuracy has
-    the exact McNemar p-value, and that of the paired bootstrap over subjects, which all others
-    have, beside it; draws, seed: of the bootstrap. UserError: a name that a record does not have,
-    people too few to resample.
+    names: as in `report_statistics`, e.g. ``TAR@FAR=0.001``; None: all that both have. level: of
+    the intervals. UserError: a name that a record does not have.
     """
     if names is None:
         names = [name for name in statistics_in(base) if find_statistic(candidate, name)]
-    (found,) = _paired(base, [candidate], [names], level, draws, seed)
+    (found,) = _paired(base, [candidate], [names], level)
     return found
 
 
 def paired_with_first(
-    base: Record, candidates: Sequence[Record], name: str, *, draws: int = 1000, seed: int = 0
+    base: Record, candidates: Sequence[Record], name: str
 ) -> list[PairedStatistic]:
-    """One statistic of several candidates, each as of `paired_statistics`.
-
-    Resamples of pairs are made once for all, so that many draws stay affordable.
-    """
-    found = _paired(base, candidates, [[name]] * len(candidates), 0.95, draws, seed)
+    """One statistic of several candidates, each as of `paired_statistics`."""
+    found = _paired(base, candidates, [[name]] * len(candidates), 0.95)
     return [one for (one,) in found]
 
 
 def _paired(
-    base: Record,
-    candidates: Sequence[Record],
-    names: Sequence[Sequence[str]],
-    level: float,
-    draws: int,
-    seed: int,
+    base: Record, candidates: Sequence[Record], names: Sequence[Sequence[str]], level: float
 ) -> list[list[PairedStatistic]]:
     """For each candidate its statistics; UserError: see `paired_statistics`."""
     plain = [
         [_values(base, candidate, name) for name in of_one]
         for candidate, of_one in zip(candidates, names, strict=True)
     ]
-    found = [_undrawn(base, one, p, level) for one, p in zip(candidates, plain, strict=True)]
+    found = [_untested(base, one, p, level) for one, p in zip(candidates, plain, strict=True)]
     left = [at for at, known in enumerate(found) if known is None]
-    pairings = [_Pairing.of(base, candidates[at], level, draws, seed) for at in left]
+    pairings = [_Pairing.of(base, candidates[at], level) for at in left]
     try:
-        drawn = _drawn(pairings, [plain[at] for at in left])
+        tested = _tested(pairings, [plain[at] for at in left])
     except ValueError as error:
         raise UserError(
             f"cannot compare {base.model.id} and {candidates[left[0]].model.id}: {error}"
         ) from error
-    known = dict(zip(left, drawn, strict=True))
+    known = dict(zip(left, tested, strict=True))
     return [known[at] if one is None else one for at, one in enumerate(found)]
 
 
-def _undrawn(
+def _untested(
     base: Record, candidate: Record, plain: Sequence[PairedStatistic], level: float
 ) -> list[PairedStatistic] | None:
-    """What needs no bootstrap, or cannot have one; None: it is to be drawn."""
+    """What needs no test, or cannot have one; None: it is to be tested."""
+    if base.digest() == candidate.digest():
+        same = Interval(0.0, 0.0, level, SAME)
+        return [replace(p, interval=same, p_value=1.0) for p in plain]
     one, other = base.table, candidate.table
     if one is None or other is None:
         which = base if one is None else candidate
-        return [_unpaired(p, f"the scores of {which.model.id} are not beside it") for p in plain]
+        return [replace(p, why=f"the scores of {which.model.id} are not beside it") for p in plain]
     if not np.array_equal(one.mated, other.mated) or not np.array_equal(one.folds, other.folds):
-        return [_unpaired(p, "the comparisons are in another order") for p in plain]
-    alike = (np.array_equal(getattr(one, k), getattr(other, k)) for k in ("scores", "decisions"))
-    if all(alike):
-        same = Interval(0.0, 0.0, level, _SAME)
-        return [_with(p, Difference(0.0, same, 1.0), _SAME) for p in plain]
+        return [replace(p, why="the comparisons are in another order") for p in plain]
     return None
 
 
@@ -162,46 +154,24 @@ class _Pairing:
     one: ScoreTable
     other: ScoreTable
     level: float
-    draws: int
-    seed: int
 
     @classmethod
-    def of(cls, base: Record, candidate: Record, level: float, draws: int, seed: int) -> _Pairing:
-        assert base.table is not None and candidate.table is not None  # see _undrawn
-        return cls(base, candidate, base.table, candidate.table, level, draws, seed)
-
-    def verified(
-        self, plain: Sequence[PairedStatistic], found: Mapping[str, Difference]
-    ) -> list[PairedStatistic]:
-        """Statistics of pairs with the differences that were drawn."""
-        done = []
-        for p in plain:
-            difference = found[_verification_key(p.statistic)]
-            if p.statistic == "accuracy":
-                exact = mcnemar_exact(self.one.correct, self.other.correct).p_value
-                known = Difference(difference.estimate, difference.interval, exact)
-                over_subjects = difference.p_value
-                done.append(replace(_with(p, known, MCNEMAR), over_subjects=over_subjects))
-            else:
-                done.append(_with(p, difference, _bootstrap(difference)))
-        return done
+    def of(cls, base: Record, candidate: Record, level: float) -> _Pairing:
+        assert base.table is not None and candidate.table is not None  # see _untested
+        return cls(base, candidate, base.table, candidate.table, level)
 
     def rates(self, plain: Sequence[PairedStatistic]) -> list[PairedStatistic]:
         """Rates of templates or searches."""
         if self.one.left_subjects is None:
-            return [_unpaired(p, "the record does not say who is in its images") for p in plain]
+            why = "the record does not say who is in its images"
+            return [replace(p, why=why) for p in plain]
         pairs = {
             p.statistic: (_rate_of(self.base, p.statistic), _rate_of(self.candidate, p.statistic))
             for p in plain
         }
         tars = [name for name, (rate, _) in pairs.items() if rate.name == "TAR"]
-        of_tars = tar_differences(  # all from the same draws
-            [pairs[name] for name in tars],
-            self.one,
-            self.other,
-            draws=self.draws,
-            seed=self.seed,
-            level=self.level,
+        of_tars = tar_differences(
+            [pairs[name] for name in tars], self.one, self.other, level=self.level
         )
         found = dict(zip(tars, of_tars, strict=True))
         for name, (rate, _) in pairs.items():
@@ -214,12 +184,10 @@ class _Pairing:
         if rate.name == "rank" and rate.target != 1:
             return None
         far = None if rate.name == "rank" else rate.target
-        return search_difference(
-            far, self.one, self.other, draws=self.draws, seed=self.seed, level=self.level
-        )
+        return search_difference(far, self.one, self.other, level=self.level)
 
 
-def _drawn(
+def _tested(
     pairings: Sequence[_Pairing], plain: Sequence[Sequence[PairedStatistic]]
 ) -> list[list[PairedStatistic]]:
     """For each pairing its statistics; all are with the same base and of the same comparisons."""
@@ -236,11 +204,21 @@ def _drawn(
         one.right_subjects,
         [_target(name) for name in names if "=" in name],
         names=names,
-        draws=first.draws,
-        rng=np.random.default_rng(first.seed),
         level=first.level,
     )
-    return [p.verified(of, f) for p, of, f in zip(pairings, plain, found, strict=True)]
+    return [
+        [_verified(p, pairing, differences[_verification_key(p.statistic)]) for p in of_one]
+        for pairing, of_one, differences in zip(pairings, plain, found, strict=True)
+    ]
+
+
+def _verified(plain: PairedStatistic, pairing: _Pairing, found: Difference) -> PairedStatistic:
+    """A statistic of pairs with its difference."""
+    tested = replace(plain, interval=found.interval, p_value=found.p_value)
+    if plain.statistic != "accuracy":
+        return tested
+    exact = mcnemar_exact(pairing.one.correct, pairing.other.correct)
+    return replace(tested, mcnemar=exact.p_value)
 
 
 def _rate_of(record: Record, statistic: str) -> RateSection:
@@ -261,34 +239,10 @@ def _values(base: Record, candidate: Record, name: str) -> PairedStatistic:
     )
 
 
-def _with(plain: PairedStatistic, difference: Difference, test: str) -> PairedStatistic:
-    return PairedStatistic(
-        plain.statistic,
-        plain.base,
-        plain.candidate,
-        difference.interval,
-        difference.p_value,
-        test,
-        plain.resolvable,
-    )
-
-
-def _unpaired(plain: PairedStatistic, why: str) -> PairedStatistic:
-    return PairedStatistic(
-        plain.statistic, plain.base, plain.candidate, resolvable=plain.resolvable, why=why
-    )
-
-
 def _rate(plain: PairedStatistic, found: Difference | None) -> PairedStatistic:
     if found is None:
-        return _unpaired(plain, "the records keep no decisions for it")
-    return _with(plain, found, _bootstrap(found))
-
-
-def _bootstrap(difference: Difference) -> str:
-    """What the p-value is of; how far the interval was widened is in its kind."""
-    kind = difference.interval.kind
-    return f"paired {kind.partition(WIDENED)[0]}" if kind.startswith("bootstrap") else kind
+        return replace(plain, why="the records keep no decisions for it")
+    return replace(plain, interval=found.interval, p_value=found.p_value)
 
 
 def _verification_key(statistic: str) -> str:

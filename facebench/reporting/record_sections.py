@@ -47,7 +47,8 @@ class AccuracySection(Estimate):
     """Mean accuracy over folds; spread: the number behind ±, of the kind that the protocol uses.
 
     per_fold, thresholds: by ascending fold label; threshold_unit: what a threshold is measured in;
-    over_subjects: the bootstrap interval beside the Wilson one of ``interval``.
+    over_subjects: in records of earlier versions, whose ``interval`` takes comparisons for
+    independent, that over people; absent where ``interval`` is over people itself.
     """
 
     spread: float
@@ -56,7 +57,17 @@ class AccuracySection(Estimate):
     thresholds: tuple[float, ...]
     threshold_unit: str
     folds: tuple[int, ...]
-    over_subjects: IntervalSection | None
+    over_subjects: IntervalSection | None = None
+
+    @property
+    def shown(self) -> IntervalSection | None:
+        """The interval of tables and gates: over people wherever they are known."""
+        return self.over_subjects or self.interval
+
+    @model_serializer(mode="wrap")
+    def _without_nothing(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values: dict[str, Any] = handler(self)
+        return {k: v for k, v in values.items() if k != "over_subjects" or v is not None}
 
 
 class OperatingPointSection(Estimate):

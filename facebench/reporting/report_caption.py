@@ -61,11 +61,9 @@ def meaning_of(
         yield f"[ ]: 95% intervals ({', '.join(intervals)})"
     if any(cell.mark for cell in cells):
         yield (
-            f"▲ ▼: significantly better or worse than {_references(card)} at 5% (95% interval of a "
-            "paired bootstrap over subjects, with more draws where it ends near zero, and for "
-            "accuracy the exact McNemar test too, which alone takes comparisons that share people "
-            "for independent; of the protocol's first statistic only), ≈: not; not corrected for "
-            "the number of rows"
+            f"▲ ▼: significantly better or worse than {_references(card)} at 5% (paired, over "
+            "people where they are known; of the protocol's first statistic only), ≈: not; not "
+            "corrected for the number of rows"
         )
     if any(cell.measured and not cell.measured.resolvable for cell in cells):
         yield "‡: too few non-mated comparisons to tell this rate from zero"

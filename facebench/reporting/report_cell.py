@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from facebench.reporting.cells import count_text, percent, points, ratio_text, size_text
-from facebench.reporting.compare import Paired
+from facebench.reporting.paired_statistics import PairedStatistic
 from facebench.reporting.record import Record
 from facebench.reporting.report_card import PaperValue, ReportColumn
 from facebench.reporting.report_facts import Value
@@ -28,7 +28,7 @@ class ReportCell:
     paper: PaperValue | None = None
     measured: Measured | None = None
     record: Record | None = None
-    paired: Paired | None = None
+    paired: PairedStatistic | None = None
     reference: bool = False
     missing: str = ""
     remark: str = ""

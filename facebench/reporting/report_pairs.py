@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from facebench.errors import UserError
-from facebench.reporting.compare import Paired, compare_each
+from facebench.reporting.compare import compare_each
+from facebench.reporting.paired_statistics import PairedStatistic
 from facebench.reporting.record import Record
 
-_PAIRED: dict[tuple[str, str], Paired | None] = {}
+_PAIRED: dict[tuple[str, str], PairedStatistic | None] = {}
 
 
 def pair_all(base: Record, records: Sequence[Record]) -> None:
@@ -25,7 +26,7 @@ def pair_all(base: Record, records: Sequence[Record]) -> None:
                 pair_all(base, [record])
 
 
-def paired(base: Record, record: Record) -> Paired | None:
+def paired(base: Record, record: Record) -> PairedStatistic | None:
     """A record against another; None: they have no pairs to compare."""
     pair_all(base, [record])
     return _PAIRED[base.digest(), record.digest()]

@@ -100,7 +100,7 @@ def find_statistic(record: Record, statistic: str) -> Measured | None:
     found = _estimate(record, statistic)
     if found is None:
         return None
-    interval = found.interval
+    interval = found.shown if isinstance(found, AccuracySection) else found.interval
     spread, reached, resolvable = None, None, True
     if isinstance(found, AccuracySection):
         spread = found.spread

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from facebench.protocols.cards import VerificationCard
+from facebench.protocols.cards import SpreadKind
 from facebench.protocols.outcome import Outcome, Rate
 from facebench.reporting.record_sections import (
     AccuracySection,
@@ -25,13 +25,13 @@ from facebench.statistics.verification import VerificationStatistics
 
 
 def verification_section(
-    card: VerificationCard, statistics: VerificationStatistics
+    spread: SpreadKind, statistics: VerificationStatistics
 ) -> VerificationSection:
-    """The statistics of a verification, with ± of the kind that the card names."""
+    """The statistics of a verification; spread: what ± is."""
     intervals = statistics.intervals
     separation = statistics.separation
     return VerificationSection(
-        accuracy=_accuracy(card, statistics),
+        accuracy=_accuracy(spread, statistics),
         auc=Estimate(value=statistics.auc, interval=_interval(intervals, "auc")),
         eer=Estimate(value=statistics.eer, interval=_interval(intervals, "eer")),
         tar_at_far=tuple(_point(point, intervals) for point in statistics.tar_at_far),
@@ -91,21 +91,20 @@ def curve_section(statistics: VerificationStatistics) -> CurveSection:
     return CurveSection(far=tuple(curve.far.tolist()), tar=tuple(curve.tar.tolist()))
 
 
-def _accuracy(card: VerificationCard, statistics: VerificationStatistics) -> AccuracySection:
+def _accuracy(spread_kind: SpreadKind, statistics: VerificationStatistics) -> AccuracySection:
     accuracy, intervals = statistics.accuracy, statistics.intervals
     spread = accuracy.standard_error
-    if card.spread == "standard deviation":
+    if spread_kind == "standard deviation":
         spread *= math.sqrt(len(accuracy.per_fold))
     return AccuracySection(
         value=accuracy.accuracy,
         interval=_interval(intervals, "accuracy"),
         spread=spread,
-        spread_kind=card.spread,
+        spread_kind=spread_kind,
         per_fold=tuple(accuracy.per_fold.tolist()),
         thresholds=tuple(accuracy.thresholds.tolist()),
         threshold_unit=accuracy.unit,
         folds=tuple(accuracy.labels.tolist()),
-        over_subjects=_interval(intervals, "accuracy over subjects"),
     )
 
 

@@ -21,7 +21,6 @@ from facebench.reporting.cells import (
 )
 from facebench.reporting.compare import (
     compare_paired,
-    draws_text,
     group_records,
     require_same_data,
 )
@@ -143,19 +142,12 @@ def _unit(record: Record) -> str:
 
 
 def _versus_line(first: Record) -> str:
-    if first.statistics.kind == "verification":
-        return (
-            f"vs first: difference in points of accuracy{_bootstrap(first)}; p: exact McNemar test "
-            "on the paired decisions; ▲ ▼: significant at 5%, where p is below 0.05 and the "
-            "interval, which knows who shares comparisons, excludes no difference, ≈: not; not "
-            "corrected for the number of models"
-        )
-    known = first.table is None or first.table.right_subjects is not None
-    tar = first.statistics.headline.name == "TAR"
-    fixed = ", thresholds held fixed (too narrow)" if tar and not known else ""
+    known = first.comparisons.subjects is not None
+    over = "people" if known else "comparisons, taken for independent"
+    what = "accuracy" if first.statistics.kind == "verification" else "the first rate"
     return (
-        f"vs first: difference in points of the first rate{_bootstrap(first)}{fixed}; ▲ ▼: the "
-        "interval excludes no difference, ≈: it does not; not corrected for the number of models"
+        f"vs first: difference in points of {what} [95% interval over {over}]; p: of the same, "
+        "two-sided; ▲ ▼: significant at 5%, ≈: not; not corrected for the number of models"
     )
 
 
@@ -186,13 +178,6 @@ def _notes(records: Sequence[Record]) -> list[str]:
         f"note: {note}" if len(models) == len(records) else f"note ({', '.join(models)}): {note}"
         for note, models in by_note.items()
     ]
-
-
-def _bootstrap(first: Record) -> str:
-    """What the intervals of the differences are."""
-    draws = first.bootstrap.draws
-    units = "comparisons" if first.comparisons.subjects is None else "subjects"
-    return f" [95% interval: paired bootstrap over {units}, {draws_text(draws)}]" if draws else ""
 
 
 def _values(records: Sequence[Record], what: Callable[[Record], str]) -> str:

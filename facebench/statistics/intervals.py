@@ -31,8 +31,10 @@ from facebench.statistics.weighted import (
 class Interval:
     """An interval [low, high] at a confidence level; kind says how it was made.
 
-    Kinds: "wilson"; "bootstrap over subjects"; "bootstrap over comparisons", where the protocol
-    does not say who is in its images, which is too narrow when comparisons share people.
+    Kinds: "dyadic over subjects" (`facebench.statistics.dyadic`) and "bootstrap over subjects";
+    "wilson over comparisons", "normal over comparisons" (of differences) and "bootstrap over
+    comparisons" where the protocol does not say who is in its images, which are too narrow when
+    comparisons share people.
     """
 
     low: float
@@ -49,13 +51,33 @@ def wilson(successes: int, n: int, level: float = 0.95) -> Interval:
     if n < 1 or not 0 <= successes <= n:
         raise ValueError(f"wilson: {successes} successes of {n}; need 0 <= successes <= n, n >= 1")
     z = NormalDist().inv_cdf((1 + checked_level(level, "wilson")) / 2)
-    share, z2 = successes / n, z * z / n
+    low, high = wilson_ends(successes / n, n, z)
+    # At 0 and n one end is exactly 0 or 1; the rounding of the formula is kept out of it.
+    return Interval(
+        0.0 if successes == 0 else low, 1.0 if successes == n else high, level, "wilson"
+    )
+
+
+def wilson_ends(share: float, n: float, z: float) -> tuple[float, float]:
+    """Wilson's ends for a share of n, which need not be whole numbers, and a quantile z."""
+    z2 = z * z / n
     centre = (share + z2 / 2) / (1 + z2)
     half = z / (1 + z2) * sqrt(share * (1 - share) / n + z2 / (4 * n))
-    # At 0 and n one end is exactly 0 or 1; the rounding of centre -+ half is kept out of it.
-    low = 0.0 if successes == 0 else max(0.0, centre - half)
-    high = 1.0 if successes == n else min(1.0, centre + half)
-    return Interval(low, high, level, "wilson")
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def exact_binomial(share: float, n: float, level: float = 0.95) -> tuple[float, float]:
+    """The exact ends for a share of n independent comparisons, which need not be whole numbers.
+
+    Source: Clopper and Pearson 1934.
+    """
+    # Late: SciPy's import would cost every run a fifth of a second.
+    from scipy.special import betaincinv
+
+    tail, hits = (1 - checked_level(level, "exact_binomial")) / 2, share * n
+    low = float(betaincinv(hits, n - hits + 1, tail)) if share > 0 else 0.0
+    high = float(betaincinv(hits + 1, n - hits, 1 - tail)) if share < 1 else 1.0
+    return low, high
 
 
 def percentile_interval(values: FloatArray, level: float, units: str) -> Interval:

@@ -43,7 +43,7 @@ def no_change_interval(
         raise ValueError(f"no_change_interval: difference is {difference}; it is between -1 and 1")
     bound = 1 - ((1 - level) / 2) ** (1 / n)
     low, high = difference - bound * (1 + difference), difference + bound * (1 - difference)
-    return Interval(low, high, level, f"exact bound for {n:,} {units}, all draws agree")
+    return Interval(low, high, level, f"exact bound for {n:,} {units}, all alike")
 
 
 def no_change_p_value(n: int, difference: float) -> float:

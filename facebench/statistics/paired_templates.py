@@ -1,4 +1,4 @@
-"""Two models on the same template comparisons in splits: TAR at FARs, thresholds found anew."""
+"""Two models on the same template comparisons in splits: TAR at FARs, each at its threshold."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from facebench.statistics.checks import checked_level
-from facebench.statistics.paired import Difference, difference_of_draws
-from facebench.statistics.templates import SplitScores, tar_draws, tar_over_splits
+from facebench.statistics.paired import Difference
+from facebench.statistics.rates import rate_difference
+from facebench.statistics.templates import SplitScores, sharing_of_splits, tar_of_splits
 
 _WHERE = "paired_tar_differences"
 
@@ -19,42 +20,28 @@ def paired_tar_differences(
     candidate: Sequence[SplitScores],
     targets: Sequence[float],
     *,
-    draws: int = 1000,
-    rng: np.random.Generator,
     level: float = 0.95,
 ) -> list[Difference]:
     """Difference, candidate minus baseline, of the mean TAR over splits at each target FAR.
 
-    People are drawn with replacement, the same for both models and all splits; their mated and
-    non-mated comparisons count as often, and the threshold of each model is found again in every
-    draw and split, so that its uncertainty is in the interval. Splits without people: comparisons
-    are drawn, which is too narrow if they share people. Where draws do not differ the people of the
-    mated comparisons bound the difference, see `difference_of_draws`.
+    Over people, the same in all splits, the error of every threshold included. Splits without
+    people: comparisons are taken for independent, which is too narrow if they share people.
 
-    ValueError: splits of other comparisons or people, draws below 1, level outside (0, 1), targets
-    outside (0, 1], people too few to resample.
-    Source: Bolle, Ratha, Pankanti 2004; Owen 2007; pairing as in Koehn 2004.
+    ValueError: splits of other comparisons or people, level outside (0, 1), targets outside (0, 1].
     """
     checked_level(level, _WHERE)
-    if draws < 1:
-        raise ValueError(f"{_WHERE}: draws is {draws}; at least 1 is needed")
     _require_same(baseline, candidate)
-    before, after = (tar_over_splits(splits, targets) for splits in (baseline, candidate))
-    drawn = tar_draws([baseline, candidate], targets, draws, rng)
-    values = drawn[:, 1] - drawn[:, 0]
-    independent, units = _mated_units(baseline)
+    sharing, parts, independent = sharing_of_splits(baseline)
     return [
-        difference_of_draws(new.mean - old.mean, column, level, units, independent)
-        for old, new, column in zip(before, after, values.T, strict=True)
+        rate_difference(
+            tar_of_splits(baseline, target, parts),
+            tar_of_splits(candidate, target, parts),
+            sharing,
+            independent,
+            level,
+        )
+        for target in targets
     ]
-
-
-def _mated_units(splits: Sequence[SplitScores]) -> tuple[int, str]:
-    """How many people the mated comparisons are of; comparisons, where people are unknown."""
-    named = [split.left[split.mated] for split in splits if split.left is not None]
-    if len(named) == len(splits):
-        return int(np.unique(np.concatenate(named)).size), "subjects"
-    return sum(int(np.count_nonzero(split.mated)) for split in splits), "comparisons"
 
 
 def _require_same(baseline: Sequence[SplitScores], candidate: Sequence[SplitScores]) -> None:

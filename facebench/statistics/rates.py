@@ -1,14 +1,106 @@
-"""Two models' rates on the same mated comparisons or searches, in parts (draws or splits)."""
+"""Rates that are means over parts (a protocol's draws or splits): their influences, over people.
+
+In every part a rate is a share of mated comparisons or searches, or TAR (DIR) at a FAR, whose
+threshold is the part's own; each part counts the same. People are the same persons in all parts, so
+that comparisons of different parts may share one.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from facebench.statistics.checks import checked_level
-from facebench.statistics.paired import Difference, difference_of_draws
+from facebench.statistics.checks import BoolArray, FloatArray, IntArray, checked_level
+from facebench.statistics.dyadic import Sharing, influenced_difference, share_interval
+from facebench.statistics.influence import fold_weights, of_share, of_tar
+from facebench.statistics.intervals import Interval
+from facebench.statistics.no_change import units_of_kind
+from facebench.statistics.paired import Difference
+from facebench.statistics.resample import Units
+from facebench.statistics.roc import tar_at_far
 
-_BLOCK = 100  # draws at a time
+
+@dataclass(frozen=True, eq=False)
+class PartRate:
+    """A rate, and what every comparison of all parts does to it.
+
+    influence: float64[n]; right: float64[n], what each comparison adds to the rate; both in the
+    order of the parts. mated: int, how many comparisons the rate is a share of.
+    """
+
+    value: float
+    influence: FloatArray
+    right: FloatArray
+    mated: int
+
+
+def tar_rate(
+    scores: Sequence[ArrayLike], mated: Sequence[BoolArray], target: float, parts: Sequence[Sharing]
+) -> PartRate:
+    """The mean over parts of TAR at a FAR; parts: who shares comparisons within each."""
+    values, influences, rights = [], [], []
+    for one, flags, sharing in zip(scores, mated, parts, strict=True):
+        array = np.asarray(one)
+        influence, accepted = of_tar(array, flags, target, sharing)
+        values.append(tar_at_far(array, flags, [target])[0].tar)
+        influences.append(influence / len(parts))
+        rights.append((accepted & flags) / (np.count_nonzero(flags) * len(parts)))
+    total = sum(int(np.count_nonzero(flags)) for flags in mated)
+    influence, right = np.concatenate(influences), np.concatenate(rights)
+    return PartRate(float(np.mean(values)), influence, right, total)
+
+
+def share_rate(right: BoolArray, parts: IntArray) -> PartRate:
+    """The mean over parts int[n] of the share of mated comparisons bool[n] that were right."""
+    weights = fold_weights(parts)
+    influence = np.zeros(right.size)
+    for part in np.unique(parts):
+        rows = parts == part
+        influence[rows] = of_share(right[rows], np.ones_like(right[rows]), weights[rows])
+    return PartRate(float(weights @ right), influence, weights * right, right.size)
+
+
+def rate_interval(
+    rate: PartRate, sharing: Sharing, independent: int, level: float = 0.95
+) -> Interval:
+    """`share_interval` of a rate."""
+    return share_interval(
+        rate.value,
+        rate.influence,
+        sharing,
+        comparisons=rate.mated,
+        independent=independent,
+        level=level,
+    )
+
+
+def rate_difference(
+    baseline: PartRate,
+    candidate: PartRate,
+    sharing: Sharing,
+    independent: int,
+    level: float = 0.95,
+) -> Difference:
+    """`influenced_difference` of two models' rates on the same comparisons."""
+    return influenced_difference(
+        candidate.value - baseline.value,
+        candidate.influence - baseline.influence,
+        sharing,
+        independent=independent,
+        gains=candidate.right - baseline.right,
+        level=level,
+    )
+
+
+def sharing_of(
+    mated: BoolArray, left: ArrayLike | None, right: ArrayLike | None, where: str
+) -> tuple[Sharing, int]:
+    """Who shares comparisons, and how many mated ones may be independent of each other."""
+    units = Units.of(mated, left, right, where)
+    return Sharing.of(units), units_of_kind(units, mated=True)
 
 
 def paired_rate_difference(
@@ -17,41 +109,24 @@ def paired_rate_difference(
     parts: ArrayLike,
     subjects: ArrayLike,
     *,
-    draws: int = 1000,
-    rng: np.random.Generator,
     level: float = 0.95,
 ) -> Difference:
     """Difference, candidate minus baseline, of a rate that is a mean over parts.
 
     baseline, candidate: bool[n], whether each model was right on mated comparison i; parts: int[n],
     its draw or split; subjects: [n], its person. Within a part the rate is the share that was
-    right. People are drawn with replacement, the same for both models and all parts. Thresholds are
-    held fixed, which leaves their own uncertainty out: for TAR at a low FAR intervals are several
-    times too narrow then, so `paired_tar_differences` is right for it and this only where non-mated
-    comparisons are not known. A part that a draw leaves empty takes no part in that draw's mean.
-    ValueError: empty or of different lengths, draws below 1, level outside (0, 1).
-    Source: Bolle, Ratha, Pankanti 2004; pairing as in Koehn 2004.
+    right. Thresholds are held fixed, which leaves their own uncertainty out: for TAR at a low FAR
+    intervals are several times too narrow then, so `paired_tar_differences` is right for it and
+    this only where non-mated comparisons are not known.
+    ValueError: empty or of different lengths, level outside (0, 1).
     """
     where = "paired_rate_difference"
     checked_level(level, where)
-    one, other = np.asarray(baseline, np.int64), np.asarray(candidate, np.int64)
-    _, part = np.unique(np.asarray(parts), return_inverse=True)
-    people, person = np.unique(np.asarray(subjects), return_inverse=True)
+    one, other = np.asarray(baseline, np.bool_), np.asarray(candidate, np.bool_)
+    part, person = np.asarray(parts), np.asarray(subjects)
     if not one.size or not one.size == other.size == part.size == person.size:
         raise ValueError(f"{where}: needs arrays of one length, at least 1")
-    if draws < 1:
-        raise ValueError(f"{where}: draws is {draws}; at least 1 is needed")
-    shape = (int(part.max()) + 1, people.size)
-    cell = part * people.size + person
-    counts = np.bincount(cell, minlength=shape[0] * shape[1]).reshape(shape)
-    gains = np.bincount(cell, other - one, minlength=shape[0] * shape[1]).reshape(shape)
-    values = []
-    for start in range(0, draws, _BLOCK):
-        size = min(_BLOCK, draws - start)
-        weights = rng.multinomial(people.size, np.full(people.size, 1 / people.size), size=size)
-        seen, gained = weights @ counts.T, weights @ gains.T
-        rates = np.divide(gained, seen, out=np.full(seen.shape, np.nan), where=seen > 0)
-        values.append(np.nanmean(rates, axis=1))
-    drawn = np.concatenate(values)
-    estimate = float(np.mean(gains.sum(axis=1) / counts.sum(axis=1)))
-    return difference_of_draws(estimate, drawn, level, "subjects", people.size)
+    sharing = Sharing.of_one_person(person)
+    return rate_difference(
+        share_rate(one, part), share_rate(other, part), sharing, sharing.count, level
+    )

@@ -6,24 +6,22 @@ dropped, no interpolation; it sorts the non-mated tail only.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facebench.statistics.checks import FloatArray, IntArray
-from facebench.statistics.intervals import Interval, percentile_interval, wilson
-from facebench.statistics.resample import Units
+from facebench.statistics.dyadic import Sharing
+from facebench.statistics.intervals import Interval
+from facebench.statistics.rates import PartRate, rate_interval, share_rate, sharing_of, tar_rate
 from facebench.statistics.roc import OperatingPoint, tar_at_far
-from facebench.statistics.weighted import SortedComparisons, WeightedRoc
 
 MANY = 1_000_000  # comparisons, from which on intervals rest on the mated ones only
 CURVE_POINTS = 120
+FIXED = "mated comparisons, thresholds held fixed"
 _WHERE = "tar_intervals"
-_ROWS = 64  # draws at a time
-_VALUES = 1 << 21  # weights at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,138 +74,70 @@ def mean_and_deviation(values: Sequence[float]) -> tuple[float, float]:
 
 
 def tar_intervals(
-    splits: Sequence[SplitScores],
-    tars: Sequence[SplitTars],
-    draws: int,
-    rng: np.random.Generator,
-    level: float = 0.95,
-) -> list[Interval | None]:
-    """An interval of the mean over splits of each of ``tars``; None without draws.
+    splits: Sequence[SplitScores], tars: Sequence[SplitTars], level: float = 0.95
+) -> list[Interval]:
+    """An interval of the mean over splits of each of ``tars``.
 
-    Up to a million comparisons in all: bootstrap over subjects, the same people drawn in all
-    splits, thresholds learned again in every draw; over comparisons where people are unknown, which
-    is too narrow if comparisons share people. Beyond: the thresholds of the data are kept and
-    the mated comparisons resampled by person (``bootstrap over subjects, mated comparisons``); that
-    leaves the threshold's own uncertainty out, which is small at a target with many false accepts.
-    Where people are unknown, and the comparisons are many: Wilson over mated comparisons.
+    Up to a million comparisons in all: over people, the same in all splits, the error of the
+    threshold included; over comparisons where people are unknown, which is too narrow if
+    comparisons share people. Beyond: the thresholds of the data are held fixed and only the mated
+    comparisons are looked at (the interval's kind says so); that leaves the threshold's own error
+    out, which is small at a target with many false accepts.
     ValueError: as for `facebench.statistics.resample.Units`.
     """
-    if draws < 1:
-        return [None] * len(tars)
     if sum(len(split.mated) for split in splits) < MANY:
-        values = tar_draws([splits], [tar.target for tar in tars], draws, rng)[:, 0]
-        kind = "comparisons" if splits[0].left is None else "subjects"
-        return [percentile_interval(column, level, kind) for column in values.T]
-    if any(split.left is None for split in splits):
-        return [_wilson(tar, level) for tar in tars]
-    return _mated_bootstrap(splits, tars, draws, rng, level)
+        sharing, parts, independent = sharing_of_splits(splits)
+        return [
+            rate_interval(tar_of_splits(splits, tar.target, parts), sharing, independent, level)
+            for tar in tars
+        ]
+    return _of_mated(splits, tars, level)
 
 
-def tar_draws(
-    models: Sequence[Sequence[SplitScores]],
-    targets: Sequence[float],
-    draws: int,
-    rng: np.random.Generator,
-) -> FloatArray:
-    """float64[draws, models, targets]: mean TAR over the splits in which a draw has both kinds.
+def tar_of_splits(
+    splits: Sequence[SplitScores], target: float, parts: Sequence[Sharing]
+) -> PartRate:
+    """The mean TAR over splits; parts: of `sharing_of_splits`."""
+    return tar_rate([s.scores for s in splits], [s.mated for s in splits], target, parts)
 
-    models: each one's splits, of the same comparisons; all are weighted by the same draws, and the
-    threshold of each is found again in every draw and split. Draws without such a split are left
-    out. ValueError: that is so for all.
+
+def sharing_of_splits(splits: Sequence[SplitScores]) -> tuple[Sharing, list[Sharing], int]:
+    """Who shares comparisons in all splits together and in each, and how many people (comparisons,
+    where nobody knows) the mated ones are of.
     """
-    units = [Units.of(split.mated, split.left, split.right, _WHERE) for split in models[0]]
-    ordered = [
-        [SortedComparisons.of(split.scores, split.mated, _WHERE) for split in one_split]
-        for one_split in zip(*models, strict=True)
+    known = all(split.left is not None for split in splits)
+    people = [(s.left, s.right) if known else (None, None) for s in splits]
+    parts = [
+        sharing_of(split.mated, *sides, _WHERE)[0]
+        for split, sides in zip(splits, people, strict=True)
     ]
-    people = _people_of_units(models[0])
-    out = np.full((draws, len(models), len(targets)), np.nan)
-    rows = max(1, min(_ROWS, _VALUES // max(len(split.mated) for split in models[0])))
-    count = int(max(names.max() for names in people)) + 1
-    for start, drawn in _drawn(count, draws, rows, rng):
-        total = np.zeros((len(drawn), len(models), len(targets)))
-        usable = np.zeros(len(drawn))
-        for unit, of_models, names in zip(units, ordered, people, strict=True):
-            weights = unit.weights(drawn[:, names])
-            genuine = weights @ unit.mated.astype(np.int64)
-            both = (genuine > 0) & (genuine < weights.sum(axis=1))
-            usable += both
-            for model, comparisons in enumerate(of_models):
-                curve = WeightedRoc(comparisons, weights[both])
-                for number, target in enumerate(targets):
-                    total[both, model, number] += curve.tar_at_far(target)
-        shape = usable[:, None, None]
-        out[start : start + len(drawn)] = np.divide(
-            total, shape, out=np.full(total.shape, np.nan), where=shape > 0
-        )
-    found = out[~np.isnan(out).any(axis=(1, 2))]
-    if not len(found):
-        raise ValueError(
-            f"{_WHERE}: no resample of the people has both kinds of comparison in any split; they "
-            "are too few for a bootstrap, use draws=0"
-        )
+    mated = np.concatenate([split.mated for split in splits])
+    left, right = (
+        np.concatenate([sides[n] for sides in people]) if known else None for n in (0, 1)
+    )
+    sharing, independent = sharing_of(mated, left, right, _WHERE)
+    return sharing, parts, independent
+
+
+def _of_mated(
+    splits: Sequence[SplitScores], tars: Sequence[SplitTars], level: float
+) -> list[Interval]:
+    parts = np.repeat(np.arange(len(splits)), [np.count_nonzero(s.mated) for s in splits])
+    if all(split.left is not None for split in splits):
+        people = [np.asarray(split.left)[split.mated] for split in splits]
+        sharing = Sharing.of_one_person(np.concatenate(people))
+    else:
+        sharing = Sharing.of_one_person(np.arange(parts.size), "comparisons")
+    found = []
+    for tar in tars:
+        accepted = [
+            split.scores[split.mated] >= point.threshold
+            for split, point in zip(splits, tar.points, strict=True)
+        ]
+        rate = share_rate(np.concatenate(accepted), parts)
+        interval = rate_interval(rate, sharing, sharing.count, level)
+        found.append(replace(interval, kind=f"{interval.kind}, {FIXED}"))
     return found
-
-
-def _people_of_units(splits: Sequence[SplitScores]) -> list[IntArray]:
-    """For every split, the positions among all people of its units, in the order of `Units`."""
-    if splits[0].left is None:
-        offsets = np.cumsum([0] + [len(split.mated) for split in splits])
-        return [np.arange(a, b) for a, b in pairwise(offsets)]
-    named = []
-    for split in splits:
-        assert split.left is not None and split.right is not None
-        named.append(np.unique(np.concatenate([split.left, split.right])))
-    everyone = np.unique(np.concatenate(named))
-    return [np.searchsorted(everyone, names) for names in named]
-
-
-def _drawn(
-    count: int, draws: int, rows: int, rng: np.random.Generator
-) -> Iterator[tuple[int, IntArray]]:
-    """Blocks int[b, count]: how often each of ``count`` units came up in each draw."""
-    for start in range(0, draws, rows):
-        b = min(rows, draws - start)
-        picks = rng.integers(0, count, size=(b, count)) + count * np.arange(b)[:, None]
-        yield start, np.bincount(picks.ravel(), minlength=b * count).reshape(b, count)
-
-
-def _mated_bootstrap(
-    splits: Sequence[SplitScores],
-    tars: Sequence[SplitTars],
-    draws: int,
-    rng: np.random.Generator,
-    level: float,
-) -> list[Interval | None]:
-    names = []
-    for split in splits:
-        assert split.left is not None
-        names.append(np.asarray(split.left)[split.mated])
-    everyone = np.unique(np.concatenate(names))
-    total = np.zeros((len(splits), len(everyone)))
-    accepted = np.zeros((len(tars), len(splits), len(everyone)))
-    for s, split in enumerate(splits):
-        person = np.searchsorted(everyone, names[s])
-        total[s] = np.bincount(person, minlength=len(everyone))
-        genuine = split.scores[split.mated]
-        for t, tar in enumerate(tars):
-            hits = person[genuine >= tar.points[s].threshold]
-            accepted[t, s] = np.bincount(hits, minlength=len(everyone))
-    values = np.empty((draws, len(tars)))
-    for start, drawn in _drawn(len(everyone), draws, _ROWS, rng):
-        found = np.einsum("bp,tsp->bts", drawn, accepted)
-        # A split of which a draw has nobody says nothing; some split has somebody in every draw.
-        of = (drawn @ total.T)[:, None, :]
-        tar_of = np.divide(found, of, out=np.zeros_like(found), where=of > 0)
-        values[start : start + len(drawn)] = tar_of.sum(axis=2) / (of > 0).sum(axis=2)
-    kind = "subjects, mated comparisons"
-    return [percentile_interval(column, level, kind) for column in values.T]
-
-
-def _wilson(tar: SplitTars, level: float) -> Interval:
-    accepts = sum(point.true_accepts for point in tar.points)
-    found = wilson(accepts, sum(point.n_mated for point in tar.points), level)
-    return Interval(found.low, found.high, level, "wilson over mated comparisons")
 
 
 def people_by_mated(

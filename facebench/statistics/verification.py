@@ -12,11 +12,16 @@ from numpy.typing import ArrayLike
 from facebench.statistics.checks import (
     AnyFloatArray,
     BoolArray,
+    FloatArray,
+    IntArray,
     checked_comparisons,
     checked_flags,
 )
+from facebench.statistics.dyadic import Sharing, share_interval
 from facebench.statistics.folds import FoldAccuracy, ten_fold_accuracy
-from facebench.statistics.intervals import Interval, verification_intervals, wilson
+from facebench.statistics.influence import fold_weights, of_auc, of_eer, of_share, of_tar
+from facebench.statistics.intervals import Interval, tar_key
+from facebench.statistics.no_change import units_of_all, units_of_fewer, units_of_kind
 from facebench.statistics.resample import Units
 from facebench.statistics.roc import (
     OperatingPoint,
@@ -51,9 +56,10 @@ class VerificationStatistics:
 
     Counts are of comparisons; failures to acquire are within n_comparisons. failure_share:
     failures / n_comparisons. accuracy: with decisions of every comparison. auc, eer: shares.
-    tar_at_far: one point per target. intervals: "accuracy" (Wilson over comparisons), and over
-    subjects "accuracy over subjects", "auc", "eer" and `tar_key(target)`, these only if draws > 0.
-    n_subjects: None where the protocol does not say who is in its images. curve: thinned ROC.
+    tar_at_far: one point per target. intervals: over people where they are known, by "accuracy"
+    (decisions held at the folds' thresholds), "auc", "eer" and `tar_key(target)`. draws: of the
+    bands of curves. n_subjects: None where the protocol does not say who is in its images. curve:
+    thinned ROC.
     """
 
     n_comparisons: int
@@ -83,7 +89,6 @@ def verification_statistics(
     rule: str = "exact",
     targets: Sequence[float] = (0.1, 0.01, 0.001),
     draws: int = 1000,
-    rng: np.random.Generator,
     level: float = 0.95,
 ) -> VerificationStatistics:
     """Fold accuracy, AUC, EER, TAR at FAR, their intervals and the failures to acquire.
@@ -91,11 +96,11 @@ def verification_statistics(
     scores: float[n], higher is more alike. mated: bool[n]. folds: int[n]. subjects_a, subjects_b:
     [n], the person on either side, or None for both. acquired: bool[n], False where a face of the
     comparison was not found; its score, whatever it is, counts as -inf, and the comparison stays.
-    draws: resamples of the bootstrap over subjects, 0 for none.
+    draws: resamples of the people for the bands of curves, 0 for none.
 
-    ValueError: as for `ten_fold_accuracy`, `tar_at_far` and `bootstrap_over_subjects`, or a
-    comparison that is acquired with the score -inf.
-    Source: Huang et al. 2007; facebench's PROTOCOLS, "LFW verification".
+    ValueError: as for `ten_fold_accuracy`, `tar_at_far` and `Units`, draws below 0, or a comparison
+    that is acquired with the score -inf.
+    Source: Huang et al. 2007; `facebench.statistics.dyadic` for the intervals.
     """
     where = "verification_statistics"
     if draws < 0:
@@ -105,15 +110,9 @@ def verification_statistics(
     n, n_mated = flags.size, int(np.count_nonzero(flags))
     units = Units.of(flags, subjects_a, subjects_b, where)
     accuracy = ten_fold_accuracy(values, flags, folds, rule)
-    right = int(np.count_nonzero(accuracy.decisions == flags))
-    intervals = {"accuracy": wilson(right, n, level)}
-    if draws:
-        over_subjects = verification_intervals(
-            values, flags, subjects_a, subjects_b, folds, targets, draws, rng, level, rule=rule
-        )
-        intervals["accuracy over subjects"] = over_subjects.pop("accuracy")
-        intervals |= over_subjects
     curve = roc(values, flags)
+    area, error_rate = auc(values, flags), eer_of(curve)
+    points = tuple(tar_at_far(values, flags, targets))
     failures = int(np.count_nonzero(values == -np.inf))
     return VerificationStatistics(
         n_comparisons=n,
@@ -123,13 +122,69 @@ def verification_statistics(
         failures_to_acquire=failures,
         failure_share=failures / n,
         accuracy=accuracy,
-        auc=auc(values, flags),
-        eer=eer_of(curve),
-        tar_at_far=tuple(tar_at_far(values, flags, targets)),
-        intervals=MappingProxyType(intervals),
+        auc=area,
+        eer=error_rate,
+        tar_at_far=points,
+        intervals=MappingProxyType(
+            _intervals(values, units, accuracy, folds, area, error_rate, points, level)
+        ),
         draws=draws,
         separation=_separation(values, flags),
         curve=curve_for_plot(curve),
+    )
+
+
+def _intervals(
+    scores: AnyFloatArray,
+    units: Units,
+    accuracy: FoldAccuracy,
+    folds: ArrayLike,
+    auc: float,
+    eer: float,
+    points: Sequence[OperatingPoint],
+    level: float = 0.95,
+) -> dict[str, Interval]:
+    mated, sharing = units.mated, Sharing.of(units)
+    fewer, right = units_of_fewer(units), accuracy.decisions == mated
+    found = {
+        "accuracy": accuracy_interval(
+            accuracy.accuracy, right, units, np.asarray(folds), sharing, level
+        )
+    }
+    of_mated = (int(np.count_nonzero(mated)), units_of_kind(units, mated=True))
+    # value, influence, comparisons that it is a share of, units without a common person
+    known: dict[str, tuple[float, FloatArray, int | None, int]] = {
+        "auc": (auc, of_auc(scores, mated), None, fewer),
+        "eer": (eer, of_eer(scores, mated, eer, sharing), mated.size, fewer),
+    }
+    for point in points:
+        influence, _ = of_tar(scores, mated, point.target, sharing)
+        known[tar_key(point.target)] = (point.tar, influence, *of_mated)
+    for key, (value, influence, most, least) in known.items():
+        found[key] = share_interval(
+            value, influence, sharing, comparisons=most, independent=least, level=level
+        )
+    return found
+
+
+def accuracy_interval(
+    accuracy: float,
+    right: BoolArray,
+    units: Units,
+    folds: IntArray,
+    sharing: Sharing,
+    level: float = 0.95,
+) -> Interval:
+    """Of the mean over folds int[n] of the share of comparisons that were decided rightly, bool[n],
+    at the folds' thresholds; over people where they are known.
+    """
+    return share_interval(
+        accuracy,
+        of_share(right, units.mated, fold_weights(folds)),
+        sharing,
+        comparisons=right.size,
+        independent=units_of_all(units),
+        level=level,
     )
 
 

@@ -26,7 +26,7 @@ def records(work: Path) -> dict[str, Path]:
 
 
 def test_files_and_names_give_the_same(run: Run, records: dict[str, Path]) -> None:
-    options = ("--draws", 100, "--format", "csv")
+    options = ("--format", "csv")
     by_file = run("compare", records["base"], records["worse"], *options)
     by_name = run("compare", "base", "worse", "--records", "kept", *options)
     mixed = run("compare", records["base"], "worse", "--records", "kept", *options)
@@ -40,13 +40,13 @@ def test_files_and_names_give_the_same(run: Run, records: dict[str, Path]) -> No
 @pytest.mark.parametrize("format", ["table", "md", "html", "json"])
 def test_formats(run: Run, records: dict[str, Path], format: str) -> None:
     arguments = ("compare", records["base"], records["as_good"], records["worse"])
-    result = run(*arguments, "--format", format, "--draws", 100)
+    result = run(*arguments, "--format", format)
     assert result.code == 0 and result.err == ""
     for name in ("as_good", "worse"):
         assert name in result.out.replace("\\", "")
     if format == "json":
         assert len(json.loads(result.out)) == 2
-    written = run(*arguments, "--format", format, "--draws", 100, "-o", "out.txt")
+    written = run(*arguments, "--format", format, "-o", "out.txt")
     assert written.out == "" and Path("out.txt").read_text() == result.out
 
 
@@ -55,7 +55,7 @@ def test_flips_are_drawn_from_the_faces(run: Run, work: Path, faces: Path) -> No
     assert run("eval", *arguments, "--out", "kept", "-q").code == 0
     (base,) = Path("kept").rglob("*.json")
     other = save_record(turned(read_record(base)), Path("turned"))
-    drawn = ("compare", base, other, "--show-flips", 4, "--draws", 100, "--flips-out", "flips.png")
+    drawn = ("compare", base, other, "--show-flips", 4, "--flips-out", "flips.png")
     result = run(*drawn, "--data", faces)
     assert result.code == 0, result.err
     assert "flips: flips.png" in result.err

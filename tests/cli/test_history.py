@@ -18,7 +18,7 @@ def records(work: Path) -> dict[str, Path]:
 
 
 def test_the_first_fall_is_marked(run: Run, records: dict[str, Path]) -> None:
-    result = run("history", "kept", "--plot", "history.png", "--draws", 100)
+    result = run("history", "kept", "--plot", "history.png")
     assert result.code == 0 and result.err == "plot: history.png\n"
     assert "first significant fall: run 3, worse" in result.out
     assert "bootstrap: 1,000 draws; 2,000 (1,000 per run tested) where p was below" in result.out

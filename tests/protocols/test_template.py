@@ -147,7 +147,7 @@ def test_the_outcome(folder: Path) -> None:
     assert (headline.name, headline.target, headline.value) == ("TAR", 0.2, expected)
     assert headline.per_part == (expected, expected) and headline.spread == 0
     assert headline.spread_kind == "standard deviation" and headline.resolvable
-    assert headline.interval is not None and headline.interval.kind == "bootstrap over subjects"
+    assert headline.interval is not None and headline.interval.kind == "dyadic over subjects"
     assert not outcome.rates[1].resolvable
     decided = outcome.decided
     assert decided.parts.tolist() == [1] * 8 + [2] * 8
@@ -258,7 +258,7 @@ def test_ijbc(tmp_path: Path) -> None:
     expected = [means[a] @ means[b] for a, b in ((5, 9), (5, 12), (9, 12))]
     np.testing.assert_allclose(outcome.decided.scores, expected, atol=1e-6)
     assert outcome.subjects is None
-    assert outcome.rates[0].interval.kind == "bootstrap over subjects"
+    assert outcome.rates[0].interval.kind == "dyadic over subjects"
 
 
 def with_labels(folder: Path, rows: str) -> Path:
@@ -283,7 +283,7 @@ def test_labels_that_contradict_each_other_resample_comparisons(tmp_path: Path) 
         embed_of(), Cosine(), Choices(draws=20)
     )
     assert outcome.decided.left_subjects is None
-    assert outcome.rates[0].interval.kind == "bootstrap over comparisons"
+    assert outcome.rates[0].interval.kind == "wilson over comparisons"
 
 
 def test_ijbc_weighted_by_the_detector(tmp_path: Path) -> None:

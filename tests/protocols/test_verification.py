@@ -96,14 +96,3 @@ def test_a_list_of_one_kind_is_a_user_error_without_a_function_in_it() -> None:
             np.linspace(0, 1, 80),
             mated,
         )
-
-
-def test_the_same_seed_gives_the_same_intervals() -> None:
-    comparisons = comparisons_of(lists())
-    scores = np.random.default_rng(1).normal(size=80) + comparisons.mated
-    acquired = np.ones(80, dtype=np.bool_)
-    runs = [
-        verification(card(), comparisons, scores, acquired, draws=40, seed=seed).intervals["auc"]
-        for seed in (3, 3, 4)
-    ]
-    assert runs[0] == runs[1] != runs[2]

@@ -70,7 +70,10 @@ def fewer_folds(values: dict) -> None:
             set_at("statistics", "accuracy", "interval", "low", value=0.9),
             "accuracy's interval is not",
         ),
-        (set_at("statistics", "accuracy", "interval", "low", value=0.999), "interval is not that"),
+        (
+            set_at("statistics", "accuracy", "interval", "kind", value="wilson"),
+            "interval is not that",
+        ),
         (set_at("statistics", "eer", "interval", value=_INTERVAL), "its EER is not within its"),
         (set_at("statistics", "accuracy", "spread", value=0.0001), "± is not that of its folds"),
         (set_at("statistics", "accuracy", "value", value=0.995), "not the mean of its folds"),

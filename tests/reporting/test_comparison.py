@@ -92,7 +92,7 @@ def test_rendered_faces_are_never_compared_with_photographs(make_record: MakeRec
 
 def test_other_settings_are_told(make_record: MakeRecord) -> None:
     base = make_record("baseline", per_kind=20, draws=0)
-    (found,) = compare_records(base, [changed(base, similarity="joint-bayesian")], draws=100)
+    (found,) = compare_records(base, [changed(base, similarity="joint-bayesian")])
     assert [difference.word for difference in found.settings] == ["similarity"]
     assert "similarity cosine against joint-bayesian" in "\n".join(comparison_sheet(found).caption)
 
@@ -100,19 +100,17 @@ def test_other_settings_are_told(make_record: MakeRecord) -> None:
 def test_every_statistic_is_compared(make_record: MakeRecord) -> None:
     base = make_record("baseline", seed=0, per_kind=60, draws=0)
     worse = make_record("small", seed=1, strength=2.0, per_kind=60, draws=0)
-    (found,) = compare_records(base, [worse], draws=200)
+    (found,) = compare_records(base, [worse])
     names = [statistic.statistic for statistic in found.statistics]
     assert names == ["accuracy", "auc", "eer", "TAR@FAR=0.1", "TAR@FAR=0.01", "TAR@FAR=0.001"]
     assert base.table is not None and worse.table is not None
     exact = mcnemar_exact(base.table.correct, worse.table.correct)
-    assert found.statistics[0].p_value == exact.p_value
-    assert found.statistics[0].test == "exact McNemar"
-    assert found.statistics[0].over_subjects is not None
-    assert [s.over_subjects for s in found.statistics[1:]] == [None] * 5
-    assert "both McNemar's test and the paired bootstrap" in "\n".join(
+    assert found.statistics[0].mcnemar == exact.p_value
+    assert [s.mcnemar for s in found.statistics[1:]] == [None] * 5
+    assert all(s.over_subjects for s in found.statistics)
+    assert "McNemar's exact test of the decisions: p < 0.001; it takes comparisons" in "\n".join(
         comparison_sheet(found).caption
     )
-    assert {s.test for s in found.statistics[1:]} == {"paired bootstrap over subjects"}
     for statistic in found.statistics:
         assert statistic.interval is not None
         assert statistic.interval.low <= statistic.difference <= statistic.interval.high
@@ -128,7 +126,7 @@ def test_changed_pairs_are_named_each_way(make_record: MakeRecord) -> None:
     assert base.table is not None
     right, wrong = np.flatnonzero(base.table.correct), np.flatnonzero(~base.table.correct)
     rows = np.concatenate([right[[3, 7]], wrong[:1]])
-    (found,) = compare_records(base, [with_decisions(base, rows)], draws=100)
+    (found,) = compare_records(base, [with_decisions(base, rows)])
     assert set(found.worse) == set(right[[3, 7]].tolist())
     assert set(found.better) == set(wrong[:1].tolist())
     assert found.changed is not None
@@ -139,11 +137,16 @@ def test_changed_pairs_are_named_each_way(make_record: MakeRecord) -> None:
     assert [pair["position"] for pair in values["better"]] == wrong[:1].tolist()
 
 
-def test_the_same_scores_differ_by_nothing(make_record: MakeRecord) -> None:
+def test_the_same_scores_of_another_model_are_bounded_by_the_people(
+    make_record: MakeRecord,
+) -> None:
     base = make_record("baseline", per_kind=20, draws=0)
     again = make_record("again", per_kind=20, draws=0)
-    for found in paired_statistics(base, again, draws=100):
-        assert found.interval is not None
+    for found in paired_statistics(base, again):
+        assert found.interval is not None and (found.difference, found.p_value) == (0.0, 1.0)
+        assert found.interval.low < 0 < found.interval.high
+    for found in paired_statistics(base, base):  # one record: nothing was sampled
+        assert found.interval is not None and found.interval.kind == "the same record"
         assert (found.interval.low, found.interval.high, found.p_value) == (0.0, 0.0, 1.0)
 
 
@@ -153,7 +156,7 @@ def test_no_changed_decision_is_no_proof_where_comparisons_are_few(
     base = make_record("baseline", per_kind=20, draws=0)
     table = base.table
     assert table is not None
-    moved = base.with_table(
+    moved = make_record("moved", per_kind=20, draws=0).with_table(
         ScoreTable(
             table.scores * 1.01,
             table.decisions,
@@ -163,7 +166,7 @@ def test_no_changed_decision_is_no_proof_where_comparisons_are_few(
             table.right_subjects,
         )
     )
-    (found,) = paired_statistics(base, moved, ["accuracy"], draws=100)
+    (found,) = paired_statistics(base, moved, ["accuracy"])
     assert found.interval is not None
     people = np.unique(table.left_subjects).size  # type: ignore[arg-type]
     assert found.interval.high == pytest.approx(1 - 0.025 ** (1 / people))
@@ -181,7 +184,7 @@ def test_records_without_scores_are_compared_by_number_only(make_record: MakeRec
 def test_an_unresolvable_target_is_marked(make_record: MakeRecord) -> None:
     base = make_record("a", per_kind=20, draws=0)
     other = make_record("b", seed=1, per_kind=20, draws=0)
-    (found,) = compare_records(base, [other], draws=100)
+    (found,) = compare_records(base, [other])
     assert [s.resolvable for s in found.statistics] == [True, True, True, True, True, False]
 
 
@@ -194,7 +197,7 @@ def test_a_statistic_that_is_not_there_is_refused(make_record: MakeRecord) -> No
 def test_formats_agree_and_names_stay_text(make_record: MakeRecord) -> None:
     base = make_record("<script>", per_kind=30, draws=0)
     other = make_record("=b|c", seed=3, strength=3.0, per_kind=30, draws=0)
-    compared = compare_records(base, [other], draws=100)
+    compared = compare_records(base, [other])
     sheets = [comparison_sheet(one) for one in compared]
     html, markdown = sheets_html(sheets, "x", "1"), sheets_markdown(sheets)
     assert "<script" not in html and "&lt;script&gt;" in html
@@ -208,7 +211,7 @@ def test_formats_agree_and_names_stay_text(make_record: MakeRecord) -> None:
 def test_synthetic_faces_are_labelled(make_record: MakeRecord) -> None:
     base = make_record("a", kind="synthetic", per_kind=20, draws=0)
     other = make_record("b", kind="synthetic", seed=1, per_kind=20, draws=0)
-    (found,) = compare_records(base, [other], draws=100)
+    (found,) = compare_records(base, [other])
     text = sheets_markdown([comparison_sheet(found)])
     assert "SYNTHETIC FACES" in text and "NOTICE" in text
     assert json.loads(comparisons_json([found]))[0]["data"]["kind"] == "synthetic"
@@ -219,6 +222,6 @@ def test_a_failure_to_acquire_is_no_number_in_json(make_record: MakeRecord) -> N
     other = make_record("b", failures=5, per_kind=20, draws=0)
     with pytest.raises(UserError):
         require_comparable(base, make_record("c", per_kind=10, draws=0))
-    (found,) = compare_records(base, [other], draws=100)
+    (found,) = compare_records(base, [other])
     values = json.loads(comparisons_json([found]))[0]["changed"]["worse"]
     assert values and all(pair["candidate_score"] is None for pair in values[:1])

@@ -17,7 +17,7 @@ from facebench.reporting.files import save_record
 from facebench.reporting.history import histories, histories_csv, history_sheet
 from facebench.reporting.history_falls import holm
 from facebench.reporting.history_plot import save_history_plot
-from facebench.reporting.paired_statistics import PairedStatistic, paired_statistics
+from facebench.reporting.paired_statistics import paired_statistics
 from facebench.reporting.record import Record
 from facebench.reporting.record_sections import IntervalSection, ScoresSection
 from facebench.reporting.scores import record_name
@@ -52,32 +52,28 @@ def runs(tmp_path: Path, make_record: MakeRecord) -> Path:
 
 
 def test_runs_are_in_the_order_of_their_making(runs: Path) -> None:
-    (found,) = histories(runs, draws=100)
+    (found,) = histories(runs)
     assert [run.record.model.id for run in found.runs] == [f"run_{9 - n}" for n in range(6)]
     assert found.measure == "kept parameters" and found.runs[1].size == 8_918_464
     assert found.statistic == "accuracy"
 
 
 def test_the_first_fall_is_the_first_that_is_significantly_worse(runs: Path) -> None:
-    (found,) = histories(runs, draws=100)
+    (found,) = histories(runs)
     assert found.first_fall == 3
     assert [run.fell for run in found.runs] == [False, False, False, True, False, True]
     assert found.runs[0].against is None
-    assert found.runs[3].against is not None and found.runs[3].against.test == "exact McNemar"
+    assert found.runs[3].against is not None and found.runs[3].against.mcnemar is not None
 
 
 def test_p_values_are_corrected_for_the_number_of_runs(runs: Path) -> None:
-    (found,) = histories(runs, draws=100)
-    tested = [larger(run.against) for run in found.runs[1:] if run.against]
+    (found,) = histories(runs)
+    tested = [run.against.p_value for run in found.runs[1:] if run.against]
     assert [run.adjusted for run in found.runs] == [None, *holm(tested)]
     caption = " ".join(history_sheet(found).caption)
     assert "corrected for the number of runs tested" in caption
     first = list(csv.DictReader(io.StringIO(histories_csv([found]))))[3]
     assert float(first["p_holm"]) > float(first["p_value"])
-
-
-def larger(found: PairedStatistic) -> float:
-    return max(p for p in (found.p_value, found.over_subjects) if p is not None)
 
 
 def test_one_fall_in_many_looks_is_chance(tmp_path: Path, make_record: MakeRecord) -> None:
@@ -89,10 +85,10 @@ def test_one_fall_in_many_looks_is_chance(tmp_path: Path, make_record: MakeRecor
         other = flipped(base, f"run_{number}", wrong, 7 * (number == 5))
         run = base.run.model_copy(update={"created": f"2026-01-{number + 1:02}T00:00:00+00:00"})
         save_record(changed(other, run=run), tmp_path)
-    (found,) = histories(tmp_path, draws=100)
+    (found,) = histories(tmp_path)
     fifth = found.runs[5]
     assert fifth.against is not None and fifth.against.p_value is not None
-    assert fifth.against.verdict == "worse" and 0.005 < larger(fifth.against) < 0.05
+    assert fifth.against.verdict == "worse" and 0.005 < fifth.against.p_value < 0.05
     assert not fifth.fell and found.first_fall is None
 
 
@@ -145,7 +141,7 @@ def test_runs_of_the_same_moment_go_from_dense_to_sparse(
         )
         model = record.model.model_copy(update={"kept_parameters": size})
         save_record(changed(record, model=model), tmp_path)
-    (found,) = histories(tmp_path, draws=100)
+    (found,) = histories(tmp_path)
     order = [run.record.model.id for run in found.runs]
     assert order == ["early", "dense", "b", "a", "unknown", "late"]
     shown = [row[1].text for row in history_sheet(found).rows]
@@ -160,34 +156,26 @@ def test_a_record_is_made_at_a_fraction_of_a_second() -> None:
     assert old < "2026-01-02T03:04:05.000001+00:00" < "2026-01-02T03:04:06+00:00"
 
 
-def test_runs_that_may_have_fallen_are_drawn_a_thousand_times_per_test(runs: Path) -> None:
-    (found,) = histories(runs, draws=100)
-    assert found.draws == (1000, 5000)
-    least = [run.against.over_subjects for run in found.runs if run.fell and run.against]
-    assert least == [pytest.approx(2 / 5001)] * 2  # no draw without a fall
-    caption = " ".join(history_sheet(found).caption)
-    assert "bootstrap: 1,000 draws; 5,000 (1,000 per run tested) where p was below 10%" in caption
-
-
-def test_many_draws_give_each_run_what_it_gets_alone(runs: Path) -> None:
-    (found,) = histories(runs, draws=100)
+def test_each_run_is_tested_as_it_is_alone(runs: Path) -> None:
+    (found,) = histories(runs)
     first = found.runs[0].record
-    for run, draws in ((found.runs[1], 1000), (found.runs[3], 5000)):
-        (alone,) = paired_statistics(first, run.record, ["accuracy"], draws=draws)
-        assert run.against == alone
+    for run in found.runs[1:]:
+        (alone,) = paired_statistics(first, run.record, ["accuracy"])
+        assert run.against == alone and alone.over_subjects
+    assert "[95% interval over people], paired" in " ".join(history_sheet(found).caption)
 
 
 def test_runs_without_scores_are_named_and_not_tested(runs: Path) -> None:
     for path in runs.rglob("run_6*.safetensors"):
         path.unlink()
-    (found,) = histories(runs, draws=100)
+    (found,) = histories(runs)
     assert found.first_fall == 5 and found.runs[3].adjusted is None
     assert any(
         line.startswith("not tested: run_6, the scores") for line in history_sheet(found).caption
     )
     for path in runs.rglob("*.safetensors"):
         path.unlink()
-    (found,) = histories(runs, draws=100)
+    (found,) = histories(runs)
     assert history_sheet(found).caption[-1] == "no run could be tested for a fall"
 
 
@@ -195,30 +183,30 @@ def test_no_fall_is_said(runs: Path) -> None:
     for path in runs.rglob("*.json"):
         if "run_6" in path.name or "run_4" in path.name:
             path.unlink()
-    (found,) = histories(runs, draws=100)
+    (found,) = histories(runs)
     assert found.first_fall is None
     assert "no run fell significantly" in history_sheet(found).caption
 
 
 def test_another_statistic(runs: Path) -> None:
-    (found,) = histories(runs, "TAR@FAR=0.1", draws=100)
+    (found,) = histories(runs, "TAR@FAR=0.1")
     assert found.runs[1].against is not None
-    assert found.runs[1].against.test == "paired bootstrap over subjects"
+    assert found.runs[1].against.statistic == "TAR@FAR=0.1"
     with pytest.raises(UserError, match="no 'rank-1'"):
-        histories(runs, "rank-1", draws=100)
+        histories(runs, "rank-1")
 
 
 def test_bytes_stand_in_for_unknown_parameters(runs: Path, make_record: MakeRecord) -> None:
     record = make_record("onnx", per_kind=100, draws=0, created="2026-02-01T00:00:00+00:00")
     model = record.model.model_copy(update={"kept_parameters": None, "bytes": 5_000_000})
     save_record(changed(record, model=model), runs)
-    (found,) = histories(runs, draws=100)
+    (found,) = histories(runs)
     assert found.measure == "bytes" and found.runs[-1].size == 5_000_000
 
 
 def test_data_never_share_a_history(runs: Path, make_record: MakeRecord) -> None:
     save_record(make_record("twin", kind="synthetic", per_kind=100, draws=0), runs)
-    found = histories(runs, draws=100)
+    found = histories(runs)
     assert sorted(len(history.runs) for history in found) == [1, 6]
     assert any("SYNTHETIC FACES" in history_sheet(history).title for history in found)
 
@@ -227,11 +215,11 @@ def test_a_run_that_was_aligned_differently_is_refused(runs: Path, make_record: 
     record = make_record("other", per_kind=100, draws=0, created="2026-02-01T00:00:00+00:00")
     save_record(changed(record, alignment="template"), runs)
     with pytest.raises(UserError, match="differ in alignment"):
-        histories(runs, draws=100)
+        histories(runs)
 
 
 def test_formats(runs: Path) -> None:
-    found = histories(runs, draws=100)
+    found = histories(runs)
     lines = list(csv.DictReader(io.StringIO(histories_csv(found))))
     assert [line["first_fall"] for line in lines].index("True") == 3
     assert len(lines) == 6 and float(lines[0]["value"]) > 0.9
@@ -242,7 +230,7 @@ def test_formats(runs: Path) -> None:
 
 @pytest.mark.parametrize("ending", ["png", "svg", "pdf"])
 def test_the_figure_is_the_same_each_time(runs: Path, tmp_path: Path, ending: str) -> None:
-    found = histories(runs, draws=100)
+    found = histories(runs)
     one, two = tmp_path / f"one.{ending}", tmp_path / f"two.{ending}"
     save_history_plot(found, one)
     save_history_plot(found, two)
@@ -250,7 +238,7 @@ def test_the_figure_is_the_same_each_time(runs: Path, tmp_path: Path, ending: st
 
 
 def test_the_figure_names_runs_directly(runs: Path, tmp_path: Path) -> None:
-    save_history_plot(histories(runs, draws=100), tmp_path / "history.svg")
+    save_history_plot(histories(runs), tmp_path / "history.svg")
     text = (tmp_path / "history.svg").read_text()
     for number in range(6):
         assert f"run_{9 - number}" in text
@@ -259,7 +247,7 @@ def test_the_figure_names_runs_directly(runs: Path, tmp_path: Path) -> None:
 
 def test_a_wrong_ending_or_folder_is_one_line(runs: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="the ending must be one of"):
-        save_history_plot(histories(runs, draws=100), tmp_path / "x.gif")
+        save_history_plot(histories(runs), tmp_path / "x.gif")
     with pytest.raises(UserError, match="is not a folder"):
         histories(tmp_path / "none")
     (tmp_path / "empty").mkdir()

@@ -95,7 +95,7 @@ def test_every_format_says_value_spread_and_what_was_searched() -> None:
 def test_the_comparison_is_paired_over_people() -> None:
     one, two = record("one", 0.5), record("two", 0.7)
     paired = compare_paired(one, two)
-    assert paired is not None and paired.p_value is None and paired.interval is not None
+    assert paired is not None and paired.p_value is not None and paired.interval is not None
     assert paired.difference == pytest.approx(
         two.statistics.headline.value - one.statistics.headline.value
     )

@@ -96,8 +96,9 @@ def test_every_headline_number_has_a_95_percent_interval(make_record: MakeRecord
         assert number.interval.level == 0.95
         assert number.interval.low <= number.value <= number.interval.high
     assert statistics.accuracy.interval is not None and statistics.auc.interval is not None
-    assert statistics.accuracy.interval.kind == "wilson"
-    assert statistics.auc.interval.kind == "bootstrap over subjects"
+    assert statistics.accuracy.interval.kind == "dyadic over subjects"
+    assert statistics.auc.interval.kind == "dyadic over subjects"
+    assert "over_subjects" not in statistics.model_dump()["accuracy"]
 
 
 def test_spread_is_the_standard_error_of_the_folds(make_record: MakeRecord) -> None:

@@ -7,6 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 
 from facebench.errors import UserError
@@ -19,6 +20,7 @@ from facebench.reporting.roc_layout import layout_of, spread
 from facebench.reporting.roc_plot import plot_format, save_roc_plot
 from facebench.reporting.roc_svg import roc_svg
 from facebench.reporting.view import views_of
+from facebench.statistics import bootstrap_over_subjects, tar_statistic
 
 MakeRecord = Callable[..., Record]
 STARTS = {"png": b"\x89PNG\r\n", "svg": b"<?xml", "pdf": b"%PDF-"}
@@ -114,15 +116,24 @@ def test_bands_lie_around_their_curves(make_record: MakeRecord) -> None:
         assert len(bands) == 1 and (bands[0].get("d") or "").endswith("Z")
 
 
-def test_the_band_is_the_records_interval_at_its_fars(make_record: MakeRecord) -> None:
+def test_the_band_is_the_bootstrap_over_people_at_its_fars(make_record: MakeRecord) -> None:
     record = make_record(per_kind=100, draws=120)
     (curve,) = layout_of([record]).curves
-    assert curve.band is not None
-    for point in record.statistics.tar_at_far:
-        if point.target in curve.band.x:
-            at = curve.band.x.index(point.target)
-            assert curve.band.low[at] == pytest.approx(point.interval.low)
-            assert curve.band.high[at] == pytest.approx(point.interval.high)
+    table = record.table
+    assert curve.band is not None and table is not None
+    people = (table.left_subjects, table.right_subjects)
+    for target in (0.1, 0.01):
+        expected = bootstrap_over_subjects(
+            tar_statistic(target),
+            table.scores,
+            table.mated,
+            *people,
+            draws=120,
+            rng=np.random.default_rng(record.bootstrap.seed),
+        )
+        at = curve.band.x.index(target)
+        assert curve.band.low[at] == pytest.approx(expected.low)
+        assert curve.band.high[at] == pytest.approx(expected.high)
     assert {0.1, 0.01} <= set(curve.band.x)
 
 
@@ -145,9 +156,11 @@ def test_without_scores_the_records_intervals_are_drawn(
     assert "Bars: 95% intervals in the record" in curve_caption([record], "ROC", "t")
 
 
-def test_no_intervals_asked_for_no_bands(make_record: MakeRecord) -> None:
-    (curve,) = layout_of([make_record(draws=0)]).curves
-    assert curve.band is None and curve.whiskers == ()
+def test_without_draws_there_are_intervals_and_no_bands(make_record: MakeRecord) -> None:
+    record = make_record(draws=0)
+    (curve,) = layout_of([record]).curves
+    assert curve.band is None
+    assert [w.x for w in curve.whiskers] == [p.target for p in record.statistics.tar_at_far]
 
 
 def test_too_many_comparisons_for_a_page_have_no_band() -> None:

@@ -124,6 +124,30 @@ def tar_at_far(scores, mated, target):
     return best
 
 
+def shared_variance(influence, people):
+    """Sum of u u' over all ordered pairs of comparisons (also with itself) that share people."""
+    sets = [set(pair) for pair in people]
+    return math.fsum(
+        u * v
+        for u, one in zip(influence, sets, strict=True)
+        for v, other in zip(influence, sets, strict=True)
+        if one & other
+    )
+
+
+def freedom(influence, people, *, by_weight):
+    """Degrees of freedom: by the comparisons of each person, and by what each person weighs."""
+    number, weight = {}, {}
+    for u, pair in zip(influence, people, strict=True):
+        for person in set(pair):
+            number[person] = number.get(person, 0) + (u != 0)
+            weight[person] = weight.get(person, 0.0) + u
+    by_number = sum(number.values()) ** 2 / sum(m * m for m in number.values()) - 1
+    squares = [w * w for w in weight.values()]
+    carried = 2 * sum(squares) ** 2 / sum(s * s for s in squares)
+    return max(1.0, min(by_number, carried) if by_weight else by_number)
+
+
 # --- cases -------------------------------------------------------------------------------------
 
 HALF_UP = [0.5]

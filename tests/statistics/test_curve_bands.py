@@ -8,8 +8,6 @@ import pytest
 from facebench.statistics.curve_bands import BandPart, tar_bands
 from facebench.statistics.intervals import bootstrap_over_subjects, verification_intervals
 from facebench.statistics.roc import tar_at_far
-from facebench.statistics.search_intervals import SearchTable, dir_key, search_intervals
-from facebench.statistics.templates import SplitScores, tar_intervals, tar_over_splits
 from facebench.statistics.weighted import tar_statistic
 
 FARS = [0.01, 0.05, 0.1, 0.32, 1.0]
@@ -49,36 +47,25 @@ def test_comparisons_are_resampled_where_people_are_unknown():
     assert (low[0], high[0]) == pytest.approx((interval.low, interval.high))
 
 
-def test_searches_are_those_of_search_intervals():
-    tables = []
-    for seed in (3, 4):
-        scores, mated, left, _ = pairs(seed)
-        tables.append(SearchTable(scores, mated, left))
+@pytest.mark.parametrize("searches", [True, False])
+def test_of_several_parts_it_is_the_mean_with_the_same_people_in_all(searches: bool) -> None:
+    parts = [pairs(seed) for seed in (5, 6, 7)]
     low, high = tar_bands(
-        [BandPart(t.scores, t.mated, t.subjects) for t in tables],
+        [BandPart(s, m, a, None if searches else b) for s, m, a, b in parts],
         FARS,
-        draws=200,
+        draws=100,
         rng=np.random.default_rng(9),
     )
-    found = search_intervals(tables, FARS, [], draws=200, rng=np.random.default_rng(9))
-    for number, far in enumerate(FARS):
-        interval = found[dir_key(far)]
-        assert (low[number], high[number]) == pytest.approx((interval.low, interval.high))
-
-
-def test_splits_are_those_of_templates():
-    splits = [SplitScores(*pairs(seed)) for seed in (5, 6, 7)]
-    low, high = tar_bands(
-        [BandPart(s.scores, s.mated, s.left, s.right) for s in splits],
-        FARS,
-        draws=200,
-        rng=np.random.default_rng(9),
-    )
-    tars = tar_over_splits(splits, FARS)
-    intervals = tar_intervals(splits, tars, 200, np.random.default_rng(9))
-    for number, interval in enumerate(intervals):
-        assert interval is not None
-        assert (low[number], high[number]) == pytest.approx((interval.low, interval.high))
+    picks = np.random.default_rng(9).integers(0, 30, size=(100, 30))
+    values = []
+    for drawn in (np.bincount(row, minlength=30) for row in picks):
+        tars = []
+        for scores, mated, left, right in parts:
+            both = drawn[left] * (1 if searches else np.where(mated, 1, drawn[right]))
+            s, m = np.repeat(scores, both), np.repeat(mated, both)
+            tars.append([p.tar for p in tar_at_far(s, m, FARS)])
+        values.append(np.mean(tars, axis=0))
+    np.testing.assert_allclose([low, high], np.quantile(values, [0.025, 0.975], axis=0))
 
 
 def test_a_plain_loop_over_repeated_comparisons():

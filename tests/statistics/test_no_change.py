@@ -48,7 +48,7 @@ def test_by_hand() -> None:
     assert no_change_interval(2, 0.75).high == pytest.approx(1 - 8**-0.5)
     found = no_change_interval(4, 0.95, 1.0, "subjects")
     assert found.low == pytest.approx(1 - 2 * (1 - 0.025**0.25)) and found.high == 1.0
-    assert found.kind == "exact bound for 4 subjects, all draws agree"
+    assert found.kind == "exact bound for 4 subjects, all alike"
     # Half a point: 0.5 - 0.6024 * 1.5 and 0.5 + 0.6024 * 0.5.
     found = no_change_interval(4, 0.95, 0.5)
     assert (found.low, found.high) == pytest.approx((-0.4036, 0.8012), abs=1e-4)
@@ -170,7 +170,7 @@ def test_two_models_that_separate_12_people_may_still_differ() -> None:
     mated = np.arange(2 * PEOPLE) < PEOPLE
     found = paired_verification(
         separated(0), separated(1), mated, np.arange(2 * PEOPLE) % 2, np.r_[own, own],
-        np.r_[own, np.roll(own, 1)], (0.1,), draws=100, rng=np.random.default_rng(0),
+        np.r_[own, np.roll(own, 1)], (0.1,),
     )  # fmt: skip
     # TAR rests on 12 people; at most 6 of the 12 non-mated comparisons share nobody.
     for key, n in (("accuracy", 12), (tar_key(0.1), 12), ("auc", 6), ("eer", 6)):
@@ -178,7 +178,7 @@ def test_two_models_that_separate_12_people_may_still_differ() -> None:
         assert found[key].estimate == 0 and found[key].p_value == 1
         bound = 1 - 0.025 ** (1 / n)
         assert (interval.low, interval.high) == pytest.approx((-bound, bound))
-        assert interval.kind == f"exact bound for {n} subjects, all draws agree"
+        assert interval.kind == f"exact bound for {n} subjects, all alike"
 
 
 def test_one_score_that_is_not_separated_is_no_more_proof() -> None:
@@ -199,9 +199,7 @@ def test_one_score_that_is_not_separated_is_no_more_proof() -> None:
 def test_rates_and_searches_rest_on_the_people_of_mated_ones() -> None:
     people = np.repeat(np.arange(5), 3)
     all_right = np.ones(15, bool)
-    rates = paired_rate_difference(
-        all_right, all_right, np.arange(15) % 2, people, draws=50, rng=np.random.default_rng(0)
-    )
+    rates = paired_rate_difference(all_right, all_right, np.arange(15) % 2, people)
     # Five people searched three times each, and 15 strangers.
     rng = np.random.default_rng(0)
     mated = np.arange(30) < 15
@@ -210,7 +208,7 @@ def test_rates_and_searches_rest_on_the_people_of_mated_ones() -> None:
         for _ in range(2)
     ]
     for far in (0.1, None):
-        searches = paired_search_difference(*tables, far, draws=50, rng=np.random.default_rng(0))
+        searches = paired_search_difference(*tables, far)
         for found in (rates, searches):
             assert found.interval.high == pytest.approx(1 - 0.025 ** (1 / 5))
             assert isinstance(found, Difference) and not found.significant

@@ -1,26 +1,19 @@
-"""All statistics of two models from the same draws, against the single functions and SciPy."""
+"""All statistics of two models, against their definitions and SciPy."""
 
 from __future__ import annotations
 
+import brute_force as brute
 import numpy as np
 import pytest
-from numpy.typing import ArrayLike
 from scipy import stats
 
 from facebench.statistics.intervals import tar_key
-from facebench.statistics.paired import bootstrap_p_value, mcnemar_exact, paired_bootstrap
+from facebench.statistics.paired import Difference, bootstrap_p_value, mcnemar_exact
 from facebench.statistics.paired_verification import paired_verification, paired_with_each
 from facebench.statistics.rates import paired_rate_difference
-from facebench.statistics.weighted import (
-    WeightedStatistic,
-    auc_statistic,
-    eer_statistic,
-    tar_statistic,
-    weighted_accuracy,
-)
 
 Sample = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
-THRESHOLD, PEOPLE = 0.9, 60
+THRESHOLD = 0.9
 
 
 def dense(rng: np.random.Generator, people: int = 40) -> Sample:
@@ -48,9 +41,9 @@ def _scored(rng: np.random.Generator, people: int, a: np.ndarray, b: np.ndarray)
     return a, b, mated, scores[0], scores[1]
 
 
-def compared(sample: Sample, draws: int, rng: np.random.Generator) -> dict[str, object]:
+def compared(sample: Sample) -> dict[str, Difference]:
     a, b, mated, one, other = sample
-    return paired_verification(  # type: ignore[return-value]
+    return paired_verification(
         (one, one >= THRESHOLD),
         (other, other >= THRESHOLD),
         mated,
@@ -58,8 +51,6 @@ def compared(sample: Sample, draws: int, rng: np.random.Generator) -> dict[str, 
         a,
         b,
         (0.1,),
-        draws=draws,
-        rng=rng,
     )
 
 
@@ -67,14 +58,9 @@ def test_several_candidates_get_what_each_gets_alone() -> None:
     a, b, mated, one, other = lfw_like(np.random.default_rng(0))
     models = [(scores, scores >= THRESHOLD) for scores in (one, other, one + other)]
     given = (mated, np.arange(mated.size) % 2, a, b, (0.1,))
-    alone = [
-        paired_verification(models[0], model, *given, draws=50, rng=np.random.default_rng(1))
-        for model in models[1:]
-    ]
-    rng = np.random.default_rng(1)
-    assert paired_with_each(models[0], models[1:], *given, draws=50, rng=rng) == alone
-    rng = np.random.default_rng(1)
-    few = paired_with_each(models[0], models[1:], *given, names=("auc",), draws=50, rng=rng)
+    alone = [paired_verification(models[0], model, *given) for model in models[1:]]
+    assert paired_with_each(models[0], models[1:], *given) == alone
+    few = paired_with_each(models[0], models[1:], *given, names=("auc",))
     kept = {"auc", tar_key(0.1)}
     assert few == [{k: v for k, v in found.items() if k in kept} for found in alone]
 
@@ -91,33 +77,52 @@ def differences(sample: Sample) -> tuple[float, float]:
     return float(right[1] - right[0]), auc(other) - auc(one)
 
 
-def test_it_agrees_with_the_bootstrap_of_each_statistic() -> None:
+def test_accuracy_is_its_definition() -> None:
     sample = dense(np.random.default_rng(4), people=15)
     a, b, mated, one, other = sample
-    found = compared(sample, 200, np.random.default_rng(5))
-    for key, statistic in (
-        ("auc", auc_statistic),
-        ("eer", eer_statistic),
-        (tar_key(0.1), tar_statistic(0.1)),
-    ):
-        single = paired_bootstrap(
-            statistic, one, other, mated, a, b, draws=200, rng=np.random.default_rng(5)
-        )
-        assert found[key] == single
+    found = compared(sample)["accuracy"]
+    gains = 1.0 * ((other >= THRESHOLD) == mated) - 1.0 * ((one >= THRESHOLD) == mated)
+    residual = (gains - np.where(mated, gains[mated].mean(), gains[~mated].mean())) / gains.size
+    freedom = brute.freedom(residual, zip(a, b, strict=True), by_weight=True)
+    variance = brute.shared_variance(residual, zip(a, b, strict=True))
+    error = np.sqrt(variance) * (1 + 1 / freedom)
+    assert found.estimate == pytest.approx(differences(sample)[0], abs=1e-12)
+    half = stats.t.ppf(0.975, freedom) * error
+    changed = np.bincount(a, gains)
+    if np.count_nonzero(np.abs(changed) > 1e-9) >= 30:
+        assert found.interval.high - found.interval.low == pytest.approx(2 * half)
+    assert found.interval.low <= found.estimate - half + 1e-12
+    assert found.interval.high >= found.estimate + half - 1e-12
+
+
+def test_auc_is_its_definition() -> None:
+    sample = dense(np.random.default_rng(5), people=15)
+    a, b, mated, one, other = sample
+    influence = np.empty(mated.size)
+    for i in range(mated.size):
+        place = [
+            np.mean(s[i] > s[mated != mated[i]]) - np.mean(s[mated] > s[~mated][:, None])
+            if mated[i]
+            else np.mean(s[i] < s[mated]) - np.mean(s[mated] > s[~mated][:, None])
+            for s in (one, other)
+        ]
+        influence[i] = (place[1] - place[0]) / np.count_nonzero(mated == mated[i])
+    freedom = brute.freedom(influence, zip(a, b, strict=True), by_weight=True)
+    assert freedom <= 14  # 15 people, each in 3 + 14 comparisons
+    variance = brute.shared_variance(influence, zip(a, b, strict=True))
+    ratio = abs(compared(sample)["auc"].estimate) / np.sqrt(variance) / (1 + 1 / freedom)
+    assert compared(sample)["auc"].p_value == pytest.approx(2 * stats.t.sf(ratio, freedom))
 
 
 def test_the_estimate_is_the_difference_of_the_definitions() -> None:
     sample = dense(np.random.default_rng(6), people=20)
-    found = compared(sample, 50, np.random.default_rng(0))
-    assert found["auc"].estimate == pytest.approx(differences(sample)[1], abs=1e-12)  # type: ignore[attr-defined]
+    assert compared(sample)["auc"].estimate == pytest.approx(differences(sample)[1], abs=1e-12)
 
 
 def test_the_p_value_and_the_interval_agree() -> None:
     for seed in range(30):
-        rng = np.random.default_rng(seed)
-        found = compared(dense(rng, people=12), 1000, rng)["auc"]
-        if not 0.04 < found.p_value < 0.06:  # type: ignore[attr-defined]
-            assert (found.p_value < 0.05) == found.significant  # type: ignore[attr-defined]
+        for found in compared(dense(np.random.default_rng(seed), people=12)).values():
+            assert (found.p_value < 0.05) == found.significant
 
 
 def test_the_p_value_of_known_draws() -> None:
@@ -157,41 +162,5 @@ def test_mcnemars_level_is_at_most_five_and_a_half_percent() -> None:
 def test_a_rates_difference_is_the_mean_of_its_parts() -> None:
     one = np.array([True, True, False, False, True, False])
     other = np.array([True, False, False, False, False, False])
-    found = paired_rate_difference(
-        one, other, [1, 1, 2, 2, 2, 2], [1, 2, 3, 4, 5, 6], draws=200, rng=np.random.default_rng(0)
-    )
+    found = paired_rate_difference(one, other, [1, 1, 2, 2, 2, 2], [1, 2, 3, 4, 5, 6])
     assert found.estimate == pytest.approx((-1 / 2 - 1 / 4) / 2)
-
-
-@pytest.mark.slow
-def test_intervals_cover_95_percent_of_1000_samples() -> None:
-    """Known truth: the mean difference over 20,000 samples from the same model of people."""
-    rng = np.random.default_rng(1)
-    truth = np.mean([differences(dense(rng, PEOPLE)) for _ in range(20_000)], axis=0)
-    covered = np.zeros(2)
-    for _ in range(1000):
-        a, b, mated, one, other = dense(rng, PEOPLE)
-        for number, statistic in enumerate((accuracy_at_threshold, auc_statistic)):
-            interval = paired_bootstrap(
-                statistic, one, other, mated, a, b, draws=500, rng=rng
-            ).interval
-            covered[number] += interval.low <= truth[number] <= interval.high
-    assert ((covered >= 930) & (covered <= 970)).all(), covered
-
-
-def accuracy_at_threshold(scores: ArrayLike, mated: ArrayLike) -> WeightedStatistic:
-    """Accuracy of a fixed threshold, of weights; two folds of every other comparison."""
-    correct = (np.asarray(scores) >= THRESHOLD) == np.asarray(mated)
-    return weighted_accuracy(correct, np.arange(correct.size) % 2)
-
-
-@pytest.mark.slow
-def test_intervals_of_a_list_without_shared_people_are_cautious() -> None:
-    """There product weights over-state the variance (Owen 2007): more is covered, never less."""
-    rng = np.random.default_rng(2)
-    truth = np.mean([differences(lfw_like(rng)) for _ in range(20_000)], axis=0)
-    covered = 0
-    for _ in range(500):
-        interval = compared(lfw_like(rng), 200, rng)["accuracy"].interval  # type: ignore[attr-defined]
-        covered += interval.low <= truth[0] <= interval.high
-    assert covered >= 0.95 * 500

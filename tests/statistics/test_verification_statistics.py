@@ -5,17 +5,18 @@ from __future__ import annotations
 import dataclasses
 import math
 
+import brute_force as brute
 import numpy as np
 import pytest
+from scipy import stats
 
 from facebench.statistics import (
     auc,
     eer,
     tar_at_far,
+    tar_key,
     ten_fold_accuracy,
-    verification_intervals,
     verification_statistics,
-    wilson,
 )
 
 
@@ -32,7 +33,7 @@ def lfw_like(seed=0):
 
 def statistics_of(scores, mated, folds, a, b, acquired=None, **options):
     acquired = np.ones(len(mated), dtype=bool) if acquired is None else acquired
-    options = {"draws": 100, "rng": np.random.default_rng(1)} | options
+    options = {"draws": 100} | options
     return verification_statistics(scores, mated, folds, a, b, acquired, **options)
 
 
@@ -55,13 +56,12 @@ def test_everything_agrees_with_its_own_function():
     assert list(result.tar_at_far) == tar_at_far(held, mated, [0.1, 0.01, 0.001])
     assert [p.resolvable for p in result.tar_at_far] == [True, True, False]
 
-    over_subjects = verification_intervals(
-        held, mated, a, b, folds, (0.1, 0.01, 0.001), 100, np.random.default_rng(1)
-    )
-    right = int((expected.decisions == mated).sum())
-    wanted = {"accuracy": wilson(right, 600), "accuracy over subjects": over_subjects["accuracy"]}
-    wanted |= {key: value for key, value in over_subjects.items() if key != "accuracy"}
-    assert dict(result.intervals) == wanted
+    keys = ["accuracy", "auc", "eer", *map(tar_key, (0.1, 0.01, 0.001))]
+    values = [expected.accuracy, result.auc, result.eer, *(p.tar for p in result.tar_at_far)]
+    assert list(result.intervals) == keys
+    for value, interval in zip(values, result.intervals.values(), strict=True):
+        assert interval.low < value < interval.high
+        assert (interval.level, interval.kind) == (0.95, "dyadic over subjects")
     assert result.draws == 100
     assert (result.curve.far[0], result.curve.tar[-1]) == (0.0, 299 / 300)
 
@@ -77,14 +77,39 @@ def test_failures_count_against_the_model_and_are_not_dropped():
     assert result.accuracy.accuracy <= 0.75
 
 
-def test_without_bootstrap_and_without_subjects():
-    scores, mated, folds, *_ = lfw_like()
-    none = statistics_of(scores, mated, folds, None, None, draws=0)
-    assert set(none.intervals) == {"accuracy"}
-    assert none.n_subjects is None
+def test_accuracy_is_over_people_by_the_definition():
+    scores, mated, folds, a, b = lfw_like()
+    result = statistics_of(scores, mated, folds, a, b)
+    right = result.accuracy.decisions == mated
+    residual = (right - np.where(mated, right[mated].mean(), right[~mated].mean())) / 600
+    variance = brute.shared_variance(residual, zip(a, b, strict=True))
+    people = [residual[(a == s) | (b == s)].size for s in range(200)]
+    freedom = sum(people) ** 2 / sum(m * m for m in people) - 1
+    error, z = math.sqrt(variance) * (1 + 1 / freedom), stats.t.ppf(0.975, freedom)
+    share = right.mean()
+    effective = min(600, share * (1 - share) / error**2)
+    # Wilson's ends solve (p - share)^2 = z^2 p (1 - p) / n.
+    solved = np.roots([1 + z**2 / effective, -2 * share - z**2 / effective, share**2])
+    exact = stats.binomtest(int(right.sum()), 600).proportion_ci(0.95, method="exact")
+    expected = min(*solved, exact.low), max(*solved, exact.high)
+    found = result.intervals["accuracy"]
+    assert (found.low, found.high) == pytest.approx(expected, rel=1e-9)
+
+
+def test_people_need_no_draws_and_unknown_ones_are_said():
+    scores, mated, folds, a, b = lfw_like()
+    assert (
+        statistics_of(scores, mated, folds, a, b, draws=0).intervals
+        == statistics_of(scores, mated, folds, a, b).intervals
+    )
     some = statistics_of(scores, mated, folds, None, None)
-    assert some.intervals["auc"].kind == "bootstrap over comparisons"
-    assert some.intervals["accuracy"].kind == "wilson"
+    assert some.n_subjects is None
+    assert {interval.kind for interval in some.intervals.values()} == {"wilson over comparisons"}
+    right = int((some.accuracy.decisions == mated).sum())
+    exact = stats.binomtest(right, 600).proportion_ci(0.95, method="exact")
+    found = some.intervals["accuracy"]
+    assert found.low <= exact.low + 1e-12 and found.high >= exact.high - 1e-12
+    assert found.high - found.low < 1.1 * (exact.high - exact.low)
 
 
 def test_separation_by_hand():
@@ -125,7 +150,7 @@ def test_float32_scores_stay_exact():
     assert one.intervals == two.intervals
 
 
-def test_same_seed_same_record_and_inputs_left_alone():
+def test_the_same_again_and_inputs_left_alone():
     case = lfw_like()
     copies = [column.copy() for column in case]
     one, two = statistics_of(*case), statistics_of(*case)
