@@ -103,14 +103,9 @@ def test_draws_have_bounds_everywhere(
 ) -> None:
     rule = rules(RULE.format("0.3"))
     base = records["base"]
-    for arguments in (
-        ("gate", "--rules", rule, "-b", base, base),
-        ("compare", base, base),
-        ("history", "kept"),
-    ):
-        result = run(*arguments, "--draws", draws)
-        assert result.code == 2
-        assert f"invalid value for '--draws': must be {said}; see" in result.line
+    result = run("gate", "--rules", rule, "-b", base, base, "--draws", draws)
+    assert result.code == 2
+    assert f"invalid value for '--draws': must be {said}; see" in result.line
     if draws > MOST_DRAWS:
         assert said in run("eval", "-m", "tiny_model:make", "-p", "lfw", "--draws", draws).line
 

@@ -21,7 +21,7 @@ def test_the_first_fall_is_marked(run: Run, records: dict[str, Path]) -> None:
     result = run("history", "kept", "--plot", "history.png")
     assert result.code == 0 and result.err == "plot: history.png\n"
     assert "first significant fall: run 3, worse" in result.out
-    assert "bootstrap: 1,000 draws; 2,000 (1,000 per run tested) where p was below" in result.out
+    assert "[95% interval over people], paired" in result.out
     assert Path("history.png").read_bytes().startswith(b"\x89PNG")
     lines = csv.DictReader(io.StringIO(run("history", "kept", "--format", "csv").out))
     assert [line["fell"] for line in lines] == ["False", "False", "True"]

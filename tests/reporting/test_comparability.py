@@ -54,7 +54,7 @@ def other(base: Record, what: str) -> Record:
     "ask",
     [
         require_comparable,
-        lambda one, two: compare_records(one, [two], draws=100),
+        lambda one, two: compare_records(one, [two]),
         lambda one, two: compare_each(one, [two]),
         lambda one, two: judge(parse_rules([RULE]), [one], [two]),
         lambda one, two: judge(parse_rules(["lfw.accuracy >= 0.99 of baseline"]), [one], [two]),
@@ -86,7 +86,7 @@ def test_a_history_is_of_one_measure(base: Record, what: str, tmp_path: Path) ->
     for record in (base, other(base, what)):
         save_record(record, tmp_path)
     with pytest.raises(UserError) as error:
-        histories(tmp_path, draws=100)
+        histories(tmp_path)
     assert OTHERS[what] in str(error.value)
 
 
@@ -112,7 +112,7 @@ def test_what_is_the_models_own_may_differ_and_is_told(
 ) -> None:
     """The flip rule is how a model makes its embedding, in one pass or two."""
     moved = changed(base, model=base.model.model_copy(update={"id": "other"} | fields))
-    (found,) = compare_records(base, [moved], draws=100)
+    (found,) = compare_records(base, [moved])
     assert [str(difference) for difference in found.settings] == [told]
     (verdict,) = judge(parse_rules([RULE]), [base], [moved]).verdicts
     assert verdict.outcome == "pass"
