@@ -240,8 +240,8 @@ def _caption(history: History) -> Iterator[str]:
         over = "people" if any(one.over_subjects for one in tested) else "comparisons"
         yield (
             f"vs {history.versus}: difference in points, [95% interval over {over}], paired; p: of "
-            "the same, two-sided; Holm: corrected for the number of runs tested; fell: worse, and that p "
-            "below 5%"
+            "the same, two-sided; Holm: corrected for the number of runs tested; fell: worse, and "
+            "that p below 5%"
         )
     untested = [run for run in history.runs if run.against and run.against.p_value is None]
     for run in untested:

@@ -277,7 +277,7 @@ def test_a_model_that_went_back_is_a_run_again(
     """Its third state equals the first one, in folders of their own or in one."""
     for day, (weights, folder) in enumerate(zip(("ab", "cd", "ab"), folders, strict=True), 1):
         made_at(make_record, day, weights, tmp_path / folder)
-    (found,) = histories(tmp_path, draws=100)
+    (found,) = histories(tmp_path)
     assert [run.record.run.created[:10] for run in found.runs] == [
         "2026-01-01",
         "2026-01-02",
@@ -288,22 +288,22 @@ def test_a_model_that_went_back_is_a_run_again(
 
 
 def test_evaluating_all_again_changes_no_history(runs: Path) -> None:
-    before = histories_csv(histories(runs, draws=100))
-    (found,) = histories(runs, draws=100)
+    before = histories_csv(histories(runs))
+    (found,) = histories(runs)
     for number, run in enumerate(reversed(found.runs)):  # the last one first
         later = run.record.run.model_copy(update={"created": f"2026-06-0{number + 1}"})
         save_record(run.record.model_copy(update={"run": later}), runs)
-    assert histories_csv(histories(runs, draws=100)) == before
+    assert histories_csv(histories(runs)) == before
 
 
 def test_a_copy_of_a_record_is_no_run_of_its_own(runs: Path, tmp_path: Path) -> None:
-    (found,) = histories(runs, draws=100)
+    (found,) = histories(runs)
     save_record(found.runs[2].record, runs / "copied")
-    assert len(histories(runs, draws=100)[0].runs) == 6
+    assert len(histories(runs)[0].runs) == 6
 
 
 def test_another_run_may_be_the_reference(runs: Path) -> None:
-    (found,) = histories(runs, draws=100, reference="run_6")
+    (found,) = histories(runs, reference="run_6")
     assert (found.reference, found.runs[3].against, found.versus) == (3, None, "run_6")
     assert all(run.against is not None for run in found.runs if run is not found.runs[3])
     against = found.runs[0].against
@@ -313,21 +313,21 @@ def test_another_run_may_be_the_reference(runs: Path) -> None:
     assert "vs run_6" in sheet.headings and sheet.rows[3][3].text == "reference"
     assert any(line.startswith("vs run_6: ") for line in sheet.caption)
     digest = found.runs[3].record.digest()[:8]
-    assert histories(runs, draws=100, reference=digest)[0].reference == 3
+    assert histories(runs, reference=digest)[0].reference == 3
     with pytest.raises(
         UserError, match=r"--reference run_66: no run on lfw .* did you mean 'run_6'"
     ):
-        histories(runs, draws=100, reference="run_66")
+        histories(runs, reference="run_66")
 
 
 def test_what_a_plot_leaves_out_is_said(runs: Path, make_record: MakeRecord) -> None:
     from facebench.reporting.history_plot import not_drawn
 
-    assert not_drawn(histories(runs, draws=100)) == []
+    assert not_drawn(histories(runs)) == []
     record = make_record("last", per_kind=100, draws=0, created="2026-02-01T00:00:00+00:00")
     unknown = {"kept_parameters": None, "bytes": None}
     save_record(changed(record, model=record.model.model_copy(update=unknown)), runs)
-    (line,) = not_drawn(histories(runs, draws=100))
+    (line,) = not_drawn(histories(runs))
     assert line == (
         "not in the plot: last on lfw (lfw-0123456789abcdef): its record does not tell its bytes"
     )
