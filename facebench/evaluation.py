@@ -166,6 +166,8 @@ def evaluate_many(
     if not subjects or not cards:
         raise UserError("nothing to evaluate: name at least one model and one protocol")
     _require_distinct(subjects)
+    for subject in subjects:
+        _tell(subject.facts.id, subject.remarks)
     images = any(subject.embedder for subject in subjects)
     records: list[Record] = []
     told: set[str] = set()
@@ -245,7 +247,7 @@ def _evaluate_one(
         ),
         published_list=prepared.published_list,
         edition=edition_of(prepared.card),
-        notes=prepared.remarks,
+        notes=(*prepared.remarks, *subject.remarks),
     )
     return build_record(prepared.card, outcome, facts)
 

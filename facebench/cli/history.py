@@ -11,6 +11,7 @@ import typer
 from facebench.cli.interrupts import importing
 from facebench.cli.sheets import require_outputs, terminal_text, write
 from facebench.errors import UserError
+from facebench.foreign import printable
 
 Format = Literal["table", "md", "html", "csv"]
 
@@ -72,4 +73,4 @@ def command(
 
         save_history_plot(found, plot)
         for line in (f"plot: {plot}", *not_drawn(found)):
-            print(line, file=sys.stderr)
+            print(printable(line), file=sys.stderr)

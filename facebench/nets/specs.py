@@ -31,7 +31,8 @@ def card_for(spec: str) -> ModelCard:
     if suffix == ".toml":
         return read_card(path)
     if FACTORY.fullmatch(spec):
-        return ModelCard(name=_name(spec), title=spec, architecture="python", weights=spec)
+        card = ModelCard(name=_plain(spec), title=spec, architecture="python", weights=spec)
+        return _as_typed(card, spec)
     if suffix in _FILES:
         return _file_card(path, _FILES[suffix])
     if suffix == ".safetensors" or path.is_file() or "/" in spec:
@@ -73,15 +74,22 @@ def _file_card(path: Path, architecture: str) -> ModelCard:
         )
     card = ModelCard.model_validate(
         {
-            "name": _name(path.stem),
+            "name": _plain(path.stem),
             "title": path.name,
             "architecture": architecture,
             "weights": path.name,
         }
     )
     card._path = beside
-    return card
+    return _as_typed(card, path.stem)
 
 
-def _name(text: str) -> str:
+def _as_typed(card: ModelCard, name: str) -> ModelCard:
+    """A card that was made up, under the name that the user typed: it is of no file of cards."""
+    named = card.model_copy(update={"name": name})
+    named._path = card.path
+    return named
+
+
+def _plain(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9_.-]", "_", text).lstrip("_.-")[:64] or "model"

@@ -17,6 +17,7 @@ from facebench.nets.ensemble import EnsembleEmbedder, RegionEmbedder
 from facebench.nets.ensemble_members import trained_members
 from facebench.nets.onnx_embedder import OnnxEmbedder, OnnxFile, check_precision
 from facebench.nets.options import ModelOptions
+from facebench.nets.pinned import module_hash
 from facebench.nets.programs import load_exported, load_torchscript
 from facebench.nets.python_models import RAW, CallableEmbedder, make
 from facebench.nets.sparse import freeze
@@ -158,8 +159,10 @@ def _python(card: ModelCard, options: ModelOptions) -> Embedder:
         _refuse_layout(card, options)
         size = getattr(made, "input_size", None)
         preprocessing = _preprocessing(card, options, size if _is_size(size) else None)
-        embedder = _brought(card, options, made.eval(), UNPINNED, preprocessing)
-        embedder.storable = False
+        folders = (Path.cwd(), card.path.parent)
+        digest = module_hash(made.eval(), spec.partition(":")[0], folders)
+        embedder = _brought(card, options, made, digest or UNPINNED, preprocessing)
+        embedder.storable = digest is not None
         return embedder
     kind = "an Embedder" if isinstance(made, Embedder) else "a function"
     fixed = {"size", "flip"} if isinstance(made, Embedder) else set()

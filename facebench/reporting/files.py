@@ -9,6 +9,7 @@ from pathlib import Path
 
 from facebench.errors import UserError
 from facebench.locks import path_lock
+from facebench.nets.embedder import UNPINNED
 from facebench.opening import RECORD, SCORES, plain_bytes, read_bytes
 from facebench.reporting.agreement import require_agreement
 from facebench.reporting.record import SCHEMA_VERSION, Record
@@ -26,10 +27,14 @@ def default_folder() -> Path:
 def record_path(record: Record, folder: Path) -> Path:
     """folder/<protocol>/<data>/<model>-<hash of the signature>.json.
 
-    Names that no file may have are made plain; records of other settings are other files.
+    Names that no file may have are made plain; records of other settings are other files. Where no
+    hash covers what a model depends on, another result may be of another model: it is another file.
     """
     protocol, data = file_name(record.protocol.name), file_name(record.data.fingerprint)
-    return folder / protocol / data / f"{record_name(record.model.id, record.signature)}.json"
+    name = record_name(record.model.id, record.signature)
+    if record.model.weights_hash == UNPINNED:
+        name += f"-{record.digest()[:8]}"
+    return folder / protocol / data / f"{name}.json"
 
 
 def save_record(record: Record, folder: Path) -> Path:

@@ -22,6 +22,11 @@ from facebench.reporting.record_sections import UNKNOWN, ModelSection
 from facebench.similarity import Cosine, Similarity
 from facebench.storage import sha256_file
 
+_UNHASHED = (
+    "no hash covers what the model's numbers depend on: its embeddings are not kept, and each "
+    "other result is a record of its own (a torch module with weights is hashed)"
+)
+
 
 @dataclass(frozen=True)
 class Subject:
@@ -35,6 +40,11 @@ class Subject:
     embedder: Embedder | None
     embeddings: Embeddings | None = None
     card: ModelCard | None = None
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What is to be said of it."""
+        return (_UNHASHED,) if self.facts.weights_hash == UNPINNED else ()
 
     def similarity(self, name: str, metric: Path | None = None) -> Similarity:
         """A similarity by name; metric: its file, None: the card's. UserError: it cannot be."""

@@ -11,10 +11,27 @@ from facebench.reporting.files import read_record
 from facebench.reporting.find import DataKey, Entry, Finder, load_entry, record_files
 from facebench.reporting.record import Record, similarity_kind
 
+_MODEL_FILES = (".toml", ".onnx", ".pt", ".pts", ".pt2")
+
 
 def is_file(name: str) -> bool:
-    """Whether a name is meant as a file or folder and not as a model; an empty one is neither."""
+    """Whether a name is meant as a record or folder and not as a model; an empty one is neither."""
+    if name.lower().endswith(_MODEL_FILES):
+        return False
     return bool(name) and (name.endswith(".json") or "/" in name or Path(name).exists())
+
+
+def known_as(name: str) -> str:
+    """What records call a model that is named as `facebench eval` takes it, e.g. by its file."""
+    path = Path(name)
+    if path.suffix.lower() not in _MODEL_FILES:
+        return name
+    card = path.with_suffix(".toml")
+    if not card.is_file():
+        return path.stem
+    from facebench.nets.cards import read_card
+
+    return read_card(card).name
 
 
 def records_in(name: str) -> list[tuple[Path, Record]]:
@@ -45,7 +62,7 @@ def named_together(
     of_file = next(iter(files.values()), None)
     if of_file is not None:
         protocol, similarity = of_file.protocol.name, of_file.similarity
-    found = {name: _entries(finder, name, protocol, similarity) for name in models}
+    found = {name: _entries(finder, known_as(name), protocol, similarity) for name in models}
     chosen = _of_one_data(found, of_file)
     return [files[name] if name in files else load_entry(chosen[name]) for name in names]
 

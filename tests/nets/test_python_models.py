@@ -55,6 +55,10 @@ CODE = """
     def fails(): raise ValueError("no\\nluck")
     def unready(): return Unready()
     def unhashed(): return Unhashed()
+    def bare():
+        net = nn.Flatten()
+        net.input_size = (9, 8)
+        return net
     needs = Net
     ready = Net()
 """
@@ -86,7 +90,7 @@ def test_a_torch_module_is_put_into_evaluation_mode(module: str, factory: str) -
     np.testing.assert_array_equal(out, model.embed(x))
 
 
-@pytest.mark.parametrize("factory", ["net", "ready", "function", "unhashed"])
+@pytest.mark.parametrize("factory", ["function", "unhashed", "bare"])
 def test_what_no_hash_covers_is_unpinned(module: str, factory: str) -> None:
     size = {} if factory == "unhashed" else {"size": (9, 8)}
     model = load_model(f"{module}:{factory}", ModelOptions(**size))

@@ -66,6 +66,18 @@ def test_records_of_other_settings_are_other_files(make_record: MakeRecord, tmp_
     assert len(list(tmp_path.rglob("*.safetensors"))) == 3
 
 
+def test_another_result_of_what_no_hash_covers_is_another_file(
+    make_record: MakeRecord, tmp_path: Path
+) -> None:
+    """Its signature is the same, but the model behind it may have changed."""
+    made = [make_record(seed=seed, per_kind=5, weights="unpinned") for seed in (1, 2, 1)]
+    paths = [save_record(record, tmp_path) for record in made]
+    assert len({record.signature for record in made}) == 1
+    assert paths[0] == paths[2] != paths[1]
+    assert [read_record(path) for path in paths] == made
+    assert all(read_record(path).table is not None for path in paths)
+
+
 def test_names_that_no_file_may_have(make_record: MakeRecord, tmp_path: Path) -> None:
     inside = set()
     for name in ("../../up", "a/b", "a b", "a?b", ".", "", "é" * 200, "\x00"):

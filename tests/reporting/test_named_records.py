@@ -141,3 +141,33 @@ def test_photographs_and_cosine_come_before_what_is_newer(
     assert [(r.data.kind, r.similarity) for r in found] == [("real", "cosine")] * 2
     (joint,) = named_together(["a"], finder, similarity="joint-bayesian")
     assert joint.data.kind == "real"
+
+
+@pytest.mark.parametrize(
+    ("typed", "called"),
+    [
+        ("pkg.mod:make", "pkg.mod:make"),
+        ("runs/my net.onnx", "my net"),
+        ("other.pt2", "other"),
+        ("runs/pruned.toml", "pruned"),
+        ("zoo_name", "zoo_name"),
+    ],
+)
+def test_a_model_is_found_by_the_name_that_was_typed(
+    make_record: MakeRecord, tmp_path: Path, typed: str, called: str
+) -> None:
+    save_record(make_record(called, per_kind=5, draws=0), tmp_path)
+    assert not is_file(typed)
+    (found,) = named_together([typed], Finder.of([tmp_path], cache=False))
+    assert found.model.id == called
+
+
+def test_a_model_with_a_card_beside_it_is_called_as_the_card_says(
+    make_record: MakeRecord, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    card = 'name = "named"\ntitle = "t"\narchitecture = "onnx"\nweights = "file.onnx"\n'
+    (tmp_path / "file.toml").write_text(card)
+    save_record(make_record("named", per_kind=5, draws=0), tmp_path / "kept")
+    (found,) = named_together(["file.onnx"], Finder.of([tmp_path / "kept"], cache=False))
+    assert found.model.id == "named"
