@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,7 @@ def duration_words(log: Path | None, faces: int, without: str = "") -> str:
 def last_speed(log: Path) -> float | None:
     """Faces per second as the last line of a training's log states them; None: it does not."""
     try:
-        return float(log.read_text("utf-8").splitlines()[-1].rsplit(",", 1)[1])
+        speed = float(log.read_text("utf-8").splitlines()[-1].rsplit(",", 1)[1])
     except (OSError, ValueError, IndexError):
         return None
+    return speed if math.isfinite(speed) else None

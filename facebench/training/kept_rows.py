@@ -81,11 +81,11 @@ def kept_rows(
 def _complete(path: Path, rows: Rows, make: Callable[[int], Iterable[NDArray[Any]]]) -> None:
     part = path.with_name(f".{path.name}.part")
     header = rows.header
+    _require_room(path, rows, part.stat().st_size if part.exists() else 0)
     try:
         handle = os.open(part, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
             done = _continued(handle, header, rows)
-            _require_room(path, rows, len(header) + done * rows.row_bytes)
             if not done:
                 _append(handle, header)
             for block in make(done) if done < rows.count else ():
@@ -128,8 +128,10 @@ def _require_room(path: Path, rows: Rows, there: int) -> None:
 
 def _no_room(path: Path, rows: Rows) -> UserError:
     disk = os.statvfs(path.parent)
-    free = disk.f_bavail * disk.f_frsize
+    free = f"{disk.f_bavail * disk.f_frsize / 1e6:,.1f} MB are free"
+    if disk.f_files and not disk.f_favail:
+        free = "it takes no more files"
     return UserError(
-        f"no room on the disk for {path}, which has {rows.bytes / 1e6:,.1f} MB; {free / 1e6:,.1f} "
-        "MB are free: make room, or give another --work"
+        f"no room on the disk for {path}, which has {rows.bytes / 1e6:,.1f} MB; {free}: make room, "
+        "or give another --work"
     )

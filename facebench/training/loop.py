@@ -303,7 +303,7 @@ def _resume(
         net.load_state_dict(saved["net"])
         supervision.load_state_dict(saved["supervision"])
         optimiser.load_state_dict(saved["optimiser"])
-        step, log = int(saved["step"]), list(saved["log"])
+        step, log = int(saved["step"]), _with_speeds(saved["log"], folder / LOG)
         mean.sum, mean.count = saved["losses"], int(saved["since"])
     # Whatever became of the file: after the checkpoint everything is learned and logged again.
     _write_log(folder / LOG, log)
@@ -321,8 +321,22 @@ def _save(
 ) -> None:
     state = {"net": net.state_dict(), "supervision": supervision.state_dict(),
              "optimiser": optimiser.state_dict(), "step": step,
-             "losses": mean.sum, "since": mean.count, "log": log}  # fmt: skip
+             "losses": mean.sum, "since": mean.count,
+             "log": [_without_speed(line) for line in log]}  # fmt: skip
     save_checkpoint(state, folder / CHECKPOINT)
+
+
+def _without_speed(line: str) -> str:
+    """A line of the log without what was measured: checkpoints are equal in every run."""
+    return line.rsplit(",", 1)[0]
+
+
+def _with_speeds(lines: list[str], path: Path) -> list[str]:
+    """A checkpoint's lines with the speeds that the log states, where it is still there."""
+    text = path.read_text("utf-8", errors="replace") if path.exists() else ""
+    known = {_without_speed(line): line for line in text.splitlines() if "," in line}
+    head = {line: f"{line},faces_per_second" for line in lines[:1]}
+    return [(head | known).get(line, f"{line},nan") for line in lines]
 
 
 def _write_log(path: Path, lines: list[str]) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from facebench.errors import UserError
 from facebench.storage import write_atomically
+from facebench.training.work_folder import name_in
 
 FORMATS = (".png", ".svg", ".pdf")
 
@@ -22,7 +23,7 @@ def plot_log(log: Path, picture: Path) -> None:
 
     figure = Figure(figsize=(7, 4.5), layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.add_subplot(xlabel="mini-batches", ylabel="mean loss", title=log.parent.name)
+    axes = figure.add_subplot(xlabel="mini-batches", ylabel="mean loss", title=name_in(log.parent))
     for name, values in zip(names, columns, strict=True):
         axes.plot(steps, values, label=name, marker="." if len(steps) < 20 else None)
     axes.grid(alpha=0.3)
@@ -36,8 +37,11 @@ def read_log(log: Path) -> tuple[list[str], list[int], list[list[float]]]:
     """Names of the losses, mini-batches, and each loss's values; UserError where none is logged."""
     if not log.is_file():
         raise UserError(f"{log}: no log of a training there yet")
-    with log.open(newline="") as handle:
-        head, *rows = csv.reader(handle)
-    names = head[1:-1]
-    columns = [[float(row[i]) for row in rows] for i in range(1, len(head) - 1)]
-    return names, [int(row[0]) for row in rows], columns
+    with log.open(newline="", encoding="utf-8", errors="replace") as handle:
+        lines = list(csv.reader(handle))
+    try:
+        head, *rows = lines
+        columns = [[float(row[i]) for row in rows] for i in range(1, len(head) - 1)]
+        return head[1:-1], [int(row[0]) for row in rows], columns
+    except (ValueError, IndexError):
+        raise UserError(f"{log}: not the log of a training (any more)") from None
