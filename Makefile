@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: eval test test-slow tables lint browser clean
+.PHONY: eval test test-slow records tables lint browser clean
 
 eval: $(VENV)/installed
 	$(BIN)/facebench eval --model sparse_074 --protocol lfw
@@ -19,6 +19,10 @@ browser:
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || \
 	  { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } >/dev/null 2>&1 || \
 	  echo "Chromium cannot be installed here: the browser tests will be skipped"
+
+# Compute the statistics of the committed records again from their scores; then `make tables`.
+records: $(VENV)/installed
+	$(BIN)/python -m facebench.reporting.refresh reports/results tests/reporting/damaged
 
 # Write the tables and figures of README and docs again, from the committed records.
 tables: $(VENV)/installed

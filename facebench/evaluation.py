@@ -166,8 +166,6 @@ def evaluate_many(
     if not subjects or not cards:
         raise UserError("nothing to evaluate: name at least one model and one protocol")
     _require_distinct(subjects)
-    for subject in subjects:
-        _tell(subject.facts.id, subject.remarks)
     images = any(subject.embedder for subject in subjects)
     records: list[Record] = []
     told: set[str] = set()
