@@ -16,6 +16,7 @@ from facebench import opening
 from facebench.costs.record import read_costs
 from facebench.embedding.precomputed import load_embeddings
 from facebench.errors import UserError
+from facebench.faces import rendered, ytf
 from facebench.faces.binfile import read_bin
 from facebench.faces.folder import LfwSource
 from facebench.faces.landmarks import read_landmarks
@@ -220,3 +221,12 @@ def test_an_image_that_is_no_plain_file_cannot_be_read(
         source.read("Ann/Ann_0001.jpg")
     with _within_seconds():
         assert source.fingerprint(["Ann/Ann_0001.jpg"]) == source.fingerprint(["Ann/Ann_0001.jpg"])
+
+
+@pytest.mark.parametrize("rendering_of", [rendered.rendering_of, ytf.rendering_of])
+def test_a_marker_that_is_no_plain_file_marks_nothing(
+    tmp_path: Path, rendering_of: Callable[[Path], str | None]
+) -> None:
+    os.mkfifo(tmp_path / rendered.MARKER)
+    with _within_seconds():
+        assert rendering_of(tmp_path) is None

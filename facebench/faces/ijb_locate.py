@@ -18,6 +18,7 @@ from facebench.faces.locate import NO_REAL, SYNTHETIC, Progress, rendered_twin
 from facebench.faces.rendered import MARKER
 from facebench.faces.synthetic import templates as twin
 from facebench.faces.types import DataKind
+from facebench.opening import SETTINGS, plain_bytes
 from facebench.storage import data_folder
 
 Layout = Literal["ijba", "ijbc"]
@@ -151,8 +152,8 @@ def _how_to_get(dataset: str) -> str:
 
 def _rendering(folder: Path) -> str | None:
     try:
-        name = json.loads((folder / MARKER).read_text("utf-8"))["fingerprint"]
-    except (OSError, ValueError, KeyError, TypeError):
+        name = json.loads(plain_bytes(folder / MARKER, SETTINGS))["fingerprint"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
     known = isinstance(name, str) and name.startswith(f"{twin.TEMPLATE_TWIN}-v")
     return name if known else f"{twin.TEMPLATE_TWIN}-unknown"

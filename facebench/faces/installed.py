@@ -11,6 +11,7 @@ from facebench.faces.folder import LFW_IMAGE_FOLDERS
 from facebench.faces.layouts import REGISTERED, is_readable, unpacked
 from facebench.faces.locate import DATASETS, SYNTHETIC, installed_at, locate
 from facebench.faces.rendered import MARKER
+from facebench.opening import SETTINGS, plain_bytes
 from facebench.storage import cache_folder, data_folder
 
 
@@ -44,8 +45,8 @@ def list_installed() -> list[Installed]:
 def _twin(marker: Path) -> Installed:
     """A twin of templates or videos, by its marker: its images were complete when that was made."""
     try:
-        images = json.loads(marker.read_text("utf-8"))["images"]
-    except (OSError, ValueError, KeyError, TypeError):
+        images = json.loads(plain_bytes(marker, SETTINGS))["images"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         images = None
     rendering = marker.parent.name
     name = rendering.partition("-v")[0]

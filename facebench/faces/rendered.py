@@ -13,6 +13,7 @@ from facebench.faces.folder import LfwSource
 from facebench.faces.lists import PairList
 from facebench.faces.synthetic import twin
 from facebench.faces.types import DataKind
+from facebench.opening import SETTINGS, plain_bytes
 
 MARKER = "COMPLETE.json"
 _NAME = re.compile(r"synthetic-lfw-v\d{1,6}-s\d{1,9}")
@@ -51,8 +52,8 @@ def rendering_of(*folders: Path) -> str | None:
     """Version and seed by the marker of rendered faces in one of the folders, or None."""
     for folder in folders:
         try:
-            name = json.loads((folder / MARKER).read_text("utf-8"))["fingerprint"]
-        except (OSError, ValueError, KeyError, TypeError):
+            name = json.loads(plain_bytes(folder / MARKER, SETTINGS))["fingerprint"]
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             continue
         if isinstance(name, str) and name.startswith("synthetic-"):
             return name if _NAME.fullmatch(name) else "synthetic-lfw-unknown"

@@ -13,6 +13,7 @@ from facebench.faces.folder import _Folder
 from facebench.faces.rendered import MARKER
 from facebench.faces.synthetic import ytf_twin
 from facebench.faces.types import DataKind
+from facebench.opening import SETTINGS, plain_bytes
 
 ALIGNED, FRAMES = "aligned_images_DB", "frame_images_DB"
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp"})
@@ -114,8 +115,8 @@ def rendering_of(*folders: Path) -> str | None:
     """Version and seed by the marker of rendered videos in one of the folders, or None."""
     for folder in folders:
         try:
-            name = json.loads((folder / MARKER).read_text("utf-8"))["fingerprint"]
-        except (OSError, ValueError, KeyError, TypeError):
+            name = json.loads(plain_bytes(folder / MARKER, SETTINGS))["fingerprint"]
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             continue
         if isinstance(name, str) and name.startswith("synthetic-"):
             return name if _NAME.fullmatch(name) else "synthetic-ytf-unknown"

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facebench.embedding.types import Embeddings
+from facebench.foreign import printable
 from facebench.similarity.base import Similarity
 
 SIMILARITIES = ("cosine", "joint-bayesian", "projection")
@@ -55,5 +56,5 @@ def warn_of_dead(embeddings: Embeddings) -> None:
             "%d of %d embeddings are all zero (first: %s); they are alike to nobody",
             np.count_nonzero(dead),
             len(dead),
-            embeddings.keys[int(np.argmax(dead))],
+            printable(embeddings.keys[int(np.argmax(dead))]),
         )

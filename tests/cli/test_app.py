@@ -103,3 +103,12 @@ def test_a_bug_keeps_its_traceback(run: Run, monkeypatch: pytest.MonkeyPatch) ->
 
     with pytest.raises(ZeroDivisionError):
         main(["protocols"])
+
+
+def test_what_an_error_names_acts_on_nothing(tmp_path: Path) -> None:
+    name = "a\x1b]0;owned\x07\n::error::pwned\u202e.toml"
+    (tmp_path / name).write_text("title = [")
+    ended = python("-m", "facebench", "models", "show", str(tmp_path / name))
+    assert ended.returncode == 2 and ended.stdout == ""
+    assert ended.stderr.count("\n") == 1 and ended.stderr.startswith("facebench: ")
+    assert not set("\x1b\x07\u202e") & set(ended.stderr) and "\\x1b]0;owned" in ended.stderr

@@ -125,3 +125,16 @@ def test_an_unknown_name_and_other_kinds(workspace: Path) -> None:
 def test_help_has_an_example() -> None:
     assert "Example: facebench models" in run("--help")
     assert "Example: facebench models show" in run("show", "--help")
+
+
+def test_texts_of_a_card_act_on_nothing_and_brackets_are_shown(workspace: Path) -> None:
+    notes = "uses [int8] weights [red]\\u001b]0;owned\\u0007 \\u202e ##[error]x [/nothing]"
+    text = (workspace / "models" / "bare.toml").read_text()
+    text = text.replace('title = "A small network"', 'title = "ResNet [/2 stride]"')
+    (workspace / "models" / "bare.toml").write_text(f'notes = "{notes}"\n{text}')
+    shown = run("show", "bare")
+    assert "ResNet [/2 stride]" in shown and "[int8] weights [red]\\x1b]0;owned\\x07" in shown
+    told = run("show", "bare", "--format", "json")
+    assert json.loads(told)["notes"].startswith("uses [int8] weights [red]\x1b]0;owned\x07")
+    for output in (shown, told):
+        assert not set("\x1b\x07\u202e") & set(output) and "##[error]" not in output
