@@ -182,7 +182,9 @@ def describe(card: ModelCard) -> dict[str, Any]:
         "compression_ratio": report.compression_ratio if report else None,
         "regions": _regions(card),
         "signature": signature(card),
-        "training": {key: value for key, value in full["training"].items() if value != ""},
+        "training": {
+            key: value for key, value in full["training"].items() if value not in ("", ())
+        },
         "source": full.get("source"),
     }
 
