@@ -241,4 +241,5 @@ def _first(names: Sequence[str], count: int = _SHOWN) -> str:
 
 
 def _line(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+    told = getattr(error, "strerror", None) or str(error)  # not the number and the name again
+    return " ".join(told.split()) or type(error).__name__

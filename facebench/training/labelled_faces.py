@@ -247,7 +247,8 @@ def read_identities(path: Path) -> list[str]:
     try:
         lines = plain_bytes(path).decode("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read as a list of identities ({error})") from None
+        told = getattr(error, "strerror", None) or error
+        raise UserError(f"{path}: cannot be read as a list of identities ({told})") from None
     names = list(dict.fromkeys(line.strip() for line in lines if line.strip()))
     if not names:
         raise UserError(f"{path}: empty; name one identity per line")
