@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from facebench.errors import UserError
-from facebench.training.recipe_files import load_recipe
+from facebench.training.recipe_files import RecipeFile, load_recipe
 
 
 def test_the_papers_training() -> None:
@@ -78,3 +80,29 @@ def test_pairs_do_not_come_from_a_bank(tmp_path: Path) -> None:
     path.write_text(paper.read_text().replace("[weights]", "[bank]\nfaces = 8\n[weights]"))
     with pytest.raises(UserError, match="not from a bank"):
         load_recipe(str(path))
+
+
+def test_the_ablation_goes_from_short_to_plain_a_change_at_a_time() -> None:
+    folder = Path(__file__).parents[2] / "models" / "recipes" / "ablation"
+    order = ("short", "no_similarity", "regression", "decay", "rate", "clean", "views", "all")
+    assert {path.stem for path in folder.iterdir()} == {*order, "identity"}
+    made = {name: load_recipe(str(folder / f"{name}.toml")) for name in (*order, "identity")}
+    first, last = load_recipe("short"), load_recipe("plain")
+    alike = {"title", "train", "retrain", "checkpoint_every", "precision", "bank"}
+    assert made["short"].model_dump(exclude=alike) == first.model_dump(exclude=alike)
+    assert made["all"].model_dump(exclude=alike) == last.model_dump(exclude=alike)
+    for name, recipe in made.items():
+        assert (recipe.train.steps, recipe.precision) == (1600, "bfloat16"), name
+    changed = [_changed(made[one], made[two]) for one, two in itertools.pairwise(order)]
+    assert changed == [
+        {"weights"}, {"weights"}, {"decay"}, {"dropout", "train"}, {"bank"}, {"bank"}, {"bank"},
+    ]  # fmt: skip
+    assert _changed(made["all"], made["identity"]) == {"weights"}
+    assert last.bank is not None and made["all"].bank is not None
+    # The plain recipe's bank goes on where the ablation's ends.
+    assert replace(last.bank.plan, faces=102_400) == made["all"].bank.plan
+
+
+def _changed(one: RecipeFile, other: RecipeFile) -> set[str]:
+    before, after = one.model_dump(exclude={"title"}), other.model_dump(exclude={"title"})
+    return {name for name in before if before[name] != after[name]}
