@@ -372,7 +372,7 @@ def _learned_selecting(run: Run, step: Step) -> int:
 def _publish(run: Run, learner: Learner, outcome: Outcome) -> None:
     parent = run.learned(outcome.parent).plain() if outcome.layer and outcome.parent else None
     # An own generator: evaluation must not change what is learned later.
-    text = f"{run.data_text}; recipe {run.plan.recipe}"
+    text = f"{run.data_text}; recipe {Path(run.plan.recipe).name}"
     card = publish_outcome(
         learner, outcome, parent, data=text, licence=run.plan.licence, models=run.models,
         results=run.results, width=run.plan.width, device=run.machine.device,

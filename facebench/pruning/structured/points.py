@@ -132,7 +132,7 @@ def _source(start: ModelCard, lab: Laboratory, plan: FilterPlan) -> str:
     return (
         f"facebench prune {start.name} --structured --criterion {plan.criterion} "
         f"--step {percent(plan.step)} {told}, weights {(start.sha256 or '')[:16]}, on "
-        f"{lab.data_text}; recipe {lab.recipe_name}"
+        f"{lab.data_text}; recipe {Path(lab.recipe_name).name}"
     )
 
 
