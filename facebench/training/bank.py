@@ -24,7 +24,7 @@ from facebench.errors import UserError
 from facebench.locks import only_one
 from facebench.storage import write_atomically
 from facebench.training.augment import centre_crop
-from facebench.training.crops import UNLABELLED, Teacher, TrainingCrops, key_of
+from facebench.training.crops import UNLABELLED, Teacher, TrainingCrops
 from facebench.training.morphs import morph
 from facebench.training.views import VIEWS_VERSION, view
 
@@ -135,13 +135,16 @@ def open_bank(folder: Path, plan: BankPlan, fingerprint: str) -> Bank:
 
 
 def bank_fingerprint(crops: TrainingCrops, plan: BankPlan, teacher: str) -> str:
-    """Of the crops that are shown or mixed, the augmentation, the plan's stream and the signature
-    of the teacher, in 16 hexadecimal digits.
+    """Of the pixels that are shown or mixed, the augmentation, the plan's stream and the signature
+    of the teacher, in 16 hexadecimal digits; not of names, which may change without them.
 
     The number of faces is not in it: a longer bank is the same one, further on.
     """
-    words = [VIEWS_VERSION, SHARD, plan.seed, plan.morphs, teacher, key_of(crops)]
-    return hashlib.sha256(json.dumps(words).encode()).hexdigest()[:16]
+    words = [VIEWS_VERSION, SHARD, plan.seed, plan.morphs, teacher, len(crops.images)]
+    digest = hashlib.sha256(json.dumps(words).encode())
+    for row in range(len(crops.images)):
+        digest.update(np.ascontiguousarray(crops.images[row]).data)
+    return digest.hexdigest()[:16]
 
 
 def make_face(crops: TrainingCrops, plan: BankPlan, number: int) -> tuple[Any, tuple[int, int]]:

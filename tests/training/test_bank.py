@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -152,6 +153,8 @@ def test_another_bank_is_refused_and_nothing_is_lost(tmp_path: Path, change) -> 
 def test_one_pixel_changes_the_fingerprint() -> None:
     plan, one, other = BankPlan(8), crops(), crops()
     other.images[23, 127, 111, 2] ^= 1
+    renamed = replace(one, key="elsewhere", labels=one.labels + 1)
+    assert bank_fingerprint(renamed, plan, "toy") == bank_fingerprint(one, plan, "toy")
     assert bank_fingerprint(one, plan, "toy") == bank_fingerprint(crops(), plan, "toy")
     assert bank_fingerprint(one, plan, "toy") != bank_fingerprint(other, plan, "toy")
 
