@@ -23,6 +23,7 @@ from facebench.nets.specs import is_bare
 from facebench.protocols.cards import ProtocolCard, edition_of, load_protocol
 from facebench.protocols.frames import check_frames
 from facebench.protocols.kinds import prepare_run
+from facebench.protocols.outcome import FoldOutcome, Outcome
 from facebench.protocols.prepared import FaceFiles
 from facebench.protocols.running import Choices, PreparedRun
 from facebench.reporting.build import Facts, build_record
@@ -245,9 +246,20 @@ def _evaluate_one(
         ),
         published_list=prepared.published_list,
         edition=edition_of(prepared.card),
-        notes=(*prepared.remarks, *subject.remarks),
+        notes=(*prepared.remarks, *subject.remarks, *faces.remarks, *_inverted(outcome)),
     )
     return build_record(prepared.card, outcome, facts)
+
+
+def _inverted(outcome: FoldOutcome | Outcome) -> tuple[str, ...]:
+    """The remark on mated comparisons that score lower than non-mated ones."""
+    if not isinstance(outcome, FoldOutcome) or outcome.statistics.auc >= 0.5:
+        return ()
+    return (
+        f"the area under the ROC is {outcome.statistics.auc:.3f}, below one half: mated "
+        "comparisons score lower than non-mated ones; are labels inverted, or is the similarity a "
+        "distance?",
+    )
 
 
 def _with_options(

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from facebench.embedding.extract import extract
 from facebench.embedding.precomputed import select
@@ -34,6 +35,8 @@ class SubjectFaces:
         self._subject, self._prepared, self._settings = subject, prepared, settings
         self.profile = ExtractionProfile()
         self.dimension = self.asked = self.failed = 0
+        self._first: NDArray[np.float32] | None = None
+        self._varied = False
 
     @property
     def embed(self) -> Embed:
@@ -43,20 +46,59 @@ class SubjectFaces:
     def _all(self, keys: Sequence[str]) -> Embeddings:
         given, missing = self._subject.embeddings, self._settings.on_missing
         if given is not None:
-            return self._counted(select(given, keys, missing))
-        return self._counted(extract(keys=keys, **self._arguments(keys)))
+            found = self._counted(select(given, keys, missing))
+        else:
+            found = self._counted(extract(keys=keys, **self._arguments(keys)))
+        self._require_faces()
+        return found
 
     def _stream(self, keys: Sequence[str]) -> Iterator[Embeddings]:
         given, missing = self._subject.embeddings, self._settings.on_missing
         if given is None:
             for part in stream(keys=keys, **self._arguments(keys)):
                 yield self._counted(part)
+            self._require_faces()
             return
         chosen = select(given, sorted(keys), missing)
         for start in range(0, len(chosen.keys), _PART):
             rows = slice(start, start + _PART)
             part = Embeddings(chosen.keys[rows], chosen.vectors[rows], chosen.acquired[rows])
             yield self._counted(part)
+        self._require_faces()
+
+    def _require_faces(self) -> None:
+        """UserError where no face was acquired, or where all have the same embedding."""
+        acquired = self.asked - self.failed
+        if self.asked and not acquired and self._settings.on_missing == "error":
+            rule = self._prepared.aligner.signature if self._prepared.aligner else "by their names"
+            raise UserError(
+                f"none of the {self.asked:,} faces was acquired ({rule}); check the images, and "
+                "how faces are found in them (--align, --landmarks, --detector)"
+            )
+        if acquired > 1 and not self._varied:
+            raise UserError(
+                f"model {self._subject.facts.id} gave the same embedding for all {acquired:,} "
+                "faces; check its weights, its mean and scale, or choose another of its outputs "
+                "with --output-name"
+            )
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """Of faces that were not acquired where nobody said that they may be."""
+        if not self.failed or self._settings.on_missing == "count":
+            return ()
+        return (
+            f"{self.failed:,} of {self.asked:,} faces were not acquired, as no face could be cut "
+            "out; their comparisons count as failures",
+        )
+
+    def _compare(self, part: Embeddings) -> None:
+        rows = part.vectors[part.acquired]
+        if self._varied or not len(rows):
+            return
+        if self._first is None:
+            self._first = rows[0].copy()
+        self._varied = bool((rows != self._first).any())
 
     def _arguments(self, keys: Sequence[str]) -> dict[str, Any]:
         subject, prepared, settings = self._subject, self._prepared, self._settings
@@ -77,6 +119,7 @@ class SubjectFaces:
         }
 
     def _counted(self, part: Embeddings) -> Embeddings:
+        self._compare(part)
         self.dimension = max(self.dimension, part.vectors.shape[1])
         self.asked += len(part.keys)
         self.failed += int(np.count_nonzero(~part.acquired))

@@ -161,6 +161,54 @@ def test_what_is_unusual_about_a_list_is_in_record_table_and_on_standard_error(
     assert all(f"note: {note}" in caption for note in record.notes)
 
 
+class Constant(Grey):
+    """The same embedding whatever the face, or a mirrored similarity."""
+
+    def forward(self, faces: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return np.ones((len(faces), 4), np.float32)
+
+
+def test_the_same_embedding_for_every_face_is_refused(faces: Path) -> None:
+    with pytest.raises(UserError, match=r"the same embedding for all 16 faces.*--output-name"):
+        facebench.evaluate(Constant(), "lfw", faces, **QUICK)
+
+
+def test_inverted_labels_are_noted(faces: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    names = [f"Person_{letter}" for letter in "ABCDEFGH"]
+    for number, name in enumerate(names):  # the second image is the next person's
+        own = faces / "lfw" / name / f"{name}_0002.jpg"
+        fold = 4 * (number // 4)
+        other = names[fold + (number - 1) % 4]
+        shutil.copy(faces / "lfw" / other / f"{other}_0001.jpg", own)
+    record = facebench.evaluate(Grey(), "lfw", faces, **QUICK, align="centre")
+    assert record.statistics.auc.value < 0.5
+    assert "are labels inverted" in record.notes[0] and len(record.notes) == 1
+    assert "are labels inverted" in capsys.readouterr().err
+
+
+def test_images_of_some_pixels_show_no_face(faces: Path) -> None:
+    pixel = np.zeros((1, 1, 3), np.uint8)
+    cv2.imwrite(str(faces / "lfw" / "Person_A" / "Person_A_0001.jpg"), pixel)
+    record = facebench.evaluate(Grey(), "lfw", faces, **QUICK, align="centre")
+    assert record.failures_to_acquire.faces == 1
+    assert record.notes[0].startswith("1 of 16 faces were not acquired")
+    for path in (faces / "lfw").rglob("*.jpg"):
+        cv2.imwrite(str(path), pixel)
+    with pytest.raises(UserError, match="none of the 16 faces was acquired"):
+        facebench.evaluate(Grey(), "lfw", faces, **QUICK, align="centre")
+
+
+def test_what_is_guessed_of_a_model_is_in_the_signature(faces: Path) -> None:
+    class Guessing(Grey):
+        guessed, remarks = "colour mean", ("a guess",)
+
+    record = facebench.evaluate(Guessing(), "lfw", faces, **QUICK, align="centre")
+    assert "|guessed:colour mean|" in record.signature and record.notes == ("a guess",)
+    assert record.model.guessed == "colour mean"
+    plain = facebench.evaluate(Grey(), "lfw", faces, **QUICK, align="centre")
+    assert "guessed" not in plain.signature + plain.canonical_json().decode()
+
+
 def test_what_a_later_protocol_lacks_is_found_before_the_first_face(faces: Path) -> None:
     model = Grey()
     with pytest.raises(UserError, match=r"calfw is read from its \.bin file"):

@@ -34,6 +34,7 @@ from facebench.processes import (
 )
 
 _HEAD = 256  # faces that this process reads itself while the others start
+SMALLEST = 8  # pixels of the shorter side; an image with less shows no face, whatever the rule
 _AHEAD = 4  # batches that each process holds ready
 
 
@@ -83,7 +84,9 @@ class FaceBatches(Dataset[FaceBatch]):
         taken = 0
         for position, key in enumerate(keys):
             try:
-                face = self.aligner(key, self.source.read(key), self.size)
+                image = self.source.read(key)
+                tiny = min(image.shape[:2]) < SMALLEST
+                face = None if tiny else self.aligner(key, image, self.size)
             except ImageError as error:
                 errors.append((error.key, error.why))
                 continue

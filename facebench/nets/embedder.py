@@ -53,7 +53,8 @@ class Embedder(ABC):
     precision: the arithmetic, e.g. ``float32`` or ``bfloat16``; device: where it runs; variant:
     what else the numbers depend on, e.g. ``output=b layout=nhwc`` (`variant_of`); runtime: library
     and version that computes them, where that is not torch; storable: whether embeddings may be
-    kept for later runs, never if unpinned.
+    kept for later runs, never if unpinned; guessed: what of its input nobody said, e.g. ``colour
+    mean scale``; remarks: sentences on that for records.
     """
 
     id: str
@@ -64,6 +65,8 @@ class Embedder(ABC):
     variant: str = ""
     runtime: str = ""
     storable: bool = True
+    guessed: str = ""
+    remarks: tuple[str, ...] = ()
 
     @abstractmethod
     def forward(self, faces: NDArray[np.uint8]) -> NDArray[np.float32]:

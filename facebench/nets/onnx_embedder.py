@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from facebench.errors import UserError, nearest
 from facebench.nets.checked import CheckedEmbedder
 from facebench.nets.embedder import Preprocessing, variant_of
+from facebench.nets.onnx_input import own_normalisation
 from facebench.nets.options import LAYOUTS, Layout, Precision, device_parts
 from facebench.opening import MODEL, read_bytes
 
@@ -58,8 +59,11 @@ class OnnxFile:
             raise UserError(f"{path}: layout {self.layout!r} is not {' or '.join(LAYOUTS)}")
         self.size = self._fixed_size(shape, size)
         self.batch = shape[0] if isinstance(shape[0], int) and shape[0] > 0 else None
-        names = [entry.name for entry in self.session.get_outputs()]
-        self.output = self._output_name(output, names)
+        outputs = self.session.get_outputs()
+        names = [entry.name for entry in outputs]
+        self.names, self.output = names, self._output_name(output, names)
+        self._refuse_number(outputs[names.index(self.output)].shape)
+        self.normalisation = own_normalisation(data, self.input)
         self.variant = variant_of(
             output=None if self.output == names[0] else self.output,
             layout=None if self.layout == own else self.layout,
@@ -80,6 +84,15 @@ class OnnxFile:
             raise UserError(f"{self.path}: takes {says}, not the size {asked[0]}x{asked[1]} asked")
         height, width = fixed
         return asked or ((height, width) if height and width else None)
+
+    def _refuse_number(self, shape: Any) -> None:
+        """UserError where the chosen output is one number per face, such as a norm."""
+        if len(shape) == 1 or (len(shape) > 1 and all(length == 1 for length in shape[1:])):
+            others = ", ".join(name for name in self.names if name != self.output) or "none"
+            raise UserError(
+                f"{self.path}: its output {self.output!r} is one number per face and no embedding; "
+                f"choose another with --output-name ({others})"
+            )
 
     def _output_name(self, name: str | None, names: list[str]) -> str:
         if name is not None and name not in names:
@@ -107,7 +120,9 @@ class OnnxEmbedder(CheckedEmbedder):
         if self._file.layout == "nchw":
             x = x.transpose(0, 3, 1, 2)
         x = np.ascontiguousarray(x, dtype=self._file.dtype)
-        return np.asarray(self._file.session.run([self._file.output], {self._file.input: x})[0])
+        made = np.asarray(self._file.session.run([self._file.output], {self._file.input: x})[0])
+        self._file._refuse_number(made.shape)
+        return made
 
 
 def check_precision(path: Path, precision: Precision) -> None:

@@ -116,10 +116,13 @@ def parse_options(
     divide = None if scale is None else _triple("--scale", scale)
     if divide is not None:
         check_scale("--scale", divide)
+    subtract = None if mean is None else _triple("--mean", mean)
+    if subtract is not None:
+        check_mean("--mean", subtract)
     return ModelOptions(
         size=None if size is None else _size(size),
         colour=cast(Colour | None, colour),
-        mean=None if mean is None else _triple("--mean", mean),
+        mean=subtract,
         scale=divide,
         normalise=normalise,
         flip=None if flip is None else cast(FlipRule, _choice("--flip", flip, FLIP_RULES)),
@@ -137,6 +140,15 @@ def check_scale(where: str, scale: Triple) -> None:
         raise UserError(
             f"{where}: scale is in units of 0 to 255 and at least 1, not {min(scale):g}; a "
             "deviation of 0.229 on pixels of 0 to 1 is 0.229 x 255 = 58.395 here"
+        )
+
+
+def check_mean(where: str, mean: Triple) -> None:
+    """UserError where a mean cannot be meant in units of 0 to 255."""
+    if 0 < max(mean) < 1 and min(mean) >= 0:
+        raise UserError(
+            f"{where}: mean is in units of 0 to 255, and {max(mean):g} is next to nothing; a "
+            "mean of 0.485 on pixels of 0 to 1 is 0.485 x 255 = 123.675 here"
         )
 
 

@@ -31,6 +31,11 @@ def as_embeddings(model: str, output: NDArray[Any], faces: int) -> NDArray[np.fl
             f"model {model} gave {output.dtype} {'×'.join(map(str, output.shape))} for {faces} "
             "faces; an embedding model gives one row of floats per face"
         )
+    if output.shape[1] == 1:
+        raise UserError(
+            f"model {model} gave one number per face, which is no embedding; choose another of its "
+            "outputs with --output-name"
+        )
     with np.errstate(over="ignore"):
         vectors = np.ascontiguousarray(output, dtype=np.float32)
     broken = int((~np.isfinite(vectors).all(axis=1)).sum())

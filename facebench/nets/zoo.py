@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from facebench.nets.embedder import UNPINNED, Embedder, Preprocessing
 from facebench.nets.ensemble import EnsembleEmbedder, RegionEmbedder
 from facebench.nets.ensemble_members import trained_members
 from facebench.nets.onnx_embedder import OnnxEmbedder, OnnxFile, check_precision
+from facebench.nets.onnx_input import OwnNormalisation
 from facebench.nets.options import ModelOptions
 from facebench.nets.pinned import module_hash
 from facebench.nets.programs import load_exported, load_torchscript
@@ -54,7 +56,7 @@ def _single(card: ModelCard, options: ModelOptions) -> Embedder:
     if card.architecture == "convnet" or is_compact(card):
         return _own_embedder(card, options)
     loaders = {"onnx": _onnx, "torchscript": _program, "export": _program, "python": _python}
-    return loaders[card.architecture](card, options)
+    return _with_guesses(loaders[card.architecture](card, options), card, options)
 
 
 def load_network(spec: str) -> ConvNet | CompactNet:
@@ -135,7 +137,60 @@ def _onnx(card: ModelCard, options: ModelOptions) -> Embedder:
         output=options.output or card.output,
         size=options.size or card.preprocessing.size,
     )
-    return OnnxEmbedder(card.name, file, _preprocessing(card, options, file.size), options.device)
+    preprocessing, own = _preprocessing(card, options, file.size), file.normalisation
+    if own is not None and not _says_normalisation(card, options):
+        same = (float(own.unit),) * 3
+        preprocessing = replace(preprocessing, mean=(0.0, 0.0, 0.0), scale=same)
+    embedder = OnnxEmbedder(card.name, file, preprocessing, options.device)
+    if own is not None and _is_twice(own, preprocessing):
+        embedder.remarks = (
+            f"model {card.name}: its graph normalises pixels itself ({own.words}), and the mean "
+            f"and scale that were given are applied before it; with --mean 0 --scale {own.unit} "
+            "that is done once",
+        )
+    elif own is not None and not _says_normalisation(card, options):
+        embedder.guessed = "mean scale"
+        embedder.remarks = (
+            f"model {card.name}: its graph normalises pixels itself ({own.words}), so mean 0 and "
+            f"scale {own.unit} are guessed for its input; --mean and --scale say otherwise",
+        )
+    if len(file.names) > 1 and (options.output or card.output) is None:
+        embedder.guessed = f"{embedder.guessed} output".lstrip()
+        embedder.remarks += (
+            f"model {card.name}: the first of its outputs, {file.output!r}, is guessed to be the "
+            f"embedding; --output-name names another ({', '.join(file.names)})",
+        )
+    return embedder
+
+
+def _says_normalisation(card: ModelCard, options: ModelOptions) -> bool:
+    """Whether the user or the card says mean or scale."""
+    written = card.preprocessing.model_fields_set & {"mean", "scale"}
+    return bool(written or options.given("mean", "scale", "normalise"))
+
+
+def _is_twice(own: OwnNormalisation, preprocessing: Preprocessing) -> bool:
+    as_they_are = preprocessing.mean == (0.0, 0.0, 0.0)
+    return not (as_they_are and set(preprocessing.scale) == {float(own.unit)})
+
+
+def _with_guesses(embedder: Embedder, card: ModelCard, options: ModelOptions) -> Embedder:
+    """A file without a card, which says nothing of its input: what the user did not say either."""
+    if card.path.is_file() or card.architecture == "python":
+        return embedder
+    prepared, guessed = embedder.preprocessing, []
+    if not options.given("colour"):
+        guessed.append(f"colour {prepared.colour}")
+    if not (_says_normalisation(card, options) or "mean" in embedder.guessed):
+        guessed += [f"mean {prepared.mean[0]:g}", f"scale {prepared.scale[0]:g}"]
+    if guessed:
+        embedder.remarks += (
+            f"model {card.name}: nothing says how its input is prepared, so {', '.join(guessed)} "
+            "are guessed; a card says it, or --colour, --mean, --scale, --normalise",
+        )
+        names = " ".join(guess.split()[0] for guess in guessed)
+        embedder.guessed = f"{embedder.guessed} {names}".lstrip()
+    return embedder
 
 
 def _program(card: ModelCard, options: ModelOptions) -> Embedder:

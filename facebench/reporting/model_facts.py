@@ -44,7 +44,8 @@ class Subject:
     @property
     def remarks(self) -> tuple[str, ...]:
         """What is to be said of it."""
-        return (_UNHASHED,) if self.facts.weights_hash == UNPINNED else ()
+        unhashed = (_UNHASHED,) if self.facts.weights_hash == UNPINNED else ()
+        return (*unhashed, *(self.embedder.remarks if self.embedder else ()))
 
     def similarity(self, name: str, metric: Path | None = None) -> Similarity:
         """A similarity by name; metric: its file, None: the card's. UserError: it cannot be."""
@@ -105,6 +106,7 @@ def _facts(embedder: Embedder, card: ModelCard | None = None) -> ModelSection:
         precision=embedder.precision,
         preprocessing=preprocessing.signature.replace(f" flip={preprocessing.flip}", ""),
         variant=embedder.variant,
+        guessed=embedder.guessed,
         flip=preprocessing.flip,
     )
 

@@ -192,7 +192,8 @@ class ModelSection(Section):
     """The model; parameters are counts of weights, null where the model does not tell.
 
     weights_hash: ``unpinned`` where the numbers depend on code that no hash covers. variant: what
-    else they depend on, e.g. ``output=b layout=nhwc``, or empty. compression_ratio: kept parameters
+    else they depend on, e.g. ``output=b layout=nhwc``, or empty. guessed: what of its input nobody
+    said, e.g. ``colour mean scale``, absent where all was said. compression_ratio: kept parameters
     / those of the baseline, as in the paper; bytes: of its file. metric_values: how many numbers
     the similarity has learned on top, absent where it has learned none (cosine).
     """
@@ -207,6 +208,7 @@ class ModelSection(Section):
     precision: str
     preprocessing: str
     variant: str = ""
+    guessed: str = ""
     flip: FlipRule | Literal["unknown"]
     metric_values: Count | None = None
 
@@ -214,7 +216,8 @@ class ModelSection(Section):
     def _without_nothing(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Records of similarities that learn nothing are as they were before there was a count."""
         values: dict[str, Any] = handler(self)
-        return {k: v for k, v in values.items() if k != "metric_values" or v is not None}
+        absent = {"metric_values": None, "guessed": ""}
+        return {k: v for k, v in values.items() if k not in absent or v != absent[k]}
 
 
 class ProtocolSection(Section):

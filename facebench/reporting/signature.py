@@ -23,6 +23,7 @@ def signature_of(record: Record) -> str:
         "weights": model.weights_hash[:16],
         "input": model.preprocessing,
         **({"variant": model.variant} if model.variant else {}),
+        **({"guessed": model.guessed} if model.guessed else {}),
         "flip": model.flip,
         "precision": model.precision,
         "align": record.alignment,

@@ -33,7 +33,13 @@ def test_broken_embeddings_are_counted() -> None:
     with pytest.raises(UserError, match="gave infinite values for 1 of 4 faces"):
         as_embeddings("m", output, 4)
     with pytest.raises(UserError, match="infinite values for 1 of 1"):
-        as_embeddings("m", np.full((1, 1), 1e300), 1)  # beyond float32
+        as_embeddings("m", np.full((1, 2), 1e300), 1)  # beyond float32
+
+
+def test_one_number_per_face_is_no_embedding() -> None:
+    for output in (np.ones((4, 1)), np.ones((4, 1, 1, 1))):
+        with pytest.raises(UserError, match=r"one number per face.*--output-name"):
+            as_embeddings("m", output, 4)
 
 
 @pytest.mark.parametrize("n", [1, 3, 4, 7, 8])
