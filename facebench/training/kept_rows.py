@@ -69,13 +69,24 @@ def kept_rows(
     process makes what several want. UserError where there is no room for it; a file that is mapped
     while it is written would end the process instead.
     """
-    if not path.exists():
+    if not _is_whole(path, rows):
         path.parent.mkdir(parents=True, exist_ok=True)
         with only_one(path.parent, tell):
-            if not path.exists():
+            if not _is_whole(path, rows):
                 _complete(path, rows, make)
     array: NDArray[Any] = np.load(path, mmap_mode="r")
     return array
+
+
+def _is_whole(path: Path, rows: Rows) -> bool:
+    """Whether a file has the head and length of the array, as far as a glance tells."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(rows.header)) == rows.header and (
+                os.fstat(file.fileno()).st_size == rows.bytes
+            )
+    except FileNotFoundError:
+        return False
 
 
 def _complete(path: Path, rows: Rows, make: Callable[[int], Iterable[NDArray[Any]]]) -> None:

@@ -170,3 +170,23 @@ def test_retraining_has_a_dropout_of_its_own(data, tmp_path: Path) -> None:
     assert learner.net.dropout == (0.0, 0.0)
     learner.learn("train", tmp_path / "b", QUIET, seed=0, steps=1)
     assert learner.net.dropout == (0.1, 0.1)
+
+
+def test_activations_of_other_images_are_others_though_nothing_else_differs(
+    data, tmp_path: Path
+) -> None:
+    net, frozen = learner_of(data, tmp_path, None).net, Frozen("4a", 1)
+    ((crops, count),) = data.sources
+    whole = replace(crops, images=np.stack([crops.images[i] for i in range(len(crops.images))]),
+                    key="")  # fmt: skip
+    other = replace(whole, images=whole.images.copy())
+    other.images[3, 60, 50] ^= 255
+    found = [
+        np.array(
+            stored_sources(net, frozen, [(one, count)], tmp_path, False, QUIET.report)[0][0].images
+        )
+        for one in (whole, other, whole)
+    ]
+    assert (found[0] == found[2]).all() and len(list(tmp_path.glob("*.npy"))) == 2
+    changed = [row for row in range(len(found[0])) if (found[0][row] != found[1][row]).any()]
+    assert changed == [3]

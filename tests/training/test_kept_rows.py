@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import multiprocessing
 import os
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -53,6 +54,22 @@ def test_it_goes_on_after_the_last_whole_block(
         os.truncate(part, length)
     assert np.array_equal(kept_rows(path, ROWS, lambda begin: blocks(begin, 10, asked)), WHOLE)
     assert asked == goes_on_at and list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("length", [0, 100, ROWS.bytes - 1])
+def test_a_file_that_was_cut_is_made_again(tmp_path: Path, length: int) -> None:
+    kept_rows(tmp_path / "x.npy", ROWS, blocks)
+    os.truncate(tmp_path / "x.npy", length)
+    assert np.array_equal(kept_rows(tmp_path / "x.npy", ROWS, blocks), WHOLE)
+
+
+def test_nothing_in_the_package_writes_through_a_map() -> None:
+    """A full disk under such a write ends the process by SIGBUS, without a word."""
+    written = re.compile(
+        r"open_memmap|memmap\([^)]*mode=[\"'](?:r\+|w\+)|mmap_mode=[\"'](?:r\+|w\+)"
+    )
+    package = Path(module.__file__).parents[1]
+    assert [p.name for p in package.rglob("*.py") if written.search(p.read_text("utf-8"))] == []
 
 
 def test_another_layout_is_not_gone_on_with(tmp_path: Path) -> None:
