@@ -24,7 +24,12 @@ from facebench.protocols.search_lists import (
     search_lists,
     subjects_of,
 )
-from facebench.protocols.search_outcome import search_rates, search_series, searches_decided
+from facebench.protocols.search_outcome import (
+    most_searched,
+    search_rates,
+    search_series,
+    searches_decided,
+)
 from facebench.similarity.base import Projection, Similarity, score_block
 from facebench.statistics.identification import found_at, search_scores
 from facebench.statistics.search_intervals import SearchTable
@@ -84,7 +89,11 @@ class PreparedIdentification(PreparedRun):
             rule="exact",
             draws=choices.draws,
             decided=searches_decided(self.card, rates[0], tables),
-            counts=self.counts | {"gallery images not acquired": int(lost[first.gallery].sum())},
+            counts=self.counts
+            | {
+                "gallery images not acquired": int(lost[first.gallery].sum()),
+                "mated probes of one person at most": most_searched(tables[0]),
+            },
         )
 
     @property

@@ -34,7 +34,8 @@ class Rate:
     name: as the protocol's paper says it, e.g. ``DIR``, ``TAR``, ``TPIR``, ``rank``; target: the
     FAR or FPIR, or the rank; per_part: the value of every draw or split; reached: the FAR or FPIR
     that each reached (empty for ranks); thresholds: likewise; spread: over the parts;
-    resolvable: whether every part has enough non-mated comparisons for the target.
+    resolvable: whether every part has enough non-mated comparisons for the target; over_people: the
+    same rate with every person counted once, however often it was searched, None: not told.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Rate:
     thresholds: tuple[float, ...] = ()
     resolvable: bool = True
     interval: Interval | None = None
+    over_people: float | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from facebench.protocols.cards import IdentificationCard
 from facebench.protocols.outcome import Decided, Rate, Series
@@ -18,6 +19,7 @@ from facebench.statistics.identification import (
     found_at,
 )
 from facebench.statistics.intervals import Interval
+from facebench.statistics.rates import most_frequent, over_people
 from facebench.statistics.roc import OperatingPoint
 from facebench.statistics.search_intervals import (
     SearchTable,
@@ -40,14 +42,34 @@ def search_rates(
     fars = card.fars if card.task == "open" else ()
     intervals = search_intervals(tables, fars, card.ranks)
     points = [dir_at_far(searches, fars) for searches in found] if fars else []
-    rates = [
-        _detection([point[number] for point in points], intervals.get(dir_key(far)))
-        for number, far in enumerate(fars)
-    ]
+    rates = []
+    for number, far in enumerate(fars):
+        of_far = [point[number] for point in points]
+        hits = [t.scores >= p.threshold for t, p in zip(tables, of_far, strict=True)]
+        rate = _detection(of_far, intervals.get(dir_key(far)))
+        rates.append(replace(rate, over_people=_over_people(tables, hits)))
     for rank in card.ranks:
         shares = [_share(searches, rank) for searches in found]
-        rates.append(_rate("rank", rank, shares, intervals.get(rank_key(rank))))
+        rate = _rate("rank", rank, shares, intervals.get(rank_key(rank)))
+        hits = [table.found(rank) for table in tables]
+        rates.append(replace(rate, over_people=_over_people(tables, hits)))
     return tuple(rates)
+
+
+def _over_people(tables: Sequence[SearchTable], hits: Sequence[NDArray[np.bool_]]) -> float:
+    """The mean over tables of the rate over people; hits: bool[n] of all searches of each."""
+    mated = [table.mated for table in tables]
+    return over_people(
+        np.concatenate([hit[own] for hit, own in zip(hits, mated, strict=True)]),
+        np.repeat(np.arange(len(tables)), [np.count_nonzero(own) for own in mated]),
+        np.concatenate([t.subjects[own] for t, own in zip(tables, mated, strict=True)]),
+    )
+
+
+def most_searched(table: SearchTable) -> int:
+    """How many mated searches of a draw are of one person, at most."""
+    own = table.subjects[table.mated]
+    return round(most_frequent(own)[1] * own.size)
 
 
 def _detection(points: Sequence[OperatingPoint], interval: Interval | None) -> Rate:

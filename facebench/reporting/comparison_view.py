@@ -121,10 +121,27 @@ def _caption(comparison: Comparison) -> Iterator[str]:
                 + "; it takes comparisons that share people for independent, and decides nothing"
             )
         yield from _unusual(comparison)
+        yield from _without_one(comparison)
     if comparison.settings:
         yield f"other settings differ: {'; '.join(map(str, comparison.settings))}"
     yield f"signature of {base.model.id}: {base.signature}"
     yield f"signature of {candidate.model.id}: {candidate.signature}"
+
+
+def _without_one(comparison: Comparison) -> Iterator[str]:
+    """What the most frequent person of the searches makes of each difference."""
+    for found in comparison.statistics:
+        if (one := found.without) is None:
+            continue
+        line = (
+            f"{found.statistic} without its most frequent person ({100 * one.share:.1f}% of the "
+            f"mated searches): {points(one.difference)} [{points(one.interval.low)}, "
+            f"{points(one.interval.high)}], p {p_text(one.p_value)}"
+        )
+        if one.over_people is not None:
+            base, candidate = map(percent, one.over_people)
+            line += f"; every person counted once: {base} against {candidate}"
+        yield line
 
 
 def _unusual(comparison: Comparison) -> Iterator[str]:
@@ -205,6 +222,8 @@ def _statistic(found: PairedStatistic) -> dict[str, Any]:
         "over_subjects": found.over_subjects,
         "p_mcnemar": found.mcnemar,
         "verdict": found.verdict,
+        "without_most_frequent": found.without.difference if found.without else None,
+        "share_of_most_frequent": found.without.share if found.without else None,
         "resolvable": found.resolvable,
         "why": found.why,
     }

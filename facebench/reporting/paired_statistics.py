@@ -20,11 +20,25 @@ from facebench.reporting.scores import ScoreTable
 from facebench.statistics.intervals import Interval, tar_key
 from facebench.statistics.paired import Difference, mcnemar_exact
 from facebench.statistics.paired_verification import paired_with_each
+from facebench.statistics.rates import most_frequent
 
 SIGNIFICANCE = 0.05
 SMALLER_IS_BETTER = ("eer",)
 SAME = "the same record"
 _MARKS = {"better": "▲", "worse": "▼", "no difference shown": "≈", "undecided": "?"}
+
+
+@dataclass(frozen=True)
+class Without:
+    """A difference without the person whom most mated searches are of. share: of these searches;
+    over_people: of base and candidate, the rate with every person counted once, None: not recorded.
+    """
+
+    share: float
+    difference: float
+    interval: Interval
+    p_value: float
+    over_people: tuple[float, float] | None
 
 
 @dataclass(frozen=True)
@@ -35,7 +49,8 @@ class PairedStatistic:
     says that nothing paired can be told. mcnemar: of accuracy, the p-value of McNemar's exact test,
     which takes comparisons for independent: information, no part of any verdict. resolvable: false
     where either record's target is too fine. undecided: where p rests on draws that are too few to
-    tell on which side of 5% it is.
+    tell on which side of 5% it is. without: of searches, the same without their most frequent
+    person.
     """
 
     statistic: str
@@ -47,6 +62,7 @@ class PairedStatistic:
     why: str = ""
     mcnemar: float | None = None
     undecided: bool = False
+    without: Without | None = None
 
     @property
     def difference(self) -> float:
@@ -177,7 +193,26 @@ class _Pairing:
         for name, (rate, _) in pairs.items():
             if name not in found:
                 found[name] = self._searches(rate)
-        return [_rate(p, found[p.statistic]) for p in plain]
+        return [
+            replace(_rate(p, found[p.statistic]), without=self._without(*pairs[p.statistic]))
+            for p in plain
+        ]
+
+    def _without(self, rate: RateSection, other: RateSection) -> Without | None:
+        """Of searches that the records keep; None: not of such, or nobody else was searched."""
+        if rate.name == "TAR" or (rate.name == "rank" and rate.target != 1):
+            return None
+        people, mated = self.one.left_subjects, self.one.mated
+        if people is None or np.unique(people[mated]).size < 2:
+            return None
+        person, share = most_frequent(people[mated])
+        rows = np.flatnonzero(people != person)
+        one, two = self.one.only(rows), self.other.only(rows)
+        far = None if rate.name == "rank" else rate.target
+        found = search_difference(far, one, two, level=self.level)
+        told = (rate.over_people, other.over_people)
+        averaged = (told[0], told[1]) if told[0] is not None and told[1] is not None else None
+        return Without(share, found.estimate, found.interval, found.p_value, averaged)
 
     def _searches(self, rate: RateSection) -> Difference | None:
         """DIR, TPIR and rank 1. None: another rank, of which the records keep nothing."""

@@ -50,6 +50,8 @@ def remarks(records: Sequence[Record]) -> list[str]:
     lines = []
     if counts:
         lines.append(", ".join(f"{number:,} {what}" for what, number in counts.items()))
+    if any(rate.over_people is not None for rate in rates_of(first).rates):
+        lines.append("over people: every person counts once, however many of the probes are of it")
     if any(not rate.resolvable for r in records for rate in rates_of(r).rates):
         lines.append(
             "‡ unresolvable: the non-mated comparisons of a part are too few to tell this rate "
@@ -72,6 +74,8 @@ def _cell(rate: RateSection) -> Cell:
     if rate.spread is not None:
         text = f"{text} ± {percent(rate.spread)}"
     detail = interval_text(rate.interval)
+    if rate.over_people is not None:
+        detail = f"{detail} over people {percent(rate.over_people)}".strip()
     reached = sum(rate.reached) / len(rate.reached) if rate.reached else rate.target
     if not rate.resolvable:
         return Cell(f"({text}) ‡", f"{detail} at {rate.false_rate} {reached:.2g}".strip())

@@ -122,7 +122,8 @@ class RateSection(Estimate):
     name: of the protocol's paper: ``DIR``, ``TAR``, ``TPIR``, ``rank``; target: the FAR, the FPIR
     or the rank; spread: the number behind ± over the parts, null where there is one part;
     per_part, reached, thresholds: of every draw or split, the last two empty for ranks;
-    resolvable: false where the non-mated comparisons are too few to tell the target from zero.
+    resolvable: false where the non-mated comparisons are too few to tell the target from zero;
+    over_people: the same rate with every person counted once, absent where it is not told.
     """
 
     name: str
@@ -133,6 +134,12 @@ class RateSection(Estimate):
     reached: tuple[Share, ...] = ()
     thresholds: tuple[float, ...] = ()
     resolvable: bool = True
+    over_people: Share | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_nothing(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values: dict[str, Any] = handler(self)
+        return {k: v for k, v in values.items() if k != "over_people" or v is not None}
 
     @property
     def label(self) -> str:

@@ -42,6 +42,18 @@ class ScoreTable:
         """bool[n]: which comparisons were decided rightly."""
         return np.equal(self.decisions, self.mated)
 
+    def only(self, rows: NDArray[np.int64]) -> ScoreTable:
+        """The table of some comparisons, int64[k] positions."""
+        left, right = self.left_subjects, self.right_subjects
+        return ScoreTable(
+            self.scores[rows],
+            self.decisions[rows],
+            self.mated[rows],
+            self.folds[rows],
+            None if left is None else left[rows],
+            None if right is None else right[rows],
+        )
+
     def to_bytes(self) -> bytes:
         """The file's bytes; the same table gives the same bytes."""
         from safetensors.numpy import save

@@ -82,6 +82,7 @@ def _rate(rate: Rate) -> RateSection:
         reached=rate.reached,
         thresholds=rate.thresholds,
         resolvable=rate.resolvable,
+        over_people=rate.over_people,
     )
 
 

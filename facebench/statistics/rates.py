@@ -63,6 +63,28 @@ def share_rate(right: BoolArray, parts: IntArray) -> PartRate:
     return PartRate(float(weights @ right), influence, weights * right, right.size)
 
 
+def over_people(right: BoolArray, parts: IntArray, people: ArrayLike) -> float:
+    """The rate in which every person counts the same, however often it is searched or compared.
+
+    right: bool[n], mated comparisons or searches; within a part int[n] each person's share that was
+    right is averaged over people [n], and the parts' averages over parts.
+    """
+    person = np.asarray(people)
+    means = []
+    for part in np.unique(parts):
+        rows = np.flatnonzero(parts == part)
+        _, one = np.unique(person[rows], return_inverse=True)
+        means.append((np.bincount(one, right[rows]) / np.bincount(one)).mean())
+    return float(np.mean(means))
+
+
+def most_frequent(people: ArrayLike) -> tuple[int, float]:
+    """The person that most of the mated comparisons or searches [n] are of, and its share."""
+    names, counts = np.unique(np.asarray(people), return_counts=True)
+    at = int(np.argmax(counts))
+    return int(names[at]), float(counts[at] / counts.sum())
+
+
 def rate_interval(
     rate: PartRate, sharing: Sharing, independent: int, level: float = 0.95
 ) -> Interval:

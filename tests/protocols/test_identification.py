@@ -140,6 +140,9 @@ def test_searches_for_people_whose_gallery_faces_are_lost_have_failed(
     assert (len(lost), searches) == ((3, 1) if name == "lfw-open" else (1, 3))
     outcome = run.run(embed(lost=lost, noise=0.01), Cosine(), Choices(draws=0))
     assert outcome.failed == searches
+    # Nothing of one of three people is found, whatever share of the probes is hers.
+    assert all(rate.over_people == pytest.approx(2 / 3) for rate in outcome.rates)
+    assert outcome.counts["mated probes of one person at most"] == searches
     found = next(rate for rate in outcome.rates if (rate.name, rate.target) == ("rank", 1))
     assert found.value == (outcome.mated - searches) / outcome.mated
     # A probe that was lost as well is still one failed search.

@@ -14,10 +14,13 @@ from facebench.protocols.cards import IdentificationCard
 from facebench.protocols.outcome import Decided, Outcome, Rate, Series
 from facebench.reporting.build import build_record
 from facebench.reporting.compare import compare_paired
+from facebench.reporting.comparison import compare_records
+from facebench.reporting.comparison_view import comparison_sheet
 from facebench.reporting.exports import to_csv
 from facebench.reporting.files import read_record, save_record
 from facebench.reporting.html import to_html
 from facebench.reporting.markdown import to_markdown
+from facebench.reporting.paired_statistics import paired_statistics
 from facebench.reporting.record import Record
 from facebench.reporting.roc_layout import layout_of
 from facebench.reporting.roc_plot import save_roc_plot
@@ -123,3 +126,35 @@ def _cmc() -> object:
         name="CMC", x_label="rank", y_label="share found", x=ranks,
         y=tuple(1 - 0.5 / rank for rank in ranks), log=True,
     )  # fmt: skip
+
+
+def test_what_the_most_frequent_person_makes_of_a_difference() -> None:
+    """30 of 40 mated searches are of person 7, and the candidate misses those 30 alone."""
+    base, other = searched("base", 40), searched("other", 10)
+    (found,) = paired_statistics(base, other, ["rank-1"])
+    assert found.difference == pytest.approx(-0.75) and found.without is not None
+    assert found.without.share == 0.75 and found.without.difference == 0.0
+    assert found.without.over_people == (1.0, 0.5)
+    (compared,) = compare_records(base, [other])
+    caption = "\n".join(comparison_sheet(compared).caption)
+    assert "rank-1 without its most frequent person (75.0% of the mated searches): +0.00" in caption
+    assert "every person counted once: 100.00 against 50.00" in caption
+    assert "over people 50.00" in to_markdown(views_of([other]))
+
+
+def searched(model: str, found: int) -> Record:
+    """A closed set of 40 searches: 10 of other people, found, and 30 of person 7."""
+    people = np.r_[np.arange(100, 110), np.full(30, 7)]
+    hits = np.arange(40) < found
+    decided = Decided(
+        scores=np.where(hits, 0.9, -np.inf),
+        decisions=hits,
+        mated=np.ones(40, dtype=np.bool_),
+        parts=np.ones(40, dtype=np.int64),
+        left_subjects=people,
+    )
+    rate = Rate("rank", 1, found / 40, 0.0, "standard deviation", (found / 40,),
+                over_people=1.0 if found == 40 else 0.5)  # fmt: skip
+    outcome = Outcome("draws", 1, (rate,), (), 40, 40, 0, 11, 0, "0123456789abcdef", "exact", 0,
+                      decided)  # fmt: skip
+    return build_record(CARD, outcome, drawn_facts(60, model))

@@ -5,9 +5,11 @@ from __future__ import annotations
 import brute_force as brute
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import stats
 
-from facebench.statistics.rates import paired_rate_difference
+from facebench.statistics.rates import most_frequent, over_people, paired_rate_difference
 
 
 def test_it_is_its_definition() -> None:
@@ -62,3 +64,29 @@ def test_empty_or_unequal_arrays_are_refused(n: int) -> None:
         paired_rate_difference(
             np.zeros(n, bool), np.zeros(n + (n > 0), bool), np.zeros(n), np.zeros(n)
         )
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.booleans(), st.integers(0, 2), st.integers(0, 4)), min_size=1, max_size=40
+    )
+)
+def test_over_people_every_person_counts_once(rows) -> None:
+    right, parts, people = (np.array(column) for column in zip(*rows, strict=True))
+    means = []
+    for part in sorted(set(parts.tolist())):
+        own = [(r, s) for r, p, s in rows if p == part]
+        shares = []
+        for person in {s for _, s in own}:
+            hits = [r for r, s in own if s == person]
+            shares.append(sum(hits) / len(hits))
+        means.append(sum(shares) / len(shares))
+    assert over_people(right, parts, people) == pytest.approx(sum(means) / len(means))
+
+
+def test_one_person_with_most_of_the_probes() -> None:
+    """Of 10 probes 7 are of one person, always missed: 30% of probes, 75% over people."""
+    people = np.array([5] * 7 + [1, 2, 3])
+    assert over_people(people != 5, np.zeros(10), people) == 0.75
+    assert most_frequent(people) == (5, 0.7)
