@@ -85,6 +85,8 @@ def plain_bytes(path: Path, limit: int = LIST) -> bytes:
 
 def plain_file(path: Path, limit: int = LIST) -> BinaryIO:
     """A plain file, open for reading; OSError as from `plain_bytes`."""
+    if "\0" in str(path):
+        raise OSError(errno.EINVAL, "its name holds a NUL, which no file's does", str(path))
     _require_plain(path, os.stat(path), limit)  # before it is opened: that alone can do harm
     handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     try:

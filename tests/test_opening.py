@@ -230,3 +230,8 @@ def test_a_marker_that_is_no_plain_file_marks_nothing(
     os.mkfifo(tmp_path / rendered.MARKER)
     with _within_seconds():
         assert rendering_of(tmp_path) is None
+
+
+def test_a_name_that_no_file_can_have_is_one_line() -> None:
+    with pytest.raises(UserError, match="holds a NUL"):
+        opening.read_bytes(Path("a\0b"), "the card")

@@ -41,9 +41,10 @@ def onnx_counts(path: Path, size: tuple[int, int]) -> OnnxCounts:
         kinds = {w.name: w.data_type for w in model.graph.initializer}
         parameters = sum(math.prod(d) for n, d in weights.items() if kinds[n] in _FLOATS)
         shapes = {**_shapes(onnx, model, set(weights), size), **weights}
+        products = _multiply_adds(model.graph.node, shapes)
     except Exception:  # whatever a damaged or exotic file does to the package
         return OnnxCounts(None, None)
-    return OnnxCounts(parameters or None, _multiply_adds(model.graph.node, shapes))
+    return OnnxCounts(parameters or None, products)
 
 
 def _shapes(
