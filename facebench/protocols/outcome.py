@@ -71,7 +71,8 @@ class Decided:
 
     scores: float64[n], -inf for a failure to acquire; decisions, mated: bool[n], a search's
     decision being whether its own identity was found (mated) or anybody was (non-mated); parts:
-    int64[n], the draw or split from 1; left_subjects, right_subjects: int64[n], or None.
+    int64[n], the draw or split from 1; left_subjects, right_subjects: int64[n], or None; first:
+    bool[n], whether a search's own identity came first, None where scores are -inf unless it did.
     """
 
     scores: NDArray[np.floating]
@@ -80,6 +81,7 @@ class Decided:
     parts: NDArray[np.int64]
     left_subjects: NDArray[np.int64] | None = None
     right_subjects: NDArray[np.int64] | None = None
+    first: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True, eq=False)

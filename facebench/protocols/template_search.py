@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -32,15 +32,16 @@ from facebench.protocols.template_faces import (
 from facebench.protocols.template_pooling import pool_sets
 from facebench.similarity.base import Similarity, score_block
 from facebench.similarity.pooling import Pooled
+from facebench.statistics.checks import FloatArray
 from facebench.statistics.identification import (
     cmc,
     curve_counts,
     dir_at_counts,
-    dir_at_far,
     found_at,
     search_scores,
 )
 from facebench.statistics.intervals import Interval
+from facebench.statistics.roc import tar_at_far
 from facebench.statistics.search_intervals import (
     SearchTable,
     dir_key,
@@ -79,7 +80,7 @@ class PreparedTemplateSearch(TemplateRun):
         return recorded_pooling(self.card, self.card.pooling, choices, self.faces)
 
     def run(self, embed: Embed, similarity: Similarity, choices: Choices) -> Outcome:
-        """TPIR at the card's FPIRs (own template first, and above the threshold), and ranks."""
+        """TPIR at the card's FPIRs, at whatever rank, DIR at the same, at rank 1, and ranks."""
         name = chosen_pooling(self.card, self.card.pooling, choices, self.faces)
         sets = [part for split in self.splits for part in (split.gallery, split.probes)]
         pooled = pool_sets(self.faces, sets, embed, similarity, name)
@@ -99,13 +100,13 @@ class PreparedTemplateSearch(TemplateRun):
 
     def _outcome(self, searched: Sequence[Searches], failed: int, choices: Choices) -> Outcome:
         card, people = self.card, [_subjects(split) for split in self.splits]
-        tables = [
-            SearchTable(search_scores(s), s.mated, p, {r: found_at(s, r) for r in card.ranks})
-            for s, p in zip(searched, people, strict=True)
-        ]
-        intervals = search_intervals(tables, card.fpirs, card.ranks)
-        rates = [_tpir(searched, target, card, intervals) for target in card.fpirs]
-        rates += [_rank(searched, rank, card, intervals) for rank in card.ranks]
+        rates: list[Rate] = []
+        ranked: Mapping[str, Interval] = {}
+        for name, scores_of in (("TPIR", _own_scores), ("DIR", search_scores)):
+            scores = [scores_of(searches) for searches in searched]
+            ranked = self._intervals(searched, scores, people)
+            rates += [_detected(name, scores, searched, f, card, ranked) for f in card.fpirs]
+        rates += [_rank(searched, rank, card, ranked) for rank in card.ranks]
         mated = sum(int(s.mated.sum()) for s in searched)
         total = sum(map(len, searched))
         return Outcome(
@@ -127,6 +128,19 @@ class PreparedTemplateSearch(TemplateRun):
                 "faces": len(self.keys),
             },
         )
+
+    def _intervals(
+        self,
+        searched: Sequence[Searches],
+        scores: Sequence[FloatArray],
+        people: Sequence[NDArray[np.int64]],
+    ) -> Mapping[str, Interval]:
+        """By `dir_key` of the card's FPIRs and `rank_key` of its ranks."""
+        tables = [
+            SearchTable(one, s.mated, p, {r: found_at(s, r) for r in self.card.ranks})
+            for one, s, p in zip(scores, searched, people, strict=True)
+        ]
+        return search_intervals(tables, self.card.fpirs, self.card.ranks)
 
 
 def prepare(
@@ -159,16 +173,27 @@ def _search(split: TemplateSearch, gallery: Pooled, probes: Pooled) -> Searches:
     )
 
 
-def _tpir(
+def _own_scores(searches: Searches) -> FloatArray:
+    """As `search_scores`, at whatever rank the own template came."""
+    return search_scores(searches, searches.identities)
+
+
+def _detected(
+    name: str,
+    scores: Sequence[FloatArray],
     searched: Sequence[Searches],
     target: float,
     card: TemplateSearchCard,
-    intervals: dict[str, Interval],
+    intervals: Mapping[str, Interval],
 ) -> Rate:
-    points = [dir_at_far(searches, [target])[0] for searches in searched]
+    """TPIR or DIR at an FPIR, by the scores that count for it."""
+    points = [
+        tar_at_far(one, searches.mated, [target])[0]
+        for one, searches in zip(scores, searched, strict=True)
+    ]
     mean, spread = mean_and_deviation([point.tar for point in points])
     return Rate(
-        name="TPIR",
+        name=name,
         target=target,
         value=mean,
         spread=spread,
@@ -185,7 +210,7 @@ def _rank(
     searched: Sequence[Searches],
     rank: int,
     card: TemplateSearchCard,
-    intervals: dict[str, Interval],
+    intervals: Mapping[str, Interval],
 ) -> Rate:
     values = [float(found_at(s, rank).sum() / s.mated.sum()) for s in searched]
     mean, spread = mean_and_deviation(values)
@@ -200,7 +225,7 @@ def _series(searched: Sequence[Searches]) -> tuple[Series, ...]:
     fpir = steps / min(counts)
     tpir = np.mean(
         [
-            dir_at_counts(searches, steps * n // min(counts))
+            dir_at_counts(searches, steps * n // min(counts), searches.identities)
             for searches, n in zip(searched, counts, strict=True)
         ],
         axis=0,
@@ -210,7 +235,7 @@ def _series(searched: Sequence[Searches]) -> tuple[Series, ...]:
     ranks = np.arange(1, length + 1, dtype=np.float64)
     share = np.mean([curve[:length] for curve in curves], axis=0)
     return (
-        Series("DIR", "FPIR", "TPIR", fpir, tpir),
+        Series("TPIR", "FPIR", "TPIR", fpir, tpir),
         Series("CMC", "rank", "identified", ranks, share),
     )
 
@@ -218,7 +243,7 @@ def _series(searched: Sequence[Searches]) -> tuple[Series, ...]:
 def _decided(
     searched: Sequence[Searches], people: Sequence[NDArray[np.int64]], headline: Rate
 ) -> Decided:
-    scores = [search_scores(searches) for searches in searched]
+    scores = [_own_scores(searches) for searches in searched]
     decisions = [s >= t for s, t in zip(scores, headline.thresholds, strict=True)]
     return Decided(
         scores=np.concatenate(scores),
@@ -226,6 +251,7 @@ def _decided(
         mated=np.concatenate([searches.mated for searches in searched]),
         parts=np.repeat(np.arange(1, len(searched) + 1), [len(s) for s in searched]),
         left_subjects=np.concatenate(people),
+        first=np.concatenate([found_at(searches) for searches in searched]),
     )
 
 

@@ -127,7 +127,7 @@ def _intervals(record: Record, name: str) -> Iterator[tuple[float, IntervalSecti
         for point in statistics.tar_at_far:
             yield point.target, point.interval, point.resolvable
         return
-    wanted = {"ROC": ("TAR",), "CMC": ("rank",)}.get(name, ("DIR", "TPIR"))
+    wanted = {"ROC": ("TAR",), "CMC": ("rank",)}.get(name, (name,))
     for rate in statistics.rates:
         if rate.name in wanted:
             yield rate.target, rate.interval, rate.resolvable

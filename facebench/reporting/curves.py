@@ -9,7 +9,7 @@ from facebench.reporting.record import Record
 from facebench.reporting.record_sections import RatesSection, SeriesSection
 
 DET = "DET"
-_MAIN = {"DIR": "DIR", "TPIR": "DIR", "TAR": "ROC", "rank": "CMC"}
+_MAIN = {"DIR": "DIR", "TPIR": "TPIR", "TAR": "ROC", "rank": "CMC"}
 _FALSE_RATE = ("ROC", "DIR", "TPIR")  # curves over a false rate: each has a DET
 
 

@@ -56,13 +56,16 @@ def search_difference(
     one: ScoreTable,
     other: ScoreTable,
     *,
+    first: bool = True,
     level: float = 0.95,
 ) -> Difference:
     """Difference in DIR or TPIR at a FAR; None: in the rank-1 rate.
 
+    first: the own identity must come first, as for DIR and not for TPIR.
     ValueError: as `paired_search_difference`.
     """
-    return paired_search_difference(_search_tables(one), _search_tables(other), far, level=level)
+    tables = (_search_tables(one, first), _search_tables(other, first))
+    return paired_search_difference(*tables, far, level=level)
 
 
 def _held_fixed(
@@ -111,11 +114,15 @@ def _splits(table: ScoreTable) -> list[SplitScores]:
     ]
 
 
-def _search_tables(table: ScoreTable) -> list[SearchTable]:
+def _search_tables(table: ScoreTable, first: bool) -> list[SearchTable]:
+    """A table a part; first: a mated search finds its own identity only where that came first."""
     if table.left_subjects is None:
         raise ValueError("the searches do not say whose probes they are")
+    scores = table.scores
+    if first and table.first is not None:
+        scores = np.where(table.mated & ~table.first, -np.inf, scores)
     return [
-        SearchTable(table.scores[rows], table.mated[rows], table.left_subjects[rows])
+        SearchTable(scores[rows], table.mated[rows], table.left_subjects[rows])
         for rows in _rows(table)
     ]
 

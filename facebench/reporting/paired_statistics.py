@@ -219,7 +219,8 @@ class _Pairing:
         if rate.name == "rank" and rate.target != 1:
             return None
         far = None if rate.name == "rank" else rate.target
-        return search_difference(far, self.one, self.other, level=self.level)
+        first = rate.name != "TPIR"
+        return search_difference(far, self.one, self.other, first=first, level=self.level)
 
 
 def _tested(

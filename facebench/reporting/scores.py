@@ -2,7 +2,8 @@
 
 They are a file of their own, so that records stay small and readable; the record names it and its
 SHA-256. Format: safetensors, tensors ``scores``, ``decisions``, ``mated``, ``folds``, and, where
-the protocol says who is in its images, ``left_subjects``, ``right_subjects``.
+the protocol says who is in its images, ``left_subjects``, ``right_subjects``; of searches whose
+scores do not tell it, ``first``.
 """
 
 from __future__ import annotations
@@ -17,8 +18,13 @@ from numpy.typing import NDArray
 from facebench.errors import UserError
 
 _NAMES = ("scores", "decisions", "mated", "folds")
-_SUBJECTS = ("left_subjects", "right_subjects")
-_TYPES = {"scores": ("float32", "float64"), "decisions": ("bool",), "mated": ("bool",)}
+_OPTIONAL = ("left_subjects", "right_subjects", "first")
+_TYPES = {
+    "scores": ("float32", "float64"),
+    "decisions": ("bool",),
+    "mated": ("bool",),
+    "first": ("bool",),
+}
 Subjects = NDArray[np.int64] | None
 
 
@@ -26,8 +32,9 @@ Subjects = NDArray[np.int64] | None
 class ScoreTable:
     """scores: float32 or float64[n], -inf for a failure to acquire; decisions, mated: bool[n];
     folds: int64[n], or draws, or splits; left_subjects, right_subjects: int64[n], numbers of the
-    people, or None where they are not known; a search has its probe's only. The comparisons are in
-    the protocol's order.
+    people, or None where they are not known; a search has its probe's only. first: bool[n],
+    whether a search's own identity came first; None: it did where its score is not -inf. The
+    comparisons are in the protocol's order.
     """
 
     scores: NDArray[np.floating]
@@ -36,6 +43,7 @@ class ScoreTable:
     folds: NDArray[np.int64]
     left_subjects: Subjects = None
     right_subjects: Subjects = None
+    first: NDArray[np.bool_] | None = None
 
     @property
     def correct(self) -> NDArray[np.bool_]:
@@ -58,7 +66,7 @@ class ScoreTable:
         """The file's bytes; the same table gives the same bytes."""
         from safetensors.numpy import save
 
-        named = {name: getattr(self, name) for name in _NAMES + _SUBJECTS}
+        named = {name: getattr(self, name) for name in _NAMES + _OPTIONAL}
         return save({k: np.ascontiguousarray(v) for k, v in named.items() if v is not None})
 
     @classmethod
@@ -71,7 +79,7 @@ class ScoreTable:
             arrays = load(data)
         except SafetensorError as error:
             raise UserError(f"{where}: not a file of scores: {error}") from None
-        known = set(_NAMES) <= set(arrays) <= set(_NAMES + _SUBJECTS)
+        known = set(_NAMES) <= set(arrays) <= set(_NAMES + _OPTIONAL)
         if not known or len({array.shape for array in arrays.values()}) != 1:
             raise UserError(f"{where}: not a file of scores: it has {', '.join(sorted(arrays))}")
         for name, array in arrays.items():

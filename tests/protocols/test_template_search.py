@@ -77,8 +77,10 @@ def unit(v: np.ndarray) -> np.ndarray:
     return v / np.linalg.norm(v)
 
 
-def loop(split: int, far: float, rank: int, lost: tuple[str, ...] = ()) -> tuple[float, float]:
-    """(TPIR at FPIR, share within a rank) of one split, by loops over probes and gallery."""
+def loop(
+    split: int, far: float, rank: int, lost: tuple[str, ...] = ()
+) -> tuple[float, float, float]:
+    """(TPIR, DIR at FPIR, share within a rank) of one split, by loops over probes and gallery."""
     enrolled = list(range(ENROLLED) if split == 1 else range(ENROLLED, PEOPLE))
     rows = {p: unit(vector(f"img/{p}_g{split}.jpg").astype(float)) for p in enrolled}
     own, best, ranks = {}, {}, {}
@@ -97,8 +99,10 @@ def loop(split: int, far: float, rank: int, lost: tuple[str, ...] = ()) -> tuple
     thresholds = sorted({*own.values(), *best.values()})
     fits = [t for t in thresholds if sum(b >= t for b in best.values()) <= far * nonmated]
     threshold = min(fits, default=np.inf)
-    hits = sum(own[p] >= threshold and ranks[p] == 1 for p in own)
-    return hits / len(enrolled), sum(r <= rank for r in ranks.values()) / len(enrolled)
+    detected = [p for p in own if own[p] >= threshold]
+    first = [p for p in detected if ranks[p] == 1]
+    within = [p for p in ranks if ranks[p] <= rank]
+    return tuple(len(found) / len(enrolled) for found in (detected, first, within))
 
 
 @pytest.mark.parametrize("lost", [(), ("img/1_0.jpg", "img/1_1.jpg", "img/6_0.jpg", "img/6_1.jpg")])
@@ -106,15 +110,16 @@ def test_rates_equal_loops(folder: Path, lost) -> None:
     prepared = prepare(CARD, FaceFiles(folder), images=True)
     outcome = prepared.run(embed_of(lost), Cosine(), Choices(draws=0))
     names = [(rate.name, rate.target) for rate in outcome.rates]
-    assert names == [("TPIR", 0.25), ("TPIR", 0.1), ("rank", 1), ("rank", 2)]
+    detections = [(name, far) for name in ("TPIR", "DIR") for far in (0.25, 0.1)]
+    assert names == [*detections, ("rank", 1), ("rank", 2)]
     for rate in outcome.rates:
-        far, rank = (rate.target, 1) if rate.name == "TPIR" else (0.25, int(rate.target))
-        which = 0 if rate.name == "TPIR" else 1
+        far, rank = (0.25, int(rate.target)) if rate.name == "rank" else (rate.target, 1)
+        which = ("TPIR", "DIR", "rank").index(rate.name)
         expected = [loop(split, far, rank, lost)[which] for split in (1, 2)]
         assert rate.per_part == pytest.approx(expected)
         assert rate.value == pytest.approx(np.mean(expected))
         assert rate.spread == pytest.approx(np.std(expected, ddof=1))
-    assert [rate.resolvable for rate in outcome.rates] == [True, False, True, True]
+    assert [rate.resolvable for rate in outcome.rates] == [True, False, True, False, True, True]
     assert outcome.failed == len(lost)  # two templates in each of the two splits
 
 
@@ -125,7 +130,7 @@ def test_the_outcome(folder: Path) -> None:
     assert (outcome.subjects, outcome.number_of_parts) == (PEOPLE, 2)
     assert outcome.counts["gallery templates"] == 8
     assert all(rate.interval is not None for rate in outcome.rates)
-    assert [series.name for series in outcome.series] == ["DIR", "CMC"]
+    assert [series.name for series in outcome.series] == ["TPIR", "CMC"]
     assert outcome.series[1].y[-1] == 1.0
     assert outcome.decided.parts.tolist() == [1] * 8 + [2] * 8
     assert outcome.decided.right_subjects is None

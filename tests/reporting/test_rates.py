@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,10 +21,12 @@ from facebench.reporting.exports import to_csv
 from facebench.reporting.files import read_record, save_record
 from facebench.reporting.html import to_html
 from facebench.reporting.markdown import to_markdown
+from facebench.reporting.paired_rates import search_difference
 from facebench.reporting.paired_statistics import paired_statistics
 from facebench.reporting.record import Record
 from facebench.reporting.roc_layout import layout_of
 from facebench.reporting.roc_plot import save_roc_plot
+from facebench.reporting.scores import ScoreTable
 from facebench.reporting.view import views_of
 from facebench.statistics.intervals import Interval
 from tests.reporting.conftest import drawn_facts
@@ -158,3 +161,17 @@ def searched(model: str, found: int) -> Record:
     outcome = Outcome("draws", 1, (rate,), (), 40, 40, 0, 11, 0, "0123456789abcdef", "exact", 0,
                       decided)  # fmt: skip
     return build_record(CARD, outcome, drawn_facts(60, model))
+
+
+def test_tpir_and_dir_are_paired_each_by_the_searches_that_count_for_it() -> None:
+    """All own scores reach the threshold; the candidate's do not all come first."""
+    people = np.arange(40)
+    mated = people < 20
+    scores = np.where(mated, 0.9, 0.1) - people / 1000
+    base = ScoreTable(scores, mated, mated, np.ones(40, np.int64), people, first=mated)
+    other = replace(base, first=mated & (people % 4 > 0))
+    again = ScoreTable.from_bytes(other.to_bytes(), "here")
+    assert again.first is not None and np.array_equal(again.first, other.first)
+    assert search_difference(0.05, base, again, first=False).estimate == 0
+    assert search_difference(0.05, base, again).estimate == pytest.approx(-0.25)
+    assert search_difference(None, base, again).estimate == pytest.approx(-0.25)
