@@ -31,8 +31,8 @@ def versus_cell(paired: PairedStatistic | None) -> Cell:
     if paired is None:
         return Cell("–", "no scores")
     text = f"{points(paired.difference)} {paired.mark}".rstrip()
-    if paired.p_value is not None:
-        p = "p < 0.001" if paired.p_value < 0.001 else f"p = {paired.p_value:.3f}"
+    if paired.deciding_p is not None:
+        p = "p < 0.001" if paired.deciding_p < 0.001 else f"p = {paired.deciding_p:.3f}"
         text = f"{text} {p}"
     if paired.interval is None:
         return Cell(text)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from facebench.reporting.comparability import SettingDifference, require_comparable
-from facebench.reporting.paired_statistics import PairedStatistic, paired_statistics
+from facebench.reporting.paired_statistics import PairedStatistic, corrected, paired_statistics
 from facebench.reporting.record import Record
 from facebench.statistics.paired import McNemar, mcnemar_exact
 
@@ -41,12 +41,18 @@ def compare_records(
 ) -> list[Comparison]:
     """Every candidate against the base; all are checked before the first is computed.
 
+    Their first statistics are one family of tests, see `corrected`; the others are not judged.
     UserError: `require_comparable`, `paired_statistics`.
     """
     settings = [require_comparable(base, candidate) for candidate in candidates]
-    return [
+    found = [
         _compare(base, candidate, differs, level)
         for candidate, differs in zip(candidates, settings, strict=True)
+    ]
+    judged = corrected([one.statistics[0] for one in found])
+    return [
+        replace(one, statistics=(first or one.statistics[0], *one.statistics[1:]))
+        for one, first in zip(found, judged, strict=True)
     ]
 
 

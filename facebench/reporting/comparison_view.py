@@ -93,9 +93,14 @@ def _row(found: PairedStatistic) -> tuple[Cell, ...]:
         Cell(percent(found.base)),
         Cell(percent(found.candidate), remark),
         difference_cell(found),
-        Cell(p_text(found.p_value)),
-        Cell(mark.get(found.verdict, found.verdict)),
+        Cell(p_text(found.deciding_p)),
+        Cell(mark.get(found.verdict, found.verdict) if _judged(found) else ""),
     )
+
+
+def _judged(found: PairedStatistic) -> bool:
+    """Whether it has a verdict: the first statistic has, or whatever cannot be told."""
+    return found.adjusted is not None or found.p_value is None
 
 
 def _caption(comparison: Comparison) -> Iterator[str]:
@@ -111,8 +116,9 @@ def _caption(comparison: Comparison) -> Iterator[str]:
         level = next(f.interval.level for f in told if f.interval)
         over = "people" if any(f.over_subjects for f in told) else "comparisons"
         yield (
-            f"difference in points [{100 * level:g}% interval over {over}]; p: of the same, "
-            "two-sided; verdict at 5%, not corrected for the number of statistics"
+            f"difference in points [{100 * level:g}% interval over {over}, pointwise]; p: of the "
+            "same, two-sided; verdict at 5%, on the first statistic alone, its p corrected for the "
+            "number of candidates (Holm)"
         )
         exact = next((f.mcnemar for f in told if f.mcnemar is not None), None)
         if exact is not None:
@@ -219,11 +225,12 @@ def _statistic(found: PairedStatistic) -> dict[str, Any]:
         "level": interval.level if interval else None,
         "interval": interval.kind if interval else None,
         "p_value": found.p_value,
+        "p_holm": found.adjusted,
         "over_subjects": found.over_subjects,
         "p_mcnemar": found.mcnemar,
-        "verdict": found.verdict,
         "without_most_frequent": found.without.difference if found.without else None,
         "share_of_most_frequent": found.without.share if found.without else None,
+        "verdict": found.verdict if _judged(found) else None,
         "resolvable": found.resolvable,
         "why": found.why,
     }

@@ -21,7 +21,7 @@ from facebench.reporting.comparability import measure_of, method_of, require_com
 from facebench.reporting.compare import data_of
 from facebench.reporting.comparison_view import difference_cell, p_text
 from facebench.reporting.exports import safe
-from facebench.reporting.history_falls import fell_significantly, holm
+from facebench.reporting.history_falls import fell_significantly
 from facebench.reporting.named_records import records_in
 from facebench.reporting.paired_statistics import PairedStatistic, paired_with_first
 from facebench.reporting.record import Record, similarity_kind
@@ -30,6 +30,7 @@ from facebench.reporting.recounted import require_recounted
 from facebench.reporting.report_statistics import require_statistic, statistics_in
 from facebench.reporting.sheet import Sheet
 from facebench.reporting.view import SYNTHETIC_LABEL
+from facebench.statistics.holm import holm
 
 _DIGITS = 4  # of a digest, at least, that name a run
 

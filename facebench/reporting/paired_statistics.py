@@ -17,6 +17,7 @@ from facebench.reporting.record import Record
 from facebench.reporting.record_sections import RateSection, RatesSection, VerificationSection
 from facebench.reporting.report_statistics import find_statistic, require_statistic, statistics_in
 from facebench.reporting.scores import ScoreTable
+from facebench.statistics.holm import holm
 from facebench.statistics.intervals import Interval, tar_key
 from facebench.statistics.paired import Difference, mcnemar_exact
 from facebench.statistics.paired_verification import paired_with_each
@@ -50,7 +51,8 @@ class PairedStatistic:
     which takes comparisons for independent: information, no part of any verdict. resolvable: false
     where either record's target is too fine. undecided: where p rests on draws that are too few to
     tell on which side of 5% it is. without: of searches, the same without their most frequent
-    person.
+    person. adjusted: the p-value among all tests of one table
+    (`corrected`), which then decides in place of p_value; None: a test of its own, as a gate's.
     """
 
     statistic: str
@@ -63,6 +65,7 @@ class PairedStatistic:
     mcnemar: float | None = None
     undecided: bool = False
     without: Without | None = None
+    adjusted: float | None = None
 
     @property
     def difference(self) -> float:
@@ -81,7 +84,13 @@ class PairedStatistic:
     @property
     def significant(self) -> bool:
         """Whether chance explains the difference badly, at 5%: the one rule of all verdicts."""
-        return self.p_value is not None and not self.undecided and self.p_value < SIGNIFICANCE
+        p = self.deciding_p
+        return p is not None and not self.undecided and p < SIGNIFICANCE
+
+    @property
+    def deciding_p(self) -> float | None:
+        """The p-value that the verdict rests on."""
+        return self.p_value if self.adjusted is None else self.adjusted
 
     @property
     def verdict(self) -> str:
@@ -98,6 +107,15 @@ class PairedStatistic:
     def mark(self) -> str:
         """``▲ ▼`` significantly better or worse, ``≈`` not, ``?`` undecided, or nothing."""
         return _MARKS.get(self.verdict, "")
+
+
+def corrected(family: Sequence[PairedStatistic | None]) -> list[PairedStatistic | None]:
+    """The tests of one family with their p-values after Holm; None: a test that was not made.
+
+    A family is what one table tests: its rows, on the first statistic of one protocol.
+    """
+    adjusted = holm([one.p_value if one else None for one in family])
+    return [one and replace(one, adjusted=p) for one, p in zip(family, adjusted, strict=True)]
 
 
 def paired_statistics(

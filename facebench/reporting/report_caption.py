@@ -11,6 +11,8 @@ from facebench.reporting.report_card import ReportCard
 if TYPE_CHECKING:
     from facebench.reporting.report_table import ReportTableRow
 
+_FEW = 3  # references that are worth naming
+
 
 def caption_of(card: ReportCard, rows: Sequence[ReportTableRow], *, synthetic: bool) -> list[str]:
     """The lines of a table's caption. synthetic: the table is of rendered faces."""
@@ -61,9 +63,13 @@ def meaning_of(
         yield f"[ ]: 95% intervals ({', '.join(intervals)})"
     if any(cell.mark for cell in cells):
         yield (
-            f"▲ ▼: significantly better or worse than {_references(card)} at 5% (paired, over "
-            "people where they are known; of the protocol's first statistic only), ≈: not; not "
-            "corrected for the number of rows"
+            f"▲ ▼: significantly better or worse than {_references(card)} at 5%, ≈: not; paired, "
+            "over people where they are known, of the protocol's first statistic only, and "
+            "corrected for the number of rows tested in the column (Holm); intervals are pointwise"
+        )
+        yield (
+            "a row is one network, trained once: marks and intervals cover the choice of people, "
+            "not that of another training"
         )
     if any(cell.measured and not cell.measured.resolvable for cell in cells):
         yield "‡: too few non-mated comparisons to tell this rate from zero"
@@ -75,6 +81,8 @@ def _references(card: ReportCard) -> str:
     """The row that the others are tested against, or the rows."""
     said = dict.fromkeys(card.reference_of(row) for row in card.rows)
     named = [f"“{label}”" for label in said if label is not None]
+    if len(named) > _FEW:
+        return "its own reference"
     return named[0] if len(named) == 1 else f"its own reference, one of {', '.join(named)},"
 
 

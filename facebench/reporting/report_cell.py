@@ -105,8 +105,8 @@ class ReportCell:
         if self.paired is None:
             return ""
         text = f"{points(self.paired.difference)} {self.mark}".rstrip()
-        if self.paired.p_value is not None:
-            p = self.paired.p_value
+        if self.paired.deciding_p is not None:
+            p = self.paired.deciding_p
             text += " p < 0.001" if p < 0.001 else f" p = {p:.3f}"
         if self.paired.interval is not None:
             text += f" [{points(self.paired.interval.low)}, {points(self.paired.interval.high)}]"

@@ -55,6 +55,7 @@ def _flat(table: ReportTable, row: ReportTableRow, cell: ReportCell) -> dict[str
         "versus_low": versus.low if versus else None,
         "versus_high": versus.high if versus else None,
         "p_value": paired.p_value if paired else None,
+        "p_holm": paired.adjusted if paired else None,
         "significant": paired.significant if paired else None,
         "missing": cell.missing,
         "remark": cell.remark,

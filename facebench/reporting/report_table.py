@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from facebench.errors import UserError
 from facebench.faces.types import DataKind
 from facebench.reporting.find import DataKey, Entry, Finder, Wanted, load_entry
+from facebench.reporting.paired_statistics import corrected
 from facebench.reporting.record import Record
 from facebench.reporting.report_caption import caption_of
 from facebench.reporting.report_card import ReportCard, ReportColumn, ReportRow, Source
@@ -158,6 +159,18 @@ def _best_covered(keys: Counter[DataKey], kind: DataKind) -> list[DataKey]:
     return sorted(found, key=lambda key: (key.foreign, -keys[key], key))
 
 
+def _corrected(rows: Sequence[ReportTableRow]) -> tuple[ReportTableRow, ...]:
+    """The rows with the tests of each column judged as one family."""
+    judged = [_family(cells) for cells in zip(*(row.cells for row in rows), strict=True)]
+    cells_of = zip(*judged, strict=True)
+    return tuple(replace(row, cells=cells) for row, cells in zip(rows, cells_of, strict=True))
+
+
+def _family(cells: Sequence[ReportCell]) -> list[ReportCell]:
+    found = corrected([cell.paired for cell in cells])
+    return [replace(cell, paired=one) for cell, one in zip(cells, found, strict=True)]
+
+
 class _Builder:
     """Makes one table."""
 
@@ -177,6 +190,7 @@ class _Builder:
             self._row(row, of_row, chosen.get(self.card.reference_of(row) or "", {}))
             for row, of_row in zip(given, chosen.values(), strict=True)
         )
+        rows = _corrected(rows)
         first = next((r for records in chosen.values() for r in records.values()), None)
         return ReportTable(
             card=self.card,

@@ -20,10 +20,11 @@ from facebench.reporting.cells import (
     versus_cell,
 )
 from facebench.reporting.compare import (
-    compare_paired,
+    compare_each,
     group_records,
     require_same_data,
 )
+from facebench.reporting.paired_statistics import corrected
 from facebench.reporting.record import Record
 
 SYNTHETIC_LABEL = "SYNTHETIC FACES (rendered, not photographs)"
@@ -88,7 +89,9 @@ def _columns(records: Sequence[Record]) -> list[Column]:
     first = records[0]
     kind = _KINDS[first.statistics.kind]
     columns = [Column("model", lambda r: Cell(r.model.id)), kind.headline_column(first)]
-    paired = {r.digest(): compare_paired(first, r) for r in records[1:]}
+    others = records[1:]
+    found = corrected(compare_each(first, others))
+    paired = {r.digest(): one for r, one in zip(others, found, strict=True)}
     if any(paired.values()):
         columns.append(
             Column(
@@ -146,8 +149,8 @@ def _versus_line(first: Record) -> str:
     over = "people" if known else "comparisons, taken for independent"
     what = "accuracy" if first.statistics.kind == "verification" else "the first rate"
     return (
-        f"vs first: difference in points of {what} [95% interval over {over}]; p: of the same, "
-        "two-sided; ▲ ▼: significant at 5%, ≈: not; not corrected for the number of models"
+        f"vs first: difference in points of {what} [95% interval over {over}, pointwise]; p: of "
+        "the same, two-sided, corrected for the number of models (Holm); ▲ ▼: below 5%, ≈: not"
     )
 
 

@@ -15,13 +15,13 @@ from facebench.environment import run_section
 from facebench.errors import UserError
 from facebench.reporting.files import save_record
 from facebench.reporting.history import histories, histories_csv, history_sheet
-from facebench.reporting.history_falls import holm
 from facebench.reporting.history_plot import save_history_plot
 from facebench.reporting.paired_statistics import paired_statistics
 from facebench.reporting.record import Record
 from facebench.reporting.record_sections import IntervalSection, ScoresSection
 from facebench.reporting.scores import record_name
 from facebench.reporting.sheet import sheets_html, sheets_markdown
+from facebench.statistics.holm import holm
 from facebench.statistics.intervals import wilson
 from tests.reporting.conftest import MakeRecord
 from tests.reporting.test_comparison import changed

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facebench.reporting.history_falls import fell_significantly, holm
+from facebench.reporting.history_falls import fell_significantly
+from facebench.statistics.holm import holm
 
 
 def test_by_hand() -> None:
