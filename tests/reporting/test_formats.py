@@ -90,7 +90,7 @@ def test_significance_marks_are_against_the_first_row(make_record: MakeRecord) -
     assert re.fullmatch(r"\[−\d.\d\d, \+\d.\d\d\]", second.detail)
     assert re.fullmatch(r"−\d.\d\d ▼ p < 0.001", third.text)
     assert re.fullmatch(r"\[−\d.\d\d, −\d.\d\d\]", third.detail)
-    assert any("[95% interval over people]" in line for line in view.caption)
+    assert any("[95% interval over people, pointwise]" in line for line in view.caption)
     assert "vs first" not in view_of(records[:1]).headings
 
 
