@@ -185,8 +185,8 @@ def _with_guesses(embedder: Embedder, card: ModelCard, options: ModelOptions) ->
         guessed += [f"mean {prepared.mean[0]:g}", f"scale {prepared.scale[0]:g}"]
     if guessed:
         embedder.remarks += (
-            f"model {card.name}: nothing says how its input is prepared, so {', '.join(guessed)} "
-            "are guessed; a card says it, or --colour, --mean, --scale, --normalise",
+            f"model {card.name}: nothing says how its input is prepared; guessed: "
+            f"{', '.join(guessed)}; a card says it, or --colour, --mean, --scale, --normalise",
         )
         names = " ".join(guess.split()[0] for guess in guessed)
         embedder.guessed = f"{embedder.guessed} {names}".lstrip()

@@ -112,7 +112,7 @@ def test_what_nobody_says_of_a_file_is_guessed_and_said(tmp_path: Path) -> None:
     path = model(tmp_path / "bare.onnx")
     bare = load_model(str(path), ModelOptions())
     assert bare.guessed == "colour mean scale"
-    assert "colour rgb, mean 127.5, scale 128 are guessed" in bare.remarks[0]
+    assert "guessed: colour rgb, mean 127.5, scale 128;" in bare.remarks[0]
     half = load_model(str(path), ModelOptions(normalise="half"))
     assert half.guessed == "colour"
     path.with_suffix(".toml").write_text(
