@@ -102,11 +102,13 @@ def test_many_models_in_order(faces: Path) -> None:
     assert [record.model.id for record in records] == ["a", "b"]
 
 
-def test_no_draws_no_bootstrap_intervals(faces: Path) -> None:
+def test_intervals_over_people_need_no_draws(faces: Path) -> None:
     statistics = facebench.evaluate(
         Grey(), "lfw", faces, draws=0, workers=0, progress=False
     ).statistics
-    assert statistics.auc.interval is None and statistics.accuracy.interval is not None
+    for estimate in (statistics.accuracy, statistics.auc, statistics.eer):
+        assert estimate.interval is not None
+        assert estimate.interval.kind == "dyadic over subjects"
 
 
 def test_cards_of_the_working_directory_are_protocols(

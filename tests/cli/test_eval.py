@@ -138,6 +138,6 @@ def test_a_bin_file_knows_no_people(run: Run, tmp_path: Path) -> None:
     ended = run("eval", "-m", MODEL, *arguments, "-p", "cfp-fp", "--data", tmp_path / "cfp_fp.bin")
     (value,) = json.loads(ended.out)
     assert value["comparisons"]["subjects"] is None and value["comparisons"]["folds"] == 10
-    assert value["statistics"]["auc"]["interval"]["kind"] == "bootstrap over comparisons"
+    assert value["statistics"]["auc"]["interval"]["kind"] == "wilson over comparisons"
     assert value["statistics"]["accuracy"]["spread_kind"] == "standard deviation"
     assert value["alignment"] == "template-crop"
