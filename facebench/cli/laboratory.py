@@ -31,7 +31,8 @@ class Teacher:
 class Lab:
     """The options of both commands. size of the synthetic set: identities × images; hold_out:
     identities of every source that nothing is trained on, None: the plan's, or a few; bank: where
-    the recipe's lies, None: in the folder of work; apart_from: faces whose likes are left out.
+    the recipe's lies, None: in the folder of work; apart_from: faces whose likes are left out, of
+    the sources ``apart_sources`` alone where these are named.
     """
 
     data: tuple[str, ...]
@@ -48,6 +49,7 @@ class Lab:
     hold_out: int | None = None
     bank: Path | None = None
     apart_from: Path | None = None
+    apart_sources: tuple[str, ...] = ()
 
     def check(self) -> None:
         """UserError for what cannot work on this machine, before anything is loaded."""
@@ -134,7 +136,8 @@ def learned_from(lab: Lab, recipe, planned=None):  # type: ignore[no-untyped-def
     text = own or _words(given, path, lab)
     text += f"; {hold_out} identities of each source held out" if hold_out else ""
     if lab.apart_from is not None:
-        text += f"; {data.left_out} identities left out as like faces of {lab.apart_from.name}"
+        of = f" of {', '.join(lab.apart_sources)}" if lab.apart_sources else ""
+        text += f"; {data.left_out} identities{of} left out as like faces of {lab.apart_from.name}"
     if recipe.bank is None or teacher is None:
         return data, text
     _require_even(given)
@@ -143,15 +146,18 @@ def learned_from(lab: Lab, recipe, planned=None):  # type: ignore[no-untyped-def
 
 
 def _looked_like(lab: Lab, embedder):  # type: ignore[no-untyped-def]
-    """The teacher's embeddings of the faces whose likes are left out; None: of none."""
-    from facebench.training.apart import embeddings_of_people, reference_people
+    """The `Apart` of the options; None: nobody's likes are left out."""
+    from facebench.training.apart import Apart, embeddings_of_people, reference_people
 
     if lab.apart_from is None:
+        if lab.apart_sources:
+            raise UserError("--apart-source: of whom is told apart by --apart-from FOLDER")
         return None
     if embedder is None:
         raise UserError("--apart-from needs a --teacher, which says who looks like whom")
     people = reference_people(lab.apart_from)
-    return embeddings_of_people(people, embedder, lab.work / "data" / "apart")
+    faces = embeddings_of_people(people, embedder, lab.work / "data" / "apart")
+    return Apart(faces, lab.apart_sources)
 
 
 def _require_even(given: tuple[str, ...]) -> None:

@@ -63,6 +63,14 @@ ApartOption = Annotated[
         "(cosine above 0.4) are left out.",
     ),
 ]
+ApartSourceOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--apart-source",
+        rich_help_panel=DATA_PANEL,
+        help="Source of an index, of whose people alone these are; may be repeated.",
+    ),
+]
 StepsOption = Annotated[
     int | None,
     typer.Option(min=1, rich_help_panel=HOW_PANEL, help="Mini-batches; default: the recipe's."),

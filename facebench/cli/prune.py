@@ -13,6 +13,7 @@ from facebench.cli.laboratory_options import (
     HOW_PANEL,
     RESULT_PANEL,
     ApartOption,
+    ApartSourceOption,
     BankOption,
     DataOption,
     DeviceOption,
@@ -108,6 +109,7 @@ def command(
     images: ImagesOption = 14,
     hold_out: HoldOutOption = None,
     apart_from: ApartOption = None,
+    apart_source: ApartSourceOption = None,
     bank: BankOption = None,
     recipe: Annotated[
         str | None,
@@ -146,7 +148,7 @@ def command(
         tuple(data or ()),
         Teacher(teacher, teacher_size, teacher_normalise, teacher_flip),
         work or Path("training"), device, precision, identities, images, protocol_data, overwrite,
-        quiet, threads, hold_out, bank, apart_from,
+        quiet, threads, hold_out, bank, apart_from, tuple(apart_source or ()),
     )  # fmt: skip
     if structured:
         if layer or keep or freeze_below or views:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from facebench.errors import UserError
+from facebench.errors import UserError, nearest
 from facebench.nets.embedder import Embedder, unit
 from facebench.storage import write_atomically
 from facebench.training.crops import TrainingCrops
@@ -53,18 +55,41 @@ def embeddings_of_people(
     return np.concatenate(parts)
 
 
-def identities_near(
-    crops: TrainingCrops, others: NDArray[np.float32], near: float = NEAR
-) -> list[int]:
-    """Identities whose mean embedding has a cosine above ``near`` to any of the others' rows.
-
-    ``crops.targets`` and ``others`` are of one teacher, unit rows. UserError: crops have none.
+@dataclass(frozen=True)
+class Apart:
+    """Whose likes are left out. faces: a teacher's unit embeddings float32 N×D; of: only people of
+    these sources of an index are, empty: of all.
     """
+
+    faces: NDArray[np.float32]
+    of: tuple[str, ...] = ()
+
+
+def require_sources(apart: Apart, known: Iterable[str]) -> None:
+    """UserError where no index of the data names a source whose people are to be looked at."""
+    names = sorted(set(known))
+    for source in apart.of:
+        if source not in names:
+            there = f"{nearest(source, names)} ({', '.join(names) or 'the data name no sources'})"
+            raise UserError(f"--apart-source {source}: no such source{there}")
+
+
+def identities_near(crops: TrainingCrops, apart: Apart, near: float = NEAR) -> list[int]:
+    """Identities whose mean embedding has a cosine above ``near`` to any of the faces.
+
+    ``crops.targets`` and the faces are of one teacher, unit rows. UserError: crops have none.
+    """
+    others = apart.faces
     if crops.targets.shape[1] != others.shape[1]:
         raise UserError("--apart-from needs a --teacher, whose embeddings say who looks like whom")
     close = []
+    sources = np.array(crops.sources or [""] * len(crops.labels))
+    suspect = np.isin(sources, apart.of) if apart.of else np.ones(len(sources), bool)
     for identity in range(crops.classes):
-        mean = crops.targets[crops.labels == identity].mean(0, dtype=np.float64)
+        own = crops.labels == identity
+        if not suspect[own].any():
+            continue
+        mean = crops.targets[own].mean(0, dtype=np.float64)
         mean /= max(float(np.linalg.norm(mean)), 1e-12)
         if (others @ mean.astype(np.float32)).max() > near:
             close.append(identity)

@@ -60,7 +60,8 @@ class TrainingCrops:
     images: uint8 N×128×112×3 RGB (may be memory-mapped); labels: int64 N, an identity's number or
     -1; targets: float32 N×D unit rows, the teacher's embedding, or rows of NaN where there is none;
     names: of the identities by number, empty where they have none; key: a short name of images and
-    labels, by content, empty where nobody took it (see `key_of`).
+    labels, by content, empty where nobody took it (see `key_of`); sources: of the images, as an
+    index names them, empty where there is none.
     """
 
     images: CropImages
@@ -68,6 +69,7 @@ class TrainingCrops:
     targets: NDArray[np.float32]
     names: tuple[str, ...] = ()
     key: str = ""
+    sources: tuple[str, ...] = ()
 
     @property
     def classes(self) -> int:
@@ -80,12 +82,14 @@ class CropFiles:
     """Crops as they lie on disk.
 
     identities: one of each, empty: not known; key: of their order and contents; read: one by its
-    row, uint8 128×112×3 RGB, UserError where it cannot be.
+    row, uint8 128×112×3 RGB, UserError where it cannot be; sources: of each, as an index names
+    them, empty where there is none.
     """
 
     identities: tuple[str, ...]
     key: str
     read: Callable[[int], NDArray[np.uint8]]
+    sources: tuple[str, ...] = ()
 
 
 def key_of(crops: TrainingCrops) -> str:
@@ -127,7 +131,8 @@ def keep_crops(
     numbers = {name: number for number, name in enumerate(names)}
     labels = [numbers.get(name, UNLABELLED) for name in files.identities]
     targets = targets_of(images, teacher, own, tell)
-    return TrainingCrops(images, np.array(labels, np.int64), targets, names, files.key)
+    numbered = np.array(labels, np.int64)
+    return TrainingCrops(images, numbered, targets, names, files.key, files.sources)
 
 
 def targets_of(
@@ -203,7 +208,8 @@ def indexed_files(folder: Path) -> CropFiles:
         # By the zips' own checksums, which reading verifies.
         line = f"{row['file']}\0{row['identity']}\0{info.CRC} {info.file_size}\n"
         digest.update(line.encode())
-    return CropFiles(identities, f"crops-{digest.hexdigest()[:16]}", read)
+    key, sources = f"crops-{digest.hexdigest()[:16]}", tuple(row["source"] for row in rows)
+    return CropFiles(identities, key, read, sources)
 
 
 def _read_index(path: Path) -> list[dict[str, str]]:

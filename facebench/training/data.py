@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from facebench.errors import UserError
 from facebench.faces.synthetic import RENDERER_VERSION
-from facebench.training.apart import identities_near
+from facebench.training.apart import Apart, identities_near, require_sources
 from facebench.training.augment import centre_crop
 from facebench.training.crops import (
     UNLABELLED,
@@ -133,17 +133,16 @@ def training_data(
     images: int = SYNTHETIC_IMAGES,
     hold_out: int | None = None,
     tell: Tell | None = None,
-    apart_from: NDArray[np.float32] | None = None,
+    apart_from: Apart | None = None,
 ) -> TrainingData:
     """Sources mixed by weight into batches of ``batch`` (faces, or pairs), and what is held out.
 
     given: as a user writes them. cache: decoded crops and the teacher's embeddings are kept there.
     identities, images: of the synthetic source. hold_out: identities held out of every source,
     None: 30, or a tenth where it has fewer than 300; of a real one they are drawn, with 2% of the
-    other crops, the same in every run. tell: of waiting for another process. apart_from: the
-    teacher's unit embeddings of faces whose likes are left out (`apart.identities_near`). UserError
-    where a folder is not there or holds nothing to learn from, or would have too few identities
-    left.
+    other crops, the same in every run. tell: of waiting for another process. apart_from:
+    whose likes are left out altogether (`apart.identities_near`). UserError where a folder is not
+    there or holds nothing to learn from, or would have too few identities left.
     """
     specs = [parse_source(text) for text in given]
     if not specs:
@@ -154,12 +153,14 @@ def training_data(
     unseen: set[str] = set()
     seen: set[str] = set()
     real: list[str] = []
+    named: set[str] = set()
     left_out = 0
     for number, (spec, count) in enumerate(zip(specs, counts, strict=True)):
         crops = _open(spec, cache, teacher, identities, images, tell)
         if len(crops.images) < 4:
             raise UserError(f"--data {spec.place}: {len(crops.images)} faces are too few")
         whole = crops.key
+        named |= set(crops.sources)
         if apart_from is not None and not spec.synthetic:
             near = identities_near(crops, apart_from)
             crops = _without(crops, near)
@@ -174,6 +175,8 @@ def training_data(
             real.append(whole)
         sources.append((_rows(crops, learned, renumber=True), count))
         apart.append((crops, held))
+    if apart_from is not None:
+        require_sources(apart_from, named)
     held_out = joined([_rows(crops, rows) for crops, rows in apart])
     # Whoever is held out of one source and learned from another is not unseen.
     return TrainingData(

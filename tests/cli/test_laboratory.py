@@ -69,6 +69,7 @@ def test_train_then_prune_a_card_then_a_plan(run, people: Path, work: Path) -> N
         (("train", "mini", "--data", "people", "--recipe", "plain"), "--teacher"),
         (("train", "mini", "--data", "people", "--recipe", "short", "--bank", "b"), "has none"),
         (("train", "mini", "--data", "people", "--apart-from", "people"), "--teacher"),
+        (("train", "mini", "--data", "people", "--apart-source", "fiw"), "--apart-from"),
         (("train", "mini", "--data", "people", "-p", "lfww"), "did you mean 'lfw'"),
         (("train", "mini", "--data", "people", "-p", "lfw", "--protocol-data", "gone"), "gone"),
         (("train", "sparse_074", "--data", "people"), "is sparse"),

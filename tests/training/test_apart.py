@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -14,7 +15,13 @@ import facebench.training.data as data_module
 from facebench.errors import UserError
 from facebench.nets.checked import CheckedEmbedder
 from facebench.nets.embedder import Preprocessing
-from facebench.training.apart import embeddings_of_people, identities_near, reference_people
+from facebench.training.apart import (
+    Apart,
+    embeddings_of_people,
+    identities_near,
+    reference_people,
+    require_sources,
+)
 from facebench.training.crops import TrainingCrops, teacher_from
 from facebench.training.data import training_data
 
@@ -29,14 +36,28 @@ def crops() -> TrainingCrops:
 def test_who_is_near_is_said_by_the_mean() -> None:
     others = np.array([[0, 1, 0], [0, -1, 0]], np.float32)
     # The mean of identity 1 has a cosine of 0.7 / sqrt(0.7² + 0.7²) to the first of them.
-    assert identities_near(crops(), others, 0.70) == [1]
-    assert identities_near(crops(), others, 0.71) == []
-    assert identities_near(crops(), np.array([[1, 0, 0]], np.float32)) == [0, 1]
+    assert identities_near(crops(), Apart(others), 0.70) == [1]
+    assert identities_near(crops(), Apart(others), 0.71) == []
+    assert identities_near(crops(), Apart(np.array([[1, 0, 0]], np.float32))) == [0, 1]
 
 
 def test_embeddings_of_another_teacher_are_refused() -> None:
     with pytest.raises(UserError, match="--teacher"):
-        identities_near(crops(), np.zeros((1, 4), np.float32))
+        identities_near(crops(), Apart(np.zeros((1, 4), np.float32)))
+
+
+def test_only_people_of_the_named_sources_are_left_out() -> None:
+    """A person with a face in one of them is, too."""
+    known = replace(crops(), sources=("fiw", "pins", "fiw", "pins", "fiw"))
+    face = np.array([[1, 0, 0]], np.float32)
+    assert identities_near(known, Apart(face, ("fiw",))) == [0, 1]
+    assert identities_near(known, Apart(face, ("pins",))) == [1]
+    assert identities_near(crops(), Apart(face, ("fiw",))) == []
+    require_sources(Apart(face, ("fiw",)), known.sources)
+    with pytest.raises(UserError, match=r"--apart-source fwi: .*did you mean 'fiw'"):
+        require_sources(Apart(face, ("fwi",)), known.sources)
+    with pytest.raises(UserError, match="name no sources"):
+        require_sources(Apart(face, ("fiw",)), ())
 
 
 class Colours(CheckedEmbedder):
@@ -74,7 +95,12 @@ def test_the_very_people_are_left_out_of_what_is_learned_and_held_out(
     assert "person3" in own
     monkeypatch.setattr(data_module, "identities_near", partial(identities_near, near=near))
     data = training_data(
-        [str(alike)], 4, tmp_path / "data", teacher_from(teacher), hold_out=2, apart_from=found
+        [str(alike)],
+        4,
+        tmp_path / "data",
+        teacher_from(teacher),
+        hold_out=2,
+        apart_from=Apart(found),
     )
     assert data.left_out == len(own)
     assert data.classes == 8 - len(own) - 2 and not set(own) & set(data.unseen)
