@@ -11,6 +11,7 @@ from facebench.foreign import json_text
 from facebench.reporting.cells import Cell, percent, points
 from facebench.reporting.comparison import Comparison
 from facebench.reporting.exports import safe
+from facebench.reporting.gate_settings import names_of
 from facebench.reporting.paired_statistics import PairedStatistic
 from facebench.reporting.record import Record
 from facebench.reporting.scores import ScoreTable
@@ -22,13 +23,12 @@ _SHOWN = 5  # changed comparisons in a caption
 
 def comparison_sheet(comparison: Comparison) -> Sheet:
     """The table of one candidate against the base."""
-    base, candidate = comparison.base, comparison.candidate
+    base, one, other = comparison.base, *names_of([comparison.base, comparison.candidate])
     label = f"{SYNTHETIC_LABEL} · " if base.data.kind == "synthetic" else ""
     protocol = f"{base.protocol.name} v{base.protocol.version}{base.protocol.edition}"
     return Sheet(
-        title=f"{label}{candidate.model.id} against {base.model.id} · {protocol} · "
-        f"{base.data.name}",
-        headings=("statistic", base.model.id, candidate.model.id, "difference", "p", "verdict"),
+        title=f"{label}{other} against {one} · {protocol} · {base.data.name}",
+        headings=("statistic", one, other, "difference", "p", "verdict"),
         rows=tuple(_row(found) for found in comparison.statistics),
         caption=tuple(_caption(comparison)),
         notice=base.data.notice,
@@ -163,11 +163,11 @@ def _unusual(comparison: Comparison) -> Iterator[str]:
 def _changed_line(comparison: Comparison) -> str:
     changed = comparison.changed
     assert changed is not None
+    one, other = names_of([comparison.base, comparison.candidate])
     total = len(comparison.base.table.mated) if comparison.base.table else 0
     return (
         f"{changed.only_a + changed.only_b:,} of {total:,} comparisons changed: "
-        f"{changed.only_a:,} right only with {comparison.base.model.id}, {changed.only_b:,} only "
-        f"with {comparison.candidate.model.id}"
+        f"{changed.only_a:,} right only with {one}, {changed.only_b:,} only with {other}"
     )
 
 

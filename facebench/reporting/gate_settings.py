@@ -1,4 +1,4 @@
-"""What tells the records of one model apart where a gate judges several of them."""
+"""What tells the records of one model apart where a gate, a table or a comparison has several."""
 
 from __future__ import annotations
 
@@ -30,6 +30,12 @@ def told_apart(records: Sequence[Record], *, of_model: bool = False) -> list[str
     for record in records:
         by_model.setdefault(record.model.id, []).append(record)
     return [_settings(record, by_model[record.model.id], of_model) for record in records]
+
+
+def names_of(records: Sequence[Record]) -> list[str]:
+    """What records are called among each other: the model, and what it has other than its likes."""
+    told = zip(records, told_apart(records), strict=True)
+    return [f"{r.model.id} ({own})" if own else r.model.id for r, own in told]
 
 
 def _settings(record: Record, of_one: Sequence[Record], of_model: bool) -> str:

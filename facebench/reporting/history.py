@@ -21,6 +21,7 @@ from facebench.reporting.comparability import measure_of, method_of, require_com
 from facebench.reporting.compare import data_of
 from facebench.reporting.comparison_view import difference_cell, p_text
 from facebench.reporting.exports import safe
+from facebench.reporting.gate_settings import told_apart
 from facebench.reporting.history_falls import fell_significantly
 from facebench.reporting.named_records import records_in
 from facebench.reporting.paired_statistics import PairedStatistic, paired_with_first
@@ -220,7 +221,7 @@ def _row(history: History, number: int) -> tuple[Cell, ...]:
     fall = "▼ first significant fall" if number == history.first_fall else ""
     adjusted = "" if run.adjusted is None else f"Holm {p_text(run.adjusted)}"
     return (
-        Cell(record.model.id),
+        Cell(record.model.id, told_apart([one.record for one in history.runs])[number]),
         Cell(record.run.created[:16].replace("T", " ")),
         Cell(percent(run.value), interval_text(run.interval)),
         Cell("reference") if against is None else difference_cell(against),

@@ -24,6 +24,7 @@ from facebench.reporting.compare import (
     group_records,
     require_same_data,
 )
+from facebench.reporting.gate_settings import told_apart
 from facebench.reporting.paired_statistics import corrected
 from facebench.reporting.record import Record
 
@@ -88,7 +89,11 @@ def _title(record: Record) -> str:
 def _columns(records: Sequence[Record]) -> list[Column]:
     first = records[0]
     kind = _KINDS[first.statistics.kind]
-    columns = [Column("model", lambda r: Cell(r.model.id)), kind.headline_column(first)]
+    named = {r.digest(): own for r, own in zip(records, told_apart(records), strict=True)}
+    columns = [
+        Column("model", lambda r: Cell(r.model.id, named[r.digest()])),
+        kind.headline_column(first),
+    ]
     others = records[1:]
     found = corrected(compare_each(first, others))
     paired = {r.digest(): one for r, one in zip(others, found, strict=True)}

@@ -1,13 +1,20 @@
-"""Records of one model that a gate judges: what its lines call them."""
+"""Records of one model that stand beside each other: what lines and tables call them."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import pytest
 
 from facebench.protocols.prepared import SINGLE_FACES
+from facebench.reporting.comparison import compare_records
+from facebench.reporting.comparison_view import comparison_sheet
+from facebench.reporting.files import save_record
 from facebench.reporting.gate_judge import judge
 from facebench.reporting.gate_rules import parse_rules
+from facebench.reporting.history import histories, history_sheet
 from facebench.reporting.record import Record
+from facebench.reporting.view import view_of
 from tests.reporting.conftest import MakeRecord
 from tests.reporting.test_comparison import changed
 
@@ -62,3 +69,22 @@ def test_editions_weights_and_the_rest_tell_records_apart_too(base: Record) -> N
     later = changed(base, facebench="0.9.9")
     told = judge(rule, [], [base, later]).verdicts
     assert [v.settings for v in told] == [f"record {one.digest()[:8]}" for one in (base, later)]
+
+
+def test_two_records_of_one_model_have_two_names(base: Record, tmp_path: Path) -> None:
+    """In a table, a comparison and a history, as in a gate."""
+    later = base.run.model_copy(update={"created": "2026-09-09T00:00:00+00:00"})
+    model = base.model.model_copy(update={"weights_hash": "12" * 32})
+    other = changed(base, model=model, run=later)
+    (compared,) = compare_records(base, [other])
+    sheet = comparison_sheet(compared)
+    names = ("sparse_074 (weights abababab)", "sparse_074 (weights 12121212)")
+    assert sheet.headings[1:3] == names
+    assert sheet.title.startswith(f"{names[1]} against {names[0]} · ")
+    for record in (base, other):
+        save_record(record, tmp_path)
+    (history,) = histories(tmp_path)
+    told = ["weights abababab", "weights 12121212"]
+    assert [row[0].detail for row in history_sheet(history).rows] == told
+    assert [row.cells[0].detail for row in view_of([base, other]).rows] == told
+    assert view_of([base]).rows[0].cells[0].detail == ""
