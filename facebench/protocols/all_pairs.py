@@ -23,10 +23,11 @@ from facebench.protocols.refused import refused
 from facebench.protocols.running import Choices, Embed, PreparedRun, refuse_pooling
 from facebench.similarity.base import Projection, Similarity, score_block
 from facebench.statistics.all_pairs import PairTail, tail_curve, tail_points, walk_pairs
-from facebench.statistics.all_pairs_intervals import tail_length, walk_with_intervals
-from facebench.statistics.intervals import Interval, tar_key
+from facebench.statistics.all_pairs_intervals import tail_length, walk_with_draws
+from facebench.statistics.intervals import percentile_interval, tar_key
 from facebench.statistics.roc import OperatingPoint, allowed_false_accepts
 
+LEVEL = 0.95
 _LOG = logging.getLogger(__name__)
 
 
@@ -58,7 +59,7 @@ class PreparedAllPairs(PreparedRun):
         n, targets = len(self.keys), self.card.targets
 
         try:
-            pairs, intervals = walk_with_intervals(
+            pairs, drawn = walk_with_draws(
                 partial(self._walk, rows, faces.acquired),
                 targets,
                 length=tail_length(targets, n * (n - 1) // 2, choices.draws),
@@ -69,11 +70,11 @@ class PreparedAllPairs(PreparedRun):
             raise refused(self.card.name, error) from error
         points = tail_points(pairs, targets)
         if choices.draws:
-            self._warn([t for t in targets if tar_key(t) not in intervals], pairs)
+            self._warn([t for t in targets if tar_key(t) not in drawn], pairs)
         return Outcome(
             parts="splits",
             number_of_parts=1,
-            rates=tuple(_rate(point, intervals.get(tar_key(point.target))) for point in points),
+            rates=tuple(_rate(point, drawn.get(tar_key(point.target))) for point in points),
             series=(_roc(pairs, targets),),
             total=pairs.n_mated + pairs.n_nonmated,
             mated=pairs.n_mated,
@@ -139,7 +140,7 @@ def prepare(
     return PreparedAllPairs(card=card, published_list=published, people=people, **vars(faces))
 
 
-def _rate(point: OperatingPoint, interval: Interval | None) -> Rate:
+def _rate(point: OperatingPoint, drawn: NDArray[np.float64] | None) -> Rate:
     return Rate(
         name="TAR",
         target=point.target,
@@ -150,7 +151,8 @@ def _rate(point: OperatingPoint, interval: Interval | None) -> Rate:
         reached=(point.far,),
         thresholds=(point.threshold,),
         resolvable=point.resolvable,
-        interval=interval,
+        interval=None if drawn is None else percentile_interval(drawn, LEVEL, "subjects"),
+        drawn=drawn,
     )
 
 

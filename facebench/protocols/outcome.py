@@ -27,7 +27,7 @@ class FoldOutcome:
     statistics: VerificationStatistics
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Rate:
     """One headline number: its mean over draws or splits, and how sure it is.
 
@@ -35,7 +35,9 @@ class Rate:
     FAR or FPIR, or the rank; per_part: the value of every draw or split; reached: the FAR or FPIR
     that each reached (empty for ranks); thresholds: likewise; spread: over the parts;
     resolvable: whether every part has enough non-mated comparisons for the target; over_people: the
-    same rate with every person counted once, however often it was searched, None: not told.
+    same rate with every person counted once, however often it was searched, None: not told;
+    drawn: float64[draws], its value in every draw of the bootstrap, where nothing else lets two
+    models be compared.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Rate:
     resolvable: bool = True
     interval: Interval | None = None
     over_people: float | None = None
+    drawn: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, eq=False)

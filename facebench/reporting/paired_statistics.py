@@ -19,7 +19,7 @@ from facebench.reporting.report_statistics import find_statistic, require_statis
 from facebench.reporting.scores import ScoreTable
 from facebench.statistics.holm import holm
 from facebench.statistics.intervals import Interval, tar_key
-from facebench.statistics.paired import Difference, mcnemar_exact
+from facebench.statistics.paired import Difference, difference_of_draws, mcnemar_exact, undecided
 from facebench.statistics.paired_verification import paired_with_each
 from facebench.statistics.rates import most_frequent
 
@@ -173,12 +173,39 @@ def _untested(
         same = Interval(0.0, 0.0, level, SAME)
         return [replace(p, interval=same, p_value=1.0) for p in plain]
     one, other = base.table, candidate.table
+    kept = any(record.scores for record in (base, candidate))
+    if not kept and isinstance(base.statistics, RatesSection):
+        return [_of_draws(base, candidate, p, level) for p in plain]
     if one is None or other is None:
         which = base if one is None else candidate
         return [replace(p, why=f"the scores of {which.model.id} are not beside it") for p in plain]
     if not np.array_equal(one.mated, other.mated) or not np.array_equal(one.folds, other.folds):
         return [replace(p, why="the comparisons are in another order") for p in plain]
     return None
+
+
+def _of_draws(
+    base: Record, candidate: Record, plain: PairedStatistic, level: float
+) -> PairedStatistic:
+    """A rate of records that keep no scores, by the draws that they keep: of the same people."""
+    try:
+        one, other = (_rate_of(r, plain.statistic).draws for r in (base, candidate))
+    except ValueError as error:
+        raise UserError(f"the draws of {plain.statistic} in a record are no numbers") from error
+    if one is None or other is None:
+        which = base if one is None else candidate
+        why = f"the record of {which.model.id} keeps no draws of it; evaluate it again"
+        return replace(plain, why=why)
+    if one.size != other.size or base.bootstrap != candidate.bootstrap:
+        return replace(plain, why="draws or seeds differ; evaluate both with one --seed, --draws")
+    values, people = other - one, base.comparisons.subjects or base.comparisons.total
+    found = difference_of_draws(plain.difference, values, level, "subjects", people)
+    return replace(
+        plain,
+        interval=found.interval,
+        p_value=found.p_value,
+        undecided=undecided(values, SIGNIFICANCE),
+    )
 
 
 @dataclass(frozen=True, eq=False)

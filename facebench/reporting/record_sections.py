@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from base64 import b64decode, b64encode
 from typing import Annotated, Any, Literal, Self
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -116,6 +119,11 @@ class VerificationSection(Section):
         return self.accuracy
 
 
+def drawn_text(values: NDArray[np.float64]) -> str:
+    """float64[draws] as text: base64 of their bytes, little-endian."""
+    return b64encode(np.asarray(values, dtype="<f8").tobytes()).decode()
+
+
 class RateSection(Estimate):
     """One rate: ``value`` is its mean over the draws or splits.
 
@@ -123,7 +131,8 @@ class RateSection(Estimate):
     or the rank; spread: the number behind ± over the parts, null where there is one part;
     per_part, reached, thresholds: of every draw or split, the last two empty for ranks;
     resolvable: false where the non-mated comparisons are too few to tell the target from zero;
-    over_people: the same rate with every person counted once, absent where it is not told.
+    over_people: the same rate with every person counted once; drawn: its values in the draws of the
+    bootstrap (`drawn_text`), by which two records are compared; both absent where not told.
     """
 
     name: str
@@ -135,11 +144,20 @@ class RateSection(Estimate):
     thresholds: tuple[float, ...] = ()
     resolvable: bool = True
     over_people: Share | None = None
+    drawn: str | None = None
 
     @model_serializer(mode="wrap")
     def _without_nothing(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         values: dict[str, Any] = handler(self)
-        return {k: v for k, v in values.items() if k != "over_people" or v is not None}
+        told = ("over_people", "drawn")
+        return {k: v for k, v in values.items() if k not in told or v is not None}
+
+    @property
+    def draws(self) -> NDArray[np.float64] | None:
+        """float64[draws] of ``drawn``; ValueError where it is no such text."""
+        if self.drawn is None:
+            return None
+        return np.frombuffer(b64decode(self.drawn, validate=True), dtype="<f8")
 
     @property
     def label(self) -> str:

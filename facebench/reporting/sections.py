@@ -18,6 +18,7 @@ from facebench.reporting.record_sections import (
     SeparationSection,
     SeriesSection,
     VerificationSection,
+    drawn_text,
 )
 from facebench.statistics.intervals import Interval, tar_key
 from facebench.statistics.roc import OperatingPoint
@@ -83,6 +84,7 @@ def _rate(rate: Rate) -> RateSection:
         thresholds=rate.thresholds,
         resolvable=rate.resolvable,
         over_people=rate.over_people,
+        drawn=None if rate.drawn is None else drawn_text(rate.drawn),
     )
 
 

@@ -43,7 +43,7 @@ def tail_length(targets: Sequence[float], n_nonmated: int, draws: int) -> int:
     return ceil(MARGIN * most) + AT_LEAST if draws else most + 1
 
 
-def walk_with_intervals(
+def walk_with_draws(
     walk: Callable[[int], PairTail],
     targets: Sequence[float],
     *,
@@ -51,20 +51,19 @@ def walk_with_intervals(
     most: int = MOST_TAIL,
     draws: int = 1000,
     seed: int = 0,
-    level: float = 0.95,
-) -> tuple[PairTail, dict[str, Interval]]:
-    """The pairs and `all_pairs_intervals`, with a tail as long as the resamples need.
+) -> tuple[PairTail, dict[str, FloatArray]]:
+    """The pairs and `all_pairs_draws`, with a tail as long as the resamples need.
 
     walk: gives the pairs with a tail of a length, at first ``length``, doubled while a resample
-    needs more, up to ``most`` scores. Targets that need more than that have no interval. Intervals
+    needs more, up to ``most`` scores. Targets that need more than that have no draws. Draws
     are those of a tail of any greater length. draws: 0 for none. ValueError: as
-    `all_pairs_intervals` otherwise.
+    `all_pairs_draws` otherwise.
     """
     pairs, left = walk(length), list(targets)
     while draws and left:
         rng = np.random.default_rng(seed)
         try:
-            return pairs, all_pairs_intervals(pairs, left, draws=draws, rng=rng, level=level)
+            return pairs, all_pairs_draws(pairs, left, draws=draws, rng=rng)
         except TailTooShortError as short:
             if length < most:
                 length = min(2 * length, most)
@@ -82,14 +81,30 @@ def all_pairs_intervals(
     rng: np.random.Generator,
     level: float = 0.95,
 ) -> dict[str, Interval]:
-    """Percentile intervals of TAR at every target over resampled subjects; keys: `tar_key`.
+    """Percentile intervals of the values of `all_pairs_draws`, by the same keys.
 
-    Every resample finds its own threshold. ValueError: draws below 1, level outside (0, 1), people
-    too few to resample; `TailTooShortError`: a resample does not find its threshold in the tail.
+    ValueError: level outside (0, 1); else as there.
+    """
+    checked_level(level, "all_pairs_intervals")
+    found = all_pairs_draws(pairs, targets, draws=draws, rng=rng)
+    return {key: percentile_interval(values, level, "subjects") for key, values in found.items()}
+
+
+def all_pairs_draws(
+    pairs: PairTail,
+    targets: Sequence[float],
+    *,
+    draws: int = 1000,
+    rng: np.random.Generator,
+) -> dict[str, FloatArray]:
+    """TAR at every target in each of ``draws`` resamples of the people, float64[draws]; `tar_key`.
+
+    Every resample finds its own threshold. The people of a draw follow from the data and the
+    generator alone, so that those of two models may be subtracted. ValueError: draws below 1,
+    people too few to resample; `TailTooShortError`: a resample does not find its threshold.
     Source: Bolle, Ratha, Pankanti 2004; Owen 2007.
     """
     where = "all_pairs_intervals"
-    checked_level(level, where)
     if draws < 1:
         raise ValueError(f"{where}: draws is {draws}; at least 1 is needed")
     people = pairs.faces.size
@@ -112,10 +127,7 @@ def all_pairs_intervals(
             tars = _tars(pairs, drawn[usable], n_mated[usable], n_nonmated[usable], targets)
             for key, tar in zip(values, tars, strict=True):
                 values[key].append(tar)
-    return {
-        key: percentile_interval(np.concatenate(found), level, "subjects")
-        for key, found in values.items()
-    }
+    return {key: np.concatenate(found) for key, found in values.items()}
 
 
 def _totals(pairs: PairTail, drawn: IntArray) -> tuple[IntArray, IntArray]:

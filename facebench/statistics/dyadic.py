@@ -38,6 +38,7 @@ from facebench.statistics.resample import Units
 # Where fewer people than this changed, a difference is no surer than an exact sign test of them;
 # of fewer than the second number no sign test calls anything different at 5%.
 FEW_CHANGED, FEWEST_CHANGED = 30, 6
+FEW_CARRIERS = 3
 _MANY = 1000.0  # degrees of freedom from which on the normal distribution is Student's
 _TINY = 1e-12  # rounding of sums of influences
 
@@ -111,10 +112,16 @@ class Sharing:
         total = number.sum()
         freedom = float(total * total / (number @ number)) - 1 if total else 1.0
         if by_weight:
-            squares = self.by_person(influence) ** 2
-            fourth = float(squares @ squares)
-            freedom = min(freedom, 2 * float(squares.sum()) ** 2 / fourth if fourth else freedom)
+            freedom = min(freedom, 2 * self.carriers(influence))
         return max(1.0, freedom)
+
+    def carriers(self, influence: FloatArray) -> float:
+        """How many people carry V: as many of equal weight would have the same ratio of squared
+        sum of squares and sum of fourth powers.
+        """
+        squares = self.by_person(influence) ** 2
+        fourth = float(squares @ squares)
+        return float(squares.sum()) ** 2 / fourth if fourth else float("inf")
 
 
 def share_interval(
@@ -131,8 +138,8 @@ def share_interval(
     Wilson's, of as many independent comparisons as would have the same variance, and never narrower
     than the exact binomial one of the ``comparisons`` that the value is a share of (None: none).
     Of 0 and 1, of which no variance tells anything, the exact one of ``independent`` units, none of
-    which share a person, within which no end of another value lies. ValueError: level outside
-    (0, 1).
+    which share a person; no end lies within it where fewer than `FEW_CARRIERS` people carry V.
+    ValueError: level outside (0, 1).
     Sources: Wilson 1927; Clopper and Pearson 1934; effective numbers as in Kish 1965.
     """
     checked_level(level, "share_interval")
@@ -149,9 +156,10 @@ def share_interval(
     if comparisons is not None:
         exact = exact_binomial(value, comparisons, level)
         low, high = min(low, exact[0]), max(high, exact[1])
-    # What is worse than all right is not surer to be right than that would be.
-    low = min(low, exact_binomial(1.0, independent, level)[0])
-    high = max(high, exact_binomial(0.0, independent, level)[1])
+    if sharing.carriers(influence) < FEW_CARRIERS:
+        # Chance may soon have left them out: no surer than where all, or none, were right.
+        low = min(low, exact_binomial(1.0, independent, level)[0])
+        high = max(high, exact_binomial(0.0, independent, level)[1])
     return Interval(low, high, level, kind)
 
 

@@ -21,7 +21,7 @@ from facebench.statistics.checks import (
     checked_flags,
     checked_level,
 )
-from facebench.statistics.intervals import Interval, percentile_interval
+from facebench.statistics.intervals import Interval, exact_binomial, percentile_interval
 from facebench.statistics.no_change import (
     WIDENED,
     all_agree,
@@ -68,6 +68,17 @@ def bootstrap_p_value(values: FloatArray) -> float:
     """
     beyond = min(int(np.count_nonzero(values <= 0)), int(np.count_nonzero(values >= 0)))
     return min(1.0, 2.0 * (beyond + 1) / (values.size + 1))
+
+
+def undecided(values: FloatArray, level: float = 0.05) -> bool:
+    """Whether draws float[draws] leave open on which side of ``level`` `bootstrap_p_value` is.
+
+    That is so where the 99.9% interval of the p-value that endless draws would give holds the
+    level; the number of draws at or beyond zero is binomial. Source: Clopper and Pearson 1934.
+    """
+    beyond = min(int(np.count_nonzero(values <= 0)), int(np.count_nonzero(values >= 0)))
+    low, high = exact_binomial(beyond / values.size, values.size, 0.999)
+    return 2 * low <= level <= 2 * high
 
 
 def difference_of_draws(

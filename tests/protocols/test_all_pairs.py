@@ -16,7 +16,7 @@ from facebench.protocols.prepared import FaceFiles
 from facebench.protocols.running import Choices
 from facebench.similarity.cosine import Cosine
 from facebench.statistics import tar_at_far
-from facebench.statistics.all_pairs_intervals import walk_with_intervals as walk
+from facebench.statistics.all_pairs_intervals import walk_with_draws as walk
 
 
 def card(**changes) -> AllPairsCard:
@@ -63,6 +63,9 @@ def test_rates_equal_those_of_all_scores(tmp_path: Path) -> None:
     for rate in outcome.rates[:2]:
         assert rate.interval is not None and rate.interval.kind == "bootstrap over subjects"
         assert rate.interval.low <= rate.value <= rate.interval.high
+        assert rate.drawn is not None
+        ends = np.quantile(rate.drawn, [0.025, 0.975])
+        assert (rate.interval.low, rate.interval.high) == pytest.approx(tuple(ends))
 
 
 def test_rates_stay_where_the_tail_cannot_carry_their_interval(
@@ -72,7 +75,7 @@ def test_rates_stay_where_the_tail_cannot_carry_their_interval(
     run.card = run.card.model_copy(update={"targets": (0.2, 0.001)})
     whole = run.run(embed(), Cosine(), Choices(draws=100))
     assert not caplog.records and all(rate.interval for rate in whole.rates)
-    lengths = {"tail_length": lambda *_: 600, "walk_with_intervals": partial(walk, most=600)}
+    lengths = {"tail_length": lambda *_: 600, "walk_with_draws": partial(walk, most=600)}
     for name, changed in lengths.items():
         monkeypatch.setattr(f"facebench.protocols.all_pairs.{name}", changed)
     outcome = run.run(embed(), Cosine(), Choices(draws=100))

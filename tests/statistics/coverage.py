@@ -168,7 +168,7 @@ def main(scores: str, lists: int) -> None:
     for make in graphs:
         graph = make()
         for effect in (0.2, 0.5):
-            for name, (one, two, width) in coverage(graph, effect, lists, bootstrap=20).items():
+            for name, (one, two, width) in coverage(graph, effect, lists, bootstrap=10).items():
                 print(
                     f"| {graph.name} | {effect:.1f} | {name} | 95 | {100 * one:.1f} "
                     f"| {100 * two:.1f} | {width:.2f} |",

@@ -15,9 +15,10 @@ from facebench.statistics import roc, tar_at_far, tar_key
 from facebench.statistics.all_pairs import tail_curve, tail_points, walk_pairs
 from facebench.statistics.all_pairs_intervals import (
     TailTooShortError,
+    all_pairs_draws,
     all_pairs_intervals,
     tail_length,
-    walk_with_intervals,
+    walk_with_draws,
 )
 from facebench.statistics.intervals import bootstrap_over_subjects
 from facebench.statistics.weighted import tar_statistic
@@ -147,20 +148,20 @@ def test_the_tail_grows_where_one_person_has_most_false_accepts():
     with pytest.raises(TailTooShortError, match=r"too short for FAR 0\.1"):
         all_pairs_intervals(walked(scores, who, tail=first), [0.1], rng=np.random.default_rng(3))
     settings = {"draws": 200, "seed": 3}
-    pairs, found = walk_with_intervals(walk, [0.1, 0.01], length=first, **settings)
+    pairs, found = walk_with_draws(walk, [0.1, 0.01], length=first, **settings)
     assert lengths[0] == first and len(lengths) > 1
     assert all(after == 2 * before for before, after in pairwise(lengths))
-    expected = all_pairs_intervals(
+    expected = all_pairs_draws(
         walked(scores, who), [0.1, 0.01], draws=200, rng=np.random.default_rng(3)
     )
-    assert found == expected
+    np.testing.assert_equal(found, expected)
     assert tail_points(pairs, [0.1]) == tail_points(walked(scores, who), [0.1])
 
 
 def test_beyond_the_limit_a_target_has_no_interval_but_its_rate():
     scores, who = hub()
     first = tail_length([0.1], 300 * 299 // 2, 100) - 1000
-    pairs, found = walk_with_intervals(
+    pairs, found = walk_with_draws(
         lambda length: walked(scores, who, tail=length),
         [0.1, 0.01],
         length=first,
@@ -171,8 +172,9 @@ def test_beyond_the_limit_a_target_has_no_interval_but_its_rate():
     whole = walked(scores, who)
     assert pairs.tail.size == first + 10
     assert tail_points(pairs, [0.1, 0.01]) == tail_points(whole, [0.1, 0.01])
-    assert found == all_pairs_intervals(whole, [0.01], draws=200, rng=np.random.default_rng(3))
-    assert walk_with_intervals(lambda _: pairs, [0.1], length=first, draws=0) == (pairs, {})
+    expected = all_pairs_draws(whole, [0.01], draws=200, rng=np.random.default_rng(3))
+    np.testing.assert_equal(found, expected)
+    assert walk_with_draws(lambda _: pairs, [0.1], length=first, draws=0) == (pairs, {})
 
 
 @pytest.mark.parametrize("wrong", [np.nan, np.inf])

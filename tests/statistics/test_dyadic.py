@@ -105,6 +105,14 @@ def test_what_is_worse_than_perfect_does_not_end_higher() -> None:
     assert share(near, people, 20).low <= share(perfect, people, 20).low
 
 
+def test_people_who_are_few_do_not_bound_what_many_of_them_carry() -> None:
+    """20 people who all err now and then: their number bounds a share of 100%, not this one."""
+    rng = np.random.default_rng(0)
+    right = rng.random(4000) < 0.95
+    found = share(right, np.arange(4000) // 200, 20)
+    assert found.high - found.low < 0.04 and found.low > 0.93 > 0.025 ** (1 / 20)
+
+
 def test_persons_make_it_wider() -> None:
     """A person who is wrong is wrong always: 20 facts, not 400."""
     right = np.repeat(np.arange(20) >= 6, 20)
