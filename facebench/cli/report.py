@@ -244,12 +244,16 @@ def _run(
 ) -> None:
     """A table of records, by file or by the model's name."""
     from facebench.reporting.named_records import named_in
+    from facebench.reporting.recounted import require_recounted
 
     if not names:
         raise UserError(
             "report run: name record files, e.g. reports/results/lfw/…/*.json, or evaluated models"
         )
-    writer.records(named_in(folders, names, protocol, similarity))
+    records = named_in(folders, names, protocol, similarity)
+    for record in records:
+        require_recounted(record)
+    writer.records(records)
     writer.finish()
 
 

@@ -10,8 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from facebench.nets.cards import find_card
+from facebench.reporting.files import save_record
 from tests.cli.conftest import TINY_ARGUMENTS, Run
 from tests.cli.records import save_three
+from tests.reporting.conftest import drawn_record
 
 CARD = """
 name = "mine"
@@ -158,3 +161,12 @@ def test_the_help_names_the_command() -> None:
         [sys.executable, "-m", "facebench", "--help"], capture_output=True, text=True, timeout=600
     )
     assert "report" in shown.stdout
+
+
+def test_a_table_of_records_refuses_costs_that_the_weights_have_not(run: Run, work: Path) -> None:
+    """The zoo's own record of a network, with other costs under its name and hash."""
+    made = drawn_record("sparse_012", per_kind=20, draws=0, weights=find_card("sparse_012").sha256)
+    path = save_record(made, work / "kept")
+    result = run("report", "run", path)
+    assert result.code == 2
+    assert "the record of sparse_012 says parameters 17,836,928, but its weights" in result.line
