@@ -55,7 +55,8 @@ class TrainingData:
     identities among them of whom nothing is learned, e.g. to learn a metric from; real: keys of the
     whole sources that are not rendered; teacher: what the targets are of, its signature; left_out:
     how many identities were left out altogether, since they look like people that a network will be
-    judged on.
+    judged on; strangers: of every held-out crop, whether nothing is learned of its person either
+    (None: of all that have one).
     """
 
     sources: Sources
@@ -64,6 +65,7 @@ class TrainingData:
     real: tuple[str, ...] = ()
     teacher: str = ""
     left_out: int = 0
+    strangers: NDArray[np.bool_] | None = None
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -150,6 +152,7 @@ def training_data(
     counts = _counts([spec.weight for spec in specs], batch)
     sources: Sources = []
     apart: list[tuple[TrainingCrops, NDArray[np.int64]]] = []
+    strangers: list[NDArray[np.bool_]] = []
     unseen: set[str] = set()
     seen: set[str] = set()
     real: list[str] = []
@@ -175,6 +178,7 @@ def training_data(
             real.append(whole)
         sources.append((_rows(crops, learned, renumber=True), count))
         apart.append((crops, held))
+        strangers.append(np.isin(crops.labels[held], people))
     if apart_from is not None:
         require_sources(apart_from, named)
     held_out = joined([_rows(crops, rows) for crops, rows in apart])
@@ -186,6 +190,7 @@ def training_data(
         tuple(real),
         "" if teacher is None else teacher.signature,
         left_out,
+        np.concatenate(strangers),
     )
 
 

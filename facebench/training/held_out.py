@@ -15,6 +15,7 @@ from torch import nn
 from facebench.nets.convnet import to_input
 from facebench.nets.embedder import unit
 from facebench.storage import write_atomically
+from facebench.training.crops import UNLABELLED
 from facebench.training.data import TrainingData, faces_of
 
 if TYPE_CHECKING:
@@ -29,14 +30,17 @@ def held_out_figures(net: nn.Module, supervision: Judge, data: TrainingData) -> 
     """Errors of a network on held-out people and its cosine to the teacher on held-out faces.
 
     net: faces float N×3×112×96 → float N×F, in evaluation mode. A face is embedded with its mirror
-    image. Names, for all pairs of held-out people's faces: ``error`` and ``true_matches`` by the
-    network's output, ``error_regressed`` and ``true_matches_regressed`` by what the supervision
-    makes of it for the teacher, ``error_teacher`` and ``true_matches_teacher`` by the teacher
-    itself; ``cosine_to_teacher`` over all held-out faces. What cannot be had is left out.
+    image. Names, for all pairs of faces of people of whom nothing was learned: ``error`` and
+    ``true_matches`` by the network's output, ``error_regressed`` and ``true_matches_regressed`` by
+    what the supervision makes of it for the teacher, ``error_teacher`` and
+    ``true_matches_teacher`` by the teacher itself; ``cosine_to_teacher`` over all held-out faces.
+    What cannot be had is left out.
     """
     crops, regressor = data.held_out, getattr(supervision, "regressor", None)
     rows = np.linspace(0, len(crops.labels) - 1, min(_MOST, len(crops.labels))).astype(np.int64)
     labels, targets = crops.labels[rows], crops.targets[rows]
+    if data.strangers is not None:
+        labels = np.where(data.strangers[rows], labels, UNLABELLED)
     taught = ~np.isnan(targets[:, 0])
     outputs = np.concatenate(list(_outputs(net, data, rows)))
     found = _verification("", outputs, labels)

@@ -103,6 +103,7 @@ def test_the_very_people_are_left_out_of_what_is_learned_and_held_out(
         apart_from=Apart(found),
     )
     assert data.left_out == len(own)
+    assert data.strangers is not None and data.strangers.sum() == 2 * 4
     assert data.classes == 8 - len(own) - 2 and not set(own) & set(data.unseen)
     assert len(data.sources[0][0].images) + len(data.held_out.images) == 4 * (8 - len(own))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -75,6 +76,17 @@ def test_without_a_teacher_only_the_output_is_judged() -> None:
         "error",
         "true_matches",
     }
+
+
+def test_people_who_were_learned_from_take_no_part() -> None:
+    """Their other faces are held out, too; here they look like somebody else."""
+    whole = data()
+    faces = whole.held_out.images.copy()
+    faces[whole.held_out.labels == 1] = faces[0]
+    mixed = replace(whole, held_out=replace(whole.held_out, images=faces))
+    assert held_out_figures(Colour(), supervision(), mixed)["error"] > 0.1
+    apart = replace(mixed, strangers=np.isin(whole.held_out.labels, [0, 2]))
+    assert held_out_figures(Colour(), supervision(), apart)["error"] == 0
 
 
 def test_a_network_that_knows_nothing_guesses() -> None:
