@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import permutations
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,9 @@ ORDERS = ("xyxy", "xxyy")
 NO_FACE, DOUBTFUL = 0.55, 0.3
 _LEAST_SPREAD = 1.0  # pixels from the middle of the points, root mean square; LFW's have 20 to 55
 _UPRIGHT = np.pi / 4
-_LEFT_RIGHT = [1, 0, 2, 4, 3]
+_LOOKED_AT = 1000  # rows in which another order is looked for, of which there are 120
+_LEFT_RIGHT = (1, 0, 2, 4, 3)
+_NAMES = ("left eye", "right eye", "nose", "left corner", "right corner of the mouth")
 
 
 def read_landmarks(path: Path, order: str = ORDERS[0]) -> dict[str, Points]:
@@ -38,7 +41,11 @@ def read_landmarks(path: Path, order: str = ORDERS[0]) -> dict[str, Points]:
     points = _ordered(numbers, order)
     good = usable(points)
     if not good.all():
-        raise _bad_row(path, int(lines[np.argmin(good)]))
+        raise UserError(
+            f"{path}, line {lines[np.argmin(good)]}: its five points are no numbers or one and the "
+            "same place; leave the row out where no face was found, and count such images as "
+            "failures to acquire with --on-missing count"
+        )
     _refuse_misread(path, lines, numbers, order)
     return dict(zip(rows, points, strict=True))
 
@@ -99,23 +106,8 @@ def _refuse_misread(path: Path, lines: NDArray[np.int64], numbers: Points, order
     points = _ordered(numbers, order)
     misfit = _misfit(points)[0]
     typical = float(np.median(misfit))
-    if typical > DOUBTFUL:
-        other = ORDERS[1 - ORDERS.index(order)]
-        exchanged = points[:, _LEFT_RIGHT]
-        ways = {
-            f"read in the other order they are: --landmarks-order {other}": _ordered(
-                numbers, other
-            ),
-            "with left and right exchanged they are: the eye and the corner of the mouth that are "
-            "on the left in the image come first": exchanged,
-            "with x and y exchanged they are: write x before y": points[..., ::-1],
-            "with y counted from below they are: count it from the top of the image": points
-            * (1, -1),
-        }
-        for remedy, way in ways.items():
-            fits, turns = (np.median(np.abs(values)) for values in _misfit(way))
-            if fits < typical / 2 and turns < _UPRIGHT:
-                raise _misread(path, lines, misfit > typical / 2, remedy)
+    if typical > DOUBTFUL and (better := _better_way(numbers, order, typical / 2)):
+        raise _misread(path, lines, misfit > typical / 2, better)
     if typical > NO_FACE:
         remedy = "check which points they are, and their order"
         raise _misread(path, lines, misfit > NO_FACE, remedy)
@@ -123,6 +115,31 @@ def _refuse_misread(path: Path, lines: NDArray[np.int64], numbers: Points, order
     if np.median(small):
         remedy = "they lie within a pixel: are they shares of the image's side? write pixels"
         raise _misread(path, lines, small, remedy)
+
+
+def _better_way(numbers: Points, order: str, most: float) -> str | None:
+    """How to read rows N×10 so that most are faces that misfit less than ``most``."""
+    numbers = numbers[:: max(1, len(numbers) // _LOOKED_AT)]
+    points, other = _ordered(numbers, order), ORDERS[1 - ORDERS.index(order)]
+    ways = {
+        f"read in the other order they are: --landmarks-order {other}": _ordered(numbers, other),
+        "with left and right exchanged they are: the eye and the corner of the mouth that are on "
+        "the left in the image come first": points[:, _LEFT_RIGHT],
+        "with x and y exchanged they are: write x before y": points[..., ::-1],
+        "with y counted from below they are: count it from the top of the image": points * (1, -1),
+    }
+    ways |= {_in_order(places): points[:, places] for places in permutations(range(5))}
+    for remedy, way in ways.items():
+        fits, turns = (np.median(np.abs(values)) for values in _misfit(way))
+        if fits < most and turns < _UPRIGHT:
+            return remedy
+    return None
+
+
+def _in_order(places: Sequence[int]) -> str:
+    """What to do where the points of `_NAMES` stand in other places of a row."""
+    there = ", ".join(_NAMES[places.index(place)] for place in range(5))
+    return f"as {there} they are: write them in the order above"
 
 
 def _misread(
