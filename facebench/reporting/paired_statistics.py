@@ -253,8 +253,7 @@ class _Pairing:
         person, share = most_frequent(people[mated])
         rows = np.flatnonzero(people != person)
         one, two = self.one.only(rows), self.other.only(rows)
-        far = None if rate.name == "rank" else rate.target
-        found = search_difference(far, one, two, level=self.level)
+        found = self._searched(rate, one, two)
         told = (rate.over_people, other.over_people)
         averaged = (told[0], told[1]) if told[0] is not None and told[1] is not None else None
         return Without(share, found.estimate, found.interval, found.p_value, averaged)
@@ -263,9 +262,11 @@ class _Pairing:
         """DIR, TPIR and rank 1. None: another rank, of which the records keep nothing."""
         if rate.name == "rank" and rate.target != 1:
             return None
+        return self._searched(rate, self.one, self.other)
+
+    def _searched(self, rate: RateSection, one: ScoreTable, other: ScoreTable) -> Difference:
         far = None if rate.name == "rank" else rate.target
-        first = rate.name != "TPIR"
-        return search_difference(far, self.one, self.other, first=first, level=self.level)
+        return search_difference(far, one, other, first=rate.name != "TPIR", level=self.level)
 
 
 def _tested(

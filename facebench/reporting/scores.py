@@ -60,6 +60,7 @@ class ScoreTable:
             self.folds[rows],
             None if left is None else left[rows],
             None if right is None else right[rows],
+            None if self.first is None else self.first[rows],
         )
 
     def to_bytes(self) -> bytes:

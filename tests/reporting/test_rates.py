@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facebench.protocols.cards import IdentificationCard
+from facebench.protocols.cards import IdentificationCard, load_protocol
 from facebench.protocols.outcome import Decided, Outcome, Rate, Series
 from facebench.reporting.build import build_record
 from facebench.reporting.compare import compare_paired
@@ -175,3 +175,39 @@ def test_tpir_and_dir_are_paired_each_by_the_searches_that_count_for_it() -> Non
     assert search_difference(0.05, base, again, first=False).estimate == 0
     assert search_difference(0.05, base, again).estimate == pytest.approx(-0.25)
     assert search_difference(None, base, again).estimate == pytest.approx(-0.25)
+
+
+def test_without_its_most_frequent_person_a_search_counts_by_the_same_rule() -> None:
+    """Person 7 has half of the mated searches. Of the other ten, all of whose scores reach every
+    threshold, the candidate has five identified second; person 7 always comes first.
+    """
+    people = np.r_[np.full(10, 7), np.arange(100, 110), np.arange(200, 240)]
+    mated = people < 200
+    base, other = (by_template(m, people, mated, first) for m, first in (
+        ("base", mated), ("other", mated & (people < 105))
+    ))  # fmt: skip
+    for name, drop in {"TPIR@FPIR=0.1": 0.0, "DIR@FAR=0.1": -0.5, "rank-1": -0.5}.items():
+        (found,) = paired_statistics(base, other, [name])
+        assert found.without is not None and found.without.share == 0.5
+        assert found.without.difference == pytest.approx(drop), name
+
+
+def by_template(model: str, people: np.ndarray, mated: np.ndarray, first: np.ndarray) -> Record:
+    decided = Decided(
+        scores=np.where(mated, 0.9, 0.1) - people / 10_000,
+        decisions=mated,
+        mated=mated,
+        parts=np.ones(people.size, np.int64),
+        left_subjects=people,
+        first=first,
+    )
+    share = float(first[mated].mean())
+    rates = tuple(
+        Rate(name, target, value, 0.0, "standard deviation", (value,))
+        for name, target, value in (("TPIR", 0.1, 1.0), ("DIR", 0.1, share), ("rank", 1, share))
+    )
+    count = int(mated.sum())
+    outcome = Outcome("splits", 1, rates, (), people.size, count, people.size - count,
+                      np.unique(people).size, 0, "0123456789abcdef", "exact", 0,
+                      decided)  # fmt: skip
+    return build_record(load_protocol("ijba-search"), outcome, drawn_facts(60, model))
