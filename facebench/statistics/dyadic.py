@@ -38,7 +38,7 @@ from facebench.statistics.resample import Units
 # Where fewer people than this changed, a difference is no surer than an exact sign test of them;
 # of fewer than the second number no sign test calls anything different at 5%.
 FEW_CHANGED, FEWEST_CHANGED = 30, 6
-FEW_CARRIERS = 3
+FEW_CARRIERS = 4
 _MANY = 1000.0  # degrees of freedom from which on the normal distribution is Student's
 _TINY = 1e-12  # rounding of sums of influences
 
@@ -138,7 +138,8 @@ def share_interval(
     Wilson's, of as many independent comparisons as would have the same variance, and never narrower
     than the exact binomial one of the ``comparisons`` that the value is a share of (None: none).
     Of 0 and 1, of which no variance tells anything, the exact one of ``independent`` units, none of
-    which share a person; no end lies within it where fewer than `FEW_CARRIERS` people carry V.
+    which share a person; no end lies within it where fewer than `FEW_CHANGED` comparisons err and
+    `FEW_CARRIERS` people or fewer carry V.
     ValueError: level outside (0, 1).
     Sources: Wilson 1927; Clopper and Pearson 1934; effective numbers as in Kish 1965.
     """
@@ -156,7 +157,8 @@ def share_interval(
     if comparisons is not None:
         exact = exact_binomial(value, comparisons, level)
         low, high = min(low, exact[0]), max(high, exact[1])
-    if sharing.carriers(influence) < FEW_CARRIERS:
+    few = min(value, 1 - value) * influence.size < FEW_CHANGED
+    if few and sharing.carriers(influence) <= FEW_CARRIERS:
         # Chance may soon have left them out: no surer than where all, or none, were right.
         low = min(low, exact_binomial(1.0, independent, level)[0])
         high = max(high, exact_binomial(0.0, independent, level)[1])

@@ -16,11 +16,17 @@ from statistics import NormalDist
 import numpy as np
 
 from facebench.statistics.folds import FoldAccuracy
-from facebench.statistics.intervals import Interval, tar_key, verification_intervals
+from facebench.statistics.intervals import (
+    Interval,
+    percentile_interval,
+    tar_key,
+    verification_intervals,
+)
 from facebench.statistics.paired_verification import paired_verification
 from facebench.statistics.resample import Units
 from facebench.statistics.roc import auc, eer, tar_at_far
 from facebench.statistics.verification import _intervals
+from facebench.statistics.weighted import weighted_accuracy
 
 TARGETS = (0.1, 0.01, 0.001)
 NAMES = ("accuracy", "auc", "eer", *map(tar_key, TARGETS))
@@ -146,6 +152,7 @@ def coverage(
                 one, graph.mated, graph.left, graph.right, np.arange(one.size) % 2, TARGETS, 300,
                 rng,
             )  # fmt: skip
+            drawn["accuracy"] = _drawn_accuracy(graph, decisions[0], rng)
             for name in NAMES:
                 widths[name] += [i.high - i.low for i in (intervals[name], drawn[name])]
     return {
@@ -156,6 +163,14 @@ def coverage(
         )
         for name in NAMES
     }
+
+
+def _drawn_accuracy(graph: PairGraph, decisions: np.ndarray, rng: np.random.Generator) -> Interval:
+    """The bootstrap's, of the mean of both kinds' accuracies."""
+    units = Units.of(graph.mated, graph.left, graph.right, "coverage")
+    of_weights = weighted_accuracy(decisions == graph.mated, graph.mated.astype(int))
+    values = np.concatenate([of_weights(block) for block in units.draw(300, rng, "coverage")])
+    return percentile_interval(values, 0.95, "subjects")
 
 
 def _holds(interval: Interval, value: float) -> bool:
