@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import os
 import sys
+from pathlib import Path
 from typing import Any, NoReturn
 
 import typer
@@ -14,6 +17,7 @@ from facebench.cli.streams import STDOUT, flush_output
 from facebench.cli.usage import usage_line
 from facebench.errors import UserError
 from facebench.foreign import printable
+from facebench.storage import cache_folder
 
 WRONG_INPUT = 2
 _LONGEST = 4000  # characters of a line
@@ -75,6 +79,15 @@ def _of_the_system(error: OSError) -> str:
     what = error.strerror or str(error) or type(error).__name__
     where = f" ({error.filename})" if error.filename else ""
     if error.errno == errno.ENOSPC:
-        elsewhere = "" if error.filename == STDOUT else ", or set FACEBENCH_CACHE to another folder"
-        return f"the disk is full{where}: make room{elsewhere}"
+        return f"the disk is full{where}: make room{_elsewhere(error.filename)}"
     return f"{what}{where}"
+
+
+def _elsewhere(name: object) -> str:
+    """What else helps where a disk is full: what names the folder of the file."""
+    if name == STDOUT:
+        return ""
+    with contextlib.suppress(UserError, TypeError, ValueError):
+        if Path(os.fsdecode(name)).absolute().is_relative_to(cache_folder().absolute()):
+            return ", or set FACEBENCH_CACHE to another folder"
+    return ", or name a folder on another disk"

@@ -47,7 +47,7 @@ from facebench.training.loop import Recipe, train
 from facebench.training.losses import Supervision
 from facebench.training.normalised import NormalisedConvNet
 from facebench.training.region_augment import region_change, regions_of
-from facebench.training.work_folder import folder_of
+from facebench.training.work_folder import at_work, begin_folder, folder_of
 
 SYNTHETIC_IDENTITIES, SYNTHETIC_IMAGES = 1100, 14
 HELD_OUT_REAL, HELD_OUT_SHARE, HELD_OUT_SEED = 100, 0.02, 7
@@ -249,14 +249,17 @@ def learn(
 ) -> None:
     """Learn and publish the members of an ensemble, or those named."""
     sources, held_out = data
-    work = folder_of(work, "members", settings_of(plan, sources, held_out))
-    learn_beginning(plan, sources, work)
-    for member in ensemble.members:
-        if only and member.model not in only:
-            continue
-        region = ensemble.regions[member.region]
-        learned = learn_member(member.model, region, plan, sources, held_out, work)
-        publish(learned, member, region, plan, card_for("baseline").licence, to)
+    settings = settings_of(plan, sources, held_out)
+    work = folder_of(work, "members", settings)
+    with at_work(work, print):
+        begin_folder(work, settings, (), print)
+        learn_beginning(plan, sources, work)
+        for member in ensemble.members:
+            if only and member.model not in only:
+                continue
+            region = ensemble.regions[member.region]
+            learned = learn_member(member.model, region, plan, sources, held_out, work)
+            publish(learned, member, region, plan, card_for("baseline").licence, to)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -12,12 +12,17 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import torch
+
 from facebench.errors import UserError
 from facebench.locks import only_one
 from facebench.nets.cards import read_card
+from facebench.opening import read_text
 from facebench.storage import write_atomically
+from facebench.threads import keep_threads
 
 FINAL, SETTINGS, DONE, UNSEEN = "final.pt", "settings.json", "published.json", "unseen.txt"
+THREADS = "threads.txt"
 # Raised whenever the same settings would learn another network than before.
 FORMAT = 2
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
@@ -105,7 +110,8 @@ def check_card(path: Path, settings: Mapping[str, Any], overwrite: bool) -> None
 def begin_folder(
     folder: Path, settings: Mapping[str, Any], unseen: tuple[str, ...], tell: Callable[[str], None]
 ) -> None:
-    """Write down what a folder's work depends on, and who is held out, unless it was begun already.
+    """Write down what a folder's work depends on, who is held out, and the number of threads,
+    unless it was begun already.
 
     tell: is told what is another than in the work of the same name beside it.
     """
@@ -115,6 +121,7 @@ def begin_folder(
         changed = _differences(settings, json.loads(other.read_text()))
         tell(f"{folder.name} begins anew: {other.parent} has another {', '.join(changed)}")
     write_unseen(folder / UNSEEN, unseen)
+    write_atomically(folder / THREADS, f"{torch.get_num_threads()}\n".encode())
     text = json.dumps({"format": FORMAT, **as_json(settings)}, indent=1)
     write_atomically(folder / SETTINGS, text.encode())
 
@@ -131,7 +138,8 @@ def write_unseen(path: Path, names: tuple[str, ...]) -> None:
 def at_work(folder: Path, tell: Callable[[str], None]) -> Iterator[None]:
     """Be the only process that learns in a folder, which is made; waits for another, saying so.
 
-    Where nothing is written the folder is not left.
+    Torch has the number of threads with which the work there was begun, meanwhile, and that is
+    said where it is another. Where nothing is written the folder is not left.
     """
     while True:
         folder.mkdir(parents=True, exist_ok=True)
@@ -139,11 +147,36 @@ def at_work(folder: Path, tell: Callable[[str], None]) -> Iterator[None]:
             if not folder.exists():  # whom we waited for has left nothing
                 continue
             try:
-                yield
+                with _threads_of(folder, tell):
+                    yield
             finally:
                 with suppress(OSError):  # it is not empty
                     folder.rmdir()
             return
+
+
+@contextmanager
+def _threads_of(folder: Path, tell: Callable[[str], None]) -> Iterator[None]:
+    now, first = torch.get_num_threads(), _first_threads(folder / THREADS)
+    try:
+        if keep_threads(first) != now and not (folder / FINAL).exists():
+            tell(
+                f"{folder} goes on with the number of threads that it began with, {first}, not "
+                f"{now}, so that it ends in the same bytes"
+            )
+        yield
+    finally:
+        torch.set_num_threads(now)
+
+
+def _first_threads(path: Path) -> int | None:
+    """What `begin_folder` wrote down; None: it was not here."""
+    if not path.exists():
+        return None
+    text = read_text(path, "the number of threads").strip()
+    if not re.fullmatch("[1-9][0-9]{0,3}", text):
+        raise UserError(f"{path} holds no number of threads; write there the one of the training")
+    return int(text)
 
 
 def _differences(settings: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:

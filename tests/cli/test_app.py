@@ -77,8 +77,7 @@ def test_schema_is_the_schema(run: Run) -> None:
         (
             OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/x/y"),
             2,
-            "facebench: the disk is full (/x/y): make room, or set FACEBENCH_CACHE to another "
-            "folder",
+            "facebench: the disk is full (/x/y): make room, or name a folder on another disk",
         ),
         (PermissionError(13, "Permission denied", "/x"), 2, "facebench: Permission denied (/x)"),
     ],
@@ -92,6 +91,21 @@ def test_errors_end_as_one_line(
     monkeypatch.setattr("facebench.cli.protocols.list_protocols", fail)
     ended = run("protocols")
     assert (ended.code, ended.line) == (code, line)
+
+
+def test_a_full_disk_of_the_cache_names_what_moves_it(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    monkeypatch.setenv("FACEBENCH_CACHE", str(tmp_path / "kept"))
+    monkeypatch.setattr("facebench.cli.protocols.list_protocols", fail)
+    path = tmp_path / "kept" / "data" / "x"
+    moved = "make room, or set FACEBENCH_CACHE to another folder"
+    assert run("protocols").line == f"facebench: the disk is full ({path}): {moved}"
+    path = tmp_path / "training" / "checkpoint.pt"
+    assert "FACEBENCH_CACHE" not in run("protocols").line
 
 
 def test_a_bug_keeps_its_traceback(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -185,6 +186,26 @@ def test_a_metric_is_not_learned_from_people_that_the_network_was_trained_on(
     doubtful = run(*fit)
     assert doubtful.code == 0
     assert "whether first was trained on people of people cannot be known" in doubtful.err
+
+
+def test_a_training_goes_on_with_its_first_number_of_threads(run, people: Path, work: Path) -> None:
+    train = ("train", "mini", "--width", "0.03125", "--data", "people", "--recipe", "tiny.toml")
+    before = torch.get_num_threads()
+    try:
+        assert run(*train, "--work", "w", "--threads", "2").code == 0
+        weights, card = work / "models" / "weights" / "mini.safetensors", work / "models/mini.toml"
+        first, words = weights.read_bytes(), tomllib.loads(card.read_text())["training"]["device"]
+        assert words.endswith("2 threads")
+        (folder,) = (work / "w").glob("mini-*")
+        for name in ("final.pt", "checkpoint.pt", "published.json"):
+            (folder / name).unlink()
+        again = run(*train, "--work", "w", "--threads", "1", "--overwrite")
+        assert again.code == 0 and again.err.count("that it began with, 2, not 1") == 1
+        assert weights.read_bytes() == first
+        assert tomllib.loads(card.read_text())["training"]["device"] == words
+        assert torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize("number, apart", [(1, ""), (2, ", person0 being held out")])

@@ -6,9 +6,18 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
 from facebench.errors import UserError
-from facebench.training.work_folder import DONE, check_name, is_published
+from facebench.training.work_folder import (
+    DONE,
+    FINAL,
+    THREADS,
+    at_work,
+    begin_folder,
+    check_name,
+    is_published,
+)
 
 CARD = """
 name = "net"
@@ -50,3 +59,29 @@ def test_published_is_a_card_of_these_weights_with_their_file(tmp_path: Path) ->
     assert not is_published(tmp_path, path)
     path.unlink()
     assert not is_published(tmp_path, path)
+
+
+def test_a_work_keeps_the_number_of_threads_that_it_began_with(tmp_path: Path) -> None:
+    folder, told = tmp_path / "net-0123456789ab", list[str]()
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        with at_work(folder, told.append):
+            begin_folder(folder, {"seed": 1}, (), told.append)
+        torch.set_num_threads(1)
+        with at_work(folder, told.append):
+            begin_folder(folder, {"seed": 1}, (), told.append)
+            assert torch.get_num_threads() == 2
+        assert torch.get_num_threads() == 1  # other networks have what was asked for
+        (line,) = told
+        assert f"{folder} goes on with the number of threads that it began with, 2, not 1" in line
+        (folder / FINAL).touch()
+        with at_work(folder, told.append):  # what is left to do has as many, which needs no word
+            assert torch.get_num_threads() == 2
+        assert len(told) == 1
+        (folder / THREADS).write_text("many")
+        said = pytest.raises(UserError, match=f"{THREADS} holds no number of threads")
+        with said, at_work(folder, told.append):
+            pass
+    finally:
+        torch.set_num_threads(before)
