@@ -83,7 +83,7 @@ def _of_the_system(error: OSError) -> str:
     return f"{what}{where}"
 
 
-def _elsewhere(name: object) -> str:
+def _elsewhere(name: Any) -> str:
     """What else helps where a disk is full: what names the folder of the file."""
     if name == STDOUT:
         return ""
