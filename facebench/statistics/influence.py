@@ -20,6 +20,10 @@ from facebench.statistics.dyadic import Sharing
 from facebench.statistics.roc import allowed_false_accepts
 
 WIDTH = 1.5
+# A threshold that no non-mated comparison passes is the highest of them. The end of a ROC is about
+# straight over the logarithm of the share above; of that, the highest of many has the standard
+# deviation pi / sqrt(6) (Gumbel 1958), and is 1 + 1/2 + ... + 1/k from the one after k others.
+_OF_HIGHEST, _BELOW_HIGHEST = float(np.pi / np.sqrt(6)), 8
 
 
 def of_share(right: BoolArray, mated: BoolArray, weights: FloatArray) -> FloatArray:
@@ -70,14 +74,26 @@ def of_tar(
     n_nonmated = int(np.count_nonzero(~mated))
     allowed = allowed_false_accepts(target, n_nonmated)
     accepted = accepted_above(scores, mated, allowed)
-    of_far, of_rate = _of_kind(accepted, ~mated), _of_kind(accepted, mated)
-    # Never less than one accept: of none the data do not say how many it might have been.
+    of_rate = _of_kind(accepted, mated)
+    if not (accepted & ~mated).any():
+        highest = scores >= scores[~mated].max()
+        return of_rate - _slope_at_highest(scores, mated) * _of_kind(highest, ~mated), accepted
+    of_far = _of_kind(accepted, ~mated)
+    # Never less than one accept: of few the data hardly say how many it might have been.
     error = max(np.sqrt(sharing.variance(of_far)) * n_nonmated, np.sqrt(max(allowed, 1)))
     low = max(0, int(np.floor(allowed - WIDTH * error)))
     high = min(n_nonmated, int(np.ceil(allowed + WIDTH * error)))
     tars = [_tar(scores, mated, count) for count in (low, high)]
     slope = (tars[1] - tars[0]) / ((high - low) / n_nonmated)
     return of_rate - slope * of_far, accepted
+
+
+def _slope_at_highest(scores: AnyFloatArray, mated: BoolArray) -> float:
+    """By which the standard error of a FAR of one accept becomes that of a TAR without any."""
+    n_nonmated = int(np.count_nonzero(~mated))
+    below = min(_BELOW_HIGHEST, n_nonmated)
+    tars = [_tar(scores, mated, count) for count in (0, below)]
+    return _OF_HIGHEST * (tars[1] - tars[0]) / sum(1 / k for k in range(1, below + 1)) * n_nonmated
 
 
 def of_eer(scores: AnyFloatArray, mated: BoolArray, eer: float, sharing: Sharing) -> FloatArray:

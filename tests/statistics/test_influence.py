@@ -95,6 +95,22 @@ def test_tar_has_the_error_of_normal_scores(target: float) -> None:
     assert np.mean(found) == pytest.approx(expected, rel=0.15)
 
 
+@pytest.mark.parametrize("apart", [1.5, 3.0])
+def test_tar_without_a_false_accept_has_the_error_of_the_highest_score(apart: float) -> None:
+    """What 300 lists of 300 + 300 comparisons show; the threshold is most of it."""
+    tars, variances = [], []
+    for seed in range(300):
+        rng = np.random.default_rng(seed)
+        mated = np.arange(600) % 2 == 0
+        scores = rng.normal(size=600) + apart * mated
+        sharing = Sharing.of(Units.of(mated, None, None, "test"))
+        (point,) = tar_at_far(scores, mated, [0.001])
+        assert point.false_accepts == 0 and not point.resolvable
+        tars.append(point.tar)
+        variances.append(sharing.variance(of_tar(scores, mated, 0.001, sharing)[0]))
+    assert 0.9 < np.sqrt(np.mean(variances)) / np.std(tars) < 2.5
+
+
 def test_eer_has_the_error_of_normal_scores() -> None:
     """By symmetry half of each rate's: the variance is E (1 - E) / 2 over half of n."""
     from scipy.stats import norm
