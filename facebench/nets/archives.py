@@ -37,6 +37,7 @@ _IMPORT = re.compile(r"__enum__|\\u")
 _SIZE_NAMES = re.compile(
     r"[a-z]{1,4}\d+|Symbol|Integer|Rational|Float|Add|Mul|Pow|Max|Min|Mod|PythonMod|ModularIndexing|"
     r"FloorDiv|CeilDiv|CleanDiv|PowByNatural|IntTrueDiv|FloorToInt|CeilToInt|floor|ceiling|"
+    r"FloatTrueDiv|FloatPow|ToFloat|TruncToInt|TruncToFloat|RoundToInt|Identity|precision|e|"
     r"integer|positive|nonnegative|negative|zero|real|True|False|"
     r"Equality|Unequality|LessThan|GreaterThan|StrictLessThan|StrictGreaterThan"
 )

@@ -67,6 +67,36 @@ def test_an_honest_file_gives_the_same_program(exported: Parts, tmp_path: Path) 
     assert torch.equal(load_exported(path).run(x), Net()(x))
 
 
+class Scaled(nn.Module):
+    """What detectors and face networks do to images of any size."""
+
+    def __init__(self, scale: float) -> None:
+        super().__init__()
+        self.scale = scale
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = nn.functional.interpolate(x, scale_factor=self.scale, mode="bilinear")
+        return x.mean((2, 3)) * x.shape[2] ** 0.5
+
+
+@pytest.mark.parametrize("scale", [1.5, 0.37, 0.00001])
+def test_sizes_may_be_computed_from_other_sizes(tmp_path: Path, scale: float) -> None:
+    path, any_size = tmp_path / "m.pt2", dict.fromkeys((0, 2, 3), torch.export.Dim.AUTO)
+    program = torch.export.export(
+        Scaled(scale).eval(), (torch.rand(2, 3, 24, 32),), dynamic_shapes=(any_size,)
+    )
+    torch.export.save(program, path)
+    try:
+        torch.export.load(path)
+    except Exception:
+        pytest.skip("this torch reads no such sizes")
+    x = torch.rand(3, 3, 40, 28)
+    if scale > 0.1:
+        torch.testing.assert_close(load_exported(path).run(x), Scaled(scale)(x))
+    else:
+        assert load_exported(path).size is None
+
+
 def insert(name: str, at: int | None) -> Callable[[Parts, bytes], Parts]:
     """The poisoned program under a name, before the honest one, after it, or at the end."""
 
