@@ -7,6 +7,7 @@ from pathlib import Path
 
 import typer
 
+from facebench.cli.sheets import require_folder
 from facebench.errors import UserError
 
 DATA_HELP = (
@@ -85,6 +86,9 @@ def prepare(lab: Lab, protocols: tuple[str, ...] = ()) -> None:
     from facebench.allocator import keep_freed_memory
 
     lab.check()
+    require_folder(lab.work, "--work")
+    require_folder(Path("models"), "cards go to")
+    require_folder(Path("reports/results"), "results go to")
     _check_evaluation(protocols, lab.evaluation_data)
     if lab.device.startswith("cuda") and not torch.cuda.is_available():
         raise UserError(f"--device {lab.device}: torch sees no CUDA device here; use cpu")

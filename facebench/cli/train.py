@@ -33,6 +33,7 @@ from facebench.cli.laboratory_options import (
     ThreadsOption,
     WorkOption,
 )
+from facebench.cli.sheets import require_output
 from facebench.errors import UserError
 
 if TYPE_CHECKING:
@@ -95,6 +96,7 @@ def command(
 
     if plot is not None and plot.suffix not in FORMATS:
         raise UserError(f"--plot {plot}: pictures are {', '.join(FORMATS)}")
+    require_output(plot, "--plot")
     folder = work or Path("training")
     lab = Lab(
         tuple(data or ()),

@@ -188,6 +188,28 @@ def test_a_metric_is_not_learned_from_people_that_the_network_was_trained_on(
     assert "whether first was trained on people of people cannot be known" in doubtful.err
 
 
+@pytest.mark.parametrize(
+    "place, said",
+    [
+        ("models", "cards go to models: is a file"),
+        ("reports", "reports is not a folder"),
+        ("w", "--work w: is a file"),
+        ("log.png", "--plot log.png: is a folder"),
+    ],
+)
+def test_what_could_not_be_written_at_the_end_is_told_before_the_work(
+    run, people: Path, work: Path, place: str, said: str
+) -> None:
+    if place == "log.png":
+        (work / place).mkdir()
+    else:
+        (work / place).touch()
+    train = ("train", "mini", "--width", "0.03125", "--data", "people", "--recipe", "tiny.toml")
+    done = run(*train, "--work", "w", "--plot", "log.png")
+    assert done.code == 2 and said in done.line
+    assert place == "w" or not (work / "w").exists()
+
+
 def test_a_training_goes_on_with_its_first_number_of_threads(run, people: Path, work: Path) -> None:
     train = ("train", "mini", "--width", "0.03125", "--data", "people", "--recipe", "tiny.toml")
     before = torch.get_num_threads()
