@@ -22,7 +22,13 @@ from facebench.protocols.prepared import FaceFiles
 from facebench.protocols.refused import refused
 from facebench.protocols.running import Choices, Embed, PreparedRun, refuse_pooling
 from facebench.similarity.base import Projection, Similarity, score_block
-from facebench.statistics.all_pairs import PairTail, tail_curve, tail_points, walk_pairs
+from facebench.statistics.all_pairs import (
+    PairTail,
+    tail_curve,
+    tail_over_people,
+    tail_points,
+    walk_pairs,
+)
 from facebench.statistics.all_pairs_intervals import tail_length, walk_with_draws
 from facebench.statistics.intervals import percentile_interval, tar_key
 from facebench.statistics.roc import OperatingPoint, allowed_false_accepts
@@ -74,7 +80,7 @@ class PreparedAllPairs(PreparedRun):
         return Outcome(
             parts="splits",
             number_of_parts=1,
-            rates=tuple(_rate(point, drawn.get(tar_key(point.target))) for point in points),
+            rates=tuple(_rate(p, pairs, drawn.get(tar_key(p.target))) for p in points),
             series=(_roc(pairs, targets),),
             total=pairs.n_mated + pairs.n_nonmated,
             mated=pairs.n_mated,
@@ -89,6 +95,7 @@ class PreparedAllPairs(PreparedRun):
                 "faces": n,
                 "faces not acquired": int(np.count_nonzero(~faces.acquired)),
                 "most images of one person": int(pairs.faces.max()),
+                "most mated pairs of one person": int(pairs.own.max()),
             },
         )
 
@@ -140,7 +147,7 @@ def prepare(
     return PreparedAllPairs(card=card, published_list=published, people=people, **vars(faces))
 
 
-def _rate(point: OperatingPoint, drawn: NDArray[np.float64] | None) -> Rate:
+def _rate(point: OperatingPoint, pairs: PairTail, drawn: NDArray[np.float64] | None) -> Rate:
     return Rate(
         name="TAR",
         target=point.target,
@@ -152,6 +159,7 @@ def _rate(point: OperatingPoint, drawn: NDArray[np.float64] | None) -> Rate:
         thresholds=(point.threshold,),
         resolvable=point.resolvable,
         interval=None if drawn is None else percentile_interval(drawn, LEVEL, "subjects"),
+        over_people=tail_over_people(pairs, point),
         drawn=drawn,
     )
 

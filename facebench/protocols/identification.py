@@ -31,7 +31,7 @@ from facebench.protocols.search_outcome import (
     searches_decided,
 )
 from facebench.similarity.base import Projection, Similarity, score_block
-from facebench.statistics.identification import found_at, search_scores
+from facebench.statistics.identification import ranks_of, search_scores
 from facebench.statistics.search_intervals import SearchTable
 from facebench.statistics.searching import Searches, search
 
@@ -137,7 +137,7 @@ class PreparedIdentification(PreparedRun):
             search_scores(searches),
             searches.mated,
             self.people[drawn.probes],
-            {rank: found_at(searches, rank) for rank in {1, *self.card.ranks}},
+            ranks_of(searches),
         )
 
 

@@ -35,7 +35,7 @@ class Rate:
     FAR or FPIR, or the rank; per_part: the value of every draw or split; reached: the FAR or FPIR
     that each reached (empty for ranks); thresholds: likewise; spread: over the parts;
     resolvable: whether every part has enough non-mated comparisons for the target; over_people: the
-    same rate with every person counted once, however often it was searched, None: not told;
+    same rate with every person counted once, however often searched or compared, None: not told;
     drawn: float64[draws], its value in every draw of the bootstrap, where nothing else lets two
     models be compared.
     """
@@ -74,8 +74,9 @@ class Decided:
 
     scores: float64[n], -inf for a failure to acquire; decisions, mated: bool[n], a search's
     decision being whether its own identity was found (mated) or anybody was (non-mated); parts:
-    int64[n], the draw or split from 1; left_subjects, right_subjects: int64[n], or None; first:
-    bool[n], whether a search's own identity came first, None where scores are -inf unless it did.
+    int64[n], the draw or split from 1; left_subjects, right_subjects: int64[n], or None; ranks:
+    uint32[n], of each search's own identity, 0 where it is found at none; None where only the first
+    rank counts and scores are -inf of all others.
     """
 
     scores: NDArray[np.floating]
@@ -84,7 +85,7 @@ class Decided:
     parts: NDArray[np.int64]
     left_subjects: NDArray[np.int64] | None = None
     right_subjects: NDArray[np.int64] | None = None
-    first: NDArray[np.bool_] | None = None
+    ranks: NDArray[np.uint32] | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -47,16 +47,16 @@ def search_rates(
         of_far = [point[number] for point in points]
         hits = [t.scores >= p.threshold for t, p in zip(tables, of_far, strict=True)]
         rate = _detection(of_far, intervals.get(dir_key(far)))
-        rates.append(replace(rate, over_people=_over_people(tables, hits)))
+        rates.append(replace(rate, over_people=searched_people(tables, hits)))
     for rank in card.ranks:
         shares = [_share(searches, rank) for searches in found]
         rate = _rate("rank", rank, shares, intervals.get(rank_key(rank)))
         hits = [table.found(rank) for table in tables]
-        rates.append(replace(rate, over_people=_over_people(tables, hits)))
+        rates.append(replace(rate, over_people=searched_people(tables, hits)))
     return tuple(rates)
 
 
-def _over_people(tables: Sequence[SearchTable], hits: Sequence[NDArray[np.bool_]]) -> float:
+def searched_people(tables: Sequence[SearchTable], hits: Sequence[NDArray[np.bool_]]) -> float:
     """The mean over tables of the rate over people; hits: bool[n] of all searches of each."""
     mated = [table.mated for table in tables]
     return over_people(
@@ -119,7 +119,8 @@ def searches_decided(
 ) -> Decided:
     """All searches, draw after draw; decisions at the headline's thresholds, or at rank 1.
 
-    scores: of mated probes the own score where their identity is ranked first, else -inf.
+    scores: of mated probes the own score where their identity is ranked first, else -inf; ranks are
+    kept where others than the first are reported.
     """
     decisions = []
     for number, table in enumerate(tables):
@@ -133,7 +134,14 @@ def searches_decided(
         mated=np.concatenate([table.mated for table in tables]),
         parts=np.repeat(np.arange(1, len(tables) + 1), [len(table.mated) for table in tables]),
         left_subjects=np.concatenate([table.subjects for table in tables]),
+        ranks=kept_ranks(tables) if max(card.ranks, default=1) > 1 else None,
     )
+
+
+def kept_ranks(tables: Sequence[SearchTable]) -> NDArray[np.uint32]:
+    """uint32[n] of all searches, table after table."""
+    ranks = [table.ranks for table in tables if table.ranks is not None]
+    return np.concatenate(ranks).astype(np.uint32)
 
 
 def _share(searches: Searches, rank: int) -> float:

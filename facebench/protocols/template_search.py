@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -23,6 +23,7 @@ from facebench.protocols.outcome import Decided, Outcome, Rate, Series
 from facebench.protocols.prepared import FaceFiles
 from facebench.protocols.refused import refused
 from facebench.protocols.running import Choices, Embed
+from facebench.protocols.search_outcome import kept_ranks, searched_people
 from facebench.protocols.template_faces import (
     TemplateRun,
     chosen_pooling,
@@ -37,7 +38,7 @@ from facebench.statistics.identification import (
     cmc,
     curve_counts,
     dir_at_counts,
-    found_at,
+    ranks_of,
     search_scores,
 )
 from facebench.statistics.intervals import Interval
@@ -101,12 +102,13 @@ class PreparedTemplateSearch(TemplateRun):
     def _outcome(self, searched: Sequence[Searches], failed: int, choices: Choices) -> Outcome:
         card, people = self.card, [_subjects(split) for split in self.splits]
         rates: list[Rate] = []
-        ranked: Mapping[str, Interval] = {}
-        for name, scores_of in (("TPIR", _own_scores), ("DIR", search_scores)):
-            scores = [scores_of(searches) for searches in searched]
-            ranked = self._intervals(searched, scores, people)
-            rates += [_detected(name, scores, searched, f, card, ranked) for f in card.fpirs]
-        rates += [_rank(searched, rank, card, ranked) for rank in card.ranks]
+        tables = _tables(searched, map(_own_scores, searched), people)
+        firsts = _tables(searched, map(search_scores, searched), people)
+        for name, counted in (("TPIR", tables), ("DIR", firsts)):
+            known = search_intervals(counted, card.fpirs, ())
+            rates += [_detected(name, counted, f, card, known[dir_key(f)]) for f in card.fpirs]
+        known = search_intervals(firsts, (), card.ranks)
+        rates += [_rank(firsts, rank, card, known[rank_key(rank)]) for rank in card.ranks]
         mated = sum(int(s.mated.sum()) for s in searched)
         total = sum(map(len, searched))
         return Outcome(
@@ -122,25 +124,12 @@ class PreparedTemplateSearch(TemplateRun):
             fingerprint=_fingerprint(self.splits),
             rule="exact",
             draws=choices.draws,
-            decided=_decided(searched, people, rates[0]),
+            decided=_decided(tables, rates[0]),
             counts={
                 "gallery templates": sum(len(split.gallery) for split in self.splits),
                 "faces": len(self.keys),
             },
         )
-
-    def _intervals(
-        self,
-        searched: Sequence[Searches],
-        scores: Sequence[FloatArray],
-        people: Sequence[NDArray[np.int64]],
-    ) -> Mapping[str, Interval]:
-        """By `dir_key` of the card's FPIRs and `rank_key` of its ranks."""
-        tables = [
-            SearchTable(one, s.mated, p, {r: found_at(s, r) for r in self.card.ranks})
-            for one, s, p in zip(scores, searched, people, strict=True)
-        ]
-        return search_intervals(tables, self.card.fpirs, self.card.ranks)
 
 
 def prepare(
@@ -178,20 +167,27 @@ def _own_scores(searches: Searches) -> FloatArray:
     return search_scores(searches, searches.identities)
 
 
+def _tables(
+    searched: Sequence[Searches], scores: Iterable[FloatArray], people: Sequence[NDArray[np.int64]]
+) -> list[SearchTable]:
+    """A table a split, with the scores that count."""
+    return [
+        SearchTable(one, searches.mated, of, ranks_of(searches))
+        for searches, one, of in zip(searched, scores, people, strict=True)
+    ]
+
+
 def _detected(
     name: str,
-    scores: Sequence[FloatArray],
-    searched: Sequence[Searches],
+    tables: Sequence[SearchTable],
     target: float,
     card: TemplateSearchCard,
-    intervals: Mapping[str, Interval],
+    interval: Interval,
 ) -> Rate:
     """TPIR or DIR at an FPIR, by the scores that count for it."""
-    points = [
-        tar_at_far(one, searches.mated, [target])[0]
-        for one, searches in zip(scores, searched, strict=True)
-    ]
+    points = [tar_at_far(table.scores, table.mated, [target])[0] for table in tables]
     mean, spread = mean_and_deviation([point.tar for point in points])
+    hits = [t.scores >= point.threshold for t, point in zip(tables, points, strict=True)]
     return Rate(
         name=name,
         target=target,
@@ -202,20 +198,21 @@ def _detected(
         reached=tuple(point.far for point in points),
         thresholds=tuple(point.threshold for point in points),
         resolvable=all(point.resolvable for point in points),
-        interval=intervals.get(dir_key(target)),
+        interval=interval,
+        over_people=searched_people(tables, hits),
     )
 
 
 def _rank(
-    searched: Sequence[Searches],
-    rank: int,
-    card: TemplateSearchCard,
-    intervals: Mapping[str, Interval],
+    tables: Sequence[SearchTable], rank: int, card: TemplateSearchCard, interval: Interval
 ) -> Rate:
-    values = [float(found_at(s, rank).sum() / s.mated.sum()) for s in searched]
+    hits = [table.found(rank) for table in tables]
+    values = [float(hit.sum() / t.mated.sum()) for hit, t in zip(hits, tables, strict=True)]
     mean, spread = mean_and_deviation(values)
-    interval = intervals.get(rank_key(rank))
-    return Rate("rank", rank, mean, spread, card.spread, tuple(values), interval=interval)
+    over = searched_people(tables, hits)
+    return Rate(
+        "rank", rank, mean, spread, card.spread, tuple(values), interval=interval, over_people=over
+    )
 
 
 def _series(searched: Sequence[Searches]) -> tuple[Series, ...]:
@@ -240,18 +237,15 @@ def _series(searched: Sequence[Searches]) -> tuple[Series, ...]:
     )
 
 
-def _decided(
-    searched: Sequence[Searches], people: Sequence[NDArray[np.int64]], headline: Rate
-) -> Decided:
-    scores = [_own_scores(searches) for searches in searched]
-    decisions = [s >= t for s, t in zip(scores, headline.thresholds, strict=True)]
+def _decided(tables: Sequence[SearchTable], headline: Rate) -> Decided:
+    decisions = [t.scores >= limit for t, limit in zip(tables, headline.thresholds, strict=True)]
     return Decided(
-        scores=np.concatenate(scores),
+        scores=np.concatenate([table.scores for table in tables]),
         decisions=np.concatenate(decisions),
-        mated=np.concatenate([searches.mated for searches in searched]),
-        parts=np.repeat(np.arange(1, len(searched) + 1), [len(s) for s in searched]),
-        left_subjects=np.concatenate(people),
-        first=np.concatenate([found_at(searches) for searches in searched]),
+        mated=np.concatenate([table.mated for table in tables]),
+        parts=np.repeat(np.arange(1, len(tables) + 1), [len(table.mated) for table in tables]),
+        left_subjects=np.concatenate([table.subjects for table in tables]),
+        ranks=kept_ranks(tables),
     )
 
 

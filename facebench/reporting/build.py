@@ -170,5 +170,5 @@ def _table(outcome: Outcome) -> ScoreTable | None:
         folds=decided.parts,
         left_subjects=decided.left_subjects,
         right_subjects=decided.right_subjects,
-        first=decided.first,
+        ranks=decided.ranks,
     )

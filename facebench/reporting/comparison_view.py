@@ -135,19 +135,20 @@ def _caption(comparison: Comparison) -> Iterator[str]:
 
 
 def _without_one(comparison: Comparison) -> Iterator[str]:
-    """What the most frequent person of the searches makes of each difference."""
+    """What the most frequent person makes of each difference, and each rate over people."""
     for found in comparison.statistics:
-        if (one := found.without) is None:
-            continue
-        line = (
-            f"{found.statistic} without its most frequent person ({100 * one.share:.1f}% of the "
-            f"mated searches): {points(one.difference)} [{points(one.interval.low)}, "
-            f"{points(one.interval.high)}], p {p_text(one.p_value)}"
-        )
-        if one.over_people is not None:
-            base, candidate = map(percent, one.over_people)
-            line += f"; every person counted once: {base} against {candidate}"
-        yield line
+        told = []
+        if (one := found.without) is not None:
+            told.append(
+                f"without its most frequent person ({100 * one.share:.1f}% of the mated searches): "
+                f"{points(one.difference)} [{points(one.interval.low)}, "
+                f"{points(one.interval.high)}], p {p_text(one.p_value)}"
+            )
+        if found.over_people is not None:
+            base, candidate = map(percent, found.over_people)
+            told.append(f"every person counted once: {base} against {candidate}")
+        if told:
+            yield f"{found.statistic} {'; '.join(told)}"
 
 
 def _unusual(comparison: Comparison) -> Iterator[str]:

@@ -56,16 +56,20 @@ def search_difference(
     one: ScoreTable,
     other: ScoreTable,
     *,
+    rank: int = 1,
     first: bool = True,
     level: float = 0.95,
-) -> Difference:
-    """Difference in DIR or TPIR at a FAR; None: in the rank-1 rate.
+) -> Difference | None:
+    """Difference in DIR or TPIR at a FAR; far None: in the rate at a rank.
 
-    first: the own identity must come first, as for DIR and not for TPIR.
+    None: a rank beyond the first, and scores that keep no ranks. first: the own identity must
+    come first, as for DIR and not for TPIR.
     ValueError: as `paired_search_difference`.
     """
+    if far is None and rank != 1 and (one.ranks is None or other.ranks is None):
+        return None
     tables = (_search_tables(one, first), _search_tables(other, first))
-    return paired_search_difference(*tables, far, level=level)
+    return paired_search_difference(*tables, far, rank=rank, level=level)
 
 
 def _held_fixed(
@@ -118,11 +122,16 @@ def _search_tables(table: ScoreTable, first: bool) -> list[SearchTable]:
     """A table a part; first: a mated search finds its own identity only where that came first."""
     if table.left_subjects is None:
         raise ValueError("the searches do not say whose probes they are")
-    scores = table.scores
-    if first and table.first is not None:
-        scores = np.where(table.mated & ~table.first, -np.inf, scores)
+    scores, ranks, came_first = table.scores, table.ranks, table.came_first
+    if first and came_first is not None:
+        scores = np.where(table.mated & ~came_first, -np.inf, scores)
     return [
-        SearchTable(scores[rows], table.mated[rows], table.left_subjects[rows])
+        SearchTable(
+            scores[rows],
+            table.mated[rows],
+            table.left_subjects[rows],
+            None if ranks is None else ranks[rows],
+        )
         for rows in _rows(table)
     ]
 

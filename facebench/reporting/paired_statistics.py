@@ -31,15 +31,12 @@ _MARKS = {"better": "▲", "worse": "▼", "no difference shown": "≈", "undeci
 
 @dataclass(frozen=True)
 class Without:
-    """A difference without the person whom most mated searches are of. share: of these searches;
-    over_people: of base and candidate, the rate with every person counted once, None: not recorded.
-    """
+    """A difference without the person whom most mated searches are of. share: of these searches."""
 
     share: float
     difference: float
     interval: Interval
     p_value: float
-    over_people: tuple[float, float] | None
 
 
 @dataclass(frozen=True)
@@ -51,7 +48,8 @@ class PairedStatistic:
     which takes comparisons for independent: information, no part of any verdict. resolvable: false
     where either record's target is too fine. undecided: where p rests on draws that are too few to
     tell on which side of 5% it is. without: of searches, the same without their most frequent
-    person. adjusted: the p-value among all tests of one table
+    person. over_people: of base and candidate, the rate with every person counted once, None: not
+    recorded. adjusted: the p-value among all tests of one table
     (`corrected`), which then decides in place of p_value; None: a test of its own, as a gate's.
     """
 
@@ -65,6 +63,7 @@ class PairedStatistic:
     mcnemar: float | None = None
     undecided: bool = False
     without: Without | None = None
+    over_people: tuple[float, float] | None = None
     adjusted: float | None = None
 
     @property
@@ -237,15 +236,25 @@ class _Pairing:
         found = dict(zip(tars, of_tars, strict=True))
         for name, (rate, _) in pairs.items():
             if name not in found:
-                found[name] = self._searches(rate)
+                found[name] = self._searched(rate, self.one, self.other)
         return [
-            replace(_rate(p, found[p.statistic]), without=self._without(*pairs[p.statistic]))
+            replace(self._rate(p, found[p.statistic]), without=self._without(pairs[p.statistic][0]))
             for p in plain
         ]
 
-    def _without(self, rate: RateSection, other: RateSection) -> Without | None:
+    def _rate(self, plain: PairedStatistic, found: Difference | None) -> PairedStatistic:
+        if found is not None:
+            return replace(plain, interval=found.interval, p_value=found.p_value)
+        pair = ((self.base, self.one), (self.candidate, self.other))
+        bare = next((r.model.id for r, table in pair if table.ranks is None), None)
+        if not plain.statistic.startswith("rank-") or bare is None:
+            return replace(plain, why="the records keep no decisions for it")
+        why = f"the scores of {bare} keep no ranks beyond the first; evaluate it again"
+        return replace(plain, why=why)
+
+    def _without(self, rate: RateSection) -> Without | None:
         """Of searches that the records keep; None: not of such, or nobody else was searched."""
-        if rate.name == "TAR" or (rate.name == "rank" and rate.target != 1):
+        if rate.name == "TAR":
             return None
         people, mated = self.one.left_subjects, self.one.mated
         if people is None or np.unique(people[mated]).size < 2:
@@ -254,19 +263,15 @@ class _Pairing:
         rows = np.flatnonzero(people != person)
         one, two = self.one.only(rows), self.other.only(rows)
         found = self._searched(rate, one, two)
-        told = (rate.over_people, other.over_people)
-        averaged = (told[0], told[1]) if told[0] is not None and told[1] is not None else None
-        return Without(share, found.estimate, found.interval, found.p_value, averaged)
-
-    def _searches(self, rate: RateSection) -> Difference | None:
-        """DIR, TPIR and rank 1. None: another rank, of which the records keep nothing."""
-        if rate.name == "rank" and rate.target != 1:
+        if found is None:
             return None
-        return self._searched(rate, self.one, self.other)
+        return Without(share, found.estimate, found.interval, found.p_value)
 
-    def _searched(self, rate: RateSection, one: ScoreTable, other: ScoreTable) -> Difference:
-        far = None if rate.name == "rank" else rate.target
-        return search_difference(far, one, other, first=rate.name != "TPIR", level=self.level)
+    def _searched(self, rate: RateSection, one: ScoreTable, other: ScoreTable) -> Difference | None:
+        """DIR, TPIR and ranks; None: a rank of which the records keep nothing."""
+        far, rank = (None, int(rate.target)) if rate.name == "rank" else (rate.target, 1)
+        first = rate.name != "TPIR"
+        return search_difference(far, one, other, rank=rank, first=first, level=self.level)
 
 
 def _tested(
@@ -316,15 +321,17 @@ def _named(statistic: str) -> tuple[str, float]:
 
 def _values(base: Record, candidate: Record, name: str) -> PairedStatistic:
     one, other = require_statistic(base, name), require_statistic(candidate, name)
+    averaged = None
+    if isinstance(base.statistics, RatesSection):
+        first, second = (_rate_of(record, name).over_people for record in (base, candidate))
+        averaged = None if first is None or second is None else (first, second)
     return PairedStatistic(
-        name, one.value, other.value, resolvable=one.resolvable and other.resolvable
+        name,
+        one.value,
+        other.value,
+        resolvable=one.resolvable and other.resolvable,
+        over_people=averaged,
     )
-
-
-def _rate(plain: PairedStatistic, found: Difference | None) -> PairedStatistic:
-    if found is None:
-        return replace(plain, why="the records keep no decisions for it")
-    return replace(plain, interval=found.interval, p_value=found.p_value)
 
 
 def _verification_key(statistic: str) -> str:

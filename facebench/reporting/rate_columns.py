@@ -51,7 +51,9 @@ def remarks(records: Sequence[Record]) -> list[str]:
     if counts:
         lines.append(", ".join(f"{number:,} {what}" for what, number in counts.items()))
     if any(rate.over_people is not None for rate in rates_of(first).rates):
-        lines.append("over people: every person counts once, however many of the probes are of it")
+        lines.append(
+            "over people: every person counts once, however many of the probes or mated pairs"
+        )
     if any(not rate.resolvable for r in records for rate in rates_of(r).rates):
         lines.append(
             "‡ unresolvable: the non-mated comparisons of a part are too few to tell this rate "

@@ -3,7 +3,7 @@
 They are a file of their own, so that records stay small and readable; the record names it and its
 SHA-256. Format: safetensors, tensors ``scores``, ``decisions``, ``mated``, ``folds``, and, where
 the protocol says who is in its images, ``left_subjects``, ``right_subjects``; of searches whose
-scores do not tell it, ``first``.
+scores do not tell it, ``ranks`` (in older files ``first``).
 """
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ from numpy.typing import NDArray
 from facebench.errors import UserError
 
 _NAMES = ("scores", "decisions", "mated", "folds")
-_OPTIONAL = ("left_subjects", "right_subjects", "first")
+_OPTIONAL = ("left_subjects", "right_subjects", "first", "ranks")
 _TYPES = {
     "scores": ("float32", "float64"),
     "decisions": ("bool",),
     "mated": ("bool",),
     "first": ("bool",),
+    "ranks": ("uint32",),
 }
 Subjects = NDArray[np.int64] | None
 
@@ -32,8 +33,9 @@ Subjects = NDArray[np.int64] | None
 class ScoreTable:
     """scores: float32 or float64[n], -inf for a failure to acquire; decisions, mated: bool[n];
     folds: int64[n], or draws, or splits; left_subjects, right_subjects: int64[n], numbers of the
-    people, or None where they are not known; a search has its probe's only. first: bool[n],
-    whether a search's own identity came first; None: it did where its score is not -inf. The
+    people, or None where they are not known; a search has its probe's only. ranks:
+    uint32[n], of a search's own identity, 0 where it is found at none; first: bool[n], whether it
+    is the first, in files without ranks; neither: it is where its score is not -inf. The
     comparisons are in the protocol's order.
     """
 
@@ -44,11 +46,17 @@ class ScoreTable:
     left_subjects: Subjects = None
     right_subjects: Subjects = None
     first: NDArray[np.bool_] | None = None
+    ranks: NDArray[np.uint32] | None = None
 
     @property
     def correct(self) -> NDArray[np.bool_]:
         """bool[n]: which comparisons were decided rightly."""
         return np.equal(self.decisions, self.mated)
+
+    @property
+    def came_first(self) -> NDArray[np.bool_] | None:
+        """bool[n]: whether a search's own identity came first; None: see ``first``."""
+        return self.first if self.ranks is None else np.equal(self.ranks, 1)
 
     def only(self, rows: NDArray[np.int64]) -> ScoreTable:
         """The table of some comparisons, int64[k] positions."""
@@ -61,6 +69,7 @@ class ScoreTable:
             None if left is None else left[rows],
             None if right is None else right[rows],
             None if self.first is None else self.first[rows],
+            None if self.ranks is None else self.ranks[rows],
         )
 
     def to_bytes(self) -> bytes:

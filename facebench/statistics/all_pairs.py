@@ -49,6 +49,11 @@ class PairTail:
     faces: IntArray
     failed: int
 
+    @property
+    def own(self) -> IntArray:
+        """int64[S]: how many mated pairs are of each subject."""
+        return np.asarray(self.faces * (self.faces - 1) // 2)
+
 
 @dataclass
 class _Tail:
@@ -200,6 +205,14 @@ def tail_points(pairs: PairTail, targets: Sequence[float]) -> list[OperatingPoin
             )
         )
     return points
+
+
+def tail_over_people(pairs: PairTail, point: OperatingPoint) -> float:
+    """The TAR at a point with every person of mated pairs counted once."""
+    accepted = pairs.mated_subjects[: point.true_accepts]
+    right = np.bincount(accepted, minlength=pairs.faces.size)
+    own = pairs.own
+    return float((right[own > 0] / own[own > 0]).mean())
 
 
 def tail_curve(pairs: PairTail, most: int, points: int = 200) -> PlotCurve:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from facebench.statistics.checks import BoolArray, FloatArray
 from facebench.statistics.roc import OperatingPoint, tar_at_far
@@ -29,6 +29,12 @@ def found_at(searches: Searches, rank: int = 1) -> BoolArray:
     if rank < 1:
         raise ValueError(f"found_at: rank is {rank}; ranks are counted from 1")
     return searches.mated & (searches.own > -np.inf) & (searches.ahead < rank)
+
+
+def ranks_of(searches: Searches) -> NDArray[np.uint32]:
+    """uint32[n]: the rank of each probe's own identity, from 1; 0 where it is found at none."""
+    found = found_at(searches, searches.identities)
+    return np.where(found, searches.ahead + 1, 0).astype(np.uint32)
 
 
 def search_scores(searches: Searches, rank: int = 1) -> FloatArray:

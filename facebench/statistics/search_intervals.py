@@ -11,11 +11,11 @@ cluster-robust variance (Liang and Zeger 1986).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from facebench.statistics.checks import (
     AnyFloatArray,
@@ -42,20 +42,21 @@ class SearchTable:
     """The searches of one draw of a protocol.
 
     scores: float[n], `facebench.statistics.identification.search_scores` at rank 1; mated: bool[n];
-    subjects: int[n], the probe's person; hits: {rank: bool[n]}, `found_at` of other ranks.
+    subjects: int[n], the probe's person; ranks: int[n], `ranks_of`, None: only of scores above -inf
+    it is known, that they are of the first.
     """
 
     scores: AnyFloatArray
     mated: BoolArray
     subjects: IntArray
-    hits: Mapping[int, BoolArray] = field(default_factory=dict)
+    ranks: NDArray[np.integer] | None = None
 
     def found(self, rank: int) -> BoolArray:
         """bool[n]: mated probes found within a rank, whatever their score."""
-        if rank in self.hits:
-            return self.hits[rank]
+        if self.ranks is not None:
+            return self.mated & (self.ranks > 0) & (self.ranks <= rank)
         if rank != 1:
-            raise ValueError(f"a table without hits at rank {rank} cannot give that rate")
+            raise ValueError(f"a table without ranks cannot give the rate at rank {rank}")
         return self.mated & (self.scores > -np.inf)
 
 
@@ -95,11 +96,12 @@ def paired_search_difference(
     candidate: Sequence[SearchTable],
     far: float | None,
     *,
+    rank: int = 1,
     level: float = 0.95,
 ) -> Difference:
     """Difference of a rate, candidate minus baseline, with its interval over people.
 
-    far: of DIR at rank 1, the error of every threshold included, or None for the rank-1 rate.
+    far: of DIR at rank 1, the error of every threshold included, or None for the rate at ``rank``.
     ValueError: tables of other searches (their number, people or kinds differ); else as
     `search_intervals`.
     """
@@ -108,7 +110,9 @@ def paired_search_difference(
     _require_same(baseline, candidate, where)
     both = [[_checked(t, far is not None, where) for t in model] for model in (baseline, candidate)]
     sharing, searched = _sharing(baseline)
-    one, other = (rank_rate(tables, 1) if far is None else dir_rate(tables, far) for tables in both)
+    one, other = (
+        rank_rate(tables, rank) if far is None else dir_rate(tables, far) for tables in both
+    )
     return rate_difference(one, other, sharing, searched, level)
 
 

@@ -57,6 +57,12 @@ def test_rates_equal_those_of_all_scores(tmp_path: Path) -> None:
     assert [rate.reached[0] for rate in outcome.rates] == [point.far for point in expected]
     assert [rate.resolvable for rate in outcome.rates] == [p.resolvable for p in expected]
     assert outcome.failed == (scores == -np.inf).sum()
+    owner = run.people[left][mated]
+    for rate, point in zip(outcome.rates, expected, strict=True):
+        right = scores[mated] >= point.threshold
+        by_person = [right[owner == person].mean() for person in np.unique(owner)]
+        assert rate.over_people == pytest.approx(np.mean(by_person))
+    assert outcome.counts["most mated pairs of one person"] == np.bincount(owner).max()
     assert (outcome.total, outcome.mated) == (len(scores), mated.sum())
     assert outcome.counts["faces not acquired"] == 3 and outcome.subjects == 40
     assert outcome.decided is None and outcome.series[0].name == "ROC"

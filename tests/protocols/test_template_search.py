@@ -119,6 +119,12 @@ def test_rates_equal_loops(folder: Path, lost) -> None:
         assert rate.per_part == pytest.approx(expected)
         assert rate.value == pytest.approx(np.mean(expected))
         assert rate.spread == pytest.approx(np.std(expected, ddof=1))
+        assert rate.over_people == pytest.approx(rate.value)  # everybody is searched once a split
+        if rate.name == "rank":
+            kept = outcome.decided
+            within = (kept.ranks > 0) & (kept.ranks <= rank)
+            assert within[kept.mated].mean() == pytest.approx(rate.value)
+            assert not within[~kept.mated].any()
     assert [rate.resolvable for rate in outcome.rates] == [True, False, True, False, True, True]
     assert outcome.failed == len(lost)  # two templates in each of the two splits
 

@@ -137,7 +137,7 @@ def test_what_the_most_frequent_person_makes_of_a_difference() -> None:
     (found,) = paired_statistics(base, other, ["rank-1"])
     assert found.difference == pytest.approx(-0.75) and found.without is not None
     assert found.without.share == 0.75 and found.without.difference == 0.0
-    assert found.without.over_people == (1.0, 0.5)
+    assert found.over_people == (1.0, 0.5)
     (compared,) = compare_records(base, [other])
     caption = "\n".join(comparison_sheet(compared).caption)
     assert "rank-1 without its most frequent person (75.0% of the mated searches): +0.00" in caption
@@ -186,10 +186,43 @@ def test_without_its_most_frequent_person_a_search_counts_by_the_same_rule() -> 
     base, other = (by_template(m, people, mated, first) for m, first in (
         ("base", mated), ("other", mated & (people < 105))
     ))  # fmt: skip
-    for name, drop in {"TPIR@FPIR=0.1": 0.0, "DIR@FAR=0.1": -0.5, "rank-1": -0.5}.items():
+    for name, drop in {
+        "TPIR@FPIR=0.1": 0.0,
+        "DIR@FAR=0.1": -0.5,
+        "rank-1": -0.5,
+        "rank-2": 0.0,
+    }.items():
         (found,) = paired_statistics(base, other, [name])
         assert found.without is not None and found.without.share == 0.5
         assert found.without.difference == pytest.approx(drop), name
+
+
+def test_every_rank_is_compared_by_the_ranks_that_scores_keep() -> None:
+    """Twelve people, each searched once; the candidate finds two of them at rank 2, one at none."""
+    people, mated = np.arange(60), np.arange(60) < 12
+    of_base = np.where(mated, 1, 0).astype(np.uint32)
+    of_other = of_base.copy()
+    of_other[:3] = (2, 2, 0)
+    base = ScoreTable(np.full(60, 0.5), mated, mated, np.ones(60, np.int64), people, ranks=of_base)
+    other = ScoreTable.from_bytes(replace(base, ranks=of_other).to_bytes(), "here")
+    for rank, drop in ((1, 3), (2, 1), (5, 1)):
+        found = search_difference(None, base, other, rank=rank)
+        assert found is not None and found.estimate == pytest.approx(-drop / 12)
+        assert "subjects" in found.interval.kind
+    old = replace(other, ranks=None, first=np.equal(of_other, 1))
+    assert search_difference(None, base, old) == search_difference(None, base, other)
+    assert search_difference(None, base, old, rank=2) is None
+
+
+def test_scores_without_ranks_say_how_to_be_compared() -> None:
+    people, mated = np.arange(40), np.arange(40) < 20
+    base, other = (by_template(model, people, mated, mated) for model in ("base", "other"))
+    assert other.table is not None
+    old = other.with_table(replace(other.table, ranks=None, first=mated))
+    (first, second) = paired_statistics(base, old, ["rank-1", "rank-2"])
+    assert first.verdict == "no difference shown" and second.verdict == "unknown"
+    why = "the scores of other keep no ranks beyond the first; evaluate it again"
+    assert second.why == why and second.without is None
 
 
 def by_template(model: str, people: np.ndarray, mated: np.ndarray, first: np.ndarray) -> Record:
@@ -199,12 +232,17 @@ def by_template(model: str, people: np.ndarray, mated: np.ndarray, first: np.nda
         mated=mated,
         parts=np.ones(people.size, np.int64),
         left_subjects=people,
-        first=first,
+        ranks=np.where(first, 1, 2 * mated).astype(np.uint32),
     )
     share = float(first[mated].mean())
     rates = tuple(
         Rate(name, target, value, 0.0, "standard deviation", (value,))
-        for name, target, value in (("TPIR", 0.1, 1.0), ("DIR", 0.1, share), ("rank", 1, share))
+        for name, target, value in (
+            ("TPIR", 0.1, 1.0),
+            ("DIR", 0.1, share),
+            ("rank", 1, share),
+            ("rank", 2, 1.0),
+        )
     )
     count = int(mated.sum())
     outcome = Outcome("splits", 1, rates, (), people.size, count, people.size - count,

@@ -30,7 +30,8 @@ def toy(seed=0, mated=30, strangers=50, searches=140, shift=1.0):
     scores = np.round(person + rng.normal(0, 1, subjects.size) + shift * of_gallery, 1)
     scores[of_gallery & (rng.random(subjects.size) < 0.2)] = -np.inf
     second = of_gallery & ((scores > -np.inf) | (rng.random(subjects.size) < 0.5))
-    return SearchTable(scores, of_gallery, subjects, {5: second})
+    ranks = np.where(scores > -np.inf, 1, 5) * second
+    return SearchTable(scores, of_gallery, subjects, ranks)
 
 
 def interval_by_hand(value, residual, people, searches, searched):
@@ -101,14 +102,14 @@ def test_paired_difference_is_that_of_the_rates():
     rng = np.random.default_rng(9)
     candidate = [
         SearchTable(t.scores + np.where(t.mated, 0.4, 0.0) + rng.normal(0, 0.1, t.scores.size),
-                    t.mated, t.subjects)
+                    t.mated, t.subjects, np.where(rng.random(t.mated.size) < 0.2, 0, t.ranks))
         for t in baseline
     ]  # fmt: skip
-    for far in (0.1, None):
-        found = paired_search_difference(baseline, candidate, far)
+    for far, rank in ((0.1, 1), (None, 1), (None, 5)):
+        found = paired_search_difference(baseline, candidate, far, rank=rank)
         means = [
             np.mean([tar_at_far(t.scores, t.mated, [far])[0].tar if far else
-                     t.found(1)[t.mated].mean() for t in tables])
+                     t.found(rank)[t.mated].mean() for t in tables])
             for tables in (baseline, candidate)
         ]  # fmt: skip
         assert found.estimate == pytest.approx(means[1] - means[0])
@@ -134,8 +135,8 @@ def test_errors():
         search_intervals([mated], [0.1], [1])
     found = search_intervals([mated], [], [1])[rank_key(1)]
     assert found.high == 1.0 and found.low == pytest.approx(0.025 ** (1 / 3))
-    with pytest.raises(ValueError, match="without hits at rank 7"):
-        search_intervals([table], [], [7])
+    with pytest.raises(ValueError, match="without ranks cannot give the rate at rank 7"):
+        search_intervals([mated], [], [7])
     with pytest.raises(ValueError, match="level"):
         search_intervals([table], [], [1], level=1.0)
     with pytest.raises(ValueError, match="one person per search"):
