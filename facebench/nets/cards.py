@@ -6,6 +6,7 @@ A field with a wrong name or value is a UserError that names file, field and wha
 from __future__ import annotations
 
 import math
+import re
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -33,7 +34,8 @@ from facebench.storage import workspace_folders
 from facebench.validation import read_toml, validated
 
 Architecture = Literal["convnet", "onnx", "torchscript", "export", "python", "ensemble", Compact]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=64)]
+_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
+Name = Annotated[str, Field(pattern=_NAME, max_length=64)]
 Side = Annotated[int, Field(ge=8, le=4096)]
 Share = Annotated[float, Field(gt=0, le=1)]
 # Line breaks in a card are layout, not content.
@@ -115,6 +117,11 @@ class Member(_Strict):
 
     model: Name
     region: Name
+
+
+def is_name(text: str) -> bool:
+    """Whether a text may be a card's name; ``package.module:factory`` is a model, but no card."""
+    return re.search(_NAME, text) is not None
 
 
 class ModelCard(_Strict):

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from facebench.errors import UserError
-from facebench.nets.cards import Architecture, ModelCard, PreprocessingFields
+from facebench.nets.cards import Architecture, ModelCard, PreprocessingFields, is_name
 from facebench.nets.embedder import Preprocessing
 from facebench.nets.layers import LocallyConnected2d
 from facebench.nets.options import ModelOptions
@@ -107,7 +107,7 @@ def program_card(network: PlainNetwork, kind: Kind, file: str, sha256: str) -> M
         name=file.removesuffix(ENDINGS[kind]),
         title=f"{card.title}, as {how}",
         architecture=architecture,
-        parent=card.name,
+        parent=card.name if is_name(card.name) else None,
         licence=card.licence,
         weights=file,
         sha256=sha256,

@@ -27,6 +27,7 @@ from facebench.nets.export_check import EmbeddingCheck, compare_embeddings, twin
 from facebench.nets.layers import LocallyConnected2d
 from facebench.nets.publish import write_card
 from facebench.nets.sparse import apply_masks
+from facebench.nets.specs import card_for
 from facebench.nets.zoo import load_model, load_network
 from facebench.storage import sha256_file
 
@@ -147,6 +148,7 @@ def test_a_module_of_ones_own(module: Path, kind: Kind) -> None:
         pytest.importorskip("onnx")
         pytest.importorskip("onnxruntime")
     path = export("exported_module:make", kind, module)
+    assert card_for(str(path)).parent is None  # it is of no card
     faces = np.random.default_rng(0).integers(0, 256, (3, 9, 8, 3), dtype=np.uint8)
     want = load_model("exported_module:make").embed(faces)
     np.testing.assert_allclose(load_model(str(path)).embed(faces), want, rtol=1e-4, atol=1e-4)
