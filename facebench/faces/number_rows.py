@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,7 @@ def read_number_rows(path: Path, columns: int, what: str) -> NDArray[np.int32]:
     rows = 0
     try:
         with plain_file(path) as file:
-            rest = b""
+            rest = file.read(len(BOM_UTF8)).removeprefix(BOM_UTF8)
             while chunk := file.read(_CHUNK):
                 whole, newline, left = (rest + chunk).rpartition(b"\n")
                 rest = left if newline else whole + left

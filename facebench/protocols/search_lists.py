@@ -46,7 +46,7 @@ def listed_names(card: IdentificationCard) -> list[str]:
 
 def _names_in(path: Path) -> list[str]:
     try:
-        lines = plain_bytes(path).decode("utf-8").splitlines()
+        lines = plain_bytes(path).decode("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"cannot read the list of subjects {path}: {error}") from error
     names = [line.strip() for line in lines if line.strip() and not line.startswith("#")]

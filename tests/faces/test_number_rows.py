@@ -42,3 +42,13 @@ def test_fields_that_only_add_up_are_refused(tmp_path: Path) -> None:
         path.write_text(text)
         with pytest.raises(UserError, match=r"list.txt:\d: expected rows"):
             read_number_rows(path, 3, "rows")
+
+
+@pytest.mark.parametrize("text", ["1,2,3\r\n4,5,6\r\n", "1 2 3\n4 5 6", "1\t2\t3\n4\t5\t6\n"])
+def test_a_byte_order_mark_is_no_part_of_the_first_number(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "list.txt"
+    path.write_text(text, "utf-8-sig", newline="")
+    assert read_number_rows(path, 3, "rows").tolist() == [[1, 2, 3], [4, 5, 6]]
+    path.write_bytes(b"\xef\xbb\xbf")
+    with pytest.raises(UserError, match="is empty"):
+        read_number_rows(path, 3, "rows")
