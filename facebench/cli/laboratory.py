@@ -15,7 +15,10 @@ DATA_HELP = (
     "share of a mini-batch; may be repeated."
 )
 RECIPE_HELP = "short, paper, compact, plain, or a TOML file."
-WORK_HELP = "Folder of checkpoints; the same command with the same folder continues."
+WORK_HELP = (
+    "Folder of checkpoints, in it NAME-FINGERPRINT of each network; the same command continues. "
+    "Default: training."
+)
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,7 @@ class Teacher:
     size: str = "112x112"
     normalise: str = "imagenet"
     flip: str = "normalised-add"
+    untrusted: bool = False  # then only data, not a program
 
 
 @dataclass(frozen=True)
@@ -211,7 +215,12 @@ def _embedder(teacher: Teacher):  # type: ignore[no-untyped-def]
     from facebench.nets.options import parse_options
     from facebench.nets.zoo import load_model
 
-    options = parse_options(size=teacher.size, normalise=teacher.normalise, flip=teacher.flip)
+    options = parse_options(
+        size=teacher.size,
+        normalise=teacher.normalise,
+        flip=teacher.flip,
+        untrusted=teacher.untrusted,
+    )
     return load_model(str(teacher.path), options)
 
 

@@ -170,7 +170,7 @@ def projection(
 ) -> None:
     """Take the regression head of a model's training over as a metric: cosine after a linear map.
 
-    Example: facebench metric projection sparse_074 --checkpoint work/sparse_074/final.pt --attach
+    Example: facebench metric projection mini --checkpoint final.pt --attach
     """
     _require_place(out, attach)
     with importing():

@@ -33,6 +33,7 @@ from facebench.cli.laboratory_options import (
     ThreadsOption,
     WorkOption,
 )
+from facebench.cli.trust import UntrustedOption
 from facebench.errors import UserError
 
 _WHAT, _FILTERS = "What is made sparse", "Filters"
@@ -105,6 +106,7 @@ def command(
     teacher_size: TeacherSizeOption = "112x112",
     teacher_normalise: TeacherNormaliseOption = "imagenet",
     teacher_flip: TeacherFlipOption = "normalised-add",
+    untrusted: UntrustedOption = False,
     identities: IdentitiesOption = 1200,
     images: ImagesOption = 14,
     hold_out: HoldOutOption = None,
@@ -146,7 +148,7 @@ def command(
 
     lab = Lab(
         tuple(data or ()),
-        Teacher(teacher, teacher_size, teacher_normalise, teacher_flip),
+        Teacher(teacher, teacher_size, teacher_normalise, teacher_flip, untrusted),
         work or Path("training"), device, precision, identities, images, protocol_data, overwrite,
         quiet, threads, hold_out, bank, apart_from, tuple(apart_source or ()),
     )  # fmt: skip

@@ -34,6 +34,7 @@ from facebench.cli.laboratory_options import (
     WorkOption,
 )
 from facebench.cli.sheets import require_output
+from facebench.cli.trust import UntrustedOption
 from facebench.errors import UserError
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ def command(
     teacher_size: TeacherSizeOption = "112x112",
     teacher_normalise: TeacherNormaliseOption = "imagenet",
     teacher_flip: TeacherFlipOption = "normalised-add",
+    untrusted: UntrustedOption = False,
     identities: IdentitiesOption = 1200,
     images: ImagesOption = 14,
     hold_out: HoldOutOption = None,
@@ -100,7 +102,7 @@ def command(
     folder = work or Path("training")
     lab = Lab(
         tuple(data or ()),
-        Teacher(teacher, teacher_size, teacher_normalise, teacher_flip),
+        Teacher(teacher, teacher_size, teacher_normalise, teacher_flip, untrusted),
         folder, device, precision, identities, images, protocol_data, overwrite, quiet, threads,
         hold_out, bank, apart_from, tuple(apart_source or ()),
     )  # fmt: skip

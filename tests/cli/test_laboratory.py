@@ -93,6 +93,18 @@ def test_mistakes(run, people: Path, work: Path, arguments, said: str) -> None:
     assert not (work / "models").exists()
 
 
+def test_a_teacher_that_is_a_program_is_refused_unread(run, people: Path, work: Path) -> None:
+    (work / "t.pt").write_bytes(b"not looked at")
+    plan = PLAN.replace('["people"]', '["people"]\nteacher = "t.pt"')
+    (work / "taught.toml").write_text(plan)
+    named = ("train", "mini", "--data", "people", "--recipe", "tiny.toml", "--teacher", "t.pt")
+    for command in (named, ("prune", "taught.toml")):
+        done = run(*command, "--untrusted")
+        assert done.code == 2 and "model t: is a program" in done.line
+        assert "not a TorchScript file" in run(*command).line
+    assert not (work / "models").exists()
+
+
 def test_the_evaluation_is_in_the_card_and_its_record_is_kept(
     run, people: Path, faces: Path, work: Path
 ) -> None:
