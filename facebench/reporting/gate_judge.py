@@ -131,7 +131,16 @@ def _missing(rule: Rule, records: Sequence[Record]) -> Iterator[Verdict]:
 
 
 def _require_told(rule: Rule, record: Record, base: Record | None) -> None:
-    """UserError where a rule has nothing to be computed from: no gate may pass that."""
+    """UserError where a rule has nothing to be computed from, or nothing tells that it is as it
+    was made: no gate may pass that.
+    """
+    for one in (record, base):
+        if one is not None and one.seal is None:
+            raise UserError(
+                f"rule {rule.text!r}: the record of {one.model.id} on {one.protocol.name} has no "
+                "seal, without which nothing tells whether it was changed; make it again with "
+                "`facebench eval`"
+            )
     if not rule.of_model:
         try:
             require_statistic(record, rule.statistic)

@@ -150,6 +150,20 @@ def test_a_record_without_interval_is_never_undecided(make_record: MakeRecord) -
     assert judge(parse_rules(["lfw.auc >= 0.5"]), [], [plain]).outcome == "pass"
 
 
+@pytest.mark.parametrize("rule", ["bytes <= 1 of baseline", "lfw.auc >= 0.5", RULE])
+@pytest.mark.parametrize("which", ["baseline", "candidate"])
+def test_what_has_no_seal_passes_no_gate(base: Record, rule: str, which: str) -> None:
+    """Else a number is changed, and the seal with which that would be told taken away."""
+    other = damaged(base, 2, "one")
+    bare = {"baseline": base, "candidate": other}[which].model_copy(update={"seal": None})
+    records = (bare, other) if which == "baseline" else (base, bare)
+    if which == "baseline" and "auc" in rule:  # needs none
+        assert judge(parse_rules([rule]), [records[0]], [records[1]]).code == 0
+        return
+    with pytest.raises(UserError, match=f"record of {bare.model.id} on lfw has no seal"):
+        judge(parse_rules([rule]), [records[0]], [records[1]])
+
+
 def test_every_model_is_judged(base: Record) -> None:
     result = judge(
         parse_rules([RULE, "bytes <= 1 of baseline"]),
