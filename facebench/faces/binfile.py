@@ -20,7 +20,7 @@ from facebench.faces.lists import Pair, PairList
 from facebench.faces.numpy_rules import PlainArray
 from facebench.faces.plain_pickle import PlainPickleError, loads
 from facebench.faces.types import DataKind, FaceSource, Image, ImageError
-from facebench.opening import GIB, plain_bytes
+from facebench.opening import GIB, plain_bytes, size_words
 
 MAX_BYTES = 2 * GIB  # far above any that circulates
 FOLDS = 10
@@ -105,7 +105,7 @@ def read_bin(path: Path) -> tuple[list[bytes], list[bool]]:
                 f"{path} has {len(images)} images and {len(labels)} labels; expected two images "
                 f"for every label and at least {FOLDS} labels"
             )
-        return list(_image_files(images, len(data))), [_label(label) for label in labels]
+        return list(_image_files(images)), [_label(label) for label in labels]
     except PlainPickleError as error:
         raise UserError(
             f"{path} is no .bin file of face pairs ({error}); expected a pickle of JPEG byte "
@@ -128,8 +128,12 @@ def _as_list(part: object) -> _Many:
     return part
 
 
-def _image_files(images: _Many, most: int) -> Iterator[bytes]:
-    """Image by image; PlainPickleError as soon as they are longer than the file that holds them."""
+def _image_files(images: _Many) -> Iterator[bytes]:
+    """Image by image; one that stands in several pairs is kept once, as it is in the file.
+
+    PlainPickleError as soon as all together are longer than a file may be.
+    """
+    kept: dict[int, bytes] = {}
     total = 0
     for image in images:
         row = image.value if isinstance(image, PlainArray) else image
@@ -138,9 +142,13 @@ def _image_files(images: _Many, most: int) -> Iterator[bytes]:
         if not isinstance(row, (bytes, memoryview)):
             raise PlainPickleError("an image is neither a byte string nor a row of uint8")
         total += len(row)
-        if total > most:
-            raise PlainPickleError("it repeats images so that they outgrow the file")
-        yield bytes(row)
+        if total > MAX_BYTES:
+            raise PlainPickleError(
+                f"it repeats images until they have more than {size_words(MAX_BYTES)}"
+            )
+        if id(image) not in kept:
+            kept[id(image)] = bytes(row)
+        yield kept[id(image)]
 
 
 def _label(label: object) -> bool:

@@ -150,10 +150,17 @@ def test_files_that_are_no_pickles(
         BinSource(path)
 
 
-def test_one_image_repeated_to_outgrow_the_file_is_refused(tmp_path: Path) -> None:
-    one = b"x" * 100_000
-    with pytest.raises(UserError, match="repeats images"):
-        BinSource(write(tmp_path, ([one] * 24, LABELS)))
+@pytest.mark.parametrize("as_array", [False, True])
+def test_an_image_of_several_pairs_is_kept_once(tmp_path: Path, as_array: bool) -> None:
+    """Writers that read every image once give pickles that refer back to it."""
+    files = [bytes([n]) * 100_000 for n in range(8)]
+    own = [np.frombuffer(file, np.uint8) for file in files] if as_array else files
+    path = write(tmp_path, ([own[n % 8] for n in range(24)], LABELS))
+    assert path.stat().st_size < 9 * 100_000
+    source = BinSource(path)
+    found = [source.encoded(key) for key in sorted(source.keys())]
+    assert found == [files[n % 8] for n in range(24)]
+    assert len({id(file) for file in found}) == 8
 
 
 def _labels_and(images: bytes, count: int) -> bytes:
