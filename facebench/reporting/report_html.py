@@ -18,7 +18,7 @@ from facebench.reporting.report_missing import not_yet, on_photographs, orders_o
 from facebench.reporting.report_table import ReportTable
 from facebench.reporting.roc_layout import COLOURS
 from facebench.reporting.roc_svg import roc_svg
-from facebench.reporting.size_plot import size_points, size_svg
+from facebench.reporting.size_plot import rate_column, size_points, size_svg
 
 _MARKS = {"▲": "significantly better than", "▼": "significantly worse than"}
 
@@ -85,11 +85,12 @@ def sort_key(cell: ReportCell) -> str:
 def figures_of(table: ReportTable) -> list[Figure]:
     """Accuracy against size, the curves of every protocol, and bars of diagnostics."""
     figures = []
-    rate = next((column for column in table.columns if column.unit == "percent"), None)
+    rate = rate_column(table)
     if table.card.plot and rate is not None and (points := size_points(table)):
-        drawn = size_svg(points, heading_text(rate), synthetic=table.kind == "synthetic")
-        caption = f"Accuracy against size: {table.title}. Bars are 95% intervals."
-        figures.append(Figure(drawn, caption))
+        shown = heading_text(table.columns[rate])
+        drawn = size_svg(points, shown, synthetic=table.kind == "synthetic")
+        bars = " Bars are 95% intervals." if any(point.interval for point in points) else ""
+        figures.append(Figure(drawn, f"{shown} against size: {table.title}.{bars}"))
     for protocol in table.card.protocols:
         records = table.records_of(protocol)
         for name in curve_names(records[0]) if records and drawable(records) else ():

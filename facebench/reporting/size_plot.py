@@ -49,18 +49,24 @@ class _Axes:
         return round(_HEIGHT - _BOTTOM - share * (_HEIGHT - _TOP - _BOTTOM), 1)
 
 
+def rate_column(table: ReportTable) -> int | None:
+    """Which column is drawn: the first share of a protocol, or else the first share there is."""
+    shares = [n for n, column in enumerate(table.columns) if column.unit == "percent"]
+    return min(shares, key=lambda n: table.columns[n].protocol is None, default=None)
+
+
 def size_points(table: ReportTable) -> list[SizePoint]:
-    """Points of the first column in percent against the compression ratio, ours before the paper's;
-    none where nothing was measured or a column is lacking.
+    """Points of `rate_column` against the compression ratio, ours before the paper's; none where
+    nothing was measured or a column is lacking.
     """
-    rates = [n for n, column in enumerate(table.columns) if column.unit == "percent"]
+    rate = rate_column(table)
     ratios = [n for n, c in enumerate(table.columns) if c.statistic == "compression_ratio"]
-    if not rates or not ratios:
+    if rate is None or not ratios:
         return []
-    ours = [p for row in table.rows if (p := _ours(row, row.cells[rates[0]], row.cells[ratios[0]]))]
+    ours = [p for row in table.rows if (p := _ours(row, row.cells[rate], row.cells[ratios[0]]))]
     if not ours:
         return []
-    papers = (_papers(row, row.cells[rates[0]], row.cells[ratios[0]]) for row in table.rows)
+    papers = (_papers(row, row.cells[rate], row.cells[ratios[0]]) for row in table.rows)
     return [*ours, *(point for point in papers if point)]
 
 

@@ -29,7 +29,7 @@ from facebench.reporting.report_markdown import report_markdown
 from facebench.reporting.report_missing import not_yet, orders_of
 from facebench.reporting.report_table import ReportTable, build_tables, with_rows
 from facebench.reporting.signature import signature_of
-from facebench.reporting.size_plot import size_points
+from facebench.reporting.size_plot import rate_column, size_points
 from facebench.reporting.view import SYNTHETIC_LABEL
 from facebench.statistics.intervals import Interval
 from tests.reporting.conftest import drawn_facts
@@ -194,6 +194,9 @@ def test_synthetic_numbers_do_not_stand_beside_the_papers_rates(
     assert (measured.paper, measured.difference_text) == (None, "")
     assert cell(synthetic, "baseline", "ratio").paper.value == 1
     assert all(not point.paper for point in size_points(synthetic))
+    drawn = rate_column(synthetic)  # not the held-out error, which comes first and has no interval
+    assert drawn is not None and synthetic.columns[drawn].key == "accuracy"
+    assert all(point.interval for point in size_points(synthetic))
 
 
 def test_other_comparisons_are_another_table(
