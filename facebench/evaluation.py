@@ -73,8 +73,9 @@ class Settings:
     unreadable images are an ``error``, or failures to acquire (``count``). similarity, rule: by
     name; metric: the file of a learned similarity, None: the one that the model's card names.
     pooling, frames: of videos and templates, None: the protocol card's. draws, seed: of the
-    bootstrap. batch: faces per pass of the network. workers: processes that read images. store:
-    keep and use embeddings in the cache. progress: bars on standard error.
+    bootstrap of all pairs and of the bands of curves. batch: faces per pass of the network.
+    workers: processes that read images. store: keep and use embeddings in the cache. progress:
+    bars on standard error.
 
     UserError for a name that is not known, with the nearest one.
     """

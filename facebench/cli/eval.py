@@ -164,10 +164,13 @@ def command(
     draws: Annotated[
         int,
         typer.Option(
-            max=MOST_DRAWS, rich_help_panel=_HOW, help="Of the bootstrap; 0: no intervals by it."
+            max=MOST_DRAWS,
+            rich_help_panel=_HOW,
+            help="Of the bootstrap that all pairs and the bands of curves take; 0: neither has "
+            "intervals.",
         ),
     ] = 1000,
-    seed: Annotated[int, typer.Option(rich_help_panel=_HOW, help="Of the bootstrap.")] = 0,
+    seed: Annotated[int, typer.Option(rich_help_panel=_HOW, help="Of that bootstrap.")] = 0,
     precision: Annotated[
         str, typer.Option(rich_help_panel=_HOW, help="float32 or bfloat16.")
     ] = "float32",

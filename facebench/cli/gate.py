@@ -11,7 +11,6 @@ from facebench.cli.gate_markdown import require_own_markdown, write_or_add
 from facebench.cli.interrupts import importing
 from facebench.cli.sheets import require_folder, require_outputs, write
 from facebench.errors import UserError
-from facebench.limits import MOST_DRAWS
 
 if TYPE_CHECKING:
     from facebench.reporting.record import Record
@@ -56,11 +55,6 @@ def command(
             "(exit code 3).",
         ),
     ] = None,
-    draws: Annotated[
-        int,
-        typer.Option(min=100, max=MOST_DRAWS, rich_help_panel=_WHAT, help="Of the bootstrap."),
-    ] = 1000,
-    seed: Annotated[int, typer.Option(min=0, rich_help_panel=_WHAT, help="Of the bootstrap.")] = 0,
     update: Annotated[
         bool,
         typer.Option("--update", rich_help_panel=_UPDATE, help="Make the records the baseline."),
@@ -121,7 +115,7 @@ def command(
         raise UserError(f"rule {first.text!r} needs a baseline; name it with --baseline")
     bases = _records(baseline or [], protocol, found_in)
     given, passed_over = _judged(records, protocol, found_in)
-    result = judge(chosen, bases, given, draws=draws, seed=seed, passed_over=passed_over)
+    result = judge(chosen, bases, given, passed_over=passed_over)
     write_or_add(render_gate(result, format), output)
     if junit is not None:
         write(render_gate(result, "junit"), junit, shown=True)

@@ -30,7 +30,13 @@ from facebench.statistics.all_pairs import (
     walk_pairs,
 )
 from facebench.statistics.all_pairs_intervals import tail_length, walk_with_draws
-from facebench.statistics.intervals import percentile_interval, tar_key
+from facebench.statistics.intervals import (
+    Interval,
+    exact_binomial,
+    percentile_interval,
+    tar_key,
+)
+from facebench.statistics.no_change import all_agree
 from facebench.statistics.roc import OperatingPoint, allowed_false_accepts
 
 LEVEL = 0.95
@@ -158,10 +164,22 @@ def _rate(point: OperatingPoint, pairs: PairTail, drawn: NDArray[np.float64] | N
         reached=(point.far,),
         thresholds=(point.threshold,),
         resolvable=point.resolvable,
-        interval=None if drawn is None else percentile_interval(drawn, LEVEL, "subjects"),
+        interval=None if drawn is None else _interval(point, pairs, drawn),
         over_people=tail_over_people(pairs, point),
         drawn=drawn,
     )
+
+
+def _interval(point: OperatingPoint, pairs: PairTail, drawn: NDArray[np.float64]) -> Interval:
+    """Percentiles of the draws; the exact one for the people of mated pairs where all draws agree,
+    of which these tell nothing.
+    """
+    found = percentile_interval(drawn, LEVEL, "subjects")
+    if not all_agree(drawn):
+        return found
+    people = int(np.count_nonzero(pairs.own))
+    low, high = exact_binomial(point.tar, people, LEVEL)
+    return Interval(low, high, LEVEL, f"exact for {people:,} subjects, all alike")
 
 
 def _roc(pairs: PairTail, targets: tuple[float, ...]) -> Series:

@@ -15,7 +15,6 @@ from facebench.reporting.gate_rules import Rule, Rules, Undecided
 from facebench.reporting.gate_settings import told_apart
 from facebench.reporting.paired_statistics import paired_statistics
 from facebench.reporting.record import Record
-from facebench.reporting.record_sections import VerificationSection
 from facebench.reporting.report_statistics import require_statistic
 from facebench.statistics.no_change import no_change_interval
 
@@ -91,16 +90,13 @@ def judge(
     baselines: Sequence[Record],
     records: Sequence[Record],
     *,
-    draws: int = 1000,
-    seed: int = 0,
     passed_over: Sequence[str] = (),
 ) -> GateResult:
     """Every rule on every model that records are of; a baseline is the record of its protocol.
 
-    draws, seed: of the paired bootstrap; passed_over: see `facebench.reporting.newest`. A model
-    without a record of a rule's protocol fails that rule: nothing tells that it holds, and an
-    evaluation that was cut short must not pass. Undecided is only what was computed and told too
-    little.
+    passed_over: see `facebench.reporting.newest`. A model without a record of a rule's protocol
+    fails that rule: nothing tells that it holds, and an evaluation that was cut short must not
+    pass. Undecided is only what was computed and told too little.
     UserError: a rule of a protocol or statistic that no record has, no baseline for a rule that
     needs one, one that cannot be compared, a rule at a level where scores or interval are missing.
     """
@@ -114,7 +110,7 @@ def judge(
             _require_told(rule, one, held)
             judged.append((rule, one, held, settings))
     verdicts = [
-        replace(_judge(rule, record, base, draws, seed), settings=settings)
+        replace(_judge(rule, record, base), settings=settings)
         for rule, record, base, settings in judged
     ]
     verdicts += [verdict for rule in rules.rules for verdict in _missing(rule, records)]
@@ -157,7 +153,7 @@ def _require_told(rule: Rule, record: Record, base: Record | None) -> None:
         if require_statistic(record, rule.statistic).interval is None:
             raise UserError(
                 f"rule {rule.text!r}: the record of {record.model.id} has no interval; evaluate it "
-                "with --draws 1000, or leave out 'at'"
+                "again (all pairs with --draws 1000), or leave out 'at'"
             )
         return
     for one in (base, record):
@@ -176,12 +172,12 @@ def _without_scores(record: Record) -> str:
     )
 
 
-def _judge(rule: Rule, record: Record, base: Record | None, draws: int, seed: int) -> Verdict:
+def _judge(rule: Rule, record: Record, base: Record | None) -> Verdict:
     if rule.of_model:
         return _of_model(rule, record, base)
     if rule.change is not None:
         assert base is not None
-        return _of_change(rule, record, base, draws, seed)
+        return _of_change(rule, record, base)
     return _of_value(rule, record, base)
 
 
@@ -213,7 +209,7 @@ def _of_value(rule: Rule, record: Record, base: Record | None) -> Verdict:
     outcome: Outcome = _within(rule, low, high)
     if rule.level is not None:
         assert found.interval is not None  # see _require_told
-        low, high = _interval_of(record, rule.statistic, found.interval)
+        low, high = _exact_at_the_end(found.interval, record)
         outcome = _within(rule, low, high)
         shown += f" [{percent(low)}, {percent(high)}]"
         why = TOO_FEW * (outcome == "undecided")
@@ -222,20 +218,9 @@ def _of_value(rule: Rule, record: Record, base: Record | None) -> Verdict:
     return Verdict(rule, record.model.id, outcome, shown, why, record.data.notice)
 
 
-def _interval_of(
-    record: Record, statistic: str, interval: tuple[float, float]
-) -> tuple[float, float]:
-    """The record's interval; of accuracy at least that over subjects: they share comparisons."""
-    if statistic == "accuracy" and isinstance(record.statistics, VerificationSection):
-        over = record.statistics.accuracy.over_subjects
-        if over is not None:
-            interval = min(interval[0], over.low), max(interval[1], over.high)
-    return _exact_at_the_end(interval, record)
-
-
 def _exact_at_the_end(interval: tuple[float, float], record: Record) -> tuple[float, float]:
-    """The interval of a share; where all or none were right a bootstrap knows only that, and the
-    exact bound for as many people as there are is taken.
+    """A record's interval; in older records a bootstrap where all or none were right knows only
+    that, and the exact bound for as many people as there are is taken.
     """
     if interval not in ((0.0, 0.0), (1.0, 1.0)):
         return interval
@@ -244,7 +229,7 @@ def _exact_at_the_end(interval: tuple[float, float], record: Record) -> tuple[fl
     return (0.0, bound) if interval[1] == 0 else (1 - bound, 1.0)
 
 
-def _of_change(rule: Rule, record: Record, base: Record, draws: int, seed: int) -> Verdict:
+def _of_change(rule: Rule, record: Record, base: Record) -> Verdict:
     """A drop or rise against the baseline, paired."""
     level = rule.level or 0.95
     names = [rule.statistic]

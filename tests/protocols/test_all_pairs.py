@@ -74,6 +74,15 @@ def test_rates_equal_those_of_all_scores(tmp_path: Path) -> None:
         assert (rate.interval.low, rate.interval.high) == pytest.approx(tuple(ends))
 
 
+def test_draws_that_all_agree_are_no_interval_of_width_zero(tmp_path: Path) -> None:
+    """Everybody is told from everybody; six of eight people have mated pairs."""
+    run = prepared(write_images(tmp_path, {f"P{i}": 2 for i in range(6)} | {"Q": 1, "R": 1}))
+    (rate,) = run.run(embed(noise=0.0), Cosine(), Choices(draws=50)).rates[:1]
+    assert rate.value == 1.0 and rate.interval is not None
+    assert rate.interval.low == pytest.approx(0.025 ** (1 / 6)) and rate.interval.high == 1.0
+    assert rate.interval.kind == "exact for 6 subjects, all alike"
+
+
 def test_rates_stay_where_the_tail_cannot_carry_their_interval(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
