@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: eval test test-slow records tables lint browser clean
+.PHONY: eval test test-slow records tables example lint browser clean
 
 eval: $(VENV)/installed
 	$(BIN)/facebench eval --model sparse_074 --protocol lfw
@@ -27,6 +27,10 @@ records: $(VENV)/installed
 # Write the tables and figures of README and docs again, from the committed records.
 tables: $(VENV)/installed
 	$(BIN)/python -m facebench.reporting.documents README.md docs/*.md
+
+# Run the commands of docs/pruning-in-ci.md again, and write what they print into it.
+example: $(VENV)/installed
+	$(BIN)/python docs/pruning-in-ci/renew.py
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

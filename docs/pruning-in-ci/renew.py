@@ -17,6 +17,7 @@ from pathlib import Path
 
 FILES = Path(__file__).parent
 PAGE = FILES.parent / "pruning-in-ci.md"
+DAMAGED = FILES.parents[1] / "tests" / "reporting" / "damaged"
 COPIED = (".toml", ".py", ".ini")
 CONSOLE = re.compile(r"(?<=```console\n).*?(?=```)", re.DOTALL)
 SUMMARY = re.compile(r"(?<=```markdown\n).*?(?=```)", re.DOTALL)
@@ -64,6 +65,7 @@ def renew(folder: Path) -> None:
     for path in FILES.iterdir():
         if path.suffix in COPIED and path != Path(__file__):
             shutil.copy(path, folder)
+    shutil.copytree(DAMAGED, folder / DAMAGED.name)
     shell = Shell(folder)
     text = CONSOLE.sub(lambda found: shell.block(found[0]), PAGE.read_text(encoding="utf-8"))
     summary = (folder / "summary.md").read_text(encoding="utf-8")

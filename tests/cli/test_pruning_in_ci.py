@@ -22,6 +22,7 @@ pytest_plugins = "pytester"
 DOCS = Path(__file__).parents[2] / "docs"
 FILES = DOCS / "pruning-in-ci"
 PAGE = (DOCS / "pruning-in-ci.md").read_text(encoding="utf-8")
+REAL = "gate damaged_1 damaged_3 resaved -b sparse_074 -p lfw --records damaged --rules real.toml"
 # Name, how far apart its scores are, and bytes: as good, a little worse, spoilt.
 NETWORKS = (
     ("dense", 3.5, 566_000),
@@ -86,12 +87,30 @@ def test_the_gates_end_as_the_page_says(run: Run, project: Path) -> None:
     ended = []
     for command, code in shown():
         name, *arguments = shlex.split(command)
-        if name == "facebench" and arguments[0] in ("gate", "compare", "history"):
+        if command == f"facebench {REAL}" or name != "facebench":
+            continue
+        if arguments[0] in ("gate", "compare", "history"):
             result = run(*arguments)
             assert result.code == code, (command, result.out, result.err)
             ended.append(code)
     assert {0, 1, 3} <= set(ended)
     assert (project / "history.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.shipped_results
+def test_the_gate_of_the_real_network_prints_what_the_page_says(run: Run, work: Path) -> None:
+    (block,) = re.findall(rf"```console\n\$ facebench ({REAL}.*?)```", PAGE, re.DOTALL)
+    command, *lines = block.splitlines()
+    shutil.copytree(Path(__file__).parents[1] / "reporting" / "damaged", work / "damaged")
+    shutil.copy(FILES / "real.toml", work)
+    result = run(*shlex.split(command))
+    assert [*result.out.splitlines(), "$ echo $?", str(result.code)] == lines
+
+
+def test_the_script_runs_the_commands_of_the_page() -> None:
+    script = (FILES / "run.sh").read_text().splitlines()
+    own = [line for line in script if not line.startswith(("#", "set "))]
+    assert own == [command for command, _ in shown()]
 
 
 def test_the_page_shows_the_files_as_they_are() -> None:

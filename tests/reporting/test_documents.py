@@ -12,7 +12,6 @@ from facebench.reporting.documents import PLACE, Documents, main
 
 CHECKOUT = Path(__file__).parents[2]
 WRITTEN = [CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").glob("*.md"))]
-TRANSCRIPT = "pruning-in-ci.md"  # the real output of a run, kept as it was
 # ± with a number, a difference in points, an interval, a p-value, a rate with two places.
 TYPED = re.compile(
     r"±\s*\d|[+−]\d+\.\d|\[[+−-]?\d+\.\d+, |\bp\s*[=<≈]|\b\d{2}\.\d{2}\b|\d times quicker"
@@ -35,8 +34,6 @@ def test_every_table_and_figure_is_that_of_the_records(documents: Documents, pat
 
 @pytest.mark.parametrize("path", WRITTEN, ids=lambda path: path.name)
 def test_no_measured_figure_is_typed(path: Path) -> None:
-    if path.name == TRANSCRIPT:
-        return
     prose = CODE.sub("", PLACE.sub("", path.read_text(encoding="utf-8")))
     assert [line for line in prose.splitlines() if TYPED.search(line)] == []
 
