@@ -29,7 +29,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from facebench.statistics.checks import FloatArray, IntArray, checked_level
+from facebench.statistics.checks import BoolArray, FloatArray, IntArray, checked_level
 from facebench.statistics.intervals import Interval, exact_binomial, wilson_ends
 from facebench.statistics.no_change import WIDENED, no_change_interval, no_change_p_value
 from facebench.statistics.paired import Difference
@@ -172,14 +172,18 @@ def influenced_difference(
     *,
     independent: int,
     gains: FloatArray | None = None,
+    mated: BoolArray | None = None,
     level: float = 0.95,
 ) -> Difference:
     """Difference of two models, candidate minus baseline, from the difference of the influences.
 
     gains: float64[n], what each comparison adds to the estimate (of a share, its weight where only
     the candidate was right, minus that where only the baseline was), or None where a statistic is
-    no such sum. Where fewer than `FEW_CHANGED` people gained or lost, interval and p-value are at
-    least those of the exact sign test of these people (a comparison of two counts for its first).
+    no such sum. mated: bool[n], of a rate whose thresholds hang on the non-mated comparisons: it
+    has no more degrees of freedom than people carry these, since a handful of false accepts hardly
+    tells its own variance; None: of others. Where fewer than `FEW_CHANGED` people gained or lost,
+    interval and p-value are at least those of the exact sign test of these people (a comparison of
+    two counts for its first).
     Where nothing has any influence they are those of `no_change_interval` for ``independent``
     units. The interval excludes zero where p is below 1 - level. ValueError: level outside (0, 1).
     """
@@ -191,6 +195,8 @@ def influenced_difference(
         bound = no_change_interval(independent, level, shown, sharing.kind)
         return Difference(estimate, bound, no_change_p_value(independent, shown))
     freedom = sharing.degrees_of_freedom(influence, by_weight=True)
+    if mated is not None and sharing.kind == "subjects":
+        freedom = max(1.0, min(freedom, sharing.carriers(np.where(mated, 0.0, influence))))
     error, z = _error(influence, sharing, freedom), _quantile(freedom, level)
     p_value = _two_sided(abs(estimate) / error, freedom)
     low, high = max(-1.0, estimate - z * error), min(1.0, estimate + z * error)

@@ -28,13 +28,15 @@ class PartRate:
     """A rate, and what every comparison of all parts does to it.
 
     influence: float64[n]; right: float64[n], what each comparison adds to the rate; both in the
-    order of the parts. mated: int, how many comparisons the rate is a share of.
+    order of the parts. mated: int, how many comparisons the rate is a share of; flags: bool[n],
+    which these are, of a rate at thresholds that hang on the others, None: of another.
     """
 
     value: float
     influence: FloatArray
     right: FloatArray
     mated: int
+    flags: BoolArray | None = None
 
 
 def tar_rate(
@@ -50,7 +52,7 @@ def tar_rate(
         rights.append((accepted & flags) / (np.count_nonzero(flags) * len(parts)))
     total = sum(int(np.count_nonzero(flags)) for flags in mated)
     influence, right = np.concatenate(influences), np.concatenate(rights)
-    return PartRate(float(np.mean(values)), influence, right, total)
+    return PartRate(float(np.mean(values)), influence, right, total, np.concatenate(mated))
 
 
 def share_rate(right: BoolArray, parts: IntArray) -> PartRate:
@@ -113,6 +115,7 @@ def rate_difference(
         sharing,
         independent=independent,
         gains=candidate.right - baseline.right,
+        mated=baseline.flags,
         level=level,
     )
 

@@ -148,6 +148,16 @@ def freedom(influence, people, *, by_weight):
     return max(1.0, min(by_number, carried) if by_weight else by_number)
 
 
+def carriers(influence, people):
+    """How many people of equal weight have the same squared sum of squares over fourth powers."""
+    weight = {}
+    for u, pair in zip(influence, people, strict=True):
+        for person in set(pair):
+            weight[person] = weight.get(person, 0.0) + u
+    squares = [w * w for w in weight.values()]
+    return sum(squares) ** 2 / sum(s * s for s in squares)
+
+
 # --- cases -------------------------------------------------------------------------------------
 
 HALF_UP = [0.5]

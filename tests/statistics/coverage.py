@@ -129,9 +129,10 @@ def coverage(
     graph: PairGraph, effect: float, lists: int, seed: int = 1, *, bootstrap: int = 0
 ) -> dict[str, tuple[float, float, float | None]]:
     """By statistic: shares of lists whose interval, and whose paired interval, holds the truth, and
-    the mean width as a multiple of the bootstrap's on the first ``bootstrap`` lists.
+    the mean width as a multiple of the bootstrap's on the first ``bootstrap`` lists. The lists are
+    the same whatever ``bootstrap`` is.
     """
-    rng = np.random.default_rng(seed)
+    rng, of_bootstrap = (np.random.default_rng([seed, which]) for which in (0, 1))
     found = {name: np.zeros(2) for name in NAMES}
     widths = {name: np.zeros(2) for name in NAMES}
     for number in range(lists):
@@ -150,9 +151,9 @@ def coverage(
         if number < bootstrap:
             drawn = verification_intervals(
                 one, graph.mated, graph.left, graph.right, np.arange(one.size) % 2, TARGETS, 300,
-                rng,
+                of_bootstrap,
             )  # fmt: skip
-            drawn["accuracy"] = _drawn_accuracy(graph, decisions[0], rng)
+            drawn["accuracy"] = _drawn_accuracy(graph, decisions[0], of_bootstrap)
             for name in NAMES:
                 widths[name] += [i.high - i.low for i in (intervals[name], drawn[name])]
     return {

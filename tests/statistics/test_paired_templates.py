@@ -64,7 +64,11 @@ def test_it_is_the_sum_over_shared_people(seed: int, number: int) -> None:
         variance = brute.shared_variance(influence, zip(left, right, strict=True))
         if variance <= 0:
             continue
-        freedom = brute.freedom(influence, zip(left, right, strict=True), by_weight=True)
+        people = list(zip(left, right, strict=True))
+        nonmated = influence * ~np.concatenate([s.mated for s in baseline])
+        freedom = brute.freedom(influence, people, by_weight=True)
+        if nonmated.any():
+            freedom = max(1.0, min(freedom, brute.carriers(nonmated, people)))
         half = stats.t.ppf(0.975, freedom) * np.sqrt(variance) * (1 + 1 / freedom)
         estimate = np.mean([tar(b, target) - tar(a, target) for a, b in
                             zip(baseline, candidate, strict=True)])  # fmt: skip
@@ -162,11 +166,12 @@ def levels(samples: int, seed: int, effect: float) -> np.ndarray:
 
 @pytest.mark.parametrize("effect", [0.4, 0.8])
 def test_equal_models_are_seldom_told_apart(effect: float) -> None:
-    """Thresholds held fixed call 30 to 60 of 100 different. 2, 5 and 8% of 600 here: five false
-    accepts a split, as at the last FAR, are few.
+    """Thresholds held fixed call 30 to 60 of 100 different. Of 600 here 1 to 2, 3 to 5 and 4 to
+    7%, where 2, 5 to 9 and 7 to 12% are if the few false accepts (five a split at the last FAR)
+    are taken to tell their own variance.
     """
     found = levels(200, 4, effect)
-    assert (found <= [0.06, 0.10, 0.13]).all() and found.max() > 0, found
+    assert (found <= [0.04, 0.075, 0.085]).all() and found.max() > 0, found
 
 
 def test_thresholds_held_fixed_would_tell_them_apart() -> None:
