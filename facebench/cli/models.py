@@ -56,17 +56,11 @@ def models(
     if format == "json":
         typer.echo(json_text(rows, 2), nl=False)
         return
-    table = Table(title="Models")
-    for heading in ("name", "structure", "width"):
-        table.add_column(heading, no_wrap=heading == "name")
-    for heading in (
-        "parameters\nin millions",
-        "compression\nratio",
-        "MB",
-        "weights",
-        "accuracy in\nits paper",
-    ):
-        table.add_column(heading, justify="right")
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))  # fits into 80 columns
+    table.add_column("name", no_wrap=True)
+    table.add_column("structure", min_width=10, overflow="fold")
+    for heading in ("width", "million\nweights", "ratio", "MB", "here", "its\npaper"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for row in rows:
         table.add_row(
             rich_text(row["name"]),
@@ -75,7 +69,7 @@ def models(
             _text(None if row["parameters"] is None else row["parameters"] / 1e6, ".2f"),
             _text(row["compression_ratio"], ".2f"),
             "–" if row["bytes"] is None else f"{row['bytes'] / 1e6:.2f}",
-            "yes" if row["weights"] else "none yet",
+            "yes" if row["weights"] else "no",
             _text(row["published_accuracy"], ".4f"),
         )
     console = Console()
