@@ -17,6 +17,7 @@ from facebench.reporting.record import Record
 from facebench.reporting.scores import ScoreTable
 from facebench.reporting.sheet import Sheet
 from facebench.reporting.view import SYNTHETIC_LABEL
+from facebench.statistics.dyadic import FEW_ACCEPTED
 
 _SHOWN = 5  # changed comparisons in a caption
 
@@ -156,7 +157,7 @@ def _unusual(comparison: Comparison) -> Iterator[str]:
     kinds: dict[str, list[str]] = {}
     for found in comparison.statistics:
         kind = found.interval.kind if found.interval else ""
-        if "exact bound" in kind or "held fixed" in kind:
+        if "exact bound" in kind or "held fixed" in kind or FEW_ACCEPTED in kind:
             kinds.setdefault(kind, []).append(found.statistic)
     yield from (f"interval of {', '.join(names)}: {kind}" for kind, names in kinds.items())
 

@@ -39,6 +39,8 @@ from facebench.statistics.resample import Units
 # of fewer than the second number no sign test calls anything different at 5%.
 FEW_CHANGED, FEWEST_CHANGED = 30, 6
 FEW_CARRIERS = 4
+# Of fewer who carry the non-mated side of a rate a difference is still found a little too often.
+FEW_ACCEPTING, FEW_ACCEPTED = 10, ", false accepts of few people"
 _MANY = 1000.0  # degrees of freedom from which on the normal distribution is Student's
 _TINY = 1e-12  # rounding of sums of influences
 
@@ -196,7 +198,9 @@ def influenced_difference(
         return Difference(estimate, bound, no_change_p_value(independent, shown))
     freedom = sharing.degrees_of_freedom(influence, by_weight=True)
     if mated is not None and sharing.kind == "subjects":
-        freedom = max(1.0, min(freedom, sharing.carriers(np.where(mated, 0.0, influence))))
+        carriers = sharing.carriers(np.where(mated, 0.0, influence))
+        freedom = max(1.0, min(freedom, carriers))
+        kind += FEW_ACCEPTED * (carriers < FEW_ACCEPTING)
     error, z = _error(influence, sharing, freedom), _quantile(freedom, level)
     p_value = _two_sided(abs(estimate) / error, freedom)
     low, high = max(-1.0, estimate - z * error), min(1.0, estimate + z * error)

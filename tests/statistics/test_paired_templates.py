@@ -68,7 +68,9 @@ def test_it_is_the_sum_over_shared_people(seed: int, number: int) -> None:
         nonmated = influence * ~np.concatenate([s.mated for s in baseline])
         freedom = brute.freedom(influence, people, by_weight=True)
         if nonmated.any():
-            freedom = max(1.0, min(freedom, brute.carriers(nonmated, people)))
+            carriers = brute.carriers(nonmated, people)
+            freedom = max(1.0, min(freedom, carriers))
+            assert ("false accepts of few people" in found.interval.kind) == (carriers < 10)
         half = stats.t.ppf(0.975, freedom) * np.sqrt(variance) * (1 + 1 / freedom)
         estimate = np.mean([tar(b, target) - tar(a, target) for a, b in
                             zip(baseline, candidate, strict=True)])  # fmt: skip
