@@ -8,7 +8,7 @@ import coverage
 import pytest
 
 RESULTS = Path(__file__).parents[2] / "reports" / "results" / "lfw"
-SURE = ("accuracy", "eer", "tar@far=0.1")
+FEW = "tar@far=0.001"  # which a handful of non-mated comparisons decide
 
 
 def lfw_pairs() -> coverage.PairGraph:
@@ -40,17 +40,20 @@ def test_the_truth_is_that_of_many_scores() -> None:
 @pytest.mark.parametrize("effect", [0.2, 0.5])
 @pytest.mark.parametrize("make", [lfw_pairs, coverage.balanced], ids=["lfw", "bfw"])
 def test_500_lists_of_many_people(make, effect: float) -> None:
-    """93 to 97% are asked for; of 500 lists a share of 95% has a standard error of 1 point."""
+    """93 to 97% are asked for; of 500 lists a share of 95% has a standard error of 1 point. The lists
+    are the same everywhere and are those of the table: four more or less, by rounding, would pass.
+    """
     for name, (one, two, _) in coverage.coverage(make(), effect, 500).items():
         print(name, one, two)
-        assert one >= (0.92 if name in SURE else 0.88), name
-        assert two >= 0.91, name
-        if name in SURE:
-            assert one <= 0.985, name
+        assert (0.885 if name == FEW else 0.92) <= one <= 0.975, name
+        assert 0.93 <= two <= 0.995, name
 
 
 @pytest.mark.slow
-def test_500_lists_of_20_people() -> None:
-    for name, (one, two, _) in coverage.coverage(coverage.closed(), 0.2, 500).items():
+@pytest.mark.parametrize(("effect", "least"), [(0.2, 0.91), (0.5, 0.89)])
+def test_500_lists_of_20_people(effect: float, least: float) -> None:
+    """So few that intervals of one model are a few points short, as the table says."""
+    for name, (one, two, _) in coverage.coverage(coverage.closed(), effect, 500).items():
         print(name, one, two)
-        assert one >= 0.84 and two >= 0.88, name
+        assert one >= (0.86 if name == FEW else least), name
+        assert two >= (0.92 if name == FEW else 0.94), name
