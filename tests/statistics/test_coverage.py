@@ -40,7 +40,7 @@ def test_the_truth_is_that_of_many_scores() -> None:
 @pytest.mark.parametrize("effect", [0.2, 0.5])
 @pytest.mark.parametrize("make", [lfw_pairs, coverage.balanced], ids=["lfw", "bfw"])
 def test_500_lists_of_many_people(make, effect: float) -> None:
-    """93 to 97% are asked for; of 500 lists a share of 95% has a standard error of 1 point. The lists
+    """93 to 97% are asked for; of 500 lists 95% have a standard error of 1 point. The lists
     are the same everywhere and are those of the table: four more or less, by rounding, would pass.
     """
     for name, (one, two, _) in coverage.coverage(make(), effect, 500).items():
