@@ -65,13 +65,13 @@ def _panel(axes: Axes, history: History) -> None:
     runs = [run for run in history.runs if run.size]
     sizes = [float(run.size or 0) for run in runs]
     axes.set_xscale("log")
+    low, high = min(sizes), max(sizes)
+    axes.set_xlim(high * 1.25, low / (1.9 if low < high else 1.25))  # smaller models to the right
     axes.plot(sizes, [100 * run.value for run in runs], color="#bbbbbb", linewidth=1, zorder=1)
     for run, size in zip(runs, sizes, strict=True):
         _point(axes, run, size)
     reference = 100 * history.runs[history.reference].value
     axes.axhline(reference, color=_GREY, linewidth=0.9, linestyle=(0, (4, 3)), zorder=0)
-    low, high = min(sizes), max(sizes)
-    axes.set_xlim(high * 1.25, low / (1.9 if low < high else 1.25))  # smaller models to the right
     _ticks(axes, history, low, high)
     axes.margins(y=0.12)
     axes.set_ylabel(f"{history.statistic} %")

@@ -331,3 +331,16 @@ def test_what_a_plot_leaves_out_is_said(runs: Path, make_record: MakeRecord) -> 
     assert line == (
         "not in the plot: last on lfw (lfw-0123456789abcdef): its record does not tell its bytes"
     )
+
+
+@pytest.mark.filterwarnings("error")
+def test_runs_of_one_size_are_drawn_without_a_warning(
+    tmp_path: Path, make_record: MakeRecord
+) -> None:
+    for day, name in enumerate(("before", "after"), 1):
+        created = f"2026-01-0{day}T00:00:00+00:00"
+        record = make_record(name, per_kind=100, draws=0, created=created)
+        model = record.model.model_copy(update={"kept_parameters": 3_314_368})
+        save_record(changed(record, model=model), tmp_path / "runs")
+    save_history_plot(histories(tmp_path / "runs"), tmp_path / "plot.png")
+    assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
