@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -80,12 +81,20 @@ def _marked(marker: str) -> list[int]:
     return found
 
 
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """A temporary folder of a short path: the socket in it may have a hundred characters."""
+    with tempfile.TemporaryDirectory(prefix="fb") as folder:
+        yield Path(folder)
+
+
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc")
 @pytest.mark.parametrize("kill", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("kind", list(_OWNERS))
-def test_nothing_stays_of_a_killed_owner(tmp_path: Path, kind: str, kill: signal.Signals) -> None:
-    marker, script, place = uuid.uuid4().hex, tmp_path / "owner.py", tmp_path / "temporary"
-    place.mkdir()
+def test_nothing_stays_of_a_killed_owner(
+    tmp_path: Path, place: Path, kind: str, kill: signal.Signals
+) -> None:
+    marker, script = uuid.uuid4().hex, tmp_path / "owner.py"
     script.write_text(_OWNERS[kind])
     (tmp_path / "sleeper.py").write_text(_SLEEPER)
     env = {**os.environ, "FACEBENCH_TEST": marker, "PYTHONPATH": str(ROOT), "TMPDIR": str(place)}
