@@ -51,9 +51,10 @@ def meaning_of(
             "difference: measured here minus the paper's value, in points of percent for rates, in "
             "percent of the paper's for counts"
         )
-    if any(cell.measured and cell.measured.spread is not None for cell in cells):
+    spread = {c.column.protocol for c in cells if c.measured and c.measured.spread is not None}
+    if spread:
         kinds = {r.protocol.name: r.statistics.spread_kind for r in records}
-        yield "±: " + "; ".join(f"{kind} ({name})" for name, kind in kinds.items())
+        yield "±: " + "; ".join(f"{kind} ({p})" for p, kind in kinds.items() if p in spread)
     if any(cell.measured and cell.measured.interval for cell in cells):
         intervals = dict.fromkeys(
             cell.measured.interval_kind or ""
