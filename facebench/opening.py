@@ -55,7 +55,8 @@ def read_text(path: Path, what: str, limit: int = LIST) -> str:
     try:
         return read_bytes(path, what, limit).decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise UserError(f"{path}: {what} is not UTF-8 text (byte {error.start:,})") from None
+        where = f"byte {error.start:,}"
+        raise UserError(f"{path}: {what} is not UTF-8 text ({where}); save it as UTF-8") from None
 
 
 def open_file(path: Path, what: str, limit: int = LIST) -> BinaryIO:

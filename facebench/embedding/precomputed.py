@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from facebench.embedding.types import Embeddings
 from facebench.errors import UserError
-from facebench.opening import ARRAY, plain_bytes, plain_file
+from facebench.opening import ARRAY, plain_file, read_text
 
 _IMAGE_ENDINGS = frozenset(
     (".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".webp", ".ppm", ".pgm", ".tif", ".tiff")
@@ -198,14 +198,7 @@ def _load_vectors(npy: Path) -> NDArray[np.float32]:
 
 
 def _load_names(path: Path) -> list[str]:
-    try:
-        text = plain_bytes(path).decode("utf-8-sig")
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise UserError(
-            f"{path} is not UTF-8 (byte {error.start}); save the names as UTF-8 text"
-        ) from error
+    text = read_text(path, "the list of names")
     ending = path.suffix.lower()
     if ending == ".json":
         return _names_of_json(path, text)

@@ -27,16 +27,23 @@ flip = "add"
 """
 
 
-def test_kept_parameters_are_counted_in_the_weights(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "models").mkdir()
-    (tmp_path / "models" / "half4b.toml").write_text(CARD)
+def publish_half4b(folder: Path) -> ConvNet:
+    """The network of `CARD` with random weights, half of its layer 4b dropped, in its models."""
+    (folder / "models").mkdir()
+    (folder / "models" / "half4b.toml").write_text(CARD)
     torch.manual_seed(0)
     net = ConvNet(0.125, (112, 96))
     weight = net.layer("4b").weight
     mask = (torch.arange(weight.numel()) % 2 == 0).reshape(weight.shape)
-    publish_weights("half4b", net.state_dict(), {module_name("4b"): mask}, {}, tmp_path / "models")
+    publish_weights("half4b", net.state_dict(), {module_name("4b"): mask}, {}, folder / "models")
+    return net
+
+
+def test_kept_parameters_are_counted_in_the_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    net = publish_half4b(tmp_path)
+    weight = net.layer("4b").weight
     monkeypatch.chdir(tmp_path)
     facts = subject_of("half4b").facts
     total = sum(parameter.numel() for parameter in net.parameters())

@@ -7,12 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from facebench.errors import UserError
 from facebench.nets.cards import ModelCard, find_card
-from facebench.nets.convnet import ConvNet, module_name
-from facebench.nets.publish import publish_weights
+from facebench.nets.convnet import ConvNet
 from facebench.reporting.files import save_record
 from facebench.reporting.find import Finder
 from facebench.reporting.gate_judge import judge
@@ -22,7 +20,7 @@ from facebench.reporting.recounted import require_recounted
 from facebench.reporting.report_card import load_report
 from facebench.reporting.report_table import build_tables, with_rows
 from tests.reporting.test_comparison import changed
-from tests.reporting.test_model_facts import CARD
+from tests.reporting.test_model_facts import publish_half4b
 
 MakeRecord = Callable[..., Record]
 
@@ -30,13 +28,7 @@ MakeRecord = Callable[..., Record]
 @pytest.fixture
 def card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModelCard:
     """A network with half of layer 4b dropped, in the models of the working directory."""
-    (tmp_path / "models").mkdir()
-    (tmp_path / "models" / "half4b.toml").write_text(CARD)
-    torch.manual_seed(0)
-    net = ConvNet(0.125, (112, 96))
-    weight = net.layer("4b").weight
-    mask = (torch.arange(weight.numel()) % 2 == 0).reshape(weight.shape)
-    publish_weights("half4b", net.state_dict(), {module_name("4b"): mask}, {}, tmp_path / "models")
+    publish_half4b(tmp_path)
     monkeypatch.chdir(tmp_path)
     return find_card("half4b")
 
