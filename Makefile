@@ -2,8 +2,9 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
+PAGES := README.md $(shell find docs -name '*.md')
 
-.PHONY: eval test test-slow records tables example lint browser clean
+.PHONY: eval test test-slow docs records tables pictures example lint browser clean
 
 eval: $(VENV)/installed
 	$(BIN)/facebench eval --model sparse_074 --protocol lfw
@@ -13,6 +14,10 @@ test: $(VENV)/installed lint
 
 test-slow: $(VENV)/installed
 	$(BIN)/python -m pytest -m slow
+
+# The documentation as a site in build/site; nothing is loaded while it is built or read.
+docs: $(VENV)/installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 # For the tests that open the HTML pages; without it they are skipped, and say so.
 browser:
@@ -24,9 +29,14 @@ browser:
 records: $(VENV)/installed
 	$(BIN)/python -m facebench.reporting.refresh reports/results tests/reporting/damaged
 
-# Write the tables and figures of README and docs again, from the committed records.
+# Write tables, figures and transcripts of README and docs again, from the committed records.
 tables: $(VENV)/installed
-	$(BIN)/python -m facebench.reporting.documents README.md docs/*.md
+	$(BIN)/python -m facebench.reporting.documents $(PAGES)
+	$(BIN)/python docs/make/transcripts.py $(PAGES)
+
+# Make the pictures of README and docs again; that of a report needs Chromium (`make browser`).
+pictures: $(VENV)/installed
+	$(BIN)/python docs/make/pictures.py
 
 # Run the commands of docs/pruning-in-ci.md again, and write what they print into it.
 example: $(VENV)/installed
@@ -40,6 +50,10 @@ lint: $(VENV)/installed
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	touch $@
+
+$(VENV)/installed-docs: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
 	touch $@
 
 clean:
