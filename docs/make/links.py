@@ -1,4 +1,4 @@
-"""Links that leave the site lead to the repository, whose address is in ``pyproject.toml``."""
+"""Links that leave the site lead to the repository; what pages load is in the site itself."""
 
 from __future__ import annotations
 
@@ -9,8 +9,12 @@ from posixpath import normpath
 from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.exceptions import PluginError
 
 CHECKOUT = Path(__file__).resolve().parents[2]
+LOADED = re.compile(
+    r"<(?:script|img|iframe|source)[^>]*\ssrc=.?https?:|rel=.?stylesheet[^>]*https?:"
+)
 LINK = re.compile(r"(\]\()((?:\.\./)+[^)#\s]+)")
 
 
@@ -36,3 +40,10 @@ def on_page_markdown(markdown: str, *, page: Any, config: MkDocsConfig, files: A
         return f"{found[1]}{config.extra['repository']}/blob/main/{path}"
 
     return LINK.sub(led, markdown)
+
+
+def on_post_page(output: str, *, page: Any, config: MkDocsConfig) -> str:
+    """Refuse a page that would load something from elsewhere; links may lead anywhere."""
+    if found := LOADED.search(output):
+        raise PluginError(f"{page.file.src_uri} loads from elsewhere: {found[0]}")
+    return output

@@ -35,9 +35,8 @@ def zoo_picture(path: Path, folder: Path) -> None:
     """Accuracy of the zoo by cosine over kept parameters; folder: for copies of the records."""
     records = folder / "zoo"
     records.mkdir()
-    for file in RECORDS.glob("*.json"):
-        values = json.loads(file.read_text(encoding="utf-8"))
-        if values["model"]["id"] in ZOO and values["similarity"] == "cosine":
+    for file in (file for name in ZOO for file in RECORDS.glob(f"{name}-*.json")):
+        if json.loads(file.read_text(encoding="utf-8"))["similarity"] == "cosine":
             facebench.save_record(facebench.read_record(file), records)
     _facebench("history", str(records), "--plot", str(path))
 
