@@ -27,11 +27,11 @@ browser:
 
 # Compute the statistics of the committed records again from their scores; then `make tables`.
 records: $(VENV)/installed
-	$(BIN)/python -m facebench.reporting.refresh reports/results tests/reporting/damaged
+	$(BIN)/python -m facebench.evaluation.refresh reports/results tests/helpers/damaged
 
 # Write tables, figures and transcripts of README and docs again, from the committed records.
 tables: $(VENV)/installed
-	$(BIN)/python -m facebench.reporting.documents $(PAGES)
+	$(BIN)/python -m facebench.reports.documents $(PAGES)
 	$(BIN)/python docs/make/transcripts.py $(PAGES)
 
 # Make the pictures of README and docs again; that of a report needs Chromium (`make browser`).

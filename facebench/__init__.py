@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from facebench.threads import wait_passively
+from facebench.base.threads import wait_passively
+from facebench.base.version import __version__
 
 if TYPE_CHECKING:
-    from facebench.errors import UserError
-    from facebench.evaluation import evaluate, evaluate_many
-    from facebench.reporting.files import read_record, save_record
-    from facebench.reporting.record import Record
+    from facebench.base.errors import UserError
+    from facebench.evaluation.evaluate import evaluate, evaluate_many
+    from facebench.records.files import read_record, save_record
+    from facebench.records.record import Record
 
-__version__ = "0.1.0"
 __all__ = [
     "Record",
     "UserError",
@@ -28,12 +28,12 @@ __all__ = [
 ]
 
 _WHERE = {
-    "Record": "facebench.reporting.record",
-    "UserError": "facebench.errors",
-    "evaluate": "facebench.evaluation",
-    "evaluate_many": "facebench.evaluation",
-    "read_record": "facebench.reporting.files",
-    "save_record": "facebench.reporting.files",
+    "Record": "facebench.records.record",
+    "UserError": "facebench.base.errors",
+    "evaluate": "facebench.evaluation.evaluate",
+    "evaluate_many": "facebench.evaluation.evaluate",
+    "read_record": "facebench.records.files",
+    "save_record": "facebench.records.files",
 }
 
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from facebench.reporting.gate_judge import GateResult
-    from facebench.reporting.record import Record
+    from facebench.gate.judge import GateResult
+    from facebench.records.record import Record
 
 _BASELINE, _RULES = "facebench_baseline", "facebench_rules"
 
@@ -52,8 +52,8 @@ class AccuracyGate:
         UserError: input that is wrong, as of ``facebench gate``.
         """
         __tracebackhide__ = True
-        from facebench.reporting.gate_formats import render_gate
-        from facebench.reporting.gate_judge import judge
+        from facebench.gate.formats import render_gate
+        from facebench.gate.judge import judge
 
         chosen = self._chosen_rules(rules, undecided)
         given, passed_over = _judged(records)
@@ -69,8 +69,8 @@ class AccuracyGate:
     def _chosen_rules(
         self, rules: Sequence[str] | str | os.PathLike[str] | None, undecided: str | None
     ) -> Any:
-        from facebench.errors import UserError
-        from facebench.reporting.gate_rules import Rules, parse_rules, read_rules
+        from facebench.base.errors import UserError
+        from facebench.gate.rules import Rules, parse_rules, read_rules
 
         if rules is None and not self._rules:
             raise UserError(f"accuracy_gate: pass rules=, or set {_RULES} in pytest's settings")
@@ -115,7 +115,7 @@ def accuracy_gate(request: pytest.FixtureRequest) -> AccuracyGate:
 
 def _records(given: Any) -> list[Record]:
     """The records among what a test may pass."""
-    from facebench.reporting.named_records import records_in
+    from facebench.records.find import records_in
 
     if isinstance(given, (str, os.PathLike)):
         return [record for _, record in records_in(str(given))]
@@ -126,7 +126,7 @@ def _records(given: Any) -> list[Record]:
 
 def _judged(given: Any) -> tuple[list[Record], list[str]]:
     """As `_records`, of folders the newest of each model, and what of them is passed over."""
-    from facebench.reporting.newest import newest_in
+    from facebench.records.newest import newest_in
 
     if isinstance(given, (str, os.PathLike)):
         found = newest_in(str(given))
@@ -139,7 +139,7 @@ def _judged(given: Any) -> tuple[list[Record], list[str]]:
 
 def _of_model(records: list[Record], model: str | None) -> list[Record]:
     """Those of one model, or all; UserError: there is none."""
-    from facebench.errors import UserError, nearest
+    from facebench.base.errors import UserError, nearest
 
     known = sorted({record.model.id for record in records})
     if model is not None and model not in known:

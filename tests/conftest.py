@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from sums_of_products import ORDERS, summed
-
 CHECKOUT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(CHECKOUT))  # tests import each other, whatever pytest was started by
+
+from tests.helpers.sums_of_products import ORDERS, summed  # noqa: E402
+
 SHARED = CHECKOUT.parent / "shared" / "data"
 
 
@@ -42,7 +42,7 @@ def _own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.M
 def _own_results(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test but those marked ``shipped_results`` finds the records that are kept in git."""
     if request.node.get_closest_marker("shipped_results") is None:
-        for module in ("reporting.find", "reporting.report_facts", "costs.record"):
+        for module in ("records.find", "reports.facts", "records.costs"):
             monkeypatch.setattr(f"facebench.{module}.result_folders", _results_of_the_test)
 
 

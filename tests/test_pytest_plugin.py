@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-import facebench.reporting.gate_formats
-import facebench.reporting.gate_judge
-import facebench.statistics.paired_verification  # noqa: F401  pytester drops what it imports itself
-from tests.cli.records import save_three
+import facebench.gate.formats
+import facebench.gate.judge
+import facebench.statistics.verification  # noqa: F401  pytester drops what it imports itself
+from tests.helpers.record_folders import save_three
 
 pytest_plugins = "pytester"
 
@@ -89,7 +89,7 @@ def test_settings_name_the_baseline_and_the_rules(
     (pytester.path / "gates.toml").write_text(f'rules = ["{RULE.format(0.3)}"]\n')
     pytester.makepyfile(
         f"""
-        from facebench.reporting.files import read_record
+        from facebench.records.files import read_record
 
         def test_same(accuracy_gate):
             accuracy_gate(read_record(__import__("pathlib").Path({str(records["base"])!r})))

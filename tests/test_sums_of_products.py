@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from sums_of_products import ORDERS, apart, summed
+
+from tests.helpers.sums_of_products import ORDERS, apart, summed
 
 
 @pytest.mark.parametrize("order", ORDERS)

@@ -6,32 +6,40 @@ import os
 import sys
 from collections.abc import Sequence
 
-from facebench.cli.interrupts import finish_undisturbed, importing
+from facebench.cli.errors import finish_undisturbed, importing
 from facebench.cli.streams import prepare_streams
 
 # Name, module with `app` (a group) or `command` (a function), and the line in `facebench --help`.
 COMMANDS = (
-    ("eval", "facebench.cli.eval", "Evaluate models on protocols."),
-    ("train", "facebench.cli.train", "Train a dense network."),
-    ("prune", "facebench.cli.prune", "Make networks sparse, layer by layer."),
-    ("quantise", "facebench.cli.quantise", "Round a model's weights to int8."),
-    ("bench", "facebench.cli.bench", "Measure what models cost to run, side by side."),
-    ("export", "facebench.cli.export", "Write a model as an ONNX or torch.export file."),
-    ("distill", "facebench.cli.distill", "Train a compact student on what teachers know."),
-    ("models", "facebench.cli.models", "List and show the models of the zoo."),
-    ("protocols", "facebench.cli.protocols", "List and show the protocols."),
-    ("metric", "facebench.cli.metric", "Learn a similarity for a model, and look at one."),
+    ("eval", "facebench.cli.commands.eval", "Evaluate models on protocols."),
+    ("train", "facebench.cli.commands.train", "Train a dense network."),
+    ("prune", "facebench.cli.commands.prune", "Make networks sparse, layer by layer."),
+    ("quantise", "facebench.cli.commands.quantise", "Round a model's weights to int8."),
+    ("bench", "facebench.cli.commands.bench", "Measure what models cost to run, side by side."),
+    ("export", "facebench.cli.commands.export", "Write a model as an ONNX or torch.export file."),
+    ("distill", "facebench.cli.commands.distill", "Train a compact student on what teachers know."),
+    ("models", "facebench.cli.commands.models", "List and show the models of the zoo."),
+    ("protocols", "facebench.cli.commands.protocols", "List and show the protocols."),
+    ("metric", "facebench.cli.commands.metric", "Learn a similarity for a model, and look at one."),
     (
         "report",
-        "facebench.cli.report",
+        "facebench.cli.commands.report",
         "Write the papers' tables from records, with what is missing.",
     ),
-    ("compare", "facebench.cli.compare", "Compare models, paired on the same comparisons."),
-    ("gate", "facebench.cli.gate", "Pass or fail models by rules, against a baseline."),
-    ("history", "facebench.cli.history", "Accuracy against compression over a sequence of runs."),
-    ("data", "facebench.cli.data", "Get, list and check data sets of faces."),
-    ("store", "facebench.cli.store", "List and clear the embeddings that are kept."),
-    ("schema", "facebench.cli.schema", "Print the JSON schema of a record."),
+    (
+        "compare",
+        "facebench.cli.commands.compare",
+        "Compare models, paired on the same comparisons.",
+    ),
+    ("gate", "facebench.cli.commands.gate", "Pass or fail models by rules, against a baseline."),
+    (
+        "history",
+        "facebench.cli.commands.history",
+        "Accuracy against compression over a sequence of runs.",
+    ),
+    ("data", "facebench.cli.commands.data", "Get, list and check data sets of faces."),
+    ("store", "facebench.cli.commands.store", "List and clear the embeddings that are kept."),
+    ("schema", "facebench.cli.commands.schema", "Print the JSON schema of a record."),
 )
 
 

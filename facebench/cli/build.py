@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import typer
 from typer.main import get_command
 
-from facebench import __version__
-from facebench.cli.group import ErrorGroup
+from facebench.base.version import __version__
+from facebench.cli.errors import ErrorGroup
 
 _HELP = (
     "Is the smaller face-recognition model still as good, how sure are we, and what did it save?"

@@ -10,14 +10,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
-from facebench.cli.interrupts import importing
-from facebench.cli.sheets import kept_in, require_writable, unwritten, write
-from facebench.errors import UserError
-from facebench.foreign import printable
+from facebench.base.errors import UserError
+from facebench.base.text import printable
+from facebench.cli.errors import importing
+from facebench.cli.output import kept_in, require_writable, unwritten, write
 
 if TYPE_CHECKING:
-    from facebench.reporting.record import Record
-    from facebench.reporting.view import TableView
+    from facebench.records.record import Record
+    from facebench.tables.records import TableView
 
 Format = Literal["table", "json", "md", "html", "csv"]
 FORMATS: tuple[str, ...] = get_args(Format)
@@ -43,7 +43,7 @@ class Outputs:
         UserError, before any work, where something could not be written at its end.
         """
         with importing():
-            from facebench.reporting.roc_plot import plot_format
+            from facebench.figures.curves.plot import plot_format
 
         if self.plot is not None:
             plot_format(self.plot)
@@ -54,7 +54,7 @@ class Outputs:
                 raise UserError(f"{option} {path}: is a folder; name a file")
             require_writable(option, path, path.parent)
         with importing():
-            from facebench.reporting.files import default_folder
+            from facebench.records.files import default_folder
 
         self._require_distinct()
         folder = kept_in(self.records, "--out", default_folder)
@@ -77,7 +77,7 @@ class Outputs:
 
         What the disk refuses is told after the result.
         """
-        from facebench.reporting.files import save_record
+        from facebench.records.files import save_record
 
         if self.folder is None:
             return
@@ -94,16 +94,16 @@ class Outputs:
 
         UserError, when all that can be written is, where something could not.
         """
-        from facebench.reporting.view import views_of
+        from facebench.tables.records import views_of
 
         views = views_of(records)
         with self._going_on():
             self._result(records, views)
         if self.plot is not None:
-            from facebench.reporting.roc_plot import save_roc_plot
+            from facebench.figures.curves.plot import save_roc_plot
 
             with self._going_on(f"--plot {self.plot}"):
-                save_roc_plot(views, self.plot)
+                save_roc_plot([view.records for view in views], self.plot)
                 self._say(f"plot: {self.plot}")
         if self.profile:
             for line in profile_text(records, wall).splitlines():
@@ -115,7 +115,7 @@ class Outputs:
         if self.format == "table" and self.output is None:
             from rich.console import Console
 
-            from facebench.reporting.terminal import print_views
+            from facebench.tables.terminal import print_views
 
             print_views(views, Console())
             return
@@ -144,8 +144,8 @@ def _upwards(path: Path) -> list[Path]:
 
 def render(format: Format, records: Sequence[Record], views: Sequence[TableView]) -> str:
     """Records in a format, as text."""
-    from facebench import __version__
-    from facebench.reporting import exports, html, markdown, terminal
+    from facebench.base.version import __version__
+    from facebench.tables import exports, html, markdown, terminal
 
     if format == "json":
         return exports.to_json(records)

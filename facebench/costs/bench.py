@@ -8,26 +8,26 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from facebench import __version__
+from facebench.base.errors import UserError, nearest
+from facebench.base.progress import Stage, unseen
+from facebench.base.storage import sha256_file, temporary_folder, write_atomically
+from facebench.base.version import __version__
 from facebench.costs.facts import ModelFacts, model_facts
-from facebench.costs.machine import describe_machine
-from facebench.costs.measure import Rounds, measure_rounds, ratio_of, spread_of, throughput_of
-from facebench.costs.process import Loaded, WorkerProcess
-from facebench.costs.progress import Stage, unseen
-from facebench.costs.record import RUNTIMES, CostRecord, CostRun, Machine, Ratios, Runtime
-from facebench.costs.runtimes import (
-    Job,
-    native_runtime,
-    needs_program,
-    why_not_in,
-    why_unavailable,
+from facebench.costs.measure import (
+    Rounds,
+    describe_machine,
+    measure_rounds,
+    ratio_of,
+    spread_of,
+    throughput_of,
 )
-from facebench.errors import UserError, nearest
-from facebench.nets.export import plain_network, program_bytes, program_card
-from facebench.nets.options import ModelOptions, Precision
-from facebench.nets.publish import write_card
-from facebench.nets.specs import is_bare
-from facebench.storage import sha256_file, temporary_folder, write_atomically
+from facebench.costs.runtimes import Job, native_runtime, needs_program, why_not_in, why_unavailable
+from facebench.costs.worker import Loaded, WorkerProcess
+from facebench.models.cards.names import is_bare
+from facebench.models.cards.publish import write_card
+from facebench.models.embedders.options import ModelOptions, Precision
+from facebench.models.export import plain_network, program_bytes, program_card
+from facebench.records.costs import RUNTIMES, CostRecord, CostRun, Machine, Ratios, Runtime
 
 
 @dataclass(frozen=True)

@@ -13,16 +13,16 @@ from facebench.costs.counts import (
     dropped_multiply_adds,
     multiply_adds_of,
     network_multiply_adds,
+    onnx_counts,
 )
-from facebench.costs.counts_onnx import onnx_counts
-from facebench.nets.cards import ModelCard
-from facebench.nets.embedder import Embedder
-from facebench.nets.ensemble_members import trained_members
-from facebench.nets.options import ModelOptions
-from facebench.nets.programs import load_exported, load_torchscript
-from facebench.nets.python_models import make
-from facebench.nets.sparse import masks_of
-from facebench.nets.zoo import card_for, load_model, load_network
+from facebench.models.cards.card import ModelCard
+from facebench.models.cards.members import trained_members
+from facebench.models.embedders.base import Embedder
+from facebench.models.embedders.options import ModelOptions
+from facebench.models.embedders.programs import load_exported, load_torchscript
+from facebench.models.embedders.python import make
+from facebench.models.sparsity.masks import masks_of
+from facebench.models.zoo import card_for, load_model, load_network
 
 
 @dataclass(frozen=True)

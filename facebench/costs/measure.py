@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import platform
+import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 from typing import Protocol
 
-from facebench.costs.record import Spread
+import torch
+
+from facebench.faces.synthetic.pool import usable_cores
+from facebench.records.costs import Machine, Spread
 
 SHARE_OF_LATENCY = 0.4  # of a model's time in a round; the rest is of the large batch
 LEAST, MOST = 3, 2000  # passes of one face in a round
@@ -74,3 +82,64 @@ def throughput_of(rounds: Rounds, batch: int) -> Spread:
 def ratio_of(ours: Spread, baseline: Spread) -> Spread:
     """One quantity over the baseline's, of the same rounds each."""
     return spread_of([a / b for a, b in zip(ours.rounds, baseline.rounds, strict=True)])
+
+
+def describe_machine() -> Machine:
+    """CPU, cores, system and libraries, and how busy the machine is now."""
+    return Machine(
+        cpu=_cpu(),
+        instructions=torch.backends.cpu.get_cpu_capability(),
+        cores=usable_cores(),
+        system=f"{platform.system()} {platform.release()}",
+        python=platform.python_version(),
+        torch=str(torch.__version__),
+        load=_load(),
+    )
+
+
+def busy(machine: Machine) -> bool:
+    """Whether other work took a quarter of the cores or more when the measurement began."""
+    return machine.load is not None and machine.load >= machine.cores / 4
+
+
+def resident_memory() -> int | None:
+    """Resident bytes of this process now; None where the system does not tell."""
+    return _status("VmRSS")
+
+
+def peak_memory() -> int | None:
+    """Most resident bytes of this process so far; None where the system does not tell."""
+    if (peak := _status("VmHWM")) is not None:
+        return peak
+    # Elsewhere: on Linux this would count what the parent held when it started the process.
+    try:
+        import resource
+    except ImportError:
+        return None
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else 1024 * most
+
+
+def _status(field: str) -> int | None:
+    try:
+        text = Path("/proc/self/status").read_text()
+    except OSError:
+        return None
+    found = re.search(rf"^{field}:\s+(\d+) kB$", text, re.MULTILINE)
+    return 1024 * int(found[1]) if found else None
+
+
+def _load() -> float | None:
+    try:
+        return round(os.getloadavg()[0], 2)
+    except (OSError, AttributeError):
+        return None
+
+
+def _cpu() -> str:
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        text = ""
+    found = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
+    return found[1].strip() if found else platform.processor() or platform.machine() or "unknown"

@@ -13,15 +13,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from facebench.costs.record import Runtime
-from facebench.errors import UserError
-from facebench.nets.cards import ModelCard
-from facebench.nets.checked import CheckedEmbedder
-from facebench.nets.embedder import Embedder, Preprocessing
-from facebench.nets.export import plain_network, why_not_plain
-from facebench.nets.options import ModelOptions, Precision
-from facebench.nets.torch_embedder import TorchEmbedder
-from facebench.nets.zoo import card_for, load_model
+from facebench.base.errors import UserError
+from facebench.models.cards.card import ModelCard
+from facebench.models.embedders.base import CheckedEmbedder, Embedder, Preprocessing
+from facebench.models.embedders.options import ModelOptions, Precision
+from facebench.models.embedders.torch import TorchEmbedder
+from facebench.models.export import plain_network, why_not_plain
+from facebench.models.zoo import card_for, load_model
+from facebench.records.costs import Runtime
 
 _COMPILERS = ("g++", "c++", "clang++")
 

@@ -6,13 +6,13 @@ import csv
 import io
 from collections.abc import Callable, Iterable
 
+from facebench.base.text import count_text, json_text, size_text
 from facebench.costs.bench import Bench
-from facebench.costs.machine import busy
-from facebench.costs.record import CostRecord, CostRun, Machine, Spread
-from facebench.foreign import json_text
-from facebench.reporting.cells import Cell, count_text, size_text
-from facebench.reporting.exports import Value, safe
-from facebench.reporting.sheet import Sheet
+from facebench.costs.measure import busy
+from facebench.records.costs import CostRecord, CostRun, Machine, Spread
+from facebench.tables.exports import Value, safe
+from facebench.tables.table import Sheet
+from facebench.tables.text import Cell
 
 _SIZES: tuple[tuple[str, str, Callable[[int | None], str]], ...] = (
     ("parameters", "parameters", count_text),

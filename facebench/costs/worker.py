@@ -6,15 +6,21 @@ else runs while another process is timed. It ends with its standard input, at on
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
+import tempfile
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from time import perf_counter
-from typing import Any, TextIO
+from types import TracebackType
+from typing import Any, Self, TextIO
 
-from facebench.processes import end_with_input
+from facebench.base.errors import UserError
+from facebench.base.processes import end_with_input, start_module
+from facebench.base.threads import users_environment
+from facebench.costs.runtimes import Job
 
 Answer = dict[str, Any]
 WARM_UP = 3  # passes of one face; two at the large batch
@@ -38,8 +44,8 @@ class Worker:
         import numpy as np
         import torch
 
-        from facebench.allocator import keep_freed_memory
-        from facebench.costs.machine import peak_memory, resident_memory
+        from facebench.base.threads import keep_freed_memory
+        from facebench.costs.measure import peak_memory, resident_memory
         from facebench.costs.runtimes import Job, by_batch, load_in_runtime
 
         keep_freed_memory()
@@ -104,7 +110,7 @@ def _execution(embedder: Any, version: str) -> str:
 
 
 def _line(error: Exception) -> str:
-    from facebench.errors import UserError
+    from facebench.base.errors import UserError
 
     text = " ".join(str(error).split())
     return text if isinstance(error, UserError) else f"{type(error).__name__}: {text[:300]}"
@@ -120,3 +126,92 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What a worker says when its model is warm. idle, peak: resident bytes of the process before
+    loading, and at most, with passes at the large batch; None where the system does not tell;
+    execution: of its sparse layers; estimates: seconds per pass by batch.
+    """
+
+    version: str
+    execution: str
+    idle: int | None
+    peak: int | None
+    estimates: dict[int, float]
+
+
+class WorkerProcess:
+    """One model in one runtime, in a process of its own; ends with the ``with`` block.
+
+    It ends with the process that measures, too, whatever ended that.
+    """
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        threads = str(job.threads)
+        env = {
+            **users_environment(),
+            "OMP_NUM_THREADS": threads,
+            "MKL_NUM_THREADS": threads,
+            "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+        }
+        self._said = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed with the process
+        self._process = start_module("facebench.costs.worker", env, self._said)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._process.kill()
+        self._process.wait()
+        for stream in (self._process.stdin, self._process.stdout):
+            assert stream is not None
+            with contextlib.suppress(OSError):  # what was not written has no reader any more
+                stream.close()
+        self._said.close()
+
+    def load(self, batch: int) -> Loaded:
+        """Load and warm up; UserError: the model cannot be loaded or run there."""
+        answer = self._ask(do="load", job=asdict(self.job), batch=batch)
+        estimates = dict(answer.pop("estimates"))
+        return Loaded(**answer, estimates=estimates)
+
+    def seconds(self, batch: int, passes: int) -> list[float]:
+        """Seconds of each of some passes."""
+        found: list[float] = self._ask(do="measure", batch=batch, passes=passes)["seconds"]
+        return found
+
+    def _ask(self, **request: Any) -> dict[str, Any]:
+        stdin, stdout = self._process.stdin, self._process.stdout
+        assert stdin is not None and stdout is not None
+        try:
+            stdin.write(json.dumps(request) + "\n")
+            stdin.flush()
+            line = stdout.readline()
+        except BrokenPipeError:
+            line = ""
+        if not line:
+            raise UserError(self._ended())
+        answer: dict[str, Any] = json.loads(line)
+        if "error" in answer:
+            raise UserError(answer["error"])
+        return answer
+
+    def _ended(self) -> str:
+        """Why the process is gone, in one line."""
+        code = self._process.wait()
+        self._said.seek(0)
+        lines = [line.strip() for line in self._said if line.strip()]
+        how = f"signal {-code} (out of memory?)" if code < 0 else f"exit code {code}"
+        last = f": {lines[-1][:200]}" if lines else ""
+        return (
+            f"model {self.job.spec} in {self.job.runtime}: its process ended with {how}{last}; "
+            "try a smaller --batch"
+        )

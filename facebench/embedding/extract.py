@@ -6,12 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from facebench.embedding.profile import ExtractionProfile
 from facebench.embedding.store import EmbeddingStore
 from facebench.embedding.stream import OnMissing, stream
-from facebench.embedding.types import Embeddings
+from facebench.embedding.types import Embeddings, ExtractionProfile
 from facebench.faces.types import Aligner, FaceSource
-from facebench.nets.embedder import Embedder
+from facebench.models.embedders.base import Embedder
 
 
 def extract(

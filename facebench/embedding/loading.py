@@ -22,16 +22,16 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
-from facebench.embedding.unreadable import UnusableFacesError
-from facebench.errors import UserError
-from facebench.faces.types import Aligner, FaceSource, ImageError
-from facebench.processes import (
+from facebench.base.errors import UserError
+from facebench.base.processes import (
     NoProcessError,
     begin_worker,
     go_on_without,
     starting,
     worker_context,
 )
+from facebench.embedding.missing import UnusableFacesError
+from facebench.faces.types import Aligner, FaceSource, ImageError
 
 _HEAD = 256  # faces that this process reads itself while the others start
 SMALLEST = 8  # pixels of the shorter side; an image with less shows no face, whatever the rule

@@ -14,9 +14,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from facebench.base.errors import UserError
+from facebench.base.opening import ARRAY, plain_file, read_text
 from facebench.embedding.types import Embeddings
-from facebench.errors import UserError
-from facebench.opening import ARRAY, plain_file, read_text
 
 _IMAGE_ENDINGS = frozenset(
     (".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".webp", ".ppm", ".pgm", ".tif", ".tiff")

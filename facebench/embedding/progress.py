@@ -17,8 +17,8 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from facebench.embedding.profile import ExtractionProfile
-from facebench.foreign import printable
+from facebench.base.text import printable
+from facebench.embedding.types import ExtractionProfile
 
 
 class _FacesPerSecond(ProgressColumn):

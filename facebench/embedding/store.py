@@ -22,9 +22,9 @@ import numpy as np
 import safetensors.numpy
 from numpy.typing import NDArray
 
-from facebench.errors import UserError
-from facebench.locks import path_lock
-from facebench.storage import cache_folder, sweep, write_atomically
+from facebench.base.errors import UserError
+from facebench.base.locks import path_lock
+from facebench.base.storage import cache_folder, sweep, write_atomically
 
 SHARD = 512  # faces in a shard
 VERSION = 2  # of what the files hold and how it was computed

@@ -13,22 +13,44 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from facebench.embedding.answers import answer_of
+from facebench.base.errors import UserError
+from facebench.base.processes import leave_if_rerun
 from facebench.embedding.loading import FaceBatch, FaceBatches, read_ahead
-from facebench.embedding.profile import ExtractionProfile
-from facebench.embedding.progress import progress_bar, summarise
-from facebench.embedding.store import SHARD, EmbeddingStore, Shard, StoreEntry
-from facebench.embedding.types import Embeddings
-from facebench.embedding.unreadable import (
+from facebench.embedding.missing import (
     UnusableFacesError,
     absent_faces,
     faces_refused,
     fingerprint_of,
 )
-from facebench.errors import UserError
+from facebench.embedding.progress import progress_bar, summarise
+from facebench.embedding.store import SHARD, EmbeddingStore, Shard, StoreEntry
+from facebench.embedding.types import Embeddings, ExtractionProfile
 from facebench.faces.types import Aligner, FaceSource
-from facebench.nets.embedder import UNPINNED, Embedder, require_complete
-from facebench.processes import leave_if_rerun
+from facebench.models.embedders.base import UNPINNED, Embedder, failed, require_complete
+
+
+def answer_of(embedder: Embedder, faces: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """What the model gives for K faces, uint8 K×h×w×3: float32 K×D.
+
+    UnusableFacesError: the model's own refusal of what it computes. UserError: it fails, or gives
+    anything but K rows of floats; code of a user's own may do anything.
+    """
+    try:
+        answer = np.asarray(embedder.embed(faces))
+    except UserError as error:  # its own refusal of what it computes
+        raise UnusableFacesError(str(error)) from None
+    except Exception as error:
+        raise failed(embedder.id, error, len(faces)) from error
+    if answer.ndim != 2 or len(answer) != len(faces) or not answer.size:
+        raise UserError(
+            f"model {embedder.id} gave an array {answer.shape} for {len(faces)} "
+            "faces; it must give one row of numbers per face"
+        )
+    if answer.dtype.kind != "f":
+        raise UserError(f"model {embedder.id} gave {answer.dtype} numbers; it must give floats")
+    with np.errstate(over="ignore"):
+        return answer.astype(np.float32, copy=False)
+
 
 OnMissing = Literal["error", "count"]
 

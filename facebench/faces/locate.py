@@ -6,14 +6,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from facebench.errors import UserError, nearest
-from facebench.faces.binfile import BinSource
-from facebench.faces.folder import FlatFolderSource, LfwSource, folder_itself
-from facebench.faces.lists import PairList, read_pairs
-from facebench.faces.rendered import MARKER, SyntheticSource, kind_of, kind_of_people, rendering_of
-from facebench.faces.synthetic import twin
+from facebench.base.errors import UserError, nearest
+from facebench.base.storage import cache_folder, data_folder
+from facebench.faces.bin.source import BinSource
+from facebench.faces.lfw.folder import FlatFolderSource, LfwSource, folder_itself
+from facebench.faces.lfw.lists import PairList, read_pairs
+from facebench.faces.lfw.rendered import (
+    MARKER,
+    SyntheticSource,
+    kind_of,
+    kind_of_people,
+    rendering_of,
+)
+from facebench.faces.twins import lfw as twin
 from facebench.faces.types import DataKind, FaceSource
-from facebench.storage import cache_folder, data_folder
 
 DATASETS = ("lfw", "cfp-fp", "cfp-ff", "agedb-30", "calfw", "cplfw")
 SYNTHETIC = "synthetic"

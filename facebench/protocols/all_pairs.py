@@ -11,16 +11,15 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from facebench.base.errors import UserError
 from facebench.embedding.types import Embeddings
-from facebench.errors import UserError
 from facebench.faces.locate import Progress
 from facebench.faces.types import Aligner, DataKind, FaceSource
 from facebench.protocols.cards import AllPairsCard
 from facebench.protocols.named_faces import find_named_faces, people_of
 from facebench.protocols.outcome import Outcome, Rate, Series
-from facebench.protocols.prepared import FaceFiles
-from facebench.protocols.refused import refused
-from facebench.protocols.running import Choices, Embed, PreparedRun, refuse_pooling
+from facebench.protocols.prepared import Choices, Embed, PreparedRun, refuse_pooling, refused
+from facebench.protocols.verification import FaceFiles
 from facebench.similarity.base import Projection, Similarity, score_block
 from facebench.statistics.all_pairs import (
     PairTail,
@@ -29,14 +28,14 @@ from facebench.statistics.all_pairs import (
     tail_points,
     walk_pairs,
 )
-from facebench.statistics.all_pairs_intervals import tail_length, walk_with_draws
-from facebench.statistics.intervals import (
+from facebench.statistics.intervals.all_pairs import tail_length, walk_with_draws
+from facebench.statistics.intervals.exact import (
     Interval,
     exact_binomial,
     percentile_interval,
     tar_key,
 )
-from facebench.statistics.no_change import all_agree
+from facebench.statistics.paired import all_agree
 from facebench.statistics.roc import OperatingPoint, allowed_false_accepts
 
 LEVEL = 0.95

@@ -17,9 +17,9 @@ from pydantic import (
     field_validator,
 )
 
-from facebench.errors import UserError, nearest
-from facebench.storage import workspace_folders
-from facebench.validation import read_toml, validated
+from facebench.base.errors import UserError, nearest
+from facebench.base.storage import workspace_folders
+from facebench.base.validation import read_toml, validated
 
 SpreadKind = Literal["standard error", "standard deviation"]
 SPREAD_SHORT: MappingProxyType[SpreadKind, str] = MappingProxyType(
@@ -91,7 +91,7 @@ class VerificationCard(ProtocolCard):
     """Pairs in folds: accuracy at thresholds learned on the other folds, ROC, TAR at FAR.
 
     comparisons: how many the published list has, half of them mated; pairs: that list's fingerprint
-    (`facebench.protocols.verification.Comparisons.fingerprint`), where it names its images;
+    (`facebench.protocols.outcome.Comparisons.fingerprint`), where it names its images;
     spread: what the `±` of the protocol's paper is; targets: FARs at which TAR is reported.
     """
 
@@ -115,7 +115,7 @@ class VideoCard(VerificationCard):
     """Pairs of videos in folds: as verification, on pooled frames.
 
     pooling: a name in `facebench.similarity.pooling.POOLINGS`; frames: which ones, a name of
-    `facebench.protocols.frames` (``all``, ``every-5``, ``first-50``).
+    `facebench.protocols.video` (``all``, ``every-5``, ``first-50``).
     """
 
     kind: Literal["video"]  # type: ignore[assignment]
@@ -213,7 +213,7 @@ class TemplateSearchCard(ProtocolCard):
     published: tuple[PublishedRate, ...] = ()
 
 
-# A protocol of one of these kinds is a card, not code; `facebench.protocols.kinds` runs them.
+# A protocol of one of these kinds is a card, not code; `facebench.protocols.run` runs them.
 CARD_CLASSES: MappingProxyType[str, type[ProtocolCard]] = MappingProxyType(
     {
         "verification": VerificationCard,

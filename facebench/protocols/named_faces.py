@@ -8,19 +8,19 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from facebench.errors import UserError
-from facebench.faces.align_rules import make_aligner
-from facebench.faces.lists import read_people
+from facebench.base.errors import UserError
+from facebench.faces.align.rules import make_aligner
+from facebench.faces.lfw.lists import read_people
+from facebench.faces.lfw.rendered import kind_of_people
 from facebench.faces.locate import Progress, installed_at, locate_images
-from facebench.faces.rendered import kind_of_people
 from facebench.faces.types import Aligner, DataKind, FaceSource
 from facebench.protocols.cards import ProtocolCard
-from facebench.protocols.prepared import SYNTHETIC_NOTICE, FaceFiles
+from facebench.protocols.verification import SYNTHETIC_NOTICE, FaceFiles
 
 
 @dataclass(frozen=True)
 class NamedFaces:
-    """The faces and what records say of them; see `facebench.protocols.running.PreparedRun`."""
+    """The faces and what records say of them; see `facebench.protocols.prepared.PreparedRun`."""
 
     source: FaceSource | None
     aligner: Aligner | None

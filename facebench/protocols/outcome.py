@@ -2,16 +2,46 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facebench.protocols.cards import SpreadKind
-from facebench.protocols.verification import Comparisons
-from facebench.statistics.intervals import Interval
+from facebench.statistics.intervals.exact import Interval
 from facebench.statistics.verification import VerificationStatistics
+
+
+@dataclass(frozen=True, eq=False)
+class Comparisons:
+    """Comparisons of single faces, in the order of the protocol's list.
+
+    keys: every face once, sorted. left, right: int64[n], positions in keys. mated: bool[n]. folds:
+    int64[n], from 1. subjects: int64[len(keys)], numbers of the people, or None where the list does
+    not say who they are.
+    """
+
+    keys: tuple[str, ...]
+    left: NDArray[np.int64]
+    right: NDArray[np.int64]
+    mated: NDArray[np.bool_]
+    folds: NDArray[np.int64]
+    subjects: NDArray[np.int64] | None
+
+    def __len__(self) -> int:
+        return len(self.mated)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits of a SHA-256 over the pairs, their labels and their folds."""
+        digest = hashlib.sha256("\n".join(self.keys).encode())
+        for array in (self.left, self.right, self.mated.astype(np.int64), self.folds):
+            digest.update(array.astype("<i8").tobytes())
+        return digest.hexdigest()[:16]
+
 
 Parts = Literal["draws", "splits"]
 

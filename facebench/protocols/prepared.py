@@ -1,161 +1,120 @@
-"""A protocol with its faces at hand: what several models are then evaluated on."""
+"""What every kind of protocol offers once its faces are found, and what it is given to run."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING
 
-from facebench.embedding.unreadable import absent_faces, faces_refused
-from facebench.errors import UserError
-from facebench.faces.align_rules import make_aligner
-from facebench.faces.binfile import BinSource
-from facebench.faces.list_remarks import pair_remarks
-from facebench.faces.lists import PairList, read_pairs
-from facebench.faces.locate import LocatedData, Progress, installed_at, locate
-from facebench.faces.rendered import kind_of
+from facebench.base.errors import UserError
+from facebench.embedding.types import Embeddings
 from facebench.faces.types import Aligner, DataKind, FaceSource
-from facebench.protocols.cards import VerificationCard
-from facebench.protocols.outcome import FoldOutcome
-from facebench.protocols.running import (
-    SYNTHETIC_NOTICE,
-    Choices,
-    Embed,
-    PreparedRun,
-    refuse_pooling,
+from facebench.protocols.cards import ProtocolCard
+from facebench.protocols.outcome import FoldOutcome, Outcome
+from facebench.similarity.base import Similarity
+
+# In records: the same wherever the faces lie, since a record does not depend on that.
+SYNTHETIC_NOTICE = (
+    "SYNTHETIC FACES: rendered, not photographs; these numbers say nothing about real photographs "
+    "and are never compared with them."
 )
-from facebench.protocols.verification import Comparisons, comparisons_of, verification
-from facebench.similarity import Similarity, pair_scores
-
-_UNSEEN = "unseen"
-SINGLE_FACES = "none (single faces)"
 
 
 @dataclass(frozen=True)
-class FaceFiles:
-    """Where the user says that things are; None: what is installed, or beside the images."""
+class Choices:
+    """What the user chose; None: what the card says. draws, seed: of the bootstrap."""
 
-    data: str | Path | None = None
-    pairs: str | Path | None = None
-    landmarks: str | Path | None = None
-    landmarks_order: str = "xyxy"
-    align: str = "auto"
-    detector: str | Path | None = None
-    on_missing: Literal["error", "count"] = "error"
+    pooling: str | None = None
+    frames: str | None = None
+    rule: str = "exact"
+    draws: int = 1000
+    seed: int = 0
 
 
 @dataclass(frozen=True)
-class Prepared(PreparedRun):
-    """A verification protocol with its faces."""
+class Embed:
+    """Embeddings of named faces of the protocol's source.
 
-    card: VerificationCard
-    comparisons: Comparisons
-    source: FaceSource | None
-    aligner: Aligner | None
-    name: str
-    kind: DataKind
-    told: str | None
-    list_remarks: tuple[str, ...] = ()
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        """Every face of the comparisons once, sorted."""
-        return self.comparisons.keys
-
-    @property
-    def published_list(self) -> bool | None:
-        """Whether the comparisons are the protocol's published ones; None where none can tell.
-
-        That is so for rendered faces, whose notice says enough, for a ``.bin`` file, which numbers
-        its images, and for a card of one's own without ``pairs``.
-        """
-        if self.kind == "synthetic" or isinstance(self.source, BinSource):
-            return None
-        if self.card.pairs is not None:
-            return self.comparisons.fingerprint == self.card.pairs
-        return None if self.card.dataset == "lfw" else False  # the others are published as .bin
-
-    @cached_property
-    def contents(self) -> str | None:
-        """Fingerprint over the contents of the images, as the embedding store wants it."""
-        return self.source.fingerprint(self.comparisons.keys) if self.source else None
-
-    @cached_property
-    def label(self) -> str:
-        """What records call the images; of faces that were never seen, a name that says so."""
-        if self.source is None:
-            real = self.kind == "real"
-            return f"{self.name}-{_UNSEEN}" if real else f"synthetic-{self.name}-{_UNSEEN}"
-        return self.source.label(self.comparisons.keys, self.contents)
-
-    def run(self, embed: Embed, similarity: Similarity, choices: Choices) -> FoldOutcome:
-        """Scores of the pairs, and the card's statistics of them."""
-        comparisons, embeddings = self.comparisons, embed.all(self.comparisons.keys)
-        left, right = comparisons.left, comparisons.right
-        scores = pair_scores(embeddings, left, right, similarity)
-        acquired = embeddings.acquired[left] & embeddings.acquired[right]
-        statistics = verification(
-            self.card,
-            comparisons,
-            scores,
-            acquired,
-            rule=choices.rule,
-            draws=choices.draws,
-        )
-        return FoldOutcome(comparisons, scores, statistics)
-
-    def pooling(self, choices: Choices) -> str:
-        """None: every comparison is of single faces."""
-        refuse_pooling(self.card.name, choices)
-        return SINGLE_FACES
-
-
-def prepare(
-    card: VerificationCard, files: FaceFiles, *, images: bool, progress: Progress | None = None
-) -> Prepared:
-    """Find a protocol's faces and pairs. images: False where embeddings are given instead of them.
-
-    progress: told of every synthetic face that is rendered. UserError: what is missing or wrong.
+    all: of keys, in their order; stream: of keys, in parts of some hundred, sorted by key, so that
+    memory does not grow with their number.
     """
-    if not images and files.data is None:
-        if files.pairs is not None:
-            return _unseen(card, read_pairs(files.pairs), str(files.pairs))
-        if installed_at(card.dataset) is None:
+
+    all: Callable[[Sequence[str]], Embeddings]
+    stream: Callable[[Sequence[str]], Iterator[Embeddings]]
+
+
+def refuse_pooling(protocol: str, choices: Choices) -> None:
+    """UserError where a pooling or frames were chosen for a protocol of single faces."""
+    for option, value in (("--pooling", choices.pooling), ("--frames", choices.frames)):
+        if value is not None:
             raise UserError(
-                f"protocol {card.name}: embeddings need the list of pairs: name it with --pairs, "
-                "or the images with --data"
+                f"protocol {protocol}: {option} {value} has no effect, since it compares single "
+                "faces; leave it out"
             )
-    located = locate(card.dataset, files.data, pairs=files.pairs, progress=progress)
-    source = located.source
-    comparisons = comparisons_of(located.pairs)
-    if images and files.on_missing == "error":  # before the aligner misses their landmarks
-        _require_faces(source, comparisons.keys)
-    aligner = _aligner(located, files) if images else None
-    told, remarks = located.notice, pair_remarks(located.pairs)
-    return Prepared(card, comparisons, source, aligner, source.name, source.kind, told, remarks)
 
 
-def _require_faces(source: FaceSource, keys: Sequence[str]) -> None:
-    if absent := absent_faces(source, keys):
-        raise faces_refused(source, absent, len(keys))
+class PreparedRun(ABC):
+    """A card and its faces, ready for several models.
+
+    source, aligner: None where only lists are there (embeddings were given); name, kind: of the
+    faces, as records say them; told: what the user must be told of them now; keys: all faces that
+    are used, sorted; contents: the source's fingerprint over keys, or None; label: what records
+    call the images; published_list: whether the comparisons are the published ones, None: unknown.
+    """
+
+    # Dataclass fields or properties of the kinds; declared as properties so that both will do.
+    if TYPE_CHECKING:
+
+        @property
+        def card(self) -> ProtocolCard: ...
+        @property
+        def source(self) -> FaceSource | None: ...
+        @property
+        def aligner(self) -> Aligner | None: ...
+        @property
+        def name(self) -> str: ...
+        @property
+        def kind(self) -> DataKind: ...
+        @property
+        def told(self) -> str | None: ...
+        @property
+        def keys(self) -> tuple[str, ...]: ...
+        @property
+        def published_list(self) -> bool | None: ...
+        @property
+        def contents(self) -> str | None: ...
+        @property
+        def label(self) -> str: ...
+
+    @property
+    def notice(self) -> str | None:
+        """What records and tables must say of the faces."""
+        return SYNTHETIC_NOTICE if self.kind == "synthetic" else None
+
+    @property
+    def list_remarks(self) -> tuple[str, ...]:
+        """What is unusual about the lists, and counts as listed."""
+        return ()
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What records say of the lists, and of what was guessed about the faces."""
+        return (*self.list_remarks, *(self.aligner.remarks if self.aligner else ()))
+
+    @abstractmethod
+    def run(self, embed: Embed, similarity: Similarity, choices: Choices) -> FoldOutcome | Outcome:
+        """The statistics of one model; UserError where the lists cannot carry them."""
+
+    @abstractmethod
+    def pooling(self, choices: Choices) -> str:
+        """What the record says of pooling, e.g. ``mean-score, all frames``."""
 
 
-def _aligner(located: LocatedData, files: FaceFiles) -> Aligner:
-    return make_aligner(
-        files.align,
-        located,
-        landmarks=files.landmarks,
-        landmarks_order=files.landmarks_order,
-        yunet=files.detector,
-        on_missing=files.on_missing,
-    )
+_FUNCTION = re.compile(r"\A[a-z_][a-z0-9_]*: ")  # statistics begin their errors with their name
 
 
-def _unseen(card: VerificationCard, pairs: PairList, where: str) -> Prepared:
-    """Lists alone. Rendered faces are known by their names, and are never taken for photographs."""
-    kind = kind_of(pairs, where)
-    told = SYNTHETIC_NOTICE if kind == "synthetic" else None
-    remarks = pair_remarks(pairs)
-    return Prepared(card, comparisons_of(pairs), None, None, card.dataset, kind, told, remarks)
+def refused(protocol: str, error: ValueError) -> UserError:
+    """A statistic's error as ``protocol NAME: ...``, without the function that it came from."""
+    return UserError(f"protocol {protocol}: {_FUNCTION.sub('', str(error))}")

@@ -15,12 +15,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from facebench.errors import UserError
+from facebench.base.errors import UserError
+from facebench.base.opening import plain_bytes
+from facebench.base.storage import workspace_folders
 from facebench.faces.types import DataKind
-from facebench.nets.places import require_inside
-from facebench.opening import plain_bytes
+from facebench.models.cards.places import require_inside
 from facebench.protocols.cards import IdentificationCard
-from facebench.storage import workspace_folders
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,45 +2,36 @@
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from facebench.faces.lists import PairList
+from facebench.base.errors import UserError
+from facebench.embedding.missing import absent_faces, faces_refused
+from facebench.faces.align.rules import make_aligner
+from facebench.faces.bin.source import BinSource
+from facebench.faces.lfw.lists import PairList, read_pairs
+from facebench.faces.lfw.remarks import pair_remarks
+from facebench.faces.lfw.rendered import kind_of
+from facebench.faces.locate import LocatedData, Progress, installed_at, locate
+from facebench.faces.types import Aligner, DataKind, FaceSource
 from facebench.protocols.cards import VerificationCard
-from facebench.protocols.refused import refused
+from facebench.protocols.outcome import Comparisons, FoldOutcome
+from facebench.protocols.prepared import (
+    SYNTHETIC_NOTICE,
+    Choices,
+    Embed,
+    PreparedRun,
+    refuse_pooling,
+    refused,
+)
+from facebench.similarity import Similarity, pair_scores
 from facebench.statistics.verification import VerificationStatistics, verification_statistics
-
-
-@dataclass(frozen=True, eq=False)
-class Comparisons:
-    """Comparisons of single faces, in the order of the protocol's list.
-
-    keys: every face once, sorted. left, right: int64[n], positions in keys. mated: bool[n]. folds:
-    int64[n], from 1. subjects: int64[len(keys)], numbers of the people, or None where the list does
-    not say who they are.
-    """
-
-    keys: tuple[str, ...]
-    left: NDArray[np.int64]
-    right: NDArray[np.int64]
-    mated: NDArray[np.bool_]
-    folds: NDArray[np.int64]
-    subjects: NDArray[np.int64] | None
-
-    def __len__(self) -> int:
-        return len(self.mated)
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """16 hexadecimal digits of a SHA-256 over the pairs, their labels and their folds."""
-        digest = hashlib.sha256("\n".join(self.keys).encode())
-        for array in (self.left, self.right, self.mated.astype(np.int64), self.folds):
-            digest.update(array.astype("<i8").tobytes())
-        return digest.hexdigest()[:16]
 
 
 def comparisons_of(pairs: PairList) -> Comparisons:
@@ -99,3 +90,135 @@ def verification(
         )
     except ValueError as error:
         raise refused(card.name, error) from error
+
+
+_UNSEEN = "unseen"
+SINGLE_FACES = "none (single faces)"
+
+
+@dataclass(frozen=True)
+class FaceFiles:
+    """Where the user says that things are; None: what is installed, or beside the images."""
+
+    data: str | Path | None = None
+    pairs: str | Path | None = None
+    landmarks: str | Path | None = None
+    landmarks_order: str = "xyxy"
+    align: str = "auto"
+    detector: str | Path | None = None
+    on_missing: Literal["error", "count"] = "error"
+
+
+@dataclass(frozen=True)
+class Prepared(PreparedRun):
+    """A verification protocol with its faces."""
+
+    card: VerificationCard
+    comparisons: Comparisons
+    source: FaceSource | None
+    aligner: Aligner | None
+    name: str
+    kind: DataKind
+    told: str | None
+    list_remarks: tuple[str, ...] = ()
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Every face of the comparisons once, sorted."""
+        return self.comparisons.keys
+
+    @property
+    def published_list(self) -> bool | None:
+        """Whether the comparisons are the protocol's published ones; None where none can tell.
+
+        That is so for rendered faces, whose notice says enough, for a ``.bin`` file, which numbers
+        its images, and for a card of one's own without ``pairs``.
+        """
+        if self.kind == "synthetic" or isinstance(self.source, BinSource):
+            return None
+        if self.card.pairs is not None:
+            return self.comparisons.fingerprint == self.card.pairs
+        return None if self.card.dataset == "lfw" else False  # the others are published as .bin
+
+    @cached_property
+    def contents(self) -> str | None:
+        """Fingerprint over the contents of the images, as the embedding store wants it."""
+        return self.source.fingerprint(self.comparisons.keys) if self.source else None
+
+    @cached_property
+    def label(self) -> str:
+        """What records call the images; of faces that were never seen, a name that says so."""
+        if self.source is None:
+            real = self.kind == "real"
+            return f"{self.name}-{_UNSEEN}" if real else f"synthetic-{self.name}-{_UNSEEN}"
+        return self.source.label(self.comparisons.keys, self.contents)
+
+    def run(self, embed: Embed, similarity: Similarity, choices: Choices) -> FoldOutcome:
+        """Scores of the pairs, and the card's statistics of them."""
+        comparisons, embeddings = self.comparisons, embed.all(self.comparisons.keys)
+        left, right = comparisons.left, comparisons.right
+        scores = pair_scores(embeddings, left, right, similarity)
+        acquired = embeddings.acquired[left] & embeddings.acquired[right]
+        statistics = verification(
+            self.card,
+            comparisons,
+            scores,
+            acquired,
+            rule=choices.rule,
+            draws=choices.draws,
+        )
+        return FoldOutcome(comparisons, scores, statistics)
+
+    def pooling(self, choices: Choices) -> str:
+        """None: every comparison is of single faces."""
+        refuse_pooling(self.card.name, choices)
+        return SINGLE_FACES
+
+
+def prepare(
+    card: VerificationCard, files: FaceFiles, *, images: bool, progress: Progress | None = None
+) -> Prepared:
+    """Find a protocol's faces and pairs. images: False where embeddings are given instead of them.
+
+    progress: told of every synthetic face that is rendered. UserError: what is missing or wrong.
+    """
+    if not images and files.data is None:
+        if files.pairs is not None:
+            return _unseen(card, read_pairs(files.pairs), str(files.pairs))
+        if installed_at(card.dataset) is None:
+            raise UserError(
+                f"protocol {card.name}: embeddings need the list of pairs: name it with --pairs, "
+                "or the images with --data"
+            )
+    located = locate(card.dataset, files.data, pairs=files.pairs, progress=progress)
+    source = located.source
+    comparisons = comparisons_of(located.pairs)
+    if images and files.on_missing == "error":  # before the aligner misses their landmarks
+        _require_faces(source, comparisons.keys)
+    aligner = _aligner(located, files) if images else None
+    told, remarks = located.notice, pair_remarks(located.pairs)
+    return Prepared(card, comparisons, source, aligner, source.name, source.kind, told, remarks)
+
+
+def _require_faces(source: FaceSource, keys: Sequence[str]) -> None:
+    if absent := absent_faces(source, keys):
+        raise faces_refused(source, absent, len(keys))
+
+
+def _aligner(located: LocatedData, files: FaceFiles) -> Aligner:
+    return make_aligner(
+        files.align,
+        located,
+        landmarks=files.landmarks,
+        landmarks_order=files.landmarks_order,
+        yunet=files.detector,
+        on_missing=files.on_missing,
+    )
+
+
+def _unseen(card: VerificationCard, pairs: PairList, where: str) -> Prepared:
+    """Lists alone. Rendered faces are known by their names, and are never taken for photographs."""
+    kind = kind_of(pairs, where)
+    told = SYNTHETIC_NOTICE if kind == "synthetic" else None
+    remarks = pair_remarks(pairs)
+    return Prepared(card, comparisons_of(pairs), None, None, card.dataset, kind, told, remarks)

@@ -2,33 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import closing
+import hashlib
+import re
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from facebench.errors import UserError
-from facebench.faces.list_remarks import pair_remarks
-from facebench.faces.lists import some
+from facebench.base.errors import UserError, nearest
+from facebench.base.storage import cache_folder
+from facebench.embedding.types import Embeddings
+from facebench.faces.lfw.lists import some
+from facebench.faces.lfw.remarks import pair_remarks
 from facebench.faces.locate import Progress
 from facebench.faces.types import Aligner, DataKind
-from facebench.faces.ytf import YtfSource
-from facebench.faces.ytf_align import ytf_aligner
-from facebench.faces.ytf_lists import VideoPairs, person_of
-from facebench.faces.ytf_locate import LocatedVideos, installed_ytf, locate_ytf
+from facebench.faces.ytf.align import ytf_aligner
+from facebench.faces.ytf.frames import YtfSource
+from facebench.faces.ytf.lists import VideoPairs, person_of
+from facebench.faces.ytf.locate import LocatedVideos, installed_ytf, locate_ytf
 from facebench.protocols.cards import VideoCard
-from facebench.protocols.frames import check_frames, choose_frames
-from facebench.protocols.outcome import FoldOutcome
-from facebench.protocols.prepared import FaceFiles
-from facebench.protocols.running import Choices, Embed, PreparedRun
-from facebench.protocols.verification import Comparisons, verification
-from facebench.protocols.video_frames import FrameFile
+from facebench.protocols.outcome import Comparisons, FoldOutcome
+from facebench.protocols.prepared import Choices, Embed, PreparedRun
+from facebench.protocols.verification import FaceFiles, verification
 from facebench.similarity.base import Similarity, projected_pairs
-from facebench.similarity.frame_scores import frame_scores
-from facebench.similarity.pooling import ALL_FRAMES_POOLINGS, MeanPooler, check_pooling
+from facebench.similarity.pooling import (
+    ALL_FRAMES_POOLINGS,
+    MeanPooler,
+    check_pooling,
+    frame_scores,
+)
 
 
 @dataclass(frozen=True)
@@ -217,3 +223,106 @@ def _require_videos(located: LocatedVideos, frames: Mapping[str, tuple[str, ...]
             f"{located.source.root} or have no frame; complete the folder, or count them as "
             "failures to acquire with --on-missing count"
         )
+
+
+_RULE = re.compile(r"(every|first|random)-([1-9]\d{0,5})")
+_EXAMPLES = ("all", "every-5", "first-50", "random-20")
+
+
+def check_frames(rule: str) -> None:
+    """UserError where a rule is none of ``all``, ``every-K``, ``first-K``, ``random-K``, K ≥ 1."""
+    if rule == "all" or _RULE.fullmatch(rule):
+        return
+    kinds = ("all", "every-K", "first-K", "random-K")
+    raise UserError(
+        f"unknown rule for frames {rule!r}{nearest(rule, _EXAMPLES)} (one of {', '.join(kinds)}, "
+        "K a number from 1 up)"
+    )
+
+
+def choose_frames(rule: str, frames: Sequence[str], video: str) -> list[str]:
+    """The frames that a rule takes of a video's, given in the order of time, and left in it.
+
+    ``every-K``: the first of each K; ``first-K``: the K earliest; ``random-K``: K without
+    repetition, drawn for this video's name alone, so the same in every list and run. A video of
+    fewer frames gives all it has. UserError: an unknown rule.
+    """
+    check_frames(rule)
+    match = _RULE.fullmatch(rule)
+    if match is None:
+        return list(frames)
+    kind, count = match[1], int(match[2])
+    if kind == "every":
+        return list(frames[::count])
+    if kind == "first" or count >= len(frames):
+        return list(frames[:count])
+    seed = int.from_bytes(hashlib.sha256(video.encode()).digest()[:8], "little")
+    drawn = np.random.default_rng(seed).choice(len(frames), size=count, replace=False)
+    return [frames[place] for place in np.sort(drawn).tolist()]
+
+
+class FrameFile:
+    """A file of float32 rows without a name, so that it goes with this process, however it ends.
+
+    A video's frames must be added one after the other, as they come in sorted order of keys.
+    """
+
+    def __init__(self, group_of: Mapping[str, int], groups: int) -> None:
+        self._group_of = group_of
+        self._first = np.zeros(groups, dtype=np.int64)
+        self._count = np.zeros(groups, dtype=np.int64)
+        self._rows = self._width = 0
+        self._map: NDArray[np.float32] | None = None
+        folder = cache_folder()
+        with _disk():
+            folder.mkdir(parents=True, exist_ok=True)
+            self._file = tempfile.TemporaryFile(prefix="frames-", dir=folder)  # noqa: SIM115
+
+    def add(self, part: Embeddings) -> None:
+        """Append the acquired frames of a part."""
+        for key in (k for k, there in zip(part.keys, part.acquired, strict=True) if there):
+            group = self._group_of[key]
+            if not self._count[group]:
+                self._first[group] = self._rows
+            self._count[group] += 1
+            self._rows += 1
+        vectors = part.vectors[part.acquired]
+        if len(vectors):
+            self._width = vectors.shape[1]
+            with _disk():
+                self._file.write(np.ascontiguousarray(vectors, dtype=np.float32).tobytes())
+
+    @property
+    def faces(self) -> NDArray[np.int64]:
+        """How many frames of each video are there: int64 G."""
+        return self._count
+
+    def read(self, group: int) -> NDArray[np.float32]:
+        """One video's acquired frames, float32 F×D."""
+        first, count = int(self._first[group]), int(self._count[group])
+        if self._map is None and self._rows:
+            with _disk():
+                self._file.flush()
+            self._map = np.memmap(
+                self._file, dtype=np.float32, mode="r", shape=(self._rows, self._width)
+            )
+        if self._map is None:
+            return np.zeros((0, 0), dtype=np.float32)
+        return np.array(self._map[first : first + count])
+
+    def close(self) -> None:
+        """Give the disk's room back."""
+        self._map = None
+        self._file.close()
+
+
+@contextmanager
+def _disk() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UserError(
+            f"the embeddings of all frames cannot be kept in {cache_folder()}: "
+            f"{error.strerror or error}; make room there, set FACEBENCH_CACHE to another folder, "
+            "or choose --pooling mean-score, which keeps none"
+        ) from error

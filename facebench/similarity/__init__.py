@@ -2,6 +2,6 @@
 
 from facebench.similarity.base import Projection, Similarity
 from facebench.similarity.cosine import Cosine
-from facebench.similarity.pairs import SIMILARITIES, pair_scores
+from facebench.similarity.scoring import SIMILARITIES, pair_scores
 
 __all__ = ["SIMILARITIES", "Cosine", "Projection", "Similarity", "pair_scores"]

@@ -4,7 +4,7 @@ The header's one metadata entry ``facebench`` is JSON: format, version, kind, an
 are float32 and computed with in float64, so that the scores of a metric are those of its file:
 
 - kind ``joint-bayesian``, with ``normalise`` in the header: ``mean`` D, ``components`` K×D (absent
-  without PCA), ``basis`` K×K, ``ratios`` K (`facebench.similarity.joint_bayesian_model`);
+  without PCA), ``basis`` K×K, ``ratios`` K (`facebench.similarity.joint_bayesian.model`);
 - kind ``projection``: ``weight`` D'×D, ``bias`` D' (`facebench.similarity.projection`).
 
 Files of version 1 are Joint Bayesians in float64; they are read, and no longer written. Same
@@ -26,16 +26,12 @@ import safetensors.numpy
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from facebench.errors import UserError
-from facebench.opening import MODEL, plain_bytes
-from facebench.similarity.joint_bayesian_model import (
-    JointBayesianModel,
-    Normalise,
-    Preparation,
-)
+from facebench.base.errors import UserError
+from facebench.base.opening import MODEL, plain_bytes
+from facebench.base.storage import write_atomically
+from facebench.base.validation import validated
+from facebench.similarity.joint_bayesian.model import JointBayesianModel, Normalise, Preparation
 from facebench.similarity.projection import ProjectionModel
-from facebench.storage import write_atomically
-from facebench.validation import validated
 
 FORMAT, VERSION = "facebench-metric", 2
 Kind = Literal["joint-bayesian", "projection"]

@@ -11,14 +11,14 @@ the faces have in the mean, since a metric may have been fitted on lengths as th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from facebench.errors import UserError, nearest
-from facebench.similarity.base import Projection, Similarity
+from facebench.base.errors import UserError, nearest
+from facebench.similarity.base import Projection, Similarity, score_block
 
 _MEANS = ("mean-score", "mean-embedding", "media-mean")
 _WEIGHTS = ("", "+norm", "+detector")
@@ -259,3 +259,36 @@ def _checked_scores(
 def _check_range(what: str, numbers: NDArray[np.int64], size: int) -> None:
     if numbers.ndim != 1 or (numbers.size and (numbers.min() < 0 or numbers.max() >= size)):
         raise ValueError(f"{what} must be numbers from 0 to {size - 1}")
+
+
+_REDUCE: dict[str, Callable[[NDArray[np.floating]], np.floating]] = {
+    "max-score": np.max,
+    "median-score": np.median,
+}
+
+
+def frame_scores(
+    pooling: str,
+    similarity: Similarity,
+    read: Callable[[int], NDArray[np.float32]],
+    left: NDArray[np.int64],
+    right: NDArray[np.int64],
+) -> NDArray[np.float64]:
+    """Scores float64 n of videos left[i] and right[i]: of all pairs of frames ``max-score`` takes
+    the largest, ``median-score`` the median (of an even number the mean of the middle two).
+
+    read: the acquired frames of a video by its number, float32 F×D; without one the score is -inf.
+    One pair of videos is in memory at a time. UserError: another pooling.
+    """
+    check_pooling(pooling)
+    if pooling not in ALL_FRAMES_POOLINGS:
+        raise UserError(f"pooling {pooling!r} is a mean over frames; MeanPooler takes it")
+    reduce = _REDUCE[pooling]
+    scores = np.full(len(left), -np.inf, dtype=np.float64)
+    for index, (first, second) in enumerate(zip(left.tolist(), right.tolist(), strict=True)):
+        a, b = read(first), read(second)
+        if len(a) and len(b):
+            scores[index] = reduce(score_block(similarity.project(a), similarity.project(b)))
+    known = np.isfinite(scores)
+    scores[known] = np.clip(scores[known], similarity.low, similarity.high)
+    return scores

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facebench.similarity.base import Projection
-from facebench.similarity.joint_bayesian_model import Array, blocks, to_unit_length
+from facebench.similarity.joint_bayesian.model import Array, blocks, to_unit_length
 
 
 @dataclass(frozen=True, eq=False)

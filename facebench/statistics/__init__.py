@@ -6,7 +6,7 @@ from facebench.statistics.folds import (
     ThresholdRule,
     ten_fold_accuracy,
 )
-from facebench.statistics.intervals import (
+from facebench.statistics.intervals.exact import (
     Interval,
     bootstrap_over_subjects,
     tar_key,

@@ -13,14 +13,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike
 
-from facebench.statistics.checks import (
-    AnyFloatArray,
-    IntArray,
-    checked_flags,
-    read_only,
-)
+from facebench.statistics.checks import AnyFloatArray, IntArray, checked_flags, read_only
 from facebench.statistics.roc import OperatingPoint, PlotCurve, allowed_false_accepts
-from facebench.statistics.searching import ScoreBlock
+from facebench.statistics.searches import ScoreBlock
 
 ROWS = 1 << 11  # faces on either side of a block: 16 MiB of float32 scores
 

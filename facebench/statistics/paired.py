@@ -10,6 +10,7 @@ know that comparisons share people, and calls equal models different too often w
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,16 +22,8 @@ from facebench.statistics.checks import (
     checked_flags,
     checked_level,
 )
-from facebench.statistics.intervals import Interval, exact_binomial, percentile_interval
-from facebench.statistics.no_change import (
-    WIDENED,
-    all_agree,
-    no_change_interval,
-    no_change_p_value,
-    rests_on_few,
-    units_of_fewer,
-)
-from facebench.statistics.resample import Units
+from facebench.statistics.intervals.bootstrap import Units
+from facebench.statistics.intervals.exact import Interval, exact_binomial, percentile_interval
 from facebench.statistics.weighted import Statistic
 
 
@@ -160,3 +153,86 @@ def paired_bootstrap(
     )
     fewer = units_of_fewer(units) if independent is None else independent
     return difference_of_draws(estimate, values, level, units.kind, fewer)
+
+
+# A person is in no draw with probability 0.37, two people together with 0.14 and two whose changes
+# may cancel with 0.31: where more draws than this show nothing, one or two people carry it all.
+FEW = 0.25
+WIDENED = ", no narrower than "
+_TINY = 1e-12  # rounding of differences of means
+
+
+def no_change_interval(
+    n: int, level: float = 0.95, difference: float = 0.0, units: str = "comparisons"
+) -> Interval:
+    """Where a difference in share may be that all n >= 1 independent units showed alike.
+
+    units: what they are, for the interval's kind. See the module; source: Clopper and Pearson 1934.
+    ValueError: n below 1, level outside (0, 1), a difference outside -1..1.
+    """
+    checked_level(level, "no_change_interval")
+    if n < 1:
+        raise ValueError(f"no_change_interval: n is {n}; at least 1 is needed")
+    if not -1 <= difference <= 1:
+        raise ValueError(f"no_change_interval: difference is {difference}; it is between -1 and 1")
+    bound = 1 - ((1 - level) / 2) ** (1 / n)
+    low, high = difference - bound * (1 + difference), difference + bound * (1 - difference)
+    return Interval(low, high, level, f"exact bound for {n:,} {units}, all alike")
+
+
+def no_change_p_value(n: int, difference: float) -> float:
+    """The two-sided p-value of no difference that goes with `no_change_interval`.
+
+    It is 1 minus the level at which the interval ends at zero, 2 (1 + |d|)^-n, at most 1; for d = 1
+    the exact sign test's of n units that all changed alike.
+    """
+    return min(1.0, 2.0 * (1.0 + abs(difference)) ** -n)
+
+
+def all_agree(values: FloatArray) -> bool:
+    """Whether the differences float[draws] of all draws are the same."""
+    return bool(np.ptp(values) <= _TINY)
+
+
+def rests_on_few(values: FloatArray) -> bool:
+    """Whether a quarter or more of the draws, float[draws], show no difference at all."""
+    return bool(np.mean(np.abs(values) <= _TINY) >= FEW)
+
+
+def units_of_kind(units: Units, *, mated: bool) -> int:
+    """How many mated or non-mated comparisons may be independent: those without a common person.
+
+    That is the number of people in mated ones, half the number in non-mated ones, and never more
+    than there are comparisons, which it is where nobody knows who is in them.
+    """
+    rows = units.mated == mated
+    number = int(np.count_nonzero(rows))
+    if units.kind == "comparisons":
+        return number
+    people = np.unique(np.concatenate((units.first[rows], units.second[rows]))).size
+    return max(1, min(number, people if mated else people // 2))
+
+
+def units_of_fewer(units: Units) -> int:
+    """`units_of_kind` of the kind that has fewer."""
+    return min(units_of_kind(units, mated=kind) for kind in (True, False))
+
+
+def units_of_all(units: Units) -> int:
+    """People on the first side of comparisons of both kinds, which are decided one by one."""
+    return int(np.unique(units.first).size)
+
+
+def holm(p_values: Sequence[float | None]) -> list[float | None]:
+    """Holm's adjusted p-values, in the given order; None: a test that was not made, and stays None.
+
+    The chance that any of them is below a level although nothing differs is at most that level.
+    Source: Holm 1979, A simple sequentially rejective multiple test procedure, Section 3.
+    """
+    made = sorted((p, at) for at, p in enumerate(p_values) if p is not None)
+    adjusted: list[float | None] = [None] * len(p_values)
+    highest = 0.0
+    for rank, (p, at) in enumerate(made):
+        highest = max(highest, min(1.0, (len(made) - rank) * p))
+        adjusted[at] = highest
+    return adjusted

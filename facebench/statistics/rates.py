@@ -14,12 +14,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from facebench.statistics.checks import BoolArray, FloatArray, IntArray, checked_level
-from facebench.statistics.dyadic import Sharing, influenced_difference, share_interval
-from facebench.statistics.influence import fold_weights, of_share, of_tar
-from facebench.statistics.intervals import Interval
-from facebench.statistics.no_change import units_of_kind
-from facebench.statistics.paired import Difference
-from facebench.statistics.resample import Units
+from facebench.statistics.intervals.bootstrap import Units
+from facebench.statistics.intervals.dyadic import Sharing, influenced_difference, share_interval
+from facebench.statistics.intervals.exact import Interval
+from facebench.statistics.intervals.influence import fold_weights, of_share, of_tar
+from facebench.statistics.paired import Difference, units_of_kind
 from facebench.statistics.roc import tar_at_far
 
 

@@ -10,12 +10,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from facebench.statistics.checks import FloatArray, IntArray
-from facebench.statistics.dyadic import Sharing
-from facebench.statistics.intervals import Interval
-from facebench.statistics.rates import PartRate, rate_interval, share_rate, sharing_of, tar_rate
+from facebench.statistics.checks import FloatArray, IntArray, checked_level
+from facebench.statistics.intervals.dyadic import Sharing
+from facebench.statistics.intervals.exact import Interval
+from facebench.statistics.paired import Difference
+from facebench.statistics.rates import (
+    PartRate,
+    rate_difference,
+    rate_interval,
+    share_rate,
+    sharing_of,
+    tar_rate,
+)
 from facebench.statistics.roc import OperatingPoint, tar_at_far
 
 MANY = 1_000_000  # comparisons, from which on intervals rest on the mated ones only
@@ -83,7 +91,7 @@ def tar_intervals(
     comparisons share people. Beyond: the thresholds of the data are held fixed and only the mated
     comparisons are looked at (the interval's kind says so); that leaves the threshold's own error
     out, which is small at a target with many false accepts.
-    ValueError: as for `facebench.statistics.resample.Units`.
+    ValueError: as for `facebench.statistics.intervals.bootstrap.Units`.
     """
     if sum(len(split.mated) for split in splits) < MANY:
         sharing, parts, independent = sharing_of_splits(splits)
@@ -189,3 +197,50 @@ def roc_of_splits(splits: Sequence[SplitScores]) -> tuple[FloatArray, FloatArray
         above = len(genuine) - np.searchsorted(genuine, limit, side="right")
         curves.append(above / len(genuine))
     return accepts / most, np.mean(curves, axis=0)
+
+
+_DIFFERENCES = "paired_tar_differences"
+
+
+def paired_tar_differences(
+    baseline: Sequence[SplitScores],
+    candidate: Sequence[SplitScores],
+    targets: Sequence[float],
+    *,
+    level: float = 0.95,
+) -> list[Difference]:
+    """Difference, candidate minus baseline, of the mean TAR over splits at each target FAR.
+
+    Over people, the same in all splits, the error of every threshold included. Splits without
+    people: comparisons are taken for independent, which is too narrow if they share people.
+
+    ValueError: splits of other comparisons or people, level outside (0, 1), targets outside (0, 1].
+    """
+    checked_level(level, _DIFFERENCES)
+    _require_same(baseline, candidate)
+    sharing, parts, independent = sharing_of_splits(baseline)
+    return [
+        rate_difference(
+            tar_of_splits(baseline, target, parts),
+            tar_of_splits(candidate, target, parts),
+            sharing,
+            independent,
+            level,
+        )
+        for target in targets
+    ]
+
+
+def _require_same(baseline: Sequence[SplitScores], candidate: Sequence[SplitScores]) -> None:
+    same = len(baseline) == len(candidate) and all(
+        _equal(a.mated, b.mated) and _equal(a.left, b.left) and _equal(a.right, b.right)
+        for a, b in zip(baseline, candidate, strict=True)
+    )
+    if not same or not baseline:
+        raise ValueError(f"{_DIFFERENCES}: the two models did not make the same comparisons")
+
+
+def _equal(a: ArrayLike | None, b: ArrayLike | None) -> bool:
+    if a is None or b is None:
+        return a is b
+    return np.array_equal(np.asarray(a), np.asarray(b))

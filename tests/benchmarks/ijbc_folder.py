@@ -77,7 +77,7 @@ def run(folder: Path) -> dict[str, object]:
     same TARs by a full sort of the same scores, and some scores by the definition.
     """
     started = time.perf_counter()
-    from facebench.evaluation import evaluate_many
+    from facebench.evaluation.evaluate import evaluate_many
 
     (record,) = evaluate_many(
         [],
@@ -97,8 +97,8 @@ def run(folder: Path) -> dict[str, object]:
 def check(folder: Path, rates: dict[str, float]) -> dict[str, object]:
     """``sorted``: TARs by a full sort; ``worst``: of scores against sums in float64."""
     from facebench.embedding.precomputed import load_embeddings, select
-    from facebench.faces.ijbc import read_ijbc
-    from facebench.protocols.template import score_split
+    from facebench.faces.ijb.ijbc import read_ijbc
+    from facebench.protocols.templates.verification import score_split
     from facebench.similarity import Cosine
     from facebench.similarity.pooling import MeanPooler
 

@@ -11,9 +11,9 @@ import pytest
 MEASURE = """
 import resource, sys, time
 import numpy as np, torch
-from facebench.allocator import keep_freed_memory
-from facebench.nets.convnet import ConvNet, to_input
-from facebench.pruning.moments import layer_correlations
+from facebench.base.threads import keep_freed_memory
+from facebench.models.architectures.convnet import ConvNet, to_input
+from facebench.lab.connections.moments import layer_correlations
 torch.set_num_threads(1)
 keep_freed_memory()
 net = ConvNet(1.0).eval().to(memory_format=torch.channels_last)

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import PIL.Image
 
-from facebench.faces.alignment import similarity_transform, warp
-from facebench.faces.decoding import decode
+from facebench.faces.align.template import similarity_transform, warp
+from facebench.faces.images import decode
 
 POINTS = ((104, 112), (146, 110), (125, 137), (108, 158), (144, 156))
 SIZE = (112, 96)

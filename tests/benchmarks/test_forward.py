@@ -12,8 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from facebench.nets.convnet import ConvNet
-from facebench.nets.layers import LocallyConnected2d
+from facebench.models.architectures.base import LocallyConnected2d
+from facebench.models.architectures.convnet import ConvNet
 
 Pass = Callable[[], Tensor]
 

@@ -10,10 +10,9 @@ import pytest
 
 from facebench.similarity.base import Projection, score_block
 from facebench.statistics.all_pairs import tail_points, walk_pairs
-from facebench.statistics.all_pairs_intervals import tail_length
-from facebench.statistics.identification import cmc, dir_at_far, search_scores
-from facebench.statistics.search_intervals import SearchTable, search_intervals
-from facebench.statistics.searching import Searches, search
+from facebench.statistics.intervals.all_pairs import tail_length
+from facebench.statistics.intervals.searches import SearchTable, search_intervals
+from facebench.statistics.searches import Searches, cmc, dir_at_far, search, search_scores
 
 WIDTH = 512
 

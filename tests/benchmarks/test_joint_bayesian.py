@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import scipy.linalg
 
-from facebench.similarity.joint_bayesian_em import (
+from facebench.similarity.joint_bayesian.em import (
     Prior,
     Scatter,
     diagonalise,
@@ -95,7 +95,7 @@ def test_the_grouped_form_is_the_same_em() -> None:
 def test_scores_of_a_matrix(beside) -> None:
     """All scores of 1,000 × 1,000 from the projection, beside the paper's A and G."""
     from facebench.similarity.base import score_block
-    from facebench.similarity.joint_bayesian_model import JointBayesianModel, Preparation
+    from facebench.similarity.joint_bayesian.model import JointBayesianModel, Preparation
 
     rng = np.random.default_rng(0)
     x = rng.standard_normal((1000, 128))

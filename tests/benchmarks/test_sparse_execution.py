@@ -14,20 +14,20 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from facebench.nets.cards import find_card
-from facebench.nets.convnet import ConvNet, module_name
-from facebench.nets.layers import LocallyConnected2d
-from facebench.nets.options import ModelOptions
-from facebench.nets.sparse import apply_masks, freeze
-from facebench.nets.sparse_execution import (
+from facebench.models.architectures.base import LocallyConnected2d
+from facebench.models.architectures.convnet import ConvNet, module_name
+from facebench.models.cards.card import find_card
+from facebench.models.embedders.options import ModelOptions
+from facebench.models.embedders.torch import TorchEmbedder
+from facebench.models.sparsity.execution import (
     SparseLinear,
     SparseLocallyConnected2d,
     accelerate,
     chosen_path,
     execution_of,
 )
-from facebench.nets.torch_embedder import TorchEmbedder
-from facebench.nets.zoo import load_model, load_network
+from facebench.models.sparsity.masks import apply_masks, freeze
+from facebench.models.zoo import load_model, load_network
 
 MODELS = ("sparse_096", "sparse_076", "sparse_074", "sparse_043", "sparse_026", "sparse_018",
           "sparse_014", "sparse_012")  # fmt: skip

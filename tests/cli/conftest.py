@@ -16,7 +16,7 @@ from facebench.cli.app import main
 TINY = '''
 """A model for tests: the mean-free grey face, 14 x 12 blocks of it."""
 import numpy as np
-from facebench.nets.embedder import Embedder, Preprocessing
+from facebench.models.embedders.base import Embedder, Preprocessing
 
 def make():
     def embed(faces):

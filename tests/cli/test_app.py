@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from facebench import __version__
+from facebench.base.errors import UserError
+from facebench.base.version import __version__
 from facebench.cli.app import COMMANDS
-from facebench.errors import UserError
-from facebench.reporting.record import record_schema
+from facebench.records.record import record_schema
 
 Run = Callable[..., "Result"]  # noqa: F821
 ROOT = Path(__file__).parents[2]
@@ -88,7 +88,7 @@ def test_errors_end_as_one_line(
     def fail(*_: object) -> None:
         raise raised
 
-    monkeypatch.setattr("facebench.cli.protocols.list_protocols", fail)
+    monkeypatch.setattr("facebench.cli.commands.protocols.list_protocols", fail)
     ended = run("protocols")
     assert (ended.code, ended.line) == (code, line)
 
@@ -100,7 +100,7 @@ def test_a_full_disk_of_the_cache_names_what_moves_it(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
     monkeypatch.setenv("FACEBENCH_CACHE", str(tmp_path / "kept"))
-    monkeypatch.setattr("facebench.cli.protocols.list_protocols", fail)
+    monkeypatch.setattr("facebench.cli.commands.protocols.list_protocols", fail)
     path = tmp_path / "kept" / "data" / "x"
     moved = "make room, or set FACEBENCH_CACHE to another folder"
     assert run("protocols").line == f"facebench: the disk is full ({path}): {moved}"
@@ -112,7 +112,7 @@ def test_a_bug_keeps_its_traceback(run: Run, monkeypatch: pytest.MonkeyPatch) ->
     def fail() -> None:
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr("facebench.cli.protocols.list_protocols", fail)
+    monkeypatch.setattr("facebench.cli.commands.protocols.list_protocols", fail)
     from facebench.cli.app import main
 
     with pytest.raises(ZeroDivisionError):

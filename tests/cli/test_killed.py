@@ -42,7 +42,7 @@ def test_the_same_command_ends_the_same(work: Path, faces: Path, tmp_path: Path,
     }[name]
     told = {"setup": setup, "command": command, "every": every, "folder": str(tmp_path / "killed")}
     ended = subprocess.run(
-        [sys.executable, str(Path(__file__).with_name("killed.py")), json.dumps(told)],
+        [sys.executable, str(ROOT / "tests" / "helpers" / "killed.py"), json.dumps(told)],
         env={
             **os.environ,
             "PYTHONPATH": os.pathsep.join([str(ROOT), str(work)]),

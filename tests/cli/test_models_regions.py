@@ -9,13 +9,13 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from facebench.cli.models import app
-from facebench.errors import UserError
-from facebench.nets.cards import ModelCard
-from facebench.nets.convnet import ConvNet
-from facebench.nets.publish import publish_weights, write_card
-from facebench.nets.regions import Region
-from facebench.nets.zoo import load_model
+from facebench.base.errors import UserError
+from facebench.cli.commands.models import app
+from facebench.models.architectures.convnet import ConvNet
+from facebench.models.cards.card import ModelCard
+from facebench.models.cards.publish import publish_weights, write_card
+from facebench.models.regions import Region
+from facebench.models.zoo import load_model
 
 LEFT = Region(box=(0, 14, 60, 84), size=(80, 80))
 FACE = Region(box=(0, 0, 96, 112), size=(80, 80), colour="grey")

@@ -12,10 +12,10 @@ import pytest
 
 from facebench.cli.app import COMMANDS
 from facebench.cli.build import build
-from facebench.reporting.files import save_record
+from facebench.records.files import save_record
 from tests.cli.conftest import Run
-from tests.reporting.conftest import drawn_record
-from tests.reporting.test_comparison import changed
+from tests.comparison.test_compare import changed
+from tests.helpers.records import drawn_record
 
 pytest_plugins = "pytester"
 
@@ -101,7 +101,7 @@ def test_the_gates_end_as_the_page_says(run: Run, project: Path) -> None:
 def test_the_gate_of_the_real_network_prints_what_the_page_says(run: Run, work: Path) -> None:
     (block,) = re.findall(rf"```console\n\$ facebench ({REAL}.*?)```", PAGE, re.DOTALL)
     command, *lines = block.splitlines()
-    shutil.copytree(Path(__file__).parents[1] / "reporting" / "damaged", work / "damaged")
+    shutil.copytree(Path(__file__).parents[1] / "helpers" / "damaged", work / "damaged")
     shutil.copy(FILES / "real.toml", work)
     result = run(*shlex.split(command))
     assert [*result.out.splitlines(), "$ echo $?", str(result.code)] == lines

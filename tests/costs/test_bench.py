@@ -12,13 +12,13 @@ from typing import Any, Self
 
 import pytest
 
+from facebench.base.errors import UserError
 from facebench.costs import bench as job
 from facebench.costs.bench import Bench, BenchSettings, bench
-from facebench.costs.process import Loaded
 from facebench.costs.runtimes import Job
 from facebench.costs.table import bench_csv, bench_json, bench_sheet
-from facebench.errors import UserError
-from facebench.nets.export import plain_network, program_bytes
+from facebench.costs.worker import Loaded
+from facebench.models.export import plain_network, program_bytes
 
 started: list[tuple[str, str]] = []
 

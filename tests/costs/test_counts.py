@@ -9,20 +9,21 @@ import pytest
 import torch
 from torch import nn
 
+from facebench.base.errors import UserError
 from facebench.costs.counts import (
+    OnnxCounts,
     dropped_multiply_adds,
     multiply_adds_of,
     network_multiply_adds,
+    onnx_counts,
 )
-from facebench.costs.counts_onnx import OnnxCounts, onnx_counts
 from facebench.costs.facts import model_facts
-from facebench.errors import UserError
-from facebench.nets.convnet import ConvNet
-from facebench.nets.embedder import Preprocessing
-from facebench.nets.export import PlainNetwork, plain_network, program_bytes
-from facebench.nets.options import ModelOptions
-from facebench.nets.specs import card_for
-from facebench.nets.zoo import load_network
+from facebench.models.architectures.convnet import ConvNet
+from facebench.models.cards.names import card_for
+from facebench.models.embedders.base import Preprocessing
+from facebench.models.embedders.options import ModelOptions
+from facebench.models.export import PlainNetwork, plain_network, program_bytes
+from facebench.models.zoo import load_network
 
 SIZE = (80, 80)
 

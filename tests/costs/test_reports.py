@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from facebench.costs.measure import spread_of
-from facebench.costs.record import CostRecord, CostRun, default_costs_folder, save_costs
-from facebench.reporting.find import Finder
-from facebench.reporting.report_card import read_report
-from facebench.reporting.report_cell import ReportCell
-from facebench.reporting.report_fill import filled_cell
-from facebench.reporting.report_statistics import family, unit_of
+from facebench.records.costs import CostRecord, CostRun, default_costs_folder, save_costs
+from facebench.records.find import Finder
+from facebench.records.statistics import family, unit_of
+from facebench.reports.card import read_report
+from facebench.reports.cells import ReportCell
+from facebench.reports.fill import filled_cell
 
 CARD = """
 name = "costs"

@@ -16,9 +16,9 @@ from facebench.costs.runtimes import (
     why_not_in,
     why_unavailable,
 )
-from facebench.nets.cards import ModelCard
-from facebench.nets.specs import card_for
-from facebench.nets.zoo import load_model
+from facebench.models.cards.card import ModelCard
+from facebench.models.cards.names import card_for
+from facebench.models.zoo import load_model
 
 
 def card(architecture: str, **fields: object) -> ModelCard:
@@ -53,9 +53,9 @@ def test_what_is_not_installed_is_one_line(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def same(zoo: Path, runtime: str, tmp_path: Path) -> None:
-    from facebench.nets.export import plain_network, program_bytes, program_card
-    from facebench.nets.publish import write_card
-    from facebench.storage import sha256_file
+    from facebench.base.storage import sha256_file
+    from facebench.models.cards.publish import write_card
+    from facebench.models.export import plain_network, program_bytes, program_card
 
     program = None
     if needs_program(card_for("sparse"), runtime):  # type: ignore[arg-type]

@@ -10,11 +10,10 @@ from typing import Any
 
 import pytest
 
-from facebench.costs.machine import busy, describe_machine, peak_memory, resident_memory
-from facebench.costs.process import WorkerProcess
+from facebench.base.errors import UserError
+from facebench.costs.measure import busy, describe_machine, peak_memory, resident_memory
 from facebench.costs.runtimes import Job
-from facebench.costs.worker import WARM_UP, serve
-from facebench.errors import UserError
+from facebench.costs.worker import WARM_UP, WorkerProcess, serve
 
 
 def answers(*requests: dict[str, Any]) -> list[dict[str, Any]]:
@@ -25,7 +24,7 @@ def answers(*requests: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def test_loading_measuring_and_memory(zoo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from facebench.nets.torch_embedder import TorchEmbedder
+    from facebench.models.embedders.torch import TorchEmbedder
 
     seen: list[int] = []
     forward = TorchEmbedder.forward

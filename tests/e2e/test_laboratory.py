@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from facebench.nets.cards import read_card
-from facebench.nets.trained import packed_weights
+from facebench.models.cards.card import read_card
+from facebench.models.cards.trained import packed_weights
 
 SHORT = Path(__file__).parents[2] / "models" / "recipes" / "short.toml"
 TEN_MINUTES = 600

@@ -20,7 +20,7 @@ TINY = '''
 """Slow enough to be killed in the middle, and always the same."""
 import time
 import numpy as np
-from facebench.nets.embedder import Embedder, Preprocessing
+from facebench.models.embedders.base import Embedder, Preprocessing
 
 class Tiny(Embedder):
     id, weights_hash, preprocessing = "tiny", "ab" * 32, Preprocessing((112, 96))
@@ -102,7 +102,7 @@ def test_a_table_and_a_record_of_real_faces(tmp_path: Path, shared_data: Path) -
 
 def test_brute_force_gives_the_same_accuracy(tmp_path: Path, shared_data: Path) -> None:
     """Folds, thresholds and accuracy once more, in the plainest way, from the stored scores."""
-    from facebench.reporting.files import read_record
+    from facebench.records.files import read_record
 
     machine = Machine(tmp_path / "m", shared_data / "lfw-mini")
     machine.run()

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from facebench.cli.app import main
-from facebench.faces.synthetic import twin
+from facebench.faces.twins import lfw as twin
 
 TINY = """
 import numpy as np

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from embedding_toys import FolderFaces, write_faces
+from tests.helpers.embedding_toys import FolderFaces, write_faces
 
 
 @pytest.fixture

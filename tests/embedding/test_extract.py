@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from embedding_toys import SIZE, BlindFaces, Crop, FolderFaces, Linear, LookingFaces
-from sums_of_products import apart
 
+from facebench.base.errors import UserError
 from facebench.embedding.extract import extract
-from facebench.embedding.profile import ExtractionProfile
 from facebench.embedding.store import EmbeddingStore
-from facebench.errors import UserError
+from facebench.embedding.types import ExtractionProfile
+from tests.helpers.embedding_toys import SIZE, BlindFaces, Crop, FolderFaces, Linear, LookingFaces
+from tests.helpers.sums_of_products import apart
 
 Faces = tuple[FolderFaces, list[str]]
 

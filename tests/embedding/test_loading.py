@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from embedding_toys import SIZE, Crop, DyingFaces, FolderFaces
 
-from facebench import processes
+from facebench.base import processes
+from facebench.base.errors import UserError
 from facebench.embedding import loading
 from facebench.embedding.loading import FaceBatches, read_ahead
-from facebench.errors import UserError
 from facebench.faces.types import Image
+from tests.helpers.embedding_toys import SIZE, Crop, DyingFaces, FolderFaces
 
 Faces = tuple[FolderFaces, list[str]]
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from facebench.base.errors import UserError
 from facebench.embedding.precomputed import load_embeddings, select
 from facebench.embedding.types import Embeddings
-from facebench.errors import UserError
 
 NAMES = ["Ann_0001", "Ann_0002", "Bo_0001"]
 VECTORS = np.arange(12, dtype=np.float32).reshape(3, 4)

@@ -11,23 +11,30 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from embedding_toys import Crop, FolderFaces, Linear
 
 from facebench.embedding.extract import extract
 from facebench.embedding.store import EmbeddingStore
+from tests.helpers.embedding_toys import Crop, FolderFaces, Linear
 
 Faces = tuple[FolderFaces, list[str]]
-HERE = Path(__file__).parent
+ROOT = Path(__file__).parents[2]
 
 
 def environment() -> dict[str, str]:
-    folders = [str(HERE), str(HERE.parents[1]), os.environ.get("PYTHONPATH", "")]
+    folders = [str(ROOT), os.environ.get("PYTHONPATH", "")]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(folders)}
 
 
 def start(source: FolderFaces, store: Path, out: Path, *more: int) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, HERE / "run_extraction.py", source.folder, store, out, *map(str, more)],
+        [
+            sys.executable,
+            ROOT / "tests" / "helpers" / "run_extraction.py",
+            source.folder,
+            store,
+            out,
+            *map(str, more),
+        ],
         env={**environment(), "FACEBENCH_TEST": str(store)},
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

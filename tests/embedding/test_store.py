@@ -14,13 +14,13 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from embedding_toys import SIZE, Crop, FolderFaces, Linear
 
+from facebench.base.errors import UserError
+from facebench.base.locks import path_lock
 from facebench.embedding.extract import extract
 from facebench.embedding.store import EmbeddingStore, Shard
-from facebench.errors import UserError
-from facebench.locks import path_lock
-from facebench.nets.embedder import UNPINNED, Preprocessing
+from facebench.models.embedders.base import UNPINNED, Preprocessing
+from tests.helpers.embedding_toys import SIZE, Crop, FolderFaces, Linear
 
 Faces = tuple[FolderFaces, list[str]]
 

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from embedding_toys import Crop, FolderFaces, Linear, LookingFaces, write_faces
 
+from facebench.base.errors import UserError
 from facebench.embedding.extract import extract
-from facebench.embedding.profile import ExtractionProfile
 from facebench.embedding.store import SHARD, EmbeddingStore
 from facebench.embedding.stream import stream
-from facebench.errors import UserError
+from facebench.embedding.types import ExtractionProfile
+from tests.helpers.embedding_toys import Crop, FolderFaces, Linear, LookingFaces, write_faces
 
 Faces = tuple[FolderFaces, list[str]]
 

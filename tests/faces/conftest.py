@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,10 +10,9 @@ import cv2
 import numpy as np
 import pytest
 
-from facebench.faces.synthetic import twin
+from facebench.faces.twins import lfw as twin
 
 # The folders that tests write are importable in every pytest import mode.
-sys.path.insert(0, str(Path(__file__).parent))
 
 Encode = Callable[..., bytes]
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import hashlib
 
-from facebench.faces.fingerprints import content_fingerprint
+from facebench.faces.images import content_fingerprint
 
 
 def test_it_is_the_hash_of_keys_and_contents_in_sorted_order() -> None:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from facebench.errors import UserError
+from facebench.base.errors import UserError
+from facebench.base.storage import cache_folder, data_folder
+from facebench.faces.lfw.rendered import SyntheticSource
 from facebench.faces.locate import installed_at, locate, locate_images
-from facebench.faces.rendered import SyntheticSource
-from facebench.faces.synthetic import twin
-from facebench.storage import cache_folder, data_folder
+from facebench.faces.twins import lfw as twin
 
 
 @pytest.fixture

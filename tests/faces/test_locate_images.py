@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from facebench.errors import UserError
+from facebench.base.errors import UserError
+from facebench.base.storage import data_folder
 from facebench.faces.locate import locate_images
-from facebench.storage import data_folder
 
 
 def test_every_image_of_a_folder_without_any_list(small_lfw: Path) -> None:

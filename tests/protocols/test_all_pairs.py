@@ -7,16 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from search_toys import embed, embeddings, write_images
 
-from facebench.errors import UserError
+from facebench.base.errors import UserError
 from facebench.protocols.all_pairs import PreparedAllPairs, prepare
 from facebench.protocols.cards import AllPairsCard, load_protocol
-from facebench.protocols.prepared import FaceFiles
-from facebench.protocols.running import Choices
+from facebench.protocols.prepared import Choices
+from facebench.protocols.verification import FaceFiles
 from facebench.similarity.cosine import Cosine
 from facebench.statistics import tar_at_far
-from facebench.statistics.all_pairs_intervals import walk_with_draws as walk
+from facebench.statistics.intervals.all_pairs import walk_with_draws as walk
+from tests.helpers.search_toys import embed, embeddings, write_images
 
 
 def card(**changes) -> AllPairsCard:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from facebench.errors import UserError
-from facebench.faces.lists import read_pairs
+from facebench.base.errors import UserError
+from facebench.faces.lfw.lists import read_pairs
 from facebench.protocols.cards import (
     VerificationCard,
     edition_of,

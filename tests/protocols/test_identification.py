@@ -6,15 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from search_toys import embed, embeddings, write_images
 
-from facebench.errors import UserError
-from facebench.faces.synthetic.twin import twin_name
+from facebench.base.errors import UserError
+from facebench.faces.twins.lfw import twin_name
 from facebench.protocols.cards import IdentificationCard, load_protocol
 from facebench.protocols.identification import PreparedIdentification, prepare
-from facebench.protocols.prepared import FaceFiles
-from facebench.protocols.running import Choices
+from facebench.protocols.prepared import Choices
+from facebench.protocols.verification import FaceFiles
 from facebench.similarity.cosine import Cosine
+from tests.helpers.search_toys import embed, embeddings, write_images
 
 COUNTS = {"Ann": 4, "Bob": 3, "Cy": 2, "Dee": 1, "Eli": 5, "Fay": 1, "Gus": 2, "Hal": 1}
 SUBJECTS = ["Ann", "Bob", "Cy", "Dee", "Ida"]  # Dee has one image only, Ida none

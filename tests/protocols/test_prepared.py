@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 import pytest
 
-from facebench.errors import UserError
-from facebench.faces.synthetic.twin import twin_name
+from facebench.base.errors import UserError
+from facebench.faces.twins.lfw import twin_name
 from facebench.protocols.cards import VerificationCard, load_protocol
-from facebench.protocols.prepared import SYNTHETIC_NOTICE, FaceFiles, prepare
+from facebench.protocols.verification import SYNTHETIC_NOTICE, FaceFiles, prepare
 
 
 def card(name: str = "lfw") -> VerificationCard:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from facebench.protocols.refused import refused
+from facebench.protocols.prepared import refused
 
 
 @pytest.mark.parametrize(

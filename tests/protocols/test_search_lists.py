@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facebench.errors import UserError
+from facebench.base.errors import UserError
 from facebench.protocols.cards import IdentificationCard, load_protocol
 from facebench.protocols.named_faces import people_of
 from facebench.protocols.search_lists import listed_names, search_lists, subjects_of

@@ -7,8 +7,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from facebench.errors import UserError
-from facebench.faces.lists import Pair, PairList
+from facebench.base.errors import UserError
+from facebench.faces.lfw.lists import Pair, PairList
 from facebench.protocols.cards import VerificationCard, load_protocol
 from facebench.protocols.verification import comparisons_of, verification
 

@@ -10,16 +10,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pooling_toys import Biased, PlainCosine, all_scores, unit
-from ytf_folders import ROWS, VIDEOS, write_ytf
 
+from facebench.base.errors import UserError
 from facebench.embedding.types import Embeddings
-from facebench.errors import UserError
-from facebench.faces.ytf_lists import read_splits
+from facebench.faces.ytf.lists import read_splits
 from facebench.protocols.cards import VideoCard, load_protocol
-from facebench.protocols.prepared import FaceFiles
-from facebench.protocols.running import Choices, Embed
+from facebench.protocols.prepared import Choices, Embed
+from facebench.protocols.verification import FaceFiles
 from facebench.protocols.video import PreparedVideo, comparisons_of_videos, prepare
+from tests.helpers.pooling_toys import Biased, PlainCosine, all_scores, unit
+from tests.helpers.ytf_folders import ROWS, VIDEOS, write_ytf
 
 
 def card() -> VideoCard:

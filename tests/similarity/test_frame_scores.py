@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from pooling_toys import Biased, PlainCosine, all_scores
 
-from facebench.errors import UserError
-from facebench.similarity.frame_scores import frame_scores
+from facebench.base.errors import UserError
+from facebench.similarity.pooling import frame_scores
+from tests.helpers.pooling_toys import Biased, PlainCosine, all_scores
 
 LEFT, RIGHT = np.array([0, 1, 2, 3]), np.array([1, 2, 0, 0])
 

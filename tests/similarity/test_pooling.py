@@ -4,22 +4,16 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pooling_toys import Biased, PlainCosine, all_scores, unit
 
-from facebench.errors import UserError
+from facebench.base.errors import UserError
 from facebench.similarity.base import Similarity, projected_pairs, score_block
 from facebench.similarity.cosine import Cosine
-from facebench.similarity.joint_bayesian import JointBayesian
-from facebench.similarity.joint_bayesian_model import NORMALISATIONS
-from facebench.similarity.metric import JointBayesianSimilarity
-from facebench.similarity.pooling import (
-    MEAN_POOLINGS,
-    POOLINGS,
-    MeanPooler,
-    Pooled,
-    check_pooling,
-)
+from facebench.similarity.joint_bayesian.estimator import JointBayesian
+from facebench.similarity.joint_bayesian.model import NORMALISATIONS
+from facebench.similarity.learned import JointBayesianSimilarity
+from facebench.similarity.pooling import MEAN_POOLINGS, POOLINGS, MeanPooler, Pooled, check_pooling
 from facebench.statistics.roc import auc
+from tests.helpers.pooling_toys import Biased, PlainCosine, all_scores, unit
 
 ZERO = np.zeros(1, dtype=np.int64)
 

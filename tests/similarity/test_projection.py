@@ -10,15 +10,15 @@ import safetensors.numpy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from facebench.errors import UserError
+from facebench.base.errors import UserError
+from facebench.base.storage import sha256_file
 from facebench.similarity.base import projected_pairs, score_block
 from facebench.similarity.cosine import Cosine, cosine_pairs
-from facebench.similarity.joint_bayesian import JointBayesian
-from facebench.similarity.metric import ProjectionSimilarity, load_metric, similarity_for
+from facebench.similarity.joint_bayesian.estimator import JointBayesian
+from facebench.similarity.learned import ProjectionSimilarity, load_metric, similarity_for
 from facebench.similarity.metric_file import MetricFacts, metric_bytes, read_metric, write_metric
 from facebench.similarity.pooling import MEAN_POOLINGS, MeanPooler
 from facebench.similarity.projection import ProjectionModel
-from facebench.storage import sha256_file
 
 FACTS = MetricFacts(fitted_on="with the network", weights_hash="ab" * 32, preprocessing="flip=add")
 SAME = {"weights_hash": FACTS.weights_hash, "preprocessing": FACTS.preprocessing}
@@ -93,7 +93,7 @@ def test_the_identity_is_plain_cosine() -> None:
 def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     x = np.random.default_rng(0).standard_normal((100, 6)).astype(np.float32)
     whole = toy().project(x).rows
-    monkeypatch.setattr("facebench.similarity.joint_bayesian_model._BLOCK_VALUES", 60)
+    monkeypatch.setattr("facebench.similarity.joint_bayesian.model._BLOCK_VALUES", 60)
     few = toy().project(x).rows
     rounding = x.shape[1] * np.finfo(np.float64).eps * np.abs(whole).max()
     np.testing.assert_allclose(few, whole, rtol=0, atol=rounding)

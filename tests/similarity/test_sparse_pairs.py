@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from facebench.similarity import sparse_pairs
+from facebench.similarity import scoring as sparse_pairs
 from facebench.similarity.base import Projection, projected_pairs
-from facebench.similarity.sparse_pairs import many_pairs
+from facebench.similarity.scoring import many_pairs
 
 
 def projection(templates: int, width: int = 12) -> Projection:

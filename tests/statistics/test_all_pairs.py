@@ -13,14 +13,14 @@ from facebench.similarity.base import score_block
 from facebench.similarity.cosine import Cosine
 from facebench.statistics import roc, tar_at_far, tar_key
 from facebench.statistics.all_pairs import tail_curve, tail_points, walk_pairs
-from facebench.statistics.all_pairs_intervals import (
+from facebench.statistics.intervals.all_pairs import (
     TailTooShortError,
     all_pairs_draws,
     all_pairs_intervals,
     tail_length,
     walk_with_draws,
 )
-from facebench.statistics.intervals import bootstrap_over_subjects
+from facebench.statistics.intervals.exact import bootstrap_over_subjects
 from facebench.statistics.weighted import tar_statistic
 
 TARGETS = [0.01, 0.05, 0.2]

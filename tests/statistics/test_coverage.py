@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import coverage
 import pytest
+
+from tests.helpers import coverage
 
 RESULTS = Path(__file__).parents[2] / "reports" / "results" / "lfw"
 FEW = "tar@far=0.001"  # which a handful of non-mated comparisons decide

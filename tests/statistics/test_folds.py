@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-import brute_force as brute
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
@@ -12,6 +11,7 @@ from hypothesis import strategies as st
 
 from facebench.statistics import THRESHOLD_RULES, ten_fold_accuracy
 from facebench.statistics.folds import midpoint
+from tests.helpers import brute_force as brute
 
 
 @settings(max_examples=1000, deadline=None)

@@ -8,28 +8,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from facebench.statistics.intervals import percentile_interval, tar_key
-from facebench.statistics.no_change import (
+from facebench.statistics.intervals.bootstrap import Units
+from facebench.statistics.intervals.exact import percentile_interval, tar_key
+from facebench.statistics.intervals.searches import SearchTable, paired_search_difference
+from facebench.statistics.paired import (
     FEW,
+    Difference,
     all_agree,
+    bootstrap_p_value,
+    difference_of_draws,
+    mcnemar_exact,
     no_change_interval,
     no_change_p_value,
+    paired_bootstrap,
     rests_on_few,
     units_of_all,
     units_of_fewer,
     units_of_kind,
 )
-from facebench.statistics.paired import (
-    Difference,
-    bootstrap_p_value,
-    difference_of_draws,
-    mcnemar_exact,
-    paired_bootstrap,
-)
-from facebench.statistics.paired_verification import paired_verification
 from facebench.statistics.rates import paired_rate_difference
-from facebench.statistics.resample import Units
-from facebench.statistics.search_intervals import SearchTable, paired_search_difference
+from facebench.statistics.verification import paired_verification
 from facebench.statistics.weighted import auc_statistic
 
 

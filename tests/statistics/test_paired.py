@@ -16,8 +16,7 @@ from facebench.statistics import (
     paired_bootstrap,
     tar_statistic,
 )
-from facebench.statistics.no_change import no_change_interval
-from facebench.statistics.paired import difference_of_draws
+from facebench.statistics.paired import difference_of_draws, no_change_interval
 
 
 def flags_of(both, only_a, only_b, neither):

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import brute_force as brute
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from facebench.statistics.dyadic import Sharing
-from facebench.statistics.influence import of_tar
-from facebench.statistics.paired_templates import paired_tar_differences
-from facebench.statistics.resample import Units
-from facebench.statistics.templates import SplitScores, tar_over_splits
+from facebench.statistics.intervals.bootstrap import Units
+from facebench.statistics.intervals.dyadic import Sharing
+from facebench.statistics.intervals.influence import of_tar
+from facebench.statistics.templates import SplitScores, paired_tar_differences, tar_over_splits
+from tests.helpers import brute_force as brute
 
 TARGETS = (0.5, 0.1)
 

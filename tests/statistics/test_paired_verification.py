@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import brute_force as brute
 import numpy as np
 import pytest
 from scipy import stats
 
-from facebench.statistics.intervals import tar_key
+from facebench.statistics.intervals.exact import tar_key
 from facebench.statistics.paired import Difference, bootstrap_p_value, mcnemar_exact
-from facebench.statistics.paired_verification import paired_verification, paired_with_each
 from facebench.statistics.rates import paired_rate_difference
+from facebench.statistics.verification import paired_verification, paired_with_each
+from tests.helpers import brute_force as brute
 
 Sample = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 THRESHOLD = 0.9

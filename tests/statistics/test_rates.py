@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import brute_force as brute
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,6 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from facebench.statistics.rates import most_frequent, over_people, paired_rate_difference
+from tests.helpers import brute_force as brute
 
 
 def test_it_is_its_definition() -> None:

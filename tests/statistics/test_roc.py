@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from fractions import Fraction
 
-import brute_force as brute
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -14,6 +13,7 @@ from sklearn.metrics import roc_auc_score, roc_curve
 
 from facebench.statistics import auc, curve_for_plot, eer, roc, tar_at_far
 from facebench.statistics.roc import allowed_false_accepts
+from tests.helpers import brute_force as brute
 
 TARGETS = [0.001, 0.01, 0.07, 0.1, 0.125, 0.2, 0.25, 0.3, 1 / 3, 0.5, 0.6, 0.7, 0.9, 1.0]
 

@@ -9,8 +9,7 @@ import pytest
 
 from facebench.similarity.base import score_block
 from facebench.similarity.cosine import Cosine
-from facebench.statistics.identification import found_at
-from facebench.statistics.searching import FACES, search
+from facebench.statistics.searches import FACES, found_at, search
 
 
 def toy(gallery_faces=60, probes=40, people=15, seed=0):

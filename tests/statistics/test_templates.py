@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-import brute_force as brute
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -22,6 +21,7 @@ from facebench.statistics.templates import (
     tar_intervals,
     tar_over_splits,
 )
+from tests.helpers import brute_force as brute
 
 TARGETS = (0.5, 0.25, 0.1, 0.01)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import brute_force as brute
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -18,6 +17,7 @@ from facebench.statistics import (
     tar_statistic,
     ten_fold_accuracy,
 )
+from tests.helpers import brute_force as brute
 
 TARGETS = (0.01, 0.1, 0.25, 0.3, 0.5, 0.7, 1.0)
 

@@ -9,14 +9,6 @@ from facebench.faces.synthetic.seeding import (
     RENDERER_VERSION,
     TRAIN_IDENTITIES,
 )
-from facebench.faces.synthetic.twin import (
-    TwinFold,
-    TwinStructure,
-    lfw_twin_structure,
-    twin_fingerprint,
-    twin_identity,
-    write_lfw_twin,
-)
 
 __all__ = [
     "EVALUATION_IDENTITIES",
@@ -24,16 +16,10 @@ __all__ = [
     "TRAIN_IDENTITIES",
     "Capture",
     "Identity",
-    "TwinFold",
-    "TwinStructure",
-    "lfw_twin_structure",
     "render",
     "render_jpeg",
     "render_many",
     "sample_capture",
     "sample_identity",
     "training_faces",
-    "twin_fingerprint",
-    "twin_identity",
-    "write_lfw_twin",
 ]

@@ -6,7 +6,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facebench.faces.synthetic.bumps import LEFT, STEP, TOP
 from facebench.faces.synthetic.capture import Capture
 from facebench.faces.synthetic.drawing import (
     FINE,
@@ -18,10 +17,10 @@ from facebench.faces.synthetic.drawing import (
     spline,
     tiled_noise,
 )
-from facebench.faces.synthetic.geometry import HEIGHT, Map, enlarged
+from facebench.faces.synthetic.geometry import HEIGHT, LEFT, STEP, TOP, Map, enlarged
 from facebench.faces.synthetic.identity import Identity
+from facebench.faces.synthetic.outlines import Sketch
 from facebench.faces.synthetic.shading import Maps
-from facebench.faces.synthetic.sketch import Sketch
 
 Array = NDArray[np.float64]
 

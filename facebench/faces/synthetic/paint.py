@@ -25,8 +25,8 @@ from facebench.faces.synthetic.drawing import (
 )
 from facebench.faces.synthetic.geometry import HEIGHT, WIDTH, Map, Pose
 from facebench.faces.synthetic.identity import Identity
+from facebench.faces.synthetic.outlines import Sketch
 from facebench.faces.synthetic.shading import Maps
-from facebench.faces.synthetic.sketch import Sketch
 
 Array = NDArray[np.float64]
 

@@ -13,10 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facebench.faces.synthetic.geometry import HEIGHT, WIDTH
-from facebench.faces.synthetic.render import render
-from facebench.faces.synthetic.seeding import TRAIN_IDENTITIES
-from facebench.processes import (
+from facebench.base.processes import (
     NoProcessError,
     begin_worker,
     go_on_without,
@@ -24,6 +21,9 @@ from facebench.processes import (
     starting,
     worker_context,
 )
+from facebench.faces.synthetic.geometry import HEIGHT, WIDTH
+from facebench.faces.synthetic.render import render
+from facebench.faces.synthetic.seeding import TRAIN_IDENTITIES
 
 Task = TypeVar("Task")
 Answer = TypeVar("Answer")

@@ -9,19 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facebench.faces.synthetic.capture import Capture
-from facebench.faces.synthetic.drawing import (
-    FINE,
-    Image,
-    Mask,
-    fill,
-    fixed,
-    planes,
-    rgb,
-    spline,
-)
+from facebench.faces.synthetic.drawing import FINE, Image, Mask, fill, fixed, planes, rgb, spline
 from facebench.faces.synthetic.geometry import HEIGHT, WIDTH, Map, Pose
 from facebench.faces.synthetic.identity import Identity
-from facebench.faces.synthetic.sketch import Sketch
+from facebench.faces.synthetic.outlines import Sketch
 
 Array = NDArray[np.float64]
 

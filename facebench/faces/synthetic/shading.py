@@ -9,22 +9,23 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from facebench.faces.synthetic.bumps import (
+from facebench.faces.synthetic.capture import Capture
+from facebench.faces.synthetic.geometry import (
     GRID_X,
     GRID_Y,
     Array,
     Factors,
     Map,
+    Pose,
     Row,
     both,
     factors,
     field,
+    mouth_y,
     quantised,
     replaced,
     scaled,
 )
-from facebench.faces.synthetic.capture import Capture
-from facebench.faces.synthetic.geometry import Pose, mouth_y
 from facebench.faces.synthetic.identity import Identity
 
 

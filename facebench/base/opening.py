@@ -1,0 +1,136 @@
+"""The one door for files that users bring: plain files only, of a bounded length, named in errors.
+
+A pipe or a device (``/dev/zero``) may never end, and a file of holes is longer than memory; so
+what a path leads to is looked at before a byte is read. The limits stand here, in one place; each
+is far above any file of its kind that circulates.
+"""
+
+from __future__ import annotations
+
+import errno
+import lzma
+import os
+import stat
+import zipfile
+import zlib
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from facebench.base.errors import UserError
+
+MIB, GIB = 1 << 20, 1 << 30
+SETTINGS = MIB // 4  # cards, recipes, plans and rules; TOML can take quadratic time
+RECORD = 64 * MIB  # records of results and costs
+SCORES = 2 * GIB  # beside a record: IJB-C's 16 million comparisons take 0.5 GB
+IMAGE = 256 * MIB  # an encoded image: an uncompressed one of 64 megapixels has 192 MB
+LIST = GIB  # pairs, landmarks, metadata: the longest published one, of IJB-C, has 0.2 GB
+MODEL = 2 * GIB  # weights, programs and metrics; no ONNX file is longer
+ARCHIVE = 1 << 40  # of images, which are read one by one
+ARRAY = 16 * GIB  # embeddings that were computed elsewhere: a million of 512 values take 2 GB
+_BLOCK = MIB
+_UNPACKING = (zlib.error, lzma.LZMAError)
+_KINDS = (
+    (stat.S_ISDIR, errno.EISDIR, "it is a folder"),
+    (stat.S_ISFIFO, errno.EINVAL, "it is a pipe, not a file; save what it gives as a file"),
+    (stat.S_ISSOCK, errno.EINVAL, "it is a socket, not a file"),
+    (stat.S_ISCHR, errno.EINVAL, "it is a device, not a file"),
+    (stat.S_ISBLK, errno.EINVAL, "it is a device, not a file"),
+)
+
+
+def read_bytes(path: Path, what: str, limit: int = LIST) -> bytes:
+    """The bytes of a user's file. what: it, in words: ``the card``; limit: the most bytes it has.
+
+    UserError names the file where it cannot be read, is no plain file, or is longer.
+    """
+    try:
+        return plain_bytes(path, limit)
+    except OSError as error:
+        raise unreadable(path, what, error) from None
+
+
+def read_text(path: Path, what: str, limit: int = LIST) -> str:
+    """As `read_bytes`, as text in UTF-8, with or without a byte-order mark."""
+    try:
+        return read_bytes(path, what, limit).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        where = f"byte {error.start:,}"
+        raise UserError(f"{path}: {what} is not UTF-8 text ({where}); save it as UTF-8") from None
+
+
+def open_file(path: Path, what: str, limit: int = LIST) -> BinaryIO:
+    """A user's file, open for reading bytes; errors as those of `read_bytes`."""
+    try:
+        return plain_file(path, limit)
+    except OSError as error:
+        raise unreadable(path, what, error) from None
+
+
+def require_plain(path: Path, what: str, limit: int = LIST) -> None:
+    """UserError as by `read_bytes`, for files that a library opens by their path."""
+    open_file(path, what, limit).close()
+
+
+def plain_bytes(path: Path, limit: int = LIST) -> bytes:
+    """The bytes of a plain file; OSError, whose text says so, where it is none or is too long."""
+    with plain_file(path, limit) as file:
+        data = file.read(os.fstat(file.fileno()).st_size + 1)
+        # It grew, or says no length, as files under /proc do.
+        while len(data) <= limit and (more := file.read(_BLOCK)):
+            data += more
+    if len(data) > limit:
+        raise _too_long(path, limit)
+    return data
+
+
+def plain_file(path: Path, limit: int = LIST) -> BinaryIO:
+    """A plain file, open for reading; OSError as from `plain_bytes`."""
+    if "\0" in str(path):
+        raise OSError(errno.EINVAL, "its name holds a NUL, which no file's does", str(path))
+    _require_plain(path, os.stat(path), limit)  # before it is opened: that alone can do harm
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        _require_plain(path, os.fstat(handle), limit)  # it may be another one by now
+        return os.fdopen(handle, "rb")
+    except BaseException:
+        with suppress(OSError):
+            os.close(handle)
+        raise
+
+
+def member_bytes(archive: zipfile.ZipFile, name: str, limit: int = IMAGE) -> bytes:
+    """One member of a zip file; OSError, whose text says why: absent, damaged, or too long."""
+    try:
+        if archive.getinfo(name).file_size > limit:  # zipfile unfolds no more than that
+            raise OSError(errno.EFBIG, f"it is longer than {size_words(limit)}")
+        return archive.read(name)
+    except KeyError:
+        raise FileNotFoundError(errno.ENOENT, "there is no such member") from None
+    except (RuntimeError, EOFError, ValueError, zipfile.BadZipFile, *_UNPACKING) as error:
+        raise OSError(errno.EIO, f"it is damaged ({error})") from None
+
+
+def unreadable(path: Path, what: str, error: OSError) -> UserError:
+    """The one line about a file that cannot be read."""
+    return UserError(f"{path}: {what} cannot be read: {error.strerror or error}")
+
+
+def _require_plain(path: Path, found: os.stat_result, limit: int) -> None:
+    for is_kind, number, words in _KINDS:
+        if is_kind(found.st_mode):
+            raise OSError(number, words, str(path))
+    if found.st_size > limit:
+        raise _too_long(path, limit)
+
+
+def _too_long(path: Path, limit: int) -> OSError:
+    return OSError(errno.EFBIG, f"it is longer than {size_words(limit)}", str(path))
+
+
+def size_words(limit: int) -> str:
+    """A limit in words: ``2 GiB``."""
+    for size, name in ((GIB, "GiB"), (MIB, "MiB"), (1 << 10, "KiB")):
+        if limit >= size:
+            return f"{limit // size} {name}"
+    return f"{limit} bytes"

@@ -1,0 +1,124 @@
+"""Text and numbers: foreign text made fit to print, shares read exactly, numbers for people.
+
+Names of files, cards, records, lists and the errors of libraries hold what their author put there.
+On a terminal an escape sequence acts, in the log of a build a line that begins ``::error`` does,
+and Rich takes ``[red]`` for markup. So such text passes `printable` before it is shown.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+
+def points(share: float) -> str:
+    """A difference in points of percent, with its sign."""
+    rounded = round(100 * share, 2) + 0.0  # no negative zero
+    return f"{rounded:+.2f}".replace("-", "−")
+
+
+def percent(share: float) -> str:
+    """A share in percent, two places."""
+    return f"{100 * share:.2f}"
+
+
+def count_text(number: int | None) -> str:
+    """A number of weights, in millions from a million on."""
+    if number is None:
+        return "–"
+    return f"{number / 1e6:.2f} M" if number >= 1e6 else f"{number:,}"
+
+
+def ratio_text(ratio: float | None) -> str:
+    """A compression ratio, three places."""
+    return "–" if ratio is None else f"{ratio:.3f}"
+
+
+def size_text(size: int | None) -> str:
+    """Bytes as MB or kB."""
+    if size is None:
+        return "–"
+    return f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.1f} kB"
+
+
+_KEPT = "\u200c\u200d"  # joiners that scripts and emoji need; they move and hide nothing
+_BREAKS = re.compile(r"[\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029]+")
+# GitHub and Forgejo obey ::NAME VALUES::TEXT at the beginning of a line, and a table may break a
+# line anywhere; others obey ##[NAME], ##vso[NAME] or ##teamcity[NAME] within one.
+_COMMAND = re.compile(r"(?<!\w):(?=:\w)|:(?=:[\w-]+(?: [^:]*)?::)|#(?=#\w*\[)")
+_CUT = "…"
+
+
+def printable(text: object, most: int | None = None) -> str:
+    """Foreign text as one line that moves no cursor, turns no letters and commands no build.
+
+    Line breaks and tabs become a space; other control characters, those that turn the direction of
+    writing or have no width, and bytes of a file's name that are no text, are shown by number
+    (``\\x1b``). most: characters, after which it is cut.
+    """
+    line = str(text)
+    if most is not None and len(line) > most:
+        line = line[: most - 1] + _CUT
+    if not line.isascii() or not line.isprintable():
+        line = "".join(map(_shown, _BREAKS.sub(" ", line)))
+    return _COMMAND.sub(r"\g<0> ", line)
+
+
+def rich_text(text: object, style: str = "") -> Text:
+    """As `printable`, for tables and lines of Rich, which would take ``[red]`` for markup."""
+    from rich.text import Text
+
+    return Text(printable(text), style=style)
+
+
+def json_text(values: object, indent: int = 1) -> str:
+    """Values as JSON, ending with a line break, that reads back the same and acts on nothing.
+
+    Letters of any language stay as they are; what `printable` would change is written as JSON
+    writes it, by number. ValueError: a number that is not finite.
+    """
+    text = json.dumps(values, indent=indent, ensure_ascii=False, allow_nan=False)
+    text = re.sub(r"#(?=#\w*\[)", r"\\u0023", text)
+    if not text.isascii() or "\x7f" in text:
+        text = "".join(c if c == "\n" or _is_plain(c) else json.dumps(c)[1:-1] for c in text)
+    return f"{text}\n"
+
+
+def _is_plain(letter: str) -> bool:
+    kept = letter in _KEPT or unicodedata.category(letter) in ("Zs", "Cn")
+    return letter.isprintable() or kept
+
+
+def _shown(letter: str) -> str:
+    if _is_plain(letter):
+        return letter
+    number = ord(letter)
+    if 0xDC80 <= number <= 0xDCFF:  # how Python keeps a byte of a file's name that is no text
+        number -= 0xDC00
+    return (
+        f"\\x{number:02x}"
+        if number < 0x100
+        else f"\\u{number:04x}"
+        if number < 0x10000
+        else f"\\U{number:08x}"
+    )
+
+
+# Fraction computes 1e-99999999 to the last of its digits, which takes all of the memory.
+_WRITTEN = re.compile(r"[+-]?\d{0,18}(\.\d{0,18})?(e[+-]?\d{1,2})?(/\d{1,18})?", re.I | re.ASCII)
+
+
+def fraction(text: str) -> Fraction:
+    """The number that is written; ValueError where none is, or one of absurd length."""
+    try:
+        if _WRITTEN.fullmatch(text.strip()):
+            return Fraction(text.strip())
+    except (ValueError, ZeroDivisionError):
+        pass
+    raise ValueError(f"{text[:40]!r} is not a number such as 0.05, 1e-3 or 1/256")

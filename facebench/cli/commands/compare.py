@@ -1,0 +1,135 @@
+"""``facebench compare``: models against a base, paired on the same comparisons."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from facebench.base.errors import UserError
+from facebench.cli.errors import importing
+from facebench.cli.output import require_outputs, terminal_text, unwritten, write
+
+if TYPE_CHECKING:
+    from facebench.comparison.compare import Comparison
+    from facebench.figures.flips import PairFaces
+
+Format = Literal["table", "md", "html", "json", "csv"]
+_WHAT, _HOW, _RESULT = "What is compared", "How", "Result"
+
+
+def command(
+    base: Annotated[
+        str, typer.Argument(help="A record's file, or a model that was evaluated: the reference.")
+    ],
+    candidates: Annotated[list[str], typer.Argument(help="Files or models, of the same data.")],
+    protocol: Annotated[
+        str | None,
+        typer.Option("--protocol", "-p", rich_help_panel=_WHAT, help="Of models named by name."),
+    ] = None,
+    similarity: Annotated[
+        Literal["cosine", "joint-bayesian", "projection"] | None,
+        typer.Option(rich_help_panel=_WHAT, help="Of models named by name."),
+    ] = None,
+    records: Annotated[
+        list[Path] | None,
+        typer.Option(rich_help_panel=_WHAT, help="Folders to find models' records in, first."),
+    ] = None,
+    level: Annotated[
+        float, typer.Option(rich_help_panel=_HOW, help="Of the intervals, in percent.")
+    ] = 95.0,
+    show_flips: Annotated[
+        int | None,
+        typer.Option(rich_help_panel=_RESULT, help="How many pairs that changed to draw."),
+    ] = None,
+    flips_out: Annotated[
+        Path | None,
+        typer.Option(
+            rich_help_panel=_RESULT, help="Where: .png, .svg or .pdf; default: flips.png."
+        ),
+    ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(rich_help_panel=_RESULT, help="The faces' folder: names what changed."),
+    ] = None,
+    pairs: Annotated[
+        Path | None, typer.Option(rich_help_panel=_RESULT, help="Their list, if another.")
+    ] = None,
+    format: Annotated[Format, typer.Option(rich_help_panel=_RESULT)] = "table",
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", rich_help_panel=_RESULT, help="Write the result here."),
+    ] = None,
+) -> None:
+    """Compare models on the same comparisons: effect, interval, p-value, and what changed.
+
+    Example: facebench compare baseline sparse_076 sparse_074 --protocol lfw
+    """
+    drawn = (flips_out or Path("flips.png")) if show_flips is not None else None
+    if flips_out is not None and drawn is None:
+        raise UserError("--flips-out is of --show-flips; add how many pairs to draw")
+    if pairs is not None and drawn is None and data is None:
+        raise UserError("--pairs is the list of --data; name the faces' folder, too")
+    require_outputs({"--flips-out": drawn, "--output": output})
+    with importing():
+        from facebench.comparison.compare import compare_records
+        from facebench.records.find import named_in
+    if not 50 <= level < 100:
+        raise UserError(f"--level {level:g}: give percent from 50 to below 100, e.g. 95")
+    if show_flips is not None and drawn is not None:
+        from facebench.figures.flips import require_flips
+
+        require_flips(drawn, show_flips)
+        if len(candidates) > 1:
+            raise UserError("--show-flips draws one candidate; name one at a time")
+    first, *others = named_in(records or [], [base, *candidates], protocol, similarity)
+    if show_flips is not None or data is not None:
+        from facebench.figures.flips import require_faces
+
+        require_faces(first, data)
+    compared = compare_records(first, others, level=level / 100)
+    failed = None
+    if show_flips is not None or data is not None:
+        from facebench.figures.flips import pair_faces
+
+        faces = pair_faces(first, data, pairs)
+        keys = tuple(zip(faces.left, faces.right, strict=True))
+        compared = [replace(comparison, keys=keys) for comparison in compared]
+        if show_flips is not None and drawn is not None:
+            failed = _draw(compared[0], show_flips, faces, drawn)
+    write(render(compared, format, file=output is not None), output)
+    if failed is not None:
+        raise UserError(failed)
+
+
+def render(compared: list[Comparison], format: Format, *, file: bool = False) -> str:
+    """Comparisons in a format, as text."""
+    from facebench.base.version import __version__
+    from facebench.tables import table as sheet
+    from facebench.tables.comparison import comparison_sheet, comparisons_csv, comparisons_json
+
+    if format == "json":
+        return comparisons_json(compared)
+    if format == "csv":
+        return comparisons_csv(compared)
+    sheets = [comparison_sheet(comparison) for comparison in compared]
+    if format == "md":
+        return sheet.sheets_markdown(sheets)
+    if format == "html":
+        return sheet.sheets_html(sheets, "comparison", __version__)
+    return terminal_text(sheets, file=file)
+
+
+def _draw(comparison: Comparison, number: int, faces: PairFaces, path: Path) -> str | None:
+    """Draw what changed; why the disk refused the picture, to be told after the result."""
+    from facebench.figures.flips import flips_of, save_flips
+
+    try:
+        save_flips(comparison, flips_of(comparison, faces, number), faces, path)
+    except OSError as error:
+        return unwritten(f"--flips-out {path}", error)
+    print(f"flips: {path}", file=sys.stderr)
+    return None

@@ -1,0 +1,108 @@
+"""``facebench data``: get, list and check data sets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from facebench.base.errors import UserError, nearest
+from facebench.base.text import printable, rich_text
+from facebench.faces.install.download import get_lfw
+from facebench.faces.install.installed import (
+    CHECKABLE,
+    REGISTERED,
+    check_dataset,
+    how_to_unpack,
+    list_installed,
+    unpacked,
+)
+from facebench.faces.locate import DATASETS, how_to_get, installed_at
+
+app = typer.Typer(help="Get, list and check data sets of faces.", no_args_is_help=True)
+NameArgument = Annotated[str, typer.Argument(help=f"One of {', '.join(CHECKABLE)}.")]
+
+
+@app.command()
+def get(
+    name: NameArgument,
+    funneled: Annotated[bool, typer.Option("--funneled", help="The funneled edition.")] = False,
+    into: Annotated[
+        Path | None, typer.Option(help="Install in this folder instead of the data folder.")
+    ] = None,
+) -> None:
+    """Download and install a data set. Example: facebench data get lfw"""
+    if name in REGISTERED:
+        raise UserError(how_to_unpack(name))
+    if name != "lfw":
+        known = name in DATASETS
+        raise UserError(
+            how_to_get(name) if known else f"no data set {name!r}{nearest(name, CHECKABLE)}"
+        )
+    folder = get_lfw(into, funneled=funneled)
+    hint = "" if into is None else f"; use it with --data {folder}"
+    typer.echo(f"LFW{' (funneled)' if funneled else ''} is installed in {folder}{hint}")
+
+
+@app.command("list")
+def list_() -> None:
+    """Show what is installed where, with fingerprints. Example: facebench data list"""
+    table = Table("data set", "images", "fingerprint", "where")
+    for row in list_installed():
+        images = "" if row.images is None else f"{row.images:,}"
+        where = " ".join(filter(None, [str(row.where or ""), row.note]))
+        cells = (row.name, images, row.fingerprint or "", where)
+        table.add_row(*(rich_text(cell) for cell in cells))
+    Console().print(table)
+
+
+@app.command()
+def check(
+    name: Annotated[
+        str | None, typer.Argument(help="A data set; without it every installed one.")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Folder or .bin file to check instead of what is installed.")
+    ] = None,
+) -> None:
+    """Check the layout of a data set; exit code 1 where something is wrong.
+
+    Example: facebench data check ytf --data /data/YouTubeFaces
+    """
+    if name is None and data is not None:
+        raise UserError(f"--data needs the name of the data set: one of {', '.join(CHECKABLE)}")
+    installed = [known for known in DATASETS if installed_at(known)]
+    installed += [known for known in REGISTERED if unpacked(known)]
+    names = [name] if name else installed
+    if not names:
+        typer.echo("no data set is installed; see `facebench data list`")
+    bad = 0
+    for each in names:
+        if name in DATASETS and data is None and installed_at(each) is None:
+            raise UserError(f"{each} is not installed; see `facebench data list`, or give --data")
+        with _bar() as progress:
+            findings = check_dataset(each, data, progress)
+        for finding in findings:
+            bad += not finding.ok
+            line = f"{'ok   ' if finding.ok else 'WRONG'} {each}: {finding.text}"
+            typer.echo(printable(line))
+    if bad:
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _bar() -> Iterator[Callable[[int, int], None]]:
+    """Yields a function of (images read, images in all); a bar on a terminal, otherwise nothing."""
+    console = Console(stderr=True)
+    columns = (TextColumn("reading images"), BarColumn(), MofNCompleteColumn())
+    hidden = not console.is_terminal
+    bar = Progress(*columns, TimeRemainingColumn(), console=console, transient=True, disable=hidden)
+    with bar:
+        task = bar.add_task("", total=None, visible=False)
+        yield lambda done, total: bar.update(task, completed=done, total=total, visible=True)

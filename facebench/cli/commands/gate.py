@@ -1,0 +1,177 @@
+"""``facebench gate``: a build that fails when accuracy falls."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from facebench.base.errors import UserError
+from facebench.cli.errors import importing
+from facebench.cli.output import (
+    require_folder,
+    require_outputs,
+    require_own_markdown,
+    write,
+    write_or_add,
+)
+
+if TYPE_CHECKING:
+    from facebench.records.record import Record
+
+Format = Literal["text", "md", "junit", "github"]
+_WHAT, _UPDATE, _RESULT = "What is judged", "Moving a baseline", "Result"
+
+
+def command(
+    records: Annotated[
+        list[str], typer.Argument(help="Record files, folders of them, or evaluated models.")
+    ],
+    baseline: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--baseline",
+            "-b",
+            rich_help_panel=_WHAT,
+            help="A record's file, a folder with one per protocol, or an evaluated model.",
+        ),
+    ] = None,
+    rules: Annotated[
+        Path | None,
+        typer.Option(
+            rich_help_panel=_WHAT,
+            help='TOML: rules = ["lfw.accuracy drop <= 0.3pt at 95%", "bytes <= 0.75 of baseline"]',
+        ),
+    ] = None,
+    protocol: Annotated[
+        str | None,
+        typer.Option("--protocol", "-p", rich_help_panel=_WHAT, help="Of models named by name."),
+    ] = None,
+    found_in: Annotated[
+        list[Path] | None,
+        typer.Option("--records", rich_help_panel=_WHAT, help="Folders to find models' records."),
+    ] = None,
+    undecided: Annotated[
+        Literal["fail", "pass", "report"] | None,
+        typer.Option(
+            rich_help_panel=_WHAT,
+            help="What too few comparisons make of a rule; default: the rules', or report "
+            "(exit code 3).",
+        ),
+    ] = None,
+    update: Annotated[
+        bool,
+        typer.Option("--update", rich_help_panel=_UPDATE, help="Make the records the baseline."),
+    ] = False,
+    reason: Annotated[
+        str, typer.Option(rich_help_panel=_UPDATE, help="Why; kept beside the baseline.")
+    ] = "",
+    other_data: Annotated[
+        bool,
+        typer.Option(
+            "--other-data",
+            rich_help_panel=_UPDATE,
+            help="Even to other data, comparisons or settings than before.",
+        ),
+    ] = False,
+    format: Annotated[Format, typer.Option(rich_help_panel=_RESULT)] = "text",
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", rich_help_panel=_RESULT, help="Write the result here."),
+    ] = None,
+    junit: Annotated[
+        Path | None, typer.Option(rich_help_panel=_RESULT, help="Write JUnit XML here, too.")
+    ] = None,
+    markdown: Annotated[
+        Path | None,
+        typer.Option(
+            rich_help_panel=_RESULT,
+            help="Write Markdown here, too; added to $GITHUB_STEP_SUMMARY where it is that file.",
+        ),
+    ] = None,
+) -> None:
+    """Pass or fail models by rules. Exit code 0: pass, 1: fail, 3: undecided, 2: wrong input.
+
+    Example: facebench gate --baseline baselines --rules gates.toml records/lfw
+    """
+    files: dict[str, Path | None] = {"--output": output, "--junit": junit, "--markdown": markdown}
+    require_outputs(files)
+    if markdown is not None:
+        require_own_markdown(markdown)
+    if update:
+        if any(files.values()):
+            raise UserError("--update has no result to write; leave --output, --junit, --markdown")
+        _update(baseline or [], rules, records, protocol, found_in, reason, other_data)
+        return
+    if rules is None:
+        raise UserError("name the rules with --rules gates.toml")
+    if reason or other_data:
+        option = "--reason" if reason else "--other-data"
+        raise UserError(f"{option} is of --update; add --update, or leave {option} out")
+    with importing():
+        from facebench.gate.formats import render_gate
+        from facebench.gate.judge import judge
+        from facebench.gate.rules import Rules, read_rules
+    read = read_rules(rules)
+    chosen = Rules(read.rules, undecided or read.undecided)
+    if not baseline and any(rule.needs_baseline for rule in chosen.rules):
+        first = next(rule for rule in chosen.rules if rule.needs_baseline)
+        raise UserError(f"rule {first.text!r} needs a baseline; name it with --baseline")
+    bases = _records(baseline or [], protocol, found_in)
+    given, passed_over = _judged(records, protocol, found_in)
+    result = judge(chosen, bases, given, passed_over=passed_over)
+    write_or_add(render_gate(result, format), output)
+    if junit is not None:
+        write(render_gate(result, "junit"), junit, shown=True)
+    if markdown is not None:
+        write_or_add(render_gate(result, "md"), markdown, shown=True)
+    raise typer.Exit(result.code)
+
+
+def _records(names: list[str], protocol: str | None, found_in: list[Path] | None) -> list[Record]:
+    """The records behind files, folders and names of models."""
+    from facebench.records.find import is_file, named_in, records_in
+
+    models = [name for name in names if not is_file(name)]
+    found = {name: [r for _, r in records_in(name)] for name in names if is_file(name)}
+    if models:
+        together = named_in(found_in or [], models, protocol)
+        found |= {name: [record] for name, record in zip(models, together, strict=True)}
+    return [record for name in dict.fromkeys(names) for record in found[name]]
+
+
+def _judged(
+    names: list[str], protocol: str | None, found_in: list[Path] | None
+) -> tuple[list[Record], list[str]]:
+    """As `_records`, of folders the newest of each model, and what of them is passed over."""
+    from facebench.records.newest import newest_in
+
+    folders = {name: newest_in(name) for name in names if Path(name).is_dir()}
+    named = [name for name in names if name not in folders]
+    records = [record for found in folders.values() for record in found.records]
+    passed_over = [line for found in folders.values() for line in found.passed_over]
+    return _records(named, protocol, found_in) + records, passed_over
+
+
+def _update(
+    baseline: list[str],
+    rules: Path | None,
+    records: list[str],
+    protocol: str | None,
+    found_in: list[Path] | None,
+    reason: str,
+    other_data: bool,
+) -> None:
+    from facebench.gate.update import update_baselines
+
+    if rules is not None:
+        raise UserError("--update judges nothing; leave --rules out")
+    if len(baseline) != 1 or not baseline[0]:
+        raise UserError("--update needs one --baseline: the file or folder that is moved")
+    path = Path(baseline[0])
+    if not path.is_file():
+        require_folder(path.parent if path.suffix == ".json" else path, "--baseline")
+    given, _ = _judged(records, protocol, found_in)
+    moves = update_baselines(path, given, reason, other_data=other_data)
+    write("".join(f"{move.line}\n" for move in moves), None)

@@ -1,0 +1,77 @@
+"""``facebench history``: accuracy against compression over a sequence of runs."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from facebench.base.errors import UserError
+from facebench.base.text import printable
+from facebench.cli.errors import importing
+from facebench.cli.output import require_outputs, terminal_text, write
+
+Format = Literal["table", "md", "html", "csv"]
+
+
+def command(
+    folder: Annotated[Path, typer.Argument(help="A folder of records, e.g. of a pruning run.")],
+    statistic: Annotated[
+        str | None,
+        typer.Option(help="E.g. accuracy, tar@0.001; default: the protocol's first."),
+    ] = None,
+    reference: Annotated[
+        str | None,
+        typer.Option(help="A model, or the beginning of a digest; default: the first run."),
+    ] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw it: .png, .svg or .pdf.")] = None,
+    format: Annotated[Format, typer.Option(help="Of the result on standard output.")] = "table",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write the result here.")
+    ] = None,
+) -> None:
+    """Show runs in the order in which they were made, and which fell significantly first.
+
+    Each run is tested against the first, or --reference; p-values are corrected for their number
+    (Holm).
+
+    Example: facebench history runs/records --plot history.svg
+    """
+    require_outputs({"--plot": plot, "--output": output})
+    with importing():
+        from facebench.base.version import __version__
+        from facebench.comparison.history import histories
+        from facebench.figures.curves.plot import plot_format
+        from facebench.gate.rules import OF_PROTOCOLS, statistic_name
+        from facebench.records.statistics import OF_MODELS
+        from facebench.tables import table as sheet
+        from facebench.tables.history import histories_csv, history_sheet
+    if plot is not None:
+        plot_format(plot)
+    if statistic is not None and statistic.lower() in OF_MODELS:
+        raise UserError(
+            f"--statistic {statistic}: is of the model and stands in every table; name one of a "
+            f"protocol ({', '.join(OF_PROTOCOLS)})"
+        )
+    try:
+        name = statistic_name(statistic, OF_PROTOCOLS) if statistic is not None else None
+    except ValueError as error:
+        raise UserError(f"--statistic: {error}") from None
+    found = histories(folder, name, reference=reference)
+    sheets = [history_sheet(history) for history in found]
+    if format == "csv":
+        write(histories_csv(found), output)
+    elif format == "md":
+        write(sheet.sheets_markdown(sheets), output)
+    elif format == "html":
+        write(sheet.sheets_html(sheets, "history", __version__), output)
+    else:
+        write(terminal_text(sheets, file=output is not None), output)
+    if plot is not None:
+        from facebench.figures.history import not_drawn, save_history_plot
+
+        save_history_plot(found, plot)
+        for line in (f"plot: {plot}", *not_drawn(found)):
+            print(printable(line), file=sys.stderr)

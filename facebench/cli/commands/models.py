@@ -1,0 +1,271 @@
+"""``facebench models``: which models there are, and what one is made of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from facebench.base.errors import UserError
+from facebench.base.storage import write_atomically
+from facebench.base.text import json_text, printable, rich_text
+from facebench.models.architectures.convnet import ConvNet
+from facebench.models.cards.card import (
+    MetricFields,
+    ModelCard,
+    is_compact,
+    list_models,
+    recorded_names,
+)
+from facebench.models.cards.members import ensemble_facts, untrained_members
+from facebench.models.cards.names import card_for
+from facebench.models.cards.trained import packed_weights
+from facebench.models.embedders.base import Preprocessing
+from facebench.models.sizes import compact_report
+from facebench.models.sparsity.savings import SparsityReport, planned_report, sparsity_report
+from facebench.similarity import SIMILARITIES
+
+Format = Literal["table", "json"]
+FormatOption = Annotated[Format, typer.Option("--format", help="table or json.")]
+
+app = typer.Typer(
+    help="List the models of the zoo and of the working directory's models/ folder.\n\n"
+    "Example: facebench models show sparse_074",
+    no_args_is_help=False,
+    invoke_without_command=True,
+)
+
+
+@app.callback()
+def models(
+    context: typer.Context,
+    format: FormatOption = "table",
+    recorded: Annotated[
+        bool,
+        typer.Option(
+            "--recorded",
+            help="With the models whose records are kept in git and whose weights are not.",
+        ),
+    ] = False,
+) -> None:
+    """List the models of the zoo and of the working directory's models/ folder.
+
+    Example: facebench models --format json
+    """
+    if context.invoked_subcommand is not None:
+        return
+    rows = [summary(card) for card in list_models(recorded=recorded)]
+    if format == "json":
+        typer.echo(json_text(rows, 2), nl=False)
+        return
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))  # fits into 80 columns
+    table.add_column("name", no_wrap=True)
+    table.add_column("structure", min_width=10, overflow="fold")
+    for heading in ("width", "million\nweights", "ratio", "MB", "here", "its\npaper"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for row in rows:
+        table.add_row(
+            rich_text(row["name"]),
+            rich_text(row["structure"]),
+            _text(row["width"], "g"),
+            _text(None if row["parameters"] is None else row["parameters"] / 1e6, ".2f"),
+            _text(row["compression_ratio"], ".2f"),
+            "–" if row["bytes"] is None else f"{row['bytes'] / 1e6:.2f}",
+            "yes" if row["weights"] else "no",
+            _text(row["published_accuracy"], ".4f"),
+        )
+    console = Console()
+    console.print(table)
+    if not all(row["weights"] for row in rows):
+        console.print("A model without weights cannot be evaluated; `facebench models show NAME`.")
+    if not recorded and (others := len(recorded_names())):
+        console.print(f"{others} more have records and no weights: facebench models --recorded")
+
+
+@app.command()
+def show(
+    name: Annotated[str, typer.Argument(help="A name of the list, a card.toml or a model file.")],
+    format: FormatOption = "table",
+    regions: Annotated[
+        Path | None,
+        typer.Option(help="Draw the face regions of an ensemble or a member into this .png file."),
+    ] = None,
+) -> None:
+    """Show one model: parameters kept per layer, training, licence, signature.
+
+    Example: facebench models show sparse_074
+    """
+    card = card_for(name)
+    if regions is not None:
+        _draw(card, regions)
+    details = describe(card)
+    if format == "json":
+        typer.echo(json_text(details, 2), nl=False)
+        return
+    console = Console()
+    console.print(rich_text(card.name, "bold").append(printable(f"  {card.title}"), "not bold"))
+    if details["layers"]:
+        console.print(_layer_table(details))
+    facts = Table(show_header=False, box=None, pad_edge=False)
+    for key in ("structure", "parent", "licence", "notes", "signature"):
+        if details[key]:
+            facts.add_row(key, rich_text(details[key]))
+    for region in details["regions"]:
+        facts.add_row(
+            rich_text(f"region {region['name']}"),
+            rich_text(f"{region['model']}: {region['signature']}"),
+        )
+    facts.add_row("weights", rich_text(_weights_text(card, details)))
+    for similarity in SIMILARITIES:
+        if (metric := card.metric_fields(similarity)) is not None:
+            learned = f"{similarity}, {_learned(metric)}: {metric.fitted_on}"
+            facts.add_row("metric", rich_text(learned))
+    for group in ("training", "source"):
+        for key, value in (details[group] or {}).items():
+            facts.add_row(f"{group}: {key.replace('_', ' ')}", rich_text(value))
+    console.print(facts)
+
+
+def _learned(metric: MetricFields) -> str:
+    counts = ((metric.images, "images"), (metric.identities, "people"))
+    return " of ".join(f"{count:,} {what}" for count, what in counts if count) or "learned"
+
+
+def summary(card: ModelCard) -> dict[str, Any]:
+    """What the list says of a model; ``parameters``: those kept; None where it is not known.
+
+    ``bytes``: of the weights file, None where there is none.
+    """
+    path, report = card.weights_path, _planned(card)
+    present = card.architecture == "python" or (path is not None and path.is_file())
+    size = path.stat().st_size if path is not None and path.is_file() else None
+    if card.architecture == "ensemble" and not untrained_members(card):
+        present, size = True, ensemble_facts(card).bytes
+    return {
+        "name": card.name,
+        "title": card.title,
+        "structure": structure(card),
+        "width": card.width,
+        "parameters": report.kept if report else None,
+        "compression_ratio": report.compression_ratio if report else None,
+        "bytes": size,
+        "weights": present,
+        "published_accuracy": card.source.accuracy if card.source else None,
+    }
+
+
+def describe(card: ModelCard) -> dict[str, Any]:
+    """What ``show`` says of a model; layers are counted in the weights, or planned without them."""
+    report = _planned(card)
+    if card.architecture == "convnet" and card.weights is not None:
+        report = _measured(card)
+    layers = [
+        {"name": layer.name, "kept": layer.kept, "total": layer.total}
+        for layer in (report.layers if report else ())
+    ]
+    full = card.model_dump(exclude_none=True)
+    return {
+        **summary(card),
+        "architecture": card.architecture,
+        "parent": card.parent,
+        "licence": card.licence,
+        "notes": card.notes,
+        "weights": card.weights,
+        "sha256": card.sha256,
+        "layers": layers,
+        "kept": report.kept if report else None,
+        "total": report.total if report else None,
+        "compression_ratio": report.compression_ratio if report else None,
+        "regions": _regions(card),
+        "signature": signature(card),
+        "training": {
+            key: value for key, value in full["training"].items() if value not in ("", ())
+        },
+        "source": full.get("source"),
+    }
+
+
+def structure(card: ModelCard) -> str:
+    """The structure in the paper's words: ``1/256-f 1/128-5b``, or the kind of file."""
+    if card.architecture == "ensemble":
+        return f"ensemble of {len(card.members)}"
+    if is_compact(card) and card.filters_removed:
+        return f"{card.architecture} less {card.filters_removed:.0%} of its filters"
+    if card.architecture != "convnet":
+        return card.architecture
+    return " ".join(f"{degree}-{layer}" for layer, degree in card.sparsity.items()) or "dense"
+
+
+def signature(card: ModelCard) -> str | None:
+    """The model's part of a record's signature; None where the card alone does not settle it."""
+    fields = card.preprocessing
+    if card.sha256 is None or fields.size is None or card.layout or card.output:
+        return None
+    size = card.region.canvas if card.region else fields.size
+    preparation = Preprocessing(size, fields.colour, fields.mean, fields.scale, fields.flip)
+    variant = f" region={card.region.signature}" if card.region else ""
+    return f"weights:{card.sha256[:16]} {preparation.signature} float32{variant}"
+
+
+def _draw(card: ModelCard, path: Path) -> None:
+    if path.suffix.lower() != ".png":
+        raise UserError(f"--regions {path}: the picture is a PNG; give a name that ends in .png")
+    # Late: drawing imports matplotlib, which no other answer of this command needs.
+    from facebench.figures.regions import regions_picture
+
+    write_atomically(path, regions_picture(card))
+
+
+def _regions(card: ModelCard) -> list[dict[str, Any]]:
+    """The regions of an ensemble by member, or the one of a member."""
+    pairs = [(member.region, member.model, card.regions[member.region]) for member in card.members]
+    if card.region is not None:
+        pairs = [("", card.name, card.region)]
+    return [
+        {"name": name, "model": model, "signature": region.signature, **region.model_dump()}
+        for name, model, region in pairs
+    ]
+
+
+def _weights_text(card: ModelCard, details: dict[str, Any]) -> str:
+    if card.architecture != "ensemble":
+        return details["weights"] or f"none yet ({card.path})"
+    missing = untrained_members(card)
+    total = len(card.members)
+    if not missing:
+        return f"those of its {total} members"
+    return f"none yet for {len(missing)} of its {total} members: {', '.join(missing)}"
+
+
+def _planned(card: ModelCard) -> SparsityReport | None:
+    if is_compact(card):
+        return compact_report(card)
+    if card.width is None or card.preprocessing.size is None:
+        return None
+    return planned_report(card.width, card.preprocessing.size, card.degrees)
+
+
+def _measured(card: ModelCard) -> SparsityReport:
+    assert card.width is not None and card.preprocessing.size is not None
+    net = ConvNet(card.width, card.preprocessing.size)
+    return sparsity_report(net, packed_weights(card).masks)
+
+
+def _layer_table(details: dict[str, Any]) -> Table:
+    table = Table()
+    for heading in ("layer", "kept", "of", "share"):
+        table.add_column(heading, justify="left" if heading == "layer" else "right")
+    total = {"name": "all", "kept": details["kept"], "total": details["total"]}
+    for layer in [*details["layers"], total]:
+        if layer is total:
+            table.add_section()
+        share = layer["kept"] / layer["total"]
+        table.add_row(layer["name"], f"{layer['kept']:,}", f"{layer['total']:,}", f"{share:.4f}")
+    return table
+
+
+def _text(value: float | None, form: str) -> str:
+    return "–" if value is None else f"{value:{form}}"

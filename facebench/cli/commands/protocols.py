@@ -1,0 +1,98 @@
+"""``facebench protocols``: which protocols there are, and what one says."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import typer
+
+from facebench.base.text import json_text, rich_text
+from facebench.protocols.cards import (
+    SPREAD_SHORT,
+    ProtocolCard,
+    SpreadKind,
+    list_protocols,
+    load_protocol,
+)
+
+Format = Literal["table", "json"]
+FormatOption = Annotated[Format, typer.Option("--format", help="table or json.")]
+
+app = typer.Typer(invoke_without_command=True)
+
+
+@app.callback()
+def protocols(context: typer.Context, format: FormatOption = "table") -> None:
+    """List the protocols, those of the working directory's protocols/ folder first.
+
+    Example: facebench protocols
+    """
+    if context.invoked_subcommand is None:
+        _list(format)
+
+
+@app.command("list")
+def list_(format: FormatOption = "table") -> None:
+    """List the protocols. Example: facebench protocols list --format json"""
+    _list(format)
+
+
+@app.command()
+def show(
+    name: Annotated[str, typer.Argument(help="A name of the list, or a card.toml.")],
+    format: FormatOption = "table",
+) -> None:
+    """Show one protocol's card. Example: facebench protocols show lfw"""
+    values = load_protocol(name).model_dump(mode="json")
+    if format == "json":
+        typer.echo(json_text(values), nl=False)
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(show_header=False, box=None, pad_edge=False)
+    for field, value in values.items():
+        for text in _lines(value):
+            table.add_row(rich_text(field, "bold"), rich_text(text))
+            field = ""
+    Console().print(table)
+
+
+def _list(format: Format) -> None:
+    cards = list_protocols()
+    if format == "json":
+        values = [card.model_dump(mode="json") for card in cards]
+        typer.echo(json_text(values), nl=False)
+        return
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in ("name", "kind", "comparisons", "parts", "±", "title"):
+        table.add_column(heading, no_wrap=heading != "title")
+    for card in cards:
+        table.add_row(*(rich_text(text) for text in _row(card)))
+    Console().print(table)
+
+
+def _row(card: ProtocolCard) -> list[str]:
+    number = card.published_comparisons
+    comparisons = f"{number:,}" if number else ""
+    named = ("folds", "draws", "splits")
+    parts = next((_counted(getattr(card, part), part) for part in named if hasattr(card, part)), "")
+    kind: SpreadKind = getattr(card, "spread", "standard deviation")
+    spread = SPREAD_SHORT[kind] if parts else ""
+    return [f"{card.name} v{card.version}", card.kind, comparisons, parts, spread, card.title]
+
+
+def _lines(value: Any) -> list[str]:
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return [", ".join(f"{name}: {item}" for name, item in entry.items()) for entry in value]
+    if isinstance(value, list):
+        return [", ".join(map(str, value))] if value else []
+    return [str(value)] if value != "" else []
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number != 1 else f"1 {what[:-1]}"

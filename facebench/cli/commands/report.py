@@ -1,0 +1,309 @@
+"""``facebench report``: the papers' tables, and comparisons of any models."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from facebench.base.errors import UserError
+from facebench.base.text import printable, rich_text
+from facebench.cli.errors import importing
+from facebench.cli.output import require_folder
+
+if TYPE_CHECKING:
+    from facebench.records.find import Finder
+    from facebench.records.record import Record
+    from facebench.reports.card import ReportCard
+    from facebench.reports.formats import ReportFormat
+    from facebench.reports.missing import Order
+    from facebench.reports.table import ReportTable
+
+Format = Literal["md", "html", "csv", "latex", "all"]
+DEFAULT_FOLDER = Path("facebench-report")
+INDEX = "index"
+_WHAT, _HOW, _RESULT = "What is reported", "How", "Result"
+
+
+def command(
+    what: Annotated[
+        str,
+        typer.Argument(
+            help="A card's name (`facebench report list`), a card.toml, a group of cards "
+            "(`paper`), `list`, or `run` and records."
+        ),
+    ],
+    files: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="After `run`: record files, or evaluated models, in the table's order."
+        ),
+    ] = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--model", "-m", rich_help_panel=_WHAT, help="Of `compare`; first: reference."
+        ),
+    ] = None,
+    records: Annotated[
+        list[Path] | None,
+        typer.Option(
+            rich_help_panel=_WHAT,
+            help="A folder of records, looked at before the committed ones and the cache's.",
+        ),
+    ] = None,
+    protocol: Annotated[
+        str | None,
+        typer.Option(
+            "--protocol", "-p", rich_help_panel=_WHAT, help="Of `run`, of models named by name."
+        ),
+    ] = None,
+    similarity: Annotated[
+        Literal["cosine", "joint-bayesian", "projection"] | None,
+        typer.Option(
+            rich_help_panel=_WHAT,
+            help="Of all rows, in place of the card's; of `run`, of models named by name.",
+        ),
+    ] = None,
+    run_missing: Annotated[
+        bool, typer.Option("--run-missing", rich_help_panel=_HOW, help="Make the missing records.")
+    ] = False,
+    data: Annotated[
+        str | None,
+        typer.Option(rich_help_panel=_HOW, help="Of --run-missing: a folder, or `synthetic`."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(rich_help_panel=_HOW, help="Of --run-missing: folder of the records."),
+    ] = None,
+    format: Annotated[
+        Format | None,
+        typer.Option(rich_help_panel=_RESULT, help="Default: md; of a group of cards: all."),
+    ] = None,
+    output_dir: Annotated[
+        Path | None,
+        typer.Option(
+            rich_help_panel=_RESULT,
+            help="Folder of the files; default: standard output, or facebench-report for `all`.",
+        ),
+    ] = None,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", rich_help_panel=_RESULT, help="Say nothing else.")
+    ] = False,
+) -> None:
+    """Write the papers' tables with measured values beside the papers'.
+
+    Example: facebench report table3 --format html --output-dir report
+    """
+    if files and what != "run":
+        raise UserError(f"records follow `run`; {files[0]} follows {what!r}")
+    if protocol is not None and what != "run":
+        raise UserError(f"--protocol is of `run`; {what!r} names its own, leave --protocol out")
+    writer = Writer(format, output_dir, quiet)
+    writer.check()
+    if out is not None or run_missing:
+        with importing():
+            from facebench.records.files import default_folder
+        require_folder(out or default_folder(), "--out")
+    with importing():
+        from facebench.reports.card import groups, load_report
+    if what == "list":
+        _list()
+        return
+    if what == "run":
+        _run(files or [], writer, records or [], protocol, similarity)
+        return
+    grouped = groups() if not what.endswith(".toml") else {}
+    cards = grouped.get(what) or [load_report(what)]
+    if what in grouped:
+        writer.format = writer.format or "all"
+        writer.check()
+    from facebench.records.find import Finder
+    from facebench.reports.table import build_tables, with_rows
+
+    named = [*(records or []), *([out] if out and out.exists() else [])]
+    finder = Finder.of(named)
+    cards = [with_rows(card, finder, model or (), similarity) for card in cards]
+    tables = {card.name: build_tables(card, finder) for card in cards}
+    if run_missing and _run_missing(tables, data, out, finder, quiet):
+        tables = {card.name: build_tables(card, finder) for card in cards}
+    for line in finder.skipped:
+        writer.say(f"skipped: {line}")
+    for card in cards:
+        writer.report(card, tables[card.name], data, grouped=what in grouped)
+    if what in grouped:
+        writer.index(what, tables, data)
+    writer.finish()
+    writer.say_missing([table for made in tables.values() for table in made], data)
+
+
+class Writer:
+    """Writes to standard output or into a folder; what else there is to say: standard error."""
+
+    def __init__(self, format: Format | None, folder: Path | None, quiet: bool) -> None:
+        self.format, self.folder, self.quiet = format, folder, quiet
+        self._files: dict[Path, bytes] = {}
+
+    def check(self) -> None:
+        """UserError, before any work, where nothing can be written into the folder."""
+        folder = self._target()
+        if folder is not None:
+            require_folder(folder, "--output-dir")
+
+    def report(
+        self, card: ReportCard, tables: list[ReportTable], data: str | None, *, grouped: bool
+    ) -> None:
+        """All formats of one card; pages of a group link to their index."""
+        from facebench.reports.formats import render_report
+
+        index = f"{INDEX}.html" if grouped and self._target() else None
+        for format in self._formats():
+            text = render_report(format, tables, card.title, data, index)
+            self._write(card.name, format, text)
+
+    def index(self, group: str, made: dict[str, list[ReportTable]], data: str | None) -> None:
+        """The list of a group's tables, beside their files, as a page and as Markdown."""
+        from facebench.reports.formats import ENDINGS, render_index
+
+        if self._target() is None:
+            return
+        if INDEX in made:
+            raise UserError(f"report {group}: a card is called {INDEX!r}, as the list of all is")
+        order: tuple[ReportFormat, ...] = ("html", "md", "csv", "latex")
+        lists: tuple[Literal["md", "html"], ...] = ("md", "html")
+        formats = [format for format in order if format in self._formats()]
+        files = [(format, ENDINGS[format]) for format in formats]
+        for kind in lists:
+            if kind in formats:
+                text = render_index(kind, list(made.items()), files, group, data)
+                self._write(INDEX, kind, text)
+
+    def records(self, records: list[Record]) -> None:
+        """All formats of a table of records."""
+        from facebench.reports.formats import render_records
+
+        for format in self._formats():
+            self._write("run", format, render_records(format, records))
+
+    def say_missing(self, tables: list[ReportTable], data: str | None) -> None:
+        """How many cells are missing, and the commands that make them."""
+        from facebench.reports.missing import orders_of
+
+        number = sum(len(table.missing) for table in tables)
+        orders = orders_of(tables, data)
+        if number:
+            state = "--run-missing or these make" if orders else "no command makes"
+            rest = "" if orders else " them yet; the tables say why"
+            cells = "1 cell is" if number == 1 else f"{number} cells are"
+            self.say(f"{cells} missing; {state}{' what can be made:' if orders else rest}")
+        for order in orders:
+            self.say(f"  {order.command}")
+
+    def say(self, line: str) -> None:
+        """One line on standard error, unless it is to be quiet."""
+        if not self.quiet:
+            print(printable(line), file=sys.stderr)
+
+    def _formats(self) -> list[ReportFormat]:
+        from facebench.reports.formats import FORMATS
+
+        return [
+            f for f in FORMATS if self.format in (f, "all") or (self.format is None and f == "md")
+        ]
+
+    def _target(self) -> Path | None:
+        """The folder of the files; None: standard output."""
+        return self.folder or (DEFAULT_FOLDER if self.format == "all" else None)
+
+    def _write(self, name: str, format: ReportFormat, text: str) -> None:
+        from facebench.reports.formats import ENDINGS
+
+        folder = self._target()
+        if folder is None:
+            sys.stdout.write(text)
+        else:
+            self._files[folder / f"{name}{ENDINGS[format]}"] = text.encode()
+
+    def finish(self) -> None:
+        """Write all files, as one step."""
+        from facebench.base.storage import write_together
+
+        write_together(self._files)
+        for path in self._files:
+            self.say(f"report: {path}")
+
+
+def _run(
+    names: list[str],
+    writer: Writer,
+    folders: list[Path],
+    protocol: str | None,
+    similarity: str | None,
+) -> None:
+    """A table of records, by file or by the model's name."""
+    from facebench.records.find import named_in
+    from facebench.records.recounted import require_recounted
+
+    if not names:
+        raise UserError(
+            "report run: name record files, e.g. reports/results/lfw/…/*.json, or evaluated models"
+        )
+    records = named_in(folders, names, protocol, similarity)
+    for record in records:
+        require_recounted(record)
+    writer.records(records)
+    writer.finish()
+
+
+def _run_missing(
+    tables: dict[str, list[ReportTable]],
+    data: str | None,
+    out: Path | None,
+    finder: Finder,
+    quiet: bool,
+) -> bool:
+    """Whether anything was made; every record is saved as soon as it is there."""
+    from facebench.reports.missing import orders_of
+
+    orders = orders_of((table for made in tables.values() for table in made), data)
+    for order in orders:
+        if not quiet:
+            print(printable(order.command), file=sys.stderr)
+        _evaluate(order, out, finder, quiet)
+    return bool(orders)
+
+
+def _evaluate(order: Order, out: Path | None, finder: Finder, quiet: bool) -> None:
+    from facebench.base.threads import keep_freed_memory
+    from facebench.evaluation.evaluate import evaluate_many
+    from facebench.records.files import default_folder, save_record
+
+    keep_freed_memory()
+    evaluate_many(
+        order.models,
+        order.protocols,
+        order.data,
+        similarity=order.similarity,
+        pooling=order.pooling,
+        progress=not quiet,
+        on_record=lambda record: finder.add(save_record(record, out or default_folder())),
+    )
+
+
+def _list() -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    from facebench.reports.card import list_reports
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in ("name", "group", "rows", "protocols", "title"):
+        table.add_column(heading, no_wrap=heading == "name")
+    for card in list_reports():
+        rows = str(len(card.rows)) if card.rows else "any"
+        cells = (card.name, card.group or "", rows, " ".join(card.protocols), card.title)
+        table.add_row(*(rich_text(cell) for cell in cells))
+    Console().print(table)

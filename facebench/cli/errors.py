@@ -1,0 +1,171 @@
+"""How every command ends when something is wrong: one line on standard error and an exit code."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import re
+import signal
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+import typer
+from typer.core import TyperGroup
+
+from facebench.base.errors import UserError, nearest
+from facebench.base.processes import interrupted_at_once
+from facebench.base.storage import cache_folder
+from facebench.base.text import printable
+from facebench.cli.streams import STDOUT, flush_output
+
+WRONG_INPUT = 2
+_LONGEST = 4000  # characters of a line
+
+
+class ErrorGroup(TyperGroup):
+    """A group of commands whose user errors are one line and exit code 2, without a traceback.
+
+    Errors that nobody foresaw keep their traceback and exit code 1: they are bugs.
+    """
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except UserError as error:
+            _end(str(error), WRONG_INPUT)
+        except KeyboardInterrupt:
+            raise typer.Exit(INTERRUPTED) from None  # as Typer does outside of this
+        except OSError as error:
+            _end(_of_the_system(error), WRONG_INPUT)
+
+    def main(self, *args: Any, **extra: Any) -> NoReturn:
+        """Run the command line and end with SystemExit; a usage error is one line, too."""
+        try:
+            code = super().main(*args, **{**extra, "standalone_mode": False})
+            if code == INTERRUPTED:
+                say_stopped()
+        except typer.Abort:  # a question that was not answered
+            print("facebench: stopped", file=sys.stderr)
+            code = INTERRUPTED
+        except OSError as error:  # the help could not be written
+            code = _say(_of_the_system(error))
+        except Exception as error:
+            line = usage_line(error)
+            if line is None:
+                raise
+            code = _say(line) if line else WRONG_INPUT
+        try:
+            flush_output()
+        except OSError as error:
+            code = _say(_of_the_system(error))
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def _end(message: str, code: int) -> NoReturn:
+    """One line, whatever the message holds."""
+    _say(message)
+    raise typer.Exit(code) from None
+
+
+def _say(message: str) -> int:
+    line = printable(" ".join(message.split()), _LONGEST)
+    print(f"facebench: {line}", file=sys.stderr)
+    return WRONG_INPUT
+
+
+def _of_the_system(error: OSError) -> str:
+    what = error.strerror or str(error) or type(error).__name__
+    where = f" ({error.filename})" if error.filename else ""
+    if error.errno == errno.ENOSPC:
+        return f"the disk is full{where}: make room{_elsewhere(error.filename)}"
+    return f"{what}{where}"
+
+
+def _elsewhere(name: Any) -> str:
+    """What else helps where a disk is full: what names the folder of the file."""
+    if name == STDOUT:
+        return ""
+    with contextlib.suppress(UserError, TypeError, ValueError):
+        if Path(os.fsdecode(name)).absolute().is_relative_to(cache_folder().absolute()):
+            return ", or set FACEBENCH_CACHE to another folder"
+    return ", or name a folder on another disk"
+
+
+# Words of pydantic, which checks the bounds of numbers, and plain ones.
+_PLAIN = (
+    ("Value error, ", ""),
+    ("Input should be greater than or equal to", "must be at least"),
+    ("Input should be less than or equal to", "must be at most"),
+    ("Input should be greater than", "must be above"),
+    ("Input should be less than", "must be below"),
+    ("Input should be", "must be"),
+)
+
+
+def usage_line(error: Exception) -> str | None:
+    """``no such option: --dta (did you mean '--data'?); see facebench eval --help``.
+
+    Empty where the help itself was printed; None for an error that is not one of usage.
+    """
+    # Known by what they have: Typer carries the classes of Click within itself, or imports them.
+    message = getattr(error, "message", None)
+    if not hasattr(error, "format_message") or not isinstance(message, str):
+        return None
+    if type(error).__name__ == "NoArgsIsHelpError":
+        return ""
+    context = getattr(error, "ctx", None)
+    if type(error).__name__ == "NoSuchOption":
+        hint = _option(str(getattr(error, "option_name", "")), context)
+    else:
+        message, _, said = error.format_message().partition(" Did you mean ")
+        hint = f"did you mean {said}" if said else _choice(message)
+    for found, plain in _PLAIN:
+        message = message.replace(found, plain)
+    text = " ".join(message.split()).rstrip(".")
+    text = text[:1].lower() + text[1:] + (f" ({hint})" if hint else "")
+    return f"{text}; see {context.command_path} --help" if context else text
+
+
+def _option(given: str, context: Any) -> str:
+    """The nearest option of the command."""
+    known = [name for option in context.command.params for name in option.opts] if context else []
+    long = [name for name in known if name.startswith("--")]
+    return nearest(given, long).lstrip("; ") if given.startswith("--") else ""
+
+
+def _choice(message: str) -> str:
+    """The nearest choice where a value ``is not one of`` several."""
+    before, is_choice, after = message.partition(" is not one of ")
+    given = re.findall(r"'([^']*)'", before)
+    if not is_choice or not given:
+        return ""
+    return nearest(given[-1], re.findall(r"'([^']*)'", after)).lstrip("; ")
+
+
+INTERRUPTED = 130
+_LINE = "facebench: stopped; the same command continues where it was"
+
+
+def importing() -> contextlib.AbstractContextManager[None]:
+    """Around imports that take seconds: Ctrl-C ends the process with its one line."""
+    return interrupted_at_once(_leave)
+
+
+def say_stopped() -> None:
+    """The line, on standard error."""
+    print(_LINE, file=sys.stderr)
+
+
+def finish_undisturbed() -> None:
+    """From here on Ctrl-C changes nothing: the work is done, and Python takes itself apart."""
+    with contextlib.suppress(ValueError):  # not the main thread
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _leave() -> NoReturn:
+    """End without the unwinding that half-imported extension modules do not survive."""
+    os.write(2, f"{_LINE}\n".encode())
+    os._exit(INTERRUPTED)

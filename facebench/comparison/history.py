@@ -1,0 +1,178 @@
+"""Accuracy over a sequence of runs, and the first run that fell significantly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from facebench.base.errors import UserError, nearest
+from facebench.comparison.paired import SIGNIFICANCE, PairedStatistic, data_of, paired_with_first
+from facebench.records.comparability import measure_of, method_of, require_comparable
+from facebench.records.find import records_in
+from facebench.records.record import Record
+from facebench.records.recounted import require_recounted
+from facebench.records.sections import IntervalSection
+from facebench.records.statistics import require_statistic, statistics_in
+from facebench.statistics.paired import holm
+
+_DIGITS = 4  # of a digest, at least, that name a run
+
+
+@dataclass(frozen=True)
+class Run:
+    """One record. value: a share, and its interval; against: paired with the reference, of which
+    it is None; adjusted: its p-value, by Holm's correction for all runs tested, None: not tested;
+    size: what the run is drawn at, None: not known.
+    """
+
+    record: Record
+    value: float
+    interval: IntervalSection | None
+    against: PairedStatistic | None
+    adjusted: float | None
+    size: int | None
+
+    @property
+    def fell(self) -> bool:
+        """Whether it is significantly worse than the reference, at 5% over all runs."""
+        return self.against is not None and fell_significantly(self.against.verdict, self.adjusted)
+
+
+@dataclass(frozen=True)
+class History:
+    """The runs of one protocol on one data set, oldest first.
+
+    measure: what sizes are, ``kept parameters`` or ``bytes``; reference: the position of the run
+    that the others are held against.
+    """
+
+    statistic: str
+    measure: str
+    runs: tuple[Run, ...]
+    reference: int = 0
+
+    @property
+    def versus(self) -> str:
+        """What the others are held against, in words: ``first``, or the run's name."""
+        return self.runs[self.reference].record.model.id if self.reference else "first"
+
+    @property
+    def first(self) -> Record:
+        return self.runs[0].record
+
+    @property
+    def first_fall(self) -> int | None:
+        """The position of the first run that fell significantly, None: none did."""
+        return next((number for number, run in enumerate(self.runs) if run.fell), None)
+
+
+def histories(
+    folder: Path,
+    statistic: str | None = None,
+    *,
+    reference: str | None = None,
+) -> list[History]:
+    """The runs in a folder, by protocol, data, similarity and pooling; each against the reference.
+
+    reference: a model, or the beginning of a record's digest; None: the first run.
+
+    statistic: as records name it; None: the headline. Runs are in the order in which they were
+    first made; of those of the same moment the one that kept more comes first. A model that went
+    back to an earlier state is a run again. UserError: no records, a wrong one, runs that cannot be
+    compared, no such reference.
+    """
+    if not folder.is_dir():
+        raise UserError(f"{folder}: is not a folder of records")
+    records = [record for _, record in records_in(str(folder))]
+    made = {(record.digest(), record.run.created): record for record in reversed(records)}
+    for record in made.values():
+        require_recounted(record)
+    ordered = sorted([*made.values(), *_back_again(list(made.values()))], key=_age)
+    return [_history(group, statistic, reference) for group in _by_setting(ordered)]
+
+
+def _back_again(records: Sequence[Record]) -> Iterator[Record]:
+    """Records that were made again after another one of the same model, at that later moment."""
+    for record in records:
+        again = record.run.again
+        between = (
+            other
+            for other in records
+            if (other.model.id, measure_of(other), method_of(other))
+            == (record.model.id, measure_of(record), method_of(record))
+            and other != record
+            and record.run.created < other.run.latest < (again or "")
+        )
+        if again is not None and any(between):
+            run = record.run.model_copy(update={"created": again, "again": None})
+            yield record.model_copy(update={"run": run})
+
+
+def _age(record: Record) -> tuple[str, int, str, str]:
+    """Oldest first; a pruning run goes from dense to sparse."""
+    kept = record.model.kept_parameters or 0
+    return record.run.created, -kept, record.model.id, record.digest()
+
+
+def _by_setting(records: Sequence[Record]) -> list[list[Record]]:
+    """Records by protocol and data; other similarities or poolings are histories of their own."""
+    groups: dict[tuple[str, ...], dict[tuple[str, str], list[Record]]] = {}
+    for record in records:
+        groups.setdefault(data_of(record), {}).setdefault(method_of(record), []).append(record)
+    return [group for of_data in groups.values() for group in of_data.values()]
+
+
+def _history(records: Sequence[Record], statistic: str | None, reference: str | None) -> History:
+    at = _reference(records, reference)
+    first = records[at]
+    name = statistic or statistics_in(first)[0]
+    others = [record for number, record in enumerate(records) if number != at]
+    for record in others:
+        require_comparable(first, record)
+        require_statistic(record, name)
+    tested = paired_with_first(first, others, name)
+    against: list[PairedStatistic | None] = [*tested[:at], None, *tested[at:]]
+    adjusted = holm([one.p_value if one else None for one in against])
+    measure, size_of = _measure(records)
+    runs = []
+    for record, one, p_value in zip(records, against, adjusted, strict=True):
+        found = require_statistic(record, name)
+        interval = None
+        if found.interval is not None:
+            low, high = found.interval
+            interval = IntervalSection(
+                low=low, high=high, level=0.95, kind=found.interval_kind or ""
+            )
+        runs.append(Run(record, found.value, interval, one, p_value, size_of(record)))
+    return History(name, measure, tuple(runs), at)
+
+
+def _reference(records: Sequence[Record], named: str | None) -> int:
+    """The position of the run that is named, the first of its name; UserError: there is none."""
+    if named is None:
+        return 0
+    for at, record in enumerate(records):
+        if record.model.id == named:
+            return at
+    for at, record in enumerate(records):
+        if len(named) >= _DIGITS and record.digest().startswith(named):
+            return at
+    first = records[0]
+    known = list(dict.fromkeys(record.model.id for record in records))
+    raise UserError(
+        f"--reference {named}: no run on {first.protocol.name} ({first.data.fingerprint}) has that "
+        f"name{nearest(named, known)} (runs: {', '.join(known)}; or the first digits of a digest)"
+    )
+
+
+def _measure(records: Sequence[Record]) -> tuple[str, Callable[[Record], int | None]]:
+    """Kept parameters where all runs tell them, else bytes."""
+    if all(record.model.kept_parameters for record in records):
+        return "kept parameters", lambda record: record.model.kept_parameters
+    return "bytes", lambda record: record.model.bytes
+
+
+def fell_significantly(verdict: str, adjusted: float | None) -> bool:
+    """Whether a run is worse than the first one, and chance explains that badly, at 5% over all."""
+    return verdict == "worse" and adjusted is not None and adjusted < SIGNIFICANCE

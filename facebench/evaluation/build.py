@@ -1,0 +1,292 @@
+"""Putting a record together: the one place where a signature and a table of scores are made."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from facebench.base.version import __version__
+from facebench.protocols.cards import ProtocolCard, SpreadKind, VerificationCard
+from facebench.protocols.outcome import FoldOutcome, Outcome, Rate
+from facebench.records.record import Record, signature_of
+from facebench.records.scores import ScoreTable, record_name
+from facebench.records.sections import (
+    AccuracySection,
+    BootstrapSection,
+    ComparisonsSection,
+    CurveSection,
+    DataSection,
+    EnvironmentSection,
+    Estimate,
+    FailuresSection,
+    IntervalSection,
+    ModelSection,
+    OperatingPointSection,
+    ProtocolSection,
+    RateSection,
+    RatesSection,
+    RunSection,
+    ScoresSection,
+    SeparationSection,
+    SeriesSection,
+    VerificationSection,
+    drawn_text,
+)
+from facebench.statistics.intervals.exact import Interval, tar_key
+from facebench.statistics.roc import OperatingPoint
+from facebench.statistics.verification import VerificationStatistics
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a record says beside its statistics.
+
+    policy: what absent images are; failed_faces: how many faces were not acquired; seed: of the
+    bootstrap. published_list, edition: see `facebench.records.sections.ProtocolSection`.
+    """
+
+    model: ModelSection
+    data: DataSection
+    alignment: str
+    pooling: str
+    similarity: str
+    policy: Literal["error", "count"]
+    failed_faces: int
+    seed: int
+    environment: EnvironmentSection
+    run: RunSection
+    published_list: bool | None = None
+    edition: str = ""
+    notes: tuple[str, ...] = ()
+
+
+def build_record(card: ProtocolCard, outcome: FoldOutcome | Outcome, facts: Facts) -> Record:
+    """The record of an outcome, holding its statistics and, where they are kept, its scores."""
+    table: ScoreTable | None
+    if isinstance(outcome, FoldOutcome):
+        assert isinstance(card, VerificationCard)
+        table, parts = _fold_table(outcome), _of_folds(card, outcome)
+    else:
+        table, parts = _table(outcome), _of_rates(outcome)
+    failed, total = parts.pop("failed"), parts["comparisons"].total
+    draft = Record.model_construct(
+        schema_version=1,
+        signature="",
+        facebench=__version__,
+        model=facts.model,
+        protocol=_protocol(card, facts),
+        data=facts.data,
+        alignment=facts.alignment,
+        pooling=facts.pooling,
+        similarity=facts.similarity,
+        failures_to_acquire=FailuresSection(
+            policy=facts.policy,
+            faces=facts.failed_faces,
+            faces_share=facts.failed_faces / max(facts.data.faces, 1),
+            comparisons=failed,
+            share=failed / max(total, 1),
+        ),
+        bootstrap=BootstrapSection(draws=parts.pop("draws"), seed=facts.seed),
+        environment=facts.environment,
+        scores=None,
+        run=facts.run,
+        notes=facts.notes,
+        **parts,
+    )
+    signature = signature_of(draft)
+    values = dict(draft) | {"signature": signature}
+    if table is None:
+        return Record.model_validate(values).sealed()
+    values["scores"] = ScoresSection.of(table, record_name(facts.model.id, signature))
+    return Record.model_validate(values).sealed().with_table(table)
+
+
+def _protocol(card: ProtocolCard, facts: Facts) -> ProtocolSection:
+    return ProtocolSection(
+        name=card.name,
+        kind=card.kind,
+        version=card.version,
+        edition=facts.edition,
+        title=card.title,
+        source=card.source,
+        published_comparisons=card.published_comparisons,
+        published_list=facts.published_list,
+    )
+
+
+def _of_folds(card: VerificationCard, outcome: FoldOutcome) -> dict[str, Any]:
+    statistics = outcome.statistics
+    return {
+        "rule": statistics.accuracy.rule,
+        "comparisons": ComparisonsSection(
+            total=statistics.n_comparisons,
+            mated=statistics.n_mated,
+            nonmated=statistics.n_nonmated,
+            folds=len(statistics.accuracy.labels),
+            subjects=statistics.n_subjects,
+            fingerprint=outcome.comparisons.fingerprint,
+        ),
+        "statistics": verification_section(card.spread, statistics),
+        "curve": curve_section(statistics),
+        "series": (),
+        "failed": statistics.failures_to_acquire,
+        "draws": statistics.draws,
+    }
+
+
+def _of_rates(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "rule": outcome.rule,
+        "comparisons": ComparisonsSection(
+            total=outcome.total,
+            mated=outcome.mated,
+            nonmated=outcome.nonmated,
+            folds=outcome.number_of_parts,
+            subjects=outcome.subjects,
+            fingerprint=outcome.fingerprint,
+        ),
+        "statistics": rates_section(outcome),
+        "curve": None,
+        "series": series_sections(outcome),
+        "failed": outcome.failed,
+        "draws": outcome.draws,
+    }
+
+
+def _fold_table(outcome: FoldOutcome) -> ScoreTable:
+    comparisons = outcome.comparisons
+    people = comparisons.subjects
+    return ScoreTable(
+        scores=outcome.scores,
+        decisions=outcome.statistics.accuracy.decisions,
+        mated=comparisons.mated,
+        folds=comparisons.folds,
+        left_subjects=people[comparisons.left] if people is not None else None,
+        right_subjects=people[comparisons.right] if people is not None else None,
+    )
+
+
+def _table(outcome: Outcome) -> ScoreTable | None:
+    decided = outcome.decided
+    if decided is None:
+        return None
+    return ScoreTable(
+        scores=decided.scores,
+        decisions=decided.decisions,
+        mated=decided.mated,
+        folds=decided.parts,
+        left_subjects=decided.left_subjects,
+        right_subjects=decided.right_subjects,
+        ranks=decided.ranks,
+    )
+
+
+def verification_section(
+    spread: SpreadKind, statistics: VerificationStatistics
+) -> VerificationSection:
+    """The statistics of a verification; spread: what ± is."""
+    intervals = statistics.intervals
+    separation = statistics.separation
+    return VerificationSection(
+        accuracy=_accuracy(spread, statistics),
+        auc=Estimate(value=statistics.auc, interval=_interval(intervals, "auc")),
+        eer=Estimate(value=statistics.eer, interval=_interval(intervals, "eer")),
+        tar_at_far=tuple(_point(point, intervals) for point in statistics.tar_at_far),
+        separation=SeparationSection(
+            mated_mean=separation.mated_mean,
+            mated_std=separation.mated_std,
+            nonmated_mean=separation.nonmated_mean,
+            nonmated_std=separation.nonmated_std,
+            d_prime=separation.d_prime,
+        ),
+    )
+
+
+def rates_section(outcome: Outcome) -> RatesSection:
+    """The rates of identification, template and all-pairs protocols."""
+    return RatesSection(
+        parts=outcome.parts,
+        number_of_parts=outcome.number_of_parts,
+        rates=tuple(_rate(rate) for rate in outcome.rates),
+        counts=outcome.counts,
+    )
+
+
+def series_sections(outcome: Outcome) -> tuple[SeriesSection, ...]:
+    """The curves of an outcome."""
+    return tuple(
+        SeriesSection(
+            name=series.name,
+            x_label=series.x_label,
+            y_label=series.y_label,
+            x=tuple(series.x.tolist()),
+            y=tuple(series.y.tolist()),
+            log=series.log,
+        )
+        for series in outcome.series
+    )
+
+
+def _rate(rate: Rate) -> RateSection:
+    return RateSection(
+        value=rate.value,
+        interval=_section(rate.interval),
+        name=rate.name,
+        target=rate.target,
+        spread=rate.spread if len(rate.per_part) > 1 else None,
+        spread_kind=rate.spread_kind,
+        per_part=rate.per_part,
+        reached=rate.reached,
+        thresholds=rate.thresholds,
+        resolvable=rate.resolvable,
+        over_people=rate.over_people,
+        drawn=None if rate.drawn is None else drawn_text(rate.drawn),
+    )
+
+
+def curve_section(statistics: VerificationStatistics) -> CurveSection:
+    """The thinned ROC."""
+    curve = statistics.curve
+    return CurveSection(far=tuple(curve.far.tolist()), tar=tuple(curve.tar.tolist()))
+
+
+def _accuracy(spread_kind: SpreadKind, statistics: VerificationStatistics) -> AccuracySection:
+    accuracy, intervals = statistics.accuracy, statistics.intervals
+    spread = accuracy.standard_error
+    if spread_kind == "standard deviation":
+        spread *= math.sqrt(len(accuracy.per_fold))
+    return AccuracySection(
+        value=accuracy.accuracy,
+        interval=_interval(intervals, "accuracy"),
+        spread=spread,
+        spread_kind=spread_kind,
+        per_fold=tuple(accuracy.per_fold.tolist()),
+        thresholds=tuple(accuracy.thresholds.tolist()),
+        threshold_unit=accuracy.unit,
+        folds=tuple(accuracy.labels.tolist()),
+    )
+
+
+def _point(point: OperatingPoint, intervals: Mapping[str, Interval]) -> OperatingPointSection:
+    return OperatingPointSection(
+        value=point.tar,
+        interval=_interval(intervals, tar_key(point.target)),
+        target=point.target,
+        far=point.far,
+        threshold=point.threshold,
+        resolvable=point.resolvable,
+        true_accepts=point.true_accepts,
+        false_accepts=point.false_accepts,
+    )
+
+
+def _interval(intervals: Mapping[str, Interval], name: str) -> IntervalSection | None:
+    return _section(intervals.get(name))
+
+
+def _section(found: Interval | None) -> IntervalSection | None:
+    if found is None:
+        return None
+    return IntervalSection(low=found.low, high=found.high, level=found.level, kind=found.kind)

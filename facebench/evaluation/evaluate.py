@@ -1,0 +1,200 @@
+"""The main job: models on protocols, and a record of each."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, fields
+from pathlib import Path
+from time import perf_counter
+from typing import Unpack
+
+from rich.console import Console
+
+from facebench.base.errors import UserError
+from facebench.base.progress import rendering_bar
+from facebench.base.text import printable
+from facebench.evaluation.build import Facts, build_record
+from facebench.evaluation.candidate import Subject, subject_of, subject_of_embeddings
+from facebench.evaluation.environment import environment_section, run_section
+from facebench.evaluation.faces import SubjectFaces
+from facebench.evaluation.settings import SettingKeywords, Settings
+from facebench.models.cards.names import is_bare
+from facebench.models.embedders.base import Embedder
+from facebench.models.embedders.options import ModelOptions
+from facebench.protocols.cards import ProtocolCard, edition_of, load_protocol
+from facebench.protocols.outcome import FoldOutcome, Outcome
+from facebench.protocols.prepared import PreparedRun
+from facebench.protocols.run import prepare_run
+from facebench.protocols.verification import FaceFiles
+from facebench.records.record import Record
+from facebench.records.sections import UNKNOWN, DataSection
+from facebench.similarity import Similarity
+from facebench.tables.terminal import notice_panel
+
+
+def evaluate(
+    model: str | Embedder,
+    protocol: str,
+    data: str | Path | None = None,
+    *,
+    options: ModelOptions | None = None,
+    **settings: Unpack[SettingKeywords],
+) -> Record:
+    """The record of one model on one protocol.
+
+    model: what `facebench.models.zoo.load_model` takes, or an embedder. protocol: a card's name or
+    file. data: a folder, a ``.bin`` file, or ``synthetic``; None: what is installed, and for LFW
+    otherwise the synthetic twin, with a notice on standard error, in the record and in every table.
+    options: override the model's card. settings: fields of `Settings`.
+
+    The record holds its scores (`Record.table`); `facebench.save_record` writes both. UserError in
+    one line for whatever is wrong with the inputs. Sources: those of the protocol's card.
+
+    Example: ``facebench.evaluate("baseline", "lfw", "synthetic").statistics.accuracy.value``
+    """
+    return evaluate_many([model], [protocol], data, options=options, **settings)[0]
+
+
+def evaluate_many(
+    models: Sequence[str | Embedder],
+    protocols: Sequence[str],
+    data: str | Path | None = None,
+    *,
+    embeddings: Sequence[tuple[Path, Path]] = (),
+    options: ModelOptions | None = None,
+    on_record: Callable[[Record], None] | None = None,
+    **settings: Unpack[SettingKeywords],
+) -> list[Record]:
+    """Records of every model on every protocol, protocol by protocol; faces are found once.
+
+    embeddings: (``.npy`` file, names of its rows), each evaluated as a model after the others.
+    on_record: called with each record as soon as it is done, so that none is lost with a later one.
+    options: of the input are for models without a card where others have one. All models are loaded
+    and the faces of all protocols found before the first pass of a network, so that a mistake in
+    the last costs no time. The other arguments and errors: see `evaluate`.
+    """
+    chosen = Settings(**settings)
+    cards = [load_protocol(name) for name in dict.fromkeys(protocols)]
+    subjects = [subject_of(model, own) for model, own in _with_options(models, options)]
+    subjects += [subject_of_embeddings(npy, names) for npy, names in embeddings]
+    if not subjects or not cards:
+        raise UserError("nothing to evaluate: name at least one model and one protocol")
+    _require_distinct(subjects)
+    images = any(subject.embedder for subject in subjects)
+    records: list[Record] = []
+    told: set[str] = set()
+    similarities = [subject.similarity(chosen.similarity, chosen.metric) for subject in subjects]
+    for prepared in _prepare_all(cards, data, chosen, images):
+        for subject, similarity in zip(subjects, similarities, strict=True):
+            records.append(_evaluate_one(subject, similarity, prepared, chosen))
+            if on_record is not None:
+                on_record(records[-1])
+            _tell(records[-1], told)
+    return records
+
+
+def _prepare_all(
+    cards: Sequence[ProtocolCard], data: str | Path | None, settings: Settings, images: bool
+) -> list[PreparedRun]:
+    names = {field.name for field in fields(FaceFiles)} - {"data"}
+    given = {name: value for name, value in asdict(settings).items() if name in names}
+    found = []
+    for card in cards:
+        with rendering_bar(settings.progress) as progress:
+            files = FaceFiles(data, **given)
+            found.append(prepare_run(card, files, images=images, progress=progress))
+        found[-1].pooling(settings.choices)  # refuses a wrong name before the long work
+    # Before the long work, however quiet the run is.
+    for notice in dict.fromkeys(prepared.told or prepared.notice for prepared in found):
+        if notice:
+            Console(stderr=True).print(notice_panel(notice))
+    return found
+
+
+def _tell(record: Record, told: set[str]) -> None:
+    """What a record notes and was not told yet: on standard error, however quiet the run is."""
+    for note in record.notes:
+        line = f"facebench: note: {record.protocol.name}: {note}"
+        if line not in told:
+            told.add(line)
+            print(printable(line), file=sys.stderr)
+
+
+def _evaluate_one(
+    subject: Subject, similarity: Similarity, prepared: PreparedRun, settings: Settings
+) -> Record:
+    started = perf_counter()
+    faces = SubjectFaces(subject, prepared, settings)
+    outcome = prepared.run(faces.embed, similarity, settings.choices)
+    total = perf_counter() - started
+    profile = faces.profile
+    aligned = subject.embedder is not None and prepared.aligner is not None
+    facts = Facts(
+        model=subject.facts.model_copy(
+            update={"dimension": faces.dimension, "metric_values": similarity.values or None}
+        ),
+        data=DataSection(
+            name=prepared.name,
+            kind=prepared.kind,
+            fingerprint=prepared.label,
+            faces=faces.asked,
+            notice=prepared.notice,
+        ),
+        alignment=prepared.aligner.signature if aligned and prepared.aligner else UNKNOWN,
+        pooling=prepared.pooling(settings.choices),
+        similarity=similarity.signature,
+        policy=settings.on_missing,
+        failed_faces=faces.failed,
+        seed=settings.seed,
+        environment=environment_section(subject.embedder, settings.batch),
+        run=run_section(
+            {
+                "network": profile.network,
+                "waiting for faces": profile.waiting,
+                "store": profile.store,
+                "extraction": profile.total,
+                "statistics": max(0.0, total - profile.total),
+                "total": total,
+            }
+        ),
+        published_list=prepared.published_list,
+        edition=edition_of(prepared.card),
+        notes=(*prepared.remarks, *subject.remarks, *faces.remarks, *_inverted(outcome)),
+    )
+    return build_record(prepared.card, outcome, facts)
+
+
+def _inverted(outcome: FoldOutcome | Outcome) -> tuple[str, ...]:
+    """The remark on mated comparisons that score lower than non-mated ones."""
+    if not isinstance(outcome, FoldOutcome) or outcome.statistics.auc >= 0.5:
+        return ()
+    return (
+        f"the area under the ROC is {outcome.statistics.auc:.3f}, below one half: mated "
+        "comparisons score lower than non-mated ones; are labels inverted, or is the similarity a "
+        "distance?",
+    )
+
+
+def _with_options(
+    models: Sequence[str | Embedder], options: ModelOptions | None
+) -> list[tuple[str | Embedder, ModelOptions | None]]:
+    """Options for every model. Where some have a card and some have none, what is said of the input
+    is said of those without: a size cannot be meant for both.
+    """
+    bare = [isinstance(model, str) and is_bare(model) for model in models]
+    if options is None or all(bare) or not any(bare):
+        return [(model, options) for model in models]
+    cards = options.of_the_machine()
+    return [(model, options if own else cards) for model, own in zip(models, bare, strict=True)]
+
+
+def _require_distinct(subjects: Sequence[Subject]) -> None:
+    names = Counter(subject.facts.id for subject in subjects)
+    repeated = [name for name, count in names.items() if count > 1]
+    if repeated:
+        raise UserError(
+            f"{names[repeated[0]]} models are called {repeated[0]!r}; name each once, or give "
+            "them cards or files with different names"
+        )

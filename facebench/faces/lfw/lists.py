@@ -1,0 +1,216 @@
+"""The lists of the official LFW format: who is compared with whom, and who is in which fold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from facebench.base.errors import UserError
+from facebench.base.opening import plain_bytes
+from facebench.faces.types import FaceSource
+
+Row = tuple[int, list[str]]  # number of the line, fields
+LONGEST_NAME = 200  # bytes; with its number and .jpg it stays below the 255 of file systems
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One comparison: keys of both images, its label, its fold (from 0), and both people."""
+
+    left_key: str
+    right_key: str
+    mated: bool
+    fold: int
+    left_person: str
+    right_person: str
+
+
+@dataclass(frozen=True)
+class PairList:
+    """Comparisons in the order of the list."""
+
+    pairs: tuple[Pair, ...]
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    @property
+    def folds(self) -> int:
+        """Number of folds."""
+        return len({pair.fold for pair in self.pairs})
+
+    def keys(self) -> list[str]:
+        """Every image that the list names, sorted, once each."""
+        return sorted({key for pair in self.pairs for key in (pair.left_key, pair.right_key)})
+
+    def people(self) -> dict[str, str]:
+        """The person of every image, by the image's key."""
+        named: dict[str, str] = {}
+        for pair in self.pairs:
+            named[pair.left_key] = pair.left_person
+            named[pair.right_key] = pair.right_person
+        return named
+
+
+@dataclass(frozen=True)
+class Person:
+    """One person of ``people.txt``: name, number of images, fold (from 0)."""
+
+    name: str
+    images: int
+    fold: int
+
+    def keys(self) -> list[str]:
+        """Keys of all images of this person."""
+        return [image_key(self.name, number) for number in range(1, self.images + 1)]
+
+
+def image_key(name: str, number: int) -> str:
+    """``Name/Name_0001.jpg``."""
+    return f"{name}/{name}_{number:04d}.jpg"
+
+
+def read_pairs(path: str | Path) -> PairList:
+    """Parse ``pairs.txt``: ``folds<TAB>n``, then per fold n mated and n non-mated lines.
+
+    Mated: ``name i j``; non-mated: ``name i name j`` (Huang et al. 2007). A header of one number
+    is a list of one fold (``pairsDevTest.txt``). UserError with file and line for anything else.
+    """
+    path = Path(path)
+    rows = _rows(path)
+    line, header = next(rows, (1, []))
+    numbers = [_number(path, line, text) for text in header]
+    if len(numbers) not in (1, 2):
+        _wrong(path, line, "expected the header: number of folds, then pairs of a kind per fold")
+    folds, count = numbers if len(numbers) == 2 else [1, *numbers]
+    pairs: list[Pair] = []
+    for fold in range(folds):
+        for mated in (True, False):
+            for _ in range(count):
+                pairs.append(_pair(path, *_next(path, rows, _expected(mated, fold)), mated, fold))
+    _end(path, rows, f"{folds} folds of {count} mated and {count} non-mated pairs")
+    return PairList(tuple(pairs))
+
+
+def read_people(path: str | Path) -> list[Person]:
+    """Parse ``people.txt``: number of folds, then per fold a number and ``name<TAB>images`` lines.
+
+    UserError with file and line for anything else.
+    """
+    path = Path(path)
+    rows = _rows(path)
+    folds = _count_line(path, *_next(path, rows, "the number of folds"))
+    people = []
+    for fold in range(folds):
+        for _ in range(_count_line(path, *_next(path, rows, f"the people of fold {fold + 1}"))):
+            line, fields = _next(path, rows, f"a person of fold {fold + 1}")
+            if len(fields) != 2:
+                _wrong(path, line, "expected a name and a number of images")
+            people.append(
+                Person(_name(path, line, fields[0]), _number(path, line, fields[1]), fold)
+            )
+    _end(path, rows, f"{folds} folds")
+    return people
+
+
+def missing_images(pairs: PairList, source: FaceSource) -> list[str]:
+    """Keys that the list names and the source does not have, sorted."""
+    check: Callable[[Sequence[str]], list[str]] | None = getattr(source, "missing", None)
+    keys = pairs.keys()
+    return check(keys) if check is not None else sorted(set(keys) - set(source.keys()))
+
+
+def require_images(pairs: PairList, source: FaceSource) -> None:
+    """UserError with the first few and their number where the source lacks images of the list."""
+    if missing := missing_images(pairs, source):
+        raise UserError(
+            f"{some(missing)} of {len(pairs.keys())} images that the list names are not in "
+            f"{getattr(source, 'root', source.name)}; complete the folder, or count them as "
+            "failures to acquire with --on-missing count"
+        )
+
+
+def some(names: Sequence[str], most: int = 3) -> str:
+    """``12 (a, b, c, ...)``: how many there are, and the first few."""
+    more = ", ..." if len(names) > most else ""
+    return f"{len(names)} ({', '.join(names[:most])}{more})"
+
+
+def _rows(path: Path) -> Iterator[Row]:
+    """Lines with their numbers; empty ones only at the end."""
+    try:
+        lines = plain_bytes(path).decode("utf-8-sig").rstrip().split("\n")
+    except OSError as error:
+        raise UserError(f"cannot read the list {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        at = error.object[: error.start].count(b"\n") + 1
+        why = "not UTF-8 text; is this the official list?"
+        raise UserError(f"{path}, line {at}: {why}") from error
+    if lines == [""]:
+        raise UserError(f"{path} is empty; expected the official list")
+    for number, text in enumerate(lines, 1):
+        if not text.strip():
+            _wrong(path, number, "an empty line in the middle of the list")
+        yield number, [field.strip() for field in text.split("\t" if "\t" in text else None)]
+
+
+def _pair(path: Path, line: int, fields: list[str], mated: bool, fold: int) -> Pair:
+    if len(fields) != (3 if mated else 4):
+        _wrong(path, line, f"expected {_expected(mated, fold)}, found {len(fields)} fields")
+    left = _name(path, line, fields[0])
+    right = left if mated else _name(path, line, fields[2])
+    first, second = _number(path, line, fields[1]), _number(path, line, fields[-1])
+    if mated and first == second:
+        _wrong(path, line, "a mated pair of an image with itself")
+    if not mated and left == right:
+        _wrong(path, line, f"a non-mated pair of {left} with the same person")
+    return Pair(image_key(left, first), image_key(right, second), mated, fold, left, right)
+
+
+def _expected(mated: bool, fold: int) -> str:
+    form = "mated pair (name i j)" if mated else "non-mated pair (name i name j)"
+    return f"a {form} of fold {fold + 1}"
+
+
+def _next(path: Path, rows: Iterator[Row], expected: str) -> Row:
+    row = next(rows, None)
+    if row is None:
+        raise UserError(f"{path} ends where {expected} was expected; the list is not complete")
+    return row
+
+
+def _end(path: Path, rows: Iterator[Row], expected: str) -> None:
+    row = next(rows, None)
+    if row is not None:
+        _wrong(path, row[0], f"more lines than its header announces ({expected})")
+
+
+def _count_line(path: Path, line: int, fields: list[str]) -> int:
+    if len(fields) != 1:
+        _wrong(path, line, "expected one number")
+    return _number(path, line, fields[0])
+
+
+def _number(path: Path, line: int, text: str) -> int:
+    if not (text.isascii() and text.isdecimal()) or len(text) > 6 or int(text) == 0:
+        _wrong(path, line, f"{_short(text)} is not a number from 1 up")
+    return int(text)
+
+
+def _name(path: Path, line: int, text: str) -> str:
+    if not text or not text.isprintable() or "/" in text or "\\" in text or text.startswith("."):
+        _wrong(path, line, f"{_short(text)} is not a person's name")
+    if len(text.encode()) > LONGEST_NAME:
+        _wrong(path, line, f"the name {_short(text)} is longer than {LONGEST_NAME} bytes")
+    return text
+
+
+def _short(text: str) -> str:
+    """Quoted, control characters escaped, cut where it would fill the screen."""
+    return repr(text if len(text) <= 40 else f"{text[:40]}...")
+
+
+def _wrong(path: Path, line: int, what: str) -> NoReturn:
+    raise UserError(f"{path}, line {line}: {what}")

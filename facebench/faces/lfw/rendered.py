@@ -1,0 +1,79 @@
+"""Rendered faces: never taken for photographs, and never for other rendered faces."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from facebench.base.errors import UserError
+from facebench.base.opening import SETTINGS, plain_bytes
+from facebench.faces.images import content_fingerprint
+from facebench.faces.lfw.folder import LfwSource
+from facebench.faces.lfw.lists import PairList
+from facebench.faces.twins import lfw as twin
+from facebench.faces.types import DataKind
+
+MARKER = "COMPLETE.json"
+_NAME = re.compile(r"synthetic-lfw-v\d{1,6}-s\d{1,9}")
+_PERSON = twin.twin_name(1).split("_")[0] + "_"
+
+
+class SyntheticSource(LfwSource):
+    """The rendered twin of LFW. ``rendering``: the renderer's version and seed, as its marker says.
+
+    The fingerprint is one of contents, as that of photographs is; only the label trusts a name.
+    """
+
+    kind: DataKind = "synthetic"
+
+    def __init__(self, folder: str | Path, rendering: str) -> None:
+        super().__init__(folder, "synthetic-lfw")
+        self.rendering = rendering
+
+    def label(self, keys: Sequence[str], fingerprint: str | None = None) -> str:
+        """``synthetic-lfw-v<version>-s<seed>`` where all files are what this rendering gives.
+
+        Otherwise (changed or absent images, another JPEG encoder, a seed that is not pinned)
+        ``+<16 hex>`` of the contents of these keys follows.
+        """
+        expected = twin.TWIN_CONTENTS.get(self.rendering)
+        if expected is not None and expected == self._contents(self.keys()):
+            return self.rendering
+        own = fingerprint.rsplit("-", 1)[1] if fingerprint else self._contents(keys)
+        return f"{self.rendering}+{own}"
+
+    def _contents(self, keys: Sequence[str]) -> str:
+        return content_fingerprint("", keys, self._bytes).removeprefix("-")
+
+
+def rendering_of(*folders: Path) -> str | None:
+    """Version and seed by the marker of rendered faces in one of the folders, or None."""
+    for folder in folders:
+        try:
+            name = json.loads(plain_bytes(folder / MARKER, SETTINGS))["fingerprint"]
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            continue
+        if isinstance(name, str) and name.startswith("synthetic-"):
+            return name if _NAME.fullmatch(name) else "synthetic-lfw-unknown"
+    return None
+
+
+def kind_of(pairs: PairList, where: str) -> DataKind:
+    """What the people of a list are by their names; UserError where it names both kinds."""
+    people = {person for pair in pairs.pairs for person in (pair.left_person, pair.right_person)}
+    return kind_of_people(people, where)
+
+
+def kind_of_people(people: set[str], where: str) -> DataKind:
+    """What people are by their names; UserError where rendered ones and photographed ones mix."""
+    rendered = {person for person in people if person.startswith(_PERSON)}
+    if not rendered:
+        return "real"
+    if photographed := sorted(people - rendered):
+        raise UserError(
+            f"{where} names synthetic faces ({min(rendered)}, ...) and photographs "
+            f"({photographed[0]}, ...); the two are never mixed: evaluate them apart"
+        )
+    return "synthetic"

@@ -1,0 +1,197 @@
+"""ROC, DET, DIR and CMC curves as SVG in a page; its style sheet gives the colours."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from markupsafe import Markup, escape
+
+from facebench.base.text import printable
+from facebench.base.vocabulary import SYNTHETIC_LABEL
+from facebench.figures.curves.bands import Whisker
+from facebench.figures.curves.layout import Curve, RocLayout, layout_of
+from facebench.records.record import Record
+
+_WIDTH, _HEIGHT = 620, 430
+_LEFT, _RIGHT, _TOP, _BOTTOM = 62, 16, 14, 60
+_LINE = 20  # height of a label
+_DODGE = 8  # between the intervals of neighbouring curves
+
+
+def roc_svg(records: Sequence[Record], curve: str | None = None) -> Markup:
+    """Curves of records of the same comparisons; classes ``c0``… carry the colours.
+
+    curve: a name of `curve_names`; None: the main one.
+    """
+    layout = layout_of(records, curve)
+    parts = [
+        Markup('<svg class="roc" viewBox="0 0 {} {}" role="img" aria-label="{}">').format(
+            _WIDTH, _HEIGHT, _said(layout)
+        ),
+        *_axes(layout),
+        *(_one(layout, number) for number in range(len(layout.curves))),
+        *_labels(layout),
+        Markup("</svg>"),
+    ]
+    return Markup("\n").join(parts)
+
+
+def _said(layout: RocLayout) -> str:
+    """The drawing in words, for those who do not see it: every curve at the ticks of x."""
+    x, y = layout.words.x.split(" (")[0], layout.words.y_short.replace(" %", "", 1)
+    curves = []
+    for curve in layout.curves:
+        at = [tick for tick in layout.decades if tick >= max(curve.far[0], layout.resolution or 0)]
+        values = [f"{100 * curve.tar_at(tick):.2f} % at {tick:g}" for tick in at]
+        curves.append(f"{curve.label}: {', '.join(values)}")
+    return printable(f"{layout.words.name} curves, {y} over {x}. {'; '.join(curves)}")
+
+
+def _x(layout: RocLayout, far: float) -> float:
+    return round(_LEFT + layout.far_position(far) * (_WIDTH - _LEFT - _RIGHT), 1)
+
+
+def _y(layout: RocLayout, tar: float) -> float:
+    return _height(layout.tar_position(tar))
+
+
+def _height(position: float) -> float:
+    return round(_HEIGHT - _BOTTOM - position * (_HEIGHT - _TOP - _BOTTOM), 1)
+
+
+def _axes(layout: RocLayout) -> list[Markup]:
+    bottom, right = _HEIGHT - _BOTTOM, _WIDTH - _RIGHT
+    parts = _limit(layout, bottom)
+    for far in layout.decades:
+        x = _x(layout, far)
+        parts += [_line("grid", x, _TOP, x, bottom), _text(x, bottom + 22, f"{far:g}", "middle")]
+    for tar in layout.tar_ticks:
+        y = _y(layout, tar)
+        parts += [_line("grid", _LEFT, y, right, y)]
+        parts += [_text(_LEFT - 7, y + 5, f"{100 * tar:g}", "end")]
+    middle = (_LEFT + right) / 2
+    parts.append(_text(middle, _HEIGHT - 12, layout.words.x, "middle"))
+    if layout.synthetic:
+        for row, words in enumerate(SYNTHETIC_LABEL.split(" (")):
+            text = f"({words}" if row else words
+            parts.append(_text(middle, 0.72 * bottom + 26 * row, text, "synthetic middle"))
+    centre = (_TOP + bottom) / 2
+    parts.append(
+        Markup('<text class="middle" transform="rotate(-90 16 {0})" x="16" y="{0}">{1}</text>')
+        .format(centre, layout.words.y_short)
+    )  # fmt: skip
+    return parts
+
+
+def _limit(layout: RocLayout, bottom: float) -> list[Markup]:
+    """The shaded rates that are finer than one false accept."""
+    if layout.resolution is None:
+        return []
+    limit = _x(layout, layout.resolution)
+    return [
+        Markup('<rect class="limit" x="{}" y="{}" width="{}" height="{}"/>').format(
+            _LEFT, _TOP, round(limit - _LEFT, 1), bottom - _TOP
+        ),
+        _line("limit", limit, _TOP, limit, bottom),
+        _text(limit + 6, bottom - 8, f"1 / {layout.nonmated:,}: {layout.words.finest}", "note"),
+    ]
+
+
+def _one(layout: RocLayout, number: int) -> Markup:
+    """A curve with its band or its intervals; a hidden band is seen while the curve is pointed at.
+
+    Later curves' intervals stand beside those of earlier ones.
+    """
+    curve = layout.curves[number]
+    hidden = number > 0 and not layout.shows_all_bands
+    parts = [_band(layout, curve, hidden=hidden)] if curve.band else []
+    parts.append(_path(layout, curve))
+    aside = _DODGE * (number - (len(layout.curves) - 1) / 2)
+    parts += [part for w in curve.whiskers for part in _whisker(layout, curve, w, aside)]
+    return Markup('<g class="one">{}</g>').format(Markup("").join(parts))
+
+
+def _band(layout: RocLayout, curve: Curve, *, hidden: bool) -> Markup:
+    """The area between the percentiles, which are joined by lines."""
+    band = curve.band
+    assert band is not None
+    x = [_x(layout, far) for far in band.x]
+    if curve.far[0] <= layout.far_low:  # what holds without false accepts holds from the edge on
+        x[0] = _LEFT
+    above = [f"{at} {_y(layout, high)}" for at, high in zip(x, band.high, strict=True)]
+    below = [f"{at} {_y(layout, low)}" for at, low in zip(x, band.low, strict=True)]
+    return Markup('<path class="band c{}{}" d="M{}Z"/>').format(
+        curve.colour, " hidden-band" if hidden else "", "L".join([*above, *below[::-1]])
+    )
+
+
+def _whisker(layout: RocLayout, curve: Curve, one: Whisker, aside: float) -> list[Markup]:
+    """An interval as a bar with ends."""
+    x = _x(layout, one.x) + aside
+    x = round(min(max(x, _LEFT + 3.0), _WIDTH - _RIGHT - 3.0), 1)
+    low, high = _y(layout, one.low), _y(layout, one.high)
+    name = f"whisker c{curve.colour}"
+    return [
+        _line(name, x, low, x, high),
+        *(_line(name, round(x - 3, 1), y, round(x + 3, 1), y) for y in (low, high)),
+    ]
+
+
+def _path(layout: RocLayout, curve: Curve) -> Markup:
+    """Steps: a TAR holds until the next FAR, never interpolated."""
+    steps = [f"M{_x(layout, curve.far[0])} {_y(layout, curve.tar[0])}"]
+    for far, tar in zip(curve.far[1:], curve.tar[1:], strict=True):
+        steps.append(f"H{_x(layout, far)}V{_y(layout, tar)}")
+        if layout.log and tar < layout.tar_low:  # it has left the axis
+            break
+    else:
+        steps.append(f"H{_x(layout, layout.far_high)}")
+    return Markup('<path class="line c{}" d="{}"{}/>').format(
+        curve.colour, "".join(steps), _dashes(curve)
+    )
+
+
+def _dashes(curve: Curve) -> Markup:
+    if not curve.dash:
+        return Markup()
+    return Markup(' stroke-dasharray="{}"').format(" ".join(map(str, curve.dash)))
+
+
+def _labels(layout: RocLayout) -> list[Markup]:
+    gap = _LINE / (_HEIGHT - _TOP - _BOTTOM)
+    if not layout.direct(gap):
+        return _key(layout)
+    parts = []
+    for curve, position in zip(layout.curves, layout.label_positions(gap), strict=True):
+        y = _height(position)
+        parts.append(_text(_LEFT + 8, y + 5, curve.label, f"name c{curve.colour}"))
+    return parts
+
+
+def _key(layout: RocLayout) -> list[Markup]:
+    """Lines and names in the corner that the curves leave empty: lower right, or upper right."""
+    widest = max(len(curve.label) for curve in layout.curves)
+    left = _WIDTH - _RIGHT - max(120, min(300, 52 + 9.5 * widest))
+    last = _HEIGHT - _BOTTOM - 14
+    if layout.log:
+        last = _TOP + 16 + _LINE * (len(layout.key) - 1)
+    parts = []
+    for row, curve in enumerate(layout.key):
+        y = last - _LINE * (len(layout.key) - 1 - row)
+        parts.append(
+            Markup('<path class="line c{}" d="M{} {}h34"{}/>').format(
+                curve.colour, left, y, _dashes(curve)
+            )
+        )
+        parts.append(_text(left + 42, y + 5, curve.label, f"name c{curve.colour}"))
+    return parts
+
+
+def _line(name: str, x1: float, y1: float, x2: float, y2: float) -> Markup:
+    return Markup('<line class="{}" x1="{}" y1="{}" x2="{}" y2="{}"/>').format(name, x1, y1, x2, y2)
+
+
+def _text(x: float, y: float, text: str, name: str) -> Markup:
+    return Markup('<text class="{}" x="{}" y="{}">{}</text>').format(
+        name, round(x, 1), round(y, 1), escape(printable(text))
+    )

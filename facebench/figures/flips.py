@@ -1,0 +1,236 @@
+"""A contact sheet of the pairs of faces that two models decide differently."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from facebench.base.errors import UserError
+from facebench.base.storage import write_atomically
+from facebench.base.vocabulary import SYNTHETIC_LABEL
+from facebench.comparison.compare import Comparison
+from facebench.faces.locate import SYNTHETIC
+from facebench.faces.types import FaceSource, Image, ImageError
+from facebench.records.record import Record, folds_of
+
+if TYPE_CHECKING:
+    from matplotlib.figure import SubFigure
+
+WORSE, BETTER = "#D55E00", "#0072B2"  # Okabe and Ito: told apart with any colour vision
+_CELL = (4.4, 2.75)  # inches, of one pair
+_INCHES_ABOVE = 0.75
+_MOST_COLUMNS = 3
+_MOST = 120
+_FORMATS = ("png", "svg", "pdf")
+
+
+@dataclass(frozen=True)
+class Flip:
+    """One pair. right: whether the candidate is; scores, thresholds: (base's, candidate's)."""
+
+    position: int
+    fold: int
+    mated: bool
+    right: bool
+    scores: tuple[float, float]
+    thresholds: tuple[float, float]
+    left: str
+    other: str
+
+
+@dataclass(frozen=True)
+class PairFaces:
+    """Where the faces of a protocol's comparisons are: their keys, in its order."""
+
+    source: FaceSource
+    left: tuple[str, ...]
+    right: tuple[str, ...]
+
+
+def require_flips(path: Path, number: int) -> None:
+    """UserError, before any work, for an ending or a number that cannot be."""
+    ending = path.suffix.lower().lstrip(".")
+    if ending not in _FORMATS:
+        raise UserError(f"--flips-out {path}: the ending must be one of .{', .'.join(_FORMATS)}")
+    if not 1 <= number <= _MOST:
+        raise UserError(f"--show-flips {number}: show 1 to {_MOST} pairs")
+
+
+def require_faces(record: Record, data: str | None) -> None:
+    """UserError, before any work, where a record's faces cannot be those of --data."""
+    kind = record.protocol.kind
+    if kind != "verification":
+        raise UserError(
+            f"--data: {record.protocol.name} ({kind}) does not compare single faces; leave it, "
+            "and --show-flips, out"
+        )
+    if record.data.kind == "synthetic":
+        return
+    if data is None:
+        raise UserError("--show-flips needs the faces: name their folder with --data")
+    if data == SYNTHETIC:
+        raise UserError(
+            f"--data {data}: the record of {record.model.id} is of photographs, "
+            f"{record.data.fingerprint}; name the folder that was evaluated"
+        )
+
+
+def pair_faces(record: Record, data: str | None, pairs: Path | None = None) -> PairFaces:
+    """The faces behind a record's comparisons, from --data and the protocol's list.
+
+    UserError: a protocol that does not compare single faces, faces that are not there, or other
+    faces or comparisons than the record's.
+    """
+    from facebench.protocols.cards import VerificationCard, load_protocol
+    from facebench.protocols.verification import FaceFiles
+    from facebench.protocols.verification import prepare as prepare_pairs
+
+    require_faces(record, data)
+    name = record.protocol.name
+    card = load_protocol(name)
+    if not isinstance(card, VerificationCard):
+        raise UserError(
+            f"--data: {name} ({record.protocol.kind}) does not compare single faces; leave "
+            "it, and --show-flips, out"
+        )
+    if data is None:
+        data = SYNTHETIC
+    prepared = prepare_pairs(card, FaceFiles(data, pairs), images=False)
+    found = prepared.comparisons
+    if found.fingerprint != record.comparisons.fingerprint:
+        raise UserError(
+            f"--data {data}: its list of comparisons is {found.fingerprint}, the record's "
+            f"{record.comparisons.fingerprint}; name the list with --pairs"
+        )
+    if prepared.source is None or prepared.label != record.data.fingerprint:
+        raise UserError(
+            f"--data {data}: these faces are {prepared.label}, the record's "
+            f"{record.data.fingerprint}; name the folder that was evaluated"
+        )
+    keys = found.keys
+    return PairFaces(
+        prepared.source,
+        tuple(keys[index] for index in found.left),
+        tuple(keys[index] for index in found.right),
+    )
+
+
+def flips_of(comparison: Comparison, faces: PairFaces, number: int) -> list[Flip]:
+    """At most ``number`` pairs, those that became wrong and those that became right by turns, of
+    each the ones whose scores moved most; then all that became wrong before the others.
+    """
+    turns = max(len(comparison.worse), len(comparison.better))
+    both = [rows[i] for i in range(turns) for rows in _kinds(comparison) if i < len(rows)]
+    chosen = set(both[:number])
+    return [
+        _flip(comparison, faces, row)
+        for rows in _kinds(comparison)
+        for row in rows
+        if row in chosen
+    ]
+
+
+def save_flips(comparison: Comparison, flips: Sequence[Flip], faces: PairFaces, path: Path) -> None:
+    """Write the contact sheet; PNG, SVG or PDF by the ending.
+
+    UserError: no pair changed, or an image cannot be read; OSError: the file cannot be written.
+    """
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    if not flips:
+        raise UserError(
+            f"--show-flips: no comparison changed between {comparison.base.model.id} and "
+            f"{comparison.candidate.model.id}, or their scores are not there"
+        )
+    kind = path.suffix.lower().lstrip(".")
+    columns = min(_MOST_COLUMNS, len(flips))
+    rows = -(-len(flips) // columns)
+    size = (max(columns, 2) * _CELL[0], rows * _CELL[1] + _INCHES_ABOVE)
+    with rc_context({"svg.hashsalt": "facebench", "svg.fonttype": "none", "font.size": 10}):
+        figure = Figure(figsize=size, layout="constrained")
+        figure.suptitle(_title(comparison, len(flips)), x=0.01, ha="left", fontsize=12)
+        cells = figure.subfigures(rows, columns, squeeze=False).ravel()
+        for cell, flip in zip(cells, flips, strict=False):
+            _draw(cell, flip, faces.source)
+        data = io.BytesIO()
+        date: dict[str, Any] = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
+        figure.savefig(data, format=kind, dpi=110, metadata=date[kind])
+    write_atomically(path, data.getvalue())
+
+
+def _kinds(comparison: Comparison) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    return comparison.worse, comparison.better
+
+
+def _flip(comparison: Comparison, faces: PairFaces, row: int) -> Flip:
+    one, other = comparison.base.table, comparison.candidate.table
+    assert one is not None and other is not None
+    fold = int(one.folds[row])
+    return Flip(
+        position=row,
+        fold=fold,
+        mated=bool(one.mated[row]),
+        right=bool(other.correct[row]),
+        scores=(float(one.scores[row]), float(other.scores[row])),
+        thresholds=(_threshold(comparison.base, fold), _threshold(comparison.candidate, fold)),
+        left=faces.left[row],
+        other=faces.right[row],
+    )
+
+
+def _threshold(record: Record, fold: int) -> float:
+    accuracy = folds_of(record).accuracy
+    return accuracy.thresholds[accuracy.folds.index(fold)]
+
+
+def _title(comparison: Comparison, number: int) -> str:
+    changed = len(comparison.worse) + len(comparison.better)
+    base, candidate = comparison.base.model.id, comparison.candidate.model.id
+    label = f"{SYNTHETIC_LABEL}\n" if comparison.base.data.kind == "synthetic" else ""
+    title = (
+        f"{label}{base} → {candidate} on {comparison.base.protocol.name}: {number} of the "
+        f"{changed:,} pairs that changed\n"
+        f"{len(comparison.worse):,} became wrong, {len(comparison.better):,} became right; "
+        "scores before → after, with the fold's threshold"
+    )
+    return title.replace("$", r"\$")
+
+
+def _draw(cell: SubFigure, flip: Flip, source: FaceSource) -> None:
+    colour = BETTER if flip.right else WORSE
+    word = "▲ became right" if flip.right else "▼ became wrong"
+    kind = "same person" if flip.mated else "two people"
+    before, after = flip.scores
+    text = (
+        f"{word}: {kind} (no. {flip.position + 1}, fold {flip.fold})\n"
+        f"{before:.3f} ({_side(flip, 0)} {flip.thresholds[0]:.3f}) → "
+        f"{after:.3f} ({_side(flip, 1)} {flip.thresholds[1]:.3f})"
+    )
+    cell.suptitle(text, fontsize=9.5, color=colour, fontweight="bold")
+    for axes, key in zip(cell.subplots(1, 2), (flip.left, flip.other), strict=True):
+        axes.imshow(_image(source, key))
+        axes.set_xticks([])
+        axes.set_yticks([])
+        axes.set_xlabel(_short(key), fontsize=8)
+        for spine in axes.spines.values():
+            spine.set(color=colour, linewidth=2)
+
+
+def _side(flip: Flip, model: int) -> str:
+    return "≥" if flip.scores[model] >= flip.thresholds[model] else "<"
+
+
+def _short(key: str) -> str:
+    name = key.rsplit("/", 1)[-1].replace("$", r"\$")
+    return name if len(name) <= 30 else f"{name[:29]}…"
+
+
+def _image(source: FaceSource, key: str) -> Image:
+    try:
+        return source.read(key)
+    except ImageError as error:
+        raise UserError(f"--show-flips: {error}") from None

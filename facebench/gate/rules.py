@@ -1,0 +1,324 @@
+"""The rules of a gate: ``lfw.accuracy drop <= 0.3pt at 95%``, ``bytes <= 0.75 of baseline``.
+
+A rule is ``WHAT [drop|rise] <=|>= BOUND [of baseline] [at LEVEL%]``. WHAT is a statistic of a
+protocol (``lfw.accuracy``, ``lfw.tar@0.001``, ``lfw-open.dir@0.01``, ``lfw-closed.rank-1``) or a
+fact of the model (``bytes``, ``parameters``, ``kept_parameters``, ``compression_ratio``). Bounds of
+rates are shares (``0.45``) or percent (``45%``), of a drop or rise points of percent (``0.3pt``),
+of bytes also ``30MB`` (1 MB = 10⁶ bytes). A rule with a level passes or fails only where the whole
+interval does, and is undecided where the interval straddles the bound; a rule without one takes the
+numbers as they are.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from facebench.base.errors import UserError, nearest
+from facebench.base.text import percent
+from facebench.base.validation import read_toml, validated
+from facebench.comparison.paired import SMALLER_IS_BETTER
+from facebench.records.statistics import OF_MODELS, OVER_FOLDS
+
+Undecided = Literal["fail", "pass", "report"]
+Change = Literal["drop", "rise"]
+UNDECIDED: tuple[Undecided, ...] = ("fail", "pass", "report")
+_EXAMPLE = "lfw.accuracy drop <= 0.3pt at 95%"
+OF_PROTOCOLS = (*OVER_FOLDS, "tar@0.001", "dir@0.01", "tpir@0.01", "rank-1")
+_STATISTICS = (*OF_PROTOCOLS, *OF_MODELS)
+_RULE = re.compile(
+    r"(?P<what>[^\s<>]+)(?:\s+(?P<change>[a-z]+))?\s*(?P<sign><=|>=)\s*"
+    r"(?P<number>[-−]?[0-9.]+(?:e[-+]?[0-9]+)?)"
+    r"\s*(?P<unit>[A-Za-z%]+?)?(?P<ratio>\s+of\s+baseline)?(?:\s+at\s+(?P<level>[0-9.]+)\s*%)?",
+    re.IGNORECASE,
+)
+_AT = re.compile(
+    r"(?P<name>tar|dir|tpir)@(?:(?P<kind>far|fpir)=)?(?P<target>[0-9.]+(?:e-?[0-9]+)?)"
+)
+_BYTES = {"B": 1.0, "kB": 1e3, "MB": 1e6, "GB": 1e9}
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule. protocol: None for a fact of the model; statistic: as records name it.
+
+    change: of what the bound is, None: of the value itself; at_most: ``<=``; bound: a share, or a
+    number of the statistic's unit, or a share of the baseline's value where ``of_baseline``; level:
+    of the interval that must be within the bound, None: the number itself must.
+    """
+
+    text: str
+    protocol: str | None
+    statistic: str
+    change: Change | None
+    at_most: bool
+    bound: float
+    of_baseline: bool
+    level: float | None
+
+    @property
+    def needs_baseline(self) -> bool:
+        return self.of_baseline or self.change is not None
+
+    @property
+    def of_model(self) -> bool:
+        return self.statistic in OF_MODELS
+
+
+class _RulesFile(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    rules: Annotated[tuple[str, ...], Field(min_length=1)]
+    undecided: Undecided = "report"
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Rules, and what becomes of a build where one is undecided."""
+
+    rules: tuple[Rule, ...]
+    undecided: Undecided = "report"
+
+
+def read_rules(path: Path) -> Rules:
+    """The rules of a TOML file: ``rules``, a list of texts, and ``undecided``.
+
+    UserError in one line: the file, a field, or a rule and what is wrong in it.
+    """
+    card = validated(_RulesFile, read_toml(path), str(path))
+    return Rules(tuple(parse_rule(text, str(path)) for text in card.rules), card.undecided)
+
+
+def parse_rules(texts: Sequence[str], undecided: Undecided = "report") -> Rules:
+    """Rules that a program gives; UserError as `parse_rule`, or for another ``undecided``."""
+    if undecided not in UNDECIDED:
+        raise UserError(f"undecided is {undecided!r}; choose one of {', '.join(UNDECIDED)}")
+    if not texts:
+        raise UserError(f"a gate needs at least one rule, e.g. {_EXAMPLE!r}")
+    return Rules(tuple(parse_rule(text, "rules") for text in texts), undecided)
+
+
+def parse_rule(text: str, where: str) -> Rule:
+    """One rule; UserError in one line, with the nearest name where one is misspelt."""
+    said = " ".join(text.split())
+    match = _RULE.fullmatch(said)
+    if match is None:
+        raise UserError(f"{where}: rule {said!r} cannot be read; write e.g. {_EXAMPLE!r}")
+    try:
+        rule = _rule(said, match)
+        require_sensible(rule)
+        return rule
+    except ValueError as error:
+        raise UserError(f"{where}: rule {said!r}: {error}") from None
+
+
+def _rule(text: str, match: re.Match[str]) -> Rule:
+    protocol, statistic = _what(match["what"])
+    change, at_most = _change(match["change"], match["sign"], statistic), match["sign"] == "<="
+    of_baseline = match["ratio"] is not None
+    level = _level(match["level"])
+    if of_baseline and (change or match["unit"]):
+        raise ValueError("'of baseline' takes a share, e.g. <= 0.75 of baseline")
+    if of_baseline and level is not None:
+        raise ValueError("a share of the baseline has no interval; write a drop, or leave out 'at'")
+    if statistic in OF_MODELS and level is not None:
+        raise ValueError(f"{statistic} is no estimate and has no interval; leave out 'at'")
+    number = _number(match["number"])
+    if not of_baseline:
+        number *= _unit(match["unit"], statistic, change)
+    return Rule(text, protocol, statistic, change, at_most, number, of_baseline, level)
+
+
+def _what(what: str) -> tuple[str | None, str]:
+    """(protocol, statistic as in records)."""
+    if what.lower() in OF_MODELS:
+        return None, what.lower()
+    protocol, dot, name = what.partition(".")
+    if not dot or not protocol:
+        try:
+            statistic_name(what)
+        except ValueError:
+            raise ValueError(_no_statistic(what)) from None
+        raise ValueError(f"{what!r} is of which protocol? write e.g. lfw.{what}")
+    if name.lower() in OF_MODELS:
+        raise ValueError(f"{name} is the model's on every protocol; write it without {protocol!r}")
+    return protocol, statistic_name(name)
+
+
+def statistic_name(name: str, known: Sequence[str] = _STATISTICS) -> str:
+    """``tar@0.001`` as records name it, ``TAR@FAR=0.001``; ValueError with the nearest of the known
+    names.
+    """
+    low = name.lower()
+    if low in OVER_FOLDS or re.fullmatch(r"rank-[1-9][0-9]*", low):
+        return low
+    match = _AT.fullmatch(low)
+    if match is None:
+        raise ValueError(_no_statistic(name, known))
+    of = "FPIR" if match["name"] == "tpir" else "FAR"
+    if match["kind"] and match["kind"].upper() != of:
+        raise ValueError(f"{match['name'].upper()} is at a {of}, not a {match['kind'].upper()}")
+    target = _number(match["target"])
+    if not 0 < target <= 1:
+        raise ValueError(f"the {of} of {name!r} must be above 0 and at most 1")
+    return f"{match['name'].upper()}@{of}={target:g}"
+
+
+def _no_statistic(name: str, known: Sequence[str] = _STATISTICS) -> str:
+    hint = nearest(name.lower(), known)
+    return f"no statistic {name!r}{hint} ({', '.join(known)})"
+
+
+def _change(word: str | None, sign: str, statistic: str) -> Change | None:
+    if word is None:
+        return None
+    if word.lower() not in ("drop", "rise"):
+        raise ValueError(f"{word!r} is neither drop nor rise{nearest(word, ('drop', 'rise'))}")
+    if sign != "<=":
+        raise ValueError("a drop or rise is bounded from above: write <=")
+    if statistic in OF_MODELS:
+        raise ValueError(f"write {statistic} <= 0.75 of baseline, not a {word.lower()}")
+    harm: Change = "rise" if statistic in SMALLER_IS_BETTER else "drop"
+    if word.lower() != harm:
+        raise ValueError(f"a {word.lower()} of {statistic} is no harm; did you mean {harm!r}?")
+    return harm
+
+
+def _unit(unit: str | None, statistic: str, change: Change | None) -> float:
+    """What a bound's number is multiplied with."""
+    if unit is None and change is not None:
+        raise ValueError(f"a {change} is in points of percent: write e.g. 0.3pt")
+    if unit is None:
+        return 1.0
+    if statistic in OF_MODELS:
+        factor = {name.lower(): value for name, value in _BYTES.items()}.get(unit.lower())
+        if statistic != "bytes" or factor is None:
+            raise ValueError(f"{statistic} has no unit {unit!r}; bytes have kB, MB and GB")
+        return factor
+    if unit.lower() in ("pt", "pts"):
+        if change is None:
+            raise ValueError("'pt' is of a drop or rise; write % or a share")
+        return 0.01
+    if unit != "%":
+        raise ValueError(f"unknown unit {unit!r}{nearest(unit, ('pt', '%'))}")
+    if change is not None:
+        raise ValueError("% of a drop could mean points or a share; write points, e.g. 0.3pt")
+    return 0.01
+
+
+def _level(text: str | None) -> float | None:
+    if text is None:
+        return None
+    level = _number(text)
+    if not 50 <= level < 100:
+        raise ValueError(f"a level of {text}% cannot be; write 50% to below 100%, e.g. 95%")
+    return level / 100
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text.replace("−", "-"))
+    except ValueError:
+        raise ValueError(f"{text!r} is no number") from None
+
+
+_MOST_TIMES = 10  # more of a baseline was meant as percent
+_RATIO = "compression_ratio"
+_CHANCE = ("accuracy", "auc")
+
+
+def require_sensible(rule: Rule) -> None:
+    """ValueError where nothing could meet a rule, or everything would: what to write instead."""
+    if not math.isfinite(rule.bound):
+        raise ValueError("the bound is too large to be a number")
+    if rule.bound < 0:
+        gain = "; to ask for a gain write e.g. >= 1.01 of baseline" if rule.change else ""
+        raise ValueError(f"a bound is 0 or more{gain}")
+    if rule.of_baseline:
+        _of_baseline(rule)
+    elif rule.change is not None:
+        _of_change(rule)
+    elif rule.statistic == _RATIO:
+        _of_ratio(rule)
+    elif rule.of_model:
+        _of_size(rule)
+    else:
+        _of_rate(rule)
+
+
+def require_reachable(rule: Rule, of_base: float, model: str) -> None:
+    """UserError where a rate of the baseline leaves no room for the share that a rule asks for."""
+    if not rule.at_most and rule.bound * of_base > 1 + 1e-9:
+        most = math.floor(1000 / of_base) / 1000
+        raise UserError(
+            f"rule {rule.text!r}: {rule.bound:g} of the {percent(of_base)} % of {model} is more "
+            f"than 100 %, which no model reaches; write at most {most:g} of baseline"
+        )
+
+
+def _of_baseline(rule: Rule) -> None:
+    if rule.bound == 0:
+        raise ValueError(
+            "0 of baseline is 0, whatever the baseline is; write a share above 0, e.g. 0.75"
+        )
+    if rule.bound > _MOST_TIMES:
+        raise ValueError(
+            f"{rule.bound:g} of baseline is {rule.bound:g} times as much; write a share, e.g. "
+            "0.75 for three quarters"
+        )
+
+
+def _of_change(rule: Rule) -> None:
+    if rule.bound >= 1:
+        raise ValueError(f"no {rule.change} is larger than 100pt; write fewer points, e.g. 0.3pt")
+
+
+def _of_size(rule: Rule) -> None:
+    """Bytes and numbers of parameters, of which every model has at least one."""
+    if rule.bound >= 1:
+        return
+    name = rule.statistic
+    if rule.bound > 0:
+        sign = "<=" if rule.at_most else ">="
+        raise ValueError(
+            f"a bound of {name} is at least 1; did you mean '{name} {sign} {rule.bound:g} of "
+            "baseline'?"
+        )
+    told = "no model meets this" if rule.at_most else "every model meets this"
+    raise ValueError(f"{told}; write a number above 0, or e.g. 0.75 of baseline")
+
+
+def _of_ratio(rule: Rule) -> None:
+    """Kept parameters over those of the dense network, above 0 and at most 1."""
+    if rule.bound > 1:
+        raise ValueError(f"{_RATIO} is kept over all parameters, at most 1; write e.g. 0.75")
+    if rule.bound == (1 if rule.at_most else 0):
+        raise ValueError("every model meets this; write a ratio between 0 and 1")
+    if rule.bound == 0:
+        raise ValueError("no model meets this; write a ratio above 0")
+
+
+def _of_rate(rule: Rule) -> None:
+    """Statistics of protocols, from 0 to 1."""
+    if rule.bound > 1:
+        raise ValueError(f"a bound of {rule.bound:g} is more than all; write 0.3pt, 45% or 0.45")
+    if rule.bound == (1 if rule.at_most else 0):
+        raise ValueError("every model meets this; write a share between 0 and 1")
+    if rule.statistic in _CHANCE and not rule.at_most and rule.bound < 0.5:
+        raise ValueError(
+            f"{rule.bound:.3g} is below the 0.5 that chance gives; write percent as 95%, or a "
+            "share as 0.95"
+        )
+    best = 0 if rule.at_most else 1
+    if rule.bound == best and rule.level is not None:
+        raise ValueError(
+            f"an interval never ends at {best:.0%}, so that this cannot pass; write a bound that "
+            "leaves room, or leave out 'at'"
+        )
+    if rule.bound == 0 and rule.statistic not in SMALLER_IS_BETTER:
+        raise ValueError("only a model that is never right meets this; did you mean >=?")

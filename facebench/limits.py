@@ -1,7 +1,0 @@
-"""Bounds that commands and the library share; light, so that commands can show them in --help."""
-
-from __future__ import annotations
-
-# Of a bootstrap. It works in blocks, so that draws cost time, not memory: on 6,000 pairs 100,000
-# take half a minute, and p-values are then told to 0.00002.
-MOST_DRAWS = 100_000

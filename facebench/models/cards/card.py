@@ -1,0 +1,389 @@
+"""Model cards: what a model is, how it was made and how faces are prepared for it; one TOML each.
+
+A field with a wrong name or value is a UserError that names file, field and what is allowed.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated, Literal, NamedTuple, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from facebench.base.errors import UserError, nearest
+from facebench.base.storage import workspace_folders
+from facebench.base.text import fraction
+from facebench.base.validation import read_toml, validated
+from facebench.models.architectures.base import CompactNet
+from facebench.models.architectures.convnet import LAYERS
+from facebench.models.architectures.registry import ARCHITECTURES, build, smallest_side
+from facebench.models.cards.places import require_inside
+from facebench.models.embedders.base import FlipRule
+from facebench.models.embedders.options import Colour, Layout, Triple
+from facebench.models.regions import Region
+
+# The architectures of `compact.ARCHITECTURES`, for the type of a card's field.
+Compact = Literal[
+    "squeezenet1_1", "mobilenet_v2", "resnet50", "mobilefacenet", "deepid2_plus", "deepid3"
+]
+
+
+class Shape(NamedTuple):
+    """What a compact network is built from; size: height and width."""
+
+    architecture: str
+    embedding: int
+    size: tuple[int, int]
+    width: float
+
+    def net(self) -> CompactNet:
+        """The network with all its filters and first weights."""
+        return build(*self)
+
+
+def is_compact(card: ModelCard) -> bool:
+    """Whether a card is of a compact network or of one of its teachers."""
+    return card.architecture in ARCHITECTURES
+
+
+def check_compact(card: ModelCard) -> None:
+    """ValueError where the fields of compact networks are wrong, or stand in another card."""
+    if not is_compact(card):
+        if card.embedding is not None or card.filters_removed is not None:
+            raise ValueError(
+                f"embedding and filters_removed belong to {', '.join(ARCHITECTURES)}, not to "
+                f"architecture {card.architecture!r}"
+            )
+        return
+    if card.sparsity:
+        raise ValueError("sparsity belongs to architecture 'convnet'")
+    size = card.preprocessing.size
+    if card.embedding is None or size is None:
+        raise ValueError(f"a {card.architecture} needs embedding and preprocessing.size")
+    if (card.weights is None) != (card.sha256 is None):
+        raise ValueError(f"a {card.architecture} has both weights and sha256, or neither")
+    if min(size) < (least := smallest_side(card.architecture)):
+        raise ValueError(
+            f"size {size[0]}x{size[1]} is too small for {card.architecture}, which takes at least "
+            f"{least}x{least}"
+        )
+
+
+def shape_of(card: ModelCard) -> Shape:
+    """What the network of a compact card is built from."""
+    assert is_compact(card) and card.embedding is not None and card.preprocessing.size is not None
+    return Shape(card.architecture, card.embedding, card.preprocessing.size, card.width or 1.0)
+
+
+Architecture = Literal["convnet", "onnx", "torchscript", "export", "python", "ensemble", Compact]
+_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
+Name = Annotated[str, Field(pattern=_NAME, max_length=64)]
+Side = Annotated[int, Field(ge=8, le=4096)]
+Share = Annotated[float, Field(gt=0, le=1)]
+# Line breaks in a card are layout, not content.
+Text = Annotated[str, BeforeValidator(lambda v: " ".join(v.split()) if isinstance(v, str) else v)]
+
+RECORDED = "recorded"  # the folder in models/ for cards whose records are kept, but no weights
+_CONVNET_SIDE = 80  # four 2×2 poolings leave the 5×5 that two unpadded 3×3 layers need
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PreprocessingFields(_Strict):
+    """How a face becomes the input: (pixel - mean) / scale, pixels 0 to 255, channels in order.
+
+    size: height and width; left out, the model must say it itself.
+    """
+
+    size: tuple[Side, Side] | None = None
+    colour: Colour = "rgb"
+    mean: Triple = (127.5, 127.5, 127.5)
+    scale: Triple = (128.0, 128.0, 128.0)
+    flip: FlipRule = "none"
+
+    @field_validator("mean", "scale")
+    @classmethod
+    def _finite(cls, values: Triple) -> Triple:
+        if not all(math.isfinite(value) for value in values):
+            raise ValueError("must be finite")
+        return values
+
+    @field_validator("scale")
+    @classmethod
+    def _unit(cls, scale: Triple) -> Triple:
+        if min(scale) < 1:
+            raise ValueError("is in units of 0 to 255, at least 1 (0.229 of 0 to 1 is 58.395)")
+        return scale
+
+
+class Training(_Strict):
+    """How the weights were learned. images: faces seen, repetitions counted; fingerprint: of all
+    that they depend on; faces: short names, by content, of the faces of real people among the data.
+    """
+
+    data: Text = ""
+    recipe: Text = ""
+    images: Annotated[int, Field(ge=0)] | None = None
+    duration: Text = ""
+    device: Text = ""
+    precision: Text = ""
+    fingerprint: Annotated[str, Field(pattern=r"^([0-9a-f]{12})?$")] = ""
+    faces: tuple[str, ...] = ()
+
+
+class Source(_Strict):
+    """Where the structure was published, and with what result there (not ours)."""
+
+    paper: Text
+    table: Text = ""
+    accuracy: Share | None = None
+    compression_ratio: Share | None = None
+
+
+class MetricFields(_Strict):
+    """A metric for the model's embeddings: its file, relative to the card, and of whom it was
+    learned.
+    """
+
+    file: str
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    fitted_on: Text = ""
+    identities: Annotated[int, Field(ge=0)] | None = None
+    images: Annotated[int, Field(ge=0)] | None = None
+
+
+class Member(_Strict):
+    """One network of an ensemble: the name of its card and of the region that it sees."""
+
+    model: Name
+    region: Name
+
+
+def is_name(text: str) -> bool:
+    """Whether a text may be a card's name; ``package.module:factory`` is a model, but no card."""
+    return re.search(_NAME, text) is not None
+
+
+class ModelCard(_Strict):
+    """A model of the zoo, of a pruning run, or one that a user brings.
+
+    weights: a file, relative to the card (``package.module:factory`` for python); sha256: of that
+    file, required for networks of ours; width: of these; sparsity: of a ConvNet, S by layer as
+    ``"1/256"``; embedding: dimension of a compact network, filters_removed: the share that it lost;
+    parent: the card whose weights it started from; layout, output: of ONNX models. region: what a
+    ConvNet sees of the face, left out for all of it; members, regions: of an ensemble, by name;
+    metric: the Joint Bayesian that ``facebench metric fit --attach`` learned for it; projection:
+    the linear map of its embeddings that ``facebench metric projection --attach`` took over.
+    """
+
+    name: Name
+    title: Text
+    architecture: Architecture
+    width: Annotated[float, Field(gt=0, le=4)] | None = None
+    embedding: Annotated[int, Field(ge=1, le=8192)] | None = None
+    filters_removed: Annotated[float, Field(ge=0, lt=1)] | None = None
+    parent: Name | None = None
+    licence: Text = ""
+    weights: str | None = None
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+    layout: Layout | None = None
+    output: str | None = None
+    notes: Text = ""
+    sparsity: dict[str, str] = {}
+    members: tuple[Member, ...] = ()
+    regions: dict[Name, Region] = {}
+    region: Region | None = None
+    preprocessing: PreprocessingFields = PreprocessingFields()
+    training: Training = Training()
+    source: Source | None = None
+    metric: MetricFields | None = None
+    projection: MetricFields | None = None
+    _path: Path = PrivateAttr(default=Path("card.toml"))
+
+    @field_validator("sparsity")
+    @classmethod
+    def _degrees(cls, sparsity: dict[str, str]) -> dict[str, str]:
+        for layer, degree in sparsity.items():
+            if layer not in LAYERS:
+                raise ValueError(
+                    f"no layer {layer!r}{nearest(layer, LAYERS)} ({', '.join(LAYERS)})"
+                )
+            try:
+                value = fraction(degree)
+            except ValueError:
+                value = Fraction(0)
+            if not 0 < value <= 1:
+                raise ValueError(f"layer {layer}: {degree!r} is not a share such as '1/256'")
+        return sparsity
+
+    @field_validator("preprocessing")
+    @classmethod
+    def _large_enough(
+        cls, fields: PreprocessingFields, info: ValidationInfo
+    ) -> PreprocessingFields:
+        convnet, size = info.data.get("architecture") == "convnet", fields.size
+        if convnet and size is not None and min(size) < _CONVNET_SIDE:
+            raise ValueError(
+                f"size {size[0]}x{size[1]} is too small for a convnet, which takes at least "
+                f"{_CONVNET_SIDE}x{_CONVNET_SIDE}"
+            )
+        return fields
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.architecture == "convnet":
+            if self.width is None or self.preprocessing.size is None:
+                raise ValueError("a convnet needs width and preprocessing.size")
+            if (self.weights is None) != (self.sha256 is None):
+                raise ValueError("a convnet has both weights and sha256, or neither")
+        elif (self.width is not None or self.sparsity) and not is_compact(self):
+            raise ValueError("width and sparsity belong to architecture 'convnet'")
+        check_compact(self)
+        if self.architecture == "python" and self.sha256 is not None:
+            raise ValueError("sha256 is of a file of weights; a python model has none")
+        self._check_regions()
+        return self
+
+    def _check_regions(self) -> None:
+        ensemble = self.architecture == "ensemble"
+        if not ensemble and (self.members or self.regions):
+            raise ValueError("members and regions belong to architecture 'ensemble'")
+        if ensemble:
+            check_ensemble(self)
+        elif self.region is not None:
+            if self.architecture != "convnet":
+                raise ValueError("region belongs to architecture 'convnet'")
+            if self.region.size != self.preprocessing.size:
+                raise ValueError("region.size and preprocessing.size differ")
+
+    @property
+    def path(self) -> Path:
+        """The file that the card was read from."""
+        return self._path
+
+    @property
+    def weights_path(self) -> Path | None:
+        """The weights file, or None: the card has none, or its model is Python code."""
+        if self.weights is None or self.architecture == "python":
+            return None
+        return self._path.parent / self.weights
+
+    def metric_fields(self, similarity: str) -> MetricFields | None:
+        """What was attached for a similarity, or None; its file is relative to the card."""
+        return {"joint-bayesian": self.metric, "projection": self.projection}.get(similarity)
+
+    @property
+    def degrees(self) -> dict[str, Fraction]:
+        """Degree of sparsity S (the share kept) by layer of the paper."""
+        return {layer: fraction(degree) for layer, degree in self.sparsity.items()}
+
+
+def check_ensemble(card: ModelCard) -> None:
+    """ValueError where an ensemble's members and regions do not belong together."""
+    if len(card.members) < 2 or not card.regions:
+        raise ValueError("an ensemble needs at least two members, and regions")
+    own = (card.weights, card.sha256, card.layout, card.output, card.region)
+    if any(field is not None for field in own) or card.preprocessing != PreprocessingFields():
+        raise ValueError("weights, preprocessing and region are those of an ensemble's members")
+    used = [member.region for member in card.members]
+    for name in used:
+        if name not in card.regions:
+            raise ValueError(f"no region {name!r}{nearest(name, card.regions)}")
+    if idle := sorted(set(card.regions) - set(used)):
+        raise ValueError(f"no member sees the region {idle[0]!r}")
+    if len(set(card.members)) < len(card.members):
+        raise ValueError("a member is named twice with the same region")
+    if card.name in (member.model for member in card.members):
+        raise ValueError("an ensemble cannot be its own member")
+    if len({region.canvas for region in card.regions.values()}) > 1:
+        raise ValueError("all regions of an ensemble are cut from the same canvas")
+
+
+def read_card(path: Path, named: Path | None = None) -> ModelCard:
+    """The card in a TOML file; UserError names the file, the field and what is allowed there.
+
+    The files that it names are in its folder or workspace. named: one of them that the user named
+    himself, wherever it leads.
+    """
+    card = validated(ModelCard, read_toml(path), str(path))
+    card._path = path
+    weights = None if card.architecture == "python" else card.weights
+    files = {"weights": weights}
+    for field in ("metric", "projection"):
+        learned: MetricFields | None = getattr(card, field)
+        files[f"{field}.file"] = None if learned is None else learned.file
+    for field, file in files.items():
+        if file is not None:
+            require_inside(path, field, file, named)
+    return card
+
+
+def card_names() -> list[str]:
+    """Names of all cards in the workspace folders, those in `RECORDED` too, sorted."""
+    return sorted(_card_files())
+
+
+def find_card(name: str) -> ModelCard:
+    """The card with a name, the working directory's first; UserError suggests the nearest name."""
+    files = _card_files()
+    if name not in files:
+        hint = nearest(name, files) or ";"
+        raise UserError(
+            f"unknown model {name!r}{hint} `facebench models` lists the models, and a file or "
+            "package.module:factory may be given instead"
+        )
+    return _named_card(files[name])
+
+
+def list_models(*, recorded: bool = False) -> list[ModelCard]:
+    """The cards of the workspace, dense before sparse; UserError names a card that is wrong.
+
+    recorded: with those in `RECORDED`.
+    """
+    cards = [
+        _named_card(path)
+        for path in _card_files().values()
+        if recorded or path.parent.name != RECORDED
+    ]
+    return sorted(cards, key=_kept_first)
+
+
+def recorded_names() -> list[str]:
+    """Names of the cards in `RECORDED`, sorted."""
+    return sorted(name for name, path in _card_files().items() if path.parent.name == RECORDED)
+
+
+def _named_card(path: Path) -> ModelCard:
+    card = read_card(path)
+    if card.name != path.stem:
+        raise UserError(
+            f"{path}: field 'name' is {card.name!r}; it must be the file's {path.stem!r}"
+        )
+    return card
+
+
+def _kept_first(card: ModelCard) -> tuple[bool, float, str]:
+    ratio = card.source.compression_ratio if card.source else None
+    return (ratio is None, -(ratio or 0), card.name)
+
+
+def _card_files() -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for folder in workspace_folders("models"):
+        for path in (*folder.glob("*.toml"), *(folder / RECORDED).glob("*.toml")):
+            found.setdefault(path.stem, path)
+    return found

@@ -1,0 +1,95 @@
+"""From what a user calls a model to its card; a file or factory that comes without gets one."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from facebench.base.errors import UserError, nearest
+from facebench.models.cards.card import ModelCard, card_names, find_card, read_card
+
+FACTORY = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+# Kinds of model that are programs, in words; the others are data: numbers that facebench's own
+# networks take, and ONNX graphs, which have no operation that reaches a file or another process.
+PROGRAMS = {
+    "torchscript": "TorchScript",
+    "export": "torch.export",
+    "python": "Python code",
+}
+_FILES = {".onnx": "onnx", ".pt": "torchscript", ".pts": "torchscript", ".pt2": "export"}
+
+
+def card_for(spec: str) -> ModelCard:
+    """The card of a model, or one made up for a file or factory that comes without."""
+    path = Path(spec)
+    suffix = path.suffix.lower()
+    if suffix == ".npy":
+        raise UserError(
+            f"{spec}: holds embeddings, not a model: give it with --embeddings and the names of "
+            "its rows with --names"
+        )
+    if suffix == ".toml":
+        return read_card(path)
+    if FACTORY.fullmatch(spec):
+        card = ModelCard(name=_plain(spec), title=spec, architecture="python", weights=spec)
+        return _as_typed(card, spec)
+    if suffix in _FILES:
+        return _file_card(path, _FILES[suffix])
+    if suffix == ".safetensors" or path.is_file() or "/" in spec:
+        known = ", ".join((".toml", *_FILES))
+        raise UserError(
+            f"{spec}: not a kind of model file ({known}); packed weights are named by their card"
+        )
+    return find_card(spec)
+
+
+def require_data(card: ModelCard) -> None:
+    """UserError where a model is a program: what runs it does whatever the program says."""
+    if card.architecture in PROGRAMS:
+        raise UserError(
+            f"model {card.name}: is a program ({PROGRAMS[card.architecture]}), which can do "
+            "anything that you can; --untrusted takes data alone: weights with a card, or ONNX"
+        )
+
+
+def is_bare(spec: str) -> bool:
+    """Whether a model is a file or code without a card: only options say what its input is."""
+    path = Path(spec)
+    is_file = path.suffix.lower() in _FILES and not path.with_suffix(".toml").is_file()
+    return is_file or (path.suffix != ".toml" and FACTORY.fullmatch(spec) is not None)
+
+
+def _file_card(path: Path, architecture: str) -> ModelCard:
+    if not path.is_file():
+        hint = nearest(path.stem, card_names())
+        raise UserError(f"{path}: no such model file{hint}")
+    beside = path.with_suffix(".toml")
+    if beside.is_file():
+        card = read_card(beside, path)
+        if (named := card.weights_path) and named.resolve() == path.resolve():
+            return card
+        raise UserError(
+            f"{beside}: lies beside {path.name} but its 'weights' names {card.weights!r}; correct "
+            "it or rename the card"
+        )
+    card = ModelCard.model_validate(
+        {
+            "name": _plain(path.stem),
+            "title": path.name,
+            "architecture": architecture,
+            "weights": path.name,
+        }
+    )
+    card._path = beside
+    return _as_typed(card, path.stem)
+
+
+def _as_typed(card: ModelCard, name: str) -> ModelCard:
+    """A card that was made up, under the name that the user typed: it is of no file of cards."""
+    named = card.model_copy(update={"name": name})
+    named._path = card.path
+    return named
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_.-]", "_", text).lstrip("_.-")[:64] or "model"

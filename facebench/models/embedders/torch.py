@@ -1,0 +1,91 @@
+"""Embedding faces with a torch module: ours, TorchScript, an exported program or a user's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from facebench.base.errors import UserError
+from facebench.models.embedders.base import CheckedEmbedder, Preprocessing, variant_of
+from facebench.models.embedders.options import Precision, torch_device
+
+
+class TorchEmbedder(CheckedEmbedder):
+    """A torch network as an embedder: inference mode, bfloat16 autocast where asked.
+
+    ``network`` maps float32 N×3×H×W, prepared as ``preprocessing`` says, to N×D; it is in
+    evaluation mode already, and an nn.Module is moved to ``device``. ``channels_last``: the memory
+    order, which is quicker but breaks networks that call ``view``; ``batch``: the only number of
+    rows that the network takes; ``output``: which of several that have names. Threads are left as
+    they are.
+    """
+
+    def __init__(
+        self,
+        id: str,
+        network: Callable[[Tensor], Any],
+        weights_hash: str,
+        preprocessing: Preprocessing,
+        *,
+        device: str = "cpu",
+        precision: Precision = "float32",
+        channels_last: bool = False,
+        batch: int | None = None,
+        output: str | None = None,
+        dimension: int | None = None,
+    ) -> None:
+        self.id, self.weights_hash, self.preprocessing = id, weights_hash, preprocessing
+        self.device, self.precision, self.dimension = device, precision, dimension
+        self.batch, self.variant = batch, variant_of(output=output)
+        self._device, self._output = torch_device(device), output
+        self._format = torch.channels_last if channels_last else torch.contiguous_format
+        if isinstance(network, nn.Module):
+            network.to(self._device)
+        if isinstance(network, nn.Module) and channels_last:
+            network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._network = network
+        shape = (1, 3, 1, 1)
+        self._mean = torch.tensor(preprocessing.mean, device=self._device).reshape(shape)
+        self._scale = torch.tensor(preprocessing.scale, device=self._device).reshape(shape)
+
+    def _run(self, faces: NDArray[Any]) -> NDArray[Any]:
+        low = self.precision == "bfloat16"
+        with (
+            torch.inference_mode(),
+            torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=low),
+        ):
+            output = self._network(self._prepared(faces))
+            return _chosen(self.id, output, self._output).float().cpu().numpy()
+
+    def _prepared(self, faces: NDArray[Any]) -> Tensor:
+        """float32 N×3×H×W in the network's memory order."""
+        if not faces.flags.writeable or not faces.flags.c_contiguous:
+            faces = faces.copy()  # torch cannot share such memory
+        x = torch.from_numpy(faces).to(self._device)
+        if self.preprocessing.colour == "bgr":
+            x = x.flip(3)
+        x = x.permute(0, 3, 1, 2).to(torch.float32, memory_format=self._format)
+        return x.sub_(self._mean).div_(self._scale)
+
+
+def _chosen(model: str, output: Any, name: str | None) -> Tensor:
+    """The embedding among a network's outputs: the named one, or the first of several."""
+    if name is not None and not isinstance(output, Mapping):
+        raise UserError(
+            f"model {model} has no output {name!r}: its outputs have no names; leave out "
+            "--output-name, or 'output' in its card"
+        )
+    if isinstance(output, Mapping):
+        name = next(iter(output), "") if name is None else name
+        if name not in output:
+            raise UserError(f"model {model} has no output {name!r}, but {', '.join(output)}")
+        output = output[name]
+    elif isinstance(output, (tuple, list)) and output:
+        output = output[0]
+    if not isinstance(output, Tensor):
+        raise UserError(f"model {model} gave a {type(output).__name__}, not a tensor of embeddings")
+    return output

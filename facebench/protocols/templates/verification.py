@@ -1,0 +1,215 @@
+"""The kind *template*: pairs of templates in splits, TAR at FAR (IJB-A 1:1, IJB-B, IJB-C)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from facebench.faces.ijb.align import FaceHints
+from facebench.faces.ijb.ijba import read_ijba_verification
+from facebench.faces.ijb.ijbc import meta_folder, read_face_points, read_ijbc
+from facebench.faces.ijb.locate import LocatedLists, locate_lists
+from facebench.faces.ijb.published import VERIFICATION_FINGERPRINT, verification_fault
+from facebench.faces.ijb.templates import TemplatePairs
+from facebench.faces.lfw.remarks import template_remarks
+from facebench.faces.locate import Progress
+from facebench.faces.twins.ijba import SPLITS as TWIN_SPLITS
+from facebench.protocols.cards import TemplateCard
+from facebench.protocols.outcome import Decided, Outcome, Rate, Series
+from facebench.protocols.prepared import Choices, Embed, refused
+from facebench.protocols.templates.faces import (
+    TemplateRun,
+    chosen_pooling,
+    listed_faces,
+    pool_sets,
+    recorded_pooling,
+)
+from facebench.protocols.verification import FaceFiles
+from facebench.similarity.base import Similarity
+from facebench.similarity.pooling import Pooled
+from facebench.similarity.scoring import many_pairs
+from facebench.statistics.intervals.exact import Interval
+from facebench.statistics.templates import (
+    MANY,
+    SplitScores,
+    SplitTars,
+    people_by_mated,
+    people_if_consistent,
+    roc_of_splits,
+    tar_intervals,
+    tar_over_splits,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedTemplates(TemplateRun):
+    """A template protocol with its lists and faces."""
+
+    card: TemplateCard
+    splits: tuple[TemplatePairs, ...]
+
+    @property
+    def published_list(self) -> bool | None:
+        """False where the comparisons are not as many as published; None: nothing more is known,
+        which for IJB-A's own lists their fingerprint tells.
+        """
+        if self.kind == "synthetic":
+            return None
+        if self.card.comparisons is not None:
+            return None if sum(map(len, self.splits)) == self.card.comparisons else False
+        if self.card.dataset != "ijba":
+            return None
+        if _fingerprint(self.splits) == VERIFICATION_FINGERPRINT:
+            return True
+        return None if verification_fault(self.splits) is None else False
+
+    @cached_property
+    def list_remarks(self) -> tuple[str, ...]:
+        """What stands twice in the lists."""
+        return template_remarks(self.splits)
+
+    def pooling(self, choices: Choices) -> str:
+        """See `recorded_pooling`."""
+        return recorded_pooling(self.card, self.card.pooling, choices, self.faces)
+
+    def run(self, embed: Embed, similarity: Similarity, choices: Choices) -> Outcome:
+        """TAR at the card's FARs in every split; a template without a face matches nobody."""
+        name = chosen_pooling(self.card, self.card.pooling, choices, self.faces)
+        sets = [split.templates for split in self.splits]
+        pooled = pool_sets(self.faces, sets, embed, similarity, name)
+        scored = [
+            score_split(split, templates, similarity)
+            for split, templates in zip(self.splits, pooled, strict=True)
+        ]
+        try:
+            return self._outcome(scored, choices)
+        except ValueError as error:
+            raise refused(self.card.name, error) from error
+
+    def _outcome(self, scored: Sequence[SplitScores], choices: Choices) -> Outcome:
+        tars = tar_over_splits(scored, self.card.targets)
+        intervals = tar_intervals(scored, tars)
+        far, tar = roc_of_splits(scored)
+        total, mated = sum(map(len, self.splits)), sum(int(s.mated.sum()) for s in scored)
+        last = min(tars, key=lambda found: found.target)
+        templates = sum(len(split.templates) for split in self.splits)
+        return Outcome(
+            parts="splits",
+            number_of_parts=len(scored),
+            rates=tuple(
+                _rate(found, interval, self.card)
+                for found, interval in zip(tars, intervals, strict=True)
+            ),
+            series=(Series("ROC", "FAR", "TAR", far, tar),),
+            total=total,
+            mated=mated,
+            nonmated=total - mated,
+            subjects=_people(self.splits),
+            failed=sum(int(np.isneginf(split.scores).sum()) for split in scored),
+            fingerprint=_fingerprint(self.splits),
+            rule="exact",
+            draws=choices.draws,
+            decided=_decided(scored, tars[0]) if total < MANY else None,
+            counts={
+                "templates": templates,
+                "faces": len(self.keys),
+                f"false accepts at FAR {last.target:g} in the split with the fewest": min(
+                    point.false_accepts for point in last.points
+                ),
+            },
+        )
+
+
+def prepare(
+    card: TemplateCard, files: FaceFiles, *, images: bool, progress: Progress | None = None
+) -> PreparedTemplates:
+    """Find a template protocol's lists and faces. images: False where embeddings are given.
+
+    progress: told of every synthetic face that is rendered. UserError: what is missing or wrong.
+    """
+    located = locate_lists(
+        card.dataset, files.data, layout=card.layout, images=images, progress=progress
+    )
+    splits, hints = _read(card, located)
+    sets = [split.templates for split in splits]
+    faces = listed_faces(card, located, sets, hints, files, images)
+    return PreparedTemplates(faces, card, splits)
+
+
+def score_split(split: TemplatePairs, pooled: Pooled, similarity: Similarity) -> SplitScores:
+    """Scores of a split's comparisons, -inf where a template has no acquired face."""
+    scores = many_pairs(pooled.projection, split.left, split.right, similarity.low, similarity.high)
+    scores[~(pooled.acquired[split.left] & pooled.acquired[split.right])] = -np.inf
+    people = split.templates.subjects
+    if people is None and len(split) < MANY:
+        people = people_if_consistent(split.left, split.right, split.mated, len(split.templates))
+        if people is None:
+            return SplitScores(scores, split.mated)
+    if people is None:
+        people = people_by_mated(split.left, split.right, split.mated, len(split.templates))
+        # Of the mated comparisons alone, which is where anything is known of people.
+        who = np.full(len(split), -1, dtype=np.int32)
+        who[split.mated] = people[split.left[split.mated]]
+        return SplitScores(scores, split.mated, who, who)
+    return SplitScores(scores, split.mated, people[split.left], people[split.right])
+
+
+def _read(card: TemplateCard, located: LocatedLists) -> tuple[tuple[TemplatePairs, ...], FaceHints]:
+    aligned = located.rendering is not None
+    if card.layout == "ijba":
+        count = TWIN_SPLITS if aligned else card.splits
+        lists = read_ijba_verification(located.folder, count)
+        return lists.splits, FaceHints(lists.boxes, aligned=aligned)
+    meta = meta_folder(located.folder, card.dataset)
+    assert meta is not None
+    path = meta / f"{card.dataset}_name_5pts_score.txt"
+    points = read_face_points(path)
+    hints = FaceHints(absent=path) if points is None else FaceHints(points=(points, path))
+    return (read_ijbc(meta, card.dataset),), hints
+
+
+def _rate(found: SplitTars, interval: Interval, card: TemplateCard) -> Rate:
+    return Rate(
+        name="TAR",
+        target=found.target,
+        value=found.mean,
+        spread=found.spread,
+        spread_kind=card.spread,
+        per_part=tuple(point.tar for point in found.points),
+        reached=tuple(point.far for point in found.points),
+        thresholds=tuple(point.threshold for point in found.points),
+        resolvable=found.resolvable,
+        interval=interval,
+    )
+
+
+def _decided(scored: Sequence[SplitScores], headline: SplitTars) -> Decided:
+    thresholds = [point.threshold for point in headline.points]
+    sides = [[getattr(split, side) for split in scored] for side in ("left", "right")]
+    known = all(array is not None for side in sides for array in side)
+    left, right = (np.concatenate(side) if known else None for side in sides)
+    return Decided(
+        scores=np.concatenate([split.scores for split in scored]),
+        decisions=np.concatenate(
+            [split.scores >= t for split, t in zip(scored, thresholds, strict=True)]
+        ),
+        mated=np.concatenate([split.mated for split in scored]),
+        parts=np.repeat(np.arange(1, len(scored) + 1), [len(split.mated) for split in scored]),
+        left_subjects=left,
+        right_subjects=right,
+    )
+
+
+def _people(splits: Sequence[TemplatePairs]) -> int | None:
+    named = [split.templates.subjects for split in splits]
+    if any(people is None for people in named):
+        return None
+    return len(np.unique(np.concatenate([people for people in named if people is not None])))
+
+
+def _fingerprint(splits: Sequence[TemplatePairs]) -> str:
+    return hashlib.sha256(b"".join(split.digest() for split in splits)).hexdigest()[:16]

@@ -1,0 +1,364 @@
+"""Records for the cells of a report: those of --records, then the committed ones, then the cache's.
+
+Only the heads of files are looked at until a record is chosen, so that a large folder stays fast.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from facebench.base.errors import UserError, nearest
+from facebench.base.opening import RECORD, plain_bytes
+from facebench.base.storage import result_folders
+from facebench.faces.types import DataKind
+from facebench.protocols.cards import load_protocol
+from facebench.records.costs import COSTS
+from facebench.records.files import default_folder, read_record
+from facebench.records.record import SCHEMA_VERSION, Record, similarity_kind
+
+DIAGNOSTICS = "diagnostics"
+_SKIPPED = (DIAGNOSTICS, COSTS, "distillation", "schema")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a cell asks for. model: a record's ``model.id``; pooling None: the protocol's."""
+
+    model: str
+    protocol: str
+    similarity: str = "cosine"
+    pooling: str | None = None
+
+
+@dataclass(frozen=True, order=True)
+class DataKey:
+    """Records with the same key may share a column: they are of the same faces, cut out alike, and
+    of the same comparisons and threshold rule, as in `facebench.records.comparability`.
+    """
+
+    kind: DataKind
+    faces: str
+    comparisons: str
+    edition: str
+    alignment: str
+    rule: str
+
+    @property
+    def foreign(self) -> bool:
+        """Whether the protocol's card is not the shipped one."""
+        return "+" in self.edition
+
+
+@dataclass(frozen=True)
+class Entry:
+    """The head of a record's file. place: 0 of --records, 1 committed, 2 of the cache; created:
+    when it was last made.
+    """
+
+    path: Path
+    place: int
+    model: str
+    protocol: str
+    similarity: str
+    pooling: str
+    weights: str
+    data: DataKey
+    version: tuple[int, ...]
+    created: str
+
+    def answers(self, wanted: Wanted, pooling: str | None) -> bool:
+        """Whether it is of this model, protocol and settings; pooling None: any."""
+        return (
+            (self.model, self.protocol) == (wanted.model, wanted.protocol)
+            and _named(self.similarity, wanted.similarity, "(")
+            and _named(self.pooling, pooling, ",(")
+        )
+
+    @property
+    def rank(self) -> tuple[int, tuple[int, ...], str, str]:
+        """Ascending: the best last, within its place the newest; the path breaks ties."""
+        return -self.place, self.version, self.created, str(self.path)
+
+
+@dataclass
+class Finder:
+    """All records in reach. skipped: files of the cache that are no records of this version."""
+
+    entries: list[Entry] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, folders: Sequence[Path] = (), *, cache: bool = True) -> Finder:
+        """Records of folders (or files) that were named, committed ones, and the default folder.
+
+        UserError: a named or committed file that is not a record of this version.
+        """
+        finder = cls()
+        for place in folders:
+            if not place.exists():
+                raise UserError(f"--records {place}: no such file or folder")
+            finder._add(place, 0)
+        for folder in result_folders():
+            finder._add(folder, 1)
+        if cache:
+            finder._add(default_folder(), 2)
+        return finder
+
+    def candidates(self, wanted: Wanted) -> list[Entry]:
+        """All that answer, best first."""
+        pooling = wanted.pooling or default_pooling(wanted.protocol)
+        found = [entry for entry in self.entries if entry.answers(wanted, pooling)]
+        return sorted(found, key=lambda entry: entry.rank, reverse=True)
+
+    def add(self, path: Path) -> None:
+        """A record that has been made meanwhile."""
+        self._add(path, 2)
+
+    def _add(self, place: Path, rank: int) -> None:
+        known = {entry.path for entry in self.entries}
+        for path in record_files(place):
+            whole = path.resolve()
+            if whole in known:
+                continue
+            try:
+                self.entries.append(_head(whole, path, rank))
+            except UserError as error:
+                if rank < 2:
+                    raise
+                self.skipped.append(str(error))
+
+
+def load_entry(entry: Entry) -> Record:
+    """The record of an entry, read once; UserError: see `facebench.records.files.read_record`."""
+    return _load(entry.path, entry.path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=512)
+def _load(path: Path, changed: int) -> Record:
+    return read_record(path)
+
+
+def default_pooling(protocol: str) -> str | None:
+    """What records of a protocol say of pooling unless another was chosen, e.g. ``mean-score, all
+    frames``; None: any, as its card names none, or there is no such card.
+    """
+    try:
+        card = load_protocol(protocol)
+    except UserError:
+        return None
+    pooling: str | None = getattr(card, "pooling", None)
+    frames: str | None = getattr(card, "frames", None)
+    return pooling if pooling is None or frames is None else f"{pooling}, {frames} frames"
+
+
+def version_of(text: str) -> tuple[int, ...]:
+    """``0.10.1`` as numbers, so that it is newer than ``0.9``."""
+    return tuple(int(number) for number in re.findall(r"\d+", text)[:4])
+
+
+def _named(text: str, wanted: str | None, opens: str) -> bool:
+    """Whether a setting is the wanted one, whatever follows in parentheses or after a comma."""
+    return wanted is None or text == wanted or text.startswith(tuple(wanted + o for o in opens))
+
+
+def record_files(place: Path) -> Iterator[Path]:
+    """A file itself, or the files in a folder that should be records, sorted."""
+    if place.is_file():
+        yield place
+        return
+    for path in sorted(place.rglob("*.json")):
+        parts = path.relative_to(place).parts
+        if parts[0] not in _SKIPPED and not path.name.startswith("."):
+            yield path
+
+
+def _head(path: Path, shown: Path, place: int) -> Entry:
+    try:
+        values: Any = json.loads(plain_bytes(path, RECORD))
+        if values["schema_version"] != SCHEMA_VERSION:
+            raise ValueError
+        return Entry(
+            path=path,
+            place=place,
+            model=values["model"]["id"],
+            protocol=values["protocol"]["name"],
+            similarity=values["similarity"],
+            pooling=values["pooling"],
+            weights=values["model"]["weights_hash"],
+            data=DataKey(
+                values["data"]["kind"],
+                values["data"]["fingerprint"],
+                values["comparisons"]["fingerprint"],
+                f"v{values['protocol']['version']}{values['protocol'].get('edition', '')}",
+                values["alignment"],
+                values["rule"],
+            ),
+            version=version_of(values["facebench"]),
+            created=values["run"].get("again") or values["run"]["created"],
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        read_record(shown)  # says in one line what is wrong
+        raise UserError(f"{shown}: not a record; leave it out, or make it again") from None
+
+
+_MODEL_FILES = (".toml", ".onnx", ".pt", ".pts", ".pt2")
+
+
+def is_file(name: str) -> bool:
+    """Whether a name is meant as a record or folder and not as a model; an empty one is neither."""
+    if name.lower().endswith(_MODEL_FILES):
+        return False
+    return bool(name) and (name.endswith(".json") or "/" in name or Path(name).exists())
+
+
+def known_as(name: str) -> str:
+    """What records call a model that is named as `facebench eval` takes it, e.g. by its file."""
+    path = Path(name)
+    if path.suffix.lower() not in _MODEL_FILES:
+        return name
+    card = path.with_suffix(".toml")
+    if not card.is_file():
+        return path.stem
+    from facebench.models.cards.card import read_card
+
+    return read_card(card).name
+
+
+def records_in(name: str) -> list[tuple[Path, Record]]:
+    """A record's file, or all records of a folder, sorted; UserError: none, or a wrong one."""
+    path = Path(name)
+    if not path.is_dir():
+        return [(path, read_record(path))]
+    files = list(record_files(path))
+    if not files:
+        raise UserError(f"{path}: holds no record (*.json); make one with `facebench eval --out`")
+    return [(file, read_record(file)) for file in files]
+
+
+def named_together(
+    names: Sequence[str], finder: Finder, protocol: str | None = None, similarity: str | None = None
+) -> list[Record]:
+    """One record per name, those of models of the same faces and comparisons as the first's.
+
+    finder: where the records of models are looked for; protocol, similarity: of these, None: the
+    only one there is, and one that all have, else that of the best record (photographs
+    before rendered faces, cosine before what was learned, the newest). UserError: a name
+    without a record, several protocols to choose from, no data that all were evaluated on.
+    """
+    files = {name: read_record(Path(name)) for name in names if is_file(name)}
+    models = [name for name in names if name not in files]
+    if not models:
+        return [files[name] for name in names]
+    of_file = next(iter(files.values()), None)
+    if of_file is not None:
+        protocol, similarity = of_file.protocol.name, of_file.similarity
+    found = {name: _entries(finder, known_as(name), protocol, similarity) for name in models}
+    chosen = _of_one_data(found, of_file)
+    return [files[name] if name in files else load_entry(chosen[name]) for name in names]
+
+
+def named_in(
+    folders: Sequence[Path],
+    names: Sequence[str],
+    protocol: str | None = None,
+    similarity: str | None = None,
+) -> list[Record]:
+    """`named_together`, with records of models looked for in these folders first (`Finder.of`);
+    nothing is looked for where all names are files.
+    """
+    finder = Finder() if all(map(is_file, names)) else Finder.of(folders)
+    return named_together(names, finder, protocol, similarity)
+
+
+def _entries(
+    finder: Finder, model: str, protocol: str | None, similarity: str | None
+) -> list[Entry]:
+    """The records of a model, best first."""
+    own = [entry for entry in finder.entries if entry.model == model]
+    if not own:
+        known = sorted({entry.model for entry in finder.entries})
+        hint = nearest(model, known)
+        raise UserError(
+            f"no record of {model!r}{f'{hint} Or' if hint else ';'} name its file or a folder with "
+            "--records, or make one with `facebench eval`"
+        )
+    protocols = sorted({entry.protocol for entry in own})
+    if protocol is None and len(protocols) > 1:
+        raise UserError(
+            f"{model!r} has records of {', '.join(protocols)}; choose one with --protocol"
+        )
+    wanted = [
+        entry
+        for entry in own
+        if protocol in (None, entry.protocol)
+        and (similarity is None or similarity_kind(entry.similarity) == similarity_kind(similarity))
+    ]
+    if not wanted:
+        kind = " ".join(word for word in (protocol, similarity) if word)
+        raise UserError(
+            f"no {kind} record of {model!r} (it has {', '.join(protocols)}); make one with "
+            f"`facebench eval --model {model}`"
+        )
+    return sorted(wanted, key=_preferred, reverse=True)
+
+
+def _preferred(entry: Entry) -> tuple[object, ...]:
+    """Ascending, the best last: what was named, then photographs, cosine, and the newest."""
+    return entry.place == 0, entry.data.kind == "real", entry.similarity == "cosine", entry.rank
+
+
+def _of_one_data(found: dict[str, list[Entry]], of_file: Record | None) -> dict[str, Entry]:
+    """For each model its best record, all of the same protocol, data and, if possible, settings."""
+    for agreed in (4, 2, 0):  # all settings; alignment and threshold rule; none
+        picked = _picked(found, of_file, agreed)
+        if picked is not None:
+            return picked
+    names = ", ".join(found)
+    raise UserError(
+        f"the records of {names} are of different data or comparisons"
+        f"{' than the file' if of_file else ''}; evaluate all on the same --data"
+    )
+
+
+def _picked(
+    found: dict[str, list[Entry]], of_file: Record | None, agreed: int
+) -> dict[str, Entry] | None:
+    """The best records of one protocol and data that agree in so many settings; None: there are
+    none.
+    """
+
+    def key(entry: Entry) -> tuple[object, ...]:
+        data = replace(entry.data, alignment="", rule="")
+        return entry.protocol, data, *_settings(entry, entry.data)[:agreed]
+
+    choices = [key(entry) for entry in next(iter(found.values()))]
+    if of_file is not None:
+        wanted = _settings(of_file, of_file)[:agreed]
+        choices = [
+            key(entry)
+            for entries in found.values()
+            for entry in entries
+            if (entry.data.faces, entry.data.comparisons)
+            == (of_file.data.fingerprint, of_file.comparisons.fingerprint)
+            and _settings(entry, entry.data)[:agreed] == wanted
+        ]
+    for choice in dict.fromkeys(choices):
+        picked = {
+            name: entry
+            for name, entries in found.items()
+            if (entry := next((e for e in entries if key(e) == choice), None))
+        }
+        if len(picked) == len(found):
+            return picked
+    return None
+
+
+def _settings(of: Entry | Record, measured: DataKey | Record) -> tuple[str, str, str, str]:
+    """What may differ on the same data, those that must not first; a similarity by its kind."""
+    return measured.alignment, measured.rule, of.pooling, similarity_kind(of.similarity)

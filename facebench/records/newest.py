@@ -1,0 +1,75 @@
+"""Which of a folder's records are of models as they are now: the newest of each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from facebench.records.comparability import measure_of, method_of
+from facebench.records.find import records_in, version_of
+from facebench.records.record import Record
+from facebench.records.sections import UNKNOWN
+
+
+@dataclass(frozen=True)
+class Newest:
+    """records: those that count, in their order; passed_over: one line for each that does not."""
+
+    records: tuple[Record, ...]
+    passed_over: tuple[str, ...] = ()
+
+
+def newest_in(name: str) -> Newest:
+    """A record's file, or what counts of a folder of them; UserError: as `records_in`."""
+    records = [record for _, record in records_in(name)]
+    return newest(records) if Path(name).is_dir() else Newest(tuple(records))
+
+
+def newest(records: Sequence[Record]) -> Newest:
+    """The newest record of each model, measure and method, of the weights that it had last.
+
+    A model is known by its name. Where it was evaluated again with other weights, what the earlier
+    ones had on other protocols does not count either: an evaluation that was cut short is no result
+    of the new weights.
+    """
+    unique = list({record.digest(): record for record in records}.values())
+    now: dict[str, str] = {}
+    for record in sorted(unique, key=_age):
+        if _pinned(record):
+            now[record.model.id] = record.model.weights_hash
+    counting: dict[tuple[object, ...], Record] = {}
+    for record in sorted(unique, key=_age):
+        if not _pinned(record) or record.model.weights_hash == now[record.model.id]:
+            counting[_key(record)] = record
+    kept = {record.digest() for record in counting.values()}
+    return Newest(
+        tuple(record for record in unique if record.digest() in kept),
+        tuple(_line(record) for record in unique if record.digest() not in kept),
+    )
+
+
+def _age(record: Record) -> tuple[tuple[int, ...], str, str]:
+    """Ascending, the newest last."""
+    return version_of(record.facebench), record.run.latest, record.digest()
+
+
+def _pinned(record: Record) -> bool:
+    """Whether its hash is of weights: that of embeddings which were given is of their file, and
+    another one on every protocol.
+    """
+    return record.model.preprocessing != UNKNOWN
+
+
+def _key(record: Record) -> tuple[object, ...]:
+    model = record.model
+    own = (model.id, model.flip, model.precision, model.variant)
+    return own, measure_of(record), method_of(record)
+
+
+def _line(record: Record) -> str:
+    model = record.model
+    return (
+        f"passed over: {model.id} on {record.protocol.name} (weights {model.weights_hash[:8]}, "
+        f"made {record.run.latest[:19]}): older than what was judged"
+    )

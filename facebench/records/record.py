@@ -1,0 +1,211 @@
+"""The record of one (model, protocol, dataset, similarity): numbers and all they depend on.
+
+All of a record but its section ``run`` follows from the inputs: an undisturbed run, an interrupted
+one and a repeated one have the same `Record.digest`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    Field,
+    PrivateAttr,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
+
+from facebench.base.errors import UserError
+from facebench.records.scores import ScoreTable
+from facebench.records.sections import (
+    BootstrapSection,
+    ComparisonsSection,
+    CurveSection,
+    DataSection,
+    EnvironmentSection,
+    FailuresSection,
+    ModelSection,
+    ProtocolSection,
+    RatesSection,
+    RunSection,
+    ScoresSection,
+    Section,
+    SeriesSection,
+    VerificationSection,
+)
+
+
+def folds_of(record: Record) -> VerificationSection:
+    """The statistics over folds; TypeError where the record's kind has none."""
+    if not isinstance(record.statistics, VerificationSection):
+        raise TypeError(f"{record.protocol.kind} has no statistics over folds")
+    return record.statistics
+
+
+SCHEMA_VERSION = 1
+
+
+def similarity_kind(similarity: str) -> str:
+    """``joint-bayesian`` of ``joint-bayesian(0123456789ab)``: what is named in parentheses is the
+    file that holds what was learned, and another one after each fit.
+    """
+    return similarity.partition("(")[0]
+
+
+class Record(Section):
+    """One evaluation; see the module's description. ``signature`` pins every input in one line.
+
+    notes: what was guessed, and what is unusual about faces, lists or numbers, in sentences.
+    seal: see `facebench.records.record`; null in records that were made before there were seals.
+    """
+
+    schema_version: Literal[1] = 1
+    signature: str
+    facebench: str
+    model: ModelSection
+    protocol: ProtocolSection
+    data: DataSection
+    alignment: str
+    pooling: str
+    similarity: str
+    rule: str
+    comparisons: ComparisonsSection
+    failures_to_acquire: FailuresSection
+    statistics: Annotated[VerificationSection | RatesSection, Field(discriminator="kind")]
+    curve: CurveSection | None
+    series: tuple[SeriesSection, ...] = ()
+    bootstrap: BootstrapSection
+    environment: EnvironmentSection
+    scores: ScoresSection | None
+    run: RunSection
+    notes: tuple[str, ...] = ()
+    seal: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+
+    _table: ScoreTable | None = PrivateAttr(default=None)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.signature != signature_of(self):
+            raise ValueError("signature does not follow from the record's other fields")
+        if self.data.kind == "synthetic" and not self.data.notice:
+            raise ValueError("a record of synthetic data needs its notice")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_no_notes(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A record that has nothing to note is as it was before there were notes."""
+        values: dict[str, Any] = handler(self)
+        return {k: v for k, v in values.items() if k != "notes" or v}
+
+    @property
+    def table(self) -> ScoreTable | None:
+        """Scores and decisions of every comparison, where they are in memory or beside the file."""
+        return self._table
+
+    def with_table(self, table: ScoreTable) -> Record:
+        """The same record, holding the scores that it was computed from."""
+        other = self.model_copy()
+        other._table = table
+        return other
+
+    def __eq__(self, other: object) -> bool:
+        """Whether both say the same of the same inputs, whenever and wherever they were made."""
+        return isinstance(other, Record) and self.digest() == other.digest()
+
+    def __hash__(self) -> int:
+        return hash(self.digest())
+
+    def sealed(self) -> Record:
+        """The same record under a seal of what it says now."""
+        seal = seal_of(self.model_dump(mode="json"))
+        return self.model_copy(update={SEAL: seal})
+
+    def canonical_json(self, *, run: bool = True) -> bytes:
+        """The record as UTF-8 JSON, fields in declared order; the same record, the same bytes.
+
+        run: with the section that differs between runs, and, where the record has one, the seal,
+        which is over that section, too.
+        """
+        values = self.values() if run else self.model_dump(mode="json", exclude={"run", SEAL})
+        return (json.dumps(values, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+    def values(self) -> dict[str, Any]:
+        """The record as JSON values, its seal last; a record without one stays without."""
+        values = self.model_dump(mode="json", exclude={SEAL})
+        return values | {SEAL: seal_of(values)} if self.seal is not None else values
+
+    def digest(self) -> str:
+        """SHA-256 of all that does not differ between two runs of the same thing."""
+        return hashlib.sha256(self.canonical_json(run=False)).hexdigest()
+
+
+def record_schema() -> dict[str, Any]:
+    """The JSON schema of a record."""
+    schema = Record.model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def schema_json() -> bytes:
+    """The JSON schema as the bytes of ``reports/record.schema.json``."""
+    return (json.dumps(record_schema(), indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def signature_of(record: Record) -> str:
+    """One line that pins everything the numbers depend on, in a fixed order.
+
+    Words are those of the design's vocabulary; ``|`` separates them and is in none of them.
+    """
+    model, data, protocol = record.model, record.data, record.protocol
+    words = {
+        "facebench": record.facebench,
+        "protocol": f"{protocol.name}.v{protocol.version}{protocol.edition}",
+        "pairs": record.comparisons.fingerprint,
+        "data": data.fingerprint,
+        "model": model.id,
+        "weights": model.weights_hash[:16],
+        "input": model.preprocessing,
+        **({"variant": model.variant} if model.variant else {}),
+        **({"guessed": model.guessed} if model.guessed else {}),
+        "flip": model.flip,
+        "precision": model.precision,
+        "align": record.alignment,
+        "missing": record.failures_to_acquire.policy,
+        "pooling": record.pooling,
+        "similarity": record.similarity,
+        "rule": record.rule,
+        "spread": record.statistics.spread_kind,
+        "bootstrap": f"{record.bootstrap.draws} draws, seed {record.bootstrap.seed}",
+    }
+    return "|".join(f"{word}:{_plain(value)}" for word, value in words.items())
+
+
+def _plain(text: str) -> str:
+    """One line without the separator."""
+    return " ".join(text.replace("|", "/").split())
+
+
+SEAL = "seal"
+
+
+def seal_of(values: Mapping[str, Any]) -> str:
+    """SHA-256 of a record's JSON values without its seal, whatever their order and layout."""
+    content = {name: value for name, value in values.items() if name != SEAL}
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def require_seal(values: Mapping[str, Any], where: str, again: str) -> None:
+    """UserError where values are not those that were sealed; a record of before has no seal.
+
+    where: the file; again: what makes the record anew, e.g. ``facebench eval``.
+    """
+    seal = values.get(SEAL)
+    if seal is not None and seal != seal_of(values):
+        raise UserError(
+            f"{where}: its seal is not that of its contents: the file was changed after it was "
+            f"written; make it again with `{again}`"
+        )

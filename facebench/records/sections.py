@@ -1,0 +1,354 @@
+"""The sections of a record; see `facebench.records.record`."""
+
+from __future__ import annotations
+
+import hashlib
+from base64 import b64decode, b64encode
+from typing import Annotated, Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
+
+from facebench.faces.types import DataKind
+from facebench.models.embedders.base import FlipRule
+from facebench.protocols.cards import SpreadKind
+from facebench.records.scores import ScoreTable
+
+UNKNOWN = "unknown (embeddings were given)"  # preprocessing and alignment of such a model
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=0)]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class IntervalSection(Section):
+    """An interval at a level; kind: how it was made, e.g. ``wilson``."""
+
+    low: float
+    high: float
+    level: Share
+    kind: str
+
+
+class Estimate(Section):
+    """A headline number and its interval (null where intervals were not asked for)."""
+
+    value: Share
+    interval: IntervalSection | None
+
+
+class AccuracySection(Estimate):
+    """Mean accuracy over folds; spread: the number behind ±, of the kind that the protocol uses.
+
+    per_fold, thresholds: by ascending fold label; threshold_unit: what a threshold is measured in;
+    over_subjects: in records of earlier versions, whose ``interval`` takes comparisons for
+    independent, that over people; absent where ``interval`` is over people itself.
+    """
+
+    spread: float
+    spread_kind: SpreadKind
+    per_fold: tuple[Share, ...]
+    thresholds: tuple[float, ...]
+    threshold_unit: str
+    folds: tuple[int, ...]
+    over_subjects: IntervalSection | None = None
+
+    @property
+    def shown(self) -> IntervalSection | None:
+        """The interval of tables and gates: over people wherever they are known."""
+        return self.over_subjects or self.interval
+
+    @model_serializer(mode="wrap")
+    def _without_nothing(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values: dict[str, Any] = handler(self)
+        return {k: v for k, v in values.items() if k != "over_subjects" or v is not None}
+
+
+class OperatingPointSection(Estimate):
+    """TAR (``value``) at the largest operating point whose FAR is at most ``target``.
+
+    far: the FAR that it reached; resolvable: false where the non-mated comparisons are too few to
+    tell the target from zero.
+    """
+
+    target: Share
+    far: Share
+    threshold: float
+    resolvable: bool
+    true_accepts: Count
+    false_accepts: Count
+
+
+class SeparationSection(Section):
+    """Means and standard deviations of the scores of both kinds, and d'."""
+
+    mated_mean: float | None
+    mated_std: float | None
+    nonmated_mean: float | None
+    nonmated_std: float | None
+    d_prime: float | None
+
+
+class VerificationSection(Section):
+    """The statistics of the kinds *verification* and *video*: pairs in folds."""
+
+    kind: Literal["verification"] = "verification"
+    accuracy: AccuracySection
+    auc: Estimate
+    eer: Estimate
+    tar_at_far: tuple[OperatingPointSection, ...]
+    separation: SeparationSection
+
+    @property
+    def spread_kind(self) -> SpreadKind:
+        """What ± is."""
+        return self.accuracy.spread_kind
+
+    @property
+    def headline(self) -> Estimate:
+        """The number that a record is known by."""
+        return self.accuracy
+
+
+def drawn_text(values: NDArray[np.float64]) -> str:
+    """float64[draws] as text: base64 of their bytes, little-endian."""
+    return b64encode(np.asarray(values, dtype="<f8").tobytes()).decode()
+
+
+class RateSection(Estimate):
+    """One rate: ``value`` is its mean over the draws or splits.
+
+    name: of the protocol's paper: ``DIR``, ``TAR``, ``TPIR``, ``rank``; target: the FAR, the FPIR
+    or the rank; spread: the number behind ± over the parts, null where there is one part;
+    per_part, reached, thresholds: of every draw or split, the last two empty for ranks;
+    resolvable: false where the non-mated comparisons are too few to tell the target from zero;
+    over_people: the same rate with every person counted once; drawn: its values in the draws of the
+    bootstrap (`drawn_text`), by which two records are compared; both absent where not told.
+    """
+
+    name: str
+    target: float
+    spread: float | None
+    spread_kind: SpreadKind
+    per_part: tuple[Share, ...]
+    reached: tuple[Share, ...] = ()
+    thresholds: tuple[float, ...] = ()
+    resolvable: bool = True
+    over_people: Share | None = None
+    drawn: str | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_nothing(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values: dict[str, Any] = handler(self)
+        told = ("over_people", "drawn")
+        return {k: v for k, v in values.items() if k not in told or v is not None}
+
+    @property
+    def draws(self) -> NDArray[np.float64] | None:
+        """float64[draws] of ``drawn``; ValueError where it is no such text."""
+        if self.drawn is None:
+            return None
+        return np.frombuffer(b64decode(self.drawn, validate=True), dtype="<f8")
+
+    @property
+    def label(self) -> str:
+        """``DIR@FAR=0.01``, ``TPIR@FPIR=0.1``, ``rank-1``: the name that rules and cards use."""
+        if self.name == "rank":
+            return f"rank-{self.target:g}"
+        return f"{self.name}@{self.false_rate}={self.target:g}"
+
+    @property
+    def false_rate(self) -> str:
+        """The error rate that the target is of, in the words of the protocol's paper."""
+        return "FPIR" if self.name == "TPIR" else "FAR"
+
+
+class RatesSection(Section):
+    """The statistics of identification, template and all-pairs protocols; the first rate leads.
+
+    parts: what the rates are means over; counts: of faces, identities, templates.
+    """
+
+    kind: Literal["rates"] = "rates"
+    parts: Literal["draws", "splits"]
+    number_of_parts: Count
+    rates: Annotated[tuple[RateSection, ...], Field(min_length=1)]
+    counts: dict[str, Count] = {}
+
+    @property
+    def spread_kind(self) -> SpreadKind:
+        """What ± is."""
+        return self.rates[0].spread_kind
+
+    @property
+    def headline(self) -> RateSection:
+        """The number that a record is known by."""
+        return self.rates[0]
+
+
+class SeriesSection(Section):
+    """A curve: x ascending, and y at each; log: drawn over a logarithmic x."""
+
+    name: str
+    x_label: str
+    y_label: str
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    log: bool
+
+
+class CurveSection(Section):
+    """The ROC, thinned, to be drawn as steps: FARs ascending, and the TAR from each on."""
+
+    far: tuple[Share, ...]
+    tar: tuple[Share, ...]
+
+
+class ModelSection(Section):
+    """The model; parameters are counts of weights, null where the model does not tell.
+
+    weights_hash: ``unpinned`` where the numbers depend on code that no hash covers. variant: what
+    else they depend on, e.g. ``output=b layout=nhwc``, or empty. guessed: what of its input nobody
+    said, e.g. ``colour mean scale``, absent where all was said. compression_ratio: kept parameters
+    / those of the baseline, as in the paper; bytes: of its file. metric_values: how many numbers
+    the similarity has learned on top, absent where it has learned none (cosine).
+    """
+
+    id: str
+    weights_hash: str
+    parameters: Count | None
+    kept_parameters: Count | None
+    compression_ratio: float | None
+    bytes: Count | None
+    dimension: Count
+    precision: str
+    preprocessing: str
+    variant: str = ""
+    guessed: str = ""
+    flip: FlipRule | Literal["unknown"]
+    metric_values: Count | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_nothing(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Records of similarities that learn nothing are as they were before there was a count."""
+        values: dict[str, Any] = handler(self)
+        absent = {"metric_values": None, "guessed": ""}
+        return {k: v for k, v in values.items() if k not in absent or v != absent[k]}
+
+
+class ProtocolSection(Section):
+    """The protocol's card, and how many comparisons its published list has.
+
+    edition: empty for the card that facebench ships, else ``+`` and a hash of the card that was
+    used in its place. published_list: whether the comparisons are those of the published list;
+    null where the card has no fingerprint of it.
+    """
+
+    name: str
+    kind: str
+    version: int
+    edition: Annotated[str, Field(pattern=r"^(\+[0-9a-f]{8})?$")] = ""
+    title: str
+    source: str
+    published_comparisons: Count
+    published_list: bool | None = None
+
+
+class DataSection(Section):
+    """The faces; faces: how many the protocol uses; notice: what every table must say of them."""
+
+    name: str
+    kind: DataKind
+    fingerprint: str
+    faces: Count
+    notice: str | None
+
+
+class ComparisonsSection(Section):
+    """fingerprint: of the pairs, their labels and their folds; subjects: null where not known."""
+
+    total: Count
+    mated: Count
+    nonmated: Count
+    folds: Count
+    subjects: Count | None
+    fingerprint: str
+
+
+class FailuresSection(Section):
+    """Failures to acquire: faces, and comparisons with such a face, which stay in every number."""
+
+    policy: Literal["error", "count"]
+    faces: Count
+    faces_share: Share
+    comparisons: Count
+    share: Share
+
+
+class BootstrapSection(Section):
+    """What the bootstrap intervals were drawn with."""
+
+    draws: Count
+    seed: Count
+
+
+class EnvironmentSection(Section):
+    """What the arithmetic ran on; batch: faces per pass of the network.
+
+    opencv, onnxruntime: versions, empty where they took no part.
+    """
+
+    torch: str
+    numpy: str
+    opencv: str = ""
+    onnxruntime: str = ""
+    device: str
+    batch: Count
+
+
+class ScoresSection(Section):
+    """The file beside the record with every comparison's score and decision."""
+
+    file: str
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+    @classmethod
+    def of(cls, table: ScoreTable, name: str) -> Self:
+        """The section of a table; its SHA-256 and the record's name (`record_name`) are in the
+        file's, so that no two records share one.
+        """
+        sha256 = hashlib.sha256(table.to_bytes()).hexdigest()
+        return cls(file=f"{name}.scores-{sha256[:12]}.safetensors", sha256=sha256)
+
+
+class RunSection(Section):
+    """All that differs between two runs of the same thing; no part of `Record.digest`.
+
+    created: when it was first made; again: when last, with the same result, absent where never.
+    """
+
+    created: str
+    again: str | None = None
+    host: str
+    threads: Count
+    seconds: dict[str, float]
+
+    @property
+    def latest(self) -> str:
+        """When it was last made."""
+        return self.again or self.created
+
+    @model_serializer(mode="wrap")
+    def _without_never(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Records that were made once are as they were before there was a second moment."""
+        values: dict[str, Any] = handler(self)
+        return {k: v for k, v in values.items() if k != "again" or v is not None}

@@ -1,0 +1,170 @@
+"""The statistics that a report's column may name, and their value in a record."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from facebench.base.errors import UserError, nearest
+from facebench.records.costs import COST_STATISTICS, cost_unit
+from facebench.records.record import Record
+from facebench.records.sections import (
+    AccuracySection,
+    Estimate,
+    OperatingPointSection,
+    RateSection,
+    RatesSection,
+    VerificationSection,
+)
+
+Family = Literal["protocol", "members", "model", "layer", "card", "diagnostic", "cost"]
+Unit = Literal["percent", "ratio", "count", "bytes", "plain"]
+
+OVER_FOLDS = ("accuracy", "auc", "eer")
+OF_MODELS = ("parameters", "kept_parameters", "compression_ratio", "bytes")
+OF_LAYERS = ("layer:output", "layer:parameters")
+OF_CARDS = ("card:sparsified", "card:parent", "card:structure", "card:width", "card:images")
+DIAGNOSTIC = "diagnostic:"
+MEMBERS = "members:"  # the mean over an ensemble's members
+_AT = re.compile(r"(?P<name>TAR|DIR)@FAR=(?P<far>[0-9.eE+-]+)|TPIR@FPIR=(?P<fpir>[0-9.eE+-]+)")
+_RANK = re.compile(r"rank-[1-9][0-9]*")
+_EXAMPLES = ("TAR@FAR=0.001", "DIR@FAR=0.01", "TPIR@FPIR=0.01", "rank-1", "rank-5")
+KNOWN = (
+    *OVER_FOLDS,
+    *_EXAMPLES,
+    *OF_MODELS,
+    *OF_LAYERS,
+    *OF_CARDS,
+    "members:accuracy",
+    f"{DIAGNOSTIC}<name>",
+    *COST_STATISTICS,
+)
+_UNITS: dict[str, Unit] = {
+    "parameters": "count",
+    "kept_parameters": "count",
+    "layer:parameters": "count",
+    "card:images": "count",
+    "compression_ratio": "ratio",
+    "bytes": "bytes",
+}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One statistic of one record: shares; interval: (low, high), its kind beside it.
+
+    headline: whether it is the number that paired tests are of; parts: of every fold, draw, split.
+    """
+
+    value: float
+    spread: float | None
+    spread_kind: str | None
+    interval: tuple[float, float] | None
+    interval_kind: str | None
+    resolvable: bool
+    reached: float | None
+    headline: bool
+
+
+def family(statistic: str) -> Family:
+    """Where a statistic's value comes from; ValueError with the nearest name where it is none."""
+    if statistic in OVER_FOLDS or _RANK.fullmatch(statistic) or _share(statistic):
+        return "protocol"
+    name = statistic.removeprefix(MEMBERS)
+    if name != statistic and (name in OVER_FOLDS or _RANK.fullmatch(name) or _share(name)):
+        return "members"
+    if statistic in OF_MODELS:
+        return "model"
+    if statistic in OF_LAYERS:
+        return "layer"
+    if statistic in OF_CARDS:
+        return "card"
+    if re.fullmatch(rf"{DIAGNOSTIC}[a-z0-9_]+", statistic):
+        return "diagnostic"
+    if cost_unit(statistic):
+        return "cost"
+    hint = nearest(statistic, KNOWN)
+    raise ValueError(f"no statistic {statistic!r}{hint} ({', '.join(KNOWN)})")
+
+
+def unit_of(statistic: str) -> Unit:
+    """What a statistic's values are measured in."""
+    if family(statistic) in ("protocol", "members"):
+        return "percent"
+    return cost_unit(statistic) or _UNITS.get(statistic, "plain")
+
+
+def find_statistic(record: Record, statistic: str) -> Measured | None:
+    """A statistic's value in a record, or None: records of this protocol do not have it."""
+    found = _estimate(record, statistic)
+    if found is None:
+        return None
+    interval = found.shown if isinstance(found, AccuracySection) else found.interval
+    spread, reached, resolvable = None, None, True
+    if isinstance(found, AccuracySection):
+        spread = found.spread
+    if isinstance(found, RateSection):
+        spread, resolvable = found.spread, found.resolvable
+        reached = sum(found.reached) / len(found.reached) if found.reached else None
+    if isinstance(found, OperatingPointSection):
+        reached, resolvable = found.far, found.resolvable
+    return Measured(
+        value=found.value,
+        spread=spread,
+        spread_kind=record.statistics.spread_kind if spread is not None else None,
+        interval=(interval.low, interval.high) if interval else None,
+        interval_kind=interval.kind if interval else None,
+        resolvable=resolvable,
+        reached=reached,
+        headline=found is record.statistics.headline,
+    )
+
+
+def require_statistic(record: Record, statistic: str) -> Measured:
+    """As `find_statistic`; UserError names what the record has where the statistic is not in it."""
+    found = find_statistic(record, statistic)
+    if found is None:
+        has = statistics_in(record)
+        raise UserError(
+            f"records of {record.protocol.name} have no {statistic!r}{nearest(statistic, has)} "
+            f"({', '.join(has)})"
+        )
+    return found
+
+
+def statistics_in(record: Record) -> list[str]:
+    """The names of all statistics that a record has, the headline first."""
+    statistics = record.statistics
+    if isinstance(statistics, RatesSection):
+        return [rate.label for rate in statistics.rates]
+    return [*OVER_FOLDS, *(f"TAR@FAR={point.target:g}" for point in statistics.tar_at_far)]
+
+
+def _estimate(record: Record, statistic: str) -> Estimate | None:
+    statistics = record.statistics
+    wanted = _normal(statistic)
+    if isinstance(statistics, RatesSection):
+        return next((rate for rate in statistics.rates if _normal(rate.label) == wanted), None)
+    assert isinstance(statistics, VerificationSection)
+    if statistic in OVER_FOLDS:
+        found: Estimate = getattr(statistics, statistic)
+        return found
+    points = statistics.tar_at_far
+    return next((p for p in points if _normal(f"TAR@FAR={p.target!r}") == wanted), None)
+
+
+def _normal(statistic: str) -> tuple[str, float]:
+    """``TAR@FAR=1e-3`` and ``TAR@FAR=0.001`` are the same."""
+    name, _, target = statistic.partition("=")
+    return name, float(target) if target else 0.0
+
+
+def _share(statistic: str) -> bool:
+    match = _AT.fullmatch(statistic)
+    if match is None:
+        return False
+    try:
+        return 0 < float(match["far"] or match["fpir"]) <= 1
+    except ValueError:
+        return False

@@ -1,0 +1,162 @@
+"""The tables and figures of README and docs, written from the committed records.
+
+A document holds its figures between comments, and each is of a report card, in ``docs/tables`` or
+in ``reports``::
+
+    <!-- table zoo -->                              the whole table, of photographs
+    <!-- table zoo synthetic -->                    of rendered faces
+    <!-- figure zoo sparse_074 accuracy -->         one cell; a third word: ``synthetic``
+    <!-- against zoo sparse_074 accuracy -->        the difference from the row's reference
+    <!-- spearman zoo accuracy -->                  of a column's values, photographs and rendered
+
+each followed by what is written here, and by ``<!-- end -->``. ``python -m
+facebench.reports.documents README.md docs/*.md`` writes them again; with ``--check`` it only says
+which are out of date.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from scipy.stats import spearmanr
+
+from facebench.base.errors import UserError, nearest
+from facebench.base.text import points
+from facebench.records.find import Finder
+from facebench.reports.card import load_report, read_report
+from facebench.reports.cells import ReportCell, heading_text
+from facebench.reports.table import ReportTable, build_tables, meaning_of
+from facebench.tables.markdown import plain
+
+PLACE = re.compile(r"<!-- (table|figure|against|spearman) ([^>]+?) -->(.*?)<!-- end -->", re.S)
+_SYNTHETIC = "synthetic"
+
+
+class Documents:
+    """Writes what the places of documents ask for; cards are read and filled once."""
+
+    def __init__(self, cards: Path) -> None:
+        self.cards, self.finder = cards, Finder.of(cache=False)
+        self._tables: dict[str, dict[str, ReportTable]] = {}
+
+    def renewed(self, text: str) -> str:
+        """The document with all its places as the records have them.
+
+        UserError: a place that asks for what there is not.
+        """
+        return PLACE.sub(self._place, text)
+
+    def _place(self, found: re.Match[str]) -> str:
+        what, words = found[1], found[2].split()
+        kind = "real"
+        if words[-1] == _SYNTHETIC:
+            kind = words.pop()
+        needed = {"table": 1, "figure": 3, "against": 3, "spearman": 2}[what]
+        if len(words) != needed:
+            raise UserError(f"{what} {found[2]}: needs {needed} words, a card's name first")
+        value = getattr(self, f"_{what}")(kind, *words)
+        return f"<!-- {what} {found[2]} -->{value}<!-- end -->"
+
+    def _table(self, kind: str, name: str) -> str:
+        table = self._of(name, kind)
+        columns = [plain(heading_text(column)) for column in table.columns]
+        lines = [_line(["", *columns]), _line([":---"] + ["---:"] * len(columns))]
+        for row in table.rows:
+            lines.append(_line([plain(row.row.label), *map(_cell, row.cells)]))
+        notes = "; ".join([*meaning_of(table.card, table.rows, paper=False), *table.card.notes])
+        notice = f"\n**{plain(table.notice)}**\n" if table.notice else ""
+        told = f"\n<sub>{plain(notes)}.</sub>\n" if notes else ""
+        return f"\n{notice}\n" + "\n".join(lines) + f"\n{told}\n"
+
+    def _figure(self, kind: str, name: str, row: str, column: str) -> str:
+        return self._cell_of(name, kind, row, column).value_text
+
+    def _against(self, kind: str, name: str, row: str, column: str) -> str:
+        return _against(self._cell_of(name, kind, row, column))
+
+    def _spearman(self, kind: str, name: str, column: str) -> str:
+        both = [self._column(name, one, column) for one in ("real", _SYNTHETIC)]
+        rows = [row for row in both[0] if row in both[1]]
+        found = spearmanr(*([values[row] for row in rows] for values in both))
+        return f"{found.statistic:.2f}"
+
+    def _column(self, name: str, kind: str, key: str) -> dict[str, float]:
+        found = {}
+        for row in self._of(name, kind).rows:
+            cell = next(cell for cell in row.cells if cell.column.key == key)
+            if cell.number is not None:
+                found[row.row.label] = cell.number
+        return found
+
+    def _cell_of(self, name: str, kind: str, row: str, column: str) -> ReportCell:
+        rows = {r.row.model: r for r in self._of(name, kind).rows if r.row.model}
+        if row not in rows:
+            raise UserError(f"table {name!r} has no model {row!r}{nearest(row, list(rows))}")
+        cells = {cell.column.key: cell for cell in rows[row].cells}
+        if column not in cells:
+            raise UserError(
+                f"table {name!r} has no column {column!r}{nearest(column, list(cells))}"
+            )
+        return cells[column]
+
+    def _of(self, name: str, kind: str) -> ReportTable:
+        if name not in self._tables:
+            own = self.cards / f"{name}.toml"
+            card = read_report(own) if own.is_file() else load_report(name)
+            made: dict[str, ReportTable] = {}
+            for table in build_tables(card, self.finder):
+                made.setdefault(table.kind or "real", table)
+            self._tables[name] = made
+        if kind not in self._tables[name]:
+            raise UserError(f"no records of {kind} faces for table {name!r}")
+        return self._tables[name][kind]
+
+
+def _cell(cell: ReportCell) -> str:
+    """The value; below it the difference from the reference, or else its own interval."""
+    parts = [plain(cell.value_text)]
+    if cell.paired is not None:
+        parts.append(_against(cell))
+    elif cell.interval_text and not cell.reference:
+        parts.append(plain(cell.interval_text))
+    if cell.paper_text:
+        parts.append(f"paper {plain(cell.paper_text)}")
+    return "<br>".join(parts)
+
+
+def _against(cell: ReportCell) -> str:
+    """``−0.25 [−0.68, +0.18] ▼``: the difference in points, its interval, its mark."""
+    paired = cell.paired
+    if paired is None:
+        return "–"
+    text = points(paired.difference)
+    if paired.interval is not None:
+        text += f" [{points(paired.interval.low)}, {points(paired.interval.high)}]"
+    return f"{text} {cell.mark}".rstrip()
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write the documents named again, or with ``--check`` say which would change."""
+    check = "--check" in arguments
+    paths = [Path(argument) for argument in arguments if argument != "--check"]
+    documents, changed = Documents(Path("docs") / "tables"), 0
+    for path in paths:
+        text = path.read_text(encoding="utf-8")
+        new = documents.renewed(text)
+        if new != text:
+            changed += 1
+            print(f"{path}: {'out of date; `make tables` renews it' if check else 'renewed'}")
+            if not check:
+                path.write_text(new, encoding="utf-8")
+    return int(check and changed > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,88 @@
+"""What a report lacks: the commands that make it, and what no command can make yet."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from facebench.reports.table import Missing, ReportTable
+
+
+@dataclass(frozen=True)
+class Order:
+    """Models to be evaluated on protocols, with settings that they share. data: ``synthetic``, a
+    folder, or None: what is installed.
+    """
+
+    models: tuple[str, ...]
+    protocols: tuple[str, ...]
+    similarity: str
+    pooling: str | None
+    data: str | None
+
+    @property
+    def command(self) -> str:
+        """The `facebench eval` that makes the records."""
+        words = ["facebench", "eval"]
+        for model in self.models:
+            words += ["--model", model]
+        for protocol in self.protocols:
+            words += ["--protocol", protocol]
+        if self.similarity != "cosine":
+            words += ["--similarity", self.similarity]
+        if self.pooling is not None:
+            words += ["--pooling", self.pooling]
+        if self.data is not None:
+            words += ["--data", self.data]
+        return shlex.join(words)
+
+
+def orders_of(tables: Iterable[ReportTable], data: str | None = None) -> list[Order]:
+    """The evaluations that would fill the cells of models that can be evaluated now, grouped.
+
+    data: for tables of real faces or of none yet; those of synthetic faces say it themselves.
+    """
+    protocols: dict[tuple[str, str, str | None, str | None], list[str]] = {}
+    for table in tables:
+        where = "synthetic" if table.kind == "synthetic" else data
+        for gap in _ready(table.missing):
+            row = gap.row
+            key = (row.model or "", gap.column.similarity or row.similarity, row.pooling, where)
+            named = protocols.setdefault(key, [])
+            if gap.column.protocol and gap.column.protocol not in named:
+                named.append(gap.column.protocol)
+    # Models with the same protocols and settings are one command.
+    models: dict[tuple[tuple[str, ...], str, str | None, str | None], list[str]] = {}
+    for (model, similarity, pooling, where), named in protocols.items():
+        models.setdefault((tuple(named), similarity, pooling, where), []).append(model)
+    return [
+        Order(tuple(names), named, similarity, pooling, where)
+        for (named, similarity, pooling, where), names in models.items()
+    ]
+
+
+def on_photographs(table: ReportTable, data: str | None) -> str:
+    """What the commands of a table of photographs need beside the models, or nothing."""
+    if table.kind != "real" or data is not None or not _ready(table.missing):
+        return ""
+    return (
+        "on photographs that are installed (`facebench data list`), or with --data FOLDER; without "
+        "both, the commands take synthetic faces, which make a table of their own"
+    )
+
+
+def not_yet(tables: Iterable[ReportTable]) -> list[str]:
+    """What no evaluation can fill: models that are not trained, diagnostics that are not there."""
+    lines: dict[str, list[str]] = {}
+    for table in tables:
+        for gap in table.missing:
+            if not gap.ready:
+                lines.setdefault(gap.why, [])
+                if gap.row.label not in lines[gap.why]:
+                    lines[gap.why].append(gap.row.label)
+    return [f"{', '.join(labels)}: {why}" for why, labels in lines.items()]
+
+
+def _ready(missing: Sequence[Missing]) -> list[Missing]:
+    return [gap for gap in missing if gap.ready]

@@ -1,0 +1,257 @@
+"""A comparison of models as a table, and as JSON and CSV for other programs."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from facebench.base.text import json_text, percent, points
+from facebench.base.vocabulary import SYNTHETIC_LABEL
+from facebench.comparison.compare import Comparison
+from facebench.comparison.paired import PairedStatistic
+from facebench.records.comparability import names_of
+from facebench.records.record import Record
+from facebench.records.scores import ScoreTable
+from facebench.statistics.intervals.dyadic import FEW_ACCEPTED
+from facebench.tables.exports import safe
+from facebench.tables.table import Sheet
+from facebench.tables.text import Cell
+
+_SHOWN = 5  # changed comparisons in a caption
+
+
+def comparison_sheet(comparison: Comparison) -> Sheet:
+    """The table of one candidate against the base."""
+    base, one, other = comparison.base, *names_of([comparison.base, comparison.candidate])
+    label = f"{SYNTHETIC_LABEL} · " if base.data.kind == "synthetic" else ""
+    protocol = f"{base.protocol.name} v{base.protocol.version}{base.protocol.edition}"
+    return Sheet(
+        title=f"{label}{other} against {one} · {protocol} · {base.data.name}",
+        headings=("statistic", one, other, "difference", "p", "verdict"),
+        rows=tuple(_row(found) for found in comparison.statistics),
+        caption=tuple(_caption(comparison)),
+        notice=base.data.notice,
+    )
+
+
+def p_text(p_value: float | None) -> str:
+    """A p-value to three places."""
+    if p_value is None:
+        return "–"
+    return "< 0.001" if p_value < 0.001 else f"{p_value:.3f}"
+
+
+def difference_cell(found: PairedStatistic) -> Cell:
+    """The difference in points, with its interval."""
+    if found.interval is None:
+        return Cell(points(found.difference), found.why)
+    return Cell(
+        points(found.difference), f"[{points(found.interval.low)}, {points(found.interval.high)}]"
+    )
+
+
+def comparisons_json(comparisons: Sequence[Comparison]) -> str:
+    """Everything, as a JSON list; shares in full precision, positions from 0."""
+    values = [_json(comparison) for comparison in comparisons]
+    return json_text(values)
+
+
+def comparisons_csv(comparisons: Sequence[Comparison]) -> str:
+    """One line per candidate and statistic; shares in full precision."""
+    lines = [
+        {
+            "data_kind": comparison.base.data.kind,
+            "protocol": comparison.base.protocol.name,
+            "data": comparison.base.data.fingerprint,
+            "base_model": comparison.base.model.id,
+            "candidate_model": comparison.candidate.model.id,
+            **_statistic(found),
+            "changed_worse": comparison.changed.only_a if comparison.changed else None,
+            "changed_better": comparison.changed.only_b if comparison.changed else None,
+        }
+        for comparison in comparisons
+        for found in comparison.statistics
+    ]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(lines[0]) if lines else [], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({field: safe(value) for field, value in line.items()} for line in lines)
+    return text.getvalue()
+
+
+def _row(found: PairedStatistic) -> tuple[Cell, ...]:
+    mark = {
+        "better": "▲ better",
+        "worse": "▼ worse",
+        "no difference shown": "≈ not told apart",
+        "undecided": "? undecided",
+    }
+    remark = "" if found.resolvable else "too few non-mated comparisons for this FAR"
+    return (
+        Cell(f"{found.statistic} %"),
+        Cell(percent(found.base)),
+        Cell(percent(found.candidate), remark),
+        difference_cell(found),
+        Cell(p_text(found.deciding_p)),
+        Cell(mark.get(found.verdict, found.verdict) if _judged(found) else ""),
+    )
+
+
+def _judged(found: PairedStatistic) -> bool:
+    """Whether it has a verdict: the first statistic has, or whatever cannot be told."""
+    return found.adjusted is not None or found.p_value is None
+
+
+def _caption(comparison: Comparison) -> Iterator[str]:
+    base, candidate = comparison.base, comparison.candidate
+    yield f"data: {base.data.fingerprint} ({base.data.kind}); alignment: {base.alignment}"
+    if comparison.changed:
+        yield _changed_line(comparison)
+        for name, rows in (("now wrong", comparison.worse), ("now right", comparison.better)):
+            if rows:
+                yield f"{name}, scores moved most: {'; '.join(_pairs(comparison, rows))}"
+    told = [f for f in comparison.statistics if f.interval]
+    if told:
+        level = next(f.interval.level for f in told if f.interval)
+        over = "people" if any(f.over_subjects for f in told) else "comparisons"
+        yield (
+            f"difference in points [{100 * level:g}% interval over {over}, pointwise]; p: of the "
+            "same, two-sided; verdict at 5%, on the first statistic alone, its p corrected for the "
+            "number of candidates (Holm)"
+        )
+        exact = next((f.mcnemar for f in told if f.mcnemar is not None), None)
+        if exact is not None:
+            yield (
+                f"McNemar's exact test of the decisions: p = {p_text(exact)}".replace("= <", "<")
+                + "; it takes comparisons that share people for independent, and decides nothing"
+            )
+        yield from _unusual(comparison)
+        yield from _without_one(comparison)
+    if comparison.settings:
+        yield f"other settings differ: {'; '.join(map(str, comparison.settings))}"
+    yield f"signature of {base.model.id}: {base.signature}"
+    yield f"signature of {candidate.model.id}: {candidate.signature}"
+
+
+def _without_one(comparison: Comparison) -> Iterator[str]:
+    """What the most frequent person makes of each difference, and each rate over people."""
+    for found in comparison.statistics:
+        told = []
+        if (one := found.without) is not None:
+            told.append(
+                f"without its most frequent person ({100 * one.share:.1f}% of the mated searches): "
+                f"{points(one.difference)} [{points(one.interval.low)}, "
+                f"{points(one.interval.high)}], p {p_text(one.p_value)}"
+            )
+        if found.over_people is not None:
+            base, candidate = map(percent, found.over_people)
+            told.append(f"every person counted once: {base} against {candidate}")
+        if told:
+            yield f"{found.statistic} {'; '.join(told)}"
+
+
+def _unusual(comparison: Comparison) -> Iterator[str]:
+    """Intervals that rest on few people or on none, and thresholds."""
+    kinds: dict[str, list[str]] = {}
+    for found in comparison.statistics:
+        kind = found.interval.kind if found.interval else ""
+        if "exact bound" in kind or "held fixed" in kind or FEW_ACCEPTED in kind:
+            kinds.setdefault(kind, []).append(found.statistic)
+    yield from (f"interval of {', '.join(names)}: {kind}" for kind, names in kinds.items())
+
+
+def _changed_line(comparison: Comparison) -> str:
+    changed = comparison.changed
+    assert changed is not None
+    one, other = names_of([comparison.base, comparison.candidate])
+    total = len(comparison.base.table.mated) if comparison.base.table else 0
+    return (
+        f"{changed.only_a + changed.only_b:,} of {total:,} comparisons changed: "
+        f"{changed.only_a:,} right only with {one}, {changed.only_b:,} only with {other}"
+    )
+
+
+def _pairs(comparison: Comparison, rows: Sequence[int]) -> Iterator[str]:
+    one, other = comparison.base.table, comparison.candidate.table
+    assert one is not None and other is not None
+    for row in rows[:_SHOWN]:
+        kind = "mated" if one.mated[row] else "non-mated"
+        faces = f" {' and '.join(comparison.keys[row])}" if comparison.keys else ""
+        yield f"no. {row + 1}{faces} ({kind}) {one.scores[row]:.3f} → {other.scores[row]:.3f}"
+    if len(rows) > _SHOWN:
+        yield f"and {len(rows) - _SHOWN:,} more (--format json)"
+
+
+def _json(comparison: Comparison) -> dict[str, Any]:
+    base, candidate = comparison.base, comparison.candidate
+    changed = comparison.changed
+    return {
+        "protocol": base.protocol.name,
+        "data": base.data.model_dump(mode="json"),
+        "base": _facts(base),
+        "candidate": _facts(candidate),
+        "statistics": [_statistic(found) for found in comparison.statistics],
+        "settings": [
+            {"word": s.word, "base": s.base, "candidate": s.candidate} for s in comparison.settings
+        ],
+        "changed": changed
+        and {
+            "only_base_right": changed.only_a,
+            "only_candidate_right": changed.only_b,
+            "p_value": changed.p_value,
+            "worse": [_pair(comparison, row) for row in comparison.worse],
+            "better": [_pair(comparison, row) for row in comparison.better],
+        },
+    }
+
+
+def _facts(record: Record) -> dict[str, str]:
+    return {
+        "model": record.model.id,
+        "digest": record.digest(),
+        "signature": record.signature,
+    }
+
+
+def _statistic(found: PairedStatistic) -> dict[str, Any]:
+    interval = found.interval
+    return {
+        "statistic": found.statistic,
+        "base": found.base,
+        "candidate": found.candidate,
+        "difference": found.difference,
+        "low": interval.low if interval else None,
+        "high": interval.high if interval else None,
+        "level": interval.level if interval else None,
+        "interval": interval.kind if interval else None,
+        "p_value": found.p_value,
+        "p_holm": found.adjusted,
+        "over_subjects": found.over_subjects,
+        "p_mcnemar": found.mcnemar,
+        "without_most_frequent": found.without.difference if found.without else None,
+        "share_of_most_frequent": found.without.share if found.without else None,
+        "verdict": found.verdict if _judged(found) else None,
+        "resolvable": found.resolvable,
+        "why": found.why,
+    }
+
+
+def _pair(comparison: Comparison, row: int) -> dict[str, Any]:
+    one, other = comparison.base.table, comparison.candidate.table
+    assert one is not None and other is not None
+    return {
+        "position": row,
+        "faces": list(comparison.keys[row]) if comparison.keys else None,
+        "fold": int(one.folds[row]),
+        "mated": bool(one.mated[row]),
+        "base_score": _finite(one, row),
+        "candidate_score": _finite(other, row),
+    }
+
+
+def _finite(table: ScoreTable, row: int) -> float | None:
+    """A score, or None for a failure to acquire."""
+    score = float(table.scores[row])
+    return score if score > float("-inf") else None

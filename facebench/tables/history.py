@@ -1,0 +1,123 @@
+"""A history of runs as a table."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+
+from facebench.base.text import count_text, percent, ratio_text, size_text
+from facebench.base.vocabulary import SYNTHETIC_LABEL
+from facebench.comparison.history import History
+from facebench.records.comparability import told_apart
+from facebench.records.record import similarity_kind
+from facebench.tables.comparison import difference_cell, p_text
+from facebench.tables.exports import safe
+from facebench.tables.table import Sheet
+from facebench.tables.text import Cell, interval_text
+
+
+def history_sheet(history: History) -> Sheet:
+    """A history as a table."""
+    first = history.first
+    label = f"{SYNTHETIC_LABEL} · " if first.data.kind == "synthetic" else ""
+    protocol = f"{first.protocol.name} v{first.protocol.version}{first.protocol.edition}"
+    return Sheet(
+        title=f"{label}history of {history.statistic} · {protocol} · {first.data.name}",
+        headings=(
+            "run",
+            "created",
+            f"{history.statistic} %",
+            f"vs {history.versus}",
+            "p",
+            "kept",
+            "ratio",
+            "size",
+            "",
+        ),
+        rows=tuple(_row(history, number) for number in range(len(history.runs))),
+        caption=tuple(_caption(history)),
+        notice=first.data.notice,
+    )
+
+
+def _row(history: History, number: int) -> tuple[Cell, ...]:
+    run = history.runs[number]
+    record = run.record
+    against = run.against
+    fall = "▼ first significant fall" if number == history.first_fall else ""
+    adjusted = "" if run.adjusted is None else f"Holm {p_text(run.adjusted)}"
+    return (
+        Cell(record.model.id, told_apart([one.record for one in history.runs])[number]),
+        Cell(record.run.created[:16].replace("T", " ")),
+        Cell(percent(run.value), interval_text(run.interval)),
+        Cell("reference") if against is None else difference_cell(against),
+        Cell("" if against is None else p_text(against.p_value), adjusted),
+        Cell(count_text(record.model.kept_parameters)),
+        Cell(ratio_text(record.model.compression_ratio)),
+        Cell(size_text(record.model.bytes)),
+        Cell(fall or ("▼ fell" if run.fell else "")),
+    )
+
+
+def _caption(history: History) -> Iterator[str]:
+    first = history.first
+    yield f"data: {first.data.fingerprint} ({first.data.kind}); alignment: {first.alignment}"
+    yield f"similarity: {similarity_kind(first.similarity)}; pooling: {first.pooling}"
+    tested = [run.against for run in history.runs if run.against and run.against.interval]
+    if tested:
+        over = "people" if any(one.over_subjects for one in tested) else "comparisons"
+        yield (
+            f"vs {history.versus}: difference in points, [95% interval over {over}], paired; p: of "
+            "the same, two-sided; Holm: corrected for the number of runs tested; fell: worse, and "
+            "that p below 5%"
+        )
+    untested = [run for run in history.runs if run.against and run.against.p_value is None]
+    for run in untested:
+        assert run.against is not None
+        yield f"not tested: {run.record.model.id}, {run.against.why}"
+    number = history.first_fall
+    if number is None:
+        none = "no run" if not untested else "none of the runs tested" if tested else ""
+        yield f"{none} fell significantly" if none else "no run could be tested for a fall"
+    else:
+        yield f"first significant fall: run {number + 1}, {history.runs[number].record.model.id}"
+
+
+def histories_csv(found: Sequence[History]) -> str:
+    """One line per run; shares in full precision."""
+    text = io.StringIO()
+    lines = [_line(history, number) for history in found for number in range(len(history.runs))]
+    writer = csv.DictWriter(text, list(lines[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({name: safe(value) for name, value in line.items()} for line in lines)
+    return text.getvalue()
+
+
+def _line(history: History, number: int) -> dict[str, str | int | float | bool | None]:
+    run = history.runs[number]
+    record, against = run.record, run.against
+    paired = against.interval if against else None
+    return {
+        "data_kind": record.data.kind,
+        "protocol": record.protocol.name,
+        "data": record.data.fingerprint,
+        "run": number + 1,
+        "model": record.model.id,
+        "created": record.run.created,
+        "statistic": history.statistic,
+        "value": run.value,
+        "low": run.interval.low if run.interval else None,
+        "high": run.interval.high if run.interval else None,
+        "difference": against.difference if against else None,
+        "difference_low": paired.low if paired else None,
+        "difference_high": paired.high if paired else None,
+        "p_value": against.p_value if against else None,
+        "p_holm": run.adjusted,
+        "fell": run.fell,
+        "first_fall": number == history.first_fall,
+        "kept_parameters": record.model.kept_parameters,
+        "compression_ratio": record.model.compression_ratio,
+        "bytes": record.model.bytes,
+        "digest": record.digest(),
+    }

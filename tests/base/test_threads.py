@@ -1,0 +1,58 @@
+"""How threads wait, and how many a run keeps."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from facebench.base.threads import keep_threads
+
+ROOT = Path(__file__).parents[2]
+_NAMES = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
+
+
+def policy(code: str, **own: str) -> list[str]:
+    """What a process that runs some code says of its waiting, and of that of what it measures."""
+    bare = {name: value for name, value in os.environ.items() if name not in _NAMES}
+    told = (
+        "import os; from facebench.base.threads import users_environment as u\n"
+        "print(os.environ.get('OMP_WAIT_POLICY'), u().get('OMP_WAIT_POLICY'))"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", f"{code}\n{told}"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**bare, "PYTHONPATH": str(ROOT), **own},
+    )
+    return ended.stdout.split()
+
+
+def test_threads_wait_passively_but_not_where_speed_is_measured() -> None:
+    assert policy("import facebench") == ["PASSIVE", "None"]
+
+
+@pytest.mark.parametrize("name", _NAMES)
+def test_what_the_user_set_stays(name: str) -> None:
+    expected = "ACTIVE" if name == "OMP_WAIT_POLICY" else "None"
+    assert policy("import facebench", **{name: "ACTIVE"}) == [expected, expected]
+
+
+def test_once_torch_is_loaded_nothing_is_set() -> None:
+    code = "import sys; sys.modules['torch'] = sys; import facebench"
+    assert policy(code) == ["None", "None"]
+
+
+def test_a_run_keeps_its_first_number_of_threads() -> None:
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        assert keep_threads(None) == 2
+        assert keep_threads(1) == 1 == torch.get_num_threads()
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from facebench.base.errors import UserError
+from facebench.base.storage import data_folder
+from facebench.cli.commands import data
+
+RUN = CliRunner()
+
+
+@pytest.fixture
+def lfw(tmp_path: Path) -> Path:
+    folder = tmp_path / "given"
+    for name in ("Person_A", "Person_B"):
+        (folder / "lfw" / name).mkdir(parents=True)
+        for number in (1, 2):
+            path = folder / "lfw" / name / f"{name}_{number:04d}.jpg"
+            cv2.imwrite(str(path), np.full((20, 20, 3), 40 * number, np.uint8))
+    (folder / "pairs.txt").write_text("1\t1\nPerson_A\t1\t2\nPerson_A\t1\tPerson_B\t1\n")
+    return folder
+
+
+def test_get_installs_where_it_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    calls: list[tuple[Path | None, bool]] = []
+
+    def fake(into: Path | None, *, funneled: bool) -> Path:
+        calls.append((into, funneled))
+        return (into or data_folder()) / "lfw"
+
+    monkeypatch.setattr(data, "get_lfw", fake)
+    result = RUN.invoke(data.app, ["get", "lfw", "--funneled", "--into", str(tmp_path)])
+    assert result.exit_code == 0, result.output
+    assert calls == [(tmp_path, True)]
+    assert "--data" in result.output
+    assert RUN.invoke(data.app, ["get", "lfw"]).exit_code == 0
+    assert calls[-1] == (None, False)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("lwf", "did you mean 'lfw'"), ("ijba", "https://"), ("cfp-fp", r"cfp_fp\.bin")],
+)
+def test_get_of_what_cannot_be_downloaded(name: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        RUN.invoke(data.app, ["get", name], catch_exceptions=False)
+
+
+def test_list_shows_every_set(lfw: Path) -> None:
+    shutil.copytree(lfw, data_folder() / "lfw")
+    result = RUN.invoke(data.app, ["list"], env={"COLUMNS": "400"})
+    assert result.exit_code == 0, result.output
+    for word in ("lfw-", "cplfw", "ytf", "registration", "not installed"):
+        assert word in result.output
+    assert str(data_folder() / "ytf") in result.output.replace("\n", "")
+
+
+def test_unpacked_sets_are_checked_without_a_name() -> None:
+    (data_folder() / "ytf").mkdir(parents=True)
+    result = RUN.invoke(data.app, ["check"])
+    assert result.exit_code == 1
+    assert result.output == (
+        "WRONG ytf: no YouTube Faces here: neither frame_images_DB/ nor aligned_images_DB/, nor "
+        "splits.txt\n"
+    )
+    assert RUN.invoke(data.app, ["check", "ytf"]).output == result.output
+
+
+def test_get_of_a_registered_set_says_where_to_put_it() -> None:
+    with pytest.raises(UserError, match=rf"unpack into {data_folder() / 'ijbc'}$"):
+        RUN.invoke(data.app, ["get", "ijbc"], catch_exceptions=False)
+
+
+def test_check_ends_with_1_where_something_is_wrong(lfw: Path) -> None:
+    result = RUN.invoke(data.app, ["check", "lfw", "--data", str(lfw)])
+    assert result.exit_code == 1
+    assert "WRONG lfw: 4 images of 2 people" in result.output
+    assert "ok    lfw: 2 pairs in 1 folds" in result.output
+
+
+def test_check_without_data(lfw: Path) -> None:
+    assert "no data set is installed" in RUN.invoke(data.app, ["check"]).output
+    with pytest.raises(UserError, match="lfw is not installed"):
+        RUN.invoke(data.app, ["check", "lfw"], catch_exceptions=False)
+    with pytest.raises(UserError, match="--data needs the name"):
+        RUN.invoke(data.app, ["check", "--data", str(lfw)], catch_exceptions=False)
+    shutil.copytree(lfw, data_folder() / "lfw")
+    assert "WRONG lfw" in RUN.invoke(data.app, ["check"]).output

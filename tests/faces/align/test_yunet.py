@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from facebench.base.errors import UserError
+from facebench.faces.align.landmarks import read_landmarks
+from facebench.faces.align.template import similarity_transform, warp
+from facebench.faces.align.yunet import YuNetAligner, choose_face
+from facebench.faces.lfw.folder import LfwSource
+
+
+@pytest.fixture
+def model(shared_data: Path) -> Path:
+    return shared_data / "yunet" / "yunet_n_320_320.onnx"
+
+
+def test_landmarks_come_in_the_order_of_the_template(shared_data: Path, model: Path) -> None:
+    folder = shared_data / "lfw-mini"
+    source, listed = LfwSource(folder), read_landmarks(folder / "landmarks.txt")
+    aligner = YuNetAligner(model)
+    away = []
+    for key in source.keys()[:30]:
+        points = aligner.landmarks(source.read(key))
+        assert points is not None and points[0, 0] < points[1, 0] and points[3, 0] < points[4, 0]
+        away.append(np.linalg.norm(points - listed[key], axis=1).mean())
+    assert np.median(away) < 8  # pixels of 250; eyes exchanged would be 40 apart
+    key = source.keys()[0]
+    points = aligner.landmarks(source.read(key))
+    assert points is not None
+    expected = warp(source.read(key), similarity_transform(points, (112, 96)), (112, 96))
+    copy = pickle.loads(pickle.dumps(aligner))
+    np.testing.assert_array_equal(copy(key, source.read(key), (112, 96)), expected)
+
+
+@pytest.mark.parametrize("side", [700, 2000])
+def test_landmarks_do_not_depend_on_the_size_of_the_picture(
+    shared_data: Path, model: Path, side: int
+) -> None:
+    source, aligner = LfwSource(shared_data / "lfw-mini"), YuNetAligner(model)
+    for key in source.keys()[:200:20]:
+        image = source.read(key)
+        large = cv2.resize(image, (side, side), interpolation=cv2.INTER_CUBIC)
+        points, expected = aligner.landmarks(large), aligner.landmarks(image)
+        assert points is not None and expected is not None
+        # Pixels of 250, of which the eyes are 40 apart; without shrinking it is 20 to 120.
+        assert np.abs(points * 250 / side - expected).max() < 6
+
+
+def test_a_small_face_in_a_large_picture(shared_data: Path, model: Path) -> None:
+    source, aligner = LfwSource(shared_data / "lfw-mini"), YuNetAligner(model)
+    image = source.read(source.keys()[0])
+    picture = np.full((2400, 3200, 3), 90, np.uint8)
+    picture[300:550, 2000:2250] = image
+    points, expected = aligner.landmarks(picture), aligner.landmarks(image)
+    assert points is not None and expected is not None
+    # The face is 10 pixels wide where it was found; its landmarks are those of the image itself.
+    assert np.abs(points - (2000, 300) - expected).max() < 6
+
+
+def test_no_face_is_a_failure_to_acquire(model: Path) -> None:
+    aligner = YuNetAligner(model, score_threshold=0.7)
+    assert aligner("k", np.full((250, 250, 3), 128, np.uint8), (112, 96)) is None
+    assert "score>=0.7" in aligner.signature
+    assert aligner.signature != YuNetAligner(model).signature
+
+
+def test_the_large_and_central_face_is_chosen() -> None:
+    faces = np.zeros((3, 15), np.float32)
+    faces[0, :4] = (0, 0, 60, 60)
+    faces[1, :4] = (95, 95, 50, 50)
+    faces[2, :4] = (110, 110, 20, 20)
+    assert choose_face(faces, (250, 250)) is not None
+    np.testing.assert_array_equal(choose_face(faces, (250, 250)), faces[1])
+    faces[0, :4] = (0, 0, 200, 200)
+    np.testing.assert_array_equal(choose_face(faces, (250, 250)), faces[0])
+
+
+def test_a_file_that_is_no_detector(tmp_path: Path, shared_data: Path) -> None:
+    (tmp_path / "x.onnx").write_bytes(b"nothing")
+    with pytest.raises(UserError, match="not a YuNet"):
+        YuNetAligner(tmp_path / "x.onnx")
+    with pytest.raises(UserError, match="cannot read the YuNet model"):
+        YuNetAligner(tmp_path / "absent.onnx")
+    with pytest.raises(UserError, match="not a YuNet"):
+        YuNetAligner(shared_data / "teacher" / "mobilefacenet.onnx")

@@ -1,0 +1,46 @@
+"""Small folders of named images, and embeddings that gather around people."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from facebench.embedding.types import Embeddings
+from facebench.faces.twins import lfw as twin
+from facebench.protocols.prepared import Embed
+
+
+def write_images(folder: Path, images: Mapping[str, int], rendered: bool = False) -> Path:
+    """``lfw/Name/Name_0001.jpg``; the files hold their names, and no test decodes them."""
+    for name, count in images.items():
+        (folder / "lfw" / name).mkdir(parents=True)
+        for number in range(1, count + 1):
+            file = folder / "lfw" / name / f"{name}_{number:04d}.jpg"
+            file.write_text(file.name)
+    if rendered:
+        (folder / "COMPLETE.json").write_text(json.dumps({"fingerprint": twin.twin_fingerprint(0)}))
+    return folder
+
+
+def embeddings(
+    keys: Sequence[str], noise: float = 0.8, lost: Sequence[str] = (), seed: int = 0
+) -> Embeddings:
+    """One centre per person, and noise."""
+    rng = np.random.default_rng(seed)
+    people = np.unique([key.split("/")[0] for key in keys], return_inverse=True)[1]
+    centres = rng.normal(size=(people.max() + 1, 16))
+    vectors = centres[people] + noise * rng.normal(size=(len(keys), 16))
+    acquired = np.array([key not in lost for key in keys])
+    vectors[~acquired] = 0
+    return Embeddings(tuple(keys), vectors.astype(np.float32), acquired)
+
+
+def embed(**choices) -> Embed:
+    """What a run is given."""
+    return Embed(
+        all=lambda keys: embeddings(keys, **choices),
+        stream=lambda keys: iter([embeddings(keys, **choices)]),
+    )

@@ -1,0 +1,38 @@
+"""A network small enough for brute force, with faces and a softmax over four people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from facebench.lab.connections.task import Task
+from facebench.models.architectures.convnet import ConvNet
+
+WIDTH = 0.03125
+MakeTask = Callable[..., Task]
+
+
+@pytest.fixture(scope="session")
+def tiny() -> tuple[ConvNet, np.ndarray, nn.Linear]:
+    """Network, uint8 12×80×80×3 faces, and the layer of the softmax."""
+    torch.manual_seed(3)
+    net = ConvNet(WIDTH, (80, 80)).eval()
+    faces = np.random.default_rng(0).integers(0, 256, (12, 80, 80, 3), dtype=np.uint8)
+    return net, faces, nn.Linear(net.features, 4)
+
+
+@pytest.fixture
+def make_task(tiny) -> MakeTask:
+    """make_task("f", "1/4", seed=…, **fields) -> Task."""
+    net, faces, head = tiny
+
+    def make(layer: str, keep: str, seed: int = 0, **fields: object) -> Task:
+        given = {"faces": lambda: iter([faces[:7], faces[7:]]), "logits": head, **fields}
+        return Task(net, layer, Fraction(keep), np.random.default_rng(seed), **given)
+
+    return make

@@ -1,0 +1,6 @@
+"""Records that tests make."""
+
+from __future__ import annotations
+
+from tests.helpers.costs import make_costs, make_run  # noqa: F401 - fixtures
+from tests.helpers.records import make_record  # noqa: F401 - a fixture

@@ -1,0 +1,69 @@
+"""README and docs hold no figure that does not come from the committed records."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from facebench.base.errors import UserError
+from facebench.reports.documents import PLACE, Documents, main
+
+CHECKOUT = Path(__file__).parents[2]
+WRITTEN = [CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").glob("*.md"))]
+# ± with a number, a difference in points, an interval, a p-value, a rate with two places.
+TYPED = re.compile(
+    r"±\s*\d|[+−]\d+\.\d|\[[+−-]?\d+\.\d+, |\bp\s*[=<≈]|\b\d{2}\.\d{2}\b|\d times quicker"
+)
+CODE = re.compile(r"```.*?```|`[^`\n]*`|^ {4}.*$", re.DOTALL | re.MULTILINE)
+
+pytestmark = pytest.mark.shipped_results
+
+
+@pytest.fixture(scope="module")
+def documents() -> Documents:
+    return Documents(CHECKOUT / "docs" / "tables")
+
+
+@pytest.mark.parametrize("path", WRITTEN, ids=lambda path: path.name)
+def test_every_table_and_figure_is_that_of_the_records(documents: Documents, path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert documents.renewed(text) == text, f"{path.name}: `make tables` renews it"
+
+
+@pytest.mark.parametrize("path", WRITTEN, ids=lambda path: path.name)
+def test_no_measured_figure_is_typed(path: Path) -> None:
+    prose = CODE.sub("", PLACE.sub("", path.read_text(encoding="utf-8")))
+    assert [line for line in prose.splitlines() if TYPED.search(line)] == []
+
+
+def test_a_figure_changed_by_hand_is_found_and_written_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(CHECKOUT)
+    page = tmp_path / "page.md"
+    place = "<!-- figure zoo sparse_074 held_out -->"
+    page.write_text(f"It errs in {place}9.99<!-- end -->% of them.\n", encoding="utf-8")
+    assert main(["--check", str(page)]) == 1 and "out of date" in capsys.readouterr().out
+    assert "9.99" in page.read_text(encoding="utf-8")
+    assert main([str(page)]) == 0
+    assert page.read_text(encoding="utf-8") == f"It errs in {place}10.60<!-- end -->% of them.\n"
+    assert main(["--check", str(page)]) == 0
+
+
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [
+        ("figure zoo sparse_75 held_out", "has no model 'sparse_75'; did you mean 'sparse_076'"),
+        ("figure zoo sparse_074 heldout", "has no column 'heldout'; did you mean 'held_out'"),
+        ("table taylor synthetic", "no records of synthetic faces for table 'taylor'"),
+        ("table zooo", "no report 'zooo'"),
+        ("figure zoo", "figure zoo: needs"),
+    ],
+)
+def test_a_place_that_asks_for_nothing_is_told(
+    documents: Documents, place: str, message: str
+) -> None:
+    with pytest.raises(UserError, match=re.escape(message)):
+        documents.renewed(f"<!-- {place} --><!-- end -->")

@@ -1,0 +1,103 @@
+"""Names and notices in records act on no terminal, page, build or spreadsheet, in any format."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from xml.etree import ElementTree
+
+import pytest
+from rich.console import Console
+
+from facebench.cli.results import FORMATS, render
+from facebench.comparison.compare import compare_records
+from facebench.figures.curves.curves import curve_names
+from facebench.figures.curves.svg import roc_svg
+from facebench.gate.formats import render_gate
+from facebench.gate.judge import GateResult, Verdict
+from facebench.gate.rules import parse_rule
+from facebench.records.record import Record
+from facebench.tables.comparison import comparison_sheet, comparisons_csv, comparisons_json
+from facebench.tables.records import views_of
+from facebench.tables.table import print_sheets, sheets_html, sheets_markdown
+from facebench.tables.terminal import print_views
+
+MakeRecord = Callable[..., Record]
+NAME = (
+    "evil\x1b]0;owned\x07\n::error file=a.py,line=1::pwned\x9b31m\u202e ##[error]x [red]y[/red] "
+    + "z" * 200
+    + "::warning::w"
+)
+
+
+def hostile(make_record: MakeRecord, model: str = NAME) -> Record:
+    record = make_record(model=model, kind="synthetic")
+    data = record.data.model_copy(update={"notice": NAME, "fingerprint": f"lfw-{NAME}"})
+    return record.model_copy(update={"data": data, "notes": (NAME,)})
+
+
+def assert_harmless(text: str) -> None:
+    wrong = [c for c in text if c != "\n" and not c.isprintable() and c != "\N{NO-BREAK SPACE}"]
+    assert not wrong, {hex(ord(c)) for c in wrong}
+    assert not [line for line in text.splitlines() if line.strip().startswith("::")]
+    assert "##[" not in text and "##vso[" not in text
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_the_result_of_an_evaluation(format: str, make_record: MakeRecord) -> None:
+    records = [hostile(make_record), hostile(make_record, NAME + "2")]
+    text = render(format, records, views_of(records))  # type: ignore[arg-type]
+    assert_harmless(text)
+    if format == "json":  # whatever is written, it reads back the same
+        assert [value["model"]["id"] for value in json.loads(text)] == [NAME, NAME + "2"]
+    else:
+        assert "pwned" in text
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_tables_on_a_terminal_show_brackets_and_no_escapes(
+    width: int, make_record: MakeRecord
+) -> None:
+    records = [hostile(make_record), hostile(make_record, NAME + "2")]
+    out = io.StringIO()
+    console = Console(file=out, width=width, color_system=None)
+    print_views(views_of(records), console)
+    print_sheets([comparison_sheet(compare_records(records[0], records[1:])[0])], console)
+    assert_harmless(out.getvalue())
+    assert "[red]" in out.getvalue() or width == 40  # broken anywhere there
+
+
+def test_a_comparison(make_record: MakeRecord) -> None:
+    compared = compare_records(hostile(make_record), [hostile(make_record, NAME + "2")])[0]
+    sheets = [comparison_sheet(compared)]
+    assert_harmless(sheets_markdown(sheets))
+    assert_harmless(sheets_html(sheets, NAME, "1"))
+    assert_harmless(comparisons_json([compared]))
+    assert_harmless(comparisons_csv([compared]))
+
+
+@pytest.mark.parametrize("format", ["text", "md", "junit", "github"])
+def test_a_gate(format: str) -> None:
+    rule = parse_rule("lfw.accuracy drop <= 0.3pt at 95%", "here")
+    result = GateResult((Verdict(rule, NAME, "fail", NAME, NAME, NAME, NAME),), "report")
+    text = render_gate(result, format)  # type: ignore[arg-type]
+    if format == "github":
+        command, *rest = text.splitlines()
+        assert command.startswith("::error title=facebench gate%3A fail::evil")
+        assert_harmless("\n".join([command.removeprefix("::"), *rest]))
+    else:
+        assert_harmless(text)
+    if format == "junit":
+        ElementTree.fromstring(text.encode())
+
+
+def test_a_drawing(make_record: MakeRecord) -> None:
+    records = [hostile(make_record), hostile(make_record, NAME + "2")]
+    assert_harmless(str(roc_svg(records, curve_names(records[0])[0])))
+
+
+def test_plain_names_are_shown_as_they_are(make_record: MakeRecord) -> None:
+    records = [make_record(model="sparse_074-é.v2")]
+    for format in FORMATS:
+        assert "sparse_074-é.v2" in render(format, records, views_of(records)).replace("\\_", "_")
