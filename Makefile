@@ -9,8 +9,10 @@ PAGES := README.md $(shell find docs -name '*.md')
 eval: $(VENV)/installed
 	$(BIN)/facebench eval --model sparse_074 --protocol lfw
 
+# Two processes of one thread each: quicker than one after the other, and torch's own threads would
+# only wait for each other. PYTEST_ARGUMENTS="-n 0 tests/gate" runs some, in one process.
 test: $(VENV)/installed lint
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal $(PYTEST_ARGUMENTS)
 
 test-slow: $(VENV)/installed
 	$(BIN)/python -m pytest -m slow
