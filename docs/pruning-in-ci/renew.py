@@ -17,7 +17,7 @@ from pathlib import Path
 
 FILES = Path(__file__).parent
 PAGE = FILES.parent / "pruning-in-ci.md"
-DAMAGED = FILES.parents[1] / "tests" / "reporting" / "damaged"
+DAMAGED = FILES.parents[1] / "tests" / "helpers" / "damaged"
 COPIED = (".toml", ".py", ".ini")
 CONSOLE = re.compile(r"(?<=```console\n).*?(?=```)", re.DOTALL)
 SUMMARY = re.compile(r"(?<=```markdown\n).*?(?=```)", re.DOTALL)

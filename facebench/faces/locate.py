@@ -21,7 +21,8 @@ from facebench.faces.lfw.rendered import (
 from facebench.faces.twins import lfw as twin
 from facebench.faces.types import DataKind, FaceSource
 
-DATASETS = ("lfw", "cfp-fp", "cfp-ff", "agedb-30", "calfw", "cplfw")
+AS_BIN_FILES = ("cfp-fp", "cfp-ff", "agedb-30", "calfw", "cplfw")
+DATASETS = ("lfw", *AS_BIN_FILES)
 SYNTHETIC = "synthetic"
 Progress = Callable[[int, int], None]  # images done, images in all
 NO_REAL = "these numbers say nothing about real photographs and are never compared with them."
@@ -80,11 +81,15 @@ def locate(
     ``data``: a folder (LFW's layout, its images side by side, or one that holds the ``.bin``
     file), a ``.bin`` file, or the word ``synthetic``. None: what is installed in the data folder;
     for LFW otherwise the synthetic twin of ``seed``, with a notice, rendered where the cache has
-    none yet. ``pairs`` replaces the list; images in folders need it for every set but LFW.
+    none yet. ``pairs`` replaces the list; images in folders need it for sets that are published as
+    ``.bin`` files. A name that is none of `DATASETS` is a set of the user's own.
     UserError where something is missing, is another set's, or is photographs and rendered faces.
     """
-    if dataset not in DATASETS:
-        raise UserError(f"no faces are known for {dataset!r}{nearest(dataset, DATASETS)}")
+    if dataset not in DATASETS and not _is_there(dataset, data):
+        raise UserError(
+            f"no faces are known for {dataset!r}{nearest(dataset, DATASETS)}; "
+            "name the folder of a data set of your own with --data"
+        )
     if data is not None and str(data) == SYNTHETIC:
         return _twin(dataset, seed, pairs, progress, f"SYNTHETIC FACES: {NO_REAL}")
     if data is not None:
@@ -135,6 +140,10 @@ def installed_at(dataset: str) -> Path | None:
     return bin_file(dataset, data_folder())
 
 
+def _is_there(dataset: str, data: str | Path | None) -> bool:
+    return installed_at(dataset) is not None if data is None else str(data) != SYNTHETIC
+
+
 def bin_file(dataset: str, folder: Path) -> Path | None:
     """The data set's ``.bin`` file in a folder: ``cfp_fp.bin`` or ``cfp-fp.bin``."""
     for name in (dataset.replace("-", "_"), dataset):
@@ -180,9 +189,9 @@ def _given(dataset: str, data: Path, pairs: str | Path | None) -> LocatedData:
 
 def _folder(dataset: str, data: Path, pairs: str | Path | None) -> LocatedData:
     source = _images(dataset, data)
-    if dataset != "lfw" and source.kind == SYNTHETIC:
+    if dataset in AS_BIN_FILES and source.kind == SYNTHETIC:
         raise UserError(_twin_of_lfw_only(dataset))
-    if dataset != "lfw" and pairs is None:
+    if dataset in AS_BIN_FILES and pairs is None:
         raise UserError(
             f"{data} holds images in folders, and {dataset} is read from its .bin file; point "
             f"--data at {dataset.replace('-', '_')}.bin, or name the list of these images' pairs "

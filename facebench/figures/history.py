@@ -123,8 +123,9 @@ def _labels(axes: Axes, history: History) -> None:
     """The model's name beside each point, where it hides no other; the axes have their size."""
     runs = [run for run in history.runs if run.size]
     fall = None if history.first_fall is None else history.runs[history.first_fall]
-    taken = [_bar_box(axes, run, _RING if run is fall else _POINT) for run in runs]
-    for run, own in zip(runs, list(taken), strict=True):
+    bars = [_bar_box(axes, run, _RING if run is fall else _POINT) for run in runs]
+    taken = [*bars, *(_text_box(axes, text) for text in axes.texts)]
+    for run, own in zip(runs, bars, strict=True):
         name = run.record.model.id
         name = name if len(name) <= _MOST_LABEL else f"{name[: _MOST_LABEL - 1]}…"
         places = list(_places(axes, run, own, _LETTER * len(name)))
@@ -154,6 +155,13 @@ def _bar_box(axes: Axes, run: Run, half: float) -> _Box:
     top = axes.transData.transform((float(run.size or 0), 100 * high))[1] * scale
     middle = axes.transData.transform((float(run.size or 0), 100 * run.value))[1] * scale
     return x - half, min(bottom, middle - half), x + half, max(top, middle + half)
+
+
+def _text_box(axes: Axes, text: Any) -> _Box:
+    """Left, bottom, right and top of a text that is there already, in points of print."""
+    scale = 72 / axes.figure.dpi
+    left, bottom, right, top = (scale * end for end in text.get_window_extent().extents)
+    return left, bottom, right, top
 
 
 def _places(

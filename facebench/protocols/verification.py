@@ -18,7 +18,7 @@ from facebench.faces.bin.source import BinSource
 from facebench.faces.lfw.lists import PairList, read_pairs
 from facebench.faces.lfw.remarks import pair_remarks
 from facebench.faces.lfw.rendered import kind_of
-from facebench.faces.locate import LocatedData, Progress, installed_at, locate
+from facebench.faces.locate import AS_BIN_FILES, LocatedData, Progress, installed_at, locate
 from facebench.faces.types import Aligner, DataKind, FaceSource
 from facebench.protocols.cards import VerificationCard
 from facebench.protocols.outcome import Comparisons, FoldOutcome
@@ -138,7 +138,7 @@ class Prepared(PreparedRun):
             return None
         if self.card.pairs is not None:
             return self.comparisons.fingerprint == self.card.pairs
-        return None if self.card.dataset == "lfw" else False  # the others are published as .bin
+        return False if self.card.dataset in AS_BIN_FILES else None
 
     @cached_property
     def contents(self) -> str | None:

@@ -10,7 +10,7 @@ in ``reports``::
     <!-- spearman zoo accuracy -->                  of a column's values, photographs and rendered
 
 each followed by what is written here, and by ``<!-- end -->``. ``python -m
-facebench.reports.documents README.md docs/*.md`` writes them again; with ``--check`` it only says
+facebench.reports.documents PAGES`` writes them again; with ``--check`` it only says
 which are out of date.
 """
 

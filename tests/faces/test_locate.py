@@ -60,6 +60,16 @@ def test_the_list_may_lie_beside_the_people_or_be_named(small_lfw: Path, tmp_pat
         locate("lfw", small_lfw)
 
 
+def test_a_set_of_ones_own_is_a_folder_with_a_list(small_lfw: Path) -> None:
+    located = locate("staff", small_lfw)
+    assert (located.source.name, len(located.pairs)) == ("staff", 4)
+    assert locate("staff", small_lfw, pairs=small_lfw / "pairs.txt").keys() == located.keys()
+    with pytest.raises(UserError, match=r"no faces are known for 'staff'.*--data"):
+        locate("staff")
+    with pytest.raises(UserError, match=r"'lwf'; did you mean 'lfw'"):
+        locate("lwf", "synthetic")
+
+
 @pytest.mark.parametrize("name", ["lfw", "lfw_funneled"])
 def test_one_folder_is_one_however_it_is_spelt(
     small_lfw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str

@@ -2,7 +2,7 @@
 
 Scores are normal with variance 1: a part of each person (of his mated comparisons, and one of his
 non-mated ones, where both people add theirs) and noise. So every statistic's true value is known in
-closed form. Run as a script it prints the table of docs/statistics.md.
+closed form. Run as a script it prints the table of docs/understand/coverage.md.
 """
 
 from __future__ import annotations

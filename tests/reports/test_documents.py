@@ -11,7 +11,7 @@ from facebench.base.errors import UserError
 from facebench.reports.documents import PLACE, Documents, main
 
 CHECKOUT = Path(__file__).parents[2]
-WRITTEN = [CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").glob("*.md"))]
+WRITTEN = [CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").rglob("*.md"))]
 # ± with a number, a difference in points, an interval, a p-value, a rate with two places.
 TYPED = re.compile(
     r"±\s*\d|[+−]\d+\.\d|\[[+−-]?\d+\.\d+, |\bp\s*[=<≈]|\b\d{2}\.\d{2}\b|\d times quicker"
@@ -26,13 +26,13 @@ def documents() -> Documents:
     return Documents(CHECKOUT / "docs" / "tables")
 
 
-@pytest.mark.parametrize("path", WRITTEN, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", WRITTEN, ids=lambda path: path.relative_to(CHECKOUT).as_posix())
 def test_every_table_and_figure_is_that_of_the_records(documents: Documents, path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert documents.renewed(text) == text, f"{path.name}: `make tables` renews it"
 
 
-@pytest.mark.parametrize("path", WRITTEN, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", WRITTEN, ids=lambda path: path.relative_to(CHECKOUT).as_posix())
 def test_no_measured_figure_is_typed(path: Path) -> None:
     prose = CODE.sub("", PLACE.sub("", path.read_text(encoding="utf-8")))
     assert [line for line in prose.splitlines() if TYPED.search(line)] == []

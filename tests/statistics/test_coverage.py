@@ -1,4 +1,4 @@
-"""Coverage of the intervals, simulated: the table of docs/statistics.md, within its own error."""
+"""Coverage of the intervals, simulated: docs/understand/coverage.md, within its own error."""
 
 from __future__ import annotations
 

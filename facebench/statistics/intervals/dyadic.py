@@ -13,7 +13,7 @@ hangs on a seed.
 
 Influences are taken about means that they are part of, which makes V too small where people are
 few: an interval takes V (1 + 1/f)^2, and the quantile of Student's t, with f degrees of freedom
-(`Sharing.degrees_of_freedom`). What these intervals cover in simulation is in docs/statistics.md.
+(`Sharing.degrees_of_freedom`). docs/understand/coverage.md says what these intervals cover.
 
 Sources: Fafchamps and Gubert 2007, "The formation of risk sharing networks" (the estimator);
 Aronow, Samii, Assenova 2015, "Cluster-robust variance estimation for dyadic data" (that it holds in
