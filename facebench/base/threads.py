@@ -5,7 +5,8 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 _WAIT, _PASSIVE = "OMP_WAIT_POLICY", "PASSIVE"
 _OF_THE_USER = (_WAIT, "GOMP_SPINCOUNT", "KMP_BLOCKTIME")  # whoever set one has decided
@@ -42,6 +43,22 @@ def keep_threads(first: int | None) -> int:
     return torch.get_num_threads()
 
 
+@contextmanager
+def torch_threads(count: int | None) -> Iterator[None]:
+    """With this number of torch's threads, then with as many as before; None: whatever it has."""
+    if count is None:
+        yield
+        return
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # <malloc.h> of glibc
 _KEEP = 2**31 - 1
 
@@ -50,7 +67,7 @@ def keep_freed_memory() -> bool:
     """Keep the memory that a layer frees for the next one, instead of giving it to the system.
 
     By default glibc maps and unmaps every large activation, and the kernel clears its pages each
-    time; PERFORMANCE.md measured 466 → 395 ms per batch of 32 without that. Resident memory stays
+    time; 466 → 395 ms per batch of 32 were measured without that. Resident memory stays
     at its peak. Returns whether the C library took both settings; a no-op where it is not glibc.
     """
     if not sys.platform.startswith("linux"):

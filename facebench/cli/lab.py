@@ -114,12 +114,11 @@ def _check_evaluation(protocols: tuple[str, ...], data: str | None) -> None:
     """UserError where the evaluation at the end could not begin, before hours of training."""
     from facebench.protocols.cards import load_protocol
     from facebench.protocols.run import prepare_run
-    from facebench.protocols.verification import FaceFiles
 
     for card in [load_protocol(name) for name in protocols]:
         # Rendered faces are always there, and take their time.
         if data is not None and data != "synthetic":
-            prepare_run(card, FaceFiles(data), images=True)
+            prepare_run(card, data, images=True)
 
 
 def learned_from(lab: Lab, recipe, planned=None):  # type: ignore[no-untyped-def]

@@ -5,21 +5,21 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, fields
 from pathlib import Path
 from time import perf_counter
-from typing import Unpack
+from typing import Any
 
 from rich.console import Console
 
 from facebench.base.errors import UserError
+from facebench.base.options import with_fields
 from facebench.base.progress import rendering_bar
 from facebench.base.text import printable
+from facebench.base.threads import torch_threads
 from facebench.evaluation.build import Facts, build_record
 from facebench.evaluation.candidate import Subject, subject_of, subject_of_embeddings
 from facebench.evaluation.environment import environment_section, run_section
 from facebench.evaluation.faces import SubjectFaces
-from facebench.evaluation.settings import SettingKeywords, Settings
 from facebench.models.cards.names import is_bare
 from facebench.models.embedders.base import Embedder
 from facebench.models.embedders.options import ModelOptions
@@ -27,20 +27,21 @@ from facebench.protocols.cards import ProtocolCard, edition_of, load_protocol
 from facebench.protocols.outcome import FoldOutcome, Outcome
 from facebench.protocols.prepared import PreparedRun
 from facebench.protocols.run import prepare_run
-from facebench.protocols.verification import FaceFiles
+from facebench.protocols.settings import Settings
 from facebench.records.record import Record
 from facebench.records.sections import UNKNOWN, DataSection
 from facebench.similarity import Similarity
 from facebench.tables.terminal import notice_panel
 
 
+@with_fields(Settings)
 def evaluate(
     model: str | Embedder,
     protocol: str,
     data: str | Path | None = None,
     *,
     options: ModelOptions | None = None,
-    **settings: Unpack[SettingKeywords],
+    **settings: Any,
 ) -> Record:
     """The record of one model on one protocol.
 
@@ -57,6 +58,7 @@ def evaluate(
     return evaluate_many([model], [protocol], data, options=options, **settings)[0]
 
 
+@with_fields(Settings)
 def evaluate_many(
     models: Sequence[str | Embedder],
     protocols: Sequence[str],
@@ -65,7 +67,7 @@ def evaluate_many(
     embeddings: Sequence[tuple[Path, Path]] = (),
     options: ModelOptions | None = None,
     on_record: Callable[[Record], None] | None = None,
-    **settings: Unpack[SettingKeywords],
+    **settings: Any,
 ) -> list[Record]:
     """Records of every model on every protocol, protocol by protocol; faces are found once.
 
@@ -76,6 +78,19 @@ def evaluate_many(
     the last costs no time. The other arguments and errors: see `evaluate`.
     """
     chosen = Settings(**settings)
+    with torch_threads(chosen.threads):
+        return _evaluate_all(models, protocols, data, embeddings, options, on_record, chosen)
+
+
+def _evaluate_all(
+    models: Sequence[str | Embedder],
+    protocols: Sequence[str],
+    data: str | Path | None,
+    embeddings: Sequence[tuple[Path, Path]],
+    options: ModelOptions | None,
+    on_record: Callable[[Record], None] | None,
+    chosen: Settings,
+) -> list[Record]:
     cards = [load_protocol(name) for name in dict.fromkeys(protocols)]
     subjects = [subject_of(model, own) for model, own in _with_options(models, options)]
     subjects += [subject_of_embeddings(npy, names) for npy, names in embeddings]
@@ -98,14 +113,11 @@ def evaluate_many(
 def _prepare_all(
     cards: Sequence[ProtocolCard], data: str | Path | None, settings: Settings, images: bool
 ) -> list[PreparedRun]:
-    names = {field.name for field in fields(FaceFiles)} - {"data"}
-    given = {name: value for name, value in asdict(settings).items() if name in names}
     found = []
     for card in cards:
         with rendering_bar(settings.progress) as progress:
-            files = FaceFiles(data, **given)
-            found.append(prepare_run(card, files, images=images, progress=progress))
-        found[-1].pooling(settings.choices)  # refuses a wrong name before the long work
+            found.append(prepare_run(card, data, settings, images=images, progress=progress))
+        found[-1].pooling(settings)  # refuses a wrong name before the long work
     # Before the long work, however quiet the run is.
     for notice in dict.fromkeys(prepared.told or prepared.notice for prepared in found):
         if notice:
@@ -127,7 +139,7 @@ def _evaluate_one(
 ) -> Record:
     started = perf_counter()
     faces = SubjectFaces(subject, prepared, settings)
-    outcome = prepared.run(faces.embed, similarity, settings.choices)
+    outcome = prepared.run(faces.embed, similarity, settings)
     total = perf_counter() - started
     profile = faces.profile
     aligned = subject.embedder is not None and prepared.aligner is not None
@@ -143,7 +155,7 @@ def _evaluate_one(
             notice=prepared.notice,
         ),
         alignment=prepared.aligner.signature if aligned and prepared.aligner else UNKNOWN,
-        pooling=prepared.pooling(settings.choices),
+        pooling=prepared.pooling(settings),
         similarity=similarity.signature,
         policy=settings.on_missing,
         failed_faces=faces.failed,

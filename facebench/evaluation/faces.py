@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +16,7 @@ from facebench.embedding.stream import stream
 from facebench.embedding.types import Embeddings, ExtractionProfile
 from facebench.evaluation.candidate import Subject
 from facebench.protocols.prepared import Embed, PreparedRun
-
-if TYPE_CHECKING:
-    from facebench.evaluation.settings import Settings
+from facebench.protocols.settings import Settings
 
 _PART = 512  # rows of embeddings that were given, handed on at a time
 

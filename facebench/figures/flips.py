@@ -85,7 +85,7 @@ def pair_faces(record: Record, data: str | None, pairs: Path | None = None) -> P
     faces or comparisons than the record's.
     """
     from facebench.protocols.cards import VerificationCard, load_protocol
-    from facebench.protocols.verification import FaceFiles
+    from facebench.protocols.settings import Settings
     from facebench.protocols.verification import prepare as prepare_pairs
 
     require_faces(record, data)
@@ -98,7 +98,7 @@ def pair_faces(record: Record, data: str | None, pairs: Path | None = None) -> P
         )
     if data is None:
         data = SYNTHETIC
-    prepared = prepare_pairs(card, FaceFiles(data, pairs), images=False)
+    prepared = prepare_pairs(card, data, Settings(pairs=pairs), images=False)
     found = prepared.comparisons
     if found.fingerprint != record.comparisons.fingerprint:
         raise UserError(

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +19,8 @@ from facebench.faces.types import Aligner, DataKind, FaceSource
 from facebench.protocols.cards import AllPairsCard
 from facebench.protocols.named_faces import find_named_faces, people_of
 from facebench.protocols.outcome import Outcome, Rate, Series
-from facebench.protocols.prepared import Choices, Embed, PreparedRun, refuse_pooling, refused
-from facebench.protocols.verification import FaceFiles
+from facebench.protocols.prepared import Embed, PreparedRun, refuse_pooling, refused
+from facebench.protocols.settings import DEFAULTS, Settings
 from facebench.similarity.base import Projection, Similarity, score_block
 from facebench.statistics.all_pairs import (
     PairTail,
@@ -58,13 +59,13 @@ class PreparedAllPairs(PreparedRun):
     label: str
     people: NDArray[np.int64]
 
-    def run(self, embed: Embed, similarity: Similarity, choices: Choices) -> Outcome:
+    def run(self, embed: Embed, similarity: Similarity, settings: Settings) -> Outcome:
         """TAR at the card's FARs, without an interval and with a warning where the false accepts
         hang on too few people for one.
 
         UserError: no mated or no non-mated pairs, scores that are NaN or infinite.
         """
-        self.pooling(choices)
+        self.pooling(settings)
         faces = embed.all(self.keys)
         rows = self._projected(faces, similarity)
         n, targets = len(self.keys), self.card.targets
@@ -73,14 +74,14 @@ class PreparedAllPairs(PreparedRun):
             pairs, drawn = walk_with_draws(
                 partial(self._walk, rows, faces.acquired),
                 targets,
-                length=tail_length(targets, n * (n - 1) // 2, choices.draws),
-                draws=choices.draws,
-                seed=choices.seed,
+                length=tail_length(targets, n * (n - 1) // 2, settings.draws),
+                draws=settings.draws,
+                seed=settings.seed,
             )
         except ValueError as error:
             raise refused(self.card.name, error) from error
         points = tail_points(pairs, targets)
-        if choices.draws:
+        if settings.draws:
             self._warn([t for t in targets if tar_key(t) not in drawn], pairs)
         return Outcome(
             parts="splits",
@@ -94,7 +95,7 @@ class PreparedAllPairs(PreparedRun):
             failed=pairs.failed,
             fingerprint=hashlib.sha256("\n".join(self.keys).encode()).hexdigest()[:16],
             rule="exact",
-            draws=choices.draws,
+            draws=settings.draws,
             decided=None,
             counts={
                 "faces": n,
@@ -104,9 +105,9 @@ class PreparedAllPairs(PreparedRun):
             },
         )
 
-    def pooling(self, choices: Choices) -> str:
+    def pooling(self, settings: Settings) -> str:
         """``none``: every face is compared by itself; UserError where a pooling was asked for."""
-        refuse_pooling(self.card.name, choices)
+        refuse_pooling(self.card.name, settings)
         return "none"
 
     def _projected(self, faces: Embeddings, similarity: Similarity) -> Projection:
@@ -141,10 +142,15 @@ class PreparedAllPairs(PreparedRun):
 
 
 def prepare(
-    card: AllPairsCard, files: FaceFiles, *, images: bool, progress: Progress | None = None
+    card: AllPairsCard,
+    data: str | Path | None,
+    settings: Settings = DEFAULTS,
+    *,
+    images: bool,
+    progress: Progress | None = None,
 ) -> PreparedAllPairs:
     """Find all faces; see `find_named_faces`. UserError: what is missing or wrong."""
-    faces = find_named_faces(card, files, images=images, progress=progress)
+    faces = find_named_faces(card, data, settings, images=images, progress=progress)
     _, people = people_of(faces.keys)
     published = None
     if faces.kind == "real":

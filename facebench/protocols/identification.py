@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +16,9 @@ from facebench.faces.types import Aligner, DataKind, FaceSource
 from facebench.protocols.cards import IdentificationCard
 from facebench.protocols.named_faces import find_named_faces, people_of
 from facebench.protocols.outcome import Decided, Outcome, Rate, Series
-from facebench.protocols.prepared import Choices, Embed, PreparedRun, refuse_pooling, refused
+from facebench.protocols.prepared import Embed, PreparedRun, refuse_pooling, refused
 from facebench.protocols.search_lists import SearchList, listed_names, search_lists, subjects_of
-from facebench.protocols.verification import FaceFiles
+from facebench.protocols.settings import DEFAULTS, Settings
 from facebench.similarity.base import Projection, Similarity, score_block
 from facebench.statistics.intervals.exact import Interval
 from facebench.statistics.intervals.searches import SearchTable, dir_key, rank_key, search_intervals
@@ -57,13 +58,13 @@ class PreparedIdentification(PreparedRun):
     subjects: int
     lists: tuple[SearchList, ...]
 
-    def run(self, embed: Embed, similarity: Similarity, choices: Choices) -> Outcome:
+    def run(self, embed: Embed, similarity: Similarity, settings: Settings) -> Outcome:
         """Search every draw; UserError where there are no mated or no non-mated probes.
 
         Searches of the first draw count as failed where the probe was not acquired, or, of a mated
         probe, no gallery face of its person: they stay among all searches and are never a hit.
         """
-        self.pooling(choices)
+        self.pooling(settings)
         faces = embed.all(self.keys)
         projection = similarity.project(faces.vectors)
         found = [self._searched(projection, faces, drawn) for drawn in self.lists]
@@ -88,7 +89,7 @@ class PreparedIdentification(PreparedRun):
             failed=int(np.count_nonzero(lost[first.probes] | _lost_in_gallery(searches))),
             fingerprint=self.fingerprint,
             rule="exact",
-            draws=choices.draws,
+            draws=settings.draws,
             decided=searches_decided(self.card, rates[0], tables),
             counts=self.counts
             | {
@@ -119,9 +120,9 @@ class PreparedIdentification(PreparedRun):
                 digest.update(np.append(side.size, side).astype("<i8").tobytes())
         return digest.hexdigest()[:16]
 
-    def pooling(self, choices: Choices) -> str:
+    def pooling(self, settings: Settings) -> str:
         """``none``: every face is searched by itself; UserError where a pooling was asked for."""
-        refuse_pooling(self.card.name, choices)
+        refuse_pooling(self.card.name, settings)
         return "none"
 
     def _searched(self, faces: Projection, acquired: Embeddings, drawn: SearchList) -> Searches:
@@ -149,7 +150,8 @@ def _lost_in_gallery(searches: Searches) -> NDArray[np.bool_]:
 
 def prepare(
     card: IdentificationCard,
-    files: FaceFiles,
+    data: str | Path | None,
+    settings: Settings = DEFAULTS,
     *,
     images: bool,
     progress: Progress | None = None,
@@ -160,7 +162,7 @@ def prepare(
     closed set and all pairs share one set of stored embeddings. UserError: what is missing, or
     wrong.
     """
-    faces = find_named_faces(card, files, images=images, progress=progress)
+    faces = find_named_faces(card, data, settings, images=images, progress=progress)
     names, people = people_of(faces.keys)
     listed = listed_names(card)
     subjects = subjects_of(card, listed, names, people, faces.kind)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import chain
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,8 @@ from facebench.faces.lfw.rendered import kind_of_people
 from facebench.faces.locate import Progress, installed_at, locate_images
 from facebench.faces.types import Aligner, DataKind, FaceSource
 from facebench.protocols.cards import ProtocolCard
-from facebench.protocols.verification import SYNTHETIC_NOTICE, FaceFiles
+from facebench.protocols.prepared import SYNTHETIC_NOTICE
+from facebench.protocols.settings import DEFAULTS, Settings
 
 
 @dataclass(frozen=True)
@@ -33,36 +35,41 @@ class NamedFaces:
 
 
 def find_named_faces(
-    card: ProtocolCard, files: FaceFiles, *, images: bool, progress: Progress | None = None
+    card: ProtocolCard,
+    data: str | Path | None,
+    settings: Settings = DEFAULTS,
+    *,
+    images: bool,
+    progress: Progress | None = None,
 ) -> NamedFaces:
     """Every image of the data; without images, every one that a ``people.txt`` names.
 
     images: False where embeddings are given instead. UserError: what is missing or wrong.
     """
-    if not images and files.data is None:
-        if files.pairs is not None:
-            return _listed(card, files)
+    if not images and data is None:
+        if settings.pairs is not None:
+            return _listed(card, settings.pairs)
         if installed_at(card.dataset) is None:
             raise UserError(
                 f"protocol {card.name}: embeddings need to know all images of {card.dataset}: name "
                 "their folder with --data, or the official people.txt with --pairs"
             )
-    elif files.pairs is not None:
+    elif settings.pairs is not None:
         raise UserError(
-            f"protocol {card.name} compares all images of the data; --pairs {files.pairs} has no "
-            "effect, leave it out"
+            f"protocol {card.name} compares all images of the data; --pairs {settings.pairs} has "
+            "no effect, leave it out"
         )
-    located = locate_images(card.dataset, files.data, progress=progress)
+    located = locate_images(card.dataset, data, progress=progress)
     source, keys = located.source, tuple(located.keys())
     aligner = None
     if images:
         aligner = make_aligner(
-            files.align,
+            settings.align,
             located,
-            landmarks=files.landmarks,
-            landmarks_order=files.landmarks_order,
-            yunet=files.detector,
-            on_missing=files.on_missing,
+            landmarks=settings.landmarks,
+            landmarks_order=settings.landmarks_order,
+            yunet=settings.detector,
+            on_missing=settings.on_missing,
         )
     contents = source.fingerprint(keys)
     label = source.label(keys, contents)
@@ -70,9 +77,9 @@ def find_named_faces(
     return NamedFaces(source, aligner, source.name, source.kind, told, keys, contents, label)
 
 
-def _listed(card: ProtocolCard, files: FaceFiles) -> NamedFaces:
-    people = read_people(str(files.pairs))
-    kind = kind_of_people({person.name for person in people}, str(files.pairs))
+def _listed(card: ProtocolCard, pairs: str | Path) -> NamedFaces:
+    people = read_people(str(pairs))
+    kind = kind_of_people({person.name for person in people}, str(pairs))
     told = SYNTHETIC_NOTICE if kind == "synthetic" else None
     label = f"{card.dataset}-unseen" if kind == "real" else f"synthetic-{card.dataset}-unseen"
     keys = tuple(sorted(chain.from_iterable(person.keys() for person in people)))

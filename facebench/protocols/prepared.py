@@ -13,6 +13,7 @@ from facebench.embedding.types import Embeddings
 from facebench.faces.types import Aligner, DataKind, FaceSource
 from facebench.protocols.cards import ProtocolCard
 from facebench.protocols.outcome import FoldOutcome, Outcome
+from facebench.protocols.settings import Settings
 from facebench.similarity.base import Similarity
 
 # In records: the same wherever the faces lie, since a record does not depend on that.
@@ -20,17 +21,6 @@ SYNTHETIC_NOTICE = (
     "SYNTHETIC FACES: rendered, not photographs; these numbers say nothing about real photographs "
     "and are never compared with them."
 )
-
-
-@dataclass(frozen=True)
-class Choices:
-    """What the user chose; None: what the card says. draws, seed: of the bootstrap."""
-
-    pooling: str | None = None
-    frames: str | None = None
-    rule: str = "exact"
-    draws: int = 1000
-    seed: int = 0
 
 
 @dataclass(frozen=True)
@@ -45,9 +35,9 @@ class Embed:
     stream: Callable[[Sequence[str]], Iterator[Embeddings]]
 
 
-def refuse_pooling(protocol: str, choices: Choices) -> None:
+def refuse_pooling(protocol: str, settings: Settings) -> None:
     """UserError where a pooling or frames were chosen for a protocol of single faces."""
-    for option, value in (("--pooling", choices.pooling), ("--frames", choices.frames)):
+    for option, value in (("--pooling", settings.pooling), ("--frames", settings.frames)):
         if value is not None:
             raise UserError(
                 f"protocol {protocol}: {option} {value} has no effect, since it compares single "
@@ -104,11 +94,13 @@ class PreparedRun(ABC):
         return (*self.list_remarks, *(self.aligner.remarks if self.aligner else ()))
 
     @abstractmethod
-    def run(self, embed: Embed, similarity: Similarity, choices: Choices) -> FoldOutcome | Outcome:
+    def run(
+        self, embed: Embed, similarity: Similarity, settings: Settings
+    ) -> FoldOutcome | Outcome:
         """The statistics of one model; UserError where the lists cannot carry them."""
 
     @abstractmethod
-    def pooling(self, choices: Choices) -> str:
+    def pooling(self, settings: Settings) -> str:
         """What the record says of pooling, e.g. ``mean-score, all frames``."""
 
 

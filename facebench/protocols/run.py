@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from importlib import import_module
+from pathlib import Path
 from types import MappingProxyType
 
 from facebench.base.errors import UserError
 from facebench.faces.locate import Progress
 from facebench.protocols.cards import ProtocolCard
 from facebench.protocols.prepared import PreparedRun
-from facebench.protocols.verification import FaceFiles
+from facebench.protocols.settings import DEFAULTS, Settings
 
 _MODULES: MappingProxyType[str, str] = MappingProxyType(
     {
@@ -24,7 +25,12 @@ _MODULES: MappingProxyType[str, str] = MappingProxyType(
 
 
 def prepare_run(
-    card: ProtocolCard, files: FaceFiles, *, images: bool, progress: Progress | None = None
+    card: ProtocolCard,
+    data: str | Path | None,
+    settings: Settings = DEFAULTS,
+    *,
+    images: bool,
+    progress: Progress | None = None,
 ) -> PreparedRun:
     """Find the faces and lists of a card. images: False where embeddings are given instead.
 
@@ -33,5 +39,5 @@ def prepare_run(
     if card.kind not in _MODULES:
         raise UserError(f"protocol {card.name}: nothing runs the kind {card.kind!r}")
     module = import_module(f"facebench.protocols.{_MODULES[card.kind]}")
-    prepared: PreparedRun = module.prepare(card, files, images=images, progress=progress)
+    prepared: PreparedRun = module.prepare(card, data, settings, images=images, progress=progress)
     return prepared

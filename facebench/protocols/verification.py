@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,12 +23,12 @@ from facebench.protocols.cards import VerificationCard
 from facebench.protocols.outcome import Comparisons, FoldOutcome
 from facebench.protocols.prepared import (
     SYNTHETIC_NOTICE,
-    Choices,
     Embed,
     PreparedRun,
     refuse_pooling,
     refused,
 )
+from facebench.protocols.settings import DEFAULTS, Settings
 from facebench.similarity import Similarity, pair_scores
 from facebench.statistics.verification import VerificationStatistics, verification_statistics
 
@@ -97,19 +96,6 @@ SINGLE_FACES = "none (single faces)"
 
 
 @dataclass(frozen=True)
-class FaceFiles:
-    """Where the user says that things are; None: what is installed, or beside the images."""
-
-    data: str | Path | None = None
-    pairs: str | Path | None = None
-    landmarks: str | Path | None = None
-    landmarks_order: str = "xyxy"
-    align: str = "auto"
-    detector: str | Path | None = None
-    on_missing: Literal["error", "count"] = "error"
-
-
-@dataclass(frozen=True)
 class Prepared(PreparedRun):
     """A verification protocol with its faces."""
 
@@ -153,7 +139,7 @@ class Prepared(PreparedRun):
             return f"{self.name}-{_UNSEEN}" if real else f"synthetic-{self.name}-{_UNSEEN}"
         return self.source.label(self.comparisons.keys, self.contents)
 
-    def run(self, embed: Embed, similarity: Similarity, choices: Choices) -> FoldOutcome:
+    def run(self, embed: Embed, similarity: Similarity, settings: Settings) -> FoldOutcome:
         """Scores of the pairs, and the card's statistics of them."""
         comparisons, embeddings = self.comparisons, embed.all(self.comparisons.keys)
         left, right = comparisons.left, comparisons.right
@@ -164,38 +150,43 @@ class Prepared(PreparedRun):
             comparisons,
             scores,
             acquired,
-            rule=choices.rule,
-            draws=choices.draws,
+            rule=settings.rule,
+            draws=settings.draws,
         )
         return FoldOutcome(comparisons, scores, statistics)
 
-    def pooling(self, choices: Choices) -> str:
+    def pooling(self, settings: Settings) -> str:
         """None: every comparison is of single faces."""
-        refuse_pooling(self.card.name, choices)
+        refuse_pooling(self.card.name, settings)
         return SINGLE_FACES
 
 
 def prepare(
-    card: VerificationCard, files: FaceFiles, *, images: bool, progress: Progress | None = None
+    card: VerificationCard,
+    data: str | Path | None,
+    settings: Settings = DEFAULTS,
+    *,
+    images: bool,
+    progress: Progress | None = None,
 ) -> Prepared:
     """Find a protocol's faces and pairs. images: False where embeddings are given instead of them.
 
     progress: told of every synthetic face that is rendered. UserError: what is missing or wrong.
     """
-    if not images and files.data is None:
-        if files.pairs is not None:
-            return _unseen(card, read_pairs(files.pairs), str(files.pairs))
+    if not images and data is None:
+        if settings.pairs is not None:
+            return _unseen(card, read_pairs(settings.pairs), str(settings.pairs))
         if installed_at(card.dataset) is None:
             raise UserError(
                 f"protocol {card.name}: embeddings need the list of pairs: name it with --pairs, "
                 "or the images with --data"
             )
-    located = locate(card.dataset, files.data, pairs=files.pairs, progress=progress)
+    located = locate(card.dataset, data, pairs=settings.pairs, progress=progress)
     source = located.source
     comparisons = comparisons_of(located.pairs)
-    if images and files.on_missing == "error":  # before the aligner misses their landmarks
+    if images and settings.on_missing == "error":  # before the aligner misses their landmarks
         _require_faces(source, comparisons.keys)
-    aligner = _aligner(located, files) if images else None
+    aligner = _aligner(located, settings) if images else None
     told, remarks = located.notice, pair_remarks(located.pairs)
     return Prepared(card, comparisons, source, aligner, source.name, source.kind, told, remarks)
 
@@ -205,14 +196,14 @@ def _require_faces(source: FaceSource, keys: Sequence[str]) -> None:
         raise faces_refused(source, absent, len(keys))
 
 
-def _aligner(located: LocatedData, files: FaceFiles) -> Aligner:
+def _aligner(located: LocatedData, settings: Settings) -> Aligner:
     return make_aligner(
-        files.align,
+        settings.align,
         located,
-        landmarks=files.landmarks,
-        landmarks_order=files.landmarks_order,
-        yunet=files.detector,
-        on_missing=files.on_missing,
+        landmarks=settings.landmarks,
+        landmarks_order=settings.landmarks_order,
+        yunet=settings.detector,
+        on_missing=settings.on_missing,
     )
 
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from facebench.base.errors import UserError, nearest
+from facebench.base.errors import UserError
 from facebench.base.storage import cache_folder
 from facebench.embedding.types import Embeddings
 from facebench.faces.lfw.lists import some
@@ -25,9 +24,11 @@ from facebench.faces.ytf.frames import YtfSource
 from facebench.faces.ytf.lists import VideoPairs, person_of
 from facebench.faces.ytf.locate import LocatedVideos, installed_ytf, locate_ytf
 from facebench.protocols.cards import VideoCard
+from facebench.protocols.frames import check_frames, choose_frames
 from facebench.protocols.outcome import Comparisons, FoldOutcome
-from facebench.protocols.prepared import Choices, Embed, PreparedRun
-from facebench.protocols.verification import FaceFiles, verification
+from facebench.protocols.prepared import Embed, PreparedRun
+from facebench.protocols.settings import DEFAULTS, Settings
+from facebench.protocols.verification import verification
 from facebench.similarity.base import Similarity, projected_pairs
 from facebench.similarity.pooling import (
     ALL_FRAMES_POOLINGS,
@@ -77,9 +78,9 @@ class PreparedVideo(PreparedRun):
         """What records call the frames."""
         return self.source.label(self.keys, self.contents)
 
-    def pooling(self, choices: Choices) -> str:
+    def pooling(self, settings: Settings) -> str:
         """``mean-score, all frames``; UserError for names that are not known or have no use."""
-        pooling, frames = self._chosen(choices)
+        pooling, frames = self._chosen(settings)
         check_pooling(pooling)
         check_frames(frames)
         if pooling.endswith("+detector"):
@@ -89,14 +90,14 @@ class PreparedVideo(PreparedRun):
             )
         return f"{pooling}, {frames} frames"
 
-    def run(self, embed: Embed, similarity: Similarity, choices: Choices) -> FoldOutcome:
+    def run(self, embed: Embed, similarity: Similarity, settings: Settings) -> FoldOutcome:
         """Pool the frames of every video as they come, score the pairs, and take the statistics.
 
         A frame that was not acquired is left out of its video's mean; a video without any stays
         in the protocol as a failure to acquire, score -inf.
         """
-        self.pooling(choices)
-        pooling, rule = self._chosen(choices)
+        self.pooling(settings)
+        pooling, rule = self._chosen(settings)
         group_of = {
             key: group
             for group, video in enumerate(self.comparisons.keys)
@@ -111,13 +112,13 @@ class PreparedVideo(PreparedRun):
             self.comparisons,
             scores,
             np.isfinite(scores),
-            rule=choices.rule,
-            draws=choices.draws,
+            rule=settings.rule,
+            draws=settings.draws,
         )
         return FoldOutcome(self.comparisons, scores, statistics)
 
-    def _chosen(self, choices: Choices) -> tuple[str, str]:
-        return choices.pooling or self.card.pooling, choices.frames or self.card.frames
+    def _chosen(self, settings: Settings) -> tuple[str, str]:
+        return settings.pooling or self.card.pooling, settings.frames or self.card.frames
 
     def _by_means(
         self, embed: Embed, similarity: Similarity, pooling: str, group_of: Mapping[str, int]
@@ -152,7 +153,12 @@ class PreparedVideo(PreparedRun):
 
 
 def prepare(
-    card: VideoCard, files: FaceFiles, *, images: bool, progress: Progress | None = None
+    card: VideoCard,
+    data: str | Path | None,
+    settings: Settings = DEFAULTS,
+    *,
+    images: bool,
+    progress: Progress | None = None,
 ) -> PreparedVideo:
     """Find a protocol's videos and pairs. images: False where embeddings are given instead of them;
     the folder is needed all the same, since it tells which frames a video has.
@@ -166,26 +172,26 @@ def prepare(
         )
     check_pooling(card.pooling)
     check_frames(card.frames)
-    if not images and files.data is None and installed_ytf() is None:
+    if not images and data is None and installed_ytf() is None:
         raise UserError(
             f"protocol {card.name}: embeddings need the folder of the videos, which tells the "
             "frames of each: name it with --data"
         )
-    located = locate_ytf(files.data, pairs=files.pairs, progress=progress)
+    located = locate_ytf(data, pairs=settings.pairs, progress=progress)
     frames = {video: tuple(located.source.frames(video)) for video in located.pairs.videos()}
-    if files.on_missing == "error":
+    if settings.on_missing == "error":
         _require_videos(located, frames)
     keys = sorted(key for video in frames.values() for key in video)
     aligner = None
     if images:
         aligner = ytf_aligner(
-            files.align,
+            settings.align,
             located,
             keys,
-            landmarks=files.landmarks,
-            landmarks_order=files.landmarks_order,
-            yunet=files.detector,
-            on_missing=files.on_missing,
+            landmarks=settings.landmarks,
+            landmarks_order=settings.landmarks_order,
+            yunet=settings.detector,
+            on_missing=settings.on_missing,
         )
     source = located.source
     return PreparedVideo(
@@ -223,42 +229,6 @@ def _require_videos(located: LocatedVideos, frames: Mapping[str, tuple[str, ...]
             f"{located.source.root} or have no frame; complete the folder, or count them as "
             "failures to acquire with --on-missing count"
         )
-
-
-_RULE = re.compile(r"(every|first|random)-([1-9]\d{0,5})")
-_EXAMPLES = ("all", "every-5", "first-50", "random-20")
-
-
-def check_frames(rule: str) -> None:
-    """UserError where a rule is none of ``all``, ``every-K``, ``first-K``, ``random-K``, K ≥ 1."""
-    if rule == "all" or _RULE.fullmatch(rule):
-        return
-    kinds = ("all", "every-K", "first-K", "random-K")
-    raise UserError(
-        f"unknown rule for frames {rule!r}{nearest(rule, _EXAMPLES)} (one of {', '.join(kinds)}, "
-        "K a number from 1 up)"
-    )
-
-
-def choose_frames(rule: str, frames: Sequence[str], video: str) -> list[str]:
-    """The frames that a rule takes of a video's, given in the order of time, and left in it.
-
-    ``every-K``: the first of each K; ``first-K``: the K earliest; ``random-K``: K without
-    repetition, drawn for this video's name alone, so the same in every list and run. A video of
-    fewer frames gives all it has. UserError: an unknown rule.
-    """
-    check_frames(rule)
-    match = _RULE.fullmatch(rule)
-    if match is None:
-        return list(frames)
-    kind, count = match[1], int(match[2])
-    if kind == "every":
-        return list(frames[::count])
-    if kind == "first" or count >= len(frames):
-        return list(frames[:count])
-    seed = int.from_bytes(hashlib.sha256(video.encode()).digest()[:8], "little")
-    drawn = np.random.default_rng(seed).choice(len(frames), size=count, replace=False)
-    return [frames[place] for place in np.sort(drawn).tolist()]
 
 
 class FrameFile:

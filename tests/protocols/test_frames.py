@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from facebench.base.errors import UserError
-from facebench.protocols.video import check_frames, choose_frames
+from facebench.protocols.frames import check_frames, choose_frames
 
 FRAMES = [f"{number}.jpg" for number in range(23)]
 

@@ -11,8 +11,7 @@ from facebench.base.errors import UserError
 from facebench.faces.twins.lfw import twin_name
 from facebench.protocols.cards import IdentificationCard, load_protocol
 from facebench.protocols.identification import PreparedIdentification, prepare
-from facebench.protocols.prepared import Choices
-from facebench.protocols.verification import FaceFiles
+from facebench.protocols.settings import Settings
 from facebench.similarity.cosine import Cosine
 from tests.helpers.search_toys import embed, embeddings, write_images
 
@@ -36,8 +35,8 @@ def card(name: str, **changes) -> IdentificationCard:
 
 
 def prepared(folder: Path, name: str = "lfw-open", **changes) -> PreparedIdentification:
-    files = FaceFiles(folder, align="centre")
-    return prepare(card(name, **changes), files, images=True)
+    files = (folder, Settings(align="centre"))
+    return prepare(card(name, **changes), *files, images=True)
 
 
 def test_open_set_of_a_small_folder(folder: Path) -> None:
@@ -51,7 +50,7 @@ def test_open_set_of_a_small_folder(folder: Path) -> None:
     }
     assert run.published_list is False and run.told is None and run.kind == "real"
     assert len(run.keys) == 19 and run.label == run.contents
-    outcome = run.run(embed(), Cosine(), Choices(draws=50))
+    outcome = run.run(embed(), Cosine(), Settings(draws=50))
     assert (outcome.total, outcome.mated, outcome.nonmated, outcome.failed) == (13, 3, 10, 0)
     assert outcome.subjects == 8 and outcome.parts == "draws" and outcome.number_of_parts == 4
     assert [(r.name, r.target) for r in outcome.rates] == [
@@ -68,7 +67,7 @@ def test_open_set_of_a_small_folder(folder: Path) -> None:
 def test_rates_equal_a_loop_over_probes(folder: Path) -> None:
     run = prepared(folder, fars=(0.25, 0.5))
     lost = ("Ann/Ann_0002.jpg", "Eli/Eli_0003.jpg", "Cy/Cy_0001.jpg")
-    outcome = run.run(embed(lost=lost, noise=1.5), Cosine(), Choices(draws=0))
+    outcome = run.run(embed(lost=lost, noise=1.5), Cosine(), Settings(draws=0))
     found = embeddings(run.keys, lost=lost, noise=1.5)
     who = [key.split("/")[0] for key in run.keys]
     unit = found.vectors / np.maximum(np.linalg.norm(found.vectors, axis=1, keepdims=True), 1e-9)
@@ -105,7 +104,7 @@ def test_closed_set_of_a_small_folder(folder: Path) -> None:
         "non-mated probes": 0,
         "mated subjects": 3,
     }
-    outcome = run.run(embed(noise=0.01), Cosine(), Choices(draws=20))
+    outcome = run.run(embed(noise=0.01), Cosine(), Settings(draws=20))
     assert [(r.name, r.target, r.value) for r in outcome.rates] == [
         ("rank", 1, 1.0),
         ("rank", 5, 1.0),
@@ -122,7 +121,7 @@ def test_faces_that_were_not_acquired_stay_in_every_count(folder: Path) -> None:
     drawn = run.lists[0]
     mated = [p for p in drawn.probes if run.people[p] in run.people[drawn.gallery]]
     lost = [run.keys[mated[0]], run.keys[drawn.gallery[0]]]
-    outcome = run.run(embed(lost=lost, noise=0.01), Cosine(), Choices(draws=0))
+    outcome = run.run(embed(lost=lost, noise=0.01), Cosine(), Settings(draws=0))
     assert (outcome.total, outcome.mated, outcome.failed) == (13, 3, 1)
     assert outcome.counts["gallery images not acquired"] == 1
     assert outcome.rates[-1].value == 2 / 3
@@ -138,7 +137,7 @@ def test_searches_for_people_whose_gallery_faces_are_lost_have_failed(
     lost = [run.keys[g] for g in drawn.gallery if run.people[g] == ann]
     searches = int((run.people[drawn.probes] == ann).sum())  # 1 of the open, 3 of the closed set
     assert (len(lost), searches) == ((3, 1) if name == "lfw-open" else (1, 3))
-    outcome = run.run(embed(lost=lost, noise=0.01), Cosine(), Choices(draws=0))
+    outcome = run.run(embed(lost=lost, noise=0.01), Cosine(), Settings(draws=0))
     assert outcome.failed == searches
     # Nothing of one of three people is found, whatever share of the probes is hers.
     assert all(rate.over_people == pytest.approx(2 / 3) for rate in outcome.rates)
@@ -147,13 +146,13 @@ def test_searches_for_people_whose_gallery_faces_are_lost_have_failed(
     assert found.value == (outcome.mated - searches) / outcome.mated
     # A probe that was lost as well is still one failed search.
     probe = next(run.keys[p] for p in drawn.probes if run.people[p] == ann)
-    again = run.run(embed(lost=[*lost, probe], noise=0.01), Cosine(), Choices(draws=0))
+    again = run.run(embed(lost=[*lost, probe], noise=0.01), Cosine(), Settings(draws=0))
     assert (again.failed, again.total) == (searches, outcome.total)
 
 
 def test_decisions_are_those_of_the_headline(folder: Path) -> None:
     run = prepared(folder, fars=(0.25,))
-    outcome = run.run(embed(noise=1.5), Cosine(), Choices(draws=30))
+    outcome = run.run(embed(noise=1.5), Cosine(), Settings(draws=30))
     decided, rate = outcome.decided, outcome.rates[0]
     assert decided is not None and len(decided.scores) == 4 * 13
     assert decided.left_subjects is not None
@@ -169,7 +168,7 @@ def test_rendered_people_have_subjects_of_their_own(tmp_path: Path) -> None:
     folder = write_images(tmp_path / "twin", names, rendered=True)
     found = load_protocol("lfw-open")
     assert isinstance(found, IdentificationCard)
-    run = prepare(found, FaceFiles(folder), images=True)
+    run = prepare(found, folder, images=True)
     assert run.kind == "synthetic" and run.published_list is None
     assert run.told is not None and run.told.startswith("SYNTHETIC FACES")
     assert run.counts["mated subjects"] == round(14 * 596 / 1680) == 5
@@ -180,11 +179,11 @@ def test_lfw_mini_is_not_the_published_list(shared_data: Path) -> None:
     for name in ("lfw-open", "lfw-closed"):
         found = load_protocol(name)
         assert isinstance(found, IdentificationCard)
-        run = prepare(found, FaceFiles(shared_data / "lfw-mini"), images=True)
+        run = prepare(found, shared_data / "lfw-mini", images=True)
         assert run.published_list is False
         assert len(run.keys) == 901 and run.counts["mated subjects"] > 50
         assert run.aligner is not None and run.aligner.signature.startswith("landmarks-5pt(")
-        outcome = run.run(embed(), Cosine(), Choices(draws=20))
+        outcome = run.run(embed(), Cosine(), Settings(draws=20))
         assert outcome.total == sum(run.counts[f"{kind} probes"] for kind in ("mated", "non-mated"))
 
 
@@ -193,7 +192,7 @@ def test_all_of_lfw_by_its_people_list_has_the_published_counts(shared_data: Pat
     for name in ("lfw-open", "lfw-closed"):
         found = load_protocol(name)
         assert isinstance(found, IdentificationCard)
-        run = prepare(found, FaceFiles(pairs=official), images=False)
+        run = prepare(found, None, Settings(pairs=official), images=False)
         assert len(run.keys) == 13233 and run.source is None
         assert run.label == "lfw-unseen" and run.contents is None
         # The counts are the published ones; which image is which, nobody published.
@@ -210,20 +209,20 @@ def test_fingerprint_pins_the_searches(folder: Path) -> None:
 
 def test_mistakes_are_told(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"--data, or the official people\.txt"):
-        prepare(card("lfw-open"), FaceFiles(), images=False)
+        prepare(card("lfw-open"), None, images=False)
     with pytest.raises(UserError, match=r"--pairs list\.txt has no effect"):
-        prepare(card("lfw-open"), FaceFiles(folder, pairs="list.txt"), images=True)
+        prepare(card("lfw-open"), folder, Settings(pairs="list.txt"), images=True)
     with pytest.raises(UserError, match="there is no folder"):
-        prepare(card("lfw-open"), FaceFiles(tmp_path / "absent"), images=True)
+        prepare(card("lfw-open"), tmp_path / "absent", images=True)
     run = prepared(folder)
     with pytest.raises(UserError, match="--pooling max-score has no effect"):
-        run.run(embed(), Cosine(), Choices(pooling="max-score"))
-    assert run.pooling(Choices()) == "none"
+        run.run(embed(), Cosine(), Settings(pooling="max-score"))
+    assert run.pooling(Settings()) == "none"
     alone = write_images(tmp_path / "alone", {"Ann": 2, "Bob": 2})
     with pytest.raises(UserError, match="lfw-open: there must be mated and non-mated probes"):
-        prepared(alone).run(embed(), Cosine(), Choices(draws=0))
+        prepared(alone).run(embed(), Cosine(), Settings(draws=0))
 
 
 def test_embeddings_may_come_with_a_folder_of_images(folder: Path) -> None:
-    run = prepare(card("lfw-open"), FaceFiles(folder), images=False)
+    run = prepare(card("lfw-open"), folder, images=False)
     assert run.aligner is None and run.source is not None and len(run.keys) == 19

@@ -12,7 +12,8 @@ import pytest
 from facebench.base.errors import UserError
 from facebench.faces.twins.lfw import twin_name
 from facebench.protocols.cards import VerificationCard, load_protocol
-from facebench.protocols.verification import SYNTHETIC_NOTICE, FaceFiles, prepare
+from facebench.protocols.settings import Settings
+from facebench.protocols.verification import SYNTHETIC_NOTICE, prepare
 
 
 def card(name: str = "lfw") -> VerificationCard:
@@ -28,16 +29,16 @@ def pairs(folder: Path, a: str, b: str) -> Path:
 
 
 def test_lists_alone_are_enough_for_embeddings(tmp_path: Path) -> None:
-    files = FaceFiles(pairs=pairs(tmp_path, "Ann", "Bob"))
-    prepared = prepare(card(), files, images=False)
+    files = (None, Settings(pairs=pairs(tmp_path, "Ann", "Bob")))
+    prepared = prepare(card(), *files, images=False)
     assert prepared.source is None and prepared.aligner is None
     assert (prepared.label, prepared.kind, prepared.notice) == ("lfw-unseen", "real", None)
     assert len(prepared.comparisons) == 4
 
 
 def test_rendered_faces_are_known_by_their_names(tmp_path: Path) -> None:
-    files = FaceFiles(pairs=pairs(tmp_path, twin_name(1), twin_name(2)))
-    prepared = prepare(card(), files, images=False)
+    files = (None, Settings(pairs=pairs(tmp_path, twin_name(1), twin_name(2))))
+    prepared = prepare(card(), *files, images=False)
     assert prepared.kind == "synthetic" and prepared.notice == SYNTHETIC_NOTICE
     assert prepared.told == SYNTHETIC_NOTICE
     assert prepared.label == "synthetic-lfw-unseen"
@@ -46,21 +47,21 @@ def test_rendered_faces_are_known_by_their_names(tmp_path: Path) -> None:
 def test_a_list_of_both_kinds_is_refused_without_images_too(tmp_path: Path) -> None:
     for a, b in (("Ann", twin_name(2)), (twin_name(2), "Ann")):
         with pytest.raises(UserError, match=r"pairs\.txt names synthetic faces .*never mixed"):
-            prepare(card(), FaceFiles(pairs=pairs(tmp_path, a, b)), images=False)
+            prepare(card(), None, Settings(pairs=pairs(tmp_path, a, b)), images=False)
 
 
 def test_only_the_published_list_is_one(tmp_path: Path) -> None:
-    files = FaceFiles(pairs=pairs(tmp_path, "Ann", "Bob"))
-    ours = prepare(card(), files, images=False)
+    files = (None, Settings(pairs=pairs(tmp_path, "Ann", "Bob")))
+    ours = prepare(card(), *files, images=False)
     assert ours.published_list is False
     same = card().model_copy(update={"pairs": ours.comparisons.fingerprint})
-    assert prepare(same, files, images=False).published_list is True
+    assert prepare(same, *files, images=False).published_list is True
     own = card().model_copy(update={"pairs": None})
-    assert prepare(own, files, images=False).published_list is None
+    assert prepare(own, *files, images=False).published_list is None
     # The published form of the others is a .bin file; nothing shows that a list of names is it.
-    assert prepare(card("agedb-30"), files, images=False).published_list is False
-    rendered = FaceFiles(pairs=pairs(tmp_path, twin_name(1), twin_name(2)))
-    assert prepare(card(), rendered, images=False).published_list is None
+    assert prepare(card("agedb-30"), *files, images=False).published_list is False
+    rendered = (None, Settings(pairs=pairs(tmp_path, twin_name(1), twin_name(2))))
+    assert prepare(card(), *rendered, images=False).published_list is None
 
 
 def test_a_bin_file_numbers_its_images_so_no_one_can_tell(tmp_path: Path) -> None:
@@ -68,29 +69,29 @@ def test_a_bin_file_numbers_its_images_so_no_one_can_tell(tmp_path: Path) -> Non
     images = [cv2.imencode(".jpg", face)[1].tobytes() for face in faces]
     path = tmp_path / "lfw.bin"
     path.write_bytes(pickle.dumps((images, [True, False] * 5)))
-    assert prepare(card(), FaceFiles(path), images=True).published_list is None
+    assert prepare(card(), path, images=True).published_list is None
 
 
 def test_the_official_list_is_the_published_one(shared_data: Path) -> None:
     official = shared_data / "protocols" / "lfw_pairs.txt"
-    prepared = prepare(card(), FaceFiles(pairs=official), images=False)
+    prepared = prepare(card(), None, Settings(pairs=official), images=False)
     assert prepared.published_list is True
-    mini = prepare(card(), FaceFiles(shared_data / "lfw-mini"), images=True)
+    mini = prepare(card(), shared_data / "lfw-mini", images=True)
     assert mini.published_list is False
 
 
 def test_embeddings_without_any_list() -> None:
     with pytest.raises(UserError, match="name it with --pairs, or the images with --data"):
-        prepare(card(), FaceFiles(), images=False)
+        prepare(card(), None, images=False)
 
 
 def test_data_that_are_not_installed_say_where_they_are_had() -> None:
     with pytest.raises(UserError, match=r"cfp_fp\.bin"):
-        prepare(card("cfp-fp"), FaceFiles(), images=True)
+        prepare(card("cfp-fp"), None, images=True)
 
 
 def test_real_faces_have_the_fingerprint_of_their_contents(shared_data: Path) -> None:
-    prepared = prepare(card(), FaceFiles(shared_data / "lfw-mini"), images=True)
+    prepared = prepare(card(), shared_data / "lfw-mini", images=True)
     assert len(prepared.comparisons) == 600 and len(prepared.comparisons.keys) == 901
     assert prepared.comparisons.subjects is not None
     assert prepared.label.startswith("lfw-") and prepared.told is None

@@ -20,8 +20,8 @@ from facebench.faces.ijb.templates import TemplateSet
 from facebench.faces.twins.ijba import TEMPLATE_CONTENTS
 from facebench.faces.types import Aligner, DataKind, FaceSource
 from facebench.protocols.cards import ProtocolCard
-from facebench.protocols.prepared import SYNTHETIC_NOTICE, Choices, Embed, PreparedRun
-from facebench.protocols.verification import FaceFiles
+from facebench.protocols.prepared import SYNTHETIC_NOTICE, Embed, PreparedRun
+from facebench.protocols.settings import Settings
 from facebench.similarity.base import Similarity
 from facebench.similarity.pooling import MEAN_POOLINGS, MeanPooler, Pooled, check_pooling
 
@@ -123,7 +123,7 @@ def listed_faces(
     located: LocatedLists,
     sets: Sequence[TemplateSet],
     hints: FaceHints,
-    files: FaceFiles,
+    settings: Settings,
     images: bool,
 ) -> ListedFaces:
     """The faces of all sets. images: False where embeddings are given instead of them.
@@ -131,9 +131,9 @@ def listed_faces(
     UserError: absent images under ``on_missing="error"``, synthetic faces taken for photographs,
     or a list of pairs, which these protocols have no use for.
     """
-    if files.pairs is not None:
+    if settings.pairs is not None:
         raise UserError(
-            f"protocol {card.name}: --pairs {files.pairs} has no effect, since it compares "
+            f"protocol {card.name}: --pairs {settings.pairs} has no effect, since it compares "
             "templates; leave it out"
         )
     keys = tuple(sorted(set().union(*(templates.keys for templates in sets))))
@@ -148,30 +148,30 @@ def listed_faces(
         name = f"synthetic-{card.dataset}"
         pinned = (located.rendering, TEMPLATE_CONTENTS.get(located.rendering))
     source = TemplateFaces(name, located.images, keys, kind, pinned)
-    if files.on_missing == "error" and (absent := absent_faces(source, keys)):
+    if settings.on_missing == "error" and (absent := absent_faces(source, keys)):
         raise faces_refused(source, absent, len(keys))
     aligner = make_template_aligner(
-        files.align,
+        settings.align,
         hints,
         keys,
-        landmarks=files.landmarks,
-        landmarks_order=files.landmarks_order,
-        detector=files.detector,
-        on_missing=files.on_missing,
+        landmarks=settings.landmarks,
+        landmarks_order=settings.landmarks_order,
+        detector=settings.detector,
+        on_missing=settings.on_missing,
     )
     return ListedFaces(keys, source, aligner, name, kind, located.notice, scores)
 
 
-def chosen_pooling(card: ProtocolCard, pooling: str, choices: Choices, faces: ListedFaces) -> str:
+def chosen_pooling(card: ProtocolCard, pooling: str, settings: Settings, faces: ListedFaces) -> str:
     """The pooling of a run. UserError: unknown, for videos only, by detector scores that the data
     do not have, or frames were chosen.
     """
-    if choices.frames is not None:
+    if settings.frames is not None:
         raise UserError(
-            f"protocol {card.name}: --frames {choices.frames} has no effect, since its templates "
+            f"protocol {card.name}: --frames {settings.frames} has no effect, since its templates "
             "say which frames they hold; leave it out"
         )
-    name = pooling if choices.pooling is None else choices.pooling
+    name = pooling if settings.pooling is None else settings.pooling
     check_pooling(name)
     if name not in MEAN_POOLINGS:
         raise UserError(
@@ -186,11 +186,13 @@ def chosen_pooling(card: ProtocolCard, pooling: str, choices: Choices, faces: Li
     return name
 
 
-def recorded_pooling(card: ProtocolCard, pooling: str, choices: Choices, faces: ListedFaces) -> str:
+def recorded_pooling(
+    card: ProtocolCard, pooling: str, settings: Settings, faces: ListedFaces
+) -> str:
     """What records say of `chosen_pooling`: its name, and where it weights by the detector's scores
     a digest of them, as in ``media-mean+detector(1a2b3c4d)``, since the numbers depend on them.
     """
-    name = chosen_pooling(card, pooling, choices, faces)
+    name = chosen_pooling(card, pooling, settings, faces)
     return f"{name}({faces.scores_digest})" if by_detector(name) else name
 
 

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,8 @@ from facebench.faces.twins.ijba import SPLITS as TWIN_SPLITS
 from facebench.protocols.cards import TemplateSearchCard
 from facebench.protocols.identification import kept_ranks, searched_people
 from facebench.protocols.outcome import Decided, Outcome, Rate, Series
-from facebench.protocols.prepared import Choices, Embed, refused
+from facebench.protocols.prepared import Embed, refused
+from facebench.protocols.settings import DEFAULTS, Settings
 from facebench.protocols.templates.faces import (
     TemplateRun,
     chosen_pooling,
@@ -29,7 +31,6 @@ from facebench.protocols.templates.faces import (
     pool_sets,
     recorded_pooling,
 )
-from facebench.protocols.verification import FaceFiles
 from facebench.similarity.base import Similarity, score_block
 from facebench.similarity.pooling import Pooled
 from facebench.statistics.checks import FloatArray
@@ -71,13 +72,13 @@ class PreparedTemplateSearch(TemplateRun):
         """What stands twice in the lists."""
         return search_remarks(self.splits)
 
-    def pooling(self, choices: Choices) -> str:
+    def pooling(self, settings: Settings) -> str:
         """See `recorded_pooling`."""
-        return recorded_pooling(self.card, self.card.pooling, choices, self.faces)
+        return recorded_pooling(self.card, self.card.pooling, settings, self.faces)
 
-    def run(self, embed: Embed, similarity: Similarity, choices: Choices) -> Outcome:
+    def run(self, embed: Embed, similarity: Similarity, settings: Settings) -> Outcome:
         """TPIR at the card's FPIRs, at whatever rank, DIR at the same, at rank 1, and ranks."""
-        name = chosen_pooling(self.card, self.card.pooling, choices, self.faces)
+        name = chosen_pooling(self.card, self.card.pooling, settings, self.faces)
         sets = [part for split in self.splits for part in (split.gallery, split.probes)]
         pooled = pool_sets(self.faces, sets, embed, similarity, name)
         searched = [
@@ -90,11 +91,11 @@ class PreparedTemplateSearch(TemplateRun):
             for probes, found in zip(pooled[1::2], searched, strict=True)
         )
         try:
-            return self._outcome(searched, failed, choices)
+            return self._outcome(searched, failed, settings)
         except ValueError as error:
             raise refused(self.card.name, error) from error
 
-    def _outcome(self, searched: Sequence[Searches], failed: int, choices: Choices) -> Outcome:
+    def _outcome(self, searched: Sequence[Searches], failed: int, settings: Settings) -> Outcome:
         card, people = self.card, [_subjects(split) for split in self.splits]
         rates: list[Rate] = []
         tables = _tables(searched, map(_own_scores, searched), people)
@@ -118,7 +119,7 @@ class PreparedTemplateSearch(TemplateRun):
             failed=failed,
             fingerprint=_fingerprint(self.splits),
             rule="exact",
-            draws=choices.draws,
+            draws=settings.draws,
             decided=_decided(tables, rates[0]),
             counts={
                 "gallery templates": sum(len(split.gallery) for split in self.splits),
@@ -128,20 +129,23 @@ class PreparedTemplateSearch(TemplateRun):
 
 
 def prepare(
-    card: TemplateSearchCard, files: FaceFiles, *, images: bool, progress: Progress | None = None
+    card: TemplateSearchCard,
+    data: str | Path | None,
+    settings: Settings = DEFAULTS,
+    *,
+    images: bool,
+    progress: Progress | None = None,
 ) -> PreparedTemplateSearch:
     """Find a template search's lists and faces. images: False where embeddings are given.
 
     progress: told of every synthetic face that is rendered. UserError: what is missing or wrong.
     """
-    located = locate_lists(
-        card.dataset, files.data, layout=card.layout, images=images, progress=progress
-    )
+    located = locate_lists(card.dataset, data, layout=card.layout, images=images, progress=progress)
     aligned = located.rendering is not None
     lists = read_ijba_search(located.folder, TWIN_SPLITS if aligned else card.splits)
     sets = [part for split in lists.splits for part in (split.gallery, split.probes)]
     hints = FaceHints(lists.boxes, aligned=aligned)
-    faces = listed_faces(card, located, sets, hints, files, images)
+    faces = listed_faces(card, located, sets, hints, settings, images)
     return PreparedTemplateSearch(faces, card, lists.splits)
 
 

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 
@@ -20,7 +21,8 @@ from facebench.faces.locate import Progress
 from facebench.faces.twins.ijba import SPLITS as TWIN_SPLITS
 from facebench.protocols.cards import TemplateCard
 from facebench.protocols.outcome import Decided, Outcome, Rate, Series
-from facebench.protocols.prepared import Choices, Embed, refused
+from facebench.protocols.prepared import Embed, refused
+from facebench.protocols.settings import DEFAULTS, Settings
 from facebench.protocols.templates.faces import (
     TemplateRun,
     chosen_pooling,
@@ -28,7 +30,6 @@ from facebench.protocols.templates.faces import (
     pool_sets,
     recorded_pooling,
 )
-from facebench.protocols.verification import FaceFiles
 from facebench.similarity.base import Similarity
 from facebench.similarity.pooling import Pooled
 from facebench.similarity.scoring import many_pairs
@@ -72,13 +73,13 @@ class PreparedTemplates(TemplateRun):
         """What stands twice in the lists."""
         return template_remarks(self.splits)
 
-    def pooling(self, choices: Choices) -> str:
+    def pooling(self, settings: Settings) -> str:
         """See `recorded_pooling`."""
-        return recorded_pooling(self.card, self.card.pooling, choices, self.faces)
+        return recorded_pooling(self.card, self.card.pooling, settings, self.faces)
 
-    def run(self, embed: Embed, similarity: Similarity, choices: Choices) -> Outcome:
+    def run(self, embed: Embed, similarity: Similarity, settings: Settings) -> Outcome:
         """TAR at the card's FARs in every split; a template without a face matches nobody."""
-        name = chosen_pooling(self.card, self.card.pooling, choices, self.faces)
+        name = chosen_pooling(self.card, self.card.pooling, settings, self.faces)
         sets = [split.templates for split in self.splits]
         pooled = pool_sets(self.faces, sets, embed, similarity, name)
         scored = [
@@ -86,11 +87,11 @@ class PreparedTemplates(TemplateRun):
             for split, templates in zip(self.splits, pooled, strict=True)
         ]
         try:
-            return self._outcome(scored, choices)
+            return self._outcome(scored, settings)
         except ValueError as error:
             raise refused(self.card.name, error) from error
 
-    def _outcome(self, scored: Sequence[SplitScores], choices: Choices) -> Outcome:
+    def _outcome(self, scored: Sequence[SplitScores], settings: Settings) -> Outcome:
         tars = tar_over_splits(scored, self.card.targets)
         intervals = tar_intervals(scored, tars)
         far, tar = roc_of_splits(scored)
@@ -112,7 +113,7 @@ class PreparedTemplates(TemplateRun):
             failed=sum(int(np.isneginf(split.scores).sum()) for split in scored),
             fingerprint=_fingerprint(self.splits),
             rule="exact",
-            draws=choices.draws,
+            draws=settings.draws,
             decided=_decided(scored, tars[0]) if total < MANY else None,
             counts={
                 "templates": templates,
@@ -125,18 +126,21 @@ class PreparedTemplates(TemplateRun):
 
 
 def prepare(
-    card: TemplateCard, files: FaceFiles, *, images: bool, progress: Progress | None = None
+    card: TemplateCard,
+    data: str | Path | None,
+    settings: Settings = DEFAULTS,
+    *,
+    images: bool,
+    progress: Progress | None = None,
 ) -> PreparedTemplates:
     """Find a template protocol's lists and faces. images: False where embeddings are given.
 
     progress: told of every synthetic face that is rendered. UserError: what is missing or wrong.
     """
-    located = locate_lists(
-        card.dataset, files.data, layout=card.layout, images=images, progress=progress
-    )
+    located = locate_lists(card.dataset, data, layout=card.layout, images=images, progress=progress)
     splits, hints = _read(card, located)
     sets = [split.templates for split in splits]
-    faces = listed_faces(card, located, sets, hints, files, images)
+    faces = listed_faces(card, located, sets, hints, settings, images)
     return PreparedTemplates(faces, card, splits)
 
 

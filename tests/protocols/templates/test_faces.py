@@ -13,10 +13,10 @@ from facebench.embedding.extract import extract
 from facebench.embedding.store import EmbeddingStore
 from facebench.models.embedders.base import Embedder, Preprocessing
 from facebench.protocols.cards import TemplateCard, TemplateSearchCard, load_protocol
+from facebench.protocols.settings import Settings
 from facebench.protocols.templates import search as template_search
 from facebench.protocols.templates import verification as template
 from facebench.protocols.templates.verification import prepare
-from facebench.protocols.verification import FaceFiles
 from tests.helpers.ijb_folders import write_ijba, write_ijbc
 
 IJBA = load_protocol("ijba").model_copy(update={"splits": 2})
@@ -56,10 +56,10 @@ def replace_boxes(folder: Path, new: str) -> None:
 def test_trap_a_box_outside_its_image_is_refused_or_counted(folder: Path, tmp_path: Path) -> None:
     replace_boxes(folder, "9000,9000,110,110")
     store = EmbeddingStore(tmp_path / "store")
-    prepared = prepare(IJBA, FaceFiles(folder), images=True)
+    prepared = prepare(IJBA, folder, images=True)
     with pytest.raises(UserError, match=r"1 of 8 .* \(img/3\.jpg: .* 9000,9000,110,110 is inside"):
         extract(Means(), prepared.source, prepared.keys, prepared.aligner, workers=0, store=store)
-    prepared = prepare(IJBA, FaceFiles(folder, on_missing="count"), images=True)
+    prepared = prepare(IJBA, folder, Settings(on_missing="count"), images=True)
     for _ in range(2):
         model = Means()
         found = extract(
@@ -81,10 +81,10 @@ def test_trap_a_box_outside_its_image_is_refused_or_counted(folder: Path, tmp_pa
 def test_a_row_without_a_box_is_refused_or_counted(folder: Path) -> None:
     replace_boxes(folder, ",,,")
     with pytest.raises(UserError, match=r"1 \(img/3\.jpg\) of 8 faces have no face box"):
-        prepare(IJBA, FaceFiles(folder), images=True)
-    prepared = prepare(IJBA, FaceFiles(folder, on_missing="count"), images=True)
+        prepare(IJBA, folder, images=True)
+    prepared = prepare(IJBA, folder, Settings(on_missing="count"), images=True)
     assert prepared.aligner("img/3.jpg", np.zeros((64, 80, 3), np.uint8), SIZE) is None
-    assert prepare(IJBA, FaceFiles(folder), images=False).aligner is None  # nothing to cut out
+    assert prepare(IJBA, folder, images=False).aligner is None  # nothing to cut out
 
 
 def test_absent_landmarks_of_ijbc_are_an_error(tmp_path: Path) -> None:
@@ -92,10 +92,10 @@ def test_absent_landmarks_of_ijbc_are_an_error(tmp_path: Path) -> None:
     points = folder / "meta/ijbc_name_5pts_score.txt"
     points.unlink()
     with pytest.raises(UserError, match=f"landmarks absent: add {points}, or choose --detector"):
-        prepare(IJBC, FaceFiles(folder), images=True)
-    prepared = prepare(IJBC, FaceFiles(folder, align="centre"), images=True)
+        prepare(IJBC, folder, images=True)
+    prepared = prepare(IJBC, folder, Settings(align="centre"), images=True)
     assert prepared.aligner.signature.startswith("centre-crop(")
-    assert prepare(IJBC, FaceFiles(folder), images=False).aligner is None
+    assert prepare(IJBC, folder, images=False).aligner is None
 
 
 @pytest.mark.parametrize("on_missing", ["error", "count"])
@@ -104,27 +104,27 @@ def test_an_absent_folder_of_images_is_named(tmp_path: Path, on_missing: str) ->
     ijbc = write_ijbc(tmp_path / "IJBC", images=False)
     for card, folder, name in ((IJBA, ijba, "images"), (IJBC, ijbc, "loose_crop")):
         with pytest.raises(UserError, match=f"there is no folder {folder / name}, which the imag"):
-            prepare(card, FaceFiles(folder, on_missing=on_missing), images=True)
-        prepare(card, FaceFiles(folder), images=False)  # embeddings need none
+            prepare(card, folder, Settings(on_missing=on_missing), images=True)
+        prepare(card, folder, images=False)  # embeddings need none
 
 
 def test_images_beside_the_lists(tmp_path: Path) -> None:
     folder = write_ijba(tmp_path / "ijba", images=False)
     (folder / "img").mkdir()
     with pytest.raises(UserError, match="8 of 8 images of ijba cannot be used"):
-        prepare(IJBA, FaceFiles(folder), images=True)
+        prepare(IJBA, folder, images=True)
 
 
 @pytest.mark.parametrize(("card", "ready"), [(IJBA, prepare), (SEARCH, template_search.prepare)])
 def test_a_small_folder_of_ijba_is_not_the_published_list(
     folder: Path, monkeypatch: pytest.MonkeyPatch, card, ready
 ) -> None:
-    prepared = ready(card, FaceFiles(folder), images=True)
+    prepared = ready(card, folder, images=True)
     assert prepared.published_list is False
     twin = dataclasses.replace(prepared.faces, kind="synthetic")
     assert dataclasses.replace(prepared, faces=twin).published_list is None
     mine = card.model_copy(update={"dataset": "mine"})
-    assert ready(mine, FaceFiles(folder), images=True).published_list is None
+    assert ready(mine, folder, images=True).published_list is None
     for name, counts in (("COMPARISONS", (8, 3)), ("SEARCHES", (2, 4))):
         monkeypatch.setattr(f"facebench.faces.ijb.published.{name}", (counts,) * 10)
     assert prepared.published_list is False  # two splits

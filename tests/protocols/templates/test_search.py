@@ -12,9 +12,9 @@ import pytest
 from facebench.base.errors import UserError
 from facebench.embedding.types import Embeddings
 from facebench.protocols.cards import TemplateSearchCard, load_protocol
-from facebench.protocols.prepared import Choices, Embed
+from facebench.protocols.prepared import Embed
+from facebench.protocols.settings import Settings
 from facebench.protocols.templates.search import prepare
-from facebench.protocols.verification import FaceFiles
 from facebench.similarity import Cosine
 from tests.helpers.ijb_folders import write_ijba, write_image
 
@@ -107,8 +107,8 @@ def loop(
 
 @pytest.mark.parametrize("lost", [(), ("img/1_0.jpg", "img/1_1.jpg", "img/6_0.jpg", "img/6_1.jpg")])
 def test_rates_equal_loops(folder: Path, lost) -> None:
-    prepared = prepare(CARD, FaceFiles(folder), images=True)
-    outcome = prepared.run(embed_of(lost), Cosine(), Choices(draws=0))
+    prepared = prepare(CARD, folder, images=True)
+    outcome = prepared.run(embed_of(lost), Cosine(), Settings(draws=0))
     names = [(rate.name, rate.target) for rate in outcome.rates]
     detections = [(name, far) for name in ("TPIR", "DIR") for far in (0.25, 0.1)]
     assert names == [*detections, ("rank", 1), ("rank", 2)]
@@ -130,8 +130,8 @@ def test_rates_equal_loops(folder: Path, lost) -> None:
 
 
 def test_the_outcome(folder: Path) -> None:
-    prepared = prepare(CARD, FaceFiles(folder), images=True)
-    outcome = prepared.run(embed_of(), Cosine(), Choices(draws=50))
+    prepared = prepare(CARD, folder, images=True)
+    outcome = prepared.run(embed_of(), Cosine(), Settings(draws=50))
     assert (outcome.total, outcome.mated, outcome.nonmated) == (16, 8, 8)
     assert (outcome.subjects, outcome.number_of_parts) == (PEOPLE, 2)
     assert outcome.counts["gallery templates"] == 8
@@ -144,9 +144,7 @@ def test_the_outcome(folder: Path) -> None:
 
 def test_trap_the_galleries_of_two_splits_are_not_merged(folder: Path) -> None:
     """In a merged gallery of all eight people no probe would be non-mated."""
-    outcome = prepare(CARD, FaceFiles(folder), images=True).run(
-        embed_of(), Cosine(), Choices(draws=0)
-    )
+    outcome = prepare(CARD, folder, images=True).run(embed_of(), Cosine(), Settings(draws=0))
     mated = outcome.decided.mated.reshape(2, PEOPLE)
     assert mated[0].tolist() == [True] * 4 + [False] * 4
     assert np.array_equal(mated[1], ~mated[0])
@@ -165,19 +163,19 @@ def test_trap_whose_the_probes_are_is_in_the_fingerprint(folder: Path) -> None:
     """The rates depend on it, so two such lists must not share a signature."""
     found = []
     for _ in range(2):
-        prepared = prepare(CARD, FaceFiles(folder), images=True)
-        found.append(prepared.run(embed_of(), Cosine(), Choices(draws=0)))
+        prepared = prepare(CARD, folder, images=True)
+        found.append(prepared.run(embed_of(), Cosine(), Settings(draws=0)))
         relabelled(folder)
     assert [r.value for r in found[0].rates] != [r.value for r in found[1].rates]
     assert found[0].fingerprint != found[1].fingerprint
-    prepared = prepare(CARD, FaceFiles(folder), images=True)  # as it was
-    again = prepared.run(embed_of(), Cosine(), Choices(draws=0))
+    prepared = prepare(CARD, folder, images=True)  # as it was
+    again = prepared.run(embed_of(), Cosine(), Settings(draws=0))
     assert again.fingerprint == found[0].fingerprint
 
 
 def test_what_records_say_of_pooling_pins_the_detector_scores(folder: Path) -> None:
-    prepared = prepare(CARD, FaceFiles(folder), images=False)
-    choices = Choices(pooling="media-mean+detector", draws=0)
+    prepared = prepare(CARD, folder, images=False)
+    choices = Settings(pooling="media-mean+detector", draws=0)
     with pytest.raises(UserError, match="needs the detector's score"):  # IJB-A has none
         prepared.pooling(choices)
     told = []
@@ -191,9 +189,9 @@ def test_what_records_say_of_pooling_pins_the_detector_scores(folder: Path) -> N
 
 
 def test_lists_alone_serve_embeddings(folder: Path) -> None:
-    prepared = prepare(CARD, FaceFiles(folder), images=False)
+    prepared = prepare(CARD, folder, images=False)
     assert prepared.source is None
-    assert prepared.run(embed_of(), Cosine(), Choices(draws=0)).total == 16
+    assert prepared.run(embed_of(), Cosine(), Settings(draws=0)).total == 16
 
 
 def test_the_card() -> None:

@@ -11,9 +11,9 @@ import pytest
 from facebench.base.errors import UserError
 from facebench.embedding.types import Embeddings
 from facebench.protocols.cards import TemplateCard, load_protocol
-from facebench.protocols.prepared import Choices, Embed
+from facebench.protocols.prepared import Embed
+from facebench.protocols.settings import Settings
 from facebench.protocols.templates.verification import prepare
-from facebench.protocols.verification import FaceFiles
 from facebench.similarity import Cosine
 from tests.helpers.ijb_folders import COMPARISONS, ROWS, metadata, write_ijba, write_ijbc
 
@@ -29,7 +29,7 @@ CARD = TemplateCard(
     targets=(0.2, 0.1),
 )
 IJBC = CARD.model_copy(update={"dataset": "ijbc", "layout": "ijbc", "splits": 1})
-QUICK = Choices(draws=0)
+QUICK = Settings(draws=0)
 
 
 def vector(key: str, width: int = 8) -> np.ndarray:
@@ -98,8 +98,8 @@ def folder(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("pooling", ["mean-score", "mean-score+norm", "media-mean"])
 @pytest.mark.parametrize("lost", [(), ("frame/7_1.png", "img/3.jpg")])
 def test_scores_equal_a_loop_over_faces(folder: Path, pooling: str, lost) -> None:
-    prepared = prepare(CARD, FaceFiles(folder), images=True)
-    choices = Choices(pooling=pooling, draws=0)
+    prepared = prepare(CARD, folder, images=True)
+    choices = Settings(pooling=pooling, draws=0)
     outcome = prepared.run(embed_of(lost), Cosine(), choices)
     expected = [loop_score(pooling, a, b, lost) for a, b in COMPARISONS] * 2
     np.testing.assert_allclose(outcome.decided.scores, expected, atol=1e-6)
@@ -112,8 +112,8 @@ def test_a_face_that_its_template_names_twice_counts_twice(folder: Path, pooling
     for number in (1, 2):
         path = folder / "IJB-A_11_sets" / f"split{number}" / f"verify_metadata_{number}.csv"
         path.write_text(metadata(listed))
-    prepared = prepare(CARD, FaceFiles(folder), images=True)
-    outcome = prepared.run(embed_of(), Cosine(), Choices(pooling=pooling, draws=0))
+    prepared = prepare(CARD, folder, images=True)
+    outcome = prepared.run(embed_of(), Cosine(), Settings(pooling=pooling, draws=0))
     expected = [loop_score(pooling, a, b, (), listed) for a, b in COMPARISONS] * 2
     np.testing.assert_allclose(outcome.decided.scores, expected, atol=1e-6)
     assert prepared.remarks == (
@@ -125,7 +125,7 @@ def test_a_face_that_its_template_names_twice_counts_twice(folder: Path, pooling
 def test_embeddings_named_by_file_serve_boxes_of_one_face(folder: Path) -> None:
     path = folder / "IJB-A_11_sets" / "split2" / "verify_metadata_2.csv"
     path.write_text(metadata([(*ROWS[0][:5], (10.333333333, 12, 20, 24)), *ROWS[1:]]))
-    prepared = prepare(CARD, FaceFiles(folder), images=False)
+    prepared = prepare(CARD, folder, images=False)
     # Only the photograph of two people needs to be named by its boxes.
     assert [key for key in prepared.keys if "#" in key] == [
         "img/2.jpg#4,4,20,20",
@@ -135,8 +135,8 @@ def test_embeddings_named_by_file_serve_boxes_of_one_face(folder: Path) -> None:
 
 
 def test_the_outcome(folder: Path) -> None:
-    prepared = prepare(CARD, FaceFiles(folder), images=True)
-    outcome = prepared.run(embed_of(), Cosine(), Choices(draws=20))
+    prepared = prepare(CARD, folder, images=True)
+    outcome = prepared.run(embed_of(), Cosine(), Settings(draws=20))
     assert (outcome.total, outcome.mated, outcome.nonmated, outcome.subjects) == (16, 6, 10, 3)
     assert (outcome.parts, outcome.number_of_parts, outcome.failed) == ("splits", 2, 0)
     scores = np.array([loop_score("mean-score", a, b) for a, b in COMPARISONS])
@@ -158,7 +158,7 @@ def test_the_outcome(folder: Path) -> None:
 
 
 def test_trap_a_template_without_an_acquired_face_stays_as_a_failure(folder: Path) -> None:
-    prepared = prepare(CARD, FaceFiles(folder), images=True)
+    prepared = prepare(CARD, folder, images=True)
     outcome = prepared.run(embed_of(("img/3.jpg",)), Cosine(), QUICK)  # all of template 21
     lost = [21 in pair for pair in COMPARISONS] * 2
     assert (outcome.total, outcome.failed) == (16, 6)
@@ -168,14 +168,14 @@ def test_trap_a_template_without_an_acquired_face_stays_as_a_failure(folder: Pat
 
 
 def test_nothing_acquired_at_all(folder: Path) -> None:
-    prepared = prepare(CARD, FaceFiles(folder), images=True)
+    prepared = prepare(CARD, folder, images=True)
     outcome = prepared.run(embed_of(prepared.keys), Cosine(), QUICK)
     assert outcome.failed == outcome.total == 16
     assert outcome.rates[0].value == 0.0
 
 
 def test_a_face_of_several_templates_and_splits_is_embedded_once(folder: Path) -> None:
-    prepared = prepare(CARD, FaceFiles(folder), images=True)
+    prepared = prepare(CARD, folder, images=True)
     assert len(prepared.keys) == len(ROWS) == len(set(prepared.keys))
     outcomes = [
         prepared.run(embed_of(part=part), Cosine(), QUICK).decided.scores for part in (1, 3, 100)
@@ -185,60 +185,60 @@ def test_a_face_of_several_templates_and_splits_is_embedded_once(folder: Path) -
 
 
 def test_the_fingerprint_tells_lists_apart(folder: Path, tmp_path: Path) -> None:
-    first = prepare(CARD, FaceFiles(folder), images=True).run(embed_of(), Cosine(), QUICK)
+    first = prepare(CARD, folder, images=True).run(embed_of(), Cosine(), QUICK)
     path = folder / "IJB-A_11_sets/split2/verify_comparisons_2.csv"
     path.write_text(path.read_text().replace("21,31", "11,31"))
-    other = prepare(CARD, FaceFiles(folder), images=True).run(embed_of(), Cosine(), QUICK)
+    other = prepare(CARD, folder, images=True).run(embed_of(), Cosine(), QUICK)
     assert first.fingerprint != other.fingerprint and len(first.fingerprint) == 16
 
 
 def test_absent_images(folder: Path) -> None:
     (folder / "images/img/4.jpg").unlink()
     with pytest.raises(UserError, match=r"1 of 8 images of ijba cannot be used \(img/4.jpg"):
-        prepare(CARD, FaceFiles(folder), images=True)
-    prepared = prepare(CARD, FaceFiles(folder, on_missing="count"), images=True)
+        prepare(CARD, folder, images=True)
+    prepared = prepare(CARD, folder, Settings(on_missing="count"), images=True)
     assert "img/4.jpg" in prepared.keys
 
 
 def test_lists_alone_serve_embeddings(tmp_path: Path) -> None:
     folder = write_ijba(tmp_path / "ijba", images=False)
-    prepared = prepare(CARD, FaceFiles(folder), images=False)
+    prepared = prepare(CARD, folder, images=False)
     assert prepared.source is None and prepared.aligner is None and prepared.contents is None
     assert (prepared.name, prepared.kind, prepared.label) == ("ijba", "real", "ijba-unseen")
     assert prepared.run(embed_of(), Cosine(), QUICK).total == 16
     with pytest.raises(UserError, match="embeddings need the protocol's lists"):
-        prepare(CARD, FaceFiles(None), images=False)
+        prepare(CARD, None, images=False)
 
 
 def test_a_data_set_of_ones_own_in_either_layout(tmp_path: Path) -> None:
     card = CARD.model_copy(update={"dataset": "mine"})
-    prepared = prepare(card, FaceFiles(write_ijba(tmp_path / "a")), images=True)
+    prepared = prepare(card, write_ijba(tmp_path / "a"), images=True)
     assert prepared.label.startswith("mine-") and len(prepared.splits) == 2
     card = IJBC.model_copy(update={"dataset": "mine"})
-    prepared = prepare(card, FaceFiles(write_ijbc(tmp_path / "b", "mine")), images=True)
+    prepared = prepare(card, write_ijbc(tmp_path / "b", "mine"), images=True)
     assert len(prepared.splits[0]) == 3
     with pytest.raises(UserError, match="no data of mine are in"):
-        prepare(card, FaceFiles(None), images=True)
+        prepare(card, None, images=True)
 
 
 def test_options_without_effect_are_refused(folder: Path) -> None:
     with pytest.raises(UserError, match=r"--pairs .* has no effect"):
-        prepare(CARD, FaceFiles(folder, pairs="x.txt"), images=True)
-    prepared = prepare(CARD, FaceFiles(folder), images=True)
+        prepare(CARD, folder, Settings(pairs="x.txt"), images=True)
+    prepared = prepare(CARD, folder, images=True)
     with pytest.raises(UserError, match="--frames all has no effect"):
-        prepared.pooling(Choices(frames="all"))
+        prepared.pooling(Settings(frames="all"))
     with pytest.raises(UserError, match="did you mean 'media-mean'"):
-        prepared.pooling(Choices(pooling="media_mean"))
+        prepared.pooling(Settings(pooling="media_mean"))
     with pytest.raises(UserError, match="'max-score' is for videos"):
-        prepared.pooling(Choices(pooling="max-score"))
+        prepared.pooling(Settings(pooling="max-score"))
     with pytest.raises(UserError, match="needs the detector's score"):  # before the long work
-        prepared.pooling(Choices(pooling="mean-score+detector"))
+        prepared.pooling(Settings(pooling="mean-score+detector"))
     with pytest.raises(UserError, match="needs the detector's score"):
-        prepared.run(embed_of(), Cosine(), Choices(pooling="mean-score+detector", draws=0))
+        prepared.run(embed_of(), Cosine(), Settings(pooling="mean-score+detector", draws=0))
 
 
 def test_faces_are_cut_by_their_boxes(folder: Path) -> None:
-    prepared = prepare(CARD, FaceFiles(folder), images=True)
+    prepared = prepare(CARD, folder, images=True)
     assert "face-box(" in prepared.aligner.signature
     one, other = (key for key in prepared.keys if "img/2" in key)
     crops = [prepared.aligner(k, prepared.source.read(k), (112, 96)) for k in (one, other)]
@@ -246,9 +246,9 @@ def test_faces_are_cut_by_their_boxes(folder: Path) -> None:
 
 
 def test_ijbc(tmp_path: Path) -> None:
-    prepared = prepare(IJBC, FaceFiles(write_ijbc(tmp_path / "IJBC")), images=True)
+    prepared = prepare(IJBC, write_ijbc(tmp_path / "IJBC"), images=True)
     assert prepared.aligner.signature.startswith("landmarks-5pt(")
-    outcome = prepared.run(embed_of(), Cosine(), Choices(draws=20))
+    outcome = prepared.run(embed_of(), Cosine(), Settings(draws=20))
     unit_rows = {key: unit(vector(key).astype(np.float64)) for key in prepared.keys}
     means = {
         5: (unit_rows["1.jpg"] + unit_rows["2.jpg"]) / 2,
@@ -269,9 +269,7 @@ def with_labels(folder: Path, rows: str) -> Path:
 def test_people_that_small_lists_do_not_name_are_told_by_mated_comparisons(tmp_path: Path) -> None:
     """Comparisons of one person are not independent, however few they are."""
     folder = write_ijbc(tmp_path / "IJBC")
-    outcome = prepare(IJBC, FaceFiles(folder), images=True).run(
-        embed_of(), Cosine(), Choices(draws=20)
-    )
+    outcome = prepare(IJBC, folder, images=True).run(embed_of(), Cosine(), Settings(draws=20))
     left, right = outcome.decided.left_subjects, outcome.decided.right_subjects
     assert np.array_equal(left == right, outcome.decided.mated)  # 5 and 9 are one, 12 another
     assert len(np.unique([left, right])) == 2
@@ -279,16 +277,14 @@ def test_people_that_small_lists_do_not_name_are_told_by_mated_comparisons(tmp_p
 
 def test_labels_that_contradict_each_other_resample_comparisons(tmp_path: Path) -> None:
     folder = with_labels(write_ijbc(tmp_path / "IJBC"), "5 9 1\n9 12 1\n5 12 0\n")
-    outcome = prepare(IJBC, FaceFiles(folder), images=True).run(
-        embed_of(), Cosine(), Choices(draws=20)
-    )
+    outcome = prepare(IJBC, folder, images=True).run(embed_of(), Cosine(), Settings(draws=20))
     assert outcome.decided.left_subjects is None
     assert outcome.rates[0].interval.kind == "wilson over comparisons"
 
 
 def test_ijbc_weighted_by_the_detector(tmp_path: Path) -> None:
-    prepared = prepare(IJBC, FaceFiles(write_ijbc(tmp_path / "IJBC")), images=True)
-    choices = Choices(pooling="mean-score+detector", draws=0)
+    prepared = prepare(IJBC, write_ijbc(tmp_path / "IJBC"), images=True)
+    choices = Settings(pooling="mean-score+detector", draws=0)
     found = prepared.run(embed_of(), Cosine(), choices).decided.scores[0]
     a, b, c = (unit(vector(f"{n}.jpg").astype(np.float64)) for n in (1, 2, 3))
     assert found == pytest.approx((0.91 * a + 0.92 * b) @ c / (0.91 + 0.92), abs=1e-6)
@@ -306,33 +302,33 @@ def test_what_records_say_of_pooling_pins_the_detector_scores(tmp_path: Path, im
     folders = [write_ijbc(tmp_path / name) for name in "abc"]
     with_scores(folders[1], lambda score: f"{score:.6f}")  # the same numbers
     with_scores(folders[2], lambda score: 1 - score)
-    runs = [prepare(IJBC, FaceFiles(folder), images=images) for folder in folders]
+    runs = [prepare(IJBC, folder, images=images) for folder in folders]
     for pooling in ("mean-score", "mean-embedding", "media-mean"):
-        choices = Choices(pooling=f"{pooling}+detector", draws=0)
+        choices = Settings(pooling=f"{pooling}+detector", draws=0)
         told = [run.pooling(choices) for run in runs]
         assert re.fullmatch(rf"{pooling}\+detector\([0-9a-f]{{8}}\)", told[0])
         assert told[0] == told[1] != told[2]
         scores = [run.run(embed_of(), Cosine(), choices).decided.scores for run in runs]
         assert np.array_equal(scores[0], scores[1]) and not np.allclose(scores[0], scores[2])
-        plain = {run.pooling(Choices(pooling=pooling)) for run in runs}
+        plain = {run.pooling(Settings(pooling=pooling)) for run in runs}
         assert plain == {pooling}  # which does not depend on them
-    assert {run.pooling(Choices(pooling="media-mean+norm")) for run in runs} == {"media-mean+norm"}
+    assert {run.pooling(Settings(pooling="media-mean+norm")) for run in runs} == {"media-mean+norm"}
 
 
 def test_scores_of_faces_that_the_protocol_does_not_use_are_not_pinned(tmp_path: Path) -> None:
-    folder, choices = write_ijbc(tmp_path / "IJBC"), Choices(pooling="mean-score+detector")
-    before = prepare(IJBC, FaceFiles(folder), images=True).pooling(choices)
+    folder, choices = write_ijbc(tmp_path / "IJBC"), Settings(pooling="mean-score+detector")
+    before = prepare(IJBC, folder, images=True).pooling(choices)
     path = folder / "meta/ijbc_name_5pts_score.txt"
     other = path.read_text().splitlines()[0].replace("1.jpg", "unused.jpg")
     path.write_text(f"{path.read_text()}{other}\n")
-    assert prepare(IJBC, FaceFiles(folder), images=True).pooling(choices) == before
+    assert prepare(IJBC, folder, images=True).pooling(choices) == before
 
 
 def test_the_number_of_comparisons_tells_another_list(tmp_path: Path) -> None:
     folder = write_ijbc(tmp_path / "IJBC")
     for number, expected in ((3, None), (4, False)):
         card = IJBC.model_copy(update={"comparisons": number})
-        assert prepare(card, FaceFiles(folder), images=True).published_list is expected
+        assert prepare(card, folder, images=True).published_list is expected
 
 
 def test_comparisons_of_one_split_only_do_not_reach_the_other(folder: Path) -> None:
@@ -340,7 +336,7 @@ def test_comparisons_of_one_split_only_do_not_reach_the_other(folder: Path) -> N
     rows = [row if row[0] != 10 else (*row[:2], "img/6.jpg", *row[3:]) for row in ROWS[:1]]
     path = folder / "IJB-A_11_sets/split2/verify_metadata_2.csv"
     path.write_text(metadata([*rows, *ROWS[3:]]))
-    prepared = prepare(CARD, FaceFiles(folder, on_missing="count"), images=True)
+    prepared = prepare(CARD, folder, Settings(on_missing="count"), images=True)
     scores = prepared.run(embed_of(), Cosine(), QUICK).decided.scores.reshape(2, 8)
     involved = np.array([10 in pair for pair in COMPARISONS])
     np.testing.assert_allclose(scores[0, ~involved], scores[1, ~involved])

@@ -1,0 +1,135 @@
+"""A choice of the user, declared once: a field of a dataclass with its words for ``--help``.
+
+``Annotated[int, Option(HOW, "Faces per pass.")] = 32`` in a frozen dataclass is what the command
+line, Python and a notebook read: name, type, default and help. `facebench.cli.options` makes the
+options of a command of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from inspect import Parameter, signature
+from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
+
+from facebench.base.errors import UserError
+
+Chosen = TypeVar("Chosen")
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """Options that stand together; two groups with one title stand one after the other in it."""
+
+    title: str | None
+
+
+ASIDE, FACES, HOW, MACHINE = Group(None), Group("Faces"), Group("How"), Group("How")
+INPUT = Group("Input of models without a card (of all models where all have one)")
+
+
+@dataclass(frozen=True)
+class Option:
+    """What is said of a field. group: where ``--help`` shows it; help: its words there.
+
+    flags: on the command line, where they are not the field's name; off: the flag says no to it.
+    least: of a number; bounds: (least, most), which ``--help`` tells, too. read: (flag, text) →
+    value, of a field that the command line takes as text. machine: what the command line takes
+    where nothing is said, by the machine it is on. of_models: without effect on embeddings that
+    are there already.
+    """
+
+    group: Group
+    help: str
+    flags: tuple[str, ...] = ()
+    off: bool = False
+    least: int | None = None
+    bounds: tuple[int | None, int | None] = (None, None)
+    read: Callable[[str, str], object] | None = None
+    machine: Callable[[], object] | None = None
+    of_models: bool = False
+
+
+@dataclass(frozen=True)
+class Field:
+    """A field of a dataclass that is an option."""
+
+    name: str
+    type: Any
+    default: Any
+    option: Option
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """On the command line."""
+        return self.option.flags or (f"--{self.name.replace('_', '-')}",)
+
+    @property
+    def parameter(self) -> str:
+        """Name of a command's parameter."""
+        return self.flags[0].removeprefix("--").replace("-", "_")
+
+    def value(self, text: object) -> object:
+        """What the command line gave, as the field holds it. UserError: it cannot be read."""
+        if text is None and self.option.machine:
+            return self.option.machine()
+        if self.option.off:
+            return not text
+        read = self.option.read
+        return read(self.flags[0], text) if read and isinstance(text, str) else text
+
+
+def options_of(kind: type) -> list[Field]:
+    """The fields of a dataclass that are options, in their order."""
+    assert is_dataclass(kind)
+    hints = get_type_hints(kind, include_extras=True)
+    found = []
+    for field in fields(kind):
+        hint = hints[field.name]
+        if get_origin(hint) is Annotated:
+            own, *said = get_args(hint)
+            found += [Field(field.name, own, field.default, o) for o in said if type(o) is Option]
+    return found
+
+
+def from_texts(kind: type[Chosen], texts: Mapping[str, object]) -> Chosen:
+    """A dataclass of the texts of its fields; None: the default. UserError names the option."""
+    known = {field.name: field for field in options_of(kind)}
+    given = {name: text for name, text in texts.items() if text is not None}
+    return kind(**{name: known[name].value(text) for name, text in given.items()})
+
+
+def check_bounds(chosen: object) -> None:
+    """UserError for a number of a dataclass below or above what its options allow."""
+    for field in options_of(type(chosen)):
+        value, (low, most) = getattr(chosen, field.name), field.option.bounds
+        least = low if field.option.least is None else field.option.least
+        if value is not None and least is not None and value < least:
+            raise UserError(f"{field.name} is {value}; it must be at least {least}")
+        if value is not None and most is not None and value > most:
+            raise UserError(f"{field.name} is {value}; it must be at most {most}")
+
+
+def told(kind: type[Chosen]) -> type[Chosen]:
+    """The dataclass whose docstring says what each of its options is."""
+    lines = [f"{field.name}: {field.option.help}" for field in options_of(kind)]
+    kind.__doc__ = "\n".join([kind.__doc__ or "", "", *lines])
+    return kind
+
+
+def with_fields(kind: type) -> Callable[[Function], Function]:
+    """A function of ``**keywords`` that shows the fields of a dataclass as its keywords."""
+
+    def shown(function: Function) -> Function:
+        given = signature(function)
+        own = [one for one in given.parameters.values() if one.kind != Parameter.VAR_KEYWORD]
+        more = [
+            one.replace(kind=Parameter.KEYWORD_ONLY)
+            for one in signature(kind).parameters.values()
+            if one.name not in given.parameters
+        ]
+        function.__signature__ = given.replace(parameters=[*own, *more])  # type: ignore[attr-defined]
+        return function
+
+    return shown

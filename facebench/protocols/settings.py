@@ -1,0 +1,127 @@
+"""How models are evaluated: what a user may choose, declared once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from facebench.base.errors import UserError, nearest
+from facebench.base.options import FACES, HOW, MACHINE, Option, check_bounds, told
+from facebench.base.vocabulary import MOST_DRAWS
+from facebench.faces.align.landmarks import check_order
+from facebench.faces.align.rules import RULES
+from facebench.protocols.frames import check_frames
+from facebench.similarity import SIMILARITIES
+from facebench.similarity.pooling import check_pooling
+from facebench.similarity.scoring import no_effect
+from facebench.statistics.folds import THRESHOLD_RULES
+
+
+def usual_workers() -> int:
+    """One core is left to the network's own process; more than four readers never wait for it."""
+    return (
+        min(4, max(1, len(os.sched_getaffinity(0)) - 1)) if hasattr(os, "sched_getaffinity") else 1
+    )
+
+
+@told
+@dataclass(frozen=True)
+class Settings:
+    """How models are evaluated. UserError for a name that is not known, with the nearest one."""
+
+    pairs: Annotated[str | Path | None, Option(FACES, "Another list of pairs, or splits.txt.")] = (
+        None
+    )
+    landmarks: Annotated[
+        str | Path | None, Option(FACES, "Five landmarks per image, to align by.", of_models=True)
+    ] = None
+    landmarks_order: Annotated[
+        str,
+        Option(
+            FACES,
+            "Of the ten numbers of a row of landmarks: xyxy (x y of each point) or xxyy.",
+            of_models=True,
+        ),
+    ] = "xyxy"
+    align: Annotated[
+        str,
+        Option(
+            FACES,
+            "auto, landmarks, yunet, centre, template or none. auto: landmarks or face boxes where "
+            "the data have them.",
+            of_models=True,
+        ),
+    ] = "auto"
+    detector: Annotated[
+        str | Path | None,
+        Option(FACES, "A YuNet ONNX file.", flags=("--detector", "--yunet"), of_models=True),
+    ] = None
+    on_missing: Annotated[
+        Literal["error", "count"],
+        Option(FACES, "Absent or unreadable images: an error, or counted as failures to acquire."),
+    ] = "error"
+    similarity: Annotated[str, Option(HOW, "cosine, joint-bayesian or projection.")] = "cosine"
+    metric: Annotated[
+        Path | None,
+        Option(HOW, "A file of `facebench metric fit` or `projection`; default: the model card's."),
+    ] = None
+    pooling: Annotated[
+        str | None,
+        Option(
+            HOW,
+            "Of videos and templates: mean-score, mean-embedding, media-mean (each also with +norm "
+            "or +detector), max-score, median-score. Default: the protocol's.",
+        ),
+    ] = None
+    frames: Annotated[
+        str | None, Option(HOW, "Of videos: all, every-5, first-50, random-25 and so on.")
+    ] = None
+    rule: Annotated[str, Option(HOW, "Of thresholds: exact, facenet-grid.")] = "exact"
+    draws: Annotated[
+        int,
+        Option(
+            HOW,
+            "Of the bootstrap that all pairs and the bands of curves take; 0: neither has "
+            "intervals.",
+            least=0,
+            bounds=(None, MOST_DRAWS),
+        ),
+    ] = 1000
+    seed: Annotated[int, Option(HOW, "Of that bootstrap.", least=0)] = 0
+    threads: Annotated[int | None, Option(MACHINE, "Of the network.", bounds=(1, None))] = None
+    batch: Annotated[int, Option(MACHINE, "Faces per pass.", least=1)] = 32
+    workers: Annotated[
+        int, Option(MACHINE, "Processes that read images.", least=0, machine=usual_workers)
+    ] = 1
+    store: Annotated[
+        bool,
+        Option(MACHINE, "Neither use nor keep embeddings.", flags=("--no-store",), off=True),
+    ] = True
+    progress: bool = True  # bars on standard error; on the command line, unless --quiet
+
+    def __post_init__(self) -> None:
+        known("alignment", self.align, RULES)
+        check_order(self.landmarks_order)
+        known("similarity", self.similarity, SIMILARITIES)
+        known("threshold rule", self.rule, THRESHOLD_RULES)
+        known("--on-missing", self.on_missing, ("error", "count"))
+        check_bounds(self)
+        if self.pooling is not None:
+            check_pooling(self.pooling)
+        if self.frames is not None:
+            check_frames(self.frames)
+        if self.metric is not None and self.similarity == "cosine":
+            raise UserError(no_effect(self.metric))
+
+
+def known(what: str, name: str, names: Iterable[str]) -> None:
+    """UserError with the nearest name where a name is not among those."""
+    known = list(names)
+    if name not in known:
+        raise UserError(f"unknown {what} {name!r}{nearest(name, known)} ({', '.join(known)})")
+
+
+DEFAULTS = Settings()
