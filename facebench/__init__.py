@@ -28,6 +28,10 @@ __all__ = [
 ]
 
 _WHERE = {
+    "compare_scores": "facebench.comparison.scores",
+    "frame": "facebench.records.frames",
+    "identification": "facebench.evaluation.scores",
+    "verification": "facebench.evaluation.scores",
     "Record": "facebench.records.record",
     "UserError": "facebench.base.errors",
     "evaluate": "facebench.evaluation.evaluate",

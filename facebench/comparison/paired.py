@@ -14,6 +14,7 @@ import numpy as np
 from facebench.base.errors import UserError
 from facebench.comparison.rates import search_difference, tar_differences
 from facebench.records.comparability import measure_of, require_comparable
+from facebench.records.frames import Scalar
 from facebench.records.record import Record
 from facebench.records.scores import ScoreTable
 from facebench.records.sections import RateSection, RatesSection, VerificationSection
@@ -107,6 +108,11 @@ class PairedStatistic:
         if not self.significant or self.gain == 0:
             return "no difference shown"
         return "better" if self.gain > 0 else "worse"
+
+    @property
+    def judged(self) -> bool:
+        """Whether it has a verdict: the first statistic has, or whatever cannot be told."""
+        return self.adjusted is not None or self.p_value is None
 
     @property
     def mark(self) -> str:
@@ -414,3 +420,27 @@ def data_of(record: Record) -> tuple[str, str, str]:
     protocol = record.protocol
     name = f"{protocol.name} v{protocol.version}{protocol.edition}"
     return name, record.data.fingerprint, record.comparisons.fingerprint
+
+
+def paired_row(found: PairedStatistic) -> dict[str, Scalar]:
+    """A paired statistic as a row: shares, None where nothing can be told."""
+    interval, without = found.interval, found.without
+    return {
+        "statistic": found.statistic,
+        "base": found.base,
+        "candidate": found.candidate,
+        "difference": found.difference,
+        "low": interval.low if interval else None,
+        "high": interval.high if interval else None,
+        "level": interval.level if interval else None,
+        "interval": interval.kind if interval else None,
+        "p_value": found.p_value,
+        "p_holm": found.adjusted,
+        "over_subjects": found.over_subjects,
+        "p_mcnemar": found.mcnemar,
+        "without_most_frequent": without.difference if without else None,
+        "share_of_most_frequent": without.share if without else None,
+        "verdict": found.verdict if found.judged else None,
+        "resolvable": found.resolvable,
+        "why": found.why,
+    }

@@ -34,9 +34,10 @@ from facebench.records.sections import (
     VerificationSection,
     drawn_text,
 )
+from facebench.statistics.folds import FoldAccuracy
 from facebench.statistics.intervals.exact import Interval, tar_key
 from facebench.statistics.roc import OperatingPoint
-from facebench.statistics.verification import VerificationStatistics
+from facebench.statistics.verification import RocStatistics, VerificationStatistics
 
 
 @dataclass(frozen=True)
@@ -190,7 +191,7 @@ def verification_section(
     intervals = statistics.intervals
     separation = statistics.separation
     return VerificationSection(
-        accuracy=_accuracy(spread, statistics),
+        accuracy=accuracy_section(spread, statistics.accuracy, intervals.get("accuracy")),
         auc=Estimate(value=statistics.auc, interval=_interval(intervals, "auc")),
         eer=Estimate(value=statistics.eer, interval=_interval(intervals, "eer")),
         tar_at_far=tuple(_point(point, intervals) for point in statistics.tar_at_far),
@@ -204,12 +205,22 @@ def verification_section(
     )
 
 
+def roc_estimates(found: RocStatistics) -> dict[str, Estimate]:
+    """AUC, EER and TAR at FARs by the names that rules and cards use."""
+    points = [_point(point, found.intervals) for point in found.tar_at_far]
+    return {
+        "auc": Estimate(value=found.auc, interval=_interval(found.intervals, "auc")),
+        "eer": Estimate(value=found.eer, interval=_interval(found.intervals, "eer")),
+        **{point.label: point for point in points},
+    }
+
+
 def rates_section(outcome: Outcome) -> RatesSection:
     """The rates of identification, template and all-pairs protocols."""
     return RatesSection(
         parts=outcome.parts,
         number_of_parts=outcome.number_of_parts,
-        rates=tuple(_rate(rate) for rate in outcome.rates),
+        rates=tuple(map(rate_section, outcome.rates)),
         counts=outcome.counts,
     )
 
@@ -229,7 +240,8 @@ def series_sections(outcome: Outcome) -> tuple[SeriesSection, ...]:
     )
 
 
-def _rate(rate: Rate) -> RateSection:
+def rate_section(rate: Rate) -> RateSection:
+    """One rate."""
     return RateSection(
         value=rate.value,
         interval=_section(rate.interval),
@@ -252,14 +264,16 @@ def curve_section(statistics: VerificationStatistics) -> CurveSection:
     return CurveSection(far=tuple(curve.far.tolist()), tar=tuple(curve.tar.tolist()))
 
 
-def _accuracy(spread_kind: SpreadKind, statistics: VerificationStatistics) -> AccuracySection:
-    accuracy, intervals = statistics.accuracy, statistics.intervals
+def accuracy_section(
+    spread_kind: SpreadKind, accuracy: FoldAccuracy, interval: Interval | None
+) -> AccuracySection:
+    """The accuracy over folds; spread_kind: what ± is."""
     spread = accuracy.standard_error
     if spread_kind == "standard deviation":
         spread *= math.sqrt(len(accuracy.per_fold))
     return AccuracySection(
         value=accuracy.accuracy,
-        interval=_interval(intervals, "accuracy"),
+        interval=_section(interval),
         spread=spread,
         spread_kind=spread_kind,
         per_fold=tuple(accuracy.per_fold.tolist()),

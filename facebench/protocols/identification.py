@@ -70,7 +70,7 @@ class PreparedIdentification(PreparedRun):
         found = [self._searched(projection, faces, drawn) for drawn in self.lists]
         tables = list(map(self._table, found, self.lists))
         try:
-            rates = search_rates(self.card, found, tables)
+            rates = search_rates(self._fars, self.card.ranks, found, tables)
             series = search_series(self.card, found)
         except ValueError as error:
             raise refused(self.card.name, error) from error
@@ -97,6 +97,11 @@ class PreparedIdentification(PreparedRun):
                 "mated probes of one person at most": most_searched(tables[0]),
             },
         )
+
+    @property
+    def _fars(self) -> tuple[float, ...]:
+        """Of an open set."""
+        return self.card.fars if self.card.task == "open" else ()
 
     @property
     def counts(self) -> dict[str, int]:
@@ -195,16 +200,18 @@ def _as_published(
 
 
 def search_rates(
-    card: IdentificationCard,
+    fars: Sequence[float],
+    ranks: Sequence[int],
     found: Sequence[Searches],
     tables: Sequence[SearchTable],
+    *,
+    level: float = 0.95,
 ) -> tuple[Rate, ...]:
-    """DIR at every FAR of an open set, then the rates at the card's ranks; means over the draws.
+    """DIR at every FAR, then the rates at the ranks; means over the draws.
 
     found, tables: of every draw. ValueError: probes of one kind only.
     """
-    fars = card.fars if card.task == "open" else ()
-    intervals = search_intervals(tables, fars, card.ranks)
+    intervals = search_intervals(tables, fars, ranks, level=level)
     points = [dir_at_far(searches, fars) for searches in found] if fars else []
     rates = []
     for number, far in enumerate(fars):
@@ -212,7 +219,7 @@ def search_rates(
         hits = [t.scores >= p.threshold for t, p in zip(tables, of_far, strict=True)]
         rate = _detection(of_far, intervals.get(dir_key(far)))
         rates.append(replace(rate, over_people=searched_people(tables, hits)))
-    for rank in card.ranks:
+    for rank in ranks:
         shares = [_share(searches, rank) for searches in found]
         rate = _rate("rank", rank, shares, intervals.get(rank_key(rank)))
         hits = [table.found(rank) for table in tables]

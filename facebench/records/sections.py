@@ -87,6 +87,11 @@ class OperatingPointSection(Estimate):
     true_accepts: Count
     false_accepts: Count
 
+    @property
+    def label(self) -> str:
+        """``TAR@FAR=0.01``: the name that rules and cards use."""
+        return f"TAR@FAR={self.target:g}"
+
 
 class SeparationSection(Section):
     """Means and standard deviations of the scores of both kinds, and d'."""

@@ -28,6 +28,7 @@ from facebench.statistics.paired import Difference, units_of_all, units_of_fewer
 from facebench.statistics.roc import (
     OperatingPoint,
     PlotCurve,
+    Roc,
     auc,
     curve_for_plot,
     eer,
@@ -51,6 +52,18 @@ class Separation:
     nonmated_mean: float | None
     nonmated_std: float | None
     d_prime: float | None
+
+
+@dataclass(frozen=True)
+class RocStatistics:
+    """What needs no threshold of its own: AUC, EER, TAR at FARs, one point per target, and their
+    intervals by "auc", "eer" and `tar_key(target)`.
+    """
+
+    auc: float
+    eer: float
+    tar_at_far: tuple[OperatingPoint, ...]
+    intervals: MappingProxyType[str, Interval]
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,10 +125,17 @@ def verification_statistics(
     values, flags = checked_comparisons(values, mated, where)
     n, n_mated = flags.size, int(np.count_nonzero(flags))
     units = Units.of(flags, subjects_a, subjects_b, where)
-    accuracy = ten_fold_accuracy(values, flags, folds, rule)
+    accuracy, sharing = ten_fold_accuracy(values, flags, folds, rule), Sharing.of(units)
     curve = roc(values, flags)
-    area, error_rate = auc(values, flags), eer_of(curve)
-    points = tuple(tar_at_far(values, flags, targets))
+    ranked = roc_statistics(values, units, targets, curve=curve, sharing=sharing, level=level)
+    of_accuracy = accuracy_interval(
+        accuracy.accuracy,
+        accuracy.decisions == flags,
+        units,
+        np.asarray(folds),
+        sharing,
+        level,
+    )
     failures = int(np.count_nonzero(values == -np.inf))
     return VerificationStatistics(
         n_comparisons=n,
@@ -125,49 +145,50 @@ def verification_statistics(
         failures_to_acquire=failures,
         failure_share=failures / n,
         accuracy=accuracy,
-        auc=area,
-        eer=error_rate,
-        tar_at_far=points,
-        intervals=MappingProxyType(
-            _intervals(values, units, accuracy, folds, area, error_rate, points, level)
-        ),
+        auc=ranked.auc,
+        eer=ranked.eer,
+        tar_at_far=ranked.tar_at_far,
+        intervals=MappingProxyType({"accuracy": of_accuracy, **ranked.intervals}),
         draws=draws,
         separation=_separation(values, flags),
         curve=curve_for_plot(curve),
     )
 
 
-def _intervals(
+def roc_statistics(
     scores: AnyFloatArray,
     units: Units,
-    accuracy: FoldAccuracy,
-    folds: ArrayLike,
-    auc: float,
-    eer: float,
-    points: Sequence[OperatingPoint],
+    targets: Sequence[float],
+    *,
+    curve: Roc | None = None,
+    sharing: Sharing | None = None,
     level: float = 0.95,
-) -> dict[str, Interval]:
-    mated, sharing = units.mated, Sharing.of(units)
-    fewer, right = units_of_fewer(units), accuracy.decisions == mated
-    found = {
-        "accuracy": accuracy_interval(
-            accuracy.accuracy, right, units, np.asarray(folds), sharing, level
-        )
-    }
+) -> RocStatistics:
+    """AUC, EER and TAR at FARs of scores float[n], -inf for failures to acquire.
+
+    units: of the comparisons, with which of them are mated; curve, sharing: theirs, where they are
+    known already. ValueError: as for `tar_at_far`.
+    """
+    mated, fewer = units.mated, units_of_fewer(units)
+    sharing = sharing or Sharing.of(units)
+    area, rate = auc(scores, mated), eer_of(curve or roc(scores, mated))
+    points = tuple(tar_at_far(scores, mated, targets))
     of_mated = (int(np.count_nonzero(mated)), units_of_kind(units, mated=True))
     # value, influence, comparisons that it is a share of, units without a common person
     known: dict[str, tuple[float, FloatArray, int | None, int]] = {
-        "auc": (auc, of_auc(scores, mated), None, fewer),
-        "eer": (eer, of_eer(scores, mated, eer, sharing), mated.size, fewer),
+        "auc": (area, of_auc(scores, mated), None, fewer),
+        "eer": (rate, of_eer(scores, mated, rate, sharing), mated.size, fewer),
     }
     for point in points:
         influence, _ = of_tar(scores, mated, point.target, sharing)
         known[tar_key(point.target)] = (point.tar, influence, *of_mated)
-    for key, (value, influence, most, least) in known.items():
-        found[key] = share_interval(
+    intervals = {
+        key: share_interval(
             value, influence, sharing, comparisons=most, independent=least, level=level
         )
-    return found
+        for key, (value, influence, most, least) in known.items()
+    }
+    return RocStatistics(area, rate, points, MappingProxyType(intervals))
 
 
 def accuracy_interval(
@@ -223,7 +244,7 @@ def _separation(scores: AnyFloatArray, mated: BoolArray) -> Separation:
     return Separation(mean_m, std_m, mean_n, std_n, d_prime)
 
 
-_Model = tuple[ArrayLike, ArrayLike]
+_Model = tuple[ArrayLike, ArrayLike | None]
 NAMES = ("accuracy", "auc", "eer")
 
 
@@ -256,7 +277,7 @@ def paired_with_each(
     baseline: _Model,
     candidates: Sequence[_Model],
     mated: ArrayLike,
-    folds: ArrayLike,
+    folds: ArrayLike | None,
     subjects_a: ArrayLike | None,
     subjects_b: ArrayLike | None,
     targets: Sequence[float] = (),
@@ -266,14 +287,17 @@ def paired_with_each(
 ) -> list[dict[str, Difference]]:
     """As `paired_verification`, of several candidates, with what is the baseline's found once.
 
-    names: which of accuracy, AUC and EER are computed, beside the targets.
+    names: which of accuracy, AUC and EER are computed, beside the targets; folds and decisions are
+    of accuracy, and may be None without it.
     """
     where = "paired_verification"
     _, flags = checked_comparisons(baseline[0], mated, where)
     checked_level(level, where)
-    checked_folds(folds, flags.size, where)
     units = Units.of(flags, subjects_a, subjects_b, where)
-    sharing, weights = Sharing.of(units), fold_weights(np.asarray(folds))
+    sharing, weights = Sharing.of(units), None
+    if folds is not None:
+        checked_folds(folds, flags.size, where)
+        weights = fold_weights(np.asarray(folds))
     first, *others = (
         _influences(*model, flags, weights, sharing, names, targets, where)
         for model in (baseline, *candidates)
@@ -315,19 +339,18 @@ def _gains(baseline: _Influenced, candidate: _Influenced) -> FloatArray | None:
 
 def _influences(
     scores: ArrayLike,
-    decisions: ArrayLike,
+    decisions: ArrayLike | None,
     mated: BoolArray,
-    weights: FloatArray,
+    weights: FloatArray | None,
     sharing: Sharing,
     names: Collection[str],
     targets: Sequence[float],
     where: str,
 ) -> dict[str, _Influenced]:
     values, _ = checked_comparisons(scores, mated, where)
-    decided = checked_flags(decisions, mated.size, "decisions", where)
     found = {}
-    if "accuracy" in names:
-        right = decided == mated
+    if "accuracy" in names and decisions is not None and weights is not None:
+        right = checked_flags(decisions, mated.size, "decisions", where) == mated
         shares = weights * right
         found["accuracy"] = _Influenced(
             float(shares.sum()), of_share(right, mated, weights), shares

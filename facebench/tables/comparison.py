@@ -10,7 +10,7 @@ from typing import Any
 from facebench.base.text import json_text, percent, points
 from facebench.base.vocabulary import SYNTHETIC_LABEL
 from facebench.comparison.compare import Comparison
-from facebench.comparison.paired import PairedStatistic
+from facebench.comparison.paired import PairedStatistic, paired_row
 from facebench.records.comparability import names_of
 from facebench.records.record import Record
 from facebench.records.scores import ScoreTable
@@ -67,7 +67,7 @@ def comparisons_csv(comparisons: Sequence[Comparison]) -> str:
             "data": comparison.base.data.fingerprint,
             "base_model": comparison.base.model.id,
             "candidate_model": comparison.candidate.model.id,
-            **_statistic(found),
+            **paired_row(found),
             "changed_worse": comparison.changed.only_a if comparison.changed else None,
             "changed_better": comparison.changed.only_b if comparison.changed else None,
         }
@@ -95,13 +95,8 @@ def _row(found: PairedStatistic) -> tuple[Cell, ...]:
         Cell(percent(found.candidate), remark),
         difference_cell(found),
         Cell(p_text(found.deciding_p)),
-        Cell(mark.get(found.verdict, found.verdict) if _judged(found) else ""),
+        Cell(mark.get(found.verdict, found.verdict) if found.judged else ""),
     )
-
-
-def _judged(found: PairedStatistic) -> bool:
-    """Whether it has a verdict: the first statistic has, or whatever cannot be told."""
-    return found.adjusted is not None or found.p_value is None
 
 
 def _caption(comparison: Comparison) -> Iterator[str]:
@@ -192,7 +187,7 @@ def _json(comparison: Comparison) -> dict[str, Any]:
         "data": base.data.model_dump(mode="json"),
         "base": _facts(base),
         "candidate": _facts(candidate),
-        "statistics": [_statistic(found) for found in comparison.statistics],
+        "statistics": [paired_row(found) for found in comparison.statistics],
         "settings": [
             {"word": s.word, "base": s.base, "candidate": s.candidate} for s in comparison.settings
         ],
@@ -212,29 +207,6 @@ def _facts(record: Record) -> dict[str, str]:
         "model": record.model.id,
         "digest": record.digest(),
         "signature": record.signature,
-    }
-
-
-def _statistic(found: PairedStatistic) -> dict[str, Any]:
-    interval = found.interval
-    return {
-        "statistic": found.statistic,
-        "base": found.base,
-        "candidate": found.candidate,
-        "difference": found.difference,
-        "low": interval.low if interval else None,
-        "high": interval.high if interval else None,
-        "level": interval.level if interval else None,
-        "interval": interval.kind if interval else None,
-        "p_value": found.p_value,
-        "p_holm": found.adjusted,
-        "over_subjects": found.over_subjects,
-        "p_mcnemar": found.mcnemar,
-        "without_most_frequent": found.without.difference if found.without else None,
-        "share_of_most_frequent": found.without.share if found.without else None,
-        "verdict": found.verdict if _judged(found) else None,
-        "resolvable": found.resolvable,
-        "why": found.why,
     }
 
 

@@ -1,0 +1,139 @@
+"""Statistics as pandas frames: one row a statistic, in the words of the records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from facebench.records.sections import (
+    AccuracySection,
+    Estimate,
+    IntervalSection,
+    OperatingPointSection,
+    RateSection,
+    RatesSection,
+    VerificationSection,
+)
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+Scalar = str | int | float | bool | None
+
+
+class Framed(Protocol):
+    """What has a frame of its own: records, comparisons, histories, statistics of scores."""
+
+    def to_frame(self) -> DataFrame:
+        """One row for every statistic."""
+
+
+One = TypeVar("One", bound=Framed, covariant=True)
+
+
+class Results(tuple[One, ...]):
+    """Several results as one: records, or one comparison for every candidate."""
+
+    def to_frame(self) -> DataFrame:
+        """One row for every statistic of each."""
+        return frame(self)
+
+
+def frame(results: Iterable[Framed]) -> DataFrame:
+    """Several results in one pandas frame, one row for every statistic of each.
+
+    Parameters
+    ----------
+    results : iterable of Record, Comparison or whatever else has ``to_frame()``
+        Kinds may be mixed; a column that a kind does not have is empty there.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The rows of all, in their order, with the columns that the results have themselves: of
+        records ``model``, ``protocol``, ``statistic``, ``value``, the interval as ``low``,
+        ``high``, ``level`` and ``interval`` (its kind), ``spread``, ``signature`` and so on. Values
+        are shares from 0 to 1. No results, no rows.
+
+    Raises
+    ------
+    TypeError
+        Something among the results has no frame.
+
+    Examples
+    --------
+    >>> import facebench
+    >>> record = facebench.read_record(path)
+    >>> found = facebench.frame([record, record])
+    >>> len(found) == 2 * len(record.to_frame())
+    True
+    """
+    from pandas import DataFrame, concat
+
+    parts = [_own(result) for result in results]
+    return concat(parts, ignore_index=True) if parts else DataFrame()
+
+
+def _own(result: Framed) -> DataFrame:
+    if not hasattr(result, "to_frame"):
+        raise TypeError(f"a {type(result).__name__} has no frame; pass records or comparisons")
+    return result.to_frame()
+
+
+def frame_of(rows: Iterable[Mapping[str, Scalar]]) -> DataFrame:
+    """A frame of rows that have the same columns."""
+    from pandas import DataFrame
+
+    return DataFrame(list(rows))
+
+
+def named_estimates(section: VerificationSection | RatesSection) -> dict[str, Estimate]:
+    """The statistics of a section by the names that rules and cards use, the headline first."""
+    if isinstance(section, RatesSection):
+        return {rate.label: rate for rate in section.rates}
+    return {
+        "accuracy": section.accuracy,
+        "auc": section.auc,
+        "eer": section.eer,
+        **{point.label: point for point in section.tar_at_far},
+    }
+
+
+def estimate_row(name: str, estimate: Estimate) -> dict[str, Scalar]:
+    """One statistic as a row: shares, None where a statistic has no such thing."""
+    return {
+        "statistic": name,
+        "value": estimate.value,
+        **interval_columns(_shown(estimate)),
+        **_spread(estimate),
+        "reached": _reached(estimate),
+        "resolvable": getattr(estimate, "resolvable", True),
+    }
+
+
+def interval_columns(interval: IntervalSection | None) -> dict[str, Scalar]:
+    """``low``, ``high``, ``level`` and ``interval``, its kind."""
+    if interval is None:
+        return {"low": None, "high": None, "level": None, "interval": None}
+    low, high, level, kind = interval.low, interval.high, interval.level, interval.kind
+    return {"low": low, "high": high, "level": level, "interval": kind}
+
+
+def _shown(estimate: Estimate) -> IntervalSection | None:
+    return estimate.shown if isinstance(estimate, AccuracySection) else estimate.interval
+
+
+def _spread(estimate: Estimate) -> dict[str, Scalar]:
+    """The number behind ±, where the statistic has one, and its kind."""
+    spread = estimate.spread if isinstance(estimate, (AccuracySection, RateSection)) else None
+    kind = None if spread is None else str(getattr(estimate, "spread_kind"))  # noqa: B009
+    return {"spread": spread, "spread_kind": kind}
+
+
+def _reached(estimate: Estimate) -> float | None:
+    """The FAR or FPIR that was reached, the mean over parts."""
+    if isinstance(estimate, OperatingPointSection):
+        return estimate.far
+    if isinstance(estimate, RateSection) and estimate.reached:
+        return sum(estimate.reached) / len(estimate.reached)
+    return None
