@@ -1,7 +1,10 @@
 """facebench: is the smaller face-recognition model still as good, how sure are we, what did it
 save?
 
-From Python: ``facebench.evaluate(model, protocol, data)`` returns a `facebench.Record`.
+From Python: ``facebench.evaluate(model, protocol, data)`` returns a `facebench.Record`, and
+``facebench.compare(base, candidates)`` tells two of them apart. For scores without faces there are
+`verification`, `identification` and `compare_scores`. What stands in ``__all__`` is public and
+stays; everything below may move.
 """
 
 from __future__ import annotations
@@ -13,31 +16,53 @@ from facebench.base.version import __version__
 
 if TYPE_CHECKING:
     from facebench.base.errors import UserError
+    from facebench.comparison.scores import compare_scores
     from facebench.evaluation.evaluate import evaluate, evaluate_many
+    from facebench.evaluation.scores import identification, verification
+    from facebench.evaluation.settings import Settings
+    from facebench.models.cards.card import list_models
+    from facebench.models.embedders.options import ModelOptions
+    from facebench.models.zoo import load_model
+    from facebench.protocols.cards import list_protocols
     from facebench.records.files import read_record, save_record
+    from facebench.records.frames import frame
     from facebench.records.record import Record
 
 __all__ = [
+    "ModelOptions",
     "Record",
+    "Settings",
     "UserError",
     "__version__",
+    "compare_scores",
     "evaluate",
     "evaluate_many",
+    "frame",
+    "identification",
+    "list_models",
+    "list_protocols",
+    "load_model",
     "read_record",
     "save_record",
+    "verification",
 ]
 
 _WHERE = {
-    "compare_scores": "facebench.comparison.scores",
-    "frame": "facebench.records.frames",
-    "identification": "facebench.evaluation.scores",
-    "verification": "facebench.evaluation.scores",
-    "Record": "facebench.records.record",
-    "UserError": "facebench.base.errors",
-    "evaluate": "facebench.evaluation.evaluate",
-    "evaluate_many": "facebench.evaluation.evaluate",
-    "read_record": "facebench.records.files",
-    "save_record": "facebench.records.files",
+    "ModelOptions": "models.embedders.options",
+    "Record": "records.record",
+    "Settings": "evaluation.settings",
+    "UserError": "base.errors",
+    "compare_scores": "comparison.scores",
+    "evaluate": "evaluation.evaluate",
+    "evaluate_many": "evaluation.evaluate",
+    "frame": "records.frames",
+    "identification": "evaluation.scores",
+    "list_models": "models.cards.card",
+    "list_protocols": "protocols.cards",
+    "load_model": "models.zoo",
+    "read_record": "records.files",
+    "save_record": "records.files",
+    "verification": "evaluation.scores",
 }
 
 
@@ -50,4 +75,8 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'facebench' has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(_WHERE[name]), name)
+    return getattr(import_module(f"facebench.{_WHERE[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

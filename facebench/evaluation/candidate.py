@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 
 from facebench.base.storage import sha256_file
@@ -13,7 +14,7 @@ from facebench.models.cards.card import ModelCard
 from facebench.models.embedders.base import UNPINNED, Embedder
 from facebench.models.embedders.options import ModelOptions
 from facebench.models.sizes import Cost, cost_of
-from facebench.models.zoo import card_for, load_model
+from facebench.models.zoo import AnyModel, card_for, load_model
 from facebench.records.sections import UNKNOWN, ModelSection
 from facebench.similarity import Cosine, Similarity
 
@@ -59,12 +60,14 @@ class Subject:
         )
 
 
-def subject_of(model: str | Embedder, options: ModelOptions | None = None) -> Subject:
+def subject_of(
+    model: AnyModel, options: ModelOptions | None = None, name: str | None = None
+) -> Subject:
     """A model, loaded; UserError where it cannot be. options: override its card."""
-    if isinstance(model, Embedder):
-        return Subject(_facts(model), model)
-    card = card_for(model)
-    embedder = load_model(model, options)
+    embedder = load_model(model, options, name=name)
+    if not isinstance(model, (str, PathLike)):
+        return Subject(_facts(embedder), embedder)
+    card = card_for(str(model))
     return Subject(_facts(embedder, card), embedder, card=card)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from os import PathLike
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -23,6 +24,7 @@ from facebench.evaluation.faces import SubjectFaces
 from facebench.models.cards.names import is_bare
 from facebench.models.embedders.base import Embedder
 from facebench.models.embedders.options import ModelOptions
+from facebench.models.zoo import AnyModel
 from facebench.protocols.cards import ProtocolCard, edition_of, load_protocol
 from facebench.protocols.outcome import FoldOutcome, Outcome
 from facebench.protocols.prepared import PreparedRun
@@ -33,13 +35,16 @@ from facebench.records.sections import UNKNOWN, DataSection
 from facebench.similarity import Similarity
 from facebench.tables.terminal import notice_panel
 
+Models = Sequence[AnyModel] | Mapping[str, AnyModel]
+
 
 @with_fields(Settings)
 def evaluate(
-    model: str | Embedder,
+    model: AnyModel,
     protocol: str,
     data: str | Path | None = None,
     *,
+    name: str | None = None,
     options: ModelOptions | None = None,
     **settings: Any,
 ) -> Record:
@@ -55,12 +60,13 @@ def evaluate(
 
     Example: ``facebench.evaluate("baseline", "lfw", "synthetic").statistics.accuracy.value``
     """
-    return evaluate_many([model], [protocol], data, options=options, **settings)[0]
+    models: Models = [model] if name is None else {name: model}
+    return evaluate_many(models, [protocol], data, options=options, **settings)[0]
 
 
 @with_fields(Settings)
 def evaluate_many(
-    models: Sequence[str | Embedder],
+    models: Models,
     protocols: Sequence[str],
     data: str | Path | None = None,
     *,
@@ -83,7 +89,7 @@ def evaluate_many(
 
 
 def _evaluate_all(
-    models: Sequence[str | Embedder],
+    models: Models,
     protocols: Sequence[str],
     data: str | Path | None,
     embeddings: Sequence[tuple[Path, Path]],
@@ -92,7 +98,7 @@ def _evaluate_all(
     chosen: Settings,
 ) -> list[Record]:
     cards = [load_protocol(name) for name in dict.fromkeys(protocols)]
-    subjects = [subject_of(model, own) for model, own in _with_options(models, options)]
+    subjects = _candidates(models, options)
     subjects += [subject_of_embeddings(npy, names) for npy, names in embeddings]
     if not subjects or not cards:
         raise UserError("nothing to evaluate: name at least one model and one protocol")
@@ -189,17 +195,34 @@ def _inverted(outcome: FoldOutcome | Outcome) -> tuple[str, ...]:
     )
 
 
-def _with_options(
-    models: Sequence[str | Embedder], options: ModelOptions | None
-) -> list[tuple[str | Embedder, ModelOptions | None]]:
+def _candidates(models: Models, options: ModelOptions | None) -> list[Subject]:
+    """The models, loaded, under the names that were given to them."""
+    names = list(models) if isinstance(models, Mapping) else [None] * len(models)
+    given = list(models.values()) if isinstance(models, Mapping) else list(models)
+    chosen = _options_of(given, options)
+    return [
+        subject_of(model, own, name) for model, own, name in zip(given, chosen, names, strict=True)
+    ]
+
+
+def _options_of(
+    models: Sequence[AnyModel], options: ModelOptions | None
+) -> list[ModelOptions | None]:
     """Options for every model. Where some have a card and some have none, what is said of the input
     is said of those without: a size cannot be meant for both.
     """
-    bare = [isinstance(model, str) and is_bare(model) for model in models]
+    bare = [_is_bare(model) for model in models]
     if options is None or all(bare) or not any(bare):
-        return [(model, options) for model in models]
+        return [options] * len(models)
     cards = options.of_the_machine()
-    return [(model, options if own else cards) for model, own in zip(models, bare, strict=True)]
+    return [options if own else cards for own in bare]
+
+
+def _is_bare(model: AnyModel) -> bool:
+    """Whether only options say what its input is."""
+    if isinstance(model, (str, PathLike)):
+        return is_bare(str(model))
+    return not isinstance(model, Embedder)
 
 
 def _require_distinct(subjects: Sequence[Subject]) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import replace
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +24,15 @@ from facebench.models.cards.card import (
 from facebench.models.cards.members import trained_members
 from facebench.models.cards.names import FACTORY, card_for, require_data
 from facebench.models.cards.trained import compact_network_of, network_of
-from facebench.models.embedders.base import UNPINNED, Embedder, Preprocessing
+from facebench.models.embedders.base import UNPINNED, Embedder, Preprocessing, require_complete
 from facebench.models.embedders.ensemble import EnsembleEmbedder, RegionEmbedder
+from facebench.models.embedders.handed import (
+    Function,
+    copied,
+    device_of,
+    handed_card,
+    handed_hash,
+)
 from facebench.models.embedders.onnx import (
     OnnxEmbedder,
     OnnxFile,
@@ -38,21 +47,81 @@ from facebench.models.embedders.torch import TorchEmbedder
 from facebench.models.sparsity.execution import accelerate, runtime_of
 from facebench.models.sparsity.masks import freeze
 
+AnyModel = str | PathLike[str] | Embedder | nn.Module | Function
 _CODES_OWN = ("colour", "mean", "scale", "normalise", "layout", "output", "device", "precision")
 
 __all__ = ["card_for", "find_card", "list_models", "load_model", "load_network"]
 
 
-def load_model(spec: str, options: ModelOptions | None = None) -> Embedder:
-    """The model that a user names, ready to embed faces.
+def load_model(
+    model: AnyModel, options: ModelOptions | None = None, *, name: str | None = None
+) -> Embedder:
+    """The model that a user names or hands over, ready to embed faces.
 
-    spec: a name of the zoo, a card (``.toml``), a file (``.onnx``, TorchScript ``.pt`` or ``.pts``,
-    torch.export ``.pt2``; a card beside it with the same stem counts) or
-    ``package.module:factory``. ``options`` override the card. TorchScript, torch.export and Python
-    are programs, which can do whatever the user can; with ``options.untrusted`` they are refused
-    unread. UserError, one line, for whatever is wrong with it.
+    Parameters
+    ----------
+    model : str, path, torch.nn.Module, callable or Embedder
+        A name of the zoo; a card (``.toml``); a file (``.onnx``, TorchScript ``.pt`` or ``.pts``,
+        torch.export ``.pt2``; a card beside it with the same stem counts);
+        ``package.module:factory``; a torch module, float32 N×3×H×W → N×D, of which a copy is
+        evaluated; or a function, uint8 N×H×W×3 RGB → N×D, that prepares the faces itself.
+    options : ModelOptions, optional
+        Override the card. Modules and functions have none: their ``size`` must be said here, or by
+        an attribute ``input_size`` of the module.
+    name : str, optional
+        What records and tables call it, in place of its own name.
+
+    Returns
+    -------
+    Embedder
+        Its ``embed`` maps uint8 faces N×H×W×3 RGB to float32 N×D, mirrored faces included where
+        the flip rule says so.
+
+    Raises
+    ------
+    UserError
+        One line for whatever is wrong with it. TorchScript, torch.export and Python are programs,
+        which can do whatever the user can; with ``options.untrusted`` they are refused unread.
+
+    Notes
+    -----
+    Modules are looked for in the working directory, too, where ``package.module:factory`` names
+    one. Embeddings of functions, and of modules whose code lies in no file, are not kept, since no
+    hash covers what they depend on.
+
+    Examples
+    --------
+    >>> import facebench
+    >>> import numpy as np
+    >>> def grey(faces):
+    ...     return faces.mean(axis=3, dtype=np.float32).reshape(len(faces), -1)
+    >>> embedder = facebench.load_model(grey, facebench.ModelOptions(size=(8, 8)), name="pixels")
+    >>> embedder.id, embedder.embed(np.zeros((2, 8, 8, 3), np.uint8)).shape
+    ('pixels', (2, 64))
     """
-    options = options or ModelOptions()
+    embedder = _loaded(model, options)
+    if name is not None:
+        embedder = copy(embedder)
+        embedder.id = name
+    return embedder
+
+
+def _loaded(model: AnyModel, options: ModelOptions | None) -> Embedder:
+    if isinstance(model, Embedder):
+        require_complete(model, "the model")
+        return model
+    if isinstance(model, (str, PathLike)):
+        return _named(str(model), options or ModelOptions())
+    card = handed_card(model)
+    options = options or ModelOptions(device=device_of(model))
+    if options.untrusted:
+        require_data(card)
+    if not isinstance(model, nn.Module):
+        return _made(model, card, options, None)
+    return _made(copied(model), card, options, handed_hash(model))
+
+
+def _named(spec: str, options: ModelOptions) -> Embedder:
     card = card_for(spec)
     if card.architecture == "ensemble":
         return _ensemble(card, options)
@@ -96,10 +165,10 @@ def _preprocessing(
     fields: PreprocessingFields = card.preprocessing
     size = options.size or fields.size or size
     if size is None:
-        raise UserError(
-            f"model {card.name}: the size of its input is not known; give --size 112x96 (height x "
-            "width) or a card with preprocessing.size"
-        )
+        how = "--size 112x96 (height x width) or a card with preprocessing.size"
+        if card.weights is None:  # a program handed it over
+            how = "options=ModelOptions(size=(112, 96)), height and width"
+        raise UserError(f"model {card.name}: the size of its input is not known; give {how}")
     colour = options.colour or fields.colour
     mean, scale = options.normalisation(colour)
     return Preprocessing(
@@ -218,13 +287,19 @@ def _python(card: ModelCard, options: ModelOptions) -> Embedder:
     spec = card.weights or ""
     if not FACTORY.fullmatch(spec):
         raise UserError(f"{card.path}: 'weights' of a python model is package.module:factory")
-    made = make(spec, card.path.parent)
+    made, digest = make(spec, card.path.parent), None
+    if isinstance(made, nn.Module):
+        folders = (Path.cwd(), card.path.parent)
+        digest = module_hash(made.eval(), spec.partition(":")[0], folders)
+    return _made(made, card, options, digest)
+
+
+def _made(made: Any, card: ModelCard, options: ModelOptions, digest: str | None) -> Embedder:
+    """A torch module, an embedder or a function that a user's code made; digest: of a module."""
     if isinstance(made, nn.Module):
         _refuse_layout(card, options)
         size = getattr(made, "input_size", None)
         preprocessing = _preprocessing(card, options, size if _is_size(size) else None)
-        folders = (Path.cwd(), card.path.parent)
-        digest = module_hash(made.eval(), spec.partition(":")[0], folders)
         embedder = _brought(card, options, made, digest or UNPINNED, preprocessing)
         embedder.storable = digest is not None
         return embedder

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import facebench
 from facebench.base.errors import UserError
@@ -18,6 +19,7 @@ from tests.helpers import search_brute_force as searching
 from tests.helpers.records import drawn_record
 
 SCORES = [0.9, 0.8, 0.35, 0.7, 0.2, 0.4, 0.1, 0.5]
+KINDS = (brute.TIES, brute.NEIGHBOURS, brute.COSINES)
 MATED = [True, True, True, True, False, False, False, False]
 
 
@@ -58,7 +60,11 @@ def test_without_folds_there_is_no_accuracy_and_all_else_stays() -> None:
 
 
 @settings(max_examples=50, deadline=None)
-@given(brute.folded())
+@given(
+    brute.folded(
+        st.one_of(*(st.lists(st.sampled_from(one), min_size=2, max_size=24) for one in KINDS))
+    )
+)
 def test_values_are_their_definitions(case: Any) -> None:
     scores, mated, folds = case
     expected = brute.k_fold(scores, mated, folds)

@@ -15,16 +15,19 @@ from statistics import NormalDist
 
 import numpy as np
 
-from facebench.statistics.folds import FoldAccuracy
 from facebench.statistics.intervals.bootstrap import Units
+from facebench.statistics.intervals.dyadic import Sharing
 from facebench.statistics.intervals.exact import (
     Interval,
     percentile_interval,
     tar_key,
     verification_intervals,
 )
-from facebench.statistics.roc import auc, eer, tar_at_far
-from facebench.statistics.verification import _intervals, paired_verification
+from facebench.statistics.verification import (
+    accuracy_interval,
+    paired_verification,
+    roc_statistics,
+)
 from facebench.statistics.weighted import weighted_accuracy
 
 TARGETS = (0.1, 0.01, 0.001)
@@ -110,11 +113,10 @@ def alone(graph: PairGraph, scores: np.ndarray) -> dict[str, Interval]:
     mated = graph.mated
     units = Units.of(mated, graph.left, graph.right, "coverage")
     decided = _decided(graph, scores, APART)
-    accuracy = FoldAccuracy(decided[1], 0.0, *[np.zeros(2)] * 2, decided[0], "", np.arange(2), "")
-    points = tar_at_far(scores, mated, TARGETS)
-    return _intervals(
-        scores, units, accuracy, mated.astype(int), auc(scores, mated), eer(scores, mated), points
-    )
+    sharing, right = Sharing.of(units), decided[0] == mated
+    of_accuracy = accuracy_interval(decided[1], right, units, mated.astype(int), sharing)
+    found = roc_statistics(scores, units, TARGETS, sharing=sharing)
+    return {"accuracy": of_accuracy, **found.intervals}
 
 
 def _decided(graph: PairGraph, scores: np.ndarray, apart: float) -> tuple[np.ndarray, float]:
