@@ -125,7 +125,7 @@ def compare_scores(
         left, right = given_subjects(subjects, flags.size)
         parts = None if folds is None else given_array(folds, "folds")
         one, *models = (
-            _Model.of(values, flags, parts, fars, rule) for values in (first, *others.values())
+            _Scored.of(values, flags, parts, fars, rule) for values in (first, *others.values())
         )
         differences = paired_with_each(
             (one.scores, one.decisions),
@@ -156,7 +156,7 @@ def _scores_of(name: str, values: ArrayLike, n: int) -> AnyFloatArray:
 
 
 @dataclass(frozen=True, eq=False)
-class _Model:
+class _Scored:
     """values: by the keys of `paired_with_each`; resolvable: likewise."""
 
     scores: AnyFloatArray
@@ -172,7 +172,7 @@ class _Model:
         folds: NDArray[Any] | None,
         fars: Sequence[float],
         rule: str,
-    ) -> _Model:
+    ) -> _Scored:
         accuracy = None if folds is None else ten_fold_accuracy(scores, mated, folds, rule)
         points = {tar_key(point.target): point for point in tar_at_far(scores, mated, fars)}
         values = {} if accuracy is None else {"accuracy": accuracy.accuracy}
@@ -185,7 +185,7 @@ class _Model:
         """bool[n], at the folds' thresholds."""
         return None if self.accuracy is None else self.accuracy.decisions
 
-    def changed(self, other: _Model, mated: BoolArray) -> McNemar | None:
+    def changed(self, other: _Scored, mated: BoolArray) -> McNemar | None:
         """Comparisons that only one of the two decided rightly."""
         if self.decisions is None or other.decisions is None:
             return None
@@ -193,7 +193,7 @@ class _Model:
 
 
 def _paired(
-    one: _Model, other: _Model, differences: Mapping[str, Difference]
+    one: _Scored, other: _Scored, differences: Mapping[str, Difference]
 ) -> list[PairedStatistic]:
     return [
         PairedStatistic(

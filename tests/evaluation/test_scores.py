@@ -19,7 +19,12 @@ from tests.helpers import search_brute_force as searching
 from tests.helpers.records import drawn_record
 
 SCORES = [0.9, 0.8, 0.35, 0.7, 0.2, 0.4, 0.1, 0.5]
-KINDS = (brute.TIES, brute.NEIGHBOURS, brute.COSINES)
+SOME = st.one_of(
+    *(
+        st.lists(st.sampled_from(kind), min_size=2, max_size=24)
+        for kind in (brute.TIES, brute.NEIGHBOURS, brute.COSINES)
+    )
+)
 MATED = [True, True, True, True, False, False, False, False]
 
 
@@ -60,11 +65,7 @@ def test_without_folds_there_is_no_accuracy_and_all_else_stays() -> None:
 
 
 @settings(max_examples=50, deadline=None)
-@given(
-    brute.folded(
-        st.one_of(*(st.lists(st.sampled_from(one), min_size=2, max_size=24) for one in KINDS))
-    )
-)
+@given(brute.folded(SOME))
 def test_values_are_their_definitions(case: Any) -> None:
     scores, mated, folds = case
     expected = brute.k_fold(scores, mated, folds)
