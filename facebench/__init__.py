@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from facebench.comparison.scores import compare_scores
     from facebench.evaluation.evaluate import evaluate, evaluate_many
     from facebench.evaluation.scores import identification, verification
-    from facebench.evaluation.settings import Settings
     from facebench.models.cards.card import list_models
     from facebench.models.embedders.options import ModelOptions
     from facebench.models.zoo import load_model
     from facebench.protocols.cards import list_protocols
+    from facebench.protocols.settings import Settings
     from facebench.records.files import read_record, save_record
     from facebench.records.frames import frame
     from facebench.records.record import Record
@@ -50,7 +50,7 @@ __all__ = [
 _WHERE = {
     "ModelOptions": "models.embedders.options",
     "Record": "records.record",
-    "Settings": "evaluation.settings",
+    "Settings": "protocols.settings",
     "UserError": "base.errors",
     "compare_scores": "comparison.scores",
     "evaluate": "evaluation.evaluate",

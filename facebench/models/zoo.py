@@ -27,7 +27,7 @@ from facebench.models.cards.trained import compact_network_of, network_of
 from facebench.models.embedders.base import UNPINNED, Embedder, Preprocessing, require_complete
 from facebench.models.embedders.ensemble import EnsembleEmbedder, RegionEmbedder
 from facebench.models.embedders.handed import (
-    Function,
+    EmbeddingFunction,
     copied,
     device_of,
     handed_card,
@@ -47,7 +47,7 @@ from facebench.models.embedders.torch import TorchEmbedder
 from facebench.models.sparsity.execution import accelerate, runtime_of
 from facebench.models.sparsity.masks import freeze
 
-AnyModel = str | PathLike[str] | Embedder | nn.Module | Function
+AnyModel = str | PathLike[str] | Embedder | nn.Module | EmbeddingFunction
 _CODES_OWN = ("colour", "mean", "scale", "normalise", "layout", "output", "device", "precision")
 
 __all__ = ["card_for", "find_card", "list_models", "load_model", "load_network"]

@@ -18,7 +18,7 @@ from facebench.base.errors import UserError
 from facebench.models.cards.card import ModelCard
 from facebench.models.embedders.pinned import module_hash
 
-Function = Callable[[NDArray[np.uint8]], Any]
+EmbeddingFunction = Callable[[NDArray[np.uint8]], Any]
 _OF_TORCH = ("torch", "builtins")
 
 
