@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import torch
 from torch import nn
@@ -19,6 +20,7 @@ from facebench.models.architectures.state import load_trunk, reshape_to
 
 __all__ = [
     "ARCHITECTURES",
+    "Compact",
     "Published",
     "build",
     "classifier_parameters",
@@ -29,6 +31,10 @@ __all__ = [
     "smallest_side",
 ]
 
+Compact = Literal[
+    "squeezenet1_1", "mobilenet_v2", "resnet50", "mobilefacenet", "deepid2_plus", "deepid3"
+]
+ARCHITECTURES: tuple[str, ...] = get_args(Compact)
 _NETS: dict[str, Callable[[int, tuple[int, int], float], CompactNet]] = {
     "squeezenet1_1": SqueezeNet,
     "mobilenet_v2": MobileNetV2,
@@ -37,7 +43,6 @@ _NETS: dict[str, Callable[[int, tuple[int, int], float], CompactNet]] = {
     "deepid2_plus": DeepID2Plus,
     "deepid3": DeepID3,
 }
-ARCHITECTURES: tuple[str, ...] = tuple(_NETS)
 _SMALLEST = {"deepid2_plus": 47, "deepid3": 80}
 
 

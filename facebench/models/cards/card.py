@@ -28,16 +28,16 @@ from facebench.base.text import fraction
 from facebench.base.validation import read_toml, validated
 from facebench.models.architectures.base import CompactNet
 from facebench.models.architectures.convnet import LAYERS
-from facebench.models.architectures.registry import ARCHITECTURES, build, smallest_side
+from facebench.models.architectures.registry import (
+    ARCHITECTURES,
+    Compact,
+    build,
+    smallest_side,
+)
 from facebench.models.cards.places import require_inside
 from facebench.models.embedders.base import FlipRule
 from facebench.models.embedders.options import Colour, Layout, Triple
 from facebench.models.regions import Region
-
-# The architectures of `compact.ARCHITECTURES`, for the type of a card's field.
-Compact = Literal[
-    "squeezenet1_1", "mobilenet_v2", "resnet50", "mobilefacenet", "deepid2_plus", "deepid3"
-]
 
 
 class Shape(NamedTuple):
