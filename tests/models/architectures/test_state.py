@@ -8,7 +8,7 @@ from torch import Tensor
 
 from facebench.base.errors import UserError
 from facebench.models.architectures.base import CompactNet
-from facebench.models.architectures.registry import ARCHITECTURES, build, load_trunk, reshape_to
+from facebench.models.architectures.registry import build, load_trunk, reshape_to
 
 KEPT = torch.tensor([0, 2, 3, 7])  # of eight filters, or of the first of more
 # What sees the outputs of a layer: (tensor, dimension) that lose the same filters.
@@ -81,7 +81,7 @@ def cut(state: dict[str, Tensor], architecture: str) -> tuple[dict[str, Tensor],
     return small, silent
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("architecture", CUTS)
 def test_a_pruned_network_is_rebuilt_from_its_state_alone(architecture: str) -> None:
     whole = network(architecture)
     small, silent = cut(whole.state_dict(), architecture)
