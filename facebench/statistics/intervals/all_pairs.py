@@ -1,7 +1,7 @@
 """Intervals of TAR at FAR over all pairs: the bootstrap over subjects, on the tail alone.
 
-People are resampled as in `resample`: a mated pair of s counts w[s] times, a non-mated one of s and
-t counts w[s] * w[t] times. A hundred million weights need not be held for that: the total weight of
+People are drawn as in `bootstrap`: a mated pair of s counts w[s] times, a non-mated one of s and t
+counts w[s] * w[t] times. A hundred million weights need not be held for that: the total weight of
 the non-mated pairs follows from the number of faces of each person, and which of them are accepted
 is decided in the tail.
 """
@@ -14,14 +14,14 @@ from math import ceil
 import numpy as np
 
 from facebench.statistics.all_pairs import PairTail
-from facebench.statistics.checks import FloatArray, IntArray, checked_level
-from facebench.statistics.intervals.bootstrap import MOST_REDRAWS
-from facebench.statistics.intervals.exact import Interval, percentile_interval, tar_key
+from facebench.statistics.checks import BoolArray, FloatArray, IntArray
+from facebench.statistics.intervals.bootstrap import draw_units
+from facebench.statistics.intervals.exact import tar_key
 from facebench.statistics.roc import allowed_false_accepts, exact_target
 
+_WHERE = "all_pairs_draws"
 # Resamples need more of the tail than the data, by how much heavier it may weigh in one of them.
 MARGIN, AT_LEAST = 2.0, 1000
-_BLOCK = 1 << 21  # weights at once
 # What a tail may grow to where one person has most of the false accepts, whose weight in a
 # resample is then many times that in the data: 64 MiB, at one float32 score and two people each.
 MOST_TAIL = (64 << 20) // 20
@@ -31,9 +31,7 @@ class TailTooShortError(ValueError):
     """A resample accepts more than the tail has. target: the FAR at which it does."""
 
     def __init__(self, target: float, length: int) -> None:
-        super().__init__(
-            f"all_pairs_intervals: a tail of {length:,} scores is too short for FAR {target}"
-        )
+        super().__init__(f"{_WHERE}: a tail of {length:,} scores is too short for FAR {target}")
         self.target = target
 
 
@@ -73,23 +71,6 @@ def walk_with_draws(
     return pairs, {}
 
 
-def all_pairs_intervals(
-    pairs: PairTail,
-    targets: Sequence[float],
-    *,
-    draws: int = 1000,
-    rng: np.random.Generator,
-    level: float = 0.95,
-) -> dict[str, Interval]:
-    """Percentile intervals of the values of `all_pairs_draws`, by the same keys.
-
-    ValueError: level outside (0, 1); else as there.
-    """
-    checked_level(level, "all_pairs_intervals")
-    found = all_pairs_draws(pairs, targets, draws=draws, rng=rng)
-    return {key: percentile_interval(values, level, "subjects") for key, values in found.items()}
-
-
 def all_pairs_draws(
     pairs: PairTail,
     targets: Sequence[float],
@@ -104,30 +85,18 @@ def all_pairs_draws(
     people too few to resample; `TailTooShortError`: a resample does not find its threshold.
     Source: Bolle, Ratha, Pankanti 2004; Owen 2007.
     """
-    where = "all_pairs_intervals"
-    if draws < 1:
-        raise ValueError(f"{where}: draws is {draws}; at least 1 is needed")
-    people = pairs.faces.size
-    rows = max(1, _BLOCK // max(people, pairs.mated.size, pairs.tail.size))
-    values: dict[str, list[FloatArray]] = {tar_key(target): [] for target in targets}
-    left, redraws = draws, 0
-    while left:
-        b = min(rows, left)
-        picks = rng.integers(0, people, size=(b, people)) + people * np.arange(b)[:, None]
-        drawn = np.bincount(picks.ravel(), minlength=b * people).reshape(b, people)
+
+    def weighed(drawn: IntArray) -> tuple[BoolArray, IntArray]:
         n_mated, n_nonmated = _totals(pairs, drawn)
-        usable = (n_mated > 0) & (n_nonmated > 0)
-        redraws += int(b - usable.sum())
-        if redraws > MOST_REDRAWS * draws:
-            raise ValueError(
-                f"{where}: the {people} people are too few for a bootstrap, use draws=0"
-            )
-        if usable.any():
-            left -= int(usable.sum())
-            tars = _tars(pairs, drawn[usable], n_mated[usable], n_nonmated[usable], targets)
-            for key, tar in zip(values, tars, strict=True):
-                values[key].append(tar)
-    return {key: np.concatenate(found) for key, found in values.items()}
+        return (n_mated > 0) & (n_nonmated > 0), drawn
+
+    people, most = pairs.faces.size, max(pairs.mated.size, pairs.tail.size)
+    blocks = [
+        _tars(pairs, drawn, targets)
+        for drawn in draw_units(people, "people", most, draws, rng, _WHERE, weighed)
+    ]
+    found = np.concatenate(blocks, axis=1)
+    return {tar_key(target): values for target, values in zip(targets, found, strict=True)}
 
 
 def _totals(pairs: PairTail, drawn: IntArray) -> tuple[IntArray, IntArray]:
@@ -138,22 +107,16 @@ def _totals(pairs: PairTail, drawn: IntArray) -> tuple[IntArray, IntArray]:
     return n_mated, n_nonmated
 
 
-def _tars(
-    pairs: PairTail,
-    drawn: IntArray,
-    n_mated: IntArray,
-    n_nonmated: IntArray,
-    targets: Sequence[float],
-) -> list[FloatArray]:
-    """float64[b] per target."""
+def _tars(pairs: PairTail, drawn: IntArray, targets: Sequence[float]) -> FloatArray:
+    """float64[targets, b]."""
+    n_mated, n_nonmated = _totals(pairs, drawn)
     true = np.cumsum(np.take(drawn, pairs.mated_subjects, axis=1), axis=1)
     false = np.take(drawn, pairs.first, axis=1)
     false *= np.take(drawn, pairs.second, axis=1)
     np.cumsum(false, axis=1, out=false)
-    found = []
-    for target in targets:
+    found = np.empty((len(targets), len(drawn)))
+    for number, target in enumerate(targets):
         share = exact_target(target)
-        tar = np.empty(len(drawn))
         for row, total in enumerate(n_nonmated.tolist()):
             allowed = share.numerator * total // share.denominator
             # The first of the tail that would make it more: it and all equal to it are rejected.
@@ -162,6 +125,5 @@ def _tars(
                 raise TailTooShortError(target, at)
             barrier = -np.inf if at == pairs.tail.size else float(pairs.tail[at])
             accepted = int(np.searchsorted(-pairs.mated, -barrier, side="left"))
-            tar[row] = (true[row, accepted - 1] if accepted else 0) / n_mated[row]
-        found.append(tar)
+            found[number, row] = (true[row, accepted - 1] if accepted else 0) / n_mated[row]
     return found

@@ -1,6 +1,6 @@
 """Bands around a ROC or DIR curve: percentiles of TAR at fixed FARs over resampled people.
 
-One draw resamples the people of all parts together (`resample`), weights their comparisons, and
+One draw resamples the people of all parts together (`bootstrap`), weights their comparisons, and
 reads TAR at every FAR from the curve of that draw, its thresholds anew; the mean over the parts is
 the draw's curve. So the band at a FAR is the bootstrap interval of TAR at that FAR, and says
 nothing about the curve as a whole (it is pointwise, not simultaneous).
@@ -8,7 +8,7 @@ nothing about the curve as a whole (it is pointwise, not simultaneous).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -22,7 +22,7 @@ from facebench.statistics.checks import (
     checked_comparisons,
     checked_level,
 )
-from facebench.statistics.intervals.bootstrap import BLOCK
+from facebench.statistics.intervals.bootstrap import draw_units
 from facebench.statistics.roc import exact_target
 from facebench.statistics.weighted import SortedComparisons
 
@@ -60,15 +60,16 @@ def tar_bands(
     Source: Bolle, Ratha, Pankanti 2004; Macskassy and Provost 2004 (pointwise bands at fixed FARs).
     """
     checked_level(level, _WHERE)
-    if not parts or draws < 1:
-        raise ValueError(f"{_WHERE}: {len(parts)} parts, {draws} draws; at least 1 of each")
+    if not parts:
+        raise ValueError(f"{_WHERE}: no parts; at least 1 is needed")
     shares = [exact_target(far) for far in fars]
     numerators = np.array([share.numerator for share in shares], dtype=np.int64)
     denominators = np.array([share.denominator for share in shares], dtype=np.int64)
     units = _units_of(parts)
     count = 1 + max(int(unit.highest) for unit in units)
     blocks = []
-    for drawn in _drawn(count, max(unit.size for unit in units), draws, rng):
+    size = max(unit.size for unit in units)
+    for drawn in draw_units(count, "people", size, draws, rng, _WHERE, _all_usable):
         total = np.zeros((len(drawn), len(shares)))
         usable = np.zeros(len(drawn))
         for unit in units:
@@ -83,13 +84,9 @@ def tar_bands(
     return low, high
 
 
-def _drawn(count: int, size: int, draws: int, rng: np.random.Generator) -> Iterator[IntArray]:
-    """Blocks int[b, count]: how often each unit came up in each of ``draws`` draws."""
-    rows = max(1, BLOCK // max(size, count))
-    for start in range(0, draws, rows):
-        b = min(rows, draws - start)
-        picks = rng.integers(0, count, size=(b, count)) + count * np.arange(b)[:, None]
-        yield np.bincount(picks.ravel(), minlength=b * count).reshape(b, count)
+def _all_usable(drawn: IntArray) -> tuple[BoolArray, IntArray]:
+    """No draw is drawn again: a part of which it lacks a kind takes no part in its mean."""
+    return np.ones(len(drawn), dtype=np.bool_), drawn
 
 
 @dataclass(frozen=True, eq=False)

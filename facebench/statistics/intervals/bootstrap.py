@@ -16,7 +16,7 @@ statistics that rest on non-mated comparisons are therefore on the cautious, wid
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -89,33 +89,51 @@ class Units:
         return out
 
     def draw(self, draws: int, rng: np.random.Generator, where: str) -> Iterator[IntArray]:
-        """Blocks int[b, n] of weights, `draws` rows in all.
+        """Blocks int[b, n] of weights, `draws` rows in all; see `draw_units`."""
 
-        A draw that leaves no mated or no non-mated comparison is discarded and drawn again;
-        ValueError when that happens more than 100 times per wanted draw, for the subjects are then
-        too few for a bootstrap.
-        """
-        if draws < 1:
-            raise ValueError(f"{where}: draws is {draws}; at least 1 is needed")
-        rows = max(1, BLOCK // max(self.mated.size, self.count))
-        left, redraws = draws, 0
-        while left:
-            b = min(rows, left)
-            picks = rng.integers(0, self.count, size=(b, self.count))
-            picks += self.count * np.arange(b)[:, None]
-            drawn = np.bincount(picks.ravel(), minlength=b * self.count).reshape(b, self.count)
+        def weighed(drawn: IntArray) -> tuple[BoolArray, IntArray]:
             block = self.weights(drawn)
-            total = block.sum(axis=1)
             genuine = block @ self.mated.astype(np.int64)
-            usable = (genuine > 0) & (genuine < total)
-            if not usable.all():
-                redraws += int(b - usable.sum())
-                if redraws > MOST_REDRAWS * draws:
-                    raise ValueError(
-                        f"{where}: most resamples of the {self.count} {self.kind} have only one "
-                        "kind of comparison; they are too few for a bootstrap, use draws=0"
-                    )
-                block = block[usable]
-            left -= block.shape[0]
-            if block.shape[0]:
-                yield block
+            return (genuine > 0) & (genuine < block.sum(axis=1)), block
+
+        return draw_units(self.count, self.kind, self.mated.size, draws, rng, where, weighed)
+
+
+def draw_units(
+    count: int,
+    kind: str,
+    comparisons: int,
+    draws: int,
+    rng: np.random.Generator,
+    where: str,
+    weighed: Callable[[IntArray], tuple[BoolArray, IntArray]],
+) -> Iterator[IntArray]:
+    """Blocks of ``draws`` resamples in all: the bootstrap's one loop, the same for a seed.
+
+    In each of b draws of a block ``count`` units are drawn with replacement; weighed takes how
+    often each came up, int[b, count], and gives which draws are usable, bool[b], and what is made
+    of them, int[b, ...]. A draw that is not usable (it has one kind of comparison only) is drawn
+    again; ValueError when that happens more than 100 times per wanted draw, for the units, whose
+    kind is named, are then too few, or where draws is below 1. comparisons: how many of them a
+    draw has weights for, so that blocks stay small; draws do not hang on it.
+    """
+    if draws < 1:
+        raise ValueError(f"{where}: draws is {draws}; at least 1 is needed")
+    rows = max(1, BLOCK // max(comparisons, count))
+    left, redraws = draws, 0
+    while left:
+        b = min(rows, left)
+        picks = rng.integers(0, count, size=(b, count)) + count * np.arange(b)[:, None]
+        drawn = np.bincount(picks.ravel(), minlength=b * count).reshape(b, count)
+        usable, block = weighed(drawn)
+        if not usable.all():
+            redraws += int(b - usable.sum())
+            if redraws > MOST_REDRAWS * draws:
+                raise ValueError(
+                    f"{where}: most resamples of the {count} {kind} have only one kind of "
+                    "comparison; they are too few for a bootstrap, use draws=0"
+                )
+            block = block[usable]
+        left -= len(block)
+        if len(block):
+            yield block

@@ -92,7 +92,7 @@ def bootstrap_over_subjects(
     rng: np.random.Generator,
     level: float = 0.95,
 ) -> Interval:
-    """Percentile interval of a statistic over resampled subjects; see `resample` for the weights.
+    """Percentile interval of a statistic over resampled subjects; see `bootstrap` for the weights.
 
     statistic: such as `auc_statistic` or `tar_statistic(0.001)` of `weighted`. scores: float[n],
     mated: bool[n], subjects_a, subjects_b: [n] names or numbers, the person on either side, or None

@@ -89,8 +89,8 @@ def test_a_plain_loop_over_repeated_comparisons():
 @pytest.mark.parametrize(
     ("parts", "change", "said"),
     [
-        ([], {}, "0 parts"),
-        ([BandPart([0.1, 0.2], [True, False])], {"draws": 0}, "0 draws"),
+        ([], {}, "no parts"),
+        ([BandPart([0.1, 0.2], [True, False])], {"draws": 0}, "draws is 0"),
         ([BandPart([0.1, 0.2], [True, False])], {"level": 95}, "level is 95"),
         ([BandPart([0.1, 0.2], [True, True])], {}, "tar_bands"),
         ([BandPart([0.1, 0.2], [True, False], [1, 2])], {"draws": 1}, "people are too few"),

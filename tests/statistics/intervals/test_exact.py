@@ -24,7 +24,7 @@ from facebench.statistics import (
     verification_intervals,
     wilson,
 )
-from facebench.statistics.intervals.bootstrap import Units
+from facebench.statistics.intervals.bootstrap import Units, draw_units
 
 
 @settings(max_examples=300, deadline=None)
@@ -177,6 +177,21 @@ def test_weights_of_a_draw():
     units = Units.of(np.array([True, True, False, False, True]), a, b, "here")
     assert units.count == 3
     assert units.weights(np.array([[2, 3, 0]])).tolist() == [[2, 3, 6, 0, 0]]
+
+
+def test_draws_are_those_of_a_plain_loop_whatever_the_blocks(monkeypatch):
+    """Every bootstrap of a seed draws the same people: 60 of 60, one draw after the other."""
+    plain = np.random.default_rng(3)
+    expected = [np.bincount(plain.integers(0, 60, 60), minlength=60) for _ in range(20)]
+    for block in (60, 500, 2**18):
+        monkeypatch.setattr("facebench.statistics.intervals.bootstrap.BLOCK", block)
+
+        def all_usable(drawn):
+            return np.ones(len(drawn), bool), drawn
+
+        rng = np.random.default_rng(3)
+        found = draw_units(60, "subjects", 60, 20, rng, "here", all_usable)
+        assert np.array_equal(np.concatenate(list(found)), expected)
 
 
 def test_many_blocks_are_one_bootstrap(monkeypatch):
