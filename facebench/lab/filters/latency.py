@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
 from torch import nn
 
 from facebench.costs.counts import network_multiply_adds
+from facebench.costs.worker import pass_seconds
 
 
 @dataclass(frozen=True)
@@ -54,11 +56,7 @@ def latencies(
         while len(rows) < warm + repeats or (
             time.monotonic() < end and len(rows) < warm + _MOST_REPEATS
         ):
-            rows.append([])
-            for net in nets:
-                begin = clock()
-                net(face)
-                rows[-1].append(clock() - begin)
+            rows.append([pass_seconds(partial(net, face), 1, clock)[0] for net in nets])
     times = np.array(rows[warm:])
     lower, median, upper = np.quantile(times * 1000, (0.25, 0.5, 0.75), axis=0)
     return [
