@@ -43,7 +43,7 @@ class Outputs:
         UserError, before any work, where something could not be written at its end.
         """
         with importing():
-            from facebench.figures.curves.plot import plot_format
+            from facebench.figures.files import plot_format
 
         if self.plot is not None:
             plot_format(self.plot)

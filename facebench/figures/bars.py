@@ -6,40 +6,31 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from facebench.base.text import printable
+from facebench.figures.frame import Frame, line, text
 
-_WIDTH, _HEIGHT, _BOTTOM, _LEFT = 620, 260, 30, 60
+_FRAME = Frame(620, 260, left=60, right=0, top=14, bottom=30)
 
 
 def bars_svg(values: Sequence[float], name: str) -> Markup:
     """Bars from zero, all values at least zero; the highest and the last position are labelled."""
-    top = max([*values, 1e-12])
-    width = (_WIDTH - _LEFT) / len(values)
-    height = _HEIGHT - _BOTTOM - 14
+    top, floor = max([*values, 1e-12]), _FRAME.floor
+    width = (_FRAME.end - _FRAME.left) / len(values)
+    height = floor - _FRAME.top
     bars = [
         Markup('<rect class="column" x="{}" y="{}" width="{}" height="{}"/>').format(
-            round(_LEFT + index * width, 2),
-            round(_HEIGHT - _BOTTOM - max(value, 0) / top * height, 2),
+            round(_FRAME.left + index * width, 2),
+            round(floor - max(value, 0) / top * height, 2),
             round(0.9 * width, 2),
             round(max(value, 0) / top * height, 2),
         )
         for index, value in enumerate(values)
     ]
-    bottom = _HEIGHT - _BOTTOM
     parts = [
-        Markup('<svg class="roc" viewBox="0 0 {} {}" role="img" aria-label="{}">').format(
-            _WIDTH, _HEIGHT, printable(name)
-        ),
-        Markup('<line class="grid" x1="{}" y1="{}" x2="{}" y2="{}"/>').format(
-            _LEFT, bottom, _WIDTH, bottom
-        ),
+        line("grid", _FRAME.left, floor, _FRAME.end, floor),
         *bars,
-        Markup('<text class="end" x="{}" y="20">{}</text>').format(_LEFT - 7, f"{top:.3g}"),
-        Markup('<text class="end" x="{}" y="{}">0</text>').format(_LEFT - 7, bottom),
-        Markup('<text x="{}" y="{}">1</text>').format(_LEFT, _HEIGHT - 8),
-        Markup('<text class="end" x="{}" y="{}">{}</text>').format(
-            _WIDTH, _HEIGHT - 8, len(values)
-        ),
-        Markup("</svg>"),
+        text(_FRAME.left - 7, 20, f"{top:.3g}", "end"),
+        text(_FRAME.left - 7, floor, "0", "end"),
+        text(_FRAME.left, _FRAME.height - 8, "1"),
+        text(_FRAME.width, _FRAME.height - 8, str(len(values)), "end"),
     ]
-    return Markup("\n").join(parts)
+    return _FRAME.drawing(name, parts)

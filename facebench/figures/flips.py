@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from facebench.base.errors import UserError
-from facebench.base.storage import write_atomically
 from facebench.base.vocabulary import SYNTHETIC_LABEL
 from facebench.comparison.compare import Comparison
 from facebench.faces.locate import SYNTHETIC
 from facebench.faces.types import FaceSource, Image, ImageError
+from facebench.figures.files import plot_format, plot_style, save_figure
 from facebench.records.record import Record, folds_of
 
 if TYPE_CHECKING:
@@ -24,7 +23,6 @@ _CELL = (4.4, 2.75)  # inches, of one pair
 _INCHES_ABOVE = 0.75
 _MOST_COLUMNS = 3
 _MOST = 120
-_FORMATS = ("png", "svg", "pdf")
 
 
 @dataclass(frozen=True)
@@ -52,9 +50,7 @@ class PairFaces:
 
 def require_flips(path: Path, number: int) -> None:
     """UserError, before any work, for an ending or a number that cannot be."""
-    ending = path.suffix.lower().lstrip(".")
-    if ending not in _FORMATS:
-        raise UserError(f"--flips-out {path}: the ending must be one of .{', .'.join(_FORMATS)}")
+    plot_format(path, "--flips-out")
     if not 1 <= number <= _MOST:
         raise UserError(f"--show-flips {number}: show 1 to {_MOST} pairs")
 
@@ -138,7 +134,6 @@ def save_flips(comparison: Comparison, flips: Sequence[Flip], faces: PairFaces, 
 
     UserError: no pair changed, or an image cannot be read; OSError: the file cannot be written.
     """
-    from matplotlib import rc_context
     from matplotlib.figure import Figure
 
     if not flips:
@@ -146,20 +141,16 @@ def save_flips(comparison: Comparison, flips: Sequence[Flip], faces: PairFaces, 
             f"--show-flips: no comparison changed between {comparison.base.model.id} and "
             f"{comparison.candidate.model.id}, or their scores are not there"
         )
-    kind = path.suffix.lower().lstrip(".")
     columns = min(_MOST_COLUMNS, len(flips))
     rows = -(-len(flips) // columns)
     size = (max(columns, 2) * _CELL[0], rows * _CELL[1] + _INCHES_ABOVE)
-    with rc_context({"svg.hashsalt": "facebench", "svg.fonttype": "none", "font.size": 10}):
+    with plot_style():
         figure = Figure(figsize=size, layout="constrained")
         figure.suptitle(_title(comparison, len(flips)), x=0.01, ha="left", fontsize=12)
         cells = figure.subfigures(rows, columns, squeeze=False).ravel()
         for cell, flip in zip(cells, flips, strict=False):
             _draw(cell, flip, faces.source)
-        data = io.BytesIO()
-        date: dict[str, Any] = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
-        figure.savefig(data, format=kind, dpi=110, metadata=date[kind])
-    write_atomically(path, data.getvalue())
+        save_figure(figure, path, dpi=110)
 
 
 def _kinds(comparison: Comparison) -> tuple[tuple[int, ...], tuple[int, ...]]:

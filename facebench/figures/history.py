@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from facebench.base.errors import UserError
-from facebench.base.storage import write_atomically
 from facebench.base.text import points
 from facebench.comparison.history import History, Run
-from facebench.figures.curves.plot import drawn_name, mark_synthetic, plot_format
+from facebench.figures.files import plot_format, plot_style, save_figure
+from facebench.figures.labels import Extent, drawn_name, hides, mark_synthetic
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.text import Text
 
 _WIDTH, _HEIGHT = 7.6, 4.6  # inches, of one panel
 _HELD, _FELL, _GREY = "#0072B2", "#D55E00", "#555555"  # Okabe and Ito
 _MOST_LABEL, _LETTER = 24, 6.0  # characters; points of print
 _POINT, _RING = 5.0, 10.0  # half of what a point and the ring of the first fall take, likewise
-_Box = tuple[float, float, float, float]
 
 
 def save_history_plot(found: Sequence[History], path: Path) -> None:
@@ -29,14 +28,13 @@ def save_history_plot(found: Sequence[History], path: Path) -> None:
     Runs that fell significantly have another shape and colour; the first is named. UserError: an
     ending that is none of these, no run whose size is known.
     """
-    kind = plot_format(path)
-    from matplotlib import rc_context
+    plot_format(path)  # before any work
     from matplotlib.figure import Figure
 
     drawn = [history for history in found if any(run.size for run in history.runs)]
     if not drawn:
         raise UserError(f"--plot {path}: no record tells its model's size")
-    with rc_context({"svg.hashsalt": "facebench", "svg.fonttype": "none", "font.size": 10}):
+    with plot_style():
         figure = Figure(figsize=(_WIDTH, _HEIGHT * len(drawn)), layout="constrained")
         panels = figure.subplots(len(drawn), 1, squeeze=False)[:, 0]
         for axes, history in zip(panels, drawn, strict=True):
@@ -44,10 +42,7 @@ def save_history_plot(found: Sequence[History], path: Path) -> None:
         figure.draw_without_rendering()  # the axes get their size, which the labels need
         for axes, history in zip(panels, drawn, strict=True):
             _labels(axes, history)
-        data = io.BytesIO()
-        date: dict[str, Any] = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
-        figure.savefig(data, format=kind, dpi=160, metadata=date[kind])
-    write_atomically(path, data.getvalue())
+        save_figure(figure, path)
 
 
 def not_drawn(found: Sequence[History]) -> list[str]:
@@ -123,13 +118,13 @@ def _labels(axes: Axes, history: History) -> None:
     """The model's name beside each point, where it hides no other; the axes have their size."""
     runs = [run for run in history.runs if run.size]
     fall = None if history.first_fall is None else history.runs[history.first_fall]
-    bars = [_bar_box(axes, run, _RING if run is fall else _POINT) for run in runs]
-    taken = [*bars, *(_text_box(axes, text) for text in axes.texts)]
+    bars = [_bar_extent(axes, run, _RING if run is fall else _POINT) for run in runs]
+    taken = [*bars, *(_text_extent(axes, text) for text in axes.texts)]
     for run, own in zip(runs, bars, strict=True):
         name = run.record.model.id
         name = name if len(name) <= _MOST_LABEL else f"{name[: _MOST_LABEL - 1]}…"
         places = list(_places(axes, run, own, _LETTER * len(name)))
-        free = (p for p in places if _inside(axes, p[2]) and not _hides(p[2], taken))
+        free = (p for p in places if _inside(axes, p[2]) and not hides(p[2], taken))
         place, align, box = next(free, places[0])
         taken.append(box)
         axes.annotate(
@@ -147,7 +142,7 @@ def _labels(axes: Axes, history: History) -> None:
         )
 
 
-def _bar_box(axes: Axes, run: Run, half: float) -> _Box:
+def _bar_extent(axes: Axes, run: Run, half: float) -> Extent:
     """Left, bottom, right and top of a point with its interval, in points of print; half: of it."""
     low, high = (run.interval.low, run.interval.high) if run.interval else (run.value, run.value)
     scale = 72 / axes.figure.dpi
@@ -157,7 +152,7 @@ def _bar_box(axes: Axes, run: Run, half: float) -> _Box:
     return x - half, min(bottom, middle - half), x + half, max(top, middle + half)
 
 
-def _text_box(axes: Axes, text: Any) -> _Box:
+def _text_extent(axes: Axes, text: Text) -> Extent:
     """Left, bottom, right and top of a text that is there already, in points of print."""
     scale = 72 / axes.figure.dpi
     left, bottom, right, top = (scale * end for end in text.get_window_extent().extents)
@@ -165,8 +160,8 @@ def _text_box(axes: Axes, text: Any) -> _Box:
 
 
 def _places(
-    axes: Axes, run: Run, own: _Box, width: float
-) -> Iterator[tuple[tuple[float, float], Literal["left", "right", "center"], _Box]]:
+    axes: Axes, run: Run, own: Extent, width: float
+) -> Iterator[tuple[tuple[float, float], Literal["left", "right", "center"], Extent]]:
     """Offset, alignment and box of the label: right, left, above the bar, below it, further up."""
     scale = 72 / axes.figure.dpi
     x, y = axes.transData.transform((float(run.size or 0), 100 * run.value)) * scale
@@ -178,16 +173,9 @@ def _places(
         yield (0, end - y), "center", (x - width / 2, end - 6, x + width / 2, end + 6)
 
 
-def _inside(axes: Axes, box: _Box) -> bool:
+def _inside(axes: Axes, box: Extent) -> bool:
     scale = 72 / axes.figure.dpi
     return axes.bbox.x0 * scale < box[0] and box[2] < axes.bbox.x1 * scale
-
-
-def _hides(box: _Box, taken: Sequence[_Box]) -> bool:
-    return any(
-        box[0] < other[2] and other[0] < box[2] and box[1] < other[3] and other[1] < box[3]
-        for other in taken
-    )
 
 
 def _name_fall(axes: Axes, history: History) -> None:

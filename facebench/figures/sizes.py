@@ -8,15 +8,12 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from facebench.base.text import printable
-from facebench.base.vocabulary import SYNTHETIC_LABEL
+from facebench.figures.frame import Frame, line, text
+from facebench.figures.labels import Extent, hides
 
-_WIDTH, _HEIGHT = 620, 430
-_LEFT, _RIGHT, _TOP, _BOTTOM = 62, 24, 44, 60
+_FRAME = Frame(620, 430, left=62, right=24, top=44, bottom=60)
+_RATIOS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0)  # ticks
 _LETTER, _LINE = 10.5, 19  # of a label; letters are larger on phones
-
-
-_Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
@@ -40,11 +37,11 @@ class _Axes:
     def x(self, ratio: float) -> float:
         span = math.log(self.high_ratio / self.low_ratio)
         share = math.log(ratio / self.low_ratio) / span
-        return round(_LEFT + share * (_WIDTH - _LEFT - _RIGHT), 1)
+        return _FRAME.x(share)
 
     def y(self, value: float) -> float:
         share = (value - self.low) / (self.high - self.low)
-        return round(_HEIGHT - _BOTTOM - share * (_HEIGHT - _TOP - _BOTTOM), 1)
+        return _FRAME.y(share)
 
 
 def size_svg(points: Sequence[SizePoint], rate: str, *, synthetic: bool) -> Markup:
@@ -54,16 +51,12 @@ def size_svg(points: Sequence[SizePoint], rate: str, *, synthetic: bool) -> Mark
     """
     axes = _axes_of(points)
     parts = [
-        Markup('<svg class="roc" viewBox="0 0 {} {}" role="img" aria-label="{}">').format(
-            _WIDTH, _HEIGHT, _words(points)
-        ),
         *_grid(axes, rate, synthetic),
         *_key(points),
         *(mark for point in points for mark in _marks(axes, point)),
         *_labels(axes, points),
-        Markup("</svg>"),
     ]
-    return Markup("\n").join(parts)
+    return _FRAME.drawing(_words(points), parts)
 
 
 def _axes_of(points: Sequence[SizePoint]) -> _Axes:
@@ -74,33 +67,19 @@ def _axes_of(points: Sequence[SizePoint]) -> _Axes:
     return _Axes(low_ratio, high_ratio, min(values) - room, min(1.0, max(values) + room))
 
 
-def _grid(axes: _Axes, rate: str, synthetic: bool) -> Iterator[Markup]:
-    bottom, right = _HEIGHT - _BOTTOM, _WIDTH - _RIGHT
-    for ratio in (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0):
-        if axes.low_ratio <= ratio <= axes.high_ratio:
-            x = axes.x(ratio)
-            yield _line("grid", x, _TOP, x, bottom)
-            yield _text(x, bottom + 22, f"{ratio:g}", "middle")
-    for value in _ticks(axes.low, axes.high):
-        y = axes.y(value)
-        yield _line("grid", _LEFT, y, right, y)
-        yield _text(_LEFT - 7, y + 5, f"{100 * value:.4g}", "end")
-    yield _text((_LEFT + right) / 2, _HEIGHT - 12, "compression ratio (kept / all)", "middle")
-    if synthetic:
-        for row, words in enumerate(SYNTHETIC_LABEL.split(" (")):
-            text = f"({words}" if row else words
-            yield _text((_LEFT + right) / 2, 0.6 * bottom + 26 * row, text, "synthetic middle")
-    centre = (_TOP + bottom) / 2
-    yield Markup(
-        '<text class="middle" transform="rotate(-90 16 {0})" x="16" y="{0}">{1}</text>'
-    ).format(centre, rate)
+def _grid(axes: _Axes, rate: str, synthetic: bool) -> list[Markup]:
+    shown = [r for r in _RATIOS if axes.low_ratio <= r <= axes.high_ratio]
+    x = [(axes.x(ratio), f"{ratio:g}") for ratio in shown]
+    y = [(axes.y(value), f"{100 * value:.4g}") for value in _ticks(axes.low, axes.high)]
+    names = ("compression ratio (kept / all)", rate)
+    return _FRAME.axes(x, y, names, 0.6 if synthetic else None)
 
 
 def _key(points: Sequence[SizePoint]) -> Iterator[Markup]:
     """Above the axes: what the shapes are."""
-    yield _text(_LEFT + 4, 22, "● measured here", "ours-name")
+    yield text(_FRAME.left + 4, 22, "● measured here", "ours-name")
     if any(point.paper for point in points):
-        yield _text(_LEFT + 190, 22, "◇ the paper", "paper-name")
+        yield text(_FRAME.left + 190, 22, "◇ the paper", "paper-name")
 
 
 def _ticks(low: float, high: float) -> list[float]:
@@ -118,48 +97,41 @@ def _marks(axes: _Axes, point: SizePoint) -> Iterator[Markup]:
         return
     if point.interval:
         low, high = axes.y(point.interval[0]), axes.y(point.interval[1])
-        yield _line("bar", x, low, x, high)
+        yield line("bar", x, low, x, high)
     yield Markup('<circle class="point" cx="{}" cy="{}" r="6"/>').format(x, y)
 
 
 def _labels(axes: _Axes, points: Sequence[SizePoint]) -> Iterator[Markup]:
     """Names beside our points, where they hide nothing; the paper's lie at the same ratios."""
-    taken = [_box_of(axes, point) for point in points]
+    taken = [_extent_of(axes, point) for point in points]
     ours = [point for point in points if not point.paper]
     for point in sorted(ours, key=lambda point: -point.value):
         x, y, anchor, box = next(
-            (place for place in _places(axes, point) if not _hides(place[3], taken)),
+            (place for place in _places(axes, point) if not hides(place[3], taken)),
             next(_places(axes, point)),
         )
         taken.append(box)
-        yield _text(x, y, point.label, f"ours-name halo {anchor}".rstrip())
+        yield text(x, y, point.label, f"ours-name halo {anchor}".rstrip())
 
 
-def _places(axes: _Axes, point: SizePoint) -> Iterator[tuple[float, float, str, _Box]]:
+def _places(axes: _Axes, point: SizePoint) -> Iterator[tuple[float, float, str, Extent]]:
     """Where a label may stand: right, left, below, above, and further away; and its box."""
-    width, own = _LETTER * len(point.label), _box_of(axes, point)
+    width, own = _LETTER * len(point.label), _extent_of(axes, point)
     x, y = axes.x(point.ratio), axes.y(point.value) + 5
     places = [(x + 10, y, ""), (x - 10, y, "end"), (x, own[3] + 15, "middle")]
     places += [(x, own[1] - 6, "middle"), *((x + 10, y + n * _LINE, "") for n in range(1, 12))]
     for at, base, anchor in places:
         left = at - width * {"": 0.0, "middle": 0.5, "end": 1.0}[anchor]
-        if left >= _LEFT and left + width <= _WIDTH:
+        if left >= _FRAME.left and left + width <= _FRAME.width:
             yield at, base, anchor, (left, base - 14, left + width, base + 4)
-    yield _WIDTH - 4.0, y, "end", (_WIDTH - 4 - width, y - 14, _WIDTH - 4, y + 4)
+    yield _FRAME.width - 4.0, y, "end", (_FRAME.width - 4 - width, y - 14, _FRAME.width - 4, y + 4)
 
 
-def _box_of(axes: _Axes, point: SizePoint) -> _Box:
+def _extent_of(axes: _Axes, point: SizePoint) -> Extent:
     """Left, top, right and bottom of a point and its interval."""
     x, y = axes.x(point.ratio), axes.y(point.value)
     low, high = point.interval or (point.value, point.value)
     return x - 7, min(y - 7, axes.y(high)), x + 7, max(y + 7, axes.y(low))
-
-
-def _hides(box: _Box, taken: Sequence[_Box]) -> bool:
-    return any(
-        box[0] < other[2] and other[0] < box[2] and box[1] < other[3] and other[1] < box[3]
-        for other in taken
-    )
 
 
 def _words(points: Sequence[SizePoint]) -> str:
@@ -168,14 +140,4 @@ def _words(points: Sequence[SizePoint]) -> str:
         f"{p.ratio:.3f}"
         for p in points
     ]
-    return printable(f"Accuracy against compression ratio. {'; '.join(said)}")
-
-
-def _line(name: str, x1: float, y1: float, x2: float, y2: float) -> Markup:
-    return Markup('<line class="{}" x1="{}" y1="{}" x2="{}" y2="{}"/>').format(name, x1, y1, x2, y2)
-
-
-def _text(x: float, y: float, text: str, name: str) -> Markup:
-    return Markup('<text class="{}" x="{}" y="{}">{}</text>').format(
-        name, round(x, 1), round(y, 1), printable(text)
-    )
+    return f"Accuracy against compression ratio. {'; '.join(said)}"

@@ -43,7 +43,7 @@ def command(
     with importing():
         from facebench.base.version import __version__
         from facebench.comparison.history import histories
-        from facebench.figures.curves.plot import plot_format
+        from facebench.figures.files import plot_format
         from facebench.gate.rules import OF_PROTOCOLS, statistic_name
         from facebench.records.statistics import OF_MODELS
         from facebench.tables import table as sheet

@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from facebench.base.errors import UserError
-from facebench.base.storage import write_atomically
-from facebench.base.text import printable
-from facebench.base.vocabulary import SYNTHETIC_LABEL
 from facebench.figures.curves.curves import drawable
 from facebench.figures.curves.layout import COLOURS, Curve, RocLayout, layout_of
+from facebench.figures.files import plot_format, plot_style, save_figure
+from facebench.figures.labels import drawn_name, mark_synthetic
 from facebench.records.record import Record
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-PLOT_FORMATS = ("png", "svg", "pdf")
 _WIDTH, _HEIGHT = 7.2, 4.8  # inches, of one panel
 _GAP = 0.052  # between labels, as a share of the height
-
-
-def plot_format(path: Path) -> str:
-    """The format that a file's ending asks for; UserError where it is none of them."""
-    ending = path.suffix.lower().lstrip(".")
-    if ending not in PLOT_FORMATS:
-        raise UserError(f"--plot {path}: the ending must be one of .{', .'.join(PLOT_FORMATS)}")
-    return ending
 
 
 def save_roc_plot(tables: Sequence[Sequence[Record]], path: Path) -> None:
@@ -37,11 +26,10 @@ def save_roc_plot(tables: Sequence[Sequence[Record]], path: Path) -> None:
     The panels of synthetic faces are labelled so. UserError for another ending than PLOT_FORMATS;
     OSError where the file cannot be written.
     """
-    kind = plot_format(path)
-    from matplotlib import rc_context
+    plot_format(path)  # before any work
     from matplotlib.figure import Figure
 
-    with rc_context({"svg.hashsalt": "facebench", "svg.fonttype": "none", "font.size": 10}):
+    with plot_style():
         drawn = [records for records in tables if drawable(records)]
         if not drawn:
             raise UserError(f"--plot {path}: these records have no curve to draw")
@@ -49,10 +37,7 @@ def save_roc_plot(tables: Sequence[Sequence[Record]], path: Path) -> None:
         panels = figure.subplots(len(drawn), 1, squeeze=False)[:, 0]
         for axes, records in zip(panels, drawn, strict=True):
             _panel(axes, records)
-        data = io.BytesIO()
-        date: dict[str, Any] = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
-        figure.savefig(data, format=kind, dpi=160, metadata=date[kind])
-    write_atomically(path, data.getvalue())
+        save_figure(figure, path)
 
 
 def _panel(axes: Axes, records: Sequence[Record]) -> None:
@@ -164,25 +149,3 @@ def _title(axes: Axes, record: Record, name: str) -> None:
     axes.set_title(title, loc="left", fontsize=10)
     if record.data.kind == "synthetic":
         mark_synthetic(axes, height=0.3, alpha=0.35)
-
-
-def drawn_name(text: str) -> str:
-    """A name as matplotlib draws it: no formula, and nothing that cannot be printed."""
-    return printable(text).replace("$", r"\$")
-
-
-def mark_synthetic(axes: Axes, height: float, alpha: float) -> None:
-    """Write over a panel that its faces are rendered; height: of the words, a share of the axes."""
-    axes.text(
-        0.5,
-        height,
-        SYNTHETIC_LABEL.replace(" (", "\n("),
-        transform=axes.transAxes,
-        ha="center",
-        va="center",
-        fontsize=17,
-        fontweight="bold",
-        color="#B00020",
-        alpha=alpha,
-        zorder=0,
-    )

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
-from facebench.base.text import printable
-from facebench.base.vocabulary import SYNTHETIC_LABEL
 from facebench.figures.curves.bands import Whisker
 from facebench.figures.curves.layout import Curve, RocLayout, layout_of
+from facebench.figures.frame import Frame, line, text
 from facebench.records.record import Record
 
-_WIDTH, _HEIGHT = 620, 430
-_LEFT, _RIGHT, _TOP, _BOTTOM = 62, 16, 14, 60
+_FRAME = Frame(620, 430, left=62, right=16, top=14, bottom=60)
 _LINE = 20  # height of a label
 _DODGE = 8  # between the intervals of neighbouring curves
 
@@ -24,16 +22,8 @@ def roc_svg(records: Sequence[Record], curve: str | None = None) -> Markup:
     curve: a name of `curve_names`; None: the main one.
     """
     layout = layout_of(records, curve)
-    parts = [
-        Markup('<svg class="roc" viewBox="0 0 {} {}" role="img" aria-label="{}">').format(
-            _WIDTH, _HEIGHT, _said(layout)
-        ),
-        *_axes(layout),
-        *(_one(layout, number) for number in range(len(layout.curves))),
-        *_labels(layout),
-        Markup("</svg>"),
-    ]
-    return Markup("\n").join(parts)
+    curves = (_one(layout, number) for number in range(len(layout.curves)))
+    return _FRAME.drawing(_said(layout), [*_axes(layout), *curves, *_labels(layout)])
 
 
 def _said(layout: RocLayout) -> str:
@@ -44,56 +34,35 @@ def _said(layout: RocLayout) -> str:
         at = [tick for tick in layout.decades if tick >= max(curve.far[0], layout.resolution or 0)]
         values = [f"{100 * curve.tar_at(tick):.2f} % at {tick:g}" for tick in at]
         curves.append(f"{curve.label}: {', '.join(values)}")
-    return printable(f"{layout.words.name} curves, {y} over {x}. {'; '.join(curves)}")
+    return f"{layout.words.name} curves, {y} over {x}. {'; '.join(curves)}"
 
 
 def _x(layout: RocLayout, far: float) -> float:
-    return round(_LEFT + layout.far_position(far) * (_WIDTH - _LEFT - _RIGHT), 1)
+    return _FRAME.x(layout.far_position(far))
 
 
 def _y(layout: RocLayout, tar: float) -> float:
-    return _height(layout.tar_position(tar))
-
-
-def _height(position: float) -> float:
-    return round(_HEIGHT - _BOTTOM - position * (_HEIGHT - _TOP - _BOTTOM), 1)
+    return _FRAME.y(layout.tar_position(tar))
 
 
 def _axes(layout: RocLayout) -> list[Markup]:
-    bottom, right = _HEIGHT - _BOTTOM, _WIDTH - _RIGHT
-    parts = _limit(layout, bottom)
-    for far in layout.decades:
-        x = _x(layout, far)
-        parts += [_line("grid", x, _TOP, x, bottom), _text(x, bottom + 22, f"{far:g}", "middle")]
-    for tar in layout.tar_ticks:
-        y = _y(layout, tar)
-        parts += [_line("grid", _LEFT, y, right, y)]
-        parts += [_text(_LEFT - 7, y + 5, f"{100 * tar:g}", "end")]
-    middle = (_LEFT + right) / 2
-    parts.append(_text(middle, _HEIGHT - 12, layout.words.x, "middle"))
-    if layout.synthetic:
-        for row, words in enumerate(SYNTHETIC_LABEL.split(" (")):
-            text = f"({words}" if row else words
-            parts.append(_text(middle, 0.72 * bottom + 26 * row, text, "synthetic middle"))
-    centre = (_TOP + bottom) / 2
-    parts.append(
-        Markup('<text class="middle" transform="rotate(-90 16 {0})" x="16" y="{0}">{1}</text>')
-        .format(centre, layout.words.y_short)
-    )  # fmt: skip
-    return parts
+    x = [(_x(layout, far), f"{far:g}") for far in layout.decades]
+    y = [(_y(layout, tar), f"{100 * tar:g}") for tar in layout.tar_ticks]
+    names = (layout.words.x, layout.words.y_short)
+    return [*_limit(layout), *_FRAME.axes(x, y, names, 0.72 if layout.synthetic else None)]
 
 
-def _limit(layout: RocLayout, bottom: float) -> list[Markup]:
+def _limit(layout: RocLayout) -> list[Markup]:
     """The shaded rates that are finer than one false accept."""
     if layout.resolution is None:
         return []
-    limit = _x(layout, layout.resolution)
+    limit, bottom = _x(layout, layout.resolution), _FRAME.floor
     return [
         Markup('<rect class="limit" x="{}" y="{}" width="{}" height="{}"/>').format(
-            _LEFT, _TOP, round(limit - _LEFT, 1), bottom - _TOP
+            _FRAME.left, _FRAME.top, round(limit - _FRAME.left, 1), bottom - _FRAME.top
         ),
-        _line("limit", limit, _TOP, limit, bottom),
-        _text(limit + 6, bottom - 8, f"1 / {layout.nonmated:,}: {layout.words.finest}", "note"),
+        line("limit", limit, _FRAME.top, limit, bottom),
+        text(limit + 6, bottom - 8, f"1 / {layout.nonmated:,}: {layout.words.finest}", "note"),
     ]
 
 
@@ -117,7 +86,7 @@ def _band(layout: RocLayout, curve: Curve, *, hidden: bool) -> Markup:
     assert band is not None
     x = [_x(layout, far) for far in band.x]
     if curve.far[0] <= layout.far_low:  # what holds without false accepts holds from the edge on
-        x[0] = _LEFT
+        x[0] = _FRAME.left
     above = [f"{at} {_y(layout, high)}" for at, high in zip(x, band.high, strict=True)]
     below = [f"{at} {_y(layout, low)}" for at, low in zip(x, band.low, strict=True)]
     return Markup('<path class="band c{}{}" d="M{}Z"/>').format(
@@ -128,12 +97,12 @@ def _band(layout: RocLayout, curve: Curve, *, hidden: bool) -> Markup:
 def _whisker(layout: RocLayout, curve: Curve, one: Whisker, aside: float) -> list[Markup]:
     """An interval as a bar with ends."""
     x = _x(layout, one.x) + aside
-    x = round(min(max(x, _LEFT + 3.0), _WIDTH - _RIGHT - 3.0), 1)
+    x = round(min(max(x, _FRAME.left + 3.0), _FRAME.end - 3.0), 1)
     low, high = _y(layout, one.low), _y(layout, one.high)
     name = f"whisker c{curve.colour}"
     return [
-        _line(name, x, low, x, high),
-        *(_line(name, round(x - 3, 1), y, round(x + 3, 1), y) for y in (low, high)),
+        line(name, x, low, x, high),
+        *(line(name, round(x - 3, 1), y, round(x + 3, 1), y) for y in (low, high)),
     ]
 
 
@@ -158,23 +127,23 @@ def _dashes(curve: Curve) -> Markup:
 
 
 def _labels(layout: RocLayout) -> list[Markup]:
-    gap = _LINE / (_HEIGHT - _TOP - _BOTTOM)
+    gap = _LINE / (_FRAME.height - _FRAME.top - _FRAME.bottom)
     if not layout.direct(gap):
         return _key(layout)
     parts = []
     for curve, position in zip(layout.curves, layout.label_positions(gap), strict=True):
-        y = _height(position)
-        parts.append(_text(_LEFT + 8, y + 5, curve.label, f"name c{curve.colour}"))
+        y = _FRAME.y(position)
+        parts.append(text(_FRAME.left + 8, y + 5, curve.label, f"name c{curve.colour}"))
     return parts
 
 
 def _key(layout: RocLayout) -> list[Markup]:
     """Lines and names in the corner that the curves leave empty: lower right, or upper right."""
     widest = max(len(curve.label) for curve in layout.curves)
-    left = _WIDTH - _RIGHT - max(120, min(300, 52 + 9.5 * widest))
-    last = _HEIGHT - _BOTTOM - 14
+    left = _FRAME.end - max(120, min(300, 52 + 9.5 * widest))
+    last = _FRAME.floor - 14
     if layout.log:
-        last = _TOP + 16 + _LINE * (len(layout.key) - 1)
+        last = _FRAME.top + 16 + _LINE * (len(layout.key) - 1)
     parts = []
     for row, curve in enumerate(layout.key):
         y = last - _LINE * (len(layout.key) - 1 - row)
@@ -183,15 +152,5 @@ def _key(layout: RocLayout) -> list[Markup]:
                 curve.colour, left, y, _dashes(curve)
             )
         )
-        parts.append(_text(left + 42, y + 5, curve.label, f"name c{curve.colour}"))
+        parts.append(text(left + 42, y + 5, curve.label, f"name c{curve.colour}"))
     return parts
-
-
-def _line(name: str, x1: float, y1: float, x2: float, y2: float) -> Markup:
-    return Markup('<line class="{}" x1="{}" y1="{}" x2="{}" y2="{}"/>').format(name, x1, y1, x2, y2)
-
-
-def _text(x: float, y: float, text: str, name: str) -> Markup:
-    return Markup('<text class="{}" x="{}" y="{}">{}</text>').format(
-        name, round(x, 1), round(y, 1), escape(printable(text))
-    )

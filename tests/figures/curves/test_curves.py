@@ -15,8 +15,9 @@ from facebench.figures.curves import bands
 from facebench.figures.curves.caption import curve_caption
 from facebench.figures.curves.curves import curve_names
 from facebench.figures.curves.layout import layout_of, spread
-from facebench.figures.curves.plot import plot_format, save_roc_plot
+from facebench.figures.curves.plot import save_roc_plot
 from facebench.figures.curves.svg import roc_svg
+from facebench.figures.files import plot_format
 from facebench.records.files import read_record, save_record
 from facebench.records.record import Record
 from facebench.statistics import bootstrap_over_subjects, tar_statistic
