@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from facebench.comparison.paired import PairedStatistic, corrected, paired_statistics
+from facebench.comparison.paired import Paired, corrected, paired_statistics
 from facebench.records.comparability import SettingDifference, require_comparable
 from facebench.records.record import Record
 from facebench.statistics.paired import McNemar, mcnemar_exact
@@ -25,7 +25,7 @@ class Comparison:
 
     base: Record
     candidate: Record
-    statistics: tuple[PairedStatistic, ...]
+    statistics: tuple[Paired, ...]
     changed: McNemar | None
     worse: tuple[int, ...]
     better: tuple[int, ...]
@@ -51,7 +51,7 @@ def compare_records(
     ]
     judged = corrected([one.statistics[0] for one in found])
     return [
-        replace(one, statistics=(first or one.statistics[0], *one.statistics[1:]))
+        replace(one, statistics=(first, *one.statistics[1:]))
         for one, first in zip(found, judged, strict=True)
     ]
 
@@ -65,7 +65,7 @@ def _compare(
     statistics = paired_statistics(base, candidate, level=level)
     one, other = base.table, candidate.table
     changed, worse, better = None, np.array([], np.int64), np.array([], np.int64)
-    if one is not None and other is not None and np.array_equal(one.mated, other.mated):
+    if one is not None and other is not None and one.has_comparisons_of(other):
         changed = mcnemar_exact(one.correct, other.correct)
         with np.errstate(invalid="ignore"):
             moved = np.abs(other.scores.astype(np.float64) - one.scores.astype(np.float64))

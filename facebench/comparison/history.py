@@ -7,36 +7,33 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from facebench.base.errors import UserError, nearest
-from facebench.comparison.paired import SIGNIFICANCE, PairedStatistic, data_of, paired_with_first
+from facebench.comparison.paired import Paired, corrected, paired_with_first
 from facebench.records.comparability import measure_of, method_of, require_comparable
 from facebench.records.find import records_in
 from facebench.records.record import Record
 from facebench.records.recounted import require_recounted
 from facebench.records.sections import IntervalSection
 from facebench.records.statistics import require_statistic, statistics_in
-from facebench.statistics.paired import holm
 
 _DIGITS = 4  # of a digest, at least, that name a run
 
 
 @dataclass(frozen=True)
-class Run:
-    """One record. value: a share, and its interval; against: paired with the reference, of which
-    it is None; adjusted: its p-value, by Holm's correction for all runs tested, None: not tested;
-    size: what the run is drawn at, None: not known.
+class HistoryRun:
+    """One record. value: a share, and its interval; against: paired with the reference, as one of
+    all runs tested, None: it is the reference; size: what the run is drawn at, None: not known.
     """
 
     record: Record
     value: float
     interval: IntervalSection | None
-    against: PairedStatistic | None
-    adjusted: float | None
+    against: Paired | None
     size: int | None
 
     @property
     def fell(self) -> bool:
         """Whether it is significantly worse than the reference, at 5% over all runs."""
-        return self.against is not None and fell_significantly(self.against.verdict, self.adjusted)
+        return self.against is not None and self.against.verdict == "worse"
 
 
 @dataclass(frozen=True)
@@ -49,7 +46,7 @@ class History:
 
     statistic: str
     measure: str
-    runs: tuple[Run, ...]
+    runs: tuple[HistoryRun, ...]
     reference: int = 0
 
     @property
@@ -119,7 +116,7 @@ def _by_setting(records: Sequence[Record]) -> list[list[Record]]:
     """Records by protocol and data; other similarities or poolings are histories of their own."""
     groups: dict[tuple[str, ...], dict[tuple[str, str], list[Record]]] = {}
     for record in records:
-        groups.setdefault(data_of(record), {}).setdefault(method_of(record), []).append(record)
+        groups.setdefault(_data_of(record), {}).setdefault(method_of(record), []).append(record)
     return [group for of_data in groups.values() for group in of_data.values()]
 
 
@@ -131,12 +128,11 @@ def _history(records: Sequence[Record], statistic: str | None, reference: str | 
     for record in others:
         require_comparable(first, record)
         require_statistic(record, name)
-    tested = paired_with_first(first, others, name)
-    against: list[PairedStatistic | None] = [*tested[:at], None, *tested[at:]]
-    adjusted = holm([one.p_value if one else None for one in against])
+    tested = corrected(paired_with_first(first, others, name))
+    against = [*tested[:at], None, *tested[at:]]
     measure, size_of = _measure(records)
     runs = []
-    for record, one, p_value in zip(records, against, adjusted, strict=True):
+    for record, one in zip(records, against, strict=True):
         found = require_statistic(record, name)
         interval = None
         if found.interval is not None:
@@ -144,8 +140,15 @@ def _history(records: Sequence[Record], statistic: str | None, reference: str | 
             interval = IntervalSection(
                 low=low, high=high, level=0.95, kind=found.interval_kind or ""
             )
-        runs.append(Run(record, found.value, interval, one, p_value, size_of(record)))
+        runs.append(HistoryRun(record, found.value, interval, one, size_of(record)))
     return History(name, measure, tuple(runs), at)
+
+
+def _data_of(record: Record) -> tuple[str, str, str]:
+    """The protocol, faces and comparisons of a record."""
+    protocol = record.protocol
+    name = f"{protocol.name} v{protocol.version}{protocol.edition}"
+    return name, record.data.fingerprint, record.comparisons.fingerprint
 
 
 def _reference(records: Sequence[Record], named: str | None) -> int:
@@ -171,8 +174,3 @@ def _measure(records: Sequence[Record]) -> tuple[str, Callable[[Record], int | N
     if all(record.model.kept_parameters for record in records):
         return "kept parameters", lambda record: record.model.kept_parameters
     return "bytes", lambda record: record.model.bytes
-
-
-def fell_significantly(verdict: str, adjusted: float | None) -> bool:
-    """Whether a run is worse than the first one, and chance explains that badly, at 5% over all."""
-    return verdict == "worse" and adjusted is not None and adjusted < SIGNIFICANCE

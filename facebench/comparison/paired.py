@@ -1,7 +1,7 @@
 """One or all statistics of two records of the same comparisons, with what chance may do to them.
 
 This is the one place where two models are told apart: tables, comparisons, gates, histories and
-reports read the same `PairedStatistic`.
+reports read the same `Paired`, and `Paired.significant` is the one rule of significance.
 """
 
 from __future__ import annotations
@@ -13,19 +13,24 @@ import numpy as np
 
 from facebench.base.errors import UserError
 from facebench.comparison.rates import search_difference, tar_differences
-from facebench.records.comparability import measure_of, require_comparable
+from facebench.records.comparability import require_comparable
 from facebench.records.frames import Scalar
 from facebench.records.record import Record
 from facebench.records.scores import ScoreTable
 from facebench.records.sections import RateSection, RatesSection, VerificationSection
-from facebench.records.statistics import find_statistic, require_statistic, statistics_in
+from facebench.records.statistics import (
+    estimate_of,
+    find_statistic,
+    require_statistic,
+    statistics_in,
+)
 from facebench.statistics.intervals.exact import Interval, tar_key
 from facebench.statistics.paired import (
     Difference,
     difference_of_draws,
     holm,
     mcnemar_exact,
-    undecided,
+    p_value_range,
 )
 from facebench.statistics.rates import most_frequent
 from facebench.statistics.verification import paired_with_each
@@ -47,17 +52,17 @@ class Without:
 
 
 @dataclass(frozen=True)
-class PairedStatistic:
+class Paired:
     """base, candidate: shares; difference: candidate minus base; interval: of the difference.
 
     p_value: two-sided, over people where they are known; None, like the interval, where ``why``
     says that nothing paired can be told. mcnemar: of accuracy, the p-value of McNemar's exact test,
     which takes comparisons for independent: information, no part of any verdict. resolvable: false
-    where either record's target is too fine. undecided: where p rests on draws that are too few to
-    tell on which side of 5% it is. without: of searches, the same without their most frequent
-    person. over_people: of base and candidate, the rate with every person counted once, None: not
-    recorded. adjusted: the p-value among all tests of one table
-    (`corrected`), which then decides in place of p_value; None: a test of its own, as a gate's.
+    where either record's target is too fine. p_range: where p_value would be with endless draws,
+    None: it rests on no draws. without: of searches, the same without their most frequent person.
+    over_people: of base and candidate, the rate with every person counted once, None: not recorded.
+    adjusted: the p-value among all tests of one table (`corrected`), which then decides in place of
+    p_value; None: a test of its own, as a gate's.
     """
 
     statistic: str
@@ -68,7 +73,7 @@ class PairedStatistic:
     resolvable: bool = True
     why: str = ""
     mcnemar: float | None = None
-    undecided: bool = False
+    p_range: tuple[float, float] | None = None
     without: Without | None = None
     over_people: tuple[float, float] | None = None
     adjusted: float | None = None
@@ -86,6 +91,19 @@ class PairedStatistic:
     def over_subjects(self) -> bool:
         """Whether people are what interval and p-value are over, and not comparisons."""
         return self.interval is not None and "subjects" in self.interval.kind
+
+    @property
+    def tested(self) -> bool:
+        """Whether anything paired can be told; else ``why`` says why not."""
+        return self.p_value is not None
+
+    @property
+    def undecided(self) -> bool:
+        """Whether draws are too few to tell on which side of 5% the deciding p-value is."""
+        if self.p_range is None or not self.p_value or self.deciding_p is None:
+            return False
+        low, high = (self.deciding_p / self.p_value * end for end in self.p_range)
+        return low <= SIGNIFICANCE <= high
 
     @property
     def significant(self) -> bool:
@@ -120,13 +138,13 @@ class PairedStatistic:
         return _MARKS.get(self.verdict, "")
 
 
-def corrected(family: Sequence[PairedStatistic | None]) -> list[PairedStatistic | None]:
-    """The tests of one family with their p-values after Holm; None: a test that was not made.
+def corrected(family: Sequence[Paired]) -> list[Paired]:
+    """The tests of one family with their p-values after Holm; what was not tested stays as it is.
 
     A family is what one table tests: its rows, on the first statistic of one protocol.
     """
-    adjusted = holm([one.p_value if one else None for one in family])
-    return [one and replace(one, adjusted=p) for one, p in zip(family, adjusted, strict=True)]
+    adjusted = holm([one.p_value for one in family])
+    return [replace(one, adjusted=p) for one, p in zip(family, adjusted, strict=True)]
 
 
 def paired_statistics(
@@ -135,11 +153,11 @@ def paired_statistics(
     names: Sequence[str] | None = None,
     *,
     level: float = 0.95,
-) -> list[PairedStatistic]:
-    """Statistics of two records of the same comparisons, which the caller has made sure of.
+) -> list[Paired]:
+    """Statistics of two records of the same comparisons.
 
     names: as in `report_statistics`, e.g. ``TAR@FAR=0.001``; None: all that both have. level: of
-    the intervals. UserError: a name that a record does not have.
+    the intervals. UserError: `require_comparable`, a name that a record does not have.
     """
     if names is None:
         names = [name for name in statistics_in(base) if find_statistic(candidate, name)]
@@ -148,17 +166,22 @@ def paired_statistics(
 
 
 def paired_with_first(
-    base: Record, candidates: Sequence[Record], name: str
-) -> list[PairedStatistic]:
-    """One statistic of several candidates, each as of `paired_statistics`."""
-    found = _paired(base, candidates, [[name]] * len(candidates), 0.95)
-    return [one for (one,) in found]
+    base: Record, candidates: Sequence[Record], name: str | None = None
+) -> list[Paired]:
+    """One statistic of several candidates, each as of `paired_statistics`.
+
+    name: None: the first statistic of the base's protocol, which tables judge.
+    """
+    names = [name or statistics_in(base)[0]]
+    return [one for (one,) in _paired(base, candidates, [names] * len(candidates), 0.95)]
 
 
 def _paired(
     base: Record, candidates: Sequence[Record], names: Sequence[Sequence[str]], level: float
-) -> list[list[PairedStatistic]]:
+) -> list[list[Paired]]:
     """For each candidate its statistics; UserError: see `paired_statistics`."""
+    for candidate in candidates:
+        require_comparable(base, candidate)
     plain = [
         [_values(base, candidate, name) for name in of_one]
         for candidate, of_one in zip(candidates, names, strict=True)
@@ -177,8 +200,8 @@ def _paired(
 
 
 def _untested(
-    base: Record, candidate: Record, plain: Sequence[PairedStatistic], level: float
-) -> list[PairedStatistic] | None:
+    base: Record, candidate: Record, plain: Sequence[Paired], level: float
+) -> list[Paired] | None:
     """What needs no test, or cannot have one; None: it is to be tested."""
     if base.digest() == candidate.digest():
         same = Interval(0.0, 0.0, level, SAME)
@@ -190,14 +213,12 @@ def _untested(
     if one is None or other is None:
         which = base if one is None else candidate
         return [replace(p, why=f"the scores of {which.model.id} are not beside it") for p in plain]
-    if not np.array_equal(one.mated, other.mated) or not np.array_equal(one.folds, other.folds):
+    if not one.has_comparisons_of(other):
         return [replace(p, why="the comparisons are in another order") for p in plain]
     return None
 
 
-def _of_draws(
-    base: Record, candidate: Record, plain: PairedStatistic, level: float
-) -> PairedStatistic:
+def _of_draws(base: Record, candidate: Record, plain: Paired, level: float) -> Paired:
     """A rate of records that keep no scores, by the draws that they keep: of the same people."""
     try:
         one, other = (_rate_of(r, plain.statistic).draws for r in (base, candidate))
@@ -215,8 +236,14 @@ def _of_draws(
         plain,
         interval=found.interval,
         p_value=found.p_value,
-        undecided=undecided(values, SIGNIFICANCE),
+        p_range=p_value_range(values),
     )
+
+
+def keeps_draws(record: Record, statistic: str) -> bool:
+    """Whether a record has the draws of a statistic in place of scores, to be compared by them."""
+    found = estimate_of(record, statistic)
+    return record.scores is None and isinstance(found, RateSection) and found.drawn is not None
 
 
 @dataclass(frozen=True, eq=False)
@@ -230,9 +257,10 @@ class _Pairing:
     @classmethod
     def of(cls, base: Record, candidate: Record, level: float) -> _Pairing:
         assert base.table is not None and candidate.table is not None  # see _untested
-        return cls(base, candidate, base.table, candidate.table, level)
+        one, other = base.table, candidate.table
+        return cls(base, candidate, one.with_people_of(other), other.with_people_of(one), level)
 
-    def rates(self, plain: Sequence[PairedStatistic]) -> list[PairedStatistic]:
+    def rates(self, plain: Sequence[Paired]) -> list[Paired]:
         """Rates of templates or searches."""
         if self.one.left_subjects is None:
             why = "the record does not say who is in its images"
@@ -254,7 +282,7 @@ class _Pairing:
             for p in plain
         ]
 
-    def _rate(self, plain: PairedStatistic, found: Difference | None) -> PairedStatistic:
+    def _rate(self, plain: Paired, found: Difference | None) -> Paired:
         if found is not None:
             return replace(plain, interval=found.interval, p_value=found.p_value)
         pair = ((self.base, self.one), (self.candidate, self.other))
@@ -286,9 +314,7 @@ class _Pairing:
         return search_difference(far, one, other, rank=rank, first=first, level=self.level)
 
 
-def _tested(
-    pairings: Sequence[_Pairing], plain: Sequence[Sequence[PairedStatistic]]
-) -> list[list[PairedStatistic]]:
+def _tested(pairings: Sequence[_Pairing], plain: Sequence[Sequence[Paired]]) -> list[list[Paired]]:
     """For each pairing its statistics; all are with the same base and of the same comparisons."""
     if not pairings or not isinstance(pairings[0].base.statistics, VerificationSection):
         return [one.rates(p) for one, p in zip(pairings, plain, strict=True)]
@@ -311,7 +337,7 @@ def _tested(
     ]
 
 
-def _verified(plain: PairedStatistic, pairing: _Pairing, found: Difference) -> PairedStatistic:
+def _verified(plain: Paired, pairing: _Pairing, found: Difference) -> Paired:
     """A statistic of pairs with its difference."""
     tested = replace(plain, interval=found.interval, p_value=found.p_value)
     if plain.statistic != "accuracy":
@@ -321,23 +347,18 @@ def _verified(plain: PairedStatistic, pairing: _Pairing, found: Difference) -> P
 
 
 def _rate_of(record: Record, statistic: str) -> RateSection:
-    assert isinstance(record.statistics, RatesSection)
-    return next(r for r in record.statistics.rates if _named(r.label) == _named(statistic))
+    found = estimate_of(record, statistic)
+    assert isinstance(found, RateSection)
+    return found
 
 
-def _named(statistic: str) -> tuple[str, float]:
-    """``TAR@FAR=1e-3`` and ``TAR@FAR=0.001`` are the same."""
-    name, _, target = statistic.partition("=")
-    return name, float(target) if target else 0.0
-
-
-def _values(base: Record, candidate: Record, name: str) -> PairedStatistic:
+def _values(base: Record, candidate: Record, name: str) -> Paired:
     one, other = require_statistic(base, name), require_statistic(candidate, name)
     averaged = None
     if isinstance(base.statistics, RatesSection):
         first, second = (_rate_of(record, name).over_people for record in (base, candidate))
         averaged = None if first is None or second is None else (first, second)
-    return PairedStatistic(
+    return Paired(
         name,
         one.value,
         other.value,
@@ -354,75 +375,7 @@ def _target(statistic: str) -> float:
     return float(statistic.partition("=")[2])
 
 
-_PAIRED: dict[tuple[str, str], PairedStatistic | None] = {}
-
-
-def pair_all(base: Record, records: Sequence[Record]) -> None:
-    """Test records against one, from the same resamples: one at a time is slow."""
-    named = {(base.digest(), record.digest()): record for record in records}
-    new = {key: record for key, record in named.items() if key not in _PAIRED}
-    try:
-        _PAIRED.update(zip(new, compare_each(base, list(new.values())), strict=True))
-    except UserError:  # one is of other settings or faces: no pairs to compare
-        if len(new) == 1:
-            _PAIRED.update(dict.fromkeys(new))
-        else:
-            for record in new.values():
-                pair_all(base, [record])
-
-
-def paired(base: Record, record: Record) -> PairedStatistic | None:
-    """A record against another; None: they have no pairs to compare."""
-    pair_all(base, [record])
-    return _PAIRED[base.digest(), record.digest()]
-
-
-def require_same_data(records: Sequence[Record]) -> None:
-    """UserError unless all records may be compared with the first; see `require_comparable`."""
-    for record in records[1:]:
-        require_comparable(records[0], record)
-
-
-def group_records(records: Sequence[Record]) -> list[list[Record]]:
-    """Records by what they measure, one group per table, in order of appearance."""
-    groups: dict[tuple[str, ...], list[Record]] = {}
-    for record in records:
-        groups.setdefault(measure_of(record), []).append(record)
-    return list(groups.values())
-
-
-def compare_paired(reference: Record, record: Record) -> PairedStatistic | None:
-    """The first statistic of a record's protocol against another record's; None where a record came
-    without its scores.
-
-    UserError where the two are not of the same data.
-    """
-    (found,) = compare_each(reference, [record])
-    return found
-
-
-def compare_each(reference: Record, records: Sequence[Record]) -> list[PairedStatistic | None]:
-    """`compare_paired` with each record."""
-    require_same_data([reference, *records])
-    found = paired_with_first(reference, records, statistics_in(reference)[0])
-    return [
-        one if one.p_value is not None or _has_scores(reference, record) else None
-        for one, record in zip(found, records, strict=True)
-    ]
-
-
-def _has_scores(*records: Record) -> bool:
-    return all(record.table is not None for record in records)
-
-
-def data_of(record: Record) -> tuple[str, str, str]:
-    """The protocol, faces and comparisons of a record."""
-    protocol = record.protocol
-    name = f"{protocol.name} v{protocol.version}{protocol.edition}"
-    return name, record.data.fingerprint, record.comparisons.fingerprint
-
-
-def paired_row(found: PairedStatistic) -> dict[str, Scalar]:
+def paired_row(found: Paired) -> dict[str, Scalar]:
     """A paired statistic as a row: shares, None where nothing can be told."""
     interval, without = found.interval, found.without
     return {

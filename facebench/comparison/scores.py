@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import ArrayLike, NDArray
 
 from facebench.base.errors import UserError
-from facebench.comparison.paired import PairedStatistic, corrected, paired_row
+from facebench.comparison.paired import Paired, corrected, paired_row
 from facebench.records.frames import Results, frame_of
 from facebench.statistics.checks import AnyFloatArray, BoolArray, checked_comparisons
 from facebench.statistics.folds import FoldAccuracy, ten_fold_accuracy
@@ -42,7 +42,7 @@ class ScoreComparison:
     """
 
     name: str
-    statistics: tuple[PairedStatistic, ...]
+    statistics: tuple[Paired, ...]
     changed: McNemar | None
     total: int
 
@@ -141,7 +141,7 @@ def compare_scores(
     paired = [_paired(one, *two) for two in zip(models, differences, strict=True)]
     judged = corrected([statistics[0] for statistics in paired])
     return Results(
-        ScoreComparison(name, (leading or own[0], *own[1:]), one.changed(model, flags), flags.size)
+        ScoreComparison(name, (leading, *own[1:]), one.changed(model, flags), flags.size)
         for name, model, own, leading in zip(others, models, paired, judged, strict=True)
     )
 
@@ -192,11 +192,9 @@ class _Scored:
         return mcnemar_exact(self.decisions == mated, other.decisions == mated)
 
 
-def _paired(
-    one: _Scored, other: _Scored, differences: Mapping[str, Difference]
-) -> list[PairedStatistic]:
+def _paired(one: _Scored, other: _Scored, differences: Mapping[str, Difference]) -> list[Paired]:
     return [
-        PairedStatistic(
+        Paired(
             key if key in NAMES else f"TAR@FAR={key.partition('=')[2]}",
             one.values[key],
             other.values[key],

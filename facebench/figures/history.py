@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from facebench.base.errors import UserError
 from facebench.base.text import points
-from facebench.comparison.history import History, Run
+from facebench.comparison.history import History, HistoryRun
 from facebench.figures.files import plot_format, plot_style, save_figure
 from facebench.figures.labels import Extent, drawn_name, hides, mark_synthetic
 
@@ -77,7 +77,7 @@ def _panel(axes: Axes, history: History) -> None:
     _title(axes, history)
 
 
-def _point(axes: Axes, run: Run, size: float) -> None:
+def _point(axes: Axes, run: HistoryRun, size: float) -> None:
     colour, marker = (_FELL, "v") if run.fell else (_HELD, "o")
     below = above = 0.0
     if run.interval is not None:
@@ -142,7 +142,7 @@ def _labels(axes: Axes, history: History) -> None:
         )
 
 
-def _bar_extent(axes: Axes, run: Run, half: float) -> Extent:
+def _bar_extent(axes: Axes, run: HistoryRun, half: float) -> Extent:
     """Left, bottom, right and top of a point with its interval, in points of print; half: of it."""
     low, high = (run.interval.low, run.interval.high) if run.interval else (run.value, run.value)
     scale = 72 / axes.figure.dpi
@@ -160,7 +160,7 @@ def _text_extent(axes: Axes, text: Text) -> Extent:
 
 
 def _places(
-    axes: Axes, run: Run, own: Extent, width: float
+    axes: Axes, run: HistoryRun, own: Extent, width: float
 ) -> Iterator[tuple[tuple[float, float], Literal["left", "right", "center"], Extent]]:
     """Offset, alignment and box of the label: right, left, above the bar, below it, further up."""
     scale = 72 / axes.figure.dpi

@@ -8,12 +8,12 @@ from typing import Literal, get_args
 from xml.etree import ElementTree
 
 from facebench.base.text import printable
-from facebench.gate.judge import GateResult, Outcome, Verdict
+from facebench.gate.judge import GateResult, Judgement, Verdict
 from facebench.tables.markdown import plain
 
 GateFormat = Literal["text", "md", "junit", "github"]
 FORMATS: tuple[GateFormat, ...] = get_args(GateFormat)
-_MARKS: dict[Outcome, str] = {"pass": "✓ pass", "fail": "✗ FAIL", "undecided": "? undecided"}
+_MARKS: dict[Judgement, str] = {"pass": "✓ pass", "fail": "✗ FAIL", "undecided": "? undecided"}
 # What XML 1.0 cannot hold.
 _NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 

@@ -9,7 +9,7 @@ from typing import Literal
 
 from facebench.base.errors import UserError, nearest
 from facebench.base.text import percent, points
-from facebench.comparison.paired import paired_statistics
+from facebench.comparison.paired import keeps_draws, paired_statistics
 from facebench.gate.baselines import baseline_of, fact_of
 from facebench.gate.rules import Rule, Rules, Undecided, require_reachable
 from facebench.records.comparability import told_apart
@@ -17,7 +17,7 @@ from facebench.records.record import Record
 from facebench.records.statistics import require_statistic
 from facebench.statistics.paired import no_change_interval
 
-Outcome = Literal["pass", "fail", "undecided"]
+Judgement = Literal["pass", "fail", "undecided"]
 RECORD_LEVEL = 0.95  # of the intervals that records hold
 TOO_FEW = "the comparisons are too few to tell"
 PASSED, FAILED, UNDECIDED_CODE = 0, 1, 3
@@ -32,7 +32,7 @@ class Verdict:
 
     rule: Rule
     model: str
-    outcome: Outcome
+    outcome: Judgement
     measured: str
     why: str = ""
     notice: str | None = None
@@ -61,7 +61,7 @@ class GateResult:
     passed_over: tuple[str, ...] = ()
 
     @property
-    def outcome(self) -> Outcome:
+    def outcome(self) -> Judgement:
         """The worst: fail before undecided before pass; an undecided one counts as was chosen."""
         outcomes = {self.counted(verdict) for verdict in self.verdicts}
         if "fail" in outcomes:
@@ -73,13 +73,13 @@ class GateResult:
         """The exit code: 0 pass, 1 fail, 3 undecided."""
         return {"pass": PASSED, "fail": FAILED, "undecided": UNDECIDED_CODE}[self.outcome]
 
-    def counted(self, verdict: Verdict) -> Outcome:
+    def counted(self, verdict: Verdict) -> Judgement:
         """What a verdict counts as."""
         if verdict.outcome != "undecided" or self.undecided == "report":
             return verdict.outcome
         return "fail" if self.undecided == "fail" else "pass"
 
-    def number(self, outcome: Outcome) -> int:
+    def number(self, outcome: Judgement) -> int:
         """How many verdicts have this outcome."""
         return sum(verdict.outcome == outcome for verdict in self.verdicts)
 
@@ -156,7 +156,8 @@ def _require_told(rule: Rule, record: Record, base: Record | None) -> None:
             )
         return
     for one in (base, record):
-        if one is not None and one.table is None:
+        kept = one is None or one.table is not None or keeps_draws(one, rule.statistic)
+        if one is not None and not kept:
             raise UserError(f"rule {rule.text!r}: {_without_scores(one)}")
 
 
@@ -205,7 +206,7 @@ def _of_value(rule: Rule, record: Record, base: Record | None) -> Verdict:
             raise UserError(f"rule {rule.text!r}: the baseline's {rule.statistic} is 0")
         low = high = found.value / of_base
         shown = f"{low:.4f} of baseline ({percent(found.value)} % of {percent(of_base)} %)"
-    outcome: Outcome = _within(rule, low, high)
+    outcome: Judgement = _within(rule, low, high)
     if rule.level is not None:
         assert found.interval is not None  # see _require_told
         low, high = _exact_at_the_end(found.interval, record)
@@ -239,7 +240,7 @@ def _of_change(rule: Rule, record: Record, base: Record) -> Verdict:
     if found.interval is not None:
         shown += f" [{points(found.interval.low)}, {points(found.interval.high)}]"
     if rule.level is None:
-        outcome: Outcome = _within(rule, change, change)
+        outcome: Judgement = _within(rule, change, change)
     elif found.interval is None:
         raise UserError(
             f"rule {rule.text!r}: no interval of {record.model.id} against {base.model.id}: "
@@ -261,7 +262,7 @@ def _too_fine(statistic: str) -> str:
     return f"{false_rate} {target} needs {needed:,} non-mated comparisons, and there are fewer"
 
 
-def _within(rule: Rule, low: float, high: float) -> Outcome:
+def _within(rule: Rule, low: float, high: float) -> Judgement:
     """Whether all of [low, high], none or a part is within the bound; its own rounding is not held
     against a number that equals it.
     """

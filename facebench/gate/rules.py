@@ -27,7 +27,7 @@ from facebench.comparison.paired import SMALLER_IS_BETTER
 from facebench.records.statistics import OF_MODELS, OVER_FOLDS
 
 Undecided = Literal["fail", "pass", "report"]
-Change = Literal["drop", "rise"]
+Direction = Literal["drop", "rise"]
 UNDECIDED: tuple[Undecided, ...] = ("fail", "pass", "report")
 _EXAMPLE = "lfw.accuracy drop <= 0.3pt at 95%"
 OF_PROTOCOLS = (*OVER_FOLDS, "tar@0.001", "dir@0.01", "tpir@0.01", "rank-1")
@@ -56,7 +56,7 @@ class Rule:
     text: str
     protocol: str | None
     statistic: str
-    change: Change | None
+    change: Direction | None
     at_most: bool
     bound: float
     of_baseline: bool
@@ -174,7 +174,7 @@ def _no_statistic(name: str, known: Sequence[str] = _STATISTICS) -> str:
     return f"no statistic {name!r}{hint} ({', '.join(known)})"
 
 
-def _change(word: str | None, sign: str, statistic: str) -> Change | None:
+def _change(word: str | None, sign: str, statistic: str) -> Direction | None:
     if word is None:
         return None
     if word.lower() not in ("drop", "rise"):
@@ -183,13 +183,13 @@ def _change(word: str | None, sign: str, statistic: str) -> Change | None:
         raise ValueError("a drop or rise is bounded from above: write <=")
     if statistic in OF_MODELS:
         raise ValueError(f"write {statistic} <= 0.75 of baseline, not a {word.lower()}")
-    harm: Change = "rise" if statistic in SMALLER_IS_BETTER else "drop"
+    harm: Direction = "rise" if statistic in SMALLER_IS_BETTER else "drop"
     if word.lower() != harm:
         raise ValueError(f"a {word.lower()} of {statistic} is no harm; did you mean {harm!r}?")
     return harm
 
 
-def _unit(unit: str | None, statistic: str, change: Change | None) -> float:
+def _unit(unit: str | None, statistic: str, change: Direction | None) -> float:
     """What a bound's number is multiplied with."""
     if unit is None and change is not None:
         raise ValueError(f"a {change} is in points of percent: write e.g. 0.3pt")

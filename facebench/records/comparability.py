@@ -50,6 +50,14 @@ def measure_of(record: Record) -> tuple[str, ...]:
     return record.data.kind, *(words[word] for word in _MEASURE)
 
 
+def group_records(records: Sequence[Record]) -> list[list[Record]]:
+    """Records by what they measure, one group per table, in order of appearance."""
+    groups: dict[tuple[str, ...], list[Record]] = {}
+    for record in records:
+        groups.setdefault(measure_of(record), []).append(record)
+    return list(groups.values())
+
+
 def method_of(record: Record) -> tuple[str, str]:
     """The similarity by its kind, and the pooling."""
     return similarity_kind(record.similarity), record.pooling

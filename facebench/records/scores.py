@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,6 +57,26 @@ class ScoreTable:
     def came_first(self) -> NDArray[np.bool_] | None:
         """bool[n]: whether a search's own identity came first; None: see ``first``."""
         return self.first if self.ranks is None else np.equal(self.ranks, 1)
+
+    def has_comparisons_of(self, other: ScoreTable) -> bool:
+        """Whether another table has the same comparisons in the same order, as far as both tell."""
+        people = (
+            (self.left_subjects, other.left_subjects),
+            (self.right_subjects, other.right_subjects),
+        )
+        return (
+            np.array_equal(self.mated, other.mated)
+            and np.array_equal(self.folds, other.folds)
+            and all(a is None or b is None or np.array_equal(a, b) for a, b in people)
+        )
+
+    def with_people_of(self, other: ScoreTable) -> ScoreTable:
+        """The table with the people that another one of the same comparisons knows and it does
+        not.
+        """
+        left = other.left_subjects if self.left_subjects is None else self.left_subjects
+        right = other.right_subjects if self.right_subjects is None else self.right_subjects
+        return replace(self, left_subjects=left, right_subjects=right)
 
     def only(self, rows: NDArray[np.int64]) -> ScoreTable:
         """The table of some comparisons, int64[k] positions."""

@@ -97,7 +97,7 @@ def unit_of(statistic: str) -> Unit:
 
 def find_statistic(record: Record, statistic: str) -> Measured | None:
     """A statistic's value in a record, or None: records of this protocol do not have it."""
-    found = _estimate(record, statistic)
+    found = estimate_of(record, statistic)
     if found is None:
         return None
     interval = found.shown if isinstance(found, AccuracySection) else found.interval
@@ -141,7 +141,8 @@ def statistics_in(record: Record) -> list[str]:
     return [*OVER_FOLDS, *(f"TAR@FAR={point.target:g}" for point in statistics.tar_at_far)]
 
 
-def _estimate(record: Record, statistic: str) -> Estimate | None:
+def estimate_of(record: Record, statistic: str) -> Estimate | None:
+    """The part of a record that holds a statistic, or None."""
     statistics = record.statistics
     wanted = _normal(statistic)
     if isinstance(statistics, RatesSection):

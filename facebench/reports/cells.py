@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from string import ascii_lowercase
 
 from facebench.base.text import count_text, percent, points, ratio_text, size_text
-from facebench.comparison.paired import PairedStatistic
+from facebench.comparison.paired import Paired
 from facebench.records.record import Record, similarity_kind
 from facebench.records.statistics import Measured, Unit
 from facebench.reports.card import PaperSetting, PaperValue, ReportColumn, ReportRow
 from facebench.reports.facts import Value, find_model
+from facebench.tables.text import versus_cell
 
 DASH = "–"
 MISSING = "missing"
@@ -30,7 +31,7 @@ class ReportCell:
     paper: PaperValue | None = None
     measured: Measured | None = None
     record: Record | None = None
-    paired: PairedStatistic | None = None
+    paired: Paired | None = None
     reference: bool = False
     missing: str = ""
     remark: str = ""
@@ -106,13 +107,8 @@ class ReportCell:
             return "reference"
         if self.paired is None:
             return ""
-        text = f"{points(self.paired.difference)} {self.mark}".rstrip()
-        if self.paired.deciding_p is not None:
-            p = self.paired.deciding_p
-            text += " p < 0.001" if p < 0.001 else f" p = {p:.3f}"
-        if self.paired.interval is not None:
-            text += f" [{points(self.paired.interval.low)}, {points(self.paired.interval.high)}]"
-        return text
+        found = versus_cell(self.paired)
+        return f"{found.text} {found.detail}".rstrip()
 
 
 def number_text(value: Value, unit: Unit) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from facebench.base.errors import UserError
 from facebench.base.vocabulary import SYNTHETIC_LABEL
-from facebench.comparison.paired import corrected, pair_all, paired
+from facebench.comparison.paired import corrected, paired_with_first
 from facebench.faces.types import DataKind
 from facebench.records.find import DataKey, Entry, Finder, Wanted, load_entry
 from facebench.records.record import Record
@@ -164,8 +164,8 @@ def _corrected(rows: Sequence[ReportTableRow]) -> tuple[ReportTableRow, ...]:
 
 
 def _family(cells: Sequence[ReportCell]) -> list[ReportCell]:
-    found = corrected([cell.paired for cell in cells])
-    return [replace(cell, paired=one) for cell, one in zip(cells, found, strict=True)]
+    judged = iter(corrected([cell.paired for cell in cells if cell.paired]))
+    return [replace(cell, paired=next(judged)) if cell.paired else cell for cell in cells]
 
 
 class _Builder:
@@ -182,7 +182,6 @@ class _Builder:
         synthetic = self.data.kind == "synthetic"
         given = [row for row in self.card.rows if row.model or not synthetic]
         chosen = {row.label: self._records(row) for row in given}
-        self._test_together(given, chosen)
         rows = tuple(
             self._row(row, of_row, chosen.get(self.card.reference_of(row) or "", {}))
             for row, of_row in zip(given, chosen.values(), strict=True)
@@ -200,20 +199,6 @@ class _Builder:
             remarks=tuple(dict.fromkeys(self.remarks)),
             missing=tuple(self.missing),
         )
-
-    def _test_together(
-        self, rows: Sequence[ReportRow], chosen: Mapping[str, Mapping[Source, Record]]
-    ) -> None:
-        """All that one record is compared with, from the same resamples: one at a time is slow."""
-        wanted: dict[str, tuple[Record, list[Record]]] = {}
-        for row in rows:
-            bases = chosen.get(self.card.reference_of(row) or "", {})
-            for source, record in chosen[row.label].items():
-                base = bases.get(source)
-                if base is not None and base is not record:
-                    wanted.setdefault(base.digest(), (base, []))[1].append(record)
-        for base, records in wanted.values():
-            pair_all(base, records)
 
     def _title(self) -> str:
         label = f"{SYNTHETIC_LABEL} · " if self.data.kind == "synthetic" else ""
@@ -311,13 +296,17 @@ class _Builder:
         return replace(cell, missing=told)
 
     def _marked(self, cell: ReportCell, reference: Mapping[Source, Record]) -> ReportCell:
-        """Against the reference row, where paired tests are of this statistic."""
+        """Against the reference row, where a test is of this statistic and can be made."""
         base = reference.get(cell.column.source) if cell.column.source else None
         if base is None or cell.record is None or not cell.measured or not cell.measured.headline:
             return cell
         if base is cell.record:
             return replace(cell, reference=True)
-        return replace(cell, paired=paired(base, cell.record))
+        try:
+            (found,) = paired_with_first(base, [cell.record])
+        except UserError:  # of other settings or faces: no pairs to compare
+            return cell
+        return replace(cell, paired=found) if found.tested else cell
 
 
 _FEW = 3  # references that are worth naming

@@ -13,7 +13,7 @@ from facebench.statistics.intervals.exact import (
     verification_intervals,
     wilson,
 )
-from facebench.statistics.paired import Difference, McNemar, mcnemar_exact, paired_bootstrap
+from facebench.statistics.paired import Difference, McNemar, mcnemar_exact
 from facebench.statistics.roc import (
     OperatingPoint,
     PlotCurve,
@@ -60,7 +60,6 @@ __all__ = [
     "eer",
     "eer_statistic",
     "mcnemar_exact",
-    "paired_bootstrap",
     "roc",
     "tar_at_far",
     "tar_key",

@@ -96,3 +96,10 @@ def read_only(array: NDArray[Any]) -> Any:
     """Mark an array that a frozen result holds as not writable, and return it."""
     array.setflags(write=False)
     return array
+
+
+def equal_arrays(a: ArrayLike | None, b: ArrayLike | None) -> bool:
+    """Whether two arrays have the same values, or both are None."""
+    if a is None or b is None:
+        return a is b
+    return np.array_equal(np.asarray(a), np.asarray(b))

@@ -1,11 +1,9 @@
-"""Two models on the same comparisons: exact McNemar and a paired bootstrap over subjects.
+"""The difference of two models on the same comparisons: from draws, and by McNemar's exact test.
 
-How often 95% intervals hold the truth depends on the list. Where everybody meets everybody it is 93
-to 97 of 100. Where nobody meets many others, as in LFW's View 2, it is 98 to 100: product weights
-count the chance of a single non-mated comparison up to three times (`resample`), so that intervals
-are wider than they need be, and less is called significant, never more. McNemar's test does not
-know that comparisons share people, and calls equal models different too often where they do (16 of
-100 instead of 5 on some lists): a difference in accuracy is significant where both say so.
+Draws are of records that keep no scores (all pairs); other differences are in closed form
+(`facebench.statistics.intervals.dyadic`). McNemar's test does not know that comparisons share
+people, and calls equal models different too often where they do (16 of 100 instead of 5 on some
+lists): it decides nothing, and is told beside.
 """
 
 from __future__ import annotations
@@ -16,15 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from facebench.statistics.checks import (
-    FloatArray,
-    checked_comparisons,
-    checked_flags,
-    checked_level,
-)
+from facebench.statistics.checks import FloatArray, checked_flags, checked_level
 from facebench.statistics.intervals.bootstrap import Units
 from facebench.statistics.intervals.exact import Interval, exact_binomial, percentile_interval
-from facebench.statistics.weighted import Statistic
 
 
 @dataclass(frozen=True)
@@ -39,17 +31,12 @@ class McNemar:
 @dataclass(frozen=True)
 class Difference:
     """estimate: candidate minus baseline, in the statistic's unit; interval: of that difference;
-    p_value: two-sided, see `bootstrap_p_value`.
+    p_value: two-sided.
     """
 
     estimate: float
     interval: Interval
     p_value: float
-
-    @property
-    def significant(self) -> bool:
-        """Whether the interval excludes zero."""
-        return self.interval.low > 0 or self.interval.high < 0
 
 
 def bootstrap_p_value(values: FloatArray) -> float:
@@ -59,19 +46,21 @@ def bootstrap_p_value(values: FloatArray) -> float:
     percentile interval read the other way round, so that both agree up to a draw or two.
     Source: Davison and Hinkley 1997, chapters 4 and 5.
     """
-    beyond = min(int(np.count_nonzero(values <= 0)), int(np.count_nonzero(values >= 0)))
-    return min(1.0, 2.0 * (beyond + 1) / (values.size + 1))
+    return min(1.0, 2.0 * (_beyond(values) + 1) / (values.size + 1))
 
 
-def undecided(values: FloatArray, level: float = 0.05) -> bool:
-    """Whether draws float[draws] leave open on which side of ``level`` `bootstrap_p_value` is.
+def p_value_range(values: FloatArray, level: float = 0.999) -> tuple[float, float]:
+    """Where `bootstrap_p_value` of endless draws would be, from so many of them, float[draws].
 
-    That is so where the 99.9% interval of the p-value that endless draws would give holds the
-    level; the number of draws at or beyond zero is binomial. Source: Clopper and Pearson 1934.
+    The number of draws at or beyond zero is binomial. Source: Clopper and Pearson 1934.
     """
-    beyond = min(int(np.count_nonzero(values <= 0)), int(np.count_nonzero(values >= 0)))
-    low, high = exact_binomial(beyond / values.size, values.size, 0.999)
-    return 2 * low <= level <= 2 * high
+    low, high = exact_binomial(_beyond(values) / values.size, values.size, level)
+    return min(1.0, 2 * low), min(1.0, 2 * high)
+
+
+def _beyond(values: FloatArray) -> int:
+    """How many draws are at or beyond zero, on the side where fewer are."""
+    return min(int(np.count_nonzero(values <= 0)), int(np.count_nonzero(values >= 0)))
 
 
 def difference_of_draws(
@@ -117,42 +106,6 @@ def mcnemar_exact(correct_a: ArrayLike, correct_b: ArrayLike) -> McNemar:
     only_a, only_b = int(np.count_nonzero(a & ~b)), int(np.count_nonzero(b & ~a))
     tail = float(bdtr(min(only_a, only_b), only_a + only_b, 0.5)) if only_a + only_b else 1.0
     return McNemar(only_a, only_b, min(1.0, 2.0 * tail))
-
-
-def paired_bootstrap(
-    statistic: Statistic,
-    baseline: ArrayLike,
-    candidate: ArrayLike,
-    mated: ArrayLike,
-    subjects_a: ArrayLike | None,
-    subjects_b: ArrayLike | None,
-    *,
-    draws: int = 1000,
-    rng: np.random.Generator,
-    level: float = 0.95,
-    independent: int | None = None,
-) -> Difference:
-    """Difference of a statistic, candidate minus baseline, with its interval over subjects.
-
-    baseline, candidate: float[n], the two models' scores of the same comparisons; both are weighted
-    by the same draws, so what is common to them cancels. independent: how many units the statistic
-    rests on, see `difference_of_draws`; None: those of the kind that has fewer. The other arguments
-    and errors are those of `bootstrap_over_subjects`.
-    Source: Bolle, Ratha, Pankanti 2004; Owen 2007; pairing as in Koehn 2004.
-    """
-    where = "paired_bootstrap"
-    first, flags = checked_comparisons(baseline, mated, where)
-    second, _ = checked_comparisons(candidate, mated, where)
-    checked_level(level, where)
-    units = Units.of(flags, subjects_a, subjects_b, where)
-    of_baseline, of_candidate = statistic(first, flags), statistic(second, flags)
-    once = np.ones((1, flags.size), dtype=np.int64)
-    estimate = float(of_candidate(once)[0] - of_baseline(once)[0])
-    values = np.concatenate(
-        [of_candidate(block) - of_baseline(block) for block in units.draw(draws, rng, where)]
-    )
-    fewer = units_of_fewer(units) if independent is None else independent
-    return difference_of_draws(estimate, values, level, units.kind, fewer)
 
 
 # A person is in no draw with probability 0.37, two people together with 0.14 and two whose changes

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from facebench.statistics.checks import FloatArray, IntArray, checked_level
+from facebench.statistics.checks import FloatArray, IntArray, checked_level, equal_arrays
 from facebench.statistics.intervals.dyadic import Sharing
 from facebench.statistics.intervals.exact import Interval
 from facebench.statistics.paired import Difference
@@ -233,14 +233,10 @@ def paired_tar_differences(
 
 def _require_same(baseline: Sequence[SplitScores], candidate: Sequence[SplitScores]) -> None:
     same = len(baseline) == len(candidate) and all(
-        _equal(a.mated, b.mated) and _equal(a.left, b.left) and _equal(a.right, b.right)
+        equal_arrays(a.mated, b.mated)
+        and equal_arrays(a.left, b.left)
+        and equal_arrays(a.right, b.right)
         for a, b in zip(baseline, candidate, strict=True)
     )
     if not same or not baseline:
         raise ValueError(f"{_DIFFERENCES}: the two models did not make the same comparisons")
-
-
-def _equal(a: ArrayLike | None, b: ArrayLike | None) -> bool:
-    if a is None or b is None:
-        return a is b
-    return np.array_equal(np.asarray(a), np.asarray(b))

@@ -10,7 +10,7 @@ from typing import Any
 from facebench.base.text import json_text, percent, points
 from facebench.base.vocabulary import SYNTHETIC_LABEL
 from facebench.comparison.compare import Comparison
-from facebench.comparison.paired import PairedStatistic, paired_row
+from facebench.comparison.paired import Paired, paired_row
 from facebench.records.comparability import names_of
 from facebench.records.record import Record
 from facebench.records.scores import ScoreTable
@@ -43,7 +43,7 @@ def p_text(p_value: float | None) -> str:
     return "< 0.001" if p_value < 0.001 else f"{p_value:.3f}"
 
 
-def difference_cell(found: PairedStatistic) -> Cell:
+def difference_cell(found: Paired) -> Cell:
     """The difference in points, with its interval."""
     if found.interval is None:
         return Cell(points(found.difference), found.why)
@@ -81,7 +81,7 @@ def comparisons_csv(comparisons: Sequence[Comparison]) -> str:
     return text.getvalue()
 
 
-def _row(found: PairedStatistic) -> tuple[Cell, ...]:
+def _row(found: Paired) -> tuple[Cell, ...]:
     mark = {
         "better": "▲ better",
         "worse": "▼ worse",

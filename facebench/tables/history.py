@@ -46,7 +46,7 @@ def _row(history: History, number: int) -> tuple[Cell, ...]:
     record = run.record
     against = run.against
     fall = "▼ first significant fall" if number == history.first_fall else ""
-    adjusted = "" if run.adjusted is None else f"Holm {p_text(run.adjusted)}"
+    adjusted = f"Holm {p_text(against.adjusted)}" if against and against.tested else ""
     return (
         Cell(record.model.id, told_apart([one.record for one in history.runs])[number]),
         Cell(record.run.created[:16].replace("T", " ")),
@@ -72,7 +72,7 @@ def _caption(history: History) -> Iterator[str]:
             "the same, two-sided; Holm: corrected for the number of runs tested; fell: worse, and "
             "that p below 5%"
         )
-    untested = [run for run in history.runs if run.against and run.against.p_value is None]
+    untested = [run for run in history.runs if run.against and not run.against.tested]
     for run in untested:
         assert run.against is not None
         yield f"not tested: {run.record.model.id}, {run.against.why}"
@@ -113,7 +113,7 @@ def _line(history: History, number: int) -> dict[str, str | int | float | bool |
         "difference_low": paired.low if paired else None,
         "difference_high": paired.high if paired else None,
         "p_value": against.p_value if against else None,
-        "p_holm": run.adjusted,
+        "p_holm": against.adjusted if against else None,
         "fell": run.fell,
         "first_fall": number == history.first_fall,
         "kept_parameters": record.model.kept_parameters,

@@ -11,8 +11,8 @@ from types import ModuleType
 
 from facebench.base.text import count_text, ratio_text, size_text
 from facebench.base.vocabulary import SYNTHETIC_LABEL
-from facebench.comparison.paired import compare_each, corrected, group_records, require_same_data
-from facebench.records.comparability import told_apart
+from facebench.comparison.paired import corrected, paired_with_first
+from facebench.records.comparability import group_records, require_comparable, told_apart
 from facebench.records.record import Record
 from facebench.tables import fold_columns, rate_columns
 from facebench.tables.text import Cell, Column, failures_cell, versus_cell
@@ -52,7 +52,8 @@ def views_of(records: Sequence[Record]) -> list[TableView]:
 
 def view_of(records: Sequence[Record]) -> TableView:
     """The table of records of the same data; UserError where they are not."""
-    require_same_data(records)
+    for record in records[1:]:
+        require_comparable(records[0], record)
     columns = _columns(records)
     rows = tuple(
         Row(tuple(column.cell(record) for column in columns), record) for record in records
@@ -83,9 +84,9 @@ def _columns(records: Sequence[Record]) -> list[Column]:
         kind.headline_column(first),
     ]
     others = records[1:]
-    found = corrected(compare_each(first, others))
+    found = corrected(paired_with_first(first, others))
     paired = {r.digest(): one for r, one in zip(others, found, strict=True)}
-    if any(paired.values()):
+    if any(one.tested for one in found):
         columns.append(
             Column(
                 "vs first",

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from facebench.base.text import percent, points
-from facebench.comparison.paired import PairedStatistic
+from facebench.comparison.paired import Paired
 from facebench.records.record import Record
 from facebench.records.sections import Estimate, IntervalSection
 
@@ -27,10 +27,10 @@ class Column:
     cell: Callable[[Record], Cell]
 
 
-def versus_cell(paired: PairedStatistic | None) -> Cell:
-    """Against the reference: difference, mark and p-value, and the interval."""
-    if paired is None:
-        return Cell("–", "no scores")
+def versus_cell(paired: Paired) -> Cell:
+    """Against the reference: difference, mark and p-value, and the interval; or why not."""
+    if not paired.tested:
+        return Cell("–", paired.why)
     text = f"{points(paired.difference)} {paired.mark}".rstrip()
     if paired.deciding_p is not None:
         p = "p < 0.001" if paired.deciding_p < 0.001 else f"p = {paired.deciding_p:.3f}"

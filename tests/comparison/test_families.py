@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from facebench.comparison.compare import compare_records
-from facebench.comparison.paired import PairedStatistic, corrected
+from facebench.comparison.paired import Paired, corrected
 from facebench.records.files import save_record
 from facebench.records.find import Finder
 from facebench.reports.card import load_report
@@ -20,15 +20,16 @@ from facebench.tables.comparison import comparisons_json
 from facebench.tables.records import view_of
 from tests.helpers.records import MakeRecord
 
-FELL = PairedStatistic("accuracy", 0.9, 0.88, Interval(-0.04, -0.001, 0.95, "subjects"), 0.03)
+FELL = Paired("accuracy", 0.9, 0.88, Interval(-0.04, -0.001, 0.95, "subjects"), 0.03)
 
 
 def test_a_mark_is_of_the_p_value_among_all_tests_of_the_table() -> None:
     """0.03 alone is below 5%; as one of two, Holm doubles the smaller one."""
     assert FELL.mark == "▼" and [one.mark for one in corrected([FELL])] == ["▼"]
     other = replace(FELL, candidate=0.899, p_value=0.4)
-    first, absent, second = corrected([FELL, None, other])
-    assert (first.adjusted, second.adjusted, absent) == (0.06, 0.4, None)
+    untested = replace(FELL, p_value=None, interval=None, why="no scores")
+    first, absent, second = corrected([FELL, untested, other])
+    assert (first.adjusted, second.adjusted) == (0.06, 0.4) and absent == untested
     assert (first.mark, second.mark) == ("≈", "≈")
     assert first.p_value == 0.03 and first.interval == FELL.interval  # pointwise, as it was
 

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from facebench.base.errors import UserError
-from facebench.comparison.paired import (
-    PairedStatistic,
-    compare_each,
-    compare_paired,
-    group_records,
-    paired_statistics,
-    require_same_data,
-)
+from facebench.comparison.compare import compare_records
+from facebench.comparison.paired import Paired, paired_statistics, paired_with_first
+from facebench.records.comparability import group_records, require_comparable
 from facebench.records.record import Record
 from facebench.records.scores import ScoreTable
 from facebench.statistics import Interval
@@ -27,24 +23,24 @@ MakeRecord = Callable[..., Record]
 def test_photographs_and_rendered_faces_are_never_compared(make_record: MakeRecord) -> None:
     real, synthetic = make_record(), make_record(kind="synthetic", model="baseline")
     with pytest.raises(UserError, match="on real faces and baseline on synthetic ones; they are"):
-        require_same_data([real, synthetic])
+        require_comparable(real, synthetic)
     with pytest.raises(UserError, match="never compared"):
-        compare_paired(real, synthetic)
+        paired_with_first(real, [synthetic])
 
 
 def test_other_comparisons_are_not_compared_either(make_record: MakeRecord) -> None:
     with pytest.raises(UserError, match="differ in list of comparisons"):
-        require_same_data([make_record(), make_record(per_kind=30)])
+        require_comparable(make_record(), make_record(per_kind=30))
 
 
 def test_other_alignments_are_not_compared(make_record: MakeRecord) -> None:
     one = make_record(per_kind=10, draws=0)
     other = changed(make_record("other", per_kind=10, draws=0), alignment="template-crop")
-    for refused in (lambda: require_same_data([one, other]), lambda: compare_paired(one, other)):
+    for refused in (require_comparable, lambda one, two: paired_with_first(one, [two])):
         with pytest.raises(
             UserError, match=r"differ in alignment landmarks.* against template-crop"
         ):
-            refused()
+            refused(one, other)
     assert group_records([one, other, one]) == [[one, one], [other]]
 
 
@@ -53,9 +49,9 @@ def test_several_at_once_are_as_each_alone(make_record: MakeRecord) -> None:
     others = [make_record(f"m{n}", seed=n, strength=3 + n / 4, per_kind=60) for n in (1, 2, 3)]
     others[1] = others[1].model_copy()  # without its scores
     others[1]._table = None
-    together = compare_each(base, others)
-    assert together == [compare_paired(base, other) for other in others]
-    assert together[1] is None and together[0] is not None and together[2] is not None
+    together = paired_with_first(base, others)
+    assert together == [one for other in others for one in paired_with_first(base, [other])]
+    assert [one.tested for one in together] == [True, False, True]
 
 
 def test_groups_keep_data_apart_and_the_order(make_record: MakeRecord) -> None:
@@ -71,11 +67,11 @@ def test_groups_keep_data_apart_and_the_order(make_record: MakeRecord) -> None:
 
 def test_a_worse_model_is_marked_and_the_same_one_is_not(make_record: MakeRecord) -> None:
     reference = make_record(model="a", seed=1)
-    same = compare_paired(reference, reference)
-    assert same is not None and same.p_value == 1.0 and not same.significant and same.mark == "≈"
+    (same,) = paired_with_first(reference, [reference])
+    assert same.p_value == 1.0 and not same.significant and same.mark == "≈"
     worse = make_record(model="b", seed=2, strength=2.5)
-    paired = compare_paired(reference, worse)
-    assert paired is not None and paired.difference < -0.05 and paired.mark == "▼"
+    (paired,) = paired_with_first(reference, [worse])
+    assert paired.difference < -0.05 and paired.mark == "▼"
 
 
 def test_the_table_and_compare_say_the_same_whatever_the_draws(make_record: MakeRecord) -> None:
@@ -83,7 +79,10 @@ def test_the_table_and_compare_say_the_same_whatever_the_draws(make_record: Make
     for draws in (0, 50):
         one = make_record(model="a", seed=1, draws=draws)
         other = make_record(model="b", seed=2, strength=3.2, draws=draws)
-        table, (compared,) = compare_paired(one, other), paired_statistics(one, other, ["accuracy"])
+        (table,), (compared,) = (
+            paired_with_first(one, [other]),
+            paired_statistics(one, other, ["accuracy"]),
+        )
         assert table == compared and compared.interval is not None and compared.over_subjects
         assert compared.interval.low < compared.difference < compared.interval.high
         found.append(compared)
@@ -104,8 +103,14 @@ def test_one_rule_says_what_is_significant(
     statistic: str, p_value: float | None, undecided: bool, verdict: str, mark: str
 ) -> None:
     interval = Interval(-0.2, -0.01, 0.95, "dyadic over subjects")
-    found = PairedStatistic(
-        statistic, 0.9, 0.8, interval, p_value, mcnemar=0.5, undecided=undecided
+    found = Paired(
+        statistic,
+        0.9,
+        0.8,
+        interval,
+        p_value,
+        mcnemar=0.5,
+        p_range=(0.01, 0.1) if undecided else None,
     )
     assert (found.verdict, found.mark) == (verdict, mark)
     assert found.significant == (verdict in ("better", "worse"))
@@ -129,8 +134,8 @@ def test_comparisons_that_share_people_are_not_marked_by_mcnemars_test_alone(
     other = make_record("other", per_kind=60, draws=200).with_table(
         ScoreTable(table.scores + 1e-6, decisions, table.mated, table.folds, people, others)
     )
-    paired = compare_paired(one, other)
-    assert paired is not None and paired.mcnemar is not None and paired.mcnemar < 1e-6
+    (paired,) = paired_with_first(one, [other])
+    assert paired.mcnemar is not None and paired.mcnemar < 1e-6
     assert paired.p_value is not None and paired.p_value > 0.05
     assert paired.mark == "≈" and not paired.significant
 
@@ -138,4 +143,45 @@ def test_comparisons_that_share_people_are_not_marked_by_mcnemars_test_alone(
 def test_without_scores_there_is_no_test(make_record: MakeRecord) -> None:
     bare = Record.model_validate(make_record(seed=2).model_dump())
     assert bare.table is None
-    assert compare_paired(make_record(), bare) is None
+    (found,) = paired_with_first(make_record(), [bare])
+    assert not found.tested and found.mark == "" and found.why.startswith("the scores of")
+
+
+def reordered(record: Record, what: str) -> Record:
+    """The record of another model, two of whose comparisons have changed places in one column."""
+    table = record.table
+    assert table is not None and table.left_subjects is not None
+    if what == "people":
+        left = np.roll(table.left_subjects, 1)
+        right = np.where(table.mated, left, np.roll(table.right_subjects, 1))
+        return record.with_table(replace(table, left_subjects=left, right_subjects=right))
+    return record.with_table(replace(table, **{what: np.roll(getattr(table, what), 1)}))
+
+
+@pytest.mark.parametrize("what", ["mated", "folds", "people"])
+def test_one_check_of_order_for_differences_and_changed_comparisons(
+    make_record: MakeRecord, what: str
+) -> None:
+    one, other = make_record(per_kind=20), make_record("other", seed=2, per_kind=20)
+    (found,) = compare_records(one, [reordered(other, what)])
+    assert {s.why for s in found.statistics} == {"the comparisons are in another order"}
+    assert found.changed is None and not found.worse and not found.better
+    (found,) = compare_records(one, [other])
+    assert found.changed is not None and all(s.tested for s in found.statistics)
+
+
+def test_a_comparison_says_the_same_in_both_directions_whoever_knows_the_people(
+    make_record: MakeRecord,
+) -> None:
+    known, other = make_record(per_kind=60), make_record("other", seed=2, per_kind=60)
+    assert other.table is not None
+    plain = other.with_table(replace(other.table, left_subjects=None, right_subjects=None))
+    (expected,) = paired_with_first(known, [other])
+    for candidate in (other, plain):
+        ((forth,), (back,)) = (
+            paired_with_first(known, [candidate]),
+            paired_with_first(candidate, [known]),
+        )
+        assert forth == expected and back.interval is not None and back.over_subjects
+        assert (back.difference, back.p_value) == (-forth.difference, forth.p_value)
+        assert back.interval.high == pytest.approx(-expected.interval.low)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from facebench.comparison.compare import compare_records
-from facebench.comparison.paired import compare_paired, paired_statistics
+from facebench.comparison.paired import paired_statistics, paired_with_first
 from facebench.evaluation.build import build_record
 from facebench.protocols.cards import load_protocol
 from facebench.protocols.outcome import Decided, Outcome, Rate
@@ -81,9 +81,9 @@ def test_tar_is_paired_at_every_far() -> None:
 
 def test_the_table_has_the_interval_of_the_first_rate() -> None:
     one, two = splits_of(3.0), splits_of(2.0)
-    paired = compare_paired(templates("base", one), templates("worse", two))
+    (paired,) = paired_with_first(templates("base", one), [templates("worse", two)])
     (expected,) = paired_tar_differences(one, two, FARS[:1])
-    assert paired is not None and paired.interval == expected.interval and paired.mark == "▼"
+    assert paired.interval == expected.interval and paired.mark == "▼"
 
 
 def test_the_errors_of_thresholds_count() -> None:
@@ -149,8 +149,8 @@ def test_scores_that_do_not_give_the_rate_tell_nothing() -> None:
                    table.left_subjects, table.right_subjects)
     )  # fmt: skip
     assert all(found.interval is None for found in paired_statistics(other, worse))
-    paired = compare_paired(other, worse)
-    assert paired is not None and paired.interval is None and paired.mark == ""
+    (paired,) = paired_with_first(other, [worse])
+    assert paired.interval is None and paired.mark == ""
 
 
 def test_models_that_separate_everybody_are_not_the_same() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from facebench.base.errors import UserError
-from facebench.comparison.paired import compare_paired, paired_statistics
+from facebench.comparison.paired import paired_statistics, paired_with_first
 from facebench.gate.judge import GateResult, Verdict, judge
 from facebench.gate.rules import parse_rule, parse_rules
 from facebench.records.record import Record
@@ -259,7 +259,7 @@ def test_searches_are_judged_over_people() -> None:
     for found in paired_statistics(base, worse):
         assert found.interval is not None and found.p_value is not None and found.over_subjects
         if found.statistic.startswith("DIR"):
-            assert found == compare_paired(base, worse)
+            assert [found] == paired_with_first(base, [worse])
     verdict = outcome_of("lfw-open.dir@0.01 drop <= 1pt at 95%", base, worse)
     assert verdict.outcome == "undecided"  # the toy's non-mated searches are too few for 1%
     assert verdict.why == "FAR 0.01 needs 100 non-mated comparisons, and there are fewer"

@@ -198,3 +198,8 @@ def folded(draw, scores=score_lists):
     if len(set(folds)) == 1:
         folds[0] = folds[0] + 1
     return values, mated, [3 * f - 2 for f in folds]
+
+
+def excludes_zero(found) -> bool:
+    """Whether the interval of a difference leaves zero out."""
+    return found.interval.low > 0 or found.interval.high < 0

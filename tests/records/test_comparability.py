@@ -10,11 +10,11 @@ import pytest
 from facebench.base.errors import UserError
 from facebench.comparison.compare import compare_records
 from facebench.comparison.history import histories
-from facebench.comparison.paired import compare_each, group_records
+from facebench.comparison.paired import paired_with_first
 from facebench.gate.judge import judge
 from facebench.gate.rules import parse_rules
 from facebench.gate.update import update_baselines
-from facebench.records.comparability import require_comparable
+from facebench.records.comparability import group_records, require_comparable
 from facebench.records.files import save_record
 from facebench.records.record import Record
 from tests.comparison.test_compare import changed
@@ -55,7 +55,7 @@ def other(base: Record, what: str) -> Record:
     [
         require_comparable,
         lambda one, two: compare_records(one, [two]),
-        lambda one, two: compare_each(one, [two]),
+        lambda one, two: paired_with_first(one, [two]),
         lambda one, two: judge(parse_rules([RULE]), [one], [two]),
         lambda one, two: judge(parse_rules(["lfw.accuracy >= 0.99 of baseline"]), [one], [two]),
     ],

@@ -13,7 +13,7 @@ import pytest
 
 from facebench.base.errors import UserError
 from facebench.base.vocabulary import SYNTHETIC_LABEL
-from facebench.comparison.paired import compare_paired, corrected
+from facebench.comparison.paired import corrected, paired_with_first
 from facebench.evaluation.build import build_record
 from facebench.models.cards.card import find_card
 from facebench.models.sizes import cost_of
@@ -141,7 +141,7 @@ def test_cells_are_those_of_the_records(records: list[Record], tmp_path: Path) -
         assert cell(table, label, "ratio").value == record.model.compression_ratio
         assert cell(table, label, "bytes").value == record.model.bytes
     best = cell(table, "1/256-f 1/128-5b 1/2-4b", "accuracy")
-    assert (best.paired,) == tuple(corrected([compare_paired(*records)]))
+    assert [best.paired] == corrected(paired_with_first(records[0], [records[1]]))
     assert best.mark == "▲"
     assert cell(table, "baseline", "accuracy").reference
     assert cell(table, "baseline", "accuracy").mark == ""

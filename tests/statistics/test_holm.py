@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facebench.comparison.history import fell_significantly
 from facebench.statistics.paired import holm
 
 
@@ -33,10 +32,3 @@ def test_rejects_what_holms_steps_reject(p_values: list[float]) -> None:
         rejected.add(at)
     adjusted = holm(p_values)
     assert {at for at, p in enumerate(adjusted) if p is not None and p < level} == rejected
-
-
-def test_only_a_run_that_is_worse_fell() -> None:
-    assert fell_significantly("worse", 0.049)
-    assert not fell_significantly("worse", 0.05)
-    assert not fell_significantly("better", 0.001)
-    assert not fell_significantly("worse", None)

@@ -20,7 +20,6 @@ from facebench.statistics.paired import (
     mcnemar_exact,
     no_change_interval,
     no_change_p_value,
-    paired_bootstrap,
     rests_on_few,
     units_of_all,
     units_of_fewer,
@@ -29,6 +28,7 @@ from facebench.statistics.paired import (
 from facebench.statistics.rates import paired_rate_difference
 from facebench.statistics.verification import paired_verification
 from facebench.statistics.weighted import auc_statistic
+from tests.helpers.brute_force import excludes_zero
 
 
 def test_no_change_is_clopper_and_pearsons_bound() -> None:
@@ -134,7 +134,7 @@ def test_one_or_two_people_are_few(changes: list[int], few: bool) -> None:
     if few:
         ends = min(plain.low, bound.low), max(plain.high, bound.high)
         assert found.interval.kind.endswith("no narrower than the exact bound for 500 subjects")
-        assert (found.interval.low, found.interval.high) == ends and not found.significant
+        assert (found.interval.low, found.interval.high) == ends and not excludes_zero(found)
         assert found.p_value == bootstrap_p_value(values) > 0.05
     else:
         assert found.interval == plain
@@ -186,10 +186,11 @@ def test_one_score_that_is_not_separated_is_no_more_proof() -> None:
     one, other = separated(0)[0], separated(1)[0]
     other[0] = np.sort(other[PEOPLE:])[-2:].mean()  # below the highest of the others
     sides = np.r_[own, own], np.r_[own, np.roll(own, 1)]
-    found = paired_bootstrap(
-        auc_statistic, one, other, mated, *sides, draws=1000, rng=np.random.default_rng(0)
-    )
-    assert found.estimate == pytest.approx(-1 / 144)
+    units = Units.of(mated, *sides, "the test")
+    curves = auc_statistic(one, mated), auc_statistic(other, mated)
+    blocks = units.draw(1000, np.random.default_rng(0), "the test")
+    values = np.concatenate([curves[1](block) - curves[0](block) for block in blocks])
+    found = difference_of_draws(-1 / 144, values, 0.95, "subjects", units_of_fewer(units))
     assert found.interval.high == pytest.approx(1 - 0.025 ** (1 / 6))
     assert "no narrower than" in found.interval.kind
 
@@ -209,5 +210,5 @@ def test_rates_and_searches_rest_on_the_people_of_mated_ones() -> None:
         searches = paired_search_difference(*tables, far)
         for found in (rates, searches):
             assert found.interval.high == pytest.approx(1 - 0.025 ** (1 / 5))
-            assert isinstance(found, Difference) and not found.significant
+            assert isinstance(found, Difference) and not excludes_zero(found)
     assert all_agree(np.zeros(3)) and not all_agree(np.array([0.0, 1e-3]))

@@ -8,15 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from facebench.statistics import (
-    accuracy_statistic,
-    auc,
-    auc_statistic,
-    mcnemar_exact,
-    paired_bootstrap,
-    tar_statistic,
-)
+from facebench.statistics import auc, auc_statistic, mcnemar_exact, tar_key
 from facebench.statistics.paired import difference_of_draws, no_change_interval
+from facebench.statistics.verification import paired_verification
+from tests.helpers.brute_force import excludes_zero
 
 
 def flags_of(both, only_a, only_b, neither):
@@ -74,41 +69,42 @@ def models(rng, drop):
     return baseline, candidate, mated, a, b
 
 
-@pytest.mark.parametrize("statistic", [auc_statistic, tar_statistic(0.1)])
-def test_difference_is_candidate_minus_baseline(statistic):
-    baseline, candidate, mated, a, b = models(np.random.default_rng(0), drop=0.3)
-    forth = paired_bootstrap(
-        statistic, baseline, candidate, mated, a, b, draws=300, rng=np.random.default_rng(1)
+def compared(baseline, candidate, mated, a, b):
+    """AUC and TAR at FAR 0.1, candidate minus baseline."""
+    models = [(scores, scores >= 0.5) for scores in (baseline, candidate)]
+    found = paired_verification(*models, mated, np.arange(mated.size) % 10, a, b, (0.1,))
+    return found["auc"], found[tar_key(0.1)]
+
+
+def test_difference_is_candidate_minus_baseline():
+    baseline, candidate, *who = models(np.random.default_rng(0), drop=0.3)
+    both = zip(
+        compared(baseline, candidate, *who), compared(candidate, baseline, *who), strict=True
     )
-    back = paired_bootstrap(
-        statistic, candidate, baseline, mated, a, b, draws=300, rng=np.random.default_rng(1)
-    )
-    assert forth.estimate < 0 and forth.significant
-    assert forth.interval.low <= forth.estimate <= forth.interval.high
-    ends = (-back.interval.high, -back.interval.low)
-    assert (forth.estimate, back.estimate) == (pytest.approx(-back.estimate), -forth.estimate)
-    assert (forth.interval.low, forth.interval.high) == pytest.approx(ends)
-    if statistic is auc_statistic:
-        assert forth.estimate == pytest.approx(auc(candidate, mated) - auc(baseline, mated))
+    for forth, back in both:
+        assert forth.estimate < 0 and forth.p_value < 0.05
+        assert forth.interval.low <= forth.estimate <= forth.interval.high < 0
+        ends = (-back.interval.high, -back.interval.low)
+        assert forth.estimate == pytest.approx(-back.estimate)
+        assert (forth.interval.low, forth.interval.high) == pytest.approx(ends)
+        assert forth.p_value == pytest.approx(back.p_value)
+    area, _ = compared(baseline, candidate, *who)
+    assert area.estimate == pytest.approx(auc(candidate, who[0]) - auc(baseline, who[0]))
 
 
 def test_a_model_does_not_differ_from_itself():
     baseline, _, mated, a, b = models(np.random.default_rng(2), drop=0.0)
-    same = paired_bootstrap(
-        auc_statistic, baseline, 3 * baseline, mated, a, b, draws=50, rng=np.random.default_rng(3)
-    )
+    same, _ = compared(baseline, 3 * baseline, mated, a, b)
     # The two kinds have 100 people and half of those whom non-mated comparisons are of.
     nonmated = np.unique(np.concatenate((a[~mated], b[~mated]))).size // 2
     assert same.interval == no_change_interval(nonmated, 0.95, 0.0, "subjects")
-    assert same.estimate == 0.0 and not same.significant
+    assert (same.estimate, same.p_value) == (0.0, 1.0)
 
 
 def test_trap_unpaired_intervals_miss_a_drop_that_the_paired_one_finds():
     baseline, candidate, mated, a, b = models(np.random.default_rng(4), drop=0.05)
-    paired = paired_bootstrap(
-        auc_statistic, baseline, candidate, mated, a, b, draws=500, rng=np.random.default_rng(5)
-    )
-    assert paired.significant
+    paired, _ = compared(baseline, candidate, mated, a, b)
+    assert paired.p_value < 0.05
     # An unpaired comparison would be at least as wide as the interval of one model alone.
     spread = paired.interval.high - paired.interval.low
     once = auc_statistic(baseline, mated)
@@ -119,40 +115,11 @@ def test_trap_unpaired_intervals_miss_a_drop_that_the_paired_one_finds():
 
 def test_rate_of_false_alarms():
     # Two equally good models: about 5% of 95% intervals may exclude zero, not more.
-    rng, alarms, repeats = np.random.default_rng(7), 0, 150
-    for _ in range(repeats):
-        baseline, candidate, mated, a, b = models(rng, drop=0.0)
-        alarms += paired_bootstrap(
-            auc_statistic, baseline, candidate, mated, a, b, draws=150, rng=rng
-        ).significant
-    assert alarms / repeats <= 0.10
-
-
-def test_accuracy_uses_the_thresholds_of_each_model():
-    baseline, candidate, mated, a, b = models(np.random.default_rng(8), drop=0.0)
-    shifted = candidate - 5.0  # a score on another scale is no worse
-    difference = paired_bootstrap(
-        accuracy_statistic(np.arange(mated.size) % 10),
-        baseline,
-        shifted,
-        mated,
-        a,
-        b,
-        draws=100,
-        rng=np.random.default_rng(9),
-    )
-    assert abs(difference.estimate) < 0.05
-    assert not difference.significant
-
-
-def test_errors():
-    arguments = [True, False], ["x", "x"], ["x", "y"]
-    with pytest.raises(ValueError, match="paired_bootstrap: mated has shape"):
-        paired_bootstrap(auc_statistic, [1.0, 0.0], [1.0], *arguments, rng=np.random.default_rng(0))
-    with pytest.raises(ValueError, match="paired_bootstrap: scores has a NaN at index 0"):
-        paired_bootstrap(
-            auc_statistic, [1.0, 0.0], [np.nan, 1.0], *arguments, rng=np.random.default_rng(0)
-        )
+    rng, repeats = np.random.default_rng(7), 400
+    found = [compared(*models(rng, drop=0.0)) for _ in range(repeats)]
+    for statistic in range(2):
+        alarms = sum(excludes_zero(one[statistic]) for one in found)
+        assert alarms / repeats <= 0.08
 
 
 def told_apart(worse: float, better: float, nonmated: float, rng: np.random.Generator) -> tuple:
@@ -172,7 +139,8 @@ def told_apart(worse: float, better: float, nonmated: float, rng: np.random.Gene
         )
         exact = mcnemar_exact(*flags_of(9, fell, rose, 9)).p_value
         covered = found.interval.low <= (better - worse) / 6000 <= found.interval.high
-        counts += [covered, found.significant, found.significant and exact < 0.05]
+        apart = excludes_zero(found)
+        counts += [covered, apart, apart and exact < 0.05]
     return tuple(counts / 300)
 
 

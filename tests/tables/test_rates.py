@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from facebench.comparison.compare import compare_records
-from facebench.comparison.paired import compare_paired, paired_statistics
+from facebench.comparison.paired import paired_statistics, paired_with_first
 from facebench.comparison.rates import search_difference
 from facebench.evaluation.build import build_record
 from facebench.figures.curves.layout import layout_of
@@ -99,14 +99,14 @@ def test_every_format_says_value_spread_and_what_was_searched() -> None:
 
 def test_the_comparison_is_paired_over_people() -> None:
     one, two = record("one", 0.5), record("two", 0.7)
-    paired = compare_paired(one, two)
-    assert paired is not None and paired.p_value is not None and paired.interval is not None
+    (paired,) = paired_with_first(one, [two])
+    assert paired.p_value is not None and paired.interval is not None
     assert paired.difference == pytest.approx(
         two.statistics.headline.value - one.statistics.headline.value
     )
     assert paired.significant and paired.interval.low <= paired.difference <= paired.interval.high
-    same = compare_paired(one, record("same", 0.5))
-    assert same is not None and not same.significant
+    (same,) = paired_with_first(one, [record("same", 0.5)])
+    assert not same.significant
 
 
 def test_curves_are_drawn_to_their_own_axes(tmp_path: Path) -> None:

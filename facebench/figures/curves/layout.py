@@ -28,7 +28,7 @@ _MOST_LABEL = 28  # characters
 
 
 @dataclass(frozen=True)
-class Curve:
+class DrawnCurve:
     """One model's steps: from far[i] (ascending, within the axis) on, the TAR is tar[i].
 
     For other curves ``far`` is what the x axis shows (an FPIR, a rank), ``tar`` what y does.
@@ -62,7 +62,7 @@ class RocLayout:
     resolution: float | None
     nonmated: int
     synthetic: bool
-    curves: tuple[Curve, ...]
+    curves: tuple[DrawnCurve, ...]
     far_high: float = 1.0
     words: Words = ROC
     tar_high: float = 1.0
@@ -111,7 +111,7 @@ class RocLayout:
         return all(abs(wanted - placed) <= 0.6 * gap for wanted, placed in pairs)
 
     @property
-    def key(self) -> list[Curve]:
+    def key(self) -> list[DrawnCurve]:
         """Curves for a key in the corner that they leave empty (below them, above falling ones):
         best at the finest FAR first.
         """
@@ -171,7 +171,7 @@ def _labels_of(records: Sequence[Record]) -> list[str]:
     return labels
 
 
-def _lowest(curves: Sequence[Curve]) -> float:
+def _lowest(curves: Sequence[DrawnCurve]) -> float:
     """Where the axis of curves that rise begins."""
     lowest = min(curve.tar[0] for curve in curves)
     room = 0.03 if lowest > 0.9 else 0.1  # for the labels below the lowest curve
@@ -189,7 +189,7 @@ def _mirrored(layout: RocLayout) -> RocLayout:
     return replace(layout, curves=curves, tar_low=min(low, 0.1 * high), tar_high=high, log=True)
 
 
-def _missed(curve: Curve) -> Curve:
+def _missed(curve: DrawnCurve) -> DrawnCurve:
     band = curve.band and replace(
         curve.band,
         low=tuple(1 - high for high in curve.band.high),
@@ -254,7 +254,7 @@ def _curve(
     far_high: float,
     *,
     few: bool,
-) -> Curve:
+) -> DrawnCurve:
     inside = [
         (max(far, far_low), tar)
         for far, tar in zip(series.x, series.y, strict=True)
@@ -263,7 +263,7 @@ def _curve(
     # The point without false accepts lies at FAR 0, which a logarithmic axis has at its left edge.
     band = band_of(record, series, POINTED_DRAWS if few else None)
     whiskers = () if band else whiskers_of(record, series.name)
-    return Curve(
+    return DrawnCurve(
         label=label,
         far=tuple(far for far, _ in inside),
         tar=tuple(tar for _, tar in inside),

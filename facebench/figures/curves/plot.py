@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from facebench.base.errors import UserError
 from facebench.figures.curves.curves import drawable
-from facebench.figures.curves.layout import COLOURS, Curve, RocLayout, layout_of
+from facebench.figures.curves.layout import COLOURS, DrawnCurve, RocLayout, layout_of
 from facebench.figures.files import plot_format, plot_style, save_figure
 from facebench.figures.labels import drawn_name, mark_synthetic
 from facebench.records.record import Record
@@ -68,7 +68,7 @@ def _panel(axes: Axes, records: Sequence[Record]) -> None:
     _title(axes, records[0], layout.words.name)
 
 
-def _band(axes: Axes, layout: RocLayout, curve: Curve) -> None:
+def _band(axes: Axes, layout: RocLayout, curve: DrawnCurve) -> None:
     band = curve.band
     if band is None:
         return
@@ -78,7 +78,7 @@ def _band(axes: Axes, layout: RocLayout, curve: Curve) -> None:
     axes.fill_between(x, band.low, band.high, color=COLOURS[curve.colour], alpha=0.16, linewidth=0)
 
 
-def _whiskers(axes: Axes, curve: Curve) -> None:
+def _whiskers(axes: Axes, curve: DrawnCurve) -> None:
     for one in curve.whiskers:
         middle = (one.low + one.high) / 2
         axes.errorbar(

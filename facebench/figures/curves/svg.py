@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from facebench.figures.curves.bands import Whisker
-from facebench.figures.curves.layout import Curve, RocLayout, layout_of
+from facebench.figures.curves.layout import DrawnCurve, RocLayout, layout_of
 from facebench.figures.frame import Frame, line, text
 from facebench.records.record import Record
 
@@ -80,7 +80,7 @@ def _one(layout: RocLayout, number: int) -> Markup:
     return Markup('<g class="one">{}</g>').format(Markup("").join(parts))
 
 
-def _band(layout: RocLayout, curve: Curve, *, hidden: bool) -> Markup:
+def _band(layout: RocLayout, curve: DrawnCurve, *, hidden: bool) -> Markup:
     """The area between the percentiles, which are joined by lines."""
     band = curve.band
     assert band is not None
@@ -94,7 +94,7 @@ def _band(layout: RocLayout, curve: Curve, *, hidden: bool) -> Markup:
     )
 
 
-def _whisker(layout: RocLayout, curve: Curve, one: Whisker, aside: float) -> list[Markup]:
+def _whisker(layout: RocLayout, curve: DrawnCurve, one: Whisker, aside: float) -> list[Markup]:
     """An interval as a bar with ends."""
     x = _x(layout, one.x) + aside
     x = round(min(max(x, _FRAME.left + 3.0), _FRAME.end - 3.0), 1)
@@ -106,7 +106,7 @@ def _whisker(layout: RocLayout, curve: Curve, one: Whisker, aside: float) -> lis
     ]
 
 
-def _path(layout: RocLayout, curve: Curve) -> Markup:
+def _path(layout: RocLayout, curve: DrawnCurve) -> Markup:
     """Steps: a TAR holds until the next FAR, never interpolated."""
     steps = [f"M{_x(layout, curve.far[0])} {_y(layout, curve.tar[0])}"]
     for far, tar in zip(curve.far[1:], curve.tar[1:], strict=True):
@@ -120,7 +120,7 @@ def _path(layout: RocLayout, curve: Curve) -> Markup:
     )
 
 
-def _dashes(curve: Curve) -> Markup:
+def _dashes(curve: DrawnCurve) -> Markup:
     if not curve.dash:
         return Markup()
     return Markup(' stroke-dasharray="{}"').format(" ".join(map(str, curve.dash)))

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from facebench.statistics.checks import (
     AnyFloatArray,
@@ -24,6 +24,7 @@ from facebench.statistics.checks import (
     checked_flags,
     checked_level,
     checked_scores,
+    equal_arrays,
 )
 from facebench.statistics.intervals.dyadic import Sharing
 from facebench.statistics.intervals.exact import Interval
@@ -156,12 +157,8 @@ def _require_same(
     baseline: Sequence[SearchTable], candidate: Sequence[SearchTable], where: str
 ) -> None:
     same = len(baseline) == len(candidate) and all(
-        _equal(a.mated, b.mated) and _equal(a.subjects, b.subjects)
+        equal_arrays(a.mated, b.mated) and equal_arrays(a.subjects, b.subjects)
         for a, b in zip(baseline, candidate, strict=True)
     )
     if not same or not baseline:
         raise ValueError(f"{where}: the two models did not make the same searches")
-
-
-def _equal(a: ArrayLike, b: ArrayLike) -> bool:
-    return np.array_equal(np.asarray(a), np.asarray(b))
