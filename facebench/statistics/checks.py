@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -98,8 +99,17 @@ def read_only(array: NDArray[Any]) -> Any:
     return array
 
 
-def equal_arrays(a: ArrayLike | None, b: ArrayLike | None) -> bool:
-    """Whether two arrays have the same values, or both are None."""
-    if a is None or b is None:
-        return a is b
-    return np.array_equal(np.asarray(a), np.asarray(b))
+def checked_alike(
+    baseline: Sequence[object], candidate: Sequence[object], fields: Sequence[str], said: str
+) -> None:
+    """ValueError, as said, unless two models' parts (draws, splits; at least one) are as many and
+    agree in the arrays of these fields, which may be None.
+    """
+    pairs = [
+        (getattr(one, field), getattr(other, field))
+        for one, other in zip(baseline, candidate, strict=False)
+        for field in fields
+    ]
+    same = all(a is b if a is None or b is None else np.array_equal(a, b) for a, b in pairs)
+    if not baseline or len(baseline) != len(candidate) or not same:
+        raise ValueError(said)

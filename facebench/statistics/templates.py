@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from facebench.statistics.checks import FloatArray, IntArray, checked_level, equal_arrays
+from facebench.statistics.checks import FloatArray, IntArray, checked_alike, checked_level
 from facebench.statistics.intervals.dyadic import Sharing
 from facebench.statistics.intervals.exact import Interval
 from facebench.statistics.paired import Difference
@@ -199,9 +199,6 @@ def roc_of_splits(splits: Sequence[SplitScores]) -> tuple[FloatArray, FloatArray
     return accepts / most, np.mean(curves, axis=0)
 
 
-_DIFFERENCES = "paired_tar_differences"
-
-
 def paired_tar_differences(
     baseline: Sequence[SplitScores],
     candidate: Sequence[SplitScores],
@@ -216,8 +213,10 @@ def paired_tar_differences(
 
     ValueError: splits of other comparisons or people, level outside (0, 1), targets outside (0, 1].
     """
-    checked_level(level, _DIFFERENCES)
-    _require_same(baseline, candidate)
+    where = "paired_tar_differences"
+    checked_level(level, where)
+    said = f"{where}: the two models did not make the same comparisons"
+    checked_alike(baseline, candidate, ("mated", "left", "right"), said)
     sharing, parts, independent = sharing_of_splits(baseline)
     return [
         rate_difference(
@@ -229,14 +228,3 @@ def paired_tar_differences(
         )
         for target in targets
     ]
-
-
-def _require_same(baseline: Sequence[SplitScores], candidate: Sequence[SplitScores]) -> None:
-    same = len(baseline) == len(candidate) and all(
-        equal_arrays(a.mated, b.mated)
-        and equal_arrays(a.left, b.left)
-        and equal_arrays(a.right, b.right)
-        for a, b in zip(baseline, candidate, strict=True)
-    )
-    if not same or not baseline:
-        raise ValueError(f"{_DIFFERENCES}: the two models did not make the same comparisons")

@@ -21,10 +21,10 @@ from facebench.statistics.checks import (
     AnyFloatArray,
     BoolArray,
     IntArray,
+    checked_alike,
     checked_flags,
     checked_level,
     checked_scores,
-    equal_arrays,
 )
 from facebench.statistics.intervals.dyadic import Sharing
 from facebench.statistics.intervals.exact import Interval
@@ -108,7 +108,8 @@ def paired_search_difference(
     """
     where = "paired_search_difference"
     checked_level(level, where)
-    _require_same(baseline, candidate, where)
+    said = f"{where}: the two models did not make the same searches"
+    checked_alike(baseline, candidate, ("mated", "subjects"), said)
     both = [[_checked(t, far is not None, where) for t in model] for model in (baseline, candidate)]
     sharing, searched = _sharing(baseline)
     one, other = (
@@ -151,14 +152,3 @@ def _checked(table: SearchTable, both_kinds: bool, where: str) -> SearchTable:
         kinds = "mated and non-mated" if both_kinds else "mated"
         raise ValueError(f"{where}: there must be {kinds} probes")
     return table
-
-
-def _require_same(
-    baseline: Sequence[SearchTable], candidate: Sequence[SearchTable], where: str
-) -> None:
-    same = len(baseline) == len(candidate) and all(
-        equal_arrays(a.mated, b.mated) and equal_arrays(a.subjects, b.subjects)
-        for a, b in zip(baseline, candidate, strict=True)
-    )
-    if not same or not baseline:
-        raise ValueError(f"{where}: the two models did not make the same searches")
