@@ -20,7 +20,9 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 @dataclass(frozen=True, eq=False)
 class Group:
-    """Options that stand together; two groups with one title stand one after the other in it."""
+    """Options that stand together, where their title does not tell: without one, or with the one
+    of another group, in whose panel they come later.
+    """
 
     title: str | None
 
@@ -31,16 +33,16 @@ INPUT = Group("Input of models without a card (of all models where all have one)
 
 @dataclass(frozen=True)
 class Option:
-    """What is said of a field. group: where ``--help`` shows it; help: its words there.
+    """What is said of a field.
 
-    flags: on the command line, where they are not the field's name; off: the flag says no to it.
-    least: of a number; bounds: (least, most), which ``--help`` tells, too. read: (flag, text) →
-    value, of a field that the command line takes as text. machine: what the command line takes
-    where nothing is said, by the machine it is on. of_models: without effect on embeddings that
-    are there already.
+    group: where ``--help`` shows it, a title or `Group`; help: its words there. flags: on the
+    command line, where they are not the field's name; off: the flag says no to it. least: of a
+    number; bounds: (least, most), which ``--help`` tells, too. read: (flag, text) → value, of a
+    field that the command line takes as text. machine: what the command line takes where nothing is
+    said, by the machine it is on. of_models: without effect on embeddings that are there already.
     """
 
-    group: Group
+    group: Group | str
     help: str
     flags: tuple[str, ...] = ()
     off: bool = False
@@ -91,6 +93,11 @@ def options_of(kind: type) -> list[Field]:
             own, *said = get_args(hint)
             found += [Field(field.name, own, field.default, o) for o in said if type(o) is Option]
     return found
+
+
+def words_of(kind: type, name: str) -> str:
+    """The help of a field of a dataclass."""
+    return next(field.option.help for field in options_of(kind) if field.name == name)
 
 
 def from_texts(kind: type[Chosen], texts: Mapping[str, object]) -> Chosen:

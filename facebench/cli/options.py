@@ -1,24 +1,127 @@
-"""The options that ``facebench train`` and ``facebench prune`` share."""
+"""The options of commands: of dataclasses that declare them, and those that commands share."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import Annotated
+from types import NoneType
+from typing import Annotated, Any, get_args
 
 import typer
 
+from facebench.base.options import Field, Group, Option, options_of, words_of
 from facebench.cli.lab import DATA_HELP, WORK_HELP
+from facebench.models.embedders.options import ModelOptions
+
+Command = Callable[..., None]
+
+
+def takes(
+    groups: Sequence[Group | str],
+    said: Mapping[str, Option | None] | None = None,
+    /,
+    **kinds: type,
+) -> Callable[[Command], Command]:
+    """A command whose keywords are dataclasses, and whose options are their fields besides its own.
+
+    groups: in the order of ``--help``, each with the command's own options before the fields. said:
+    the fields, where not all are taken, and of each the group and words that it has here, if not
+    its own. kinds: the dataclass of each keyword, made of what was given before the command runs;
+    UserError: it refuses that.
+    """
+    found = [
+        (keyword, _in_other_words(field, said))
+        for keyword, kind in kinds.items()
+        for field in options_of(kind)
+        if said is None or field.name in said
+    ]
+
+    def made(command: Command) -> Command:
+        own = signature(command, eval_str=True).parameters
+        parameters = [one for one in own.values() if one.name not in kinds]
+        placed = [(_group_of(one, groups), one) for one in parameters]
+        placed += [(groups.index(field.option.group), _parameter(field)) for _, field in found]
+        ordered = [one for _, one in sorted(placed, key=lambda one: one[0])]
+
+        def run(**given: Any) -> None:
+            chosen: dict[str, dict[str, object]] = {keyword: {} for keyword in kinds}
+            for keyword, field in found:
+                chosen[keyword][field.name] = field.value(given.pop(field.parameter))
+            command(**given, **{word: kinds[word](**chosen[word]) for word in kinds})
+
+        run.__doc__ = command.__doc__
+        run.__annotations__ = {one.name: one.annotation for one in ordered}
+        run.__signature__ = Signature(  # type: ignore[attr-defined]
+            [one.replace(kind=Parameter.KEYWORD_ONLY) for one in ordered]
+        )
+        return run
+
+    return made
+
+
+def without_effect_on_embeddings(context: typer.Context, *kinds: type) -> list[str]:
+    """Flags of the options that were given and are of models alone, in the order of ``--help``."""
+    fields = [field for kind in kinds for field in options_of(kind)]
+    of_models = {field.parameter for field in fields if field.option.of_models}
+    names = [one.name for one in context.command.params if one.name in of_models]
+    sources = [(name, context.get_parameter_source(name)) for name in names if name]
+    given = [name for name, source in sources if source and source.name != "DEFAULT"]
+    return [f"--{name.replace('_', '-')}" for name in given]
+
+
+def _in_other_words(field: Field, said: Mapping[str, Option | None] | None) -> Field:
+    own, other = field.option, said[field.name] if said else None
+    if other is None:
+        return field
+    return replace(field, option=replace(own, group=other.group, help=other.help))
+
+
+def _group_of(parameter: Parameter, groups: Sequence[Group | str]) -> int:
+    """The first group with the title of the panel of one of the command's own options."""
+    details = getattr(parameter.annotation, "__metadata__", ())
+    panel = next((getattr(one, "rich_help_panel", None) for one in details), None)
+    return list(map(_title, groups)).index(panel)
+
+
+def _title(group: Group | str) -> str | None:
+    return group if isinstance(group, str) else group.title
+
+
+def _parameter(field: Field) -> Parameter:
+    """An option as Typer wants it."""
+    option, kinds = field.option, get_args(field.type)
+    optional = NoneType in kinds or option.machine is not None
+    plain: Any = field.type
+    if option.off:
+        plain = bool
+    elif option.read is not None:
+        plain = str
+    elif Path in kinds:
+        plain = Path
+    elif NoneType in kinds:
+        (plain,) = (kind for kind in kinds if kind is not NoneType)
+    least, most = option.bounds
+    flags = field.flags if option.flags or field.type is bool else ()
+    details = typer.Option(
+        *flags, rich_help_panel=_title(option.group), help=option.help, min=least, max=most
+    )
+    default = None if optional else False if option.off else field.default
+    return Parameter(
+        field.parameter,
+        Parameter.KEYWORD_ONLY,
+        default=default,
+        annotation=Annotated[plain | None if optional else plain, details],
+    )
+
 
 KINDS = (
     "Weights with a card and ONNX files are data; .pt, .pt2 and package.module:factory are "
     "programs: run only what you trust."
 )
 UntrustedOption = Annotated[
-    bool,
-    typer.Option(
-        "--untrusted",
-        help="Take models that are data alone; refuse programs, without reading them.",
-    ),
+    bool, typer.Option("--untrusted", help=words_of(ModelOptions, "untrusted"))
 ]
 
 

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from facebench.base.options import ASIDE, Option
 from facebench.cli.errors import importing
-from facebench.cli.options import KINDS, UntrustedOption
+from facebench.cli.options import KINDS, takes
 from facebench.cli.output import kept_in, require_output, terminal_text, write
+from facebench.models.embedders.options import ModelOptions
 
 if TYPE_CHECKING:
     from facebench.costs.bench import Bench
@@ -19,6 +21,11 @@ Format = Literal["table", "md", "html", "csv", "json"]
 _HOW, _RESULT = "How", "Result"
 
 
+@takes(
+    (ASIDE, _HOW, _RESULT),
+    {"size": Option(_HOW, "Faces of models without a card."), "untrusted": None},
+    options=ModelOptions,
+)
 def command(
     models: Annotated[
         list[str],
@@ -45,13 +52,10 @@ def command(
         int, typer.Option(min=1, rich_help_panel=_HOW, help="Faces at once, for throughput.")
     ] = 32,
     seconds: Annotated[
-        float, typer.Option(min=0, rich_help_panel=_HOW, help="Per model and runtime, all rounds.")
+        float,
+        typer.Option(min=0, rich_help_panel=_HOW, help="Per model and runtime, all rounds."),
     ] = 10.0,
     rounds: Annotated[int, typer.Option(min=1, rich_help_panel=_HOW)] = 5,
-    size: Annotated[
-        str | None, typer.Option(rich_help_panel=_HOW, help="Faces of models without a card.")
-    ] = None,
-    untrusted: UntrustedOption = False,
     format: Annotated[Format, typer.Option(rich_help_panel=_RESULT)] = "table",
     output: Annotated[
         Path | None,
@@ -68,6 +72,8 @@ def command(
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", rich_help_panel=_RESULT, help="No progress.")
     ] = False,
+    *,
+    options: ModelOptions,
 ) -> None:
     """Measure parameters, bytes, multiply-adds, memory, latency and throughput, as ratios.
 
@@ -78,7 +84,6 @@ def command(
         from facebench.base.progress import bars
         from facebench.costs.bench import BenchSettings, bench
         from facebench.faces.synthetic.pool import usable_cores
-        from facebench.models.embedders.options import parse_options
         from facebench.records.costs import default_costs_folder, save_costs
     folder = kept_in(costs, "--costs", default_costs_folder)
     names = [name.strip() for name in runtime.split(",")] if runtime else []
@@ -89,8 +94,8 @@ def command(
         batch,
         seconds,
         rounds,
-        parse_options(size=size).size,
-        untrusted,
+        options.size,
+        options.untrusted,
     )
     with bars(not quiet) as stage:
         result = bench(models, baseline, settings, stage=stage)

@@ -7,12 +7,22 @@ from typing import Annotated, Literal
 
 import typer
 
+from facebench.base.options import ASIDE, Option
 from facebench.cli.errors import importing
-from facebench.cli.options import KINDS, UntrustedOption
+from facebench.cli.options import KINDS, takes
+from facebench.models.embedders.options import ModelOptions
 
 _INPUT, _CHECK, _RESULT = "Input of a model without a card", "Check", "Result"
+_OF_MODEL = {
+    "size": Option(_INPUT, "112x96"),
+    "colour": Option(_INPUT, "rgb or bgr"),
+    "normalise": Option(_INPUT, "imagenet, half or arcface"),
+    "flip": Option(_INPUT, "none, add, normalised-add, concat"),
+    "untrusted": None,
+}
 
 
+@takes((ASIDE, _RESULT, _INPUT, _CHECK), _OF_MODEL, options=ModelOptions)
 def command(
     model: Annotated[
         str,
@@ -34,15 +44,6 @@ def command(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", rich_help_panel=_RESULT, help="A file that exists.")
     ] = False,
-    size: Annotated[str | None, typer.Option(rich_help_panel=_INPUT, help="112x96")] = None,
-    colour: Annotated[str | None, typer.Option(rich_help_panel=_INPUT, help="rgb or bgr")] = None,
-    normalise: Annotated[
-        str | None, typer.Option(rich_help_panel=_INPUT, help="imagenet, half or arcface")
-    ] = None,
-    flip: Annotated[
-        str | None, typer.Option(rich_help_panel=_INPUT, help="none, add, normalised-add, concat")
-    ] = None,
-    untrusted: UntrustedOption = False,
     protocol: Annotated[
         list[str] | None,
         typer.Option("--protocol", "-p", rich_help_panel=_CHECK, help="Records that must agree."),
@@ -56,6 +57,8 @@ def command(
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", rich_help_panel=_RESULT, help="No progress.")
     ] = False,
+    *,
+    options: ModelOptions,
 ) -> None:
     """Write a model as an ONNX or torch.export file, with a card, if it gives the same there.
 
@@ -67,16 +70,13 @@ def command(
         from facebench.base.errors import UserError
         from facebench.base.text import size_text
         from facebench.evaluation.export import export_model
-        from facebench.models.embedders.options import parse_options
     if data is not None and not protocol:
         raise UserError("--data is of --protocol; name one, such as --protocol lfw")
     made = export_model(
         model,
         to,
         output,
-        options=parse_options(
-            size=size, colour=colour, normalise=normalise, flip=flip, untrusted=untrusted
-        ),
+        options=options,
         protocols=protocol or [],
         data=data,
         overwrite=overwrite,

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from types import MappingProxyType
-from typing import Literal, cast, get_args
-
-import torch
+from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
 from facebench.base.errors import UserError, nearest
+from facebench.base.options import ASIDE, HOW, INPUT, MACHINE, Option, from_texts, told
 from facebench.models.embedders.base import FLIP_RULES, FlipRule
+
+if TYPE_CHECKING:
+    import torch
 
 Colour = Literal["rgb", "bgr"]
 Precision = Literal["float32", "bfloat16"]
@@ -28,44 +31,94 @@ NORMALISE: MappingProxyType[str, tuple[Triple, Triple]] = MappingProxyType(
         "arcface": ((127.5, 127.5, 127.5), (128.0, 128.0, 128.0)),
     }
 )
-SIZE_HELP = "Input of the model, height x width in pixels: 112x96, or 112 for a square."
-COLOUR_HELP = "Order of the model's colour channels: rgb or bgr."
-MEAN_HELP = "Subtracted from each pixel of 0 to 255, one number or one per channel: 127.5"
-SCALE_HELP = "Then divided by, in the same unit of 0 to 255, one number or one per channel: 128"
-NORMALISE_HELP = f"Mean and scale by name instead: {', '.join(NORMALISE)}."
-FLIP_HELP = f"What is done with the mirrored face: {', '.join(FLIP_RULES)}."
 
 
+def _size(option: str, text: str) -> tuple[int, int]:
+    parts = text.lower().replace("×", "x").split("x")
+    if len(parts) > 2 or not all(p.isascii() and p.isdigit() for p in parts):
+        raise UserError(f"{option} {text!r}: height x width in pixels, for example 112x96")
+    height, width = int(parts[0]), int(parts[-1])
+    if not (8 <= height <= 4096 and 8 <= width <= 4096):
+        raise UserError(f"{option} {text!r}: each side must be 8 to 4096 pixels")
+    return height, width
+
+
+def _triple(option: str, text: str) -> Triple:
+    try:
+        values = [float(part) for part in text.split(",")]
+    except ValueError:
+        values = []
+    if len(values) not in (1, 3) or not all(math.isfinite(v) for v in values):
+        raise UserError(f"{option} {text!r}: one number or three, for example 127.5,127.5,127.5")
+    first, *_ = values
+    return (first, first, first) if len(values) == 1 else (first, values[1], values[2])
+
+
+def _lower(option: str, text: str) -> str:
+    return text.lower()
+
+
+def _as_it_is(option: str, text: str) -> str:
+    return text  # whose names are told in one line of our own
+
+
+def _of_input(help: str, read: Callable[[str, str], object] | None = None, *flags: str) -> Option:
+    return Option(INPUT, help, flags=flags, read=read, of_models=True)
+
+
+@told
 @dataclass(frozen=True)
 class ModelOptions:
     """Overrides of a card; None leaves what the card or the model says.
 
-    size: (height, width); mean, scale: per channel in the model's own colour order, pixels 0 to
-    255; normalise: both by name; layout, output: order of the input's axes and name of the output;
-    batch: faces in the passes to come, for which sparse layers choose how to run (their results
-    agree to 1e-5, and any number of faces may come). untrusted: data alone, no programs (see
-    `facebench.models.cards.names.require_data`).
-    UserError for an unknown normalise, or one beside mean or scale.
+    In Python, size is (height, width), and mean and scale are per channel in the model's own colour
+    order. batch: faces in the passes to come, for which sparse layers choose how to run (their
+    results agree to 1e-5, and any number of faces may come). UserError for a name that is not
+    known, normalise beside mean or scale, and a mean or scale that cannot be meant for 0 to 255.
     """
 
-    size: tuple[int, int] | None = None
-    colour: Colour | None = None
-    mean: Triple | None = None
-    scale: Triple | None = None
-    normalise: str | None = None
-    flip: FlipRule | None = None
-    device: str = "cpu"
-    precision: Precision = "float32"
-    layout: Layout | None = None
-    output: str | None = None
+    size: Annotated[tuple[int, int] | None, _of_input("Height x width: 112x96.", _size)] = None
+    colour: Annotated[Colour | None, _of_input("rgb or bgr.", _lower)] = None
+    mean: Annotated[
+        Triple | None, _of_input("Subtracted from pixels of 0 to 255: 127.5", _triple)
+    ] = None
+    scale: Annotated[Triple | None, _of_input("Then divided by: 128", _triple)] = None
+    normalise: Annotated[str | None, _of_input("Both by name: imagenet, half or arcface.")] = None
+    layout: Annotated[Layout | None, _of_input("Of ONNX models: nchw or nhwc.", _as_it_is)] = None
+    output: Annotated[
+        str | None, _of_input("Which output is the embedding.", None, "--output-name")
+    ] = None
+    flip: Annotated[
+        FlipRule | None,
+        Option(
+            HOW,
+            "The mirrored face: none, add, normalised-add, concat. Default: the card's. Of models "
+            "without a card, where there are any.",
+            read=_as_it_is,
+            of_models=True,
+        ),
+    ] = None
+    precision: Annotated[
+        Precision, Option(MACHINE, "float32 or bfloat16.", read=_as_it_is, of_models=True)
+    ] = "float32"
+    device: Annotated[str, Option(MACHINE, "cpu, cuda, cuda:1.", of_models=True)] = "cpu"
     batch: int = 32
-    untrusted: bool = False
+    untrusted: Annotated[
+        bool,
+        Option(ASIDE, "Take models that are data alone; refuse programs, without reading them."),
+    ] = False
 
     def __post_init__(self) -> None:
-        if self.normalise is None:
-            return
-        _choice("--normalise", self.normalise, tuple(NORMALISE))
-        if self.given("mean", "scale"):
+        for name, allowed in _NAMES.items():
+            value = getattr(self, name)
+            if value is not None and value not in allowed:
+                hint = nearest(value, allowed)
+                raise UserError(f"--{name} {value!r}: not {', '.join(allowed)}{hint}")
+        if self.scale is not None:
+            check_scale("--scale", self.scale)
+        if self.mean is not None:
+            check_mean("--mean", self.mean)
+        if self.normalise is not None and self.given("mean", "scale"):
             raise UserError("--normalise stands for --mean and --scale; give one or the other")
 
     def given(self, *names: str) -> list[str]:
@@ -97,41 +150,18 @@ class ModelOptions:
         return (mean, scale) if colour == "rgb" else (mean[::-1], scale[::-1])
 
 
-def parse_options(
-    *,
-    size: str | None = None,
-    colour: str | None = None,
-    mean: str | None = None,
-    scale: str | None = None,
-    normalise: str | None = None,
-    flip: str | None = None,
-    device: str = "cpu",
-    precision: str = "float32",
-    layout: str | None = None,
-    output: str | None = None,
-    untrusted: bool = False,
-) -> ModelOptions:
+def parse_options(**texts: str | bool | None) -> ModelOptions:
     """ModelOptions from the texts of command-line options; UserError names option and choices."""
-    colour = None if colour is None else _choice("--colour", colour.lower(), COLOURS)
-    divide = None if scale is None else _triple("--scale", scale)
-    if divide is not None:
-        check_scale("--scale", divide)
-    subtract = None if mean is None else _triple("--mean", mean)
-    if subtract is not None:
-        check_mean("--mean", subtract)
-    return ModelOptions(
-        size=None if size is None else _size(size),
-        colour=cast(Colour | None, colour),
-        mean=subtract,
-        scale=divide,
-        normalise=normalise,
-        flip=None if flip is None else cast(FlipRule, _choice("--flip", flip, FLIP_RULES)),
-        device=device,
-        precision=cast(Precision, _choice("--precision", precision, PRECISIONS)),
-        layout=None if layout is None else cast(Layout, _choice("--layout", layout, LAYOUTS)),
-        output=output,
-        untrusted=untrusted,
-    )
+    return from_texts(ModelOptions, texts)
+
+
+_NAMES: dict[str, tuple[str, ...]] = {
+    "colour": COLOURS,
+    "normalise": tuple(NORMALISE),
+    "layout": LAYOUTS,
+    "flip": FLIP_RULES,
+    "precision": PRECISIONS,
+}
 
 
 def check_scale(where: str, scale: Triple) -> None:
@@ -163,35 +193,11 @@ def device_parts(name: str) -> tuple[str, int]:
 
 def torch_device(name: str) -> torch.device:
     """The device with a name; UserError where it is unknown or this machine does not have it."""
+    import torch
+
     kind, index = device_parts(name)
     if kind == "cuda" and not torch.cuda.is_available():
         raise UserError(f"--device {name}: this machine or this build of torch has no CUDA GPU")
     if kind == "cuda" and index >= torch.cuda.device_count():
         raise UserError(f"--device {name}: this machine has {torch.cuda.device_count()} GPUs")
     return torch.device(name)
-
-
-def _choice(option: str, value: str, allowed: tuple[str, ...]) -> str:
-    if value not in allowed:
-        raise UserError(f"{option} {value!r}: not {', '.join(allowed)}{nearest(value, allowed)}")
-    return value
-
-
-def _size(text: str) -> tuple[int, int]:
-    parts = text.lower().replace("×", "x").split("x")
-    if len(parts) > 2 or not all(p.isascii() and p.isdigit() for p in parts):
-        raise UserError(f"--size {text!r}: height x width in pixels, for example 112x96")
-    height, width = int(parts[0]), int(parts[-1])
-    if not (8 <= height <= 4096 and 8 <= width <= 4096):
-        raise UserError(f"--size {text!r}: each side must be 8 to 4096 pixels")
-    return height, width
-
-
-def _triple(option: str, text: str) -> Triple:
-    try:
-        values = [float(part) for part in text.split(",")]
-    except ValueError:
-        values = []
-    if len(values) not in (1, 3) or not all(math.isfinite(v) for v in values):
-        raise UserError(f"{option} {text!r}: one number or three, for example 127.5,127.5,127.5")
-    return (values[0], values[0], values[0]) if len(values) == 1 else (*values,)  # type: ignore[return-value]

@@ -13,8 +13,8 @@ def test_nothing_given_overrides_nothing() -> None:
     assert ModelOptions().given("size", "mean") == []
     assert ModelOptions(size=(1, 1), flip="none").given("size", "mean", "flip") == ["size", "flip"]
     assert ModelOptions(device="cuda", output="").given("device", "precision", "output") == [
-        "device",
         "output",
+        "device",
     ]
 
 
