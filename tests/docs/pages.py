@@ -50,7 +50,7 @@ def _lines(block: str) -> list[str]:
 
 def _words(command: str) -> list[str]:
     """Without dots that stand for more of the same; dots for an option's value stay."""
-    pairs = pairwise(shlex.split(command, comments=True))
+    pairs = pairwise(shlex.split(command.split(" > ")[0], comments=True))
     return [word for before, word in pairs if word != "…" or before.startswith("--")]
 
 
