@@ -84,7 +84,7 @@ class GateResult:
         return sum(verdict.outcome == outcome for verdict in self.verdicts)
 
 
-def judge(
+def judge_records(
     rules: Rules,
     baselines: Sequence[Record],
     records: Sequence[Record],
@@ -101,16 +101,16 @@ def judge(
     """
     if not records:
         raise UserError("a gate needs at least one record")
-    judged: list[tuple[Rule, Record, Record | None, str]] = []
+    tasks: list[tuple[Rule, Record, Record | None, str]] = []
     for rule in rules.rules:  # all checked before the first is computed
         own = _records_of(rule, records)
         for one, settings in zip(own, told_apart(own, of_model=rule.of_model), strict=True):
             held = baseline_of(rule, one, baselines) if rule.needs_baseline else None
             _require_told(rule, one, held)
-            judged.append((rule, one, held, settings))
+            tasks.append((rule, one, held, settings))
     verdicts = [
         replace(_judge(rule, record, base), settings=settings)
-        for rule, record, base, settings in judged
+        for rule, record, base, settings in tasks
     ]
     verdicts += [verdict for rule in rules.rules for verdict in _missing(rule, records)]
     return GateResult(tuple(verdicts), rules.undecided, tuple(passed_over))

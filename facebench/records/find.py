@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from facebench.records.costs import COSTS
 from facebench.records.files import default_folder, read_record
 from facebench.records.record import SCHEMA_VERSION, Record, similarity_kind
 
+Named = str | PathLike[str] | Record  # a model that was evaluated, a file, or the record
 DIAGNOSTICS = "diagnostics"
 _SKIPPED = (DIAGNOSTICS, COSTS, "distillation", "schema")
 
@@ -242,37 +244,52 @@ def records_in(name: str) -> list[tuple[Path, Record]]:
 
 
 def named_together(
-    names: Sequence[str], finder: Finder, protocol: str | None = None, similarity: str | None = None
+    names: Sequence[Named],
+    finder: Finder,
+    protocol: str | None = None,
+    similarity: str | None = None,
 ) -> list[Record]:
-    """One record per name, those of models of the same faces and comparisons as the first's.
+    """One record per name, those of models of the same faces and comparisons as the first's; what
+    is a record already stays.
 
     finder: where the records of models are looked for; protocol, similarity: of these, None: the
     only one there is, and one that all have, else that of the best record (photographs
     before rendered faces, cosine before what was learned, the newest). UserError: a name
     without a record, several protocols to choose from, no data that all were evaluated on.
     """
-    files = {name: read_record(Path(name)) for name in names if is_file(name)}
-    models = [name for name in names if name not in files]
+    given = [_given(name) for name in names]
+    models = [str(name) for name, record in zip(names, given, strict=True) if record is None]
+    of_file = next((record for record in given if record is not None), None)
     if not models:
-        return [files[name] for name in names]
-    of_file = next(iter(files.values()), None)
+        return [record for record in given if record is not None]
     if of_file is not None:
         protocol, similarity = of_file.protocol.name, of_file.similarity
     found = {name: _entries(finder, known_as(name), protocol, similarity) for name in models}
     chosen = _of_one_data(found, of_file)
-    return [files[name] if name in files else load_entry(chosen[name]) for name in names]
+    return [
+        load_entry(chosen[str(name)]) if record is None else record
+        for name, record in zip(names, given, strict=True)
+    ]
+
+
+def _given(name: Named) -> Record | None:
+    """The record that is given itself, or by its file; None: it is to be found by the model."""
+    if isinstance(name, Record):
+        return name
+    return read_record(Path(name)) if isinstance(name, PathLike) or is_file(name) else None
 
 
 def named_in(
     folders: Sequence[Path],
-    names: Sequence[str],
+    names: Sequence[Named],
     protocol: str | None = None,
     similarity: str | None = None,
 ) -> list[Record]:
     """`named_together`, with records of models looked for in these folders first (`Finder.of`);
     nothing is looked for where all names are files.
     """
-    finder = Finder() if all(map(is_file, names)) else Finder.of(folders)
+    by_model = any(isinstance(name, str) and not is_file(name) for name in names)
+    finder = Finder.of(folders) if by_model else Finder()
     return named_together(names, finder, protocol, similarity)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
@@ -16,9 +16,6 @@ from facebench.cli.output import (
     write,
     write_or_add,
 )
-
-if TYPE_CHECKING:
-    from facebench.records.record import Record
 
 Format = Literal["text", "md", "junit", "github"]
 _WHAT, _UPDATE, _RESULT = "What is judged", "Moving a baseline", "Result"
@@ -111,47 +108,21 @@ def command(
         raise UserError(f"{option} is of --update; add --update, or leave {option} out")
     with importing():
         from facebench.gate.formats import render_gate
-        from facebench.gate.judge import judge
-        from facebench.gate.rules import Rules, read_rules
-    read = read_rules(rules)
-    chosen = Rules(read.rules, undecided or read.undecided)
-    if not baseline and any(rule.needs_baseline for rule in chosen.rules):
-        first = next(rule for rule in chosen.rules if rule.needs_baseline)
-        raise UserError(f"rule {first.text!r} needs a baseline; name it with --baseline")
-    bases = _records(baseline or [], protocol, found_in)
-    given, passed_over = _judged(records, protocol, found_in)
-    result = judge(chosen, bases, given, passed_over=passed_over)
+        from facebench.gate.named import judge
+    result = judge(
+        records,
+        rules,
+        baseline or [],
+        undecided=undecided,
+        protocol=protocol,
+        found_in=found_in or [],
+    )
     write_or_add(render_gate(result, format), output)
     if junit is not None:
         write(render_gate(result, "junit"), junit, shown=True)
     if markdown is not None:
         write_or_add(render_gate(result, "md"), markdown, shown=True)
     raise typer.Exit(result.code)
-
-
-def _records(names: list[str], protocol: str | None, found_in: list[Path] | None) -> list[Record]:
-    """The records behind files, folders and names of models."""
-    from facebench.records.find import is_file, named_in, records_in
-
-    models = [name for name in names if not is_file(name)]
-    found = {name: [r for _, r in records_in(name)] for name in names if is_file(name)}
-    if models:
-        together = named_in(found_in or [], models, protocol)
-        found |= {name: [record] for name, record in zip(models, together, strict=True)}
-    return [record for name in dict.fromkeys(names) for record in found[name]]
-
-
-def _judged(
-    names: list[str], protocol: str | None, found_in: list[Path] | None
-) -> tuple[list[Record], list[str]]:
-    """As `_records`, of folders the newest of each model, and what of them is passed over."""
-    from facebench.records.newest import newest_in
-
-    folders = {name: newest_in(name) for name in names if Path(name).is_dir()}
-    named = [name for name in names if name not in folders]
-    records = [record for found in folders.values() for record in found.records]
-    passed_over = [line for found in folders.values() for line in found.passed_over]
-    return _records(named, protocol, found_in) + records, passed_over
 
 
 def _update(
@@ -163,6 +134,7 @@ def _update(
     reason: str,
     other_data: bool,
 ) -> None:
+    from facebench.gate.named import newest_named
     from facebench.gate.update import update_baselines
 
     if rules is not None:
@@ -172,6 +144,6 @@ def _update(
     path = Path(baseline[0])
     if not path.is_file():
         require_folder(path.parent if path.suffix == ".json" else path, "--baseline")
-    given, _ = _judged(records, protocol, found_in)
+    given, _ = newest_named(records, protocol, found_in or [])
     moves = update_baselines(path, given, reason, other_data=other_data)
     write("".join(f"{move.line}\n" for move in moves), None)

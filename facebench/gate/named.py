@@ -1,0 +1,136 @@
+"""A gate as people ask for it: records, baselines and rules by name, file or folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
+
+from facebench.base.errors import UserError, nearest
+from facebench.gate.judge import GateResult, judge_records
+from facebench.gate.rules import Rules, Undecided, parse_rules, read_rules
+from facebench.records.find import Named, is_file, named_in, records_in
+from facebench.records.newest import newest_in
+from facebench.records.record import Record
+
+Some = Named | Sequence[Named]
+GivenRules = str | PathLike[str] | Sequence[str]
+
+
+def judge(
+    records: Some,
+    rules: GivenRules,
+    baseline: Some = (),
+    *,
+    undecided: Undecided | None = None,
+    protocol: str | None = None,
+    found_in: Sequence[Path] = (),
+    model: str | None = None,
+) -> GateResult:
+    """Pass or fail models by rules: what ``facebench gate`` does, without ending the program.
+
+    Parameters
+    ----------
+    records : Record, str, path, or several of them
+        What is judged: records, their files, folders of them (of which the newest record of each
+        model counts), or names of models that were evaluated.
+    rules : str, path, or list of str
+        A TOML file with ``rules`` and ``undecided``, or the rules themselves, such as
+        ``lfw.accuracy drop <= 0.3pt at 95%`` and ``bytes <= 0.75 of baseline``.
+    baseline : Record, str, path, or several of them, optional
+        What rules on a drop, or a share of the baseline, are held against: of every protocol one.
+    undecided : {"fail", "pass", "report"}, optional
+        What an undecided rule counts as; by default as the file of rules says, or ``report``.
+    protocol : str, optional
+        Of models that are named by name.
+    found_in : sequence of paths, optional
+        Folders in which records of models are looked for, before the committed ones and the cache.
+    model : str, optional
+        Judge only the records of this one, e.g. of a folder.
+
+    Returns
+    -------
+    GateResult
+        ``outcome`` is ``pass``, ``fail`` or ``undecided``; ``verdicts`` has one for every rule and
+        model. A rule at a level passes or fails only where the whole interval does.
+
+    Raises
+    ------
+    UserError
+        A rule that cannot be read, or of a protocol or statistic that no record has; no baseline
+        for a rule that needs one, or one that cannot be compared; a file that is no record.
+
+    Examples
+    --------
+    >>> import facebench
+    >>> found = facebench.judge("sparse_074", ["lfw.accuracy >= 0.9"], protocol="lfw")
+    >>> found.outcome
+    'pass'
+    >>> rule = "lfw.accuracy drop <= 0.3pt at 95%"
+    >>> found = facebench.judge("sparse_074", [rule], "baseline", protocol="lfw")
+    >>> found.outcome, found.verdicts[0].measured
+    ('undecided', '-0.10 pt')
+    """
+    chosen = _rules(rules, undecided)
+    needs = next((rule for rule in chosen.rules if rule.needs_baseline), None)
+    held = _several(baseline)
+    if needs is not None and not held:
+        raise UserError(f"rule {needs.text!r} needs a baseline; name it with --baseline")
+    bases = records_named(held, protocol, found_in)
+    given, passed_over = newest_named(_several(records), protocol, found_in)
+    return judge_records(chosen, bases, _of_model(given, model), passed_over=passed_over)
+
+
+def records_named(
+    names: Sequence[Named], protocol: str | None = None, found_in: Sequence[Path] = ()
+) -> list[Record]:
+    """The records that are given, or behind files, folders and names of models, each once."""
+    distinct = list(dict.fromkeys(names))
+    models = [name for name in distinct if isinstance(name, str) and not is_file(name)]
+    found = {name: _of_file(name) for name in distinct if name not in models}
+    together = named_in(found_in, models, protocol)
+    found |= {name: [record] for name, record in zip(models, together, strict=True)}
+    return [record for name in distinct for record in found[name]]
+
+
+def _of_file(name: Named) -> list[Record]:
+    """The record itself, or those of a file or folder."""
+    if isinstance(name, Record):
+        return [name]
+    return [record for _, record in records_in(str(name))]
+
+
+def newest_named(
+    names: Sequence[Named], protocol: str | None = None, found_in: Sequence[Path] = ()
+) -> tuple[list[Record], list[str]]:
+    """As `records_named`, of folders the newest of each model, and what of them is passed over."""
+    folders = {
+        name: newest_in(str(name))
+        for name in names
+        if not isinstance(name, Record) and Path(name).is_dir()
+    }
+    named = [name for name in names if name not in folders]
+    records = [record for found in folders.values() for record in found.records]
+    passed_over = [line for found in folders.values() for line in found.passed_over]
+    return records_named(named, protocol, found_in) + records, passed_over
+
+
+def _several(given: Some) -> list[Named]:
+    return [given] if isinstance(given, (str, PathLike, Record)) else list(given)
+
+
+def _rules(rules: GivenRules, undecided: Undecided | None) -> Rules:
+    if not isinstance(rules, (str, PathLike)):
+        return parse_rules(rules, undecided or "report")
+    read = read_rules(Path(rules))
+    return parse_rules([rule.text for rule in read.rules], undecided or read.undecided)
+
+
+def _of_model(records: list[Record], model: str | None) -> list[Record]:
+    """Those of one model, or all; UserError: there is none."""
+    known = sorted({record.model.id for record in records})
+    if model is not None and model not in known:
+        raise UserError(
+            f"no record of {model!r}{nearest(model, known)} (records of: {', '.join(known)})"
+        )
+    return [record for record in records if model in (None, record.model.id)]
