@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from facebench.comparison.scores import compare_scores
     from facebench.evaluation.evaluate import evaluate, evaluate_many
     from facebench.evaluation.scores import identification, verification
+    from facebench.gate.named import judge
     from facebench.models.cards.card import list_models
     from facebench.models.embedders.options import ModelOptions
     from facebench.models.zoo import load_model
@@ -39,6 +40,7 @@ __all__ = [
     "evaluate_many",
     "frame",
     "identification",
+    "judge",
     "list_models",
     "list_protocols",
     "load_model",
@@ -57,6 +59,7 @@ _WHERE = {
     "evaluate_many": "evaluation.evaluate",
     "frame": "records.frames",
     "identification": "evaluation.scores",
+    "judge": "gate.named",
     "list_models": "models.cards.card",
     "list_protocols": "protocols.cards",
     "load_model": "models.zoo",

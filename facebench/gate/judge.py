@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from facebench.base.errors import UserError, nearest
 from facebench.base.text import percent, points
@@ -13,9 +13,13 @@ from facebench.comparison.paired import keeps_draws, paired_statistics
 from facebench.gate.baselines import baseline_of, fact_of
 from facebench.gate.rules import Rule, Rules, Undecided, require_reachable
 from facebench.records.comparability import told_apart
+from facebench.records.frames import frame_of
 from facebench.records.record import Record
 from facebench.records.statistics import require_statistic
 from facebench.statistics.paired import no_change_interval
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 Judgement = Literal["pass", "fail", "undecided"]
 RECORD_LEVEL = 0.95  # of the intervals that records hold
@@ -79,12 +83,28 @@ class GateResult:
             return verdict.outcome
         return "fail" if self.undecided == "fail" else "pass"
 
+    def to_frame(self) -> DataFrame:
+        """One row for every verdict; ``counts_as``: what it counts as for the build."""
+        return frame_of(
+            {
+                "model": verdict.model,
+                "settings": verdict.settings,
+                "rule": verdict.rule.text,
+                "outcome": verdict.outcome,
+                "counts_as": self.counted(verdict),
+                "measured": verdict.measured,
+                "why": verdict.why,
+                "notice": verdict.notice,
+            }
+            for verdict in self.verdicts
+        )
+
     def number(self, outcome: Judgement) -> int:
         """How many verdicts have this outcome."""
         return sum(verdict.outcome == outcome for verdict in self.verdicts)
 
 
-def judge_records(
+def gated(
     rules: Rules,
     baselines: Sequence[Record],
     records: Sequence[Record],

@@ -7,7 +7,7 @@ from os import PathLike
 from pathlib import Path
 
 from facebench.base.errors import UserError, nearest
-from facebench.gate.judge import GateResult, judge_records
+from facebench.gate.judge import GateResult, gated
 from facebench.gate.rules import Rules, Undecided, parse_rules, read_rules
 from facebench.records.find import Named, is_file, named_in, records_in
 from facebench.records.newest import newest_in
@@ -68,8 +68,8 @@ def judge(
     'pass'
     >>> rule = "lfw.accuracy drop <= 0.3pt at 95%"
     >>> found = facebench.judge("sparse_074", [rule], "baseline", protocol="lfw")
-    >>> found.outcome, found.verdicts[0].measured
-    ('undecided', '-0.10 pt')
+    >>> found.outcome, found.verdicts[0].why
+    ('undecided', 'the comparisons are too few to tell')
     """
     chosen = _rules(rules, undecided)
     needs = next((rule for rule in chosen.rules if rule.needs_baseline), None)
@@ -78,7 +78,7 @@ def judge(
         raise UserError(f"rule {needs.text!r} needs a baseline; name it with --baseline")
     bases = records_named(held, protocol, found_in)
     given, passed_over = newest_named(_several(records), protocol, found_in)
-    return judge_records(chosen, bases, _of_model(given, model), passed_over=passed_over)
+    return gated(chosen, bases, _of_model(given, model), passed_over=passed_over)
 
 
 def records_named(

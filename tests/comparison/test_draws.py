@@ -8,7 +8,7 @@ import pytest
 from facebench.base.errors import UserError
 from facebench.comparison.paired import corrected, paired_statistics, paired_with_first
 from facebench.evaluation.build import build_record
-from facebench.gate.judge import judge
+from facebench.gate.judge import gated
 from facebench.gate.rules import parse_rules
 from facebench.protocols.cards import load_protocol
 from facebench.protocols.outcome import Outcome, Rate
@@ -89,7 +89,7 @@ def test_a_gate_reads_the_draws_that_compare_reads() -> None:
     assert ends is not None
     for points, outcome in ((100 * -ends.high - 0.01, "fail"), (100 * -ends.low + 0.01, "pass")):
         rule = f"lfw-all-pairs.tar@0.01 drop <= {points:.4f}pt at 95%"
-        assert judge(parse_rules([rule]), [base.sealed()], [other.sealed()]).outcome == outcome
+        assert gated(parse_rules([rule]), [base.sealed()], [other.sealed()]).outcome == outcome
     bare = all_pairs("b", 0.75, None).sealed()
     with pytest.raises(UserError, match="the record of b keeps no scores; evaluate it again"):
-        judge(parse_rules([rule]), [base.sealed()], [bare])
+        gated(parse_rules([rule]), [base.sealed()], [bare])

@@ -12,7 +12,7 @@ import pytest
 from facebench.comparison.compare import compare_records
 from facebench.comparison.history import histories
 from facebench.comparison.paired import corrected, paired_statistics, paired_with_first
-from facebench.gate.judge import judge
+from facebench.gate.judge import gated
 from facebench.gate.rules import parse_rules
 from facebench.records.comparability import group_records
 from facebench.records.files import read_record, save_record
@@ -66,7 +66,7 @@ def test_a_gate_without_allowance_fails_what_is_marked_as_worse() -> None:
             (found,) = paired_with_first(base, [other])
             name = statistics_in(base)[0]
             rule = f"{base.protocol.name}.{name} drop <= 0pt at 95%"
-            (verdict,) = judge(parse_rules([rule]), [base], [other]).verdicts
+            (verdict,) = gated(parse_rules([rule]), [base], [other]).verdicts
             assert verdict.outcome == OUTCOMES.get(found.verdict, "undecided")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from facebench.base.errors import UserError
-from facebench.gate.judge import judge_records
+from facebench.gate.judge import gated
 from facebench.gate.rules import parse_rule, parse_rules
 from facebench.records.record import Record
 from tests.gate.test_rules import refusal
@@ -79,12 +79,12 @@ def test_a_share_that_the_baseline_leaves_no_room_for_is_refused(base: Record) -
     value = base.statistics.headline.value
     most = int(1000 / value) / 1000
     with pytest.raises(UserError, match="is more than 100 %, which no model reaches") as caught:
-        judge_records(parse_rules(["lfw.accuracy >= 1.5 of baseline"]), [base], [base])
+        gated(parse_rules(["lfw.accuracy >= 1.5 of baseline"]), [base], [base])
     assert f"write at most {most:g} of baseline" in str(caught.value)
     assert "\n" not in str(caught.value)
     rule = f"lfw.accuracy >= {most} of baseline"
-    assert judge_records(parse_rules([rule]), [base], [base]).outcome in ("pass", "fail")
-    assert judge_records(parse_rules(["lfw.accuracy <= 1.5 of baseline"]), [base], [base]).code == 0
+    assert gated(parse_rules([rule]), [base], [base]).outcome in ("pass", "fail")
+    assert gated(parse_rules(["lfw.accuracy <= 1.5 of baseline"]), [base], [base]).code == 0
 
 
 def test_an_accuracy_below_chance_was_meant_otherwise() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from facebench.gate.judge import GateResult, judge_records
+from facebench.gate.judge import GateResult, gated
 from facebench.gate.rules import parse_rules
 from facebench.records.files import read_record
 from facebench.records.record import Record
@@ -24,7 +24,7 @@ def record(name: str) -> Record:
 
 
 def judged(candidate: str, rule: str = RULE) -> GateResult:
-    return judge_records(parse_rules([rule]), [record("resaved")], [record(candidate)])
+    return gated(parse_rules([rule]), [record("resaved")], [record(candidate)])
 
 
 def test_ten_percent_at_a_time_until_a_point_is_lost() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from facebench.base.errors import UserError
 from facebench.comparison.paired import paired_statistics, paired_with_first
-from facebench.gate.judge import GateResult, Verdict, judge_records
+from facebench.gate.judge import GateResult, Verdict, gated
 from facebench.gate.rules import parse_rule, parse_rules
 from facebench.records.record import Record
 from facebench.records.sections import ScoresSection
@@ -44,24 +44,24 @@ def damaged(record: Record, number: int, name: str = "damaged") -> Record:
 
 
 def outcome_of(rule: str, base: Record, record: Record) -> Verdict:
-    (verdict,) = judge_records(parse_rules([rule]), [base], [record]).verdicts
+    (verdict,) = gated(parse_rules([rule]), [base], [record]).verdicts
     return verdict
 
 
 def test_a_damaged_model_fails(base: Record) -> None:
-    result = judge_records(parse_rules([RULE]), [base], [damaged(base, 60)])  # one point of 6,000
+    result = gated(parse_rules([RULE]), [base], [damaged(base, 60)])  # one point of 6,000
     assert (result.outcome, result.code) == ("fail", 1)
     assert "damaged: lfw.accuracy drop <= 0.3pt at 95%: −1.00 pt [−" in result.verdicts[0].line
 
 
 def test_the_same_model_saved_again_passes(base: Record, make_record: MakeRecord) -> None:
     again = make_record("again", strength=6.0, draws=20, created="2026-05-05T00:00:00+00:00")
-    result = judge_records(parse_rules([RULE]), [base], [again])
+    result = gated(parse_rules([RULE]), [base], [again])
     assert (result.outcome, result.code) == ("pass", 0)
 
 
 def test_a_drop_too_small_to_tell_is_undecided(base: Record) -> None:
-    result = judge_records(parse_rules([RULE]), [base], [damaged(base, 12)])  # 0.2 points
+    result = gated(parse_rules([RULE]), [base], [damaged(base, 12)])  # 0.2 points
     assert (result.outcome, result.code) == ("undecided", 3)
     assert result.verdicts[0].why == "the comparisons are too few to tell"
 
@@ -69,7 +69,7 @@ def test_a_drop_too_small_to_tell_is_undecided(base: Record) -> None:
 @pytest.mark.parametrize(("choice", "code"), [("fail", 1), ("pass", 0), ("report", 3)])
 def test_undecided_is_a_choice(base: Record, choice: str, code: int) -> None:
     rules = parse_rules([RULE], choice)  # type: ignore[arg-type]
-    result = judge_records(rules, [base], [damaged(base, 12)])
+    result = gated(rules, [base], [damaged(base, 12)])
     assert result.code == code
     assert result.verdicts[0].outcome == "undecided"
 
@@ -131,13 +131,11 @@ def test_scores_that_are_not_there_are_never_undecided(base: Record, choice: str
     rules = parse_rules([RULE], choice)  # type: ignore[arg-type]
     for pair in ((base, lost), (lost, base), (base, never)):
         with pytest.raises(UserError) as caught:
-            judge_records(rules, pair[:1], pair[1:])
+            gated(rules, pair[:1], pair[1:])
         assert "\n" not in str(caught.value) and "evaluate it again" in str(caught.value)
     with pytest.raises(UserError, match="are not beside its record; copy them there"):
-        judge_records(rules, [base], [lost])
-    assert (
-        judge_records(parse_rules(["lfw.accuracy drop <= 0.3pt"]), [base], [lost]).outcome == "pass"
-    )
+        gated(rules, [base], [lost])
+    assert gated(parse_rules(["lfw.accuracy drop <= 0.3pt"]), [base], [lost]).outcome == "pass"
 
 
 def test_a_record_without_interval_is_never_undecided(make_record: MakeRecord) -> None:
@@ -147,8 +145,8 @@ def test_a_record_without_interval_is_never_undecided(make_record: MakeRecord) -
     bare = statistics.auc.model_copy(update={"interval": None})  # as of earlier versions
     plain = changed(plain, statistics=statistics.model_copy(update={"auc": bare}))
     with pytest.raises(UserError, match="the record of plain has no interval; evaluate it"):
-        judge_records(parse_rules(["lfw.auc >= 0.5 at 95%"], "pass"), [], [plain])
-    assert judge_records(parse_rules(["lfw.auc >= 0.5"]), [], [plain]).outcome == "pass"
+        gated(parse_rules(["lfw.auc >= 0.5 at 95%"], "pass"), [], [plain])
+    assert gated(parse_rules(["lfw.auc >= 0.5"]), [], [plain]).outcome == "pass"
 
 
 @pytest.mark.parametrize("rule", ["bytes <= 1 of baseline", "lfw.auc >= 0.5", RULE])
@@ -159,14 +157,14 @@ def test_what_has_no_seal_passes_no_gate(base: Record, rule: str, which: str) ->
     bare = {"baseline": base, "candidate": other}[which].model_copy(update={"seal": None})
     records = (bare, other) if which == "baseline" else (base, bare)
     if which == "baseline" and "auc" in rule:  # needs none
-        assert judge_records(parse_rules([rule]), [records[0]], [records[1]]).code == 0
+        assert gated(parse_rules([rule]), [records[0]], [records[1]]).code == 0
         return
     with pytest.raises(UserError, match=f"record of {bare.model.id} on lfw has no seal"):
-        judge_records(parse_rules([rule]), [records[0]], [records[1]])
+        gated(parse_rules([rule]), [records[0]], [records[1]])
 
 
 def test_every_model_is_judged(base: Record) -> None:
-    result = judge_records(
+    result = gated(
         parse_rules([RULE, "bytes <= 1 of baseline"]),
         [base],
         [damaged(base, 60, "one"), damaged(base, 90, "two")],
@@ -176,13 +174,13 @@ def test_every_model_is_judged(base: Record) -> None:
 
 def test_a_fact_of_a_model_is_judged_once(base: Record) -> None:
     joint = changed(base, similarity="joint-bayesian")
-    result = judge_records(parse_rules(["bytes <= 30MB"]), [], [base, joint])
+    result = gated(parse_rules(["bytes <= 30MB"]), [], [base, joint])
     assert len(result.verdicts) == 1
 
 
 def test_the_baseline_of_the_same_settings_is_taken(base: Record) -> None:
     joint = changed(base, similarity="joint-bayesian")
-    result = judge_records(parse_rules([RULE]), [joint, base], [base, joint])
+    result = gated(parse_rules([RULE]), [joint, base], [base, joint])
     assert [v.outcome for v in result.verdicts] == ["pass", "pass"]
 
 
@@ -191,16 +189,16 @@ def test_a_baseline_of_other_settings_is_no_baseline(base: Record, fields: dict[
     other = changed(base, **fields)
     for rule in (RULE, "lfw.accuracy >= 0.9 of baseline"):
         with pytest.raises(UserError, match="no baseline of lfw has cosine and") as caught:
-            judge_records(parse_rules([rule]), [other], [base])
+            gated(parse_rules([rule]), [other], [base])
         assert f"(there is: {other.similarity} and {other.pooling})" in str(caught.value)
         assert "\n" not in str(caught.value)
-    assert judge_records(parse_rules(["bytes <= 1 of baseline"]), [other], [base]).outcome == "pass"
+    assert gated(parse_rules(["bytes <= 1 of baseline"]), [other], [base]).outcome == "pass"
 
 
 def test_what_a_similarity_has_learned_may_differ(base: Record) -> None:
     one, other = (changed(base, similarity=f"joint-bayesian({n})") for n in ("12ab", "34cd"))
-    assert judge_records(parse_rules([RULE]), [one], [other]).outcome == "pass"
-    assert judge_records(parse_rules([RULE]), [one, other], [other]).outcome == "pass"
+    assert gated(parse_rules([RULE]), [one], [other]).outcome == "pass"
+    assert gated(parse_rules([RULE]), [one, other], [other]).outcome == "pass"
 
 
 def test_a_fact_is_held_against_the_baseline_that_fits(base: Record) -> None:
@@ -208,17 +206,15 @@ def test_a_fact_is_held_against_the_baseline_that_fits(base: Record) -> None:
     joint = changed(large, similarity="joint-bayesian")
     rules = parse_rules(["bytes <= 0.75 of baseline"])
     for baselines in ([base, joint], [joint, base]):
-        assert judge_records(rules, baselines, [base]).outcome == "fail"
-        assert judge_records(rules, baselines, [joint]).outcome == "fail"
-    assert judge_records(rules, [base, base], [base]).outcome == "fail"  # both tell the same
+        assert gated(rules, baselines, [base]).outcome == "fail"
+        assert gated(rules, baselines, [joint]).outcome == "fail"
+    assert gated(rules, [base, base], [base]).outcome == "fail"  # both tell the same
     projected = changed(base, similarity="projection")
     for baselines, record in (([base, large], base), ([base, joint], projected)):
         with pytest.raises(UserError, match="differ in bytes") as caught:
-            judge_records(rules, baselines, [record])
+            gated(rules, baselines, [record])
         assert "sparse_074 26,600,000, large 99,000,000" in str(caught.value)
-    assert (
-        judge_records(parse_rules(["parameters <= 1 of baseline"]), [base, large], [base]).code == 0
-    )
+    assert gated(parse_rules(["parameters <= 1 of baseline"]), [base, large], [base]).code == 0
 
 
 def test_synthetic_faces_are_said_in_the_verdict(make_record: MakeRecord) -> None:
@@ -237,25 +233,25 @@ def test_synthetic_faces_are_said_in_the_verdict(make_record: MakeRecord) -> Non
 )
 def test_a_rule_that_nothing_answers_is_one_line(base: Record, rule: str, said: str) -> None:
     with pytest.raises(UserError) as caught:
-        judge_records(parse_rules([rule]), [base], [base])
+        gated(parse_rules([rule]), [base], [base])
     assert said in str(caught.value) and "\n" not in str(caught.value)
 
 
 def test_what_cannot_be_judged_is_refused(base: Record, make_record: MakeRecord) -> None:
     rules = parse_rules([RULE])
     with pytest.raises(UserError, match="there is no baseline of lfw"):
-        judge_records(rules, [], [base])
+        gated(rules, [], [base])
     with pytest.raises(UserError, match="never compared"):
-        judge_records(rules, [base], [make_record(kind="synthetic", per_kind=20, draws=0)])
+        gated(rules, [base], [make_record(kind="synthetic", per_kind=20, draws=0)])
     with pytest.raises(UserError, match="signatures differ in alignment"):
-        judge_records(rules, [base], [changed(base, alignment="template")])
+        gated(rules, [base], [changed(base, alignment="template")])
     with pytest.raises(UserError, match="2 baselines of lfw fit"):
-        judge_records(rules, [base, base], [base])
+        gated(rules, [base, base], [base])
     with pytest.raises(UserError, match="does not tell its bytes"):
         unknown = base.model.model_copy(update={"bytes": None})
-        judge_records(parse_rules(["bytes <= 3"]), [], [changed(base, model=unknown)])
+        gated(parse_rules(["bytes <= 3"]), [], [changed(base, model=unknown)])
     with pytest.raises(UserError, match="at least one record"):
-        judge_records(rules, [base], [])
+        gated(rules, [base], [])
 
 
 def test_searches_are_judged_over_people() -> None:
@@ -290,15 +286,13 @@ def test_all_or_none_right_is_bounded_by_how_many_people_there_are(base: Record)
         base, statistics=statistics.model_copy(update={"auc": perfect}), comparisons=sizes
     )
     for bound, outcome in ((0.99, "pass"), (0.9938, "pass"), (0.994, "undecided")):
-        (verdict,) = judge_records(
-            parse_rules([f"lfw.auc >= {bound} at 95%"]), [], [whole]
-        ).verdicts
+        (verdict,) = gated(parse_rules([f"lfw.auc >= {bound} at 95%"]), [], [whole]).verdicts
         assert verdict.outcome == outcome and "[99.38, 100.00]" in verdict.measured
     none = statistics.eer.model_copy(
         update={"value": 0.0, "interval": interval.model_copy(update={"low": 0.0, "high": 0.0})}
     )
     whole = changed(whole, statistics=statistics.model_copy(update={"eer": none}))
-    (verdict,) = judge_records(parse_rules(["lfw.eer <= 0.006 at 95%"]), [], [whole]).verdicts
+    (verdict,) = gated(parse_rules(["lfw.eer <= 0.006 at 95%"]), [], [whole]).verdicts
     assert verdict.outcome == "undecided" and "[0.00, 0.62]" in verdict.measured
 
 
@@ -310,5 +304,5 @@ def test_accuracy_at_a_level_is_judged_over_subjects(base: Record) -> None:
         update={"value": 0.969, "interval": own, "over_subjects": over}
     )
     whole = changed(base, statistics=statistics.model_copy(update={"accuracy": accuracy}))
-    (verdict,) = judge_records(parse_rules(["lfw.accuracy >= 96.3% at 95%"]), [], [whole]).verdicts
+    (verdict,) = gated(parse_rules(["lfw.accuracy >= 96.3% at 95%"]), [], [whole]).verdicts
     assert verdict.outcome == "undecided" and "[96.23, 97.46]" in verdict.measured

@@ -11,7 +11,7 @@ from facebench.base.errors import UserError
 from facebench.comparison.compare import compare_records
 from facebench.comparison.history import histories
 from facebench.comparison.paired import paired_with_first
-from facebench.gate.judge import judge_records
+from facebench.gate.judge import gated
 from facebench.gate.rules import parse_rules
 from facebench.gate.update import update_baselines
 from facebench.records.comparability import group_records, require_comparable
@@ -56,10 +56,8 @@ def other(base: Record, what: str) -> Record:
         require_comparable,
         lambda one, two: compare_records(one, [two]),
         lambda one, two: paired_with_first(one, [two]),
-        lambda one, two: judge_records(parse_rules([RULE]), [one], [two]),
-        lambda one, two: judge_records(
-            parse_rules(["lfw.accuracy >= 0.99 of baseline"]), [one], [two]
-        ),
+        lambda one, two: gated(parse_rules([RULE]), [one], [two]),
+        lambda one, two: gated(parse_rules(["lfw.accuracy >= 0.99 of baseline"]), [one], [two]),
     ],
     ids=["records", "compare", "tables", "gate at 95%", "gate of a share"],
 )
@@ -95,9 +93,9 @@ def test_a_history_is_of_one_measure(base: Record, what: str, tmp_path: Path) ->
 def test_of_two_baselines_the_one_of_the_records_measure_is_taken(base: Record) -> None:
     """A folder may hold a baseline by each rule."""
     grid = other(base, "rule")
-    (verdict,) = judge_records(parse_rules([RULE]), [grid, base], [base]).verdicts
+    (verdict,) = gated(parse_rules([RULE]), [grid, base], [base]).verdicts
     assert verdict.outcome == "pass"
-    (verdict,) = judge_records(parse_rules([RULE]), [base, grid], [grid]).verdicts
+    (verdict,) = gated(parse_rules([RULE]), [base, grid], [grid]).verdicts
     assert verdict.outcome == "pass"
 
 
@@ -116,5 +114,5 @@ def test_what_is_the_models_own_may_differ_and_is_told(
     moved = changed(base, model=base.model.model_copy(update={"id": "other"} | fields))
     (found,) = compare_records(base, [moved])
     assert [str(difference) for difference in found.settings] == [told]
-    (verdict,) = judge_records(parse_rules([RULE]), [base], [moved]).verdicts
+    (verdict,) = gated(parse_rules([RULE]), [base], [moved]).verdicts
     assert verdict.outcome == "pass"

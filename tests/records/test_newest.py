@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from facebench.gate.formats import FORMATS, render_gate
-from facebench.gate.judge import judge_records
+from facebench.gate.judge import gated
 from facebench.gate.rules import parse_rules
 from facebench.records.files import read_record, save_record
 from facebench.records.find import Finder, load_entry, named_together
@@ -44,7 +44,7 @@ def test_weights_that_were_not_evaluated_on_a_protocol_have_no_record_of_it(
     assert list(found.records) == [new]
     rules = parse_rules(["calfw.accuracy >= 0.5", "lfw.accuracy >= 0.5"])
     other = changed(old, model=old.model.model_copy(update={"id": "other"}))
-    result = judge_records(rules, [], [*found.records, other, on(other, "calfw")])
+    result = gated(rules, [], [*found.records, other, on(other, "calfw")])
     assert [(v.model, v.outcome) for v in result.verdicts] == [
         ("other", "pass"),
         ("m", "pass"),
@@ -93,7 +93,7 @@ def test_files_that_are_named_all_count(make_record: MakeRecord, tmp_path: Path)
 def test_a_gate_says_what_it_passed_over(make_record: MakeRecord) -> None:
     found = newest([at(make_record, 1, "ab", strength=1.0), at(make_record, 2, "cd", strength=6.0)])
     rules = parse_rules(["lfw.accuracy >= 0.9"])
-    told = judge_records(rules, [], found.records, passed_over=found.passed_over)
+    told = gated(rules, [], found.records, passed_over=found.passed_over)
     assert told.code == 0
     for format in FORMATS:
         text = render_gate(told, format)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from facebench.base.errors import UserError
-from facebench.gate.judge import judge_records
+from facebench.gate.judge import gated
 from facebench.gate.rules import parse_rules
 from facebench.models.architectures.convnet import ConvNet
 from facebench.models.cards.card import ModelCard, find_card
@@ -70,7 +70,7 @@ def test_other_costs_pass_no_gate(
     rule = f"{name} <= 0.99 of baseline"
     for base, judged in ((record_of(card, make_record), record), (record, record)):
         with pytest.raises(UserError, match=said) as error:
-            judge_records(parse_rules([rule]), [base], [judged])
+            gated(parse_rules([rule]), [base], [judged])
         assert "facebench eval" in str(error.value) and "\n" not in str(error.value)
 
 

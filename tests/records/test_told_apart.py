@@ -8,7 +8,7 @@ import pytest
 
 from facebench.comparison.compare import compare_records
 from facebench.comparison.history import histories
-from facebench.gate.judge import judge_records
+from facebench.gate.judge import gated
 from facebench.gate.rules import parse_rules
 from facebench.protocols.verification import SINGLE_FACES
 from facebench.records.files import save_record
@@ -52,9 +52,7 @@ def test_records_of_one_model_are_told_apart(
     """By what differs, and nothing else; the other model in the middle needs no more."""
     records = [changed(base, **own) for own in fields]
     other = changed(base, model=base.model.model_copy(update={"id": "other"}))
-    result = judge_records(
-        parse_rules(["lfw.accuracy >= 0.5"]), [], [records[0], other, *records[1:]]
-    )
+    result = gated(parse_rules(["lfw.accuracy >= 0.5"]), [], [records[0], other, *records[1:]])
     assert [v.settings for v in result.verdicts] == [said[0], "", *said[1:]]
     bracketed = f"sparse_074 ({said[0]}): " if said[0] else "sparse_074: "
     assert result.verdicts[0].line.startswith(bracketed)
@@ -63,14 +61,14 @@ def test_records_of_one_model_are_told_apart(
 def test_editions_weights_and_the_rest_tell_records_apart_too(base: Record) -> None:
     card = base.protocol.model_copy(update={"edition": "+12345678"})
     rule = parse_rules(["lfw.accuracy >= 0.5"])
-    own = judge_records(rule, [], [base, changed(base, protocol=card)]).verdicts
+    own = gated(rule, [], [base, changed(base, protocol=card)]).verdicts
     assert [v.subject for v in own] == ["sparse_074 (v1)", "sparse_074 (v1+12345678)"]
     weights = base.model.model_copy(update={"weights_hash": "12" * 32})
     both = [base, changed(base, model=weights, similarity="joint-bayesian(1)")]
-    of_model = judge_records(parse_rules(["bytes <= 30MB"]), [], both).verdicts
+    of_model = gated(parse_rules(["bytes <= 30MB"]), [], both).verdicts
     assert [v.settings for v in of_model] == ["weights abababab", "weights 12121212"]
     later = changed(base, facebench="0.9.9")
-    told = judge_records(rule, [], [base, later]).verdicts
+    told = gated(rule, [], [base, later]).verdicts
     assert [v.settings for v in told] == [f"record {one.digest()[:8]}" for one in (base, later)]
 
 

@@ -1,0 +1,74 @@
+"""A gate as a program asks for it: records, files, folders and names; rules as a file or a list."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import facebench
+from facebench.base.errors import UserError
+from facebench.gate.named import judge
+from tests.helpers.records import MakeRecord
+
+RULE = "lfw.accuracy drop <= 0.3pt"
+
+
+@pytest.fixture
+def pair(make_record: MakeRecord) -> list[facebench.Record]:
+    return [make_record("whole", seed=0, per_kind=20), make_record("half", seed=1, per_kind=20)]
+
+
+def test_records_files_folders_and_names_are_judged_alike(
+    pair: list[facebench.Record], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    base, half = (facebench.save_record(record, tmp_path / record.model.id) for record in pair)
+    expected = judge(pair[1], [RULE], pair[0])
+    assert [verdict.model for verdict in expected.verdicts] == ["half"]
+    for records in (half, str(half), [pair[1]], half.parent, "half"):
+        found = judge(records, [RULE], [base], found_in=[tmp_path / "half"])
+        assert found == expected
+
+
+def test_of_a_folder_the_newest_of_each_model_counts(
+    pair: list[facebench.Record], make_record: MakeRecord, tmp_path: Path
+) -> None:
+    older = make_record("half", seed=2, per_kind=20, weights="cd" * 32, created="2025-01-01")
+    for record in (pair[1], older):
+        facebench.save_record(record, tmp_path)
+    found = judge(tmp_path, [RULE], pair[0])
+    assert len(found.verdicts) == 1 and len(found.passed_over) == 1
+
+
+def test_rules_are_a_file_or_a_list(pair: list[facebench.Record], tmp_path: Path) -> None:
+    file = tmp_path / "gates.toml"
+    file.write_text(f'rules = ["{RULE} at 95%"]\nundecided = "fail"\n')
+    base, half = pair
+    assert judge(half, file, base).undecided == "fail"
+    assert judge(half, str(file), base, undecided="pass").undecided == "pass"
+    assert judge(half, [f"{RULE} at 95%"], base).undecided == "report"
+
+
+def test_one_model_of_several(pair: list[facebench.Record]) -> None:
+    rules = ["lfw.accuracy >= 0.5"]
+    assert [verdict.model for verdict in judge(pair, rules, model="half").verdicts] == ["half"]
+    with pytest.raises(UserError, match="no record of 'hal'; did you mean 'half'"):
+        judge(pair, rules, model="hal")
+
+
+def test_the_frame_has_a_row_for_every_verdict(pair: list[facebench.Record]) -> None:
+    frame = judge(pair, ["lfw.accuracy >= 0.5", "bytes <= 1MB"]).to_frame()
+    assert list(frame["model"]) == ["whole", "half"] * 2
+    assert list(frame["outcome"]) == ["pass"] * 2 + ["fail"] * 2
+
+
+def test_what_is_missing_is_said(pair: list[facebench.Record], tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="needs a baseline"):
+        judge(pair, [RULE])
+    with pytest.raises(UserError, match="at least one rule"):
+        judge(pair, [])
+    with pytest.raises(UserError, match="at least one record"):
+        judge([], ["bytes <= 1MB"])
+    with pytest.raises(UserError, match="holds no record"):
+        judge(tmp_path, ["bytes <= 1MB"])
