@@ -8,7 +8,7 @@ import numpy as np
 
 from facebench.embedding.store import EmbeddingStore
 from facebench.embedding.stream import OnMissing, stream
-from facebench.embedding.types import Embeddings, ExtractionProfile
+from facebench.embedding.types import Embeddings, ExtractionProfile, joined
 from facebench.faces.types import Aligner, FaceSource
 from facebench.models.embedders.base import Embedder
 
@@ -58,18 +58,13 @@ def extract(
         profile=profile,
         fingerprint=fingerprint,
     )
-    return _in_order(list(parts), keys)
+    return _in_order(joined(parts), keys)
 
 
-def _in_order(parts: Sequence[Embeddings], asked: Sequence[str]) -> Embeddings:
-    """Join parts and put their rows in the order asked for."""
-    place = {key: row for row, key in enumerate(asked)}
-    dimension = max((part.vectors.shape[1] for part in parts), default=0)
-    vectors = np.zeros((len(asked), dimension), dtype=np.float32)
-    acquired = np.zeros(len(asked), dtype=np.bool_)
-    for part in parts:
-        rows = np.array([place[key] for key in part.keys], dtype=np.int64)
-        if part.acquired.any():  # a part without any face does not know the dimension
-            vectors[rows] = part.vectors
-        acquired[rows] = part.acquired
-    return Embeddings(tuple(asked), vectors, acquired)
+def _in_order(found: Embeddings, asked: Sequence[str]) -> Embeddings:
+    """Rows in the order asked for."""
+    if found.keys == tuple(asked):
+        return found
+    place = {key: row for row, key in enumerate(found.keys)}
+    rows = np.array([place[key] for key in asked], dtype=np.int64)
+    return Embeddings(tuple(asked), found.vectors[rows], found.acquired[rows])

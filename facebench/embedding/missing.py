@@ -20,6 +20,12 @@ def absent_faces(source: FaceSource, keys: Sequence[str]) -> list[Refusal]:
     return [(key, "no such image") for key in source.missing(keys)]
 
 
+def require_faces(source: FaceSource, keys: Sequence[str]) -> None:
+    """UserError where images are absent: the first few and their number."""
+    if absent := absent_faces(source, keys):
+        raise faces_refused(source, absent, len(keys))
+
+
 def fingerprint_of(
     source: FaceSource,
     keys: Sequence[str],

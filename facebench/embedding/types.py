@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from time import perf_counter
@@ -22,6 +22,21 @@ class Embeddings:
     keys: tuple[str, ...]
     vectors: NDArray[np.float32]
     acquired: NDArray[np.bool_]
+
+
+def joined(parts: Iterable[Embeddings]) -> Embeddings:
+    """Parts as one, in their order; one without any acquired face does not know the dimension."""
+    found = list(parts)
+    keys = tuple(key for part in found for key in part.keys)
+    acquired = np.concatenate([part.acquired for part in found] or [np.zeros(0, np.bool_)])
+    dimension = max((part.vectors.shape[1] for part in found), default=0)
+    vectors = np.zeros((len(keys), dimension), dtype=np.float32)
+    start = 0
+    for part in found:
+        if part.acquired.any():
+            vectors[start : start + len(part.keys)] = part.vectors
+        start += len(part.keys)
+    return Embeddings(keys, vectors, acquired)
 
 
 @dataclass

@@ -25,7 +25,7 @@ _UNHASHED = (
 
 
 @dataclass(frozen=True)
-class Subject:
+class Candidate:
     """What is evaluated: an embedder, or the embeddings that one gave elsewhere.
 
     facts: all but the dimension, which is known when there are embeddings; card: where the model
@@ -60,18 +60,18 @@ class Subject:
         )
 
 
-def subject_of(
+def candidate_of(
     model: AnyModel, options: ModelOptions | None = None, name: str | None = None
-) -> Subject:
+) -> Candidate:
     """A model, loaded; UserError where it cannot be. options: override its card."""
     embedder = load_model(model, options, name=name)
     if not isinstance(model, (str, PathLike)):
-        return Subject(_facts(embedder), embedder)
+        return Candidate(_facts(embedder), embedder)
     card = card_for(str(model))
-    return Subject(_facts(embedder, card), embedder, card=card)
+    return Candidate(_facts(embedder, card), embedder, card=card)
 
 
-def subject_of_embeddings(npy: Path, names: Path) -> Subject:
+def candidate_of_embeddings(npy: Path, names: Path) -> Candidate:
     """Embeddings as a model, called as their file is; UserError where the files are wrong."""
     embeddings = load_embeddings(npy, names)
     both = f"{sha256_file(npy)} {sha256_file(names)}"
@@ -87,7 +87,7 @@ def subject_of_embeddings(npy: Path, names: Path) -> Subject:
         preprocessing=UNKNOWN,
         flip="unknown",
     )
-    return Subject(facts, None, embeddings)
+    return Candidate(facts, None, embeddings)
 
 
 def _facts(embedder: Embedder, card: ModelCard | None = None) -> ModelSection:

@@ -18,16 +18,16 @@ from facebench.base.progress import rendering_bar
 from facebench.base.text import printable
 from facebench.base.threads import torch_threads
 from facebench.evaluation.build import Facts, build_record
-from facebench.evaluation.candidate import Subject, subject_of, subject_of_embeddings
+from facebench.evaluation.candidate import Candidate, candidate_of, candidate_of_embeddings
 from facebench.evaluation.environment import environment_section, run_section
-from facebench.evaluation.faces import SubjectFaces
+from facebench.evaluation.faces import CandidateFaces
 from facebench.models.cards.names import is_bare
 from facebench.models.embedders.base import Embedder
 from facebench.models.embedders.options import ModelOptions
 from facebench.models.zoo import AnyModel
 from facebench.protocols.cards import ProtocolCard, edition_of, load_protocol
 from facebench.protocols.outcome import FoldOutcome, Outcome
-from facebench.protocols.prepared import PreparedRun
+from facebench.protocols.prepared import PreparedProtocol
 from facebench.protocols.run import prepare_run
 from facebench.protocols.settings import Settings
 from facebench.records.record import Record
@@ -98,18 +98,20 @@ def _evaluate_all(
     chosen: Settings,
 ) -> list[Record]:
     cards = [load_protocol(name) for name in dict.fromkeys(protocols)]
-    subjects = _candidates(models, options)
-    subjects += [subject_of_embeddings(npy, names) for npy, names in embeddings]
-    if not subjects or not cards:
+    candidates = _candidates(models, options)
+    candidates += [candidate_of_embeddings(npy, names) for npy, names in embeddings]
+    if not candidates or not cards:
         raise UserError("nothing to evaluate: name at least one model and one protocol")
-    _require_distinct(subjects)
-    images = any(subject.embedder for subject in subjects)
+    _require_distinct(candidates)
+    images = any(candidate.embedder for candidate in candidates)
     records: list[Record] = []
     told: set[str] = set()
-    similarities = [subject.similarity(chosen.similarity, chosen.metric) for subject in subjects]
+    similarities = [
+        candidate.similarity(chosen.similarity, chosen.metric) for candidate in candidates
+    ]
     for prepared in _prepare_all(cards, data, chosen, images):
-        for subject, similarity in zip(subjects, similarities, strict=True):
-            records.append(_evaluate_one(subject, similarity, prepared, chosen))
+        for candidate, similarity in zip(candidates, similarities, strict=True):
+            records.append(_evaluate_one(candidate, similarity, prepared, chosen))
             if on_record is not None:
                 on_record(records[-1])
             _tell(records[-1], told)
@@ -118,14 +120,14 @@ def _evaluate_all(
 
 def _prepare_all(
     cards: Sequence[ProtocolCard], data: str | Path | None, settings: Settings, images: bool
-) -> list[PreparedRun]:
+) -> list[PreparedProtocol]:
     found = []
     for card in cards:
         with rendering_bar(settings.progress) as progress:
             found.append(prepare_run(card, data, settings, images=images, progress=progress))
         found[-1].pooling(settings)  # refuses a wrong name before the long work
     # Before the long work, however quiet the run is.
-    for notice in dict.fromkeys(prepared.told or prepared.notice for prepared in found):
+    for notice in dict.fromkeys(prepared.faces.told or prepared.faces.notice for prepared in found):
         if notice:
             Console(stderr=True).print(notice_panel(notice))
     return found
@@ -141,32 +143,32 @@ def _tell(record: Record, told: set[str]) -> None:
 
 
 def _evaluate_one(
-    subject: Subject, similarity: Similarity, prepared: PreparedRun, settings: Settings
+    candidate: Candidate, similarity: Similarity, prepared: PreparedProtocol, settings: Settings
 ) -> Record:
     started = perf_counter()
-    faces = SubjectFaces(subject, prepared, settings)
-    outcome = prepared.run(faces.embed, similarity, settings)
+    faces, used = prepared.faces, CandidateFaces(candidate, prepared, settings)
+    outcome = prepared.run(used.embeddings(), similarity, settings)
     total = perf_counter() - started
-    profile = faces.profile
-    aligned = subject.embedder is not None and prepared.aligner is not None
+    profile = used.profile
+    aligned = candidate.embedder is not None and faces.aligner is not None
     facts = Facts(
-        model=subject.facts.model_copy(
-            update={"dimension": faces.dimension, "metric_values": similarity.values or None}
+        model=candidate.facts.model_copy(
+            update={"dimension": used.dimension, "metric_values": similarity.values or None}
         ),
         data=DataSection(
-            name=prepared.name,
-            kind=prepared.kind,
-            fingerprint=prepared.label,
-            faces=faces.asked,
-            notice=prepared.notice,
+            name=faces.name,
+            kind=faces.kind,
+            fingerprint=faces.label,
+            faces=used.asked,
+            notice=faces.notice,
         ),
-        alignment=prepared.aligner.signature if aligned and prepared.aligner else UNKNOWN,
+        alignment=faces.aligner.signature if aligned and faces.aligner else UNKNOWN,
         pooling=prepared.pooling(settings),
         similarity=similarity.signature,
         policy=settings.on_missing,
-        failed_faces=faces.failed,
+        failed_faces=used.failed,
         seed=settings.seed,
-        environment=environment_section(subject.embedder, settings.batch),
+        environment=environment_section(candidate.embedder, settings.batch),
         run=run_section(
             {
                 "network": profile.network,
@@ -179,7 +181,7 @@ def _evaluate_one(
         ),
         published_list=prepared.published_list,
         edition=edition_of(prepared.card),
-        notes=(*prepared.remarks, *subject.remarks, *faces.remarks, *_inverted(outcome)),
+        notes=(*faces.remarks, *candidate.remarks, *used.remarks, *_inverted(outcome)),
     )
     return build_record(prepared.card, outcome, facts)
 
@@ -195,13 +197,14 @@ def _inverted(outcome: FoldOutcome | Outcome) -> tuple[str, ...]:
     )
 
 
-def _candidates(models: Models, options: ModelOptions | None) -> list[Subject]:
+def _candidates(models: Models, options: ModelOptions | None) -> list[Candidate]:
     """The models, loaded, under the names that were given to them."""
     names = list(models) if isinstance(models, Mapping) else [None] * len(models)
     given = list(models.values()) if isinstance(models, Mapping) else list(models)
     chosen = _options_of(given, options)
     return [
-        subject_of(model, own, name) for model, own, name in zip(given, chosen, names, strict=True)
+        candidate_of(model, own, name)
+        for model, own, name in zip(given, chosen, names, strict=True)
     ]
 
 
@@ -225,8 +228,8 @@ def _is_bare(model: AnyModel) -> bool:
     return not isinstance(model, Embedder)
 
 
-def _require_distinct(subjects: Sequence[Subject]) -> None:
-    names = Counter(subject.facts.id for subject in subjects)
+def _require_distinct(candidates: Sequence[Candidate]) -> None:
+    names = Counter(candidate.facts.id for candidate in candidates)
     repeated = [name for name, count in names.items() if count > 1]
     if repeated:
         raise UserError(

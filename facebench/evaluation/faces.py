@@ -9,72 +9,67 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facebench.base.errors import UserError
-from facebench.embedding.extract import extract
 from facebench.embedding.precomputed import select
 from facebench.embedding.store import EmbeddingStore
 from facebench.embedding.stream import stream
 from facebench.embedding.types import Embeddings, ExtractionProfile
-from facebench.evaluation.candidate import Subject
-from facebench.protocols.prepared import Embed, PreparedRun
+from facebench.evaluation.candidate import Candidate
+from facebench.protocols.prepared import PreparedProtocol
 from facebench.protocols.settings import Settings
 
 _PART = 512  # rows of embeddings that were given, handed on at a time
 
 
-class SubjectFaces:
+class CandidateFaces:
     """What a protocol asks embeddings of, and how the asking went.
 
     profile: where the time went; dimension: numbers in an embedding; asked: faces that the protocol
     used, which frames of its choosing may make fewer than it has; failed: those not acquired.
     """
 
-    def __init__(self, subject: Subject, prepared: PreparedRun, settings: Settings) -> None:
-        self._subject, self._prepared, self._settings = subject, prepared, settings
+    def __init__(
+        self, candidate: Candidate, prepared: PreparedProtocol, settings: Settings
+    ) -> None:
+        self._candidate, self._prepared, self._settings = candidate, prepared, settings
         self.profile = ExtractionProfile()
         self.dimension = self.asked = self.failed = 0
         self._first: NDArray[np.float32] | None = None
         self._varied = False
 
-    @property
-    def embed(self) -> Embed:
-        """For `PreparedRun.run`."""
-        return Embed(self._all, self._stream)
+    def embeddings(self) -> Iterator[Embeddings]:
+        """Of the faces that the protocol uses, in parts, for `PreparedProtocol.run`.
 
-    def _all(self, keys: Sequence[str]) -> Embeddings:
-        given, missing = self._subject.embeddings, self._settings.on_missing
+        UserError, after the last part: no face was acquired, or all have the same embedding.
+        """
+        keys = self._prepared.keys(self._settings)
+        given = self._candidate.embeddings
         if given is not None:
-            found = self._counted(select(given, keys, missing))
+            parts = self._given(given, keys)
         else:
-            found = self._counted(extract(keys=keys, **self._arguments(keys)))
+            parts = stream(keys=keys, **self._arguments(keys))
+        for part in parts:
+            self._count(part)
+            yield part
         self._require_faces()
-        return found
 
-    def _stream(self, keys: Sequence[str]) -> Iterator[Embeddings]:
-        given, missing = self._subject.embeddings, self._settings.on_missing
-        if given is None:
-            for part in stream(keys=keys, **self._arguments(keys)):
-                yield self._counted(part)
-            self._require_faces()
-            return
-        chosen = select(given, sorted(keys), missing)
-        for start in range(0, len(chosen.keys), _PART):
+    def _given(self, given: Embeddings, keys: Sequence[str]) -> Iterator[Embeddings]:
+        chosen = select(given, keys, self._settings.on_missing)
+        for start in range(0, len(keys), _PART):
             rows = slice(start, start + _PART)
-            part = Embeddings(chosen.keys[rows], chosen.vectors[rows], chosen.acquired[rows])
-            yield self._counted(part)
-        self._require_faces()
+            yield Embeddings(chosen.keys[rows], chosen.vectors[rows], chosen.acquired[rows])
 
     def _require_faces(self) -> None:
-        """UserError where no face was acquired, or where all have the same embedding."""
         acquired = self.asked - self.failed
         if self.asked and not acquired and self._settings.on_missing == "error":
-            rule = self._prepared.aligner.signature if self._prepared.aligner else "by their names"
+            aligner = self._prepared.faces.aligner
+            rule = aligner.signature if aligner else "by their names"
             raise UserError(
                 f"none of the {self.asked:,} faces was acquired ({rule}); check the images, and "
                 "how faces are found in them (--align, --landmarks, --detector)"
             )
         if acquired > 1 and not self._varied:
             raise UserError(
-                f"model {self._subject.facts.id} gave the same embedding for all {acquired:,} "
+                f"model {self._candidate.facts.id} gave the same embedding for all {acquired:,} "
                 "faces; check its weights, its mean and scale, or choose another of its outputs "
                 "with --output-name"
             )
@@ -98,26 +93,25 @@ class SubjectFaces:
         self._varied = bool((rows != self._first).any())
 
     def _arguments(self, keys: Sequence[str]) -> dict[str, Any]:
-        subject, prepared, settings = self._subject, self._prepared, self._settings
-        if subject.embedder is None or prepared.source is None or prepared.aligner is None:
-            raise UserError(f"protocol {prepared.card.name}: a model needs images: --data")
-        whole = len(keys) == len(prepared.keys)
+        embedder, faces, settings = self._candidate.embedder, self._prepared.faces, self._settings
+        if embedder is None or faces.source is None or faces.aligner is None:
+            raise UserError(f"protocol {self._prepared.card.name}: a model needs images: --data")
+        whole = len(keys) == len(faces.keys)
         return {
-            "embedder": subject.embedder,
-            "source": prepared.source,
-            "aligner": prepared.aligner,
+            "embedder": embedder,
+            "source": faces.source,
+            "aligner": faces.aligner,
             "on_missing": settings.on_missing,
             "batch": settings.batch,
             "workers": settings.workers,
-            "store": EmbeddingStore() if settings.store and subject.embedder.storable else None,
+            "store": EmbeddingStore() if settings.store and embedder.storable else None,
             "progress": settings.progress,
             "profile": self.profile,
-            "fingerprint": prepared.contents if whole else None,
+            "fingerprint": faces.contents if whole else None,
         }
 
-    def _counted(self, part: Embeddings) -> Embeddings:
+    def _count(self, part: Embeddings) -> None:
         self._compare(part)
         self.dimension = max(self.dimension, part.vectors.shape[1])
         self.asked += len(part.keys)
         self.failed += int(np.count_nonzero(~part.acquired))
-        return part

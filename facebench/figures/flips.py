@@ -101,14 +101,14 @@ def pair_faces(record: Record, data: str | None, pairs: Path | None = None) -> P
             f"--data {data}: its list of comparisons is {found.fingerprint}, the record's "
             f"{record.comparisons.fingerprint}; name the list with --pairs"
         )
-    if prepared.source is None or prepared.label != record.data.fingerprint:
+    if prepared.faces.source is None or prepared.faces.label != record.data.fingerprint:
         raise UserError(
-            f"--data {data}: these faces are {prepared.label}, the record's "
+            f"--data {data}: these faces are {prepared.faces.label}, the record's "
             f"{record.data.fingerprint}; name the folder that was evaluated"
         )
     keys = found.keys
     return PairFaces(
-        prepared.source,
+        prepared.faces.source,
         tuple(keys[index] for index in found.left),
         tuple(keys[index] for index in found.right),
     )

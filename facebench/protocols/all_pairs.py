@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,13 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facebench.base.errors import UserError
-from facebench.embedding.types import Embeddings
+from facebench.embedding.types import Embeddings, joined
 from facebench.faces.locate import Progress
-from facebench.faces.types import Aligner, DataKind, FaceSource
 from facebench.protocols.cards import AllPairsCard
 from facebench.protocols.named_faces import find_named_faces, people_of
 from facebench.protocols.outcome import Outcome, Rate, Series
-from facebench.protocols.prepared import Embed, PreparedRun, refuse_pooling, refused
+from facebench.protocols.prepared import PreparedProtocol, refuse_pooling, refused
 from facebench.protocols.settings import DEFAULTS, Settings
 from facebench.similarity.base import Projection, Similarity, score_block
 from facebench.statistics.all_pairs import (
@@ -43,32 +42,33 @@ LEVEL = 0.95
 _LOG = logging.getLogger(__name__)
 
 
-@dataclass(eq=False)
-class PreparedAllPairs(PreparedRun):
-    """See `PreparedRun`. people: int64[len(keys)], the number of each face's person."""
+@dataclass(frozen=True, eq=False)
+class PreparedAllPairs(PreparedProtocol):
+    """All pairs of faces. people: int64[len(faces.keys)], the number of each face's person."""
 
     card: AllPairsCard
-    source: FaceSource | None
-    aligner: Aligner | None
-    name: str
-    kind: DataKind
-    told: str | None
-    keys: tuple[str, ...]
-    published_list: bool | None
-    contents: str | None
-    label: str
     people: NDArray[np.int64]
 
-    def run(self, embed: Embed, similarity: Similarity, settings: Settings) -> Outcome:
+    @property
+    def published_list(self) -> bool | None:
+        """Whether photographs are as many as published."""
+        if self.faces.kind == "synthetic":
+            return None
+        n = len(self.people)
+        return n * (n - 1) // 2 == self.card.comparisons
+
+    def run(
+        self, embeddings: Iterable[Embeddings], similarity: Similarity, settings: Settings
+    ) -> Outcome:
         """TAR at the card's FARs, without an interval and with a warning where the false accepts
         hang on too few people for one.
 
         UserError: no mated or no non-mated pairs, scores that are NaN or infinite.
         """
         self.pooling(settings)
-        faces = embed.all(self.keys)
+        faces = joined(embeddings)
         rows = self._projected(faces, similarity)
-        n, targets = len(self.keys), self.card.targets
+        n, targets = len(faces.keys), self.card.targets
 
         try:
             pairs, drawn = walk_with_draws(
@@ -93,7 +93,7 @@ class PreparedAllPairs(PreparedRun):
             nonmated=pairs.n_nonmated,
             subjects=int(pairs.faces.size),
             failed=pairs.failed,
-            fingerprint=hashlib.sha256("\n".join(self.keys).encode()).hexdigest()[:16],
+            fingerprint=hashlib.sha256("\n".join(faces.keys).encode()).hexdigest()[:16],
             rule="exact",
             draws=settings.draws,
             decided=None,
@@ -118,8 +118,8 @@ class PreparedAllPairs(PreparedRun):
         if broken.size:
             raise UserError(
                 f"protocol {self.card.name}: this model's scores under {similarity.signature} are "
-                f"NaN or infinite for {broken.size:,} faces, first {self.keys[broken[0]]}; look at "
-                "its embeddings there, or choose another similarity"
+                f"NaN or infinite for {broken.size:,} faces, first {faces.keys[broken[0]]}; look "
+                "at its embeddings there, or choose another similarity"
             )
         return rows
 
@@ -152,10 +152,7 @@ def prepare(
     """Find all faces; see `find_named_faces`. UserError: what is missing or wrong."""
     faces = find_named_faces(card, data, settings, images=images, progress=progress)
     _, people = people_of(faces.keys)
-    published = None
-    if faces.kind == "real":
-        published = len(people) * (len(people) - 1) // 2 == card.comparisons
-    return PreparedAllPairs(card=card, published_list=published, people=people, **vars(faces))
+    return PreparedAllPairs(card, faces, people)
 
 
 def _rate(point: OperatingPoint, pairs: PairTail, drawn: NDArray[np.float64] | None) -> Rate:

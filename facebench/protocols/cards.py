@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import (
     AfterValidator,
@@ -70,9 +70,11 @@ class ProtocolCard(_Strict):
     """What every kind of protocol has; the kinds add their own fields.
 
     name: also the file's name; version: rises whenever a number could change; source: the paper;
-    dataset: the data that `--data` and the installed folders are looked up by.
+    dataset: the data that `--data` and the installed folders are looked up by. runs_in: the module
+    of `facebench.protocols` that finds a kind's faces (``prepare``) and runs it.
     """
 
+    runs_in: ClassVar[str]
     name: Name
     kind: str
     version: Annotated[int, Field(ge=1)]
@@ -95,6 +97,7 @@ class VerificationCard(ProtocolCard):
     spread: what the `±` of the protocol's paper is; targets: FARs at which TAR is reported.
     """
 
+    runs_in = "verification"
     kind: Literal["verification"]
     folds: Annotated[int, Field(ge=2)] = 10
     comparisons: Annotated[int, Field(ge=4)]
@@ -118,6 +121,7 @@ class VideoCard(VerificationCard):
     `facebench.protocols.video` (``all``, ``every-5``, ``first-50``).
     """
 
+    runs_in = "video"
     kind: Literal["video"]  # type: ignore[assignment]
     pooling: str = "mean-score"
     frames: str = "all"
@@ -134,6 +138,7 @@ class IdentificationCard(ProtocolCard):
     it; draws, seed: of what is not published.
     """
 
+    runs_in = "identification"
     kind: Literal["identification"]
     task: Literal["open", "closed"]
     subjects: str
@@ -174,6 +179,7 @@ class IdentificationCard(ProtocolCard):
 class AllPairsCard(ProtocolCard):
     """Every pair of faces of a data set: TAR at FAR; comparisons: of the whole set."""
 
+    runs_in = "all_pairs"
     kind: Literal["all-pairs"]
     comparisons: Annotated[int, Field(ge=1)]
     targets: Shares = (0.001, 0.0001, 0.00001)
@@ -187,6 +193,7 @@ class TemplateCard(ProtocolCard):
     comparisons: of the published lists, over all splits; targets: FARs, the first is the headline.
     """
 
+    runs_in = "templates.verification"
     kind: Literal["template"]
     layout: Literal["ijba", "ijbc"]
     splits: Annotated[int, Field(ge=1)]
@@ -203,6 +210,7 @@ class TemplateSearchCard(ProtocolCard):
     layout, splits: as of `TemplateCard`; fpirs: the first is the headline; ranks: after them.
     """
 
+    runs_in = "templates.search"
     kind: Literal["template-search"]
     layout: Literal["ijba"]
     splits: Annotated[int, Field(ge=1)]
@@ -213,7 +221,7 @@ class TemplateSearchCard(ProtocolCard):
     published: tuple[PublishedRate, ...] = ()
 
 
-# A protocol of one of these kinds is a card, not code; `facebench.protocols.run` runs them.
+# A protocol of one of these kinds is a card, not code.
 CARD_CLASSES: MappingProxyType[str, type[ProtocolCard]] = MappingProxyType(
     {
         "verification": VerificationCard,

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from facebench.embedding.types import Embeddings
+from facebench.embedding.types import Embeddings, joined
 from facebench.faces.locate import Progress
-from facebench.faces.types import Aligner, DataKind, FaceSource
 from facebench.protocols.cards import IdentificationCard
 from facebench.protocols.named_faces import find_named_faces, people_of
 from facebench.protocols.outcome import Decided, Outcome, Rate, Series
-from facebench.protocols.prepared import Embed, PreparedRun, refuse_pooling, refused
+from facebench.protocols.prepared import PreparedProtocol, refuse_pooling, refused
 from facebench.protocols.search_lists import SearchList, listed_names, search_lists, subjects_of
 from facebench.protocols.settings import DEFAULTS, Settings
 from facebench.similarity.base import Projection, Similarity, score_block
@@ -38,34 +37,40 @@ from facebench.statistics.searches import (
 )
 
 
-@dataclass(eq=False)
-class PreparedIdentification(PreparedRun):
-    """See `PreparedRun`. people: int64[len(keys)], numbers; subjects: of how many people there are
-    probe and gallery; lists: the draws.
+@dataclass(frozen=True, eq=False)
+class PreparedIdentification(PreparedProtocol):
+    """Searches. people: int64[len(faces.keys)], numbers; listed, subjects: names of the people that
+    the card names, and of those of whom there are probe and gallery; lists: the draws.
     """
 
     card: IdentificationCard
-    source: FaceSource | None
-    aligner: Aligner | None
-    name: str
-    kind: DataKind
-    told: str | None
-    keys: tuple[str, ...]
-    published_list: bool | None
-    contents: str | None
-    label: str
     people: NDArray[np.int64]
-    subjects: int
+    listed: tuple[str, ...]
+    subjects: tuple[str, ...]
     lists: tuple[SearchList, ...]
 
-    def run(self, embed: Embed, similarity: Similarity, settings: Settings) -> Outcome:
+    @property
+    def published_list(self) -> bool | None:
+        """False where subjects or counts are not the published ones. Which image is which is not
+        published, so even where they are nobody can say that the searches are.
+        """
+        card, counts = self.card, self.counts
+        there = ("gallery images", "gallery identities", "mated probes", "non-mated probes")
+        published = (card.gallery, card.identities, card.mated_probes, card.nonmated_probes)
+        same = sorted(self.listed) == sorted(self.subjects)
+        same = same and tuple(counts[name] for name in there) == published
+        return None if same or self.faces.kind == "synthetic" else False
+
+    def run(
+        self, embeddings: Iterable[Embeddings], similarity: Similarity, settings: Settings
+    ) -> Outcome:
         """Search every draw; UserError where there are no mated or no non-mated probes.
 
         Searches of the first draw count as failed where the probe was not acquired, or, of a mated
         probe, no gallery face of its person: they stay among all searches and are never a hit.
         """
         self.pooling(settings)
-        faces = embed.all(self.keys)
+        faces = joined(embeddings)
         projection = similarity.project(faces.vectors)
         found = [self._searched(projection, faces, drawn) for drawn in self.lists]
         tables = list(map(self._table, found, self.lists))
@@ -113,13 +118,13 @@ class PreparedIdentification(PreparedRun):
             "gallery identities": int(np.unique(gallery).size),
             "mated probes": mated,
             "non-mated probes": probes.size - mated,
-            "mated subjects": self.subjects,
+            "mated subjects": len(self.subjects),
         }
 
     @property
     def fingerprint(self) -> str:
         """16 hexadecimal digits of a SHA-256 over the faces and who is searched among whom."""
-        digest = hashlib.sha256("\n".join(self.keys).encode())
+        digest = hashlib.sha256("\n".join(self.faces.keys).encode())
         for drawn in self.lists:
             for side in (drawn.gallery, drawn.probes):
                 digest.update(np.append(side.size, side).astype("<i8").tobytes())
@@ -172,31 +177,7 @@ def prepare(
     listed = listed_names(card)
     subjects = subjects_of(card, listed, names, people, faces.kind)
     drawn = search_lists(card, faces.keys, names, people, subjects, card.identities - len(listed))
-    prepared = PreparedIdentification(
-        card=card,
-        published_list=None,
-        people=people,
-        subjects=len(subjects),
-        lists=tuple(drawn),
-        **vars(faces),
-    )
-    if faces.kind == "real" and not _as_published(card, listed, subjects, prepared.counts):
-        prepared.published_list = False
-    return prepared
-
-
-def _as_published(
-    card: IdentificationCard, listed: Sequence[str], subjects: Sequence[str], counts: dict[str, int]
-) -> bool:
-    """Whether subjects and counts are the published ones. Which image is which is not published, so
-    even then nobody can say that the searches are.
-    """
-    return sorted(listed) == sorted(subjects) and (
-        counts["gallery images"],
-        counts["gallery identities"],
-        counts["mated probes"],
-        counts["non-mated probes"],
-    ) == (card.gallery, card.identities, card.mated_probes, card.nonmated_probes)
+    return PreparedIdentification(card, faces, people, tuple(listed), tuple(subjects), tuple(drawn))
 
 
 def search_rates(

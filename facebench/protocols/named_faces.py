@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
@@ -10,28 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facebench.base.errors import UserError
-from facebench.faces.align.rules import make_aligner
 from facebench.faces.lfw.lists import read_people
 from facebench.faces.lfw.rendered import kind_of_people
 from facebench.faces.locate import Progress, installed_at, locate_images
-from facebench.faces.types import Aligner, DataKind, FaceSource
 from facebench.protocols.cards import ProtocolCard
-from facebench.protocols.prepared import SYNTHETIC_NOTICE
+from facebench.protocols.prepared import ProtocolFaces, chosen_aligner
 from facebench.protocols.settings import DEFAULTS, Settings
-
-
-@dataclass(frozen=True)
-class NamedFaces:
-    """The faces and what records say of them; see `facebench.protocols.prepared.PreparedRun`."""
-
-    source: FaceSource | None
-    aligner: Aligner | None
-    name: str
-    kind: DataKind
-    told: str | None
-    keys: tuple[str, ...]
-    contents: str | None
-    label: str
 
 
 def find_named_faces(
@@ -41,7 +24,7 @@ def find_named_faces(
     *,
     images: bool,
     progress: Progress | None = None,
-) -> NamedFaces:
+) -> ProtocolFaces:
     """Every image of the data; without images, every one that a ``people.txt`` names.
 
     images: False where embeddings are given instead. UserError: what is missing or wrong.
@@ -61,29 +44,15 @@ def find_named_faces(
         )
     located = locate_images(card.dataset, data, progress=progress)
     source, keys = located.source, tuple(located.keys())
-    aligner = None
-    if images:
-        aligner = make_aligner(
-            settings.align,
-            located,
-            landmarks=settings.landmarks,
-            landmarks_order=settings.landmarks_order,
-            yunet=settings.detector,
-            on_missing=settings.on_missing,
-        )
-    contents = source.fingerprint(keys)
-    label = source.label(keys, contents)
-    told = located.notice
-    return NamedFaces(source, aligner, source.name, source.kind, told, keys, contents, label)
+    aligner = chosen_aligner(located, settings) if images else None
+    return ProtocolFaces(keys, source.name, source.kind, source, aligner, located.notice)
 
 
-def _listed(card: ProtocolCard, pairs: str | Path) -> NamedFaces:
+def _listed(card: ProtocolCard, pairs: str | Path) -> ProtocolFaces:
     people = read_people(str(pairs))
     kind = kind_of_people({person.name for person in people}, str(pairs))
-    told = SYNTHETIC_NOTICE if kind == "synthetic" else None
-    label = f"{card.dataset}-unseen" if kind == "real" else f"synthetic-{card.dataset}-unseen"
     keys = tuple(sorted(chain.from_iterable(person.keys() for person in people)))
-    return NamedFaces(None, None, card.dataset, kind, told, keys, None, label)
+    return ProtocolFaces(keys, card.dataset, kind)
 
 
 def people_of(keys: tuple[str, ...]) -> tuple[list[str], NDArray[np.int64]]:

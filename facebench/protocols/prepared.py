@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cached_property
 
 from facebench.base.errors import UserError
 from facebench.embedding.types import Embeddings
+from facebench.faces.align.rules import make_aligner
+from facebench.faces.locate import LocatedData, LocatedImages
 from facebench.faces.types import Aligner, DataKind, FaceSource
 from facebench.protocols.cards import ProtocolCard
 from facebench.protocols.outcome import FoldOutcome, Outcome
@@ -23,16 +25,89 @@ SYNTHETIC_NOTICE = (
 )
 
 
-@dataclass(frozen=True)
-class Embed:
-    """Embeddings of named faces of the protocol's source.
+@dataclass(frozen=True, eq=False)
+class ProtocolFaces:
+    """What was found of a protocol's faces and lists.
 
-    all: of keys, in their order; stream: of keys, in parts of some hundred, sorted by key, so that
-    memory does not grow with their number.
+    keys: all faces that are used, sorted; name, kind: of the faces, as records say them; source,
+    aligner: None where only lists are there (embeddings were given); told: what the user must be
+    told of the faces now; list_remarks: what is unusual about the lists, and counts as listed.
     """
 
-    all: Callable[[Sequence[str]], Embeddings]
-    stream: Callable[[Sequence[str]], Iterator[Embeddings]]
+    keys: tuple[str, ...]
+    name: str
+    kind: DataKind
+    source: FaceSource | None = None
+    aligner: Aligner | None = None
+    told: str | None = None
+    list_remarks: tuple[str, ...] = ()
+
+    @cached_property
+    def contents(self) -> str | None:
+        """Fingerprint over the contents of the images, as the embedding store wants it."""
+        return self.source.fingerprint(self.keys) if self.source else None
+
+    @cached_property
+    def label(self) -> str:
+        """What records call the images; of faces that were never seen, a name that says so."""
+        if self.source is None:
+            return f"{self.name}-unseen" if self.kind == "real" else f"synthetic-{self.name}-unseen"
+        return self.source.label(self.keys, self.contents)
+
+    @property
+    def notice(self) -> str | None:
+        """What records and tables must say of the faces."""
+        return SYNTHETIC_NOTICE if self.kind == "synthetic" else None
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What records say of the lists, and of what was guessed about the faces."""
+        return (*self.list_remarks, *(self.aligner.remarks if self.aligner else ()))
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedProtocol(ABC):
+    """A card and its faces, ready for several models; the kinds add their lists."""
+
+    card: ProtocolCard
+    faces: ProtocolFaces
+
+    @property
+    def published_list(self) -> bool | None:
+        """Whether the comparisons are the published ones; None where none can tell."""
+        return None
+
+    @abstractmethod
+    def pooling(self, settings: Settings) -> str:
+        """What the record says of pooling, e.g. ``mean-score, all frames``; UserError where what
+        was chosen has no use.
+        """
+
+    def keys(self, settings: Settings) -> Sequence[str]:
+        """The faces that a run takes embeddings of, sorted: all, but where frames are chosen."""
+        return self.faces.keys
+
+    @abstractmethod
+    def run(
+        self, embeddings: Iterable[Embeddings], similarity: Similarity, settings: Settings
+    ) -> FoldOutcome | Outcome:
+        """The statistics of one model; UserError where the lists cannot carry them.
+
+        embeddings: of `keys`, in parts in that order, of which a kind that pools holds one at a
+        time.
+        """
+
+
+def chosen_aligner(located: LocatedData | LocatedImages, settings: Settings) -> Aligner:
+    """The aligner of the settings; errors as those of `make_aligner`."""
+    return make_aligner(
+        settings.align,
+        located,
+        landmarks=settings.landmarks,
+        landmarks_order=settings.landmarks_order,
+        yunet=settings.detector,
+        on_missing=settings.on_missing,
+    )
 
 
 def refuse_pooling(protocol: str, settings: Settings) -> None:
@@ -43,65 +118,6 @@ def refuse_pooling(protocol: str, settings: Settings) -> None:
                 f"protocol {protocol}: {option} {value} has no effect, since it compares single "
                 "faces; leave it out"
             )
-
-
-class PreparedRun(ABC):
-    """A card and its faces, ready for several models.
-
-    source, aligner: None where only lists are there (embeddings were given); name, kind: of the
-    faces, as records say them; told: what the user must be told of them now; keys: all faces that
-    are used, sorted; contents: the source's fingerprint over keys, or None; label: what records
-    call the images; published_list: whether the comparisons are the published ones, None: unknown.
-    """
-
-    # Dataclass fields or properties of the kinds; declared as properties so that both will do.
-    if TYPE_CHECKING:
-
-        @property
-        def card(self) -> ProtocolCard: ...
-        @property
-        def source(self) -> FaceSource | None: ...
-        @property
-        def aligner(self) -> Aligner | None: ...
-        @property
-        def name(self) -> str: ...
-        @property
-        def kind(self) -> DataKind: ...
-        @property
-        def told(self) -> str | None: ...
-        @property
-        def keys(self) -> tuple[str, ...]: ...
-        @property
-        def published_list(self) -> bool | None: ...
-        @property
-        def contents(self) -> str | None: ...
-        @property
-        def label(self) -> str: ...
-
-    @property
-    def notice(self) -> str | None:
-        """What records and tables must say of the faces."""
-        return SYNTHETIC_NOTICE if self.kind == "synthetic" else None
-
-    @property
-    def list_remarks(self) -> tuple[str, ...]:
-        """What is unusual about the lists, and counts as listed."""
-        return ()
-
-    @property
-    def remarks(self) -> tuple[str, ...]:
-        """What records say of the lists, and of what was guessed about the faces."""
-        return (*self.list_remarks, *(self.aligner.remarks if self.aligner else ()))
-
-    @abstractmethod
-    def run(
-        self, embed: Embed, similarity: Similarity, settings: Settings
-    ) -> FoldOutcome | Outcome:
-        """The statistics of one model; UserError where the lists cannot carry them."""
-
-    @abstractmethod
-    def pooling(self, settings: Settings) -> str:
-        """What the record says of pooling, e.g. ``mean-score, all frames``."""
 
 
 _FUNCTION = re.compile(r"\A[a-z_][a-z0-9_]*: ")  # statistics begin their errors with their name

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facebench.base.errors import UserError
-from facebench.embedding.missing import absent_faces, faces_refused
-from facebench.faces.align.rules import make_aligner
+from facebench.embedding.missing import require_faces
+from facebench.embedding.types import Embeddings, joined
 from facebench.faces.bin.source import BinSource
 from facebench.faces.lfw.lists import PairList, read_pairs
 from facebench.faces.lfw.remarks import pair_remarks
 from facebench.faces.lfw.rendered import kind_of
-from facebench.faces.locate import AS_BIN_FILES, LocatedData, Progress, installed_at, locate
-from facebench.faces.types import Aligner, DataKind, FaceSource
+from facebench.faces.locate import AS_BIN_FILES, Progress, installed_at, locate
 from facebench.protocols.cards import VerificationCard
 from facebench.protocols.outcome import Comparisons, FoldOutcome
 from facebench.protocols.prepared import (
-    SYNTHETIC_NOTICE,
-    Embed,
-    PreparedRun,
+    PreparedProtocol,
+    ProtocolFaces,
+    chosen_aligner,
     refuse_pooling,
     refused,
 )
@@ -91,27 +89,15 @@ def verification(
         raise refused(card.name, error) from error
 
 
-_UNSEEN = "unseen"
 SINGLE_FACES = "none (single faces)"
 
 
-@dataclass(frozen=True)
-class Prepared(PreparedRun):
-    """A verification protocol with its faces."""
+@dataclass(frozen=True, eq=False)
+class PreparedVerification(PreparedProtocol):
+    """Pairs of faces in folds."""
 
     card: VerificationCard
     comparisons: Comparisons
-    source: FaceSource | None
-    aligner: Aligner | None
-    name: str
-    kind: DataKind
-    told: str | None
-    list_remarks: tuple[str, ...] = ()
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        """Every face of the comparisons once, sorted."""
-        return self.comparisons.keys
 
     @property
     def published_list(self) -> bool | None:
@@ -120,40 +106,28 @@ class Prepared(PreparedRun):
         That is so for rendered faces, whose notice says enough, for a ``.bin`` file, which numbers
         its images, and for a card of one's own without ``pairs``.
         """
-        if self.kind == "synthetic" or isinstance(self.source, BinSource):
+        if self.faces.kind == "synthetic" or isinstance(self.faces.source, BinSource):
             return None
         if self.card.pairs is not None:
             return self.comparisons.fingerprint == self.card.pairs
         return False if self.card.dataset in AS_BIN_FILES else None
 
-    @cached_property
-    def contents(self) -> str | None:
-        """Fingerprint over the contents of the images, as the embedding store wants it."""
-        return self.source.fingerprint(self.comparisons.keys) if self.source else None
-
-    @cached_property
-    def label(self) -> str:
-        """What records call the images; of faces that were never seen, a name that says so."""
-        if self.source is None:
-            real = self.kind == "real"
-            return f"{self.name}-{_UNSEEN}" if real else f"synthetic-{self.name}-{_UNSEEN}"
-        return self.source.label(self.comparisons.keys, self.contents)
-
-    def run(self, embed: Embed, similarity: Similarity, settings: Settings) -> FoldOutcome:
+    def run(
+        self, embeddings: Iterable[Embeddings], similarity: Similarity, settings: Settings
+    ) -> FoldOutcome:
         """Scores of the pairs, and the card's statistics of them."""
-        comparisons, embeddings = self.comparisons, embed.all(self.comparisons.keys)
-        left, right = comparisons.left, comparisons.right
-        scores = pair_scores(embeddings, left, right, similarity)
-        acquired = embeddings.acquired[left] & embeddings.acquired[right]
+        faces, left, right = joined(embeddings), self.comparisons.left, self.comparisons.right
+        scores = pair_scores(faces, left, right, similarity)
+        acquired = faces.acquired[left] & faces.acquired[right]
         statistics = verification(
             self.card,
-            comparisons,
+            self.comparisons,
             scores,
             acquired,
             rule=settings.rule,
             draws=settings.draws,
         )
-        return FoldOutcome(comparisons, scores, statistics)
+        return FoldOutcome(self.comparisons, scores, statistics)
 
     def pooling(self, settings: Settings) -> str:
         """None: every comparison is of single faces."""
@@ -168,7 +142,7 @@ def prepare(
     *,
     images: bool,
     progress: Progress | None = None,
-) -> Prepared:
+) -> PreparedVerification:
     """Find a protocol's faces and pairs. images: False where embeddings are given instead of them.
 
     progress: told of every synthetic face that is rendered. UserError: what is missing or wrong.
@@ -182,34 +156,23 @@ def prepare(
                 "or the images with --data"
             )
     located = locate(card.dataset, data, pairs=settings.pairs, progress=progress)
-    source = located.source
-    comparisons = comparisons_of(located.pairs)
+    source, comparisons = located.source, comparisons_of(located.pairs)
     if images and settings.on_missing == "error":  # before the aligner misses their landmarks
-        _require_faces(source, comparisons.keys)
-    aligner = _aligner(located, settings) if images else None
-    told, remarks = located.notice, pair_remarks(located.pairs)
-    return Prepared(card, comparisons, source, aligner, source.name, source.kind, told, remarks)
-
-
-def _require_faces(source: FaceSource, keys: Sequence[str]) -> None:
-    if absent := absent_faces(source, keys):
-        raise faces_refused(source, absent, len(keys))
-
-
-def _aligner(located: LocatedData, settings: Settings) -> Aligner:
-    return make_aligner(
-        settings.align,
-        located,
-        landmarks=settings.landmarks,
-        landmarks_order=settings.landmarks_order,
-        yunet=settings.detector,
-        on_missing=settings.on_missing,
+        require_faces(source, comparisons.keys)
+    faces = ProtocolFaces(
+        comparisons.keys,
+        source.name,
+        source.kind,
+        source,
+        chosen_aligner(located, settings) if images else None,
+        located.notice,
+        pair_remarks(located.pairs),
     )
+    return PreparedVerification(card, faces, comparisons)
 
 
-def _unseen(card: VerificationCard, pairs: PairList, where: str) -> Prepared:
+def _unseen(card: VerificationCard, pairs: PairList, where: str) -> PreparedVerification:
     """Lists alone. Rendered faces are known by their names, and are never taken for photographs."""
-    kind = kind_of(pairs, where)
-    told = SYNTHETIC_NOTICE if kind == "synthetic" else None
-    remarks = pair_remarks(pairs)
-    return Prepared(card, comparisons_of(pairs), None, None, card.dataset, kind, told, remarks)
+    comparisons, kind = comparisons_of(pairs), kind_of(pairs, where)
+    faces = ProtocolFaces(comparisons.keys, card.dataset, kind, list_remarks=pair_remarks(pairs))
+    return PreparedVerification(card, faces, comparisons)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,15 +18,13 @@ from facebench.embedding.types import Embeddings
 from facebench.faces.lfw.lists import some
 from facebench.faces.lfw.remarks import pair_remarks
 from facebench.faces.locate import Progress
-from facebench.faces.types import Aligner, DataKind
 from facebench.faces.ytf.align import ytf_aligner
-from facebench.faces.ytf.frames import YtfSource
-from facebench.faces.ytf.lists import VideoPairs, person_of
+from facebench.faces.ytf.lists import VideoPairs, person_of, video_of
 from facebench.faces.ytf.locate import LocatedVideos, installed_ytf, locate_ytf
 from facebench.protocols.cards import VideoCard
 from facebench.protocols.frames import check_frames, choose_frames
 from facebench.protocols.outcome import Comparisons, FoldOutcome
-from facebench.protocols.prepared import Embed, PreparedRun
+from facebench.protocols.prepared import PreparedProtocol, ProtocolFaces
 from facebench.protocols.settings import DEFAULTS, Settings
 from facebench.protocols.verification import verification
 from facebench.similarity.base import Similarity, projected_pairs
@@ -37,10 +35,13 @@ from facebench.similarity.pooling import (
     frame_scores,
 )
 
+VideoRows = tuple[NDArray[np.int64], NDArray[np.float32]]
+"""Of F frames: the positions of their videos, int64 F, and their embeddings, float32 F×D."""
 
-@dataclass(frozen=True)
-class PreparedVideo(PreparedRun):
-    """A protocol on videos with its frames.
+
+@dataclass(frozen=True, eq=False)
+class PreparedVideo(PreparedProtocol):
+    """Pairs of videos in folds.
 
     comparisons: of videos, whose keys are ``Person/0`` and whose subjects are the people; frames:
     by video, keys of the source in the order of time, none where a video is absent and counted.
@@ -48,35 +49,14 @@ class PreparedVideo(PreparedRun):
 
     card: VideoCard
     comparisons: Comparisons
-    source: YtfSource
-    aligner: Aligner | None
-    name: str
-    kind: DataKind
-    told: str | None
     frames: Mapping[str, tuple[str, ...]]
-    list_remarks: tuple[str, ...] = ()
-
-    @cached_property
-    def keys(self) -> tuple[str, ...]:
-        """Every frame of every video of the comparisons, sorted."""
-        return tuple(sorted(key for frames in self.frames.values() for key in frames))
 
     @property
     def published_list(self) -> bool | None:
         """Whether the pairs are the published ones; None for rendered faces, or an own card."""
-        if self.kind == "synthetic" or self.card.pairs is None:
+        if self.faces.kind == "synthetic" or self.card.pairs is None:
             return None
         return self.comparisons.fingerprint == self.card.pairs
-
-    @cached_property
-    def contents(self) -> str | None:
-        """Fingerprint over the contents of the frames, as the embedding store wants it."""
-        return self.source.fingerprint(self.keys)
-
-    @cached_property
-    def label(self) -> str:
-        """What records call the frames."""
-        return self.source.label(self.keys, self.contents)
 
     def pooling(self, settings: Settings) -> str:
         """``mean-score, all frames``; UserError for names that are not known or have no use."""
@@ -90,23 +70,27 @@ class PreparedVideo(PreparedRun):
             )
         return f"{pooling}, {frames} frames"
 
-    def run(self, embed: Embed, similarity: Similarity, settings: Settings) -> FoldOutcome:
+    def keys(self, settings: Settings) -> list[str]:
+        """The chosen frames of every video."""
+        rule = settings.frames or self.card.frames
+        videos = self.comparisons.keys
+        return sorted(k for v in videos for k in choose_frames(rule, self.frames[v], v))
+
+    def run(
+        self, embeddings: Iterable[Embeddings], similarity: Similarity, settings: Settings
+    ) -> FoldOutcome:
         """Pool the frames of every video as they come, score the pairs, and take the statistics.
 
         A frame that was not acquired is left out of its video's mean; a video without any stays
         in the protocol as a failure to acquire, score -inf.
         """
         self.pooling(settings)
-        pooling, rule = self._chosen(settings)
-        group_of = {
-            key: group
-            for group, video in enumerate(self.comparisons.keys)
-            for key in choose_frames(rule, self.frames[video], video)
-        }
+        pooling, _ = self._chosen(settings)
+        acquired = map(self._acquired, embeddings)
         if pooling in ALL_FRAMES_POOLINGS:
-            scores = self._by_all_frames(embed, similarity, pooling, group_of)
+            scores = self._by_all_frames(acquired, similarity, pooling)
         else:
-            scores = self._by_means(embed, similarity, pooling, group_of)
+            scores = self._by_means(acquired, similarity, pooling)
         statistics = verification(
             self.card,
             self.comparisons,
@@ -120,36 +104,40 @@ class PreparedVideo(PreparedRun):
     def _chosen(self, settings: Settings) -> tuple[str, str]:
         return settings.pooling or self.card.pooling, settings.frames or self.card.frames
 
+    @cached_property
+    def _positions(self) -> dict[str, int]:
+        return {video: position for position, video in enumerate(self.comparisons.keys)}
+
+    def _acquired(self, part: Embeddings) -> VideoRows:
+        """The acquired frames of a part: the positions of their videos, and their embeddings."""
+        there = np.flatnonzero(part.acquired)
+        videos = (self._positions[video_of(part.keys[row])] for row in there)
+        return np.fromiter(videos, np.int64, len(there)), part.vectors[there]
+
     def _by_means(
-        self, embed: Embed, similarity: Similarity, pooling: str, group_of: Mapping[str, int]
+        self, frames: Iterable[VideoRows], similarity: Similarity, pooling: str
     ) -> NDArray[np.float64]:
-        videos, left, right = (
-            len(self.comparisons.keys),
-            self.comparisons.left,
-            self.comparisons.right,
-        )
+        left, right = self.comparisons.left, self.comparisons.right
+        videos = len(self.comparisons.keys)
         # To media-mean a video is one medium.
         media = np.arange(videos) if pooling.startswith("media-mean") else None
         pooler = MeanPooler(pooling, similarity, videos, media)
-        for part in embed.stream(sorted(group_of)):
-            there = np.flatnonzero(part.acquired)
-            if len(there):
-                groups = np.array([group_of[part.keys[row]] for row in there], dtype=np.int64)
-                own = None if media is None else groups
-                pooler.add(groups, part.vectors[there], own)
+        for groups, vectors in frames:
+            if len(groups):
+                pooler.add(groups, vectors, None if media is None else groups)
         pooled = pooler.finish(np.float64)
         scores = projected_pairs(pooled.projection, left, right, similarity.low, similarity.high)
         scores[~(pooled.acquired[left] & pooled.acquired[right])] = -np.inf
         return scores
 
     def _by_all_frames(
-        self, embed: Embed, similarity: Similarity, pooling: str, group_of: Mapping[str, int]
+        self, frames: Iterable[VideoRows], similarity: Similarity, pooling: str
     ) -> NDArray[np.float64]:
-        with closing(FrameFile(group_of, len(self.comparisons.keys))) as frames:
-            for part in embed.stream(sorted(group_of)):
-                frames.add(part)
+        with closing(FrameFile(len(self.comparisons.keys))) as kept:
+            for groups, vectors in frames:
+                kept.add(groups, vectors)
             left, right = self.comparisons.left, self.comparisons.right
-            return frame_scores(pooling, similarity, frames.read, left, right)
+            return frame_scores(pooling, similarity, kept.read, left, right)
 
 
 def prepare(
@@ -194,17 +182,16 @@ def prepare(
             on_missing=settings.on_missing,
         )
     source = located.source
-    return PreparedVideo(
-        card,
-        comparisons_of_videos(located.pairs),
-        source,
-        aligner,
+    faces = ProtocolFaces(
+        tuple(keys),
         source.name,
         source.kind,
+        source,
+        aligner,
         located.notice,
-        frames,
         pair_remarks(located.pairs),
     )
+    return PreparedVideo(card, faces, comparisons_of_videos(located.pairs), frames)
 
 
 def comparisons_of_videos(pairs: VideoPairs) -> Comparisons:
@@ -237,8 +224,7 @@ class FrameFile:
     A video's frames must be added one after the other, as they come in sorted order of keys.
     """
 
-    def __init__(self, group_of: Mapping[str, int], groups: int) -> None:
-        self._group_of = group_of
+    def __init__(self, groups: int) -> None:
         self._first = np.zeros(groups, dtype=np.int64)
         self._count = np.zeros(groups, dtype=np.int64)
         self._rows = self._width = 0
@@ -248,15 +234,13 @@ class FrameFile:
             folder.mkdir(parents=True, exist_ok=True)
             self._file = tempfile.TemporaryFile(prefix="frames-", dir=folder)  # noqa: SIM115
 
-    def add(self, part: Embeddings) -> None:
-        """Append the acquired frames of a part."""
-        for key in (k for k, there in zip(part.keys, part.acquired, strict=True) if there):
-            group = self._group_of[key]
+    def add(self, groups: NDArray[np.int64], vectors: NDArray[np.float32]) -> None:
+        """Append frames: the video of each, int64 F, and their embeddings, float32 F×D."""
+        for group in groups.tolist():
             if not self._count[group]:
                 self._first[group] = self._rows
             self._count[group] += 1
             self._rows += 1
-        vectors = part.vectors[part.acquired]
         if len(vectors):
             self._width = vectors.shape[1]
             with _disk():

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from facebench.base.errors import UserError
-from facebench.evaluation.candidate import subject_of, subject_of_embeddings
+from facebench.evaluation.candidate import candidate_of, candidate_of_embeddings
 from facebench.models.architectures.convnet import ConvNet, module_name
 from facebench.models.cards.publish import publish_weights
 
@@ -45,7 +45,7 @@ def test_kept_parameters_are_counted_in_the_weights(
     net = publish_half4b(tmp_path)
     weight = net.layer("4b").weight
     monkeypatch.chdir(tmp_path)
-    facts = subject_of("half4b").facts
+    facts = candidate_of("half4b").facts
     total = sum(parameter.numel() for parameter in net.parameters())
     assert facts.parameters == total
     assert facts.kept_parameters == total - weight.numel() // 2
@@ -61,7 +61,7 @@ def test_embeddings_are_pinned_with_their_names(tmp_path: Path) -> None:
     hashes = set()
     for names in ("a\nb\n", "b\na\n"):
         (tmp_path / "names.txt").write_text(names)
-        facts = subject_of_embeddings(tmp_path / "mine.npy", tmp_path / "names.txt").facts
+        facts = candidate_of_embeddings(tmp_path / "mine.npy", tmp_path / "names.txt").facts
         assert (facts.id, facts.dimension, facts.kept_parameters) == ("mine", 3, None)
         hashes.add(facts.weights_hash)
     assert len(hashes) == 2
@@ -69,4 +69,4 @@ def test_embeddings_are_pinned_with_their_names(tmp_path: Path) -> None:
 
 def test_a_model_that_is_not_there() -> None:
     with pytest.raises(UserError, match="unknown model 'nothing'"):
-        subject_of("nothing")
+        candidate_of("nothing")

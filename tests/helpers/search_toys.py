@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from facebench.embedding.types import Embeddings
 from facebench.faces.twins import lfw as twin
-from facebench.protocols.prepared import Embed
+from facebench.protocols.prepared import PreparedProtocol
+from facebench.protocols.settings import Settings
+from facebench.similarity.base import Similarity
 
 
 def write_images(folder: Path, images: Mapping[str, int], rendered: bool = False) -> Path:
@@ -38,9 +41,17 @@ def embeddings(
     return Embeddings(tuple(keys), vectors.astype(np.float32), acquired)
 
 
+Embed = Callable[[Sequence[str]], Iterable[Embeddings]]
+"""Embeddings of sorted keys, in parts."""
+
+
 def embed(**choices) -> Embed:
-    """What a run is given."""
-    return Embed(
-        all=lambda keys: embeddings(keys, **choices),
-        stream=lambda keys: iter([embeddings(keys, **choices)]),
-    )
+    """Embeddings as those of `embeddings`, in one part."""
+    return lambda keys: [embeddings(keys, **choices)]
+
+
+def outcome_of(
+    prepared: PreparedProtocol, embed: Embed, similarity: Similarity, settings: Settings
+) -> Any:
+    """A run on the faces that a protocol asks for."""
+    return prepared.run(embed(prepared.keys(settings)), similarity, settings)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from importlib import import_module
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from facebench.base.errors import UserError
 from facebench.faces.lfw.lists import read_pairs
 from facebench.protocols.cards import (
+    CARD_CLASSES,
     VerificationCard,
     edition_of,
     list_protocols,
@@ -191,3 +194,10 @@ def test_a_card_that_is_not_utf8(tmp_path: Path) -> None:
     path.write_bytes(GOOD.encode() + b'notes = "\xff"')
     with pytest.raises(UserError, match="not UTF-8"):
         read_protocol(path)
+
+
+@pytest.mark.parametrize("kind", CARD_CLASSES)
+def test_every_kind_names_the_module_that_runs_it(kind: str) -> None:
+    module = import_module(f"facebench.protocols.{CARD_CLASSES[kind].runs_in}")
+    assert callable(module.prepare)
+    assert kind in get_args(CARD_CLASSES[kind].model_fields["kind"].annotation)

@@ -13,7 +13,7 @@ from facebench.protocols.cards import IdentificationCard, load_protocol
 from facebench.protocols.identification import PreparedIdentification, prepare
 from facebench.protocols.settings import Settings
 from facebench.similarity.cosine import Cosine
-from tests.helpers.search_toys import embed, embeddings, write_images
+from tests.helpers.search_toys import embed, embeddings, outcome_of, write_images
 
 COUNTS = {"Ann": 4, "Bob": 3, "Cy": 2, "Dee": 1, "Eli": 5, "Fay": 1, "Gus": 2, "Hal": 1}
 SUBJECTS = ["Ann", "Bob", "Cy", "Dee", "Ida"]  # Dee has one image only, Ida none
@@ -48,9 +48,9 @@ def test_open_set_of_a_small_folder(folder: Path) -> None:
         "non-mated probes": 10,
         "mated subjects": 3,
     }
-    assert run.published_list is False and run.told is None and run.kind == "real"
-    assert len(run.keys) == 19 and run.label == run.contents
-    outcome = run.run(embed(), Cosine(), Settings(draws=50))
+    assert run.published_list is False and run.faces.told is None and run.faces.kind == "real"
+    assert len(run.faces.keys) == 19 and run.faces.label == run.faces.contents
+    outcome = outcome_of(run, embed(), Cosine(), Settings(draws=50))
     assert (outcome.total, outcome.mated, outcome.nonmated, outcome.failed) == (13, 3, 10, 0)
     assert outcome.subjects == 8 and outcome.parts == "draws" and outcome.number_of_parts == 4
     assert [(r.name, r.target) for r in outcome.rates] == [
@@ -67,9 +67,9 @@ def test_open_set_of_a_small_folder(folder: Path) -> None:
 def test_rates_equal_a_loop_over_probes(folder: Path) -> None:
     run = prepared(folder, fars=(0.25, 0.5))
     lost = ("Ann/Ann_0002.jpg", "Eli/Eli_0003.jpg", "Cy/Cy_0001.jpg")
-    outcome = run.run(embed(lost=lost, noise=1.5), Cosine(), Settings(draws=0))
-    found = embeddings(run.keys, lost=lost, noise=1.5)
-    who = [key.split("/")[0] for key in run.keys]
+    outcome = outcome_of(run, embed(lost=lost, noise=1.5), Cosine(), Settings(draws=0))
+    found = embeddings(run.faces.keys, lost=lost, noise=1.5)
+    who = [key.split("/")[0] for key in run.faces.keys]
     unit = found.vectors / np.maximum(np.linalg.norm(found.vectors, axis=1, keepdims=True), 1e-9)
 
     def score(i: int, j: int) -> float:
@@ -104,7 +104,7 @@ def test_closed_set_of_a_small_folder(folder: Path) -> None:
         "non-mated probes": 0,
         "mated subjects": 3,
     }
-    outcome = run.run(embed(noise=0.01), Cosine(), Settings(draws=20))
+    outcome = outcome_of(run, embed(noise=0.01), Cosine(), Settings(draws=20))
     assert [(r.name, r.target, r.value) for r in outcome.rates] == [
         ("rank", 1, 1.0),
         ("rank", 5, 1.0),
@@ -120,8 +120,8 @@ def test_faces_that_were_not_acquired_stay_in_every_count(folder: Path) -> None:
     run = prepared(folder, draws=1)
     drawn = run.lists[0]
     mated = [p for p in drawn.probes if run.people[p] in run.people[drawn.gallery]]
-    lost = [run.keys[mated[0]], run.keys[drawn.gallery[0]]]
-    outcome = run.run(embed(lost=lost, noise=0.01), Cosine(), Settings(draws=0))
+    lost = [run.faces.keys[mated[0]], run.faces.keys[drawn.gallery[0]]]
+    outcome = outcome_of(run, embed(lost=lost, noise=0.01), Cosine(), Settings(draws=0))
     assert (outcome.total, outcome.mated, outcome.failed) == (13, 3, 1)
     assert outcome.counts["gallery images not acquired"] == 1
     assert outcome.rates[-1].value == 2 / 3
@@ -133,11 +133,11 @@ def test_searches_for_people_whose_gallery_faces_are_lost_have_failed(
     folder: Path, name: str
 ) -> None:
     run = prepared(folder, name, draws=1)
-    drawn, ann = run.lists[0], run.people[run.keys.index("Ann/Ann_0001.jpg")]
-    lost = [run.keys[g] for g in drawn.gallery if run.people[g] == ann]
+    drawn, ann = run.lists[0], run.people[run.faces.keys.index("Ann/Ann_0001.jpg")]
+    lost = [run.faces.keys[g] for g in drawn.gallery if run.people[g] == ann]
     searches = int((run.people[drawn.probes] == ann).sum())  # 1 of the open, 3 of the closed set
     assert (len(lost), searches) == ((3, 1) if name == "lfw-open" else (1, 3))
-    outcome = run.run(embed(lost=lost, noise=0.01), Cosine(), Settings(draws=0))
+    outcome = outcome_of(run, embed(lost=lost, noise=0.01), Cosine(), Settings(draws=0))
     assert outcome.failed == searches
     # Nothing of one of three people is found, whatever share of the probes is hers.
     assert all(rate.over_people == pytest.approx(2 / 3) for rate in outcome.rates)
@@ -145,14 +145,14 @@ def test_searches_for_people_whose_gallery_faces_are_lost_have_failed(
     found = next(rate for rate in outcome.rates if (rate.name, rate.target) == ("rank", 1))
     assert found.value == (outcome.mated - searches) / outcome.mated
     # A probe that was lost as well is still one failed search.
-    probe = next(run.keys[p] for p in drawn.probes if run.people[p] == ann)
-    again = run.run(embed(lost=[*lost, probe], noise=0.01), Cosine(), Settings(draws=0))
+    probe = next(run.faces.keys[p] for p in drawn.probes if run.people[p] == ann)
+    again = outcome_of(run, embed(lost=[*lost, probe], noise=0.01), Cosine(), Settings(draws=0))
     assert (again.failed, again.total) == (searches, outcome.total)
 
 
 def test_decisions_are_those_of_the_headline(folder: Path) -> None:
     run = prepared(folder, fars=(0.25,))
-    outcome = run.run(embed(noise=1.5), Cosine(), Settings(draws=30))
+    outcome = outcome_of(run, embed(noise=1.5), Cosine(), Settings(draws=30))
     decided, rate = outcome.decided, outcome.rates[0]
     assert decided is not None and len(decided.scores) == 4 * 13
     assert decided.left_subjects is not None
@@ -169,8 +169,8 @@ def test_rendered_people_have_subjects_of_their_own(tmp_path: Path) -> None:
     found = load_protocol("lfw-open")
     assert isinstance(found, IdentificationCard)
     run = prepare(found, folder, images=True)
-    assert run.kind == "synthetic" and run.published_list is None
-    assert run.told is not None and run.told.startswith("SYNTHETIC FACES")
+    assert run.faces.kind == "synthetic" and run.published_list is None
+    assert run.faces.told is not None and run.faces.told.startswith("SYNTHETIC FACES")
     assert run.counts["mated subjects"] == round(14 * 596 / 1680) == 5
     assert run.counts["gallery images"] == 5 and run.counts["non-mated probes"] == 53 - 10
 
@@ -181,9 +181,11 @@ def test_lfw_mini_is_not_the_published_list(shared_data: Path) -> None:
         assert isinstance(found, IdentificationCard)
         run = prepare(found, shared_data / "lfw-mini", images=True)
         assert run.published_list is False
-        assert len(run.keys) == 901 and run.counts["mated subjects"] > 50
-        assert run.aligner is not None and run.aligner.signature.startswith("landmarks-5pt(")
-        outcome = run.run(embed(), Cosine(), Settings(draws=20))
+        assert len(run.faces.keys) == 901 and run.counts["mated subjects"] > 50
+        assert run.faces.aligner is not None and run.faces.aligner.signature.startswith(
+            "landmarks-5pt("
+        )
+        outcome = outcome_of(run, embed(), Cosine(), Settings(draws=20))
         assert outcome.total == sum(run.counts[f"{kind} probes"] for kind in ("mated", "non-mated"))
 
 
@@ -193,8 +195,8 @@ def test_all_of_lfw_by_its_people_list_has_the_published_counts(shared_data: Pat
         found = load_protocol(name)
         assert isinstance(found, IdentificationCard)
         run = prepare(found, None, Settings(pairs=official), images=False)
-        assert len(run.keys) == 13233 and run.source is None
-        assert run.label == "lfw-unseen" and run.contents is None
+        assert len(run.faces.keys) == 13233 and run.faces.source is None
+        assert run.faces.label == "lfw-unseen" and run.faces.contents is None
         # The counts are the published ones; which image is which, nobody published.
         assert run.published_list is None
         assert run.counts["gallery images"] == found.gallery
@@ -216,13 +218,13 @@ def test_mistakes_are_told(folder: Path, tmp_path: Path) -> None:
         prepare(card("lfw-open"), tmp_path / "absent", images=True)
     run = prepared(folder)
     with pytest.raises(UserError, match="--pooling max-score has no effect"):
-        run.run(embed(), Cosine(), Settings(pooling="max-score"))
+        outcome_of(run, embed(), Cosine(), Settings(pooling="max-score"))
     assert run.pooling(Settings()) == "none"
     alone = write_images(tmp_path / "alone", {"Ann": 2, "Bob": 2})
     with pytest.raises(UserError, match="lfw-open: there must be mated and non-mated probes"):
-        prepared(alone).run(embed(), Cosine(), Settings(draws=0))
+        outcome_of(prepared(alone), embed(), Cosine(), Settings(draws=0))
 
 
 def test_embeddings_may_come_with_a_folder_of_images(folder: Path) -> None:
     run = prepare(card("lfw-open"), folder, images=False)
-    assert run.aligner is None and run.source is not None and len(run.keys) == 19
+    assert run.faces.aligner is None and run.faces.source is not None and len(run.faces.keys) == 19

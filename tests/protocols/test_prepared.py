@@ -12,8 +12,9 @@ import pytest
 from facebench.base.errors import UserError
 from facebench.faces.twins.lfw import twin_name
 from facebench.protocols.cards import VerificationCard, load_protocol
+from facebench.protocols.prepared import SYNTHETIC_NOTICE
 from facebench.protocols.settings import Settings
-from facebench.protocols.verification import SYNTHETIC_NOTICE, prepare
+from facebench.protocols.verification import prepare
 
 
 def card(name: str = "lfw") -> VerificationCard:
@@ -31,17 +32,21 @@ def pairs(folder: Path, a: str, b: str) -> Path:
 def test_lists_alone_are_enough_for_embeddings(tmp_path: Path) -> None:
     files = (None, Settings(pairs=pairs(tmp_path, "Ann", "Bob")))
     prepared = prepare(card(), *files, images=False)
-    assert prepared.source is None and prepared.aligner is None
-    assert (prepared.label, prepared.kind, prepared.notice) == ("lfw-unseen", "real", None)
+    assert prepared.faces.source is None and prepared.faces.aligner is None
+    assert (prepared.faces.label, prepared.faces.kind, prepared.faces.notice) == (
+        "lfw-unseen",
+        "real",
+        None,
+    )
     assert len(prepared.comparisons) == 4
 
 
 def test_rendered_faces_are_known_by_their_names(tmp_path: Path) -> None:
     files = (None, Settings(pairs=pairs(tmp_path, twin_name(1), twin_name(2))))
     prepared = prepare(card(), *files, images=False)
-    assert prepared.kind == "synthetic" and prepared.notice == SYNTHETIC_NOTICE
-    assert prepared.told == SYNTHETIC_NOTICE
-    assert prepared.label == "synthetic-lfw-unseen"
+    assert prepared.faces.kind == "synthetic" and prepared.faces.notice == SYNTHETIC_NOTICE
+    assert prepared.faces.told is None  # more than the notice
+    assert prepared.faces.label == "synthetic-lfw-unseen"
 
 
 def test_a_list_of_both_kinds_is_refused_without_images_too(tmp_path: Path) -> None:
@@ -94,5 +99,7 @@ def test_real_faces_have_the_fingerprint_of_their_contents(shared_data: Path) ->
     prepared = prepare(card(), shared_data / "lfw-mini", images=True)
     assert len(prepared.comparisons) == 600 and len(prepared.comparisons.keys) == 901
     assert prepared.comparisons.subjects is not None
-    assert prepared.label.startswith("lfw-") and prepared.told is None
-    assert prepared.aligner is not None and prepared.aligner.signature.startswith("landmarks-5pt(")
+    assert prepared.faces.label.startswith("lfw-") and prepared.faces.told is None
+    assert prepared.faces.aligner is not None and prepared.faces.aligner.signature.startswith(
+        "landmarks-5pt("
+    )

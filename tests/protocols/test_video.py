@@ -15,10 +15,10 @@ from facebench.base.errors import UserError
 from facebench.embedding.types import Embeddings
 from facebench.faces.ytf.lists import read_splits
 from facebench.protocols.cards import VideoCard, load_protocol
-from facebench.protocols.prepared import Embed
 from facebench.protocols.settings import Settings
 from facebench.protocols.video import PreparedVideo, comparisons_of_videos, prepare
 from tests.helpers.pooling_toys import Biased, PlainCosine, all_scores, unit
+from tests.helpers.search_toys import Embed, outcome_of
 from tests.helpers.ytf_folders import ROWS, VIDEOS, write_ytf
 
 
@@ -47,16 +47,12 @@ class Network:
     def embed(self) -> Embed:
         def stream(keys: Sequence[str]) -> Iterator[Embeddings]:
             self.asked = list(keys)
-            ordered = sorted(keys)
-            for start in range(0, len(ordered), 4):
-                part = tuple(ordered[start : start + 4])
+            for start in range(0, len(keys), 4):
+                part = tuple(keys[start : start + 4])
                 acquired = np.array([key not in self.gone for key in part])
                 yield Embeddings(part, self.vectors(part), acquired)
 
-        def everything(keys: Sequence[str]) -> Embeddings:
-            raise AssertionError("videos are read as a stream")
-
-        return Embed(everything, stream)
+        return stream
 
 
 def ready(folder: Path, **files: str) -> PreparedVideo:
@@ -65,7 +61,7 @@ def ready(folder: Path, **files: str) -> PreparedVideo:
 
 def run(prepared: PreparedVideo, network: Network, similarity=None, **choices) -> np.ndarray:
     chosen = Settings(draws=0, **choices)
-    outcome = prepared.run(network.embed(), similarity or PlainCosine(), chosen)
+    outcome = outcome_of(prepared, network.embed(), similarity or PlainCosine(), chosen)
     assert outcome.statistics.n_comparisons == len(ROWS)
     return outcome.scores
 
@@ -112,7 +108,7 @@ def test_fewer_frames_are_only_taken_where_a_rule_says_so(tmp_path: Path) -> Non
     """Frames dropped silently, or in the order 10, 100, 9."""
     prepared, network = ready(write_ytf(tmp_path)), Network()
     run(prepared, network)
-    assert len(network.asked) == len(prepared.keys) == 18
+    assert len(network.asked) == len(prepared.faces.keys) == 18
     run(prepared, network, frames="first-1")
     assert [key.rsplit(".", 2)[1] for key in network.asked] == ["9"] * 6
     run(prepared, network, frames="every-2")
@@ -137,14 +133,14 @@ def test_a_video_without_a_face_stays_as_a_failure_to_acquire(tmp_path: Path, po
     prepared = ready(write_ytf(tmp_path))
     network = Network(frozenset(prepared.frames["Di_Cook/0"]))
     chosen = Settings(draws=0, pooling=pooling)
-    outcome = prepared.run(network.embed(), PlainCosine(), chosen)
+    outcome = outcome_of(prepared, network.embed(), PlainCosine(), chosen)
     assert np.isneginf(outcome.scores).tolist() == [False, False, False, True]
     assert (outcome.statistics.n_comparisons, outcome.statistics.failures_to_acquire) == (4, 1)
 
 
 def test_nobody_acquired_is_told_in_one_line(tmp_path: Path) -> None:
     prepared = ready(write_ytf(tmp_path))
-    network = Network(frozenset(prepared.keys))
+    network = Network(frozenset(prepared.faces.keys))
     for pooling in ("mean-score", "max-score"):
         with pytest.raises(UserError, match="no comparison outside fold 1 is acquired"):
             run(prepared, network, pooling=pooling)
@@ -191,8 +187,8 @@ def test_embeddings_need_the_folder_that_tells_the_frames(tmp_path: Path) -> Non
     with pytest.raises(UserError, match="name it with --data"):
         prepare(card(), None, images=False)
     prepared = prepare(card(), write_ytf(tmp_path), images=False)
-    assert prepared.aligner is None
-    assert len(prepared.keys) == 18
+    assert prepared.faces.aligner is None
+    assert len(prepared.faces.keys) == 18
 
 
 def test_all_frames_are_kept_on_disk_and_gone_afterwards(tmp_path: Path) -> None:
@@ -214,7 +210,7 @@ def test_memory_does_not_grow_with_the_number_of_frames(tmp_path: Path) -> None:
             yield Embeddings(part, vectors, np.ones(len(part), dtype=np.bool_))
 
     tracemalloc.start()
-    prepared.run(Embed(Network().embed().all, stream), PlainCosine(), Settings(draws=0))
+    outcome_of(prepared, stream, PlainCosine(), Settings(draws=0))
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert most < 20e6

@@ -245,9 +245,9 @@ def test_records_of_other_weights_come_after_and_are_told(
 
 
 def test_the_weights_hash_of_a_record_is_the_cards() -> None:
-    from facebench.evaluation.candidate import subject_of
+    from facebench.evaluation.candidate import candidate_of
 
-    assert subject_of("baseline").facts.weights_hash == find_card("baseline").sha256
+    assert candidate_of("baseline").facts.weights_hash == find_card("baseline").sha256
 
 
 def test_rates_of_identification(tmp_path: Path) -> None:

@@ -62,6 +62,11 @@ def person_of(video: str) -> str:
     return video.partition("/")[0]
 
 
+def video_of(frame: str) -> str:
+    """``Person/0`` of ``Person/0/0.1.jpg``."""
+    return frame.rpartition("/")[0]
+
+
 def read_splits(path: str | Path) -> VideoPairs:
     """Parse ``splits.txt``: comma-separated split, number, video, video, and 1 for the same person.
 

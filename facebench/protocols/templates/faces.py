@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -12,40 +12,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facebench.base.errors import UserError
-from facebench.embedding.missing import absent_faces, faces_refused
+from facebench.embedding.missing import require_faces
+from facebench.embedding.types import Embeddings
 from facebench.faces.ijb.align import FaceHints, make_template_aligner
 from facebench.faces.ijb.images import TemplateFaces
 from facebench.faces.ijb.locate import LocatedLists, require_image_folder, require_kind
 from facebench.faces.ijb.templates import TemplateSet
 from facebench.faces.twins.ijba import TEMPLATE_CONTENTS
-from facebench.faces.types import Aligner, DataKind, FaceSource
 from facebench.protocols.cards import ProtocolCard
-from facebench.protocols.prepared import SYNTHETIC_NOTICE, Embed, PreparedRun
+from facebench.protocols.prepared import ProtocolFaces
 from facebench.protocols.settings import Settings
 from facebench.similarity.base import Similarity
 from facebench.similarity.pooling import MEAN_POOLINGS, MeanPooler, Pooled, check_pooling
 
-_UNSEEN = "unseen"
-
 
 @dataclass(frozen=True, eq=False)
-class ListedFaces:
-    """All faces of a protocol's lists: keys, sorted; source, aligner: None where only lists are
-    there; scores: the detector's by key, or None.
-    """
+class ListedFaces(ProtocolFaces):
+    """All faces of a protocol's lists. scores: the detector's by key, or None."""
 
-    keys: tuple[str, ...]
-    source: TemplateFaces | None
-    aligner: Aligner | None
-    name: str
-    kind: DataKind
-    told: str | None
-    scores: dict[str, float] | None
-
-    @cached_property
-    def contents(self) -> str | None:
-        """Fingerprint over the contents of the images, as the embedding store wants it."""
-        return self.source.fingerprint(self.keys) if self.source else None
+    scores: dict[str, float] | None = None
 
     @cached_property
     def ordered_scores(self) -> NDArray[np.float64] | None:
@@ -62,71 +47,18 @@ class ListedFaces:
         scores = np.empty(0) if self.ordered_scores is None else self.ordered_scores
         return hashlib.sha256(scores.astype("<f8").tobytes()).hexdigest()[:8]
 
-    @cached_property
-    def label(self) -> str:
-        """What records call the images; of faces that were never seen, a name that says so."""
-        if self.source is None:
-            real = self.kind == "real"
-            return f"{self.name}-{_UNSEEN}" if real else f"synthetic-{self.name}-{_UNSEEN}"
-        return self.source.label(self.keys, self.contents)
-
-
-@dataclass(frozen=True, eq=False)
-class TemplateRun(PreparedRun):
-    """What template protocols of both kinds have: the faces of their lists."""
-
-    faces: ListedFaces
-
-    @property
-    def source(self) -> FaceSource | None:
-        """The images, or None where embeddings were given."""
-        return self.faces.source
-
-    @property
-    def aligner(self) -> Aligner | None:
-        """The rule that cuts faces out, or None where embeddings were given."""
-        return self.faces.aligner
-
-    @property
-    def name(self) -> str:
-        """Of the faces, as records say it."""
-        return self.faces.name
-
-    @property
-    def kind(self) -> DataKind:
-        """Of the faces."""
-        return self.faces.kind
-
-    @property
-    def told(self) -> str | None:
-        """What the user must be told of the faces now."""
-        return self.faces.told
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        """All faces of all templates, sorted."""
-        return self.faces.keys
-
-    @property
-    def contents(self) -> str | None:
-        """Fingerprint over the contents of the images."""
-        return self.faces.contents
-
-    @property
-    def label(self) -> str:
-        """What records call the images."""
-        return self.faces.label
-
 
 def listed_faces(
     card: ProtocolCard,
     located: LocatedLists,
     sets: Sequence[TemplateSet],
     hints: FaceHints,
+    remarks: tuple[str, ...],
     settings: Settings,
     images: bool,
 ) -> ListedFaces:
-    """The faces of all sets. images: False where embeddings are given instead of them.
+    """The faces of all sets. remarks: on the lists; images: False where embeddings are given
+    instead of them.
 
     UserError: absent images under ``on_missing="error"``, synthetic faces taken for photographs,
     or a list of pairs, which these protocols have no use for.
@@ -140,16 +72,17 @@ def listed_faces(
     kind = require_kind(located, keys, images)
     scores = hints.points[0].scores if hints.points else None
     if not images:
-        told = located.notice or (SYNTHETIC_NOTICE if kind == "synthetic" else None)
-        return ListedFaces(keys, None, None, card.dataset, kind, told, scores)
+        return ListedFaces(
+            keys, card.dataset, kind, told=located.notice, list_remarks=remarks, scores=scores
+        )
     require_image_folder(located, keys)
     name, pinned = card.dataset, None
     if located.rendering is not None:
         name = f"synthetic-{card.dataset}"
         pinned = (located.rendering, TEMPLATE_CONTENTS.get(located.rendering))
     source = TemplateFaces(name, located.images, keys, kind, pinned)
-    if settings.on_missing == "error" and (absent := absent_faces(source, keys)):
-        raise faces_refused(source, absent, len(keys))
+    if settings.on_missing == "error":
+        require_faces(source, keys)
     aligner = make_template_aligner(
         settings.align,
         hints,
@@ -159,7 +92,7 @@ def listed_faces(
         detector=settings.detector,
         on_missing=settings.on_missing,
     )
-    return ListedFaces(keys, source, aligner, name, kind, located.notice, scores)
+    return ListedFaces(keys, name, kind, source, aligner, located.notice, remarks, scores)
 
 
 def chosen_pooling(card: ProtocolCard, pooling: str, settings: Settings, faces: ListedFaces) -> str:
@@ -204,7 +137,7 @@ def by_detector(pooling: str) -> bool:
 def pool_sets(
     faces: ListedFaces,
     sets: Sequence[TemplateSet],
-    embed: Embed,
+    embeddings: Iterable[Embeddings],
     similarity: Similarity,
     pooling: str,
 ) -> list[Pooled]:
@@ -219,7 +152,7 @@ def pool_sets(
         pooling, similarity, rows.templates, rows.medium_template if by_media else None
     )
     scores = faces.ordered_scores if by_detector(pooling) else None
-    for part in embed.stream(faces.keys):
+    for part in embeddings:
         chosen, face = rows.of(part.keys)
         kept = part.acquired[face]
         chosen, face = chosen[kept], face[kept]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from facebench.embedding.types import Embeddings
 from facebench.faces.ijb.align import FaceHints
 from facebench.faces.ijb.ijba import read_ijba_search
 from facebench.faces.ijb.locate import locate_lists
@@ -22,10 +22,10 @@ from facebench.faces.twins.ijba import SPLITS as TWIN_SPLITS
 from facebench.protocols.cards import TemplateSearchCard
 from facebench.protocols.identification import kept_ranks, searched_people
 from facebench.protocols.outcome import Decided, Outcome, Rate, Series
-from facebench.protocols.prepared import Embed, refused
+from facebench.protocols.prepared import PreparedProtocol, refused
 from facebench.protocols.settings import DEFAULTS, Settings
 from facebench.protocols.templates.faces import (
-    TemplateRun,
+    ListedFaces,
     chosen_pooling,
     listed_faces,
     pool_sets,
@@ -50,10 +50,11 @@ from facebench.statistics.templates import mean_and_deviation
 
 
 @dataclass(frozen=True, eq=False)
-class PreparedTemplateSearch(TemplateRun):
-    """A template search with its lists and faces; every split has a gallery of its own."""
+class PreparedTemplateSearch(PreparedProtocol):
+    """Searches of templates; every split has a gallery of its own."""
 
     card: TemplateSearchCard
+    faces: ListedFaces
     splits: tuple[TemplateSearch, ...]
 
     @property
@@ -61,26 +62,23 @@ class PreparedTemplateSearch(TemplateRun):
         """True for IJB-A's own lists, False where splits, galleries or probes are not as many as
         published; None: not known.
         """
-        if self.kind == "synthetic" or self.card.dataset != "ijba":
+        if self.faces.kind == "synthetic" or self.card.dataset != "ijba":
             return None
         if _fingerprint(self.splits) == SEARCH_FINGERPRINT:
             return True
         return None if search_fault(self.splits) is None else False
 
-    @cached_property
-    def list_remarks(self) -> tuple[str, ...]:
-        """What stands twice in the lists."""
-        return search_remarks(self.splits)
-
     def pooling(self, settings: Settings) -> str:
         """See `recorded_pooling`."""
         return recorded_pooling(self.card, self.card.pooling, settings, self.faces)
 
-    def run(self, embed: Embed, similarity: Similarity, settings: Settings) -> Outcome:
+    def run(
+        self, embeddings: Iterable[Embeddings], similarity: Similarity, settings: Settings
+    ) -> Outcome:
         """TPIR at the card's FPIRs, at whatever rank, DIR at the same, at rank 1, and ranks."""
         name = chosen_pooling(self.card, self.card.pooling, settings, self.faces)
         sets = [part for split in self.splits for part in (split.gallery, split.probes)]
-        pooled = pool_sets(self.faces, sets, embed, similarity, name)
+        pooled = pool_sets(self.faces, sets, embeddings, similarity, name)
         searched = [
             _search(split, gallery, probes)
             for split, gallery, probes in zip(self.splits, pooled[::2], pooled[1::2], strict=True)
@@ -123,7 +121,7 @@ class PreparedTemplateSearch(TemplateRun):
             decided=_decided(tables, rates[0]),
             counts={
                 "gallery templates": sum(len(split.gallery) for split in self.splits),
-                "faces": len(self.keys),
+                "faces": len(self.faces.keys),
             },
         )
 
@@ -145,8 +143,8 @@ def prepare(
     lists = read_ijba_search(located.folder, TWIN_SPLITS if aligned else card.splits)
     sets = [part for split in lists.splits for part in (split.gallery, split.probes)]
     hints = FaceHints(lists.boxes, aligned=aligned)
-    faces = listed_faces(card, located, sets, hints, settings, images)
-    return PreparedTemplateSearch(faces, card, lists.splits)
+    faces = listed_faces(card, located, sets, hints, search_remarks(lists.splits), settings, images)
+    return PreparedTemplateSearch(card, faces, lists.splits)
 
 
 def _search(split: TemplateSearch, gallery: Pooled, probes: Pooled) -> Searches:

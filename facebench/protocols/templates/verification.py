@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
+from facebench.embedding.types import Embeddings
 from facebench.faces.ijb.align import FaceHints
 from facebench.faces.ijb.ijba import read_ijba_verification
 from facebench.faces.ijb.ijbc import meta_folder, read_face_points, read_ijbc
@@ -21,10 +21,10 @@ from facebench.faces.locate import Progress
 from facebench.faces.twins.ijba import SPLITS as TWIN_SPLITS
 from facebench.protocols.cards import TemplateCard
 from facebench.protocols.outcome import Decided, Outcome, Rate, Series
-from facebench.protocols.prepared import Embed, refused
+from facebench.protocols.prepared import PreparedProtocol, refused
 from facebench.protocols.settings import DEFAULTS, Settings
 from facebench.protocols.templates.faces import (
-    TemplateRun,
+    ListedFaces,
     chosen_pooling,
     listed_faces,
     pool_sets,
@@ -47,10 +47,11 @@ from facebench.statistics.templates import (
 
 
 @dataclass(frozen=True, eq=False)
-class PreparedTemplates(TemplateRun):
-    """A template protocol with its lists and faces."""
+class PreparedTemplates(PreparedProtocol):
+    """Pairs of templates in splits."""
 
     card: TemplateCard
+    faces: ListedFaces
     splits: tuple[TemplatePairs, ...]
 
     @property
@@ -58,7 +59,7 @@ class PreparedTemplates(TemplateRun):
         """False where the comparisons are not as many as published; None: nothing more is known,
         which for IJB-A's own lists their fingerprint tells.
         """
-        if self.kind == "synthetic":
+        if self.faces.kind == "synthetic":
             return None
         if self.card.comparisons is not None:
             return None if sum(map(len, self.splits)) == self.card.comparisons else False
@@ -68,20 +69,17 @@ class PreparedTemplates(TemplateRun):
             return True
         return None if verification_fault(self.splits) is None else False
 
-    @cached_property
-    def list_remarks(self) -> tuple[str, ...]:
-        """What stands twice in the lists."""
-        return template_remarks(self.splits)
-
     def pooling(self, settings: Settings) -> str:
         """See `recorded_pooling`."""
         return recorded_pooling(self.card, self.card.pooling, settings, self.faces)
 
-    def run(self, embed: Embed, similarity: Similarity, settings: Settings) -> Outcome:
+    def run(
+        self, embeddings: Iterable[Embeddings], similarity: Similarity, settings: Settings
+    ) -> Outcome:
         """TAR at the card's FARs in every split; a template without a face matches nobody."""
         name = chosen_pooling(self.card, self.card.pooling, settings, self.faces)
         sets = [split.templates for split in self.splits]
-        pooled = pool_sets(self.faces, sets, embed, similarity, name)
+        pooled = pool_sets(self.faces, sets, embeddings, similarity, name)
         scored = [
             score_split(split, templates, similarity)
             for split, templates in zip(self.splits, pooled, strict=True)
@@ -117,7 +115,7 @@ class PreparedTemplates(TemplateRun):
             decided=_decided(scored, tars[0]) if total < MANY else None,
             counts={
                 "templates": templates,
-                "faces": len(self.keys),
+                "faces": len(self.faces.keys),
                 f"false accepts at FAR {last.target:g} in the split with the fewest": min(
                     point.false_accepts for point in last.points
                 ),
@@ -140,8 +138,8 @@ def prepare(
     located = locate_lists(card.dataset, data, layout=card.layout, images=images, progress=progress)
     splits, hints = _read(card, located)
     sets = [split.templates for split in splits]
-    faces = listed_faces(card, located, sets, hints, settings, images)
-    return PreparedTemplates(faces, card, splits)
+    faces = listed_faces(card, located, sets, hints, template_remarks(splits), settings, images)
+    return PreparedTemplates(card, faces, splits)
 
 
 def score_split(split: TemplatePairs, pooled: Pooled, similarity: Similarity) -> SplitScores:

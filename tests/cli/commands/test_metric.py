@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from facebench.base.storage import sha256_file
-from facebench.evaluation.candidate import subject_of
+from facebench.evaluation.candidate import candidate_of
 from facebench.lab.learning.loop import save_checkpoint
 from facebench.lab.learning.losses import Supervision
 from facebench.lab.learning.normalised import NormalisedConvNet
@@ -292,11 +292,11 @@ def test_a_projection_beside_a_joint_bayesian(run: Run, tiny: Path, work: Path) 
     }
     assert fields["metric"]["identities"] == 4
     card = read_card(work / "models" / "tiny.toml")
-    subject = subject_of(str(card.path))
+    candidate = candidate_of(str(card.path))
     for name in ("joint-bayesian", "projection"):
         file = card.path.parent / card.metric_fields(name).file
-        assert subject.similarity(name).signature == load_metric(file).signature
-        assert subject.similarity(name, file).name == name
+        assert candidate.similarity(name).signature == load_metric(file).signature
+        assert candidate.similarity(name, file).name == name
     told = run("models", "show", "tiny").out
     assert "joint-bayesian, 12 images of 4 people: x.npy" in " ".join(told.split())
     assert "projection, learned: with the network, on a crowd" in " ".join(told.split())

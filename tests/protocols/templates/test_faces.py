@@ -58,15 +58,22 @@ def test_trap_a_box_outside_its_image_is_refused_or_counted(folder: Path, tmp_pa
     store = EmbeddingStore(tmp_path / "store")
     prepared = prepare(IJBA, folder, images=True)
     with pytest.raises(UserError, match=r"1 of 8 .* \(img/3\.jpg: .* 9000,9000,110,110 is inside"):
-        extract(Means(), prepared.source, prepared.keys, prepared.aligner, workers=0, store=store)
+        extract(
+            Means(),
+            prepared.faces.source,
+            prepared.faces.keys,
+            prepared.faces.aligner,
+            workers=0,
+            store=store,
+        )
     prepared = prepare(IJBA, folder, Settings(on_missing="count"), images=True)
     for _ in range(2):
         model = Means()
         found = extract(
             model,
-            prepared.source,
-            prepared.keys,
-            prepared.aligner,
+            prepared.faces.source,
+            prepared.faces.keys,
+            prepared.faces.aligner,
             workers=0,
             store=store,
             on_missing="count",
@@ -75,7 +82,9 @@ def test_trap_a_box_outside_its_image_is_refused_or_counted(folder: Path, tmp_pa
             "img/3.jpg"
         ]
     assert model.seen == 0  # the second time everything was in the store
-    assert prepared.aligner("img/1.jpg", np.zeros((64, 80, 3), np.uint8), SIZE).shape[:2] == SIZE
+    assert (
+        prepared.faces.aligner("img/1.jpg", np.zeros((64, 80, 3), np.uint8), SIZE).shape[:2] == SIZE
+    )
 
 
 def test_a_row_without_a_box_is_refused_or_counted(folder: Path) -> None:
@@ -83,8 +92,8 @@ def test_a_row_without_a_box_is_refused_or_counted(folder: Path) -> None:
     with pytest.raises(UserError, match=r"1 \(img/3\.jpg\) of 8 faces have no face box"):
         prepare(IJBA, folder, images=True)
     prepared = prepare(IJBA, folder, Settings(on_missing="count"), images=True)
-    assert prepared.aligner("img/3.jpg", np.zeros((64, 80, 3), np.uint8), SIZE) is None
-    assert prepare(IJBA, folder, images=False).aligner is None  # nothing to cut out
+    assert prepared.faces.aligner("img/3.jpg", np.zeros((64, 80, 3), np.uint8), SIZE) is None
+    assert prepare(IJBA, folder, images=False).faces.aligner is None  # nothing to cut out
 
 
 def test_absent_landmarks_of_ijbc_are_an_error(tmp_path: Path) -> None:
@@ -94,8 +103,8 @@ def test_absent_landmarks_of_ijbc_are_an_error(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=f"landmarks absent: add {points}, or choose --detector"):
         prepare(IJBC, folder, images=True)
     prepared = prepare(IJBC, folder, Settings(align="centre"), images=True)
-    assert prepared.aligner.signature.startswith("centre-crop(")
-    assert prepare(IJBC, folder, images=False).aligner is None
+    assert prepared.faces.aligner.signature.startswith("centre-crop(")
+    assert prepare(IJBC, folder, images=False).faces.aligner is None
 
 
 @pytest.mark.parametrize("on_missing", ["error", "count"])

@@ -12,11 +12,11 @@ import pytest
 from facebench.base.errors import UserError
 from facebench.embedding.types import Embeddings
 from facebench.protocols.cards import TemplateSearchCard, load_protocol
-from facebench.protocols.prepared import Embed
 from facebench.protocols.settings import Settings
 from facebench.protocols.templates.search import prepare
 from facebench.similarity import Cosine
 from tests.helpers.ijb_folders import write_ijba, write_image
+from tests.helpers.search_toys import Embed, outcome_of
 
 CARD = TemplateSearchCard(
     name="small",
@@ -44,12 +44,12 @@ def vector(key: str) -> np.ndarray:
 
 
 def embed_of(lost: tuple[str, ...] = ()) -> Embed:
-    def all_of(keys) -> Embeddings:
+    def all_of(keys) -> list[Embeddings]:
         acquired = np.array([key not in lost for key in keys])
         vectors = np.stack([vector(key) for key in keys]) * acquired[:, None]
-        return Embeddings(tuple(keys), vectors.astype(np.float32), acquired)
+        return [Embeddings(tuple(keys), vectors.astype(np.float32), acquired)]
 
-    return Embed(all_of, lambda keys: iter([all_of(sorted(keys))]))
+    return all_of
 
 
 @pytest.fixture
@@ -108,7 +108,7 @@ def loop(
 @pytest.mark.parametrize("lost", [(), ("img/1_0.jpg", "img/1_1.jpg", "img/6_0.jpg", "img/6_1.jpg")])
 def test_rates_equal_loops(folder: Path, lost) -> None:
     prepared = prepare(CARD, folder, images=True)
-    outcome = prepared.run(embed_of(lost), Cosine(), Settings(draws=0))
+    outcome = outcome_of(prepared, embed_of(lost), Cosine(), Settings(draws=0))
     names = [(rate.name, rate.target) for rate in outcome.rates]
     detections = [(name, far) for name in ("TPIR", "DIR") for far in (0.25, 0.1)]
     assert names == [*detections, ("rank", 1), ("rank", 2)]
@@ -131,7 +131,7 @@ def test_rates_equal_loops(folder: Path, lost) -> None:
 
 def test_the_outcome(folder: Path) -> None:
     prepared = prepare(CARD, folder, images=True)
-    outcome = prepared.run(embed_of(), Cosine(), Settings(draws=50))
+    outcome = outcome_of(prepared, embed_of(), Cosine(), Settings(draws=50))
     assert (outcome.total, outcome.mated, outcome.nonmated) == (16, 8, 8)
     assert (outcome.subjects, outcome.number_of_parts) == (PEOPLE, 2)
     assert outcome.counts["gallery templates"] == 8
@@ -144,7 +144,9 @@ def test_the_outcome(folder: Path) -> None:
 
 def test_trap_the_galleries_of_two_splits_are_not_merged(folder: Path) -> None:
     """In a merged gallery of all eight people no probe would be non-mated."""
-    outcome = prepare(CARD, folder, images=True).run(embed_of(), Cosine(), Settings(draws=0))
+    outcome = outcome_of(
+        prepare(CARD, folder, images=True), embed_of(), Cosine(), Settings(draws=0)
+    )
     mated = outcome.decided.mated.reshape(2, PEOPLE)
     assert mated[0].tolist() == [True] * 4 + [False] * 4
     assert np.array_equal(mated[1], ~mated[0])
@@ -164,12 +166,12 @@ def test_trap_whose_the_probes_are_is_in_the_fingerprint(folder: Path) -> None:
     found = []
     for _ in range(2):
         prepared = prepare(CARD, folder, images=True)
-        found.append(prepared.run(embed_of(), Cosine(), Settings(draws=0)))
+        found.append(outcome_of(prepared, embed_of(), Cosine(), Settings(draws=0)))
         relabelled(folder)
     assert [r.value for r in found[0].rates] != [r.value for r in found[1].rates]
     assert found[0].fingerprint != found[1].fingerprint
     prepared = prepare(CARD, folder, images=True)  # as it was
-    again = prepared.run(embed_of(), Cosine(), Settings(draws=0))
+    again = outcome_of(prepared, embed_of(), Cosine(), Settings(draws=0))
     assert again.fingerprint == found[0].fingerprint
 
 
@@ -180,18 +182,18 @@ def test_what_records_say_of_pooling_pins_the_detector_scores(folder: Path) -> N
         prepared.pooling(choices)
     told = []
     for share in (1.0, 0.5):
-        scores = {key: share * person(key) / PEOPLE for key in prepared.keys}
+        scores = {key: share * person(key) / PEOPLE for key in prepared.faces.keys}
         scored = replace(prepared, faces=replace(prepared.faces, scores=scores))
         told.append(scored.pooling(choices))
-        assert scored.run(embed_of(), Cosine(), choices).total == 16
+        assert outcome_of(scored, embed_of(), Cosine(), choices).total == 16
     assert all(re.fullmatch(r"media-mean\+detector\([0-9a-f]{8}\)", text) for text in told)
     assert told[0] != told[1]
 
 
 def test_lists_alone_serve_embeddings(folder: Path) -> None:
     prepared = prepare(CARD, folder, images=False)
-    assert prepared.source is None
-    assert prepared.run(embed_of(), Cosine(), Settings(draws=0)).total == 16
+    assert prepared.faces.source is None
+    assert outcome_of(prepared, embed_of(), Cosine(), Settings(draws=0)).total == 16
 
 
 def test_the_card() -> None:

@@ -11,11 +11,11 @@ import pytest
 from facebench.base.errors import UserError
 from facebench.embedding.types import Embeddings
 from facebench.protocols.cards import TemplateCard, load_protocol
-from facebench.protocols.prepared import Embed
 from facebench.protocols.settings import Settings
 from facebench.protocols.templates.verification import prepare
 from facebench.similarity import Cosine
 from tests.helpers.ijb_folders import COMPARISONS, ROWS, metadata, write_ijba, write_ijbc
+from tests.helpers.search_toys import Embed, outcome_of
 
 CARD = TemplateCard(
     name="small",
@@ -45,12 +45,7 @@ def embed_of(lost: tuple[str, ...] = (), part: int = 3) -> Embed:
         vectors = np.stack([vector(key) for key in keys]) * acquired[:, None]
         return Embeddings(tuple(keys), vectors.astype(np.float32), acquired)
 
-    def stream(keys):
-        ordered = sorted(keys)
-        for start in range(0, len(ordered), part):
-            yield all_of(ordered[start : start + part])
-
-    return Embed(all_of, stream)
+    return lambda keys: (all_of(keys[at : at + part]) for at in range(0, len(keys), part))
 
 
 def key_of(row) -> str:
@@ -100,7 +95,7 @@ def folder(tmp_path: Path) -> Path:
 def test_scores_equal_a_loop_over_faces(folder: Path, pooling: str, lost) -> None:
     prepared = prepare(CARD, folder, images=True)
     choices = Settings(pooling=pooling, draws=0)
-    outcome = prepared.run(embed_of(lost), Cosine(), choices)
+    outcome = outcome_of(prepared, embed_of(lost), Cosine(), choices)
     expected = [loop_score(pooling, a, b, lost) for a, b in COMPARISONS] * 2
     np.testing.assert_allclose(outcome.decided.scores, expected, atol=1e-6)
     assert prepared.pooling(choices) == pooling
@@ -113,10 +108,10 @@ def test_a_face_that_its_template_names_twice_counts_twice(folder: Path, pooling
         path = folder / "IJB-A_11_sets" / f"split{number}" / f"verify_metadata_{number}.csv"
         path.write_text(metadata(listed))
     prepared = prepare(CARD, folder, images=True)
-    outcome = prepared.run(embed_of(), Cosine(), Settings(pooling=pooling, draws=0))
+    outcome = outcome_of(prepared, embed_of(), Cosine(), Settings(pooling=pooling, draws=0))
     expected = [loop_score(pooling, a, b, (), listed) for a, b in COMPARISONS] * 2
     np.testing.assert_allclose(outcome.decided.scores, expected, atol=1e-6)
-    assert prepared.remarks == (
+    assert prepared.faces.remarks == (
         "the lists name 2 faces that their template names already (the first is frame/7_1.png of "
         "template 10); every row counts as listed",
     )
@@ -127,16 +122,16 @@ def test_embeddings_named_by_file_serve_boxes_of_one_face(folder: Path) -> None:
     path.write_text(metadata([(*ROWS[0][:5], (10.333333333, 12, 20, 24)), *ROWS[1:]]))
     prepared = prepare(CARD, folder, images=False)
     # Only the photograph of two people needs to be named by its boxes.
-    assert [key for key in prepared.keys if "#" in key] == [
+    assert [key for key in prepared.faces.keys if "#" in key] == [
         "img/2.jpg#4,4,20,20",
         "img/2.jpg#40,8,18,20",
     ]
-    assert len(prepared.keys) == len(ROWS)
+    assert len(prepared.faces.keys) == len(ROWS)
 
 
 def test_the_outcome(folder: Path) -> None:
     prepared = prepare(CARD, folder, images=True)
-    outcome = prepared.run(embed_of(), Cosine(), Settings(draws=20))
+    outcome = outcome_of(prepared, embed_of(), Cosine(), Settings(draws=20))
     assert (outcome.total, outcome.mated, outcome.nonmated, outcome.subjects) == (16, 6, 10, 3)
     assert (outcome.parts, outcome.number_of_parts, outcome.failed) == ("splits", 2, 0)
     scores = np.array([loop_score("mean-score", a, b) for a, b in COMPARISONS])
@@ -159,7 +154,7 @@ def test_the_outcome(folder: Path) -> None:
 
 def test_trap_a_template_without_an_acquired_face_stays_as_a_failure(folder: Path) -> None:
     prepared = prepare(CARD, folder, images=True)
-    outcome = prepared.run(embed_of(("img/3.jpg",)), Cosine(), QUICK)  # all of template 21
+    outcome = outcome_of(prepared, embed_of(("img/3.jpg",)), Cosine(), QUICK)  # all of template 21
     lost = [21 in pair for pair in COMPARISONS] * 2
     assert (outcome.total, outcome.failed) == (16, 6)
     assert np.array_equal(np.isneginf(outcome.decided.scores), lost)
@@ -169,26 +164,27 @@ def test_trap_a_template_without_an_acquired_face_stays_as_a_failure(folder: Pat
 
 def test_nothing_acquired_at_all(folder: Path) -> None:
     prepared = prepare(CARD, folder, images=True)
-    outcome = prepared.run(embed_of(prepared.keys), Cosine(), QUICK)
+    outcome = outcome_of(prepared, embed_of(prepared.faces.keys), Cosine(), QUICK)
     assert outcome.failed == outcome.total == 16
     assert outcome.rates[0].value == 0.0
 
 
 def test_a_face_of_several_templates_and_splits_is_embedded_once(folder: Path) -> None:
     prepared = prepare(CARD, folder, images=True)
-    assert len(prepared.keys) == len(ROWS) == len(set(prepared.keys))
+    assert len(prepared.faces.keys) == len(ROWS) == len(set(prepared.faces.keys))
     outcomes = [
-        prepared.run(embed_of(part=part), Cosine(), QUICK).decided.scores for part in (1, 3, 100)
+        outcome_of(prepared, embed_of(part=part), Cosine(), QUICK).decided.scores
+        for part in (1, 3, 100)
     ]
     np.testing.assert_allclose(outcomes[0], outcomes[1], atol=1e-6)
     np.testing.assert_allclose(outcomes[0], outcomes[2], atol=1e-6)
 
 
 def test_the_fingerprint_tells_lists_apart(folder: Path, tmp_path: Path) -> None:
-    first = prepare(CARD, folder, images=True).run(embed_of(), Cosine(), QUICK)
+    first = outcome_of(prepare(CARD, folder, images=True), embed_of(), Cosine(), QUICK)
     path = folder / "IJB-A_11_sets/split2/verify_comparisons_2.csv"
     path.write_text(path.read_text().replace("21,31", "11,31"))
-    other = prepare(CARD, folder, images=True).run(embed_of(), Cosine(), QUICK)
+    other = outcome_of(prepare(CARD, folder, images=True), embed_of(), Cosine(), QUICK)
     assert first.fingerprint != other.fingerprint and len(first.fingerprint) == 16
 
 
@@ -197,15 +193,23 @@ def test_absent_images(folder: Path) -> None:
     with pytest.raises(UserError, match=r"1 of 8 images of ijba cannot be used \(img/4.jpg"):
         prepare(CARD, folder, images=True)
     prepared = prepare(CARD, folder, Settings(on_missing="count"), images=True)
-    assert "img/4.jpg" in prepared.keys
+    assert "img/4.jpg" in prepared.faces.keys
 
 
 def test_lists_alone_serve_embeddings(tmp_path: Path) -> None:
     folder = write_ijba(tmp_path / "ijba", images=False)
     prepared = prepare(CARD, folder, images=False)
-    assert prepared.source is None and prepared.aligner is None and prepared.contents is None
-    assert (prepared.name, prepared.kind, prepared.label) == ("ijba", "real", "ijba-unseen")
-    assert prepared.run(embed_of(), Cosine(), QUICK).total == 16
+    assert (
+        prepared.faces.source is None
+        and prepared.faces.aligner is None
+        and prepared.faces.contents is None
+    )
+    assert (prepared.faces.name, prepared.faces.kind, prepared.faces.label) == (
+        "ijba",
+        "real",
+        "ijba-unseen",
+    )
+    assert outcome_of(prepared, embed_of(), Cosine(), QUICK).total == 16
     with pytest.raises(UserError, match="embeddings need the protocol's lists"):
         prepare(CARD, None, images=False)
 
@@ -213,7 +217,7 @@ def test_lists_alone_serve_embeddings(tmp_path: Path) -> None:
 def test_a_data_set_of_ones_own_in_either_layout(tmp_path: Path) -> None:
     card = CARD.model_copy(update={"dataset": "mine"})
     prepared = prepare(card, write_ijba(tmp_path / "a"), images=True)
-    assert prepared.label.startswith("mine-") and len(prepared.splits) == 2
+    assert prepared.faces.label.startswith("mine-") and len(prepared.splits) == 2
     card = IJBC.model_copy(update={"dataset": "mine"})
     prepared = prepare(card, write_ijbc(tmp_path / "b", "mine"), images=True)
     assert len(prepared.splits[0]) == 3
@@ -234,22 +238,24 @@ def test_options_without_effect_are_refused(folder: Path) -> None:
     with pytest.raises(UserError, match="needs the detector's score"):  # before the long work
         prepared.pooling(Settings(pooling="mean-score+detector"))
     with pytest.raises(UserError, match="needs the detector's score"):
-        prepared.run(embed_of(), Cosine(), Settings(pooling="mean-score+detector", draws=0))
+        outcome_of(prepared, embed_of(), Cosine(), Settings(pooling="mean-score+detector", draws=0))
 
 
 def test_faces_are_cut_by_their_boxes(folder: Path) -> None:
     prepared = prepare(CARD, folder, images=True)
-    assert "face-box(" in prepared.aligner.signature
-    one, other = (key for key in prepared.keys if "img/2" in key)
-    crops = [prepared.aligner(k, prepared.source.read(k), (112, 96)) for k in (one, other)]
+    assert "face-box(" in prepared.faces.aligner.signature
+    one, other = (key for key in prepared.faces.keys if "img/2" in key)
+    crops = [
+        prepared.faces.aligner(k, prepared.faces.source.read(k), (112, 96)) for k in (one, other)
+    ]
     assert crops[0].shape == (112, 96, 3) and not np.array_equal(*crops)
 
 
 def test_ijbc(tmp_path: Path) -> None:
     prepared = prepare(IJBC, write_ijbc(tmp_path / "IJBC"), images=True)
-    assert prepared.aligner.signature.startswith("landmarks-5pt(")
-    outcome = prepared.run(embed_of(), Cosine(), Settings(draws=20))
-    unit_rows = {key: unit(vector(key).astype(np.float64)) for key in prepared.keys}
+    assert prepared.faces.aligner.signature.startswith("landmarks-5pt(")
+    outcome = outcome_of(prepared, embed_of(), Cosine(), Settings(draws=20))
+    unit_rows = {key: unit(vector(key).astype(np.float64)) for key in prepared.faces.keys}
     means = {
         5: (unit_rows["1.jpg"] + unit_rows["2.jpg"]) / 2,
         9: unit_rows["3.jpg"],
@@ -269,7 +275,9 @@ def with_labels(folder: Path, rows: str) -> Path:
 def test_people_that_small_lists_do_not_name_are_told_by_mated_comparisons(tmp_path: Path) -> None:
     """Comparisons of one person are not independent, however few they are."""
     folder = write_ijbc(tmp_path / "IJBC")
-    outcome = prepare(IJBC, folder, images=True).run(embed_of(), Cosine(), Settings(draws=20))
+    outcome = outcome_of(
+        prepare(IJBC, folder, images=True), embed_of(), Cosine(), Settings(draws=20)
+    )
     left, right = outcome.decided.left_subjects, outcome.decided.right_subjects
     assert np.array_equal(left == right, outcome.decided.mated)  # 5 and 9 are one, 12 another
     assert len(np.unique([left, right])) == 2
@@ -277,7 +285,9 @@ def test_people_that_small_lists_do_not_name_are_told_by_mated_comparisons(tmp_p
 
 def test_labels_that_contradict_each_other_resample_comparisons(tmp_path: Path) -> None:
     folder = with_labels(write_ijbc(tmp_path / "IJBC"), "5 9 1\n9 12 1\n5 12 0\n")
-    outcome = prepare(IJBC, folder, images=True).run(embed_of(), Cosine(), Settings(draws=20))
+    outcome = outcome_of(
+        prepare(IJBC, folder, images=True), embed_of(), Cosine(), Settings(draws=20)
+    )
     assert outcome.decided.left_subjects is None
     assert outcome.rates[0].interval.kind == "wilson over comparisons"
 
@@ -285,7 +295,7 @@ def test_labels_that_contradict_each_other_resample_comparisons(tmp_path: Path) 
 def test_ijbc_weighted_by_the_detector(tmp_path: Path) -> None:
     prepared = prepare(IJBC, write_ijbc(tmp_path / "IJBC"), images=True)
     choices = Settings(pooling="mean-score+detector", draws=0)
-    found = prepared.run(embed_of(), Cosine(), choices).decided.scores[0]
+    found = outcome_of(prepared, embed_of(), Cosine(), choices).decided.scores[0]
     a, b, c = (unit(vector(f"{n}.jpg").astype(np.float64)) for n in (1, 2, 3))
     assert found == pytest.approx((0.91 * a + 0.92 * b) @ c / (0.91 + 0.92), abs=1e-6)
 
@@ -308,7 +318,7 @@ def test_what_records_say_of_pooling_pins_the_detector_scores(tmp_path: Path, im
         told = [run.pooling(choices) for run in runs]
         assert re.fullmatch(rf"{pooling}\+detector\([0-9a-f]{{8}}\)", told[0])
         assert told[0] == told[1] != told[2]
-        scores = [run.run(embed_of(), Cosine(), choices).decided.scores for run in runs]
+        scores = [outcome_of(run, embed_of(), Cosine(), choices).decided.scores for run in runs]
         assert np.array_equal(scores[0], scores[1]) and not np.allclose(scores[0], scores[2])
         plain = {run.pooling(Settings(pooling=pooling)) for run in runs}
         assert plain == {pooling}  # which does not depend on them
@@ -337,7 +347,7 @@ def test_comparisons_of_one_split_only_do_not_reach_the_other(folder: Path) -> N
     path = folder / "IJB-A_11_sets/split2/verify_metadata_2.csv"
     path.write_text(metadata([*rows, *ROWS[3:]]))
     prepared = prepare(CARD, folder, Settings(on_missing="count"), images=True)
-    scores = prepared.run(embed_of(), Cosine(), QUICK).decided.scores.reshape(2, 8)
+    scores = outcome_of(prepared, embed_of(), Cosine(), QUICK).decided.scores.reshape(2, 8)
     involved = np.array([10 in pair for pair in COMPARISONS])
     np.testing.assert_allclose(scores[0, ~involved], scores[1, ~involved])
     expected = unit(vector("img/6.jpg")) @ unit(vector(key_of(ROWS[3])))
