@@ -39,6 +39,7 @@ COMMANDS = (
     ),
     ("data", "facebench.cli.commands.data", "Get, list and check data sets of faces."),
     ("store", "facebench.cli.commands.store", "List and clear the embeddings that are kept."),
+    ("pack", "facebench.cli.commands.pack", "Put a record and its scores into one file."),
     ("schema", "facebench.cli.commands.schema", "Print the JSON schema of a record."),
 )
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from facebench.base.errors import UserError, nearest
 from facebench.comparison.paired import Paired, corrected, paired_with_first
+from facebench.records.agreement import require_recounted
 from facebench.records.comparability import measure_of, method_of, require_comparable
 from facebench.records.find import records_in
 from facebench.records.record import Record
-from facebench.records.recounted import require_recounted
 from facebench.records.sections import IntervalSection
 from facebench.records.statistics import require_statistic, statistics_in
 

@@ -212,7 +212,7 @@ def _untested(
         return [_of_draws(base, candidate, p, level) for p in plain]
     if one is None or other is None:
         which = base if one is None else candidate
-        return [replace(p, why=f"the scores of {which.model.id} are not beside it") for p in plain]
+        return [replace(p, why=which.missing) for p in plain]
     if not one.has_comparisons_of(other):
         return [replace(p, why="the comparisons are in another order") for p in plain]
     return None

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from facebench.base.version import __version__
 from facebench.protocols.cards import ProtocolCard, SpreadKind, VerificationCard
 from facebench.protocols.outcome import FoldOutcome, Outcome, Rate
-from facebench.records.record import Record, signature_of
+from facebench.records.record import SCHEMA_VERSION, Record, signature_of
 from facebench.records.scores import ScoreTable, record_name
 from facebench.records.sections import (
     AccuracySection,
@@ -73,7 +73,7 @@ def build_record(card: ProtocolCard, outcome: FoldOutcome | Outcome, facts: Fact
         table, parts = _table(outcome), _of_rates(outcome)
     failed, total = parts.pop("failed"), parts["comparisons"].total
     draft = Record.model_construct(
-        schema_version=1,
+        schema_version=SCHEMA_VERSION,
         signature="",
         facebench=__version__,
         model=facts.model,
@@ -261,7 +261,9 @@ def rate_section(rate: Rate) -> RateSection:
 def curve_section(statistics: VerificationStatistics) -> CurveSection:
     """The thinned ROC."""
     curve = statistics.curve
-    return CurveSection(far=tuple(curve.far.tolist()), tar=tuple(curve.tar.tolist()))
+    return CurveSection.of(
+        curve.far.tolist(), curve.tar.tolist(), statistics.n_nonmated, statistics.n_mated
+    )
 
 
 def accuracy_section(

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from facebench.base.errors import UserError
 from facebench.gate.rules import Rule
+from facebench.records.agreement import require_recounted
 from facebench.records.comparability import measured_otherwise, require_comparable, scored_otherwise
 from facebench.records.record import Record
-from facebench.records.recounted import require_recounted
 
 
 def baseline_of(rule: Rule, record: Record, baselines: Sequence[Record]) -> Record:

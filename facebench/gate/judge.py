@@ -186,10 +186,7 @@ def _without_scores(record: Record) -> str:
     again = "evaluate it again, or leave out 'at'"
     if record.scores is None:
         return f"the record of {record.model.id} keeps no scores; {again}"
-    return (
-        f"the scores of {record.model.id}, {record.scores.file}, are not beside its record; "
-        f"copy them there, {again}"
-    )
+    return f"{record.missing}; copy the file there, {again}"
 
 
 def _judge(rule: Rule, record: Record, base: Record | None) -> Verdict:

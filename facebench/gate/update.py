@@ -16,7 +16,7 @@ from facebench.records.comparability import (
     scored_otherwise,
     signature_differences,
 )
-from facebench.records.files import read_record, remove_scores
+from facebench.records.files import read_record, remove_scores, table_files, write_record
 from facebench.records.find import records_in
 from facebench.records.record import Record, similarity_kind
 from facebench.records.scores import file_name
@@ -67,10 +67,7 @@ def update_baselines(
         raise UserError(f"{baseline}: two of the records would be the same baseline; name one")
     for record in records:
         if record.scores is not None and record.table is None:
-            raise UserError(
-                f"the scores of {record.model.id}, {record.scores.file}, are not beside its record;"
-                " without them no drop can be told"
-            )
+            raise UserError(f"{record.missing}; without scores no drop can be told")
     if not other_data:
         for path, record in zip(places, records, strict=True):
             _require_same_measure(path, record)
@@ -131,13 +128,11 @@ def _move(path: Path, record: Record, reason: str, moment: str) -> Move:
     """Scores, note and record as one step; a stop in its midst can be repeated."""
     old = read_record(path) if path.exists() else None
     move = Move(path, old.digest() if old else None, record.digest())
-    files = {}
-    if record.table is not None and record.scores is not None:
-        files[path.with_name(record.scores.file)] = record.table.to_bytes()
-    if move.old != move.new:  # else its scores may have been lost
-        files[moves_path(path)] = _noted(path, move, old, record, reason, moment)
-        files[path] = record.canonical_json()
-    write_together(files)
+    if move.old != move.new:
+        notes = {moves_path(path): _noted(path, move, old, record, reason, moment)}
+        write_record(record, path, notes)
+    else:  # its scores may have been lost
+        write_together(table_files(record, path))
     _remove_replaced(path)
     return move
 

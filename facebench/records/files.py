@@ -3,34 +3,38 @@
 from __future__ import annotations
 
 import glob
-import hashlib
 import json
-import math
-from collections.abc import Iterator
+from base64 import b64decode, b64encode
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-
-import numpy as np
 
 from facebench.base.errors import UserError
 from facebench.base.locks import path_lock
-from facebench.base.opening import RECORD, SCORES, plain_bytes, read_bytes
-from facebench.base.storage import cache_folder, write_together
+from facebench.base.opening import (
+    MIB,
+    RECORD,
+    SCORES,
+    plain_bytes,
+    plain_file,
+    read_bytes,
+    size_words,
+)
+from facebench.base.storage import cache_folder, result_folders, write_together
 from facebench.base.validation import validated
 from facebench.models.embedders.base import UNPINNED
-from facebench.records.record import SCHEMA_VERSION, Record, require_seal
-from facebench.records.scores import ScoreTable, file_name, record_name
-from facebench.records.sections import (
-    AccuracySection,
-    Estimate,
-    IntervalSection,
-    RatesSection,
-    VerificationSection,
+from facebench.records.agreement import require_agreement
+from facebench.records.columns import DamagedColumnsError
+from facebench.records.record import READABLE, Record, require_seal, upgraded
+from facebench.records.scores import (
+    file_name,
+    is_list,
+    list_file,
+    list_named_in,
+    record_name,
+    table_in,
 )
-from facebench.statistics.intervals.bootstrap import Units
-from facebench.statistics.intervals.dyadic import Sharing
-from facebench.statistics.intervals.exact import wilson
-from facebench.statistics.roc import auc, eer
-from facebench.statistics.verification import accuracy_interval
+
+_HEADER = MIB  # of a file of scores: its first bytes, more than a header takes
 
 
 def default_folder() -> Path:
@@ -60,19 +64,59 @@ def save_record(record: Record, folder: Path) -> Path:
     OSError: full disk, no permission.
     """
     path = record_path(record, folder)
-    record = _made_again(record, path)
-    files = {path: record.canonical_json()}
-    if record.table is not None and record.scores is not None:
-        files = {path.with_name(record.scores.file): record.table.to_bytes(), **files}
+    write_record(_made_again(record, path), path)
+    return path
+
+
+def write_record(record: Record, path: Path, others: Mapping[Path, bytes] | None = None) -> None:
+    """Write a record, its scores and the list of its comparisons into one folder, as one step.
+
+    others: files that appear together with the record, before it. Scores that the record at the
+    path had before are removed, and their list with the last that name it.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path_lock(path.parent) as lock:
         lock.share()
+        files = {**table_files(record, path), **(others or {}), path: record.canonical_json()}
         write_together(files)
-        others = set(path.parent.glob(f"{glob.escape(path.stem)}.scores-*")) - set(files)
-        if others and lock.alone():  # else another is writing scores that its record will name
-            for scores in others:
+        stale = set(path.parent.glob(f"{glob.escape(path.stem)}.scores-*")) - set(files)
+        if stale and lock.alone():  # else another is writing scores that its record will name
+            for scores in stale:
                 remove_scores(scores)
-    return path
+
+
+def table_files(record: Record, path: Path) -> dict[Path, bytes]:
+    """The files beside a record, the list of comparisons first, which the scores need.
+
+    A list that is there stays: another version of zlib writes other bytes.
+    """
+    table, section = record.table, record.scores
+    if table is None or section is None:
+        return {}
+    listed = path.with_name(table.list_file)
+    files = {} if is_list(listed) else {listed: table.list_bytes()}
+    return {**files, path.with_name(section.file): table.own_bytes()}
+
+
+def whole_json(record: Record) -> bytes:
+    """The record as UTF-8 JSON with all that belongs to it in it: one file, at home in any folder.
+
+    UserError: its scores are not there, or are too many for one file.
+    """
+    table, section = record.table, record.scores
+    if table is None and section is not None:
+        raise UserError(f"{record.missing}; copy it there first")
+    if table is not None and section is not None:
+        text = b64encode(table.whole_bytes()).decode()
+        held = section.model_copy(update={"embedded": text})
+        record = record.model_copy(update={"scores": held})
+    data = record.canonical_json()
+    if len(data) > RECORD:
+        raise UserError(
+            f"the record of {record.model.id} takes {len(data):,} bytes with its scores, more than "
+            f"the {size_words(RECORD)} of one file; copy its folder"
+        )
+    return data
 
 
 def _made_again(record: Record, path: Path) -> Record:
@@ -88,7 +132,8 @@ def _made_again(record: Record, path: Path) -> Record:
 
 
 def remove_scores(path: Path) -> None:
-    """Delete a file of scores that no record beside it names any more.
+    """Delete a file of scores that no record beside it names any more, and the list of comparisons
+    that no other scores name.
 
     A file that cannot be read might name it, too: then it stays.
     """
@@ -98,7 +143,21 @@ def remove_scores(path: Path) -> None:
                 return
         except OSError:
             return
+    listed = _list_of(path)
     path.unlink(missing_ok=True)
+    if listed is not None:
+        others = path.parent.glob("*.scores-*.safetensors")
+        if listed not in {_list_of(other) for other in others}:
+            path.with_name(list_file(listed)).unlink(missing_ok=True)
+
+
+def _list_of(path: Path) -> str | None:
+    """The SHA-256 of the list that a file of scores names; None where it names none."""
+    try:
+        with plain_file(path, SCORES) as file:
+            return list_named_in(file.read(_HEADER))
+    except (OSError, DamagedColumnsError):
+        return None
 
 
 def read_record(path: Path) -> Record:
@@ -117,12 +176,19 @@ def read_record(path: Path) -> Record:
     except (ValueError, RecursionError) as error:  # not only JSON's own: a number of 5,000 digits
         raise UserError(f"{path}: not a complete JSON record: {error}") from None
     version = _schema_version(values, path)
-    if version != SCHEMA_VERSION:
+    if version not in READABLE:
         raise UserError(
-            f"{path}: schema version {version!r}, and this facebench reads {SCHEMA_VERSION}; "
-            "make the record again with `facebench eval`"
+            f"{path}: schema version {version!r}, and this facebench reads "
+            f"{' and '.join(map(str, READABLE))}; make the record again with `facebench eval`"
         )
-    record = _with_scores(validated(Record, values, str(path)), path)
+    try:
+        current = upgraded(values)
+    except ValueError:
+        raise UserError(
+            f"{path}: its curve is not of its comparisons; the file was changed after the "
+            "evaluation: make it again with `facebench eval`"
+        ) from None
+    record = _with_scores(validated(Record, current, str(path)), path)
     require_agreement(record, str(path))
     require_seal(values, str(path), "facebench eval")
     return record
@@ -150,154 +216,52 @@ def _looks_like_record(values: object) -> bool:
 
 
 def _with_scores(record: Record, path: Path) -> Record:
-    if record.scores is None:
+    section = record.scores
+    if section is None:
         return record
-    if Path(record.scores.file).name != record.scores.file:
+    if Path(section.file).name != section.file:
         raise UserError(f"{path}: field 'scores.file': must be a name without folders")
-    places = [path.with_name(record.scores.file), path.resolve().with_name(record.scores.file)]
-    beside = next((place for place in places if place.is_file()), None)
-    if beside is None:
-        return record
-    data = read_bytes(beside, "the scores", SCORES)
-    if hashlib.sha256(data).hexdigest() != record.scores.sha256:
-        raise UserError(f"{beside}: its SHA-256 is not the one in {path.name}; make both again")
-    return record.with_table(ScoreTable.from_bytes(data, str(beside)))
+    beside = list(dict.fromkeys((path.parent, path.resolve().parent)))
+    name, lists = record.model.id, [*beside, *_kept_in(record)]
+    try:
+        if section.embedded is None:
+            scores = _found(section.file, beside, f"the scores of {name}, {section.file}, are")
+            data, where = read_bytes(scores, "the scores", SCORES), str(scores)
+        else:
+            data, where = _embedded(section.embedded, path), str(path)
+            apart = section.model_copy(update={"embedded": None})
+            record = record.model_copy(update={"scores": apart})
+
+        def find_list(file: str) -> Path:
+            return _found(file, lists, f"the list of comparisons of {name}, {file}, is")
+
+        return record.with_table(table_in(data, section.sha256, where, find_list))
+    except _MissingError as error:
+        return record.without_table(str(error))
 
 
-_ROUNDING = 1e-9
+class _MissingError(Exception):
+    """A file is in none of the folders; the message says so in words."""
 
 
-def require_agreement(record: Record, where: str) -> None:
-    """UserError where a number is not what the record's other numbers, or its scores, give.
-
-    where: the record's file. Rates of searches and templates are checked against their parts only;
-    bytes and counts of parameters are the evaluation's word, under its seal, until
-    `facebench.records.recounted` counts them again.
-    """
-    wrong = next(_wrong(record), None)
-    if wrong is not None:
-        raise UserError(
-            f"{where}: {wrong}; the file was changed after the evaluation: "
-            "make it again with `facebench eval`"
-        )
+def _found(name: str, folders: Iterable[Path], subject: str) -> Path:
+    """subject: the file in words, with its verb."""
+    places = [folder / name for folder in folders]
+    found = next((place for place in places if place.is_file()), None)
+    if found is None:
+        sought = ", nor in ".join(str(place.parent) for place in places)
+        raise _MissingError(f"{subject} not beside its record in {sought}")
+    return found
 
 
-def _wrong(record: Record) -> Iterator[str]:
-    counts = record.comparisons
-    if counts.mated + counts.nonmated != counts.total:
-        yield "its mated and non-mated comparisons are not all of its comparisons"
-    published = record.protocol.published_comparisons
-    if record.protocol.published_list and published not in (0, counts.total):
-        yield f"its {counts.total:,} comparisons are not the {published:,} of the published list"
-    if isinstance(record.statistics, RatesSection):
-        yield from _wrong_rates(record.statistics)
-    else:
-        yield from _wrong_shares(record.statistics, counts.mated, counts.nonmated)
-        if record.table is not None:
-            yield from _wrong_scores(record, record.statistics, record.table)
-    for name, estimate in _estimates(record):
-        if any(not _holds(estimate, interval) for interval in _intervals(estimate)):
-            yield f"its {name} is not within its interval"
+def _kept_in(record: Record) -> list[Path]:
+    """Folders in which records of the same protocol and faces have the same lists."""
+    own = Path(file_name(record.protocol.name), file_name(record.data.fingerprint))
+    return [folder / own for folder in (default_folder(), *result_folders())]
 
 
-def _estimates(record: Record) -> Iterator[tuple[str, Estimate]]:
-    statistics = record.statistics
-    if isinstance(statistics, RatesSection):
-        yield from ((rate.label, rate) for rate in statistics.rates)
-        return
-    yield "accuracy", statistics.accuracy
-    yield "AUC", statistics.auc
-    yield "EER", statistics.eer
-    yield from ((f"TAR at FAR {point.target:g}", point) for point in statistics.tar_at_far)
-
-
-def _intervals(estimate: Estimate) -> Iterator[IntervalSection]:
-    found = [estimate.interval]
-    if isinstance(estimate, AccuracySection):
-        found.append(estimate.over_subjects)
-    yield from (interval for interval in found if interval is not None)
-
-
-def _holds(estimate: Estimate, interval: IntervalSection) -> bool:
-    """Whether an interval is one and has the value in it.
-
-    A percentile interval of a bootstrap may miss a value at the edge of what is drawn, and Wilson's
-    of all comparisons a mean over folds or splits of differing sizes: by less than their width.
-    """
-    width = interval.high - interval.low
-    exact = interval.kind == "wilson" and not isinstance(estimate, AccuracySection)
-    slack = _ROUNDING if exact else width + _ROUNDING
-    return width >= 0 and interval.low - slack <= estimate.value <= interval.high + slack
-
-
-def _wrong_rates(statistics: RatesSection) -> Iterator[str]:
-    for rate in statistics.rates:
-        if not _alike(rate.value, float(np.mean(rate.per_part))):
-            yield f"its {rate.label} is not the mean of its {statistics.parts}"
-
-
-def _wrong_shares(statistics: VerificationSection, mated: int, nonmated: int) -> Iterator[str]:
-    accuracy = statistics.accuracy
-    if not _alike(accuracy.value, float(np.mean(accuracy.per_fold))):
-        yield "its accuracy is not the mean of its folds"
-    if not _alike(accuracy.spread, _spread(accuracy)):
-        yield "its ± is not that of its folds"
-    for point in statistics.tar_at_far:
-        told = (point.value * mated, point.far * nonmated)
-        if not np.allclose(told, (point.true_accepts, point.false_accepts), atol=1e-6):
-            yield f"its TAR at FAR {point.target:g} is not that of its counts of accepts"
-
-
-def _spread(accuracy: AccuracySection) -> float:
-    folds = np.asarray(accuracy.per_fold)
-    if len(folds) < 2:
-        return accuracy.spread
-    deviation = float(folds.std(ddof=1))
-    one = accuracy.spread_kind == "standard deviation"
-    return deviation if one else deviation / math.sqrt(len(folds))
-
-
-def _wrong_scores(
-    record: Record, statistics: VerificationSection, table: ScoreTable
-) -> Iterator[str]:
-    counts, accuracy = record.comparisons, statistics.accuracy
-    if (counts.total, counts.mated) != (table.mated.size, int(table.mated.sum())):
-        yield "its comparisons are not those of its scores"
-        return
-    if accuracy.folds != tuple(np.unique(table.folds).tolist()):
-        yield "its folds are not those of its scores"
-        return
-    shares = [table.correct[table.folds == fold].mean() for fold in accuracy.folds]
-    if not np.allclose(shares, accuracy.per_fold, atol=_ROUNDING):
-        yield "its accuracy is not that of its scores"
-    if not _is_its_own(accuracy, table):
-        yield "its accuracy's interval is not that of its scores"
-    for point in statistics.tar_at_far:
-        accepted = table.scores >= point.threshold
-        found = (int(accepted[table.mated].sum()), int(accepted[~table.mated].sum()))
-        if found != (point.true_accepts, point.false_accepts):
-            yield f"its TAR at FAR {point.target:g} is not that of its scores"
-    if not _alike(statistics.auc.value, auc(table.scores, table.mated)):
-        yield "its AUC is not that of its scores"
-    if not _alike(statistics.eer.value, eer(table.scores, table.mated)):
-        yield "its EER is not that of its scores"
-
-
-def _is_its_own(accuracy: AccuracySection, table: ScoreTable) -> bool:
-    """Whether an accuracy's interval is that of its scores, by the rule that it names."""
-    told = accuracy.interval
-    if told is None:
-        return True
-    if told.kind == "wilson":  # of earlier versions
-        found = wilson(int(table.correct.sum()), table.correct.size, told.level)
-    else:
-        people = (table.left_subjects, table.right_subjects)
-        units = Units.of(table.mated, *people, "scores")
-        found = accuracy_interval(
-            accuracy.value, table.correct, units, table.folds, Sharing.of(units), told.level
-        )
-    return _alike(told.low, found.low) and _alike(told.high, found.high)
-
-
-def _alike(one: float, other: float) -> bool:
-    return abs(one - other) <= _ROUNDING
+def _embedded(text: str, path: Path) -> bytes:
+    try:
+        return b64decode(text, validate=True)
+    except ValueError:
+        raise UserError(f"{path}: field 'scores.embedded': must be base64") from None

@@ -21,7 +21,7 @@ from facebench.faces.types import DataKind
 from facebench.protocols.cards import load_protocol
 from facebench.records.costs import COSTS
 from facebench.records.files import default_folder, read_record
-from facebench.records.record import SCHEMA_VERSION, Record, similarity_kind
+from facebench.records.record import READABLE, Record, similarity_kind
 
 Named = str | PathLike[str] | Record  # a model that was evaluated, a file, or the record
 DIAGNOSTICS = "diagnostics"
@@ -183,7 +183,7 @@ def record_files(place: Path) -> Iterator[Path]:
 def _head(path: Path, shown: Path, place: int) -> Entry:
     try:
         values: Any = json.loads(plain_bytes(path, RECORD))
-        if values["schema_version"] != SCHEMA_VERSION:
+        if values["schema_version"] not in READABLE:
             raise ValueError
         return Entry(
             path=path,

@@ -46,7 +46,8 @@ def folds_of(record: Record) -> VerificationSection:
     return record.statistics
 
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+READABLE = (1, SCHEMA_VERSION)  # older ones: see `upgraded`
 
 
 def similarity_kind(similarity: str) -> str:
@@ -63,7 +64,7 @@ class Record(Section):
     seal: see `facebench.records.record`; null in records that were made before there were seals.
     """
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     signature: str
     facebench: str
     model: ModelSection
@@ -86,6 +87,7 @@ class Record(Section):
     seal: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
 
     _table: ScoreTable | None = PrivateAttr(default=None)
+    _missing: str = PrivateAttr(default="")
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -106,10 +108,22 @@ class Record(Section):
         """Scores and decisions of every comparison, where they are in memory or beside the file."""
         return self._table
 
+    @property
+    def missing(self) -> str:
+        """Of a record without its table: what is not there and where it was sought, in words."""
+        kept = f"the scores of {self.model.id}, {self.scores.file}" if self.scores else "its scores"
+        return self._missing or f"{kept}, are not beside its record"
+
+    def without_table(self, missing: str) -> Record:
+        """The same record, whose scores are not in reach. missing: see `missing`."""
+        other = self.model_copy()
+        other._table, other._missing = None, missing
+        return other
+
     def with_table(self, table: ScoreTable) -> Record:
         """The same record, holding the scores that it was computed from."""
         other = self.model_copy()
-        other._table = table
+        other._table, other._missing = table, ""
         return other
 
     def __eq__(self, other: object) -> bool:
@@ -124,14 +138,9 @@ class Record(Section):
         seal = seal_of(self.model_dump(mode="json"))
         return self.model_copy(update={SEAL: seal})
 
-    def canonical_json(self, *, run: bool = True) -> bytes:
-        """The record as UTF-8 JSON, fields in declared order; the same record, the same bytes.
-
-        run: with the section that differs between runs, and, where the record has one, the seal,
-        which is over that section, too.
-        """
-        values = self.values() if run else self.model_dump(mode="json", exclude={"run", SEAL})
-        return (json.dumps(values, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
+    def canonical_json(self) -> bytes:
+        """The record as UTF-8 JSON, fields in declared order; the same record, the same bytes."""
+        return _json_bytes(self.values())
 
     def values(self) -> dict[str, Any]:
         """The record as JSON values, its seal last; a record without one stays without."""
@@ -139,8 +148,37 @@ class Record(Section):
         return values | {SEAL: seal_of(values)} if self.seal is not None else values
 
     def digest(self) -> str:
-        """SHA-256 of all that does not differ between two runs of the same thing."""
-        return hashlib.sha256(self.canonical_json(run=False)).hexdigest()
+        """SHA-256 of all that does not differ between two runs of the same thing.
+
+        It is over the fields as version 1 wrote them: notes beside baselines name records by it.
+        """
+        values = self.model_dump(mode="json", exclude={"run", SEAL})
+        values["schema_version"] = 1
+        if self.curve is not None:
+            values["curve"] = {"far": self.curve.far, "tar": self.curve.tar}
+        return hashlib.sha256(_json_bytes(values)).hexdigest()
+
+
+def upgraded(values: dict[str, Any]) -> dict[str, Any]:
+    """The JSON values of a record as this version has them, from those of version 1.
+
+    Version 1 has the curve's rates in place of its counts. Other faults are left to those who look
+    for them; ValueError: the rates are not of the record's comparisons.
+    """
+    if values.get("schema_version") != 1:
+        return values
+    curve, counts = values.get("curve"), values.get("comparisons")
+    values = values | {"schema_version": SCHEMA_VERSION}
+    match curve, counts:
+        case {"far": [*far], "tar": [*tar]}, {"nonmated": int(nonmated), "mated": int(mated)}:
+            if all(isinstance(rate, (int, float)) and 0 <= rate <= 1 for rate in far + tar):
+                made = CurveSection.of(far, tar, nonmated, mated)
+                values["curve"] = made.model_dump(mode="json")
+    return values
+
+
+def _json_bytes(values: Mapping[str, Any]) -> bytes:
+    return (json.dumps(values, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
 def record_schema() -> dict[str, Any]:

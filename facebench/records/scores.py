@@ -1,24 +1,45 @@
 """Every comparison's score and decision, kept beside the record for paired tests later.
 
-They are a file of their own, so that records stay small and readable; the record names it and its
-SHA-256. Format: safetensors, tensors ``scores``, ``decisions``, ``mated``, ``folds``, and, where
-the protocol says who is in its images, ``left_subjects``, ``right_subjects``; of searches whose
-scores do not tell it, ``ranks`` (in older files ``first``).
+They are a file of their own, so that records stay small and readable; the record names it and the
+SHA-256 of its table. What all records of one list of comparisons share, which are mated, in which
+fold and of whom, is one more file beside them, which the scores name by the SHA-256 of its columns.
+Both are files of `facebench.records.columns`.
+
+The plain form of a table, which older files have, is safetensors with the tensors ``scores``,
+``decisions``, ``mated``, ``folds``, and, where the protocol says who is in its images,
+``left_subjects``, ``right_subjects``; of searches whose scores do not tell it, ``ranks`` (in older
+files ``first``).
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facebench.base.errors import UserError
+from facebench.base.opening import SCORES, plain_bytes, read_bytes
+from facebench.records.columns import (
+    Columns,
+    DamagedColumnsError,
+    header_of,
+    loaded,
+    packed,
+    tensor_bytes,
+    unpacked,
+)
 
 _NAMES = ("scores", "decisions", "mated", "folds")
-_OPTIONAL = ("left_subjects", "right_subjects", "first", "ranks")
+# As the plain form has them, which is by their types.
+_ORDER = (
+    "folds", "left_subjects", "right_subjects", "scores", "ranks", "decisions", "first", "mated"
+)  # fmt: skip
+_LISTED = ("folds", "left_subjects", "right_subjects", "mated")
 _TYPES = {
     "scores": ("float32", "float64"),
     "decisions": ("bool",),
@@ -26,6 +47,8 @@ _TYPES = {
     "first": ("bool",),
     "ranks": ("uint32",),
 }
+_LIST = "list"  # in the header of scores: the SHA-256 of what they leave out
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 Subjects = NDArray[np.int64] | None
 
 
@@ -92,32 +115,125 @@ class ScoreTable:
             None if self.ranks is None else self.ranks[rows],
         )
 
-    def to_bytes(self) -> bytes:
-        """The file's bytes; the same table gives the same bytes."""
-        from safetensors.numpy import save
+    @property
+    def columns(self) -> Columns:
+        """What it has, by name, in the order of the plain form."""
+        named = {name: getattr(self, name) for name in _ORDER}
+        return {name: column for name, column in named.items() if column is not None}
 
-        named = {name: getattr(self, name) for name in _NAMES + _OPTIONAL}
-        return save({k: np.ascontiguousarray(v) for k, v in named.items() if v is not None})
+    @property
+    def listed(self) -> Columns:
+        """The columns that are the same for all records of one list of comparisons."""
+        return {name: column for name, column in self.columns.items() if name in _LISTED}
+
+    def to_bytes(self) -> bytes:
+        """The plain form; the same table gives the same bytes."""
+        return tensor_bytes(self.columns)
+
+    @property
+    def sha256(self) -> str:
+        """Of the plain form."""
+        return hashlib.sha256(self.to_bytes()).hexdigest()
+
+    def own_bytes(self) -> bytes:
+        """The file of what is the record's own, which names the list of comparisons."""
+        own = {name: column for name, column in self.columns.items() if name not in _LISTED}
+        return packed(own, {_LIST: _sha256(self.listed)})
+
+    def list_bytes(self) -> bytes:
+        """The file of the list of comparisons."""
+        return packed(self.listed, {})
+
+    @property
+    def list_file(self) -> str:
+        """The name of that file."""
+        return list_file(_sha256(self.listed))
+
+    def whole_bytes(self) -> bytes:
+        """One file of both."""
+        return packed(self.columns, {})
 
     @classmethod
     def from_bytes(cls, data: bytes, where: str) -> ScoreTable:
-        """The table in a file's bytes; UserError where they are not such a file."""
-        from safetensors import SafetensorError
-        from safetensors.numpy import load
-
+        """The table in the bytes of the plain form; UserError where they are no such file."""
         try:
-            arrays = load(data)
-        except SafetensorError as error:
-            raise UserError(f"{where}: not a file of scores: {error}") from None
-        known = set(_NAMES) <= set(arrays) <= set(_NAMES + _OPTIONAL)
-        if not known or len({array.shape for array in arrays.values()}) != 1:
-            raise UserError(f"{where}: not a file of scores: it has {', '.join(sorted(arrays))}")
-        for name, array in arrays.items():
-            if array.ndim != 1 or array.dtype.name not in _TYPES.get(name, ("int64",)):
-                raise UserError(
-                    f"{where}: not a file of scores: {name} is {array.dtype}{array.shape}"
-                )
-        return cls(**arrays)
+            return cls._of(loaded(data), where)
+        except DamagedColumnsError as error:
+            raise _no_scores(where, error) from None
+
+    @classmethod
+    def _of(cls, columns: Columns, where: str) -> ScoreTable:
+        known = set(_NAMES) <= set(columns) <= set(_ORDER)
+        if not known or len({column.shape for column in columns.values()}) != 1:
+            raise _no_scores(where, f"it has {', '.join(sorted(columns))}")
+        for name, column in columns.items():
+            if column.ndim != 1 or column.dtype.name not in _TYPES.get(name, ("int64",)):
+                raise _no_scores(where, f"{name} is {column.dtype}{column.shape}")
+        return cls(**columns)
+
+
+def table_in(data: bytes, sha256: str, where: str, find_list: Callable[[str], Path]) -> ScoreTable:
+    """The table in a file of scores, of whatever form, whose plain form has a SHA-256.
+
+    find_list: where the list of comparisons in the file of a name is; what it raises is raised
+    here. UserError in one line, which names the file: no such file, or another table's.
+    """
+    if hashlib.sha256(data).hexdigest() == sha256:
+        return ScoreTable.from_bytes(data, where)
+    try:
+        columns = unpacked(data, SCORES)
+        named = list_named_in(data)
+    except DamagedColumnsError as error:
+        raise _no_scores(where, error) from None
+    if named is not None:
+        columns |= _listed_in(find_list(list_file(named)), named)
+    table = ScoreTable._of(columns, where)
+    if table.sha256 != sha256:
+        raise UserError(f"{where}: its SHA-256 is not the one in its record; make both again")
+    return table
+
+
+def _listed_in(path: Path, sha256: str) -> Columns:
+    try:
+        columns = unpacked(read_bytes(path, "the list of comparisons", SCORES), SCORES)
+    except DamagedColumnsError as error:
+        raise UserError(f"{path}: not a list of comparisons: {error}") from None
+    if _sha256(columns) != sha256:
+        raise UserError(f"{path}: its SHA-256 is not that of its name; copy it again")
+    return columns
+
+
+def is_list(path: Path) -> bool:
+    """Whether a file is the list of comparisons that its name says."""
+    try:
+        columns = unpacked(plain_bytes(path, SCORES), SCORES)
+    except (OSError, DamagedColumnsError):
+        return False
+    return list_file(_sha256(columns)) == path.name
+
+
+def list_named_in(data: bytes) -> str | None:
+    """The SHA-256 of the list of comparisons that the first bytes of a file of scores name; None:
+    it holds its own. `DamagedColumnsError`: no SHA-256.
+    """
+    named = (header_of(data) or {}).get(_LIST)
+    if named is not None and not (isinstance(named, str) and _SHA256.fullmatch(named)):
+        raise DamagedColumnsError(f"its header names the list {str(named)[:80]!r}")
+    return named
+
+
+def list_file(sha256: str) -> str:
+    """The name of the file of a list of comparisons."""
+    return f"comparisons-{sha256[:12]}.safetensors"
+
+
+def _sha256(columns: Columns) -> str:
+    ordered = {name: columns[name] for name in _ORDER if name in columns}
+    return hashlib.sha256(tensor_bytes(ordered)).hexdigest()
+
+
+def _no_scores(where: str, why: object) -> UserError:
+    return UserError(f"{where}: not a file of scores: {why}")
 
 
 def record_name(model: str, signature: str) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 from base64 import b64decode, b64encode
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
@@ -12,8 +12,10 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    PositiveInt,
     SerializerFunctionWrapHandler,
     model_serializer,
+    model_validator,
 )
 
 from facebench.faces.types import DataKind
@@ -212,10 +214,48 @@ class SeriesSection(Section):
 
 
 class CurveSection(Section):
-    """The ROC, thinned, to be drawn as steps: FARs ascending, and the TAR from each on."""
+    """The ROC, thinned, to be drawn as steps: accepts at thresholds that fall, in whole numbers.
 
-    far: tuple[Share, ...]
-    tar: tuple[Share, ...]
+    mated, nonmated: comparisons of either kind, of which true_accepts and false_accepts are.
+    """
+
+    mated: PositiveInt
+    nonmated: PositiveInt
+    true_accepts: tuple[Count, ...]
+    false_accepts: tuple[Count, ...]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if len(self.true_accepts) != len(self.false_accepts):
+            raise ValueError("true_accepts and false_accepts must be of one length")
+        most = max(self.true_accepts, default=0), max(self.false_accepts, default=0)
+        if most[0] > self.mated or most[1] > self.nonmated:
+            raise ValueError("accepts must be no more than there are comparisons")
+        return self
+
+    @classmethod
+    def of(cls, far: Iterable[float], tar: Iterable[float], nonmated: int, mated: int) -> Self:
+        """The section of rates; ValueError where they are not of that many comparisons."""
+        x, y = tuple(far), tuple(tar)
+        found = cls(
+            mated=mated,
+            nonmated=nonmated,
+            true_accepts=tuple(round(rate * mated) for rate in y),
+            false_accepts=tuple(round(rate * nonmated) for rate in x),
+        )
+        if (found.far, found.tar) != (x, y):
+            raise ValueError(f"rates must be of {nonmated:,} and {mated:,} comparisons")
+        return found
+
+    @property
+    def far(self) -> tuple[float, ...]:
+        """The FARs, ascending."""
+        return tuple(count / self.nonmated for count in self.false_accepts)
+
+    @property
+    def tar(self) -> tuple[float, ...]:
+        """The TAR from each FAR on."""
+        return tuple(count / self.mated for count in self.true_accepts)
 
 
 class ModelSection(Section):
@@ -321,18 +361,27 @@ class EnvironmentSection(Section):
 
 
 class ScoresSection(Section):
-    """The file beside the record with every comparison's score and decision."""
+    """Every comparison's score and decision, which lie in a file beside the record.
+
+    sha256: of the table in its plain form (`ScoreTable.to_bytes`), however the file keeps it.
+    embedded: the file itself in base64, in records that hold all that belongs to them; else absent.
+    """
 
     file: str
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    embedded: str | None = None
 
     @classmethod
     def of(cls, table: ScoreTable, name: str) -> Self:
         """The section of a table; its SHA-256 and the record's name (`record_name`) are in the
         file's, so that no two records share one.
         """
-        sha256 = hashlib.sha256(table.to_bytes()).hexdigest()
-        return cls(file=f"{name}.scores-{sha256[:12]}.safetensors", sha256=sha256)
+        return cls(file=f"{name}.scores-{table.sha256[:12]}.safetensors", sha256=table.sha256)
+
+    @model_serializer(mode="wrap")
+    def _without_nothing(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values: dict[str, Any] = handler(self)
+        return {k: v for k, v in values.items() if k != "embedded" or v is not None}
 
 
 class RunSection(Section):

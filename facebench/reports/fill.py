@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from facebench.records.agreement import require_recounted
 from facebench.records.costs import cost_value, costs_path, find_costs, is_ratio, ratio_baseline
 from facebench.records.record import Record
-from facebench.records.recounted import require_recounted
 from facebench.records.statistics import find_statistic, statistics_in
 from facebench.reports.card import ReportColumn, ReportRow, Source
 from facebench.reports.cells import ReportCell

@@ -133,7 +133,7 @@ def test_scores_that_are_not_there_are_never_undecided(base: Record, choice: str
         with pytest.raises(UserError) as caught:
             gated(rules, pair[:1], pair[1:])
         assert "\n" not in str(caught.value) and "evaluate it again" in str(caught.value)
-    with pytest.raises(UserError, match="are not beside its record; copy them there"):
+    with pytest.raises(UserError, match="are not beside its record; copy the file there"):
         gated(rules, [base], [lost])
     assert gated(parse_rules(["lfw.accuracy drop <= 0.3pt"]), [base], [lost]).outcome == "pass"
 

@@ -49,7 +49,7 @@ def test_a_move_keeps_date_reason_and_both_digests(
     assert "model baseline against sparse_074" in notes[1]["differs"]
     again = read_record(second.path)
     assert again == new and again.table is not None
-    assert len(list(folder.glob("*.safetensors"))) == 1  # the old scores are gone
+    assert len(list(folder.glob("*.scores-*"))) == 1  # the old scores are gone
     assert [record.digest() for _, record in records_in(str(folder))] == [new.digest()]
 
 
@@ -64,7 +64,7 @@ def test_the_same_record_moves_nothing(tmp_path: Path, old: Record) -> None:
 def test_lost_scores_come_back_with_the_same_record(tmp_path: Path, old: Record) -> None:
     path = tmp_path / "base.json"
     update_baselines(path, [old], "first")
-    (scores,) = tmp_path.glob("*.safetensors")
+    (scores,) = tmp_path.glob("*.scores-*")
     scores.unlink()
     assert read_record(path).table is None
     (move,) = update_baselines(path, [old], "again")
@@ -188,7 +188,7 @@ def test_a_stop_at_any_rename_can_be_repeated(
     assert len(moves_path(path).read_text().splitlines()) == 2
     assert new.scores is not None
     assert {entry.name for entry in tmp_path.iterdir()} >= {new.scores.file}
-    assert len(list(tmp_path.iterdir())) == 3  # record, scores, notes
+    assert len(list(tmp_path.iterdir())) == 4  # record, scores, list, notes
 
 
 @pytest.mark.parametrize("reason", ["", "  \n"])

@@ -44,7 +44,7 @@ def test_two_runs_write_the_same_scores_and_the_same_record(
         save_record(make_record(), folder)
         found = sorted(path for path in folder.rglob("*") if path.is_file())
         files.append({path.name: path.read_bytes() for path in found})
-    assert files[0] == files[1] and len(files[0]) == 2
+    assert files[0] == files[1] and len(files[0]) == 3
 
 
 def test_saving_again_leaves_one_record_and_one_file_of_scores(
@@ -52,7 +52,8 @@ def test_saving_again_leaves_one_record_and_one_file_of_scores(
 ) -> None:
     save_record(make_record(seed=1), tmp_path)
     path = save_record(make_record(seed=2), tmp_path)
-    assert len(list(path.parent.iterdir())) == 2
+    names = sorted(file.name.partition("-")[0] for file in path.parent.iterdir())
+    assert names == ["comparisons", "sparse_074", "sparse_074"]
     assert read_record(path).table is not None
 
 
@@ -63,7 +64,8 @@ def test_records_of_other_settings_are_other_files(make_record: MakeRecord, tmp_
         record = read_record(path)
         assert record.scores is not None and record.table is not None
         assert record.scores.file.startswith(f"{path.stem}.scores-")
-    assert len(list(tmp_path.rglob("*.safetensors"))) == 3
+    assert len(list(tmp_path.rglob("*.scores-*.safetensors"))) == 3
+    assert len(list(tmp_path.rglob("comparisons-*.safetensors"))) == 1
 
 
 def test_another_result_of_what_no_hash_covers_is_another_file(
@@ -101,7 +103,7 @@ def test_another_schema_version(make_record: MakeRecord, tmp_path: Path) -> None
     path = save_record(make_record(), tmp_path)
     values = json.loads(path.read_bytes())
     path.write_text(json.dumps({**values, "schema_version": 99}))
-    with pytest.raises(UserError, match="schema version 99, and this facebench reads 1"):
+    with pytest.raises(UserError, match="schema version 99, and this facebench reads 1 and 2"):
         read_record(path)
     path.write_text("[1]")
     with pytest.raises(UserError, match="is a JSON list, not one record"):
@@ -118,10 +120,15 @@ def test_an_unknown_field_names_the_nearest(make_record: MakeRecord, tmp_path: P
 
 
 def test_scores_that_are_not_the_records(make_record: MakeRecord, tmp_path: Path) -> None:
-    path = save_record(make_record(), tmp_path)
-    beside = next(path.parent.glob("*.safetensors"))
-    beside.write_bytes(beside.read_bytes()[:-1] + b"x")
-    with pytest.raises(UserError, match="its SHA-256 is not the one in"):
+    path = save_record(make_record(seed=1), tmp_path)
+    other = save_record(make_record(seed=2), tmp_path / "other")
+    beside, others = (next(one.parent.glob("*.scores-*")) for one in (path, other))
+    whole = beside.read_bytes()
+    beside.write_bytes(others.read_bytes())
+    with pytest.raises(UserError, match="its SHA-256 is not the one in its record"):
+        read_record(path)
+    beside.write_bytes(whole[:-1] + b"x")
+    with pytest.raises(UserError, match=f"{beside.name}: not a file of scores: "):
         read_record(path)
     beside.unlink()
     assert read_record(path).table is None

@@ -13,10 +13,10 @@ from facebench.gate.judge import gated
 from facebench.gate.rules import parse_rules
 from facebench.models.architectures.convnet import ConvNet
 from facebench.models.cards.card import ModelCard, find_card
+from facebench.records.agreement import require_recounted
 from facebench.records.files import save_record
 from facebench.records.find import Finder
 from facebench.records.record import Record
-from facebench.records.recounted import require_recounted
 from facebench.reports.card import load_report
 from facebench.reports.table import build_tables, with_rows
 from tests.comparison.test_compare import changed

@@ -243,8 +243,8 @@ def _run(
     similarity: str | None,
 ) -> None:
     """A table of records, by file or by the model's name."""
+    from facebench.records.agreement import require_recounted
     from facebench.records.find import named_in
-    from facebench.records.recounted import require_recounted
 
     if not names:
         raise UserError(

@@ -159,7 +159,7 @@ def test_bad_records_are_one_line_and_code_2(run: Run, records: dict[str, Path])
     wrong = Path("wrong.json")
     for content, said in (
         (text[:500], "wrong.json: not a complete JSON record"),
-        (text.replace('"schema_version": 1', '"schema_version": 7'), "schema version 7"),
+        (text.replace('"schema_version": 2', '"schema_version": 7'), "schema version 7"),
         (text.replace('"rule": "exact"', '"rule": "other"'), "signature does not follow"),
     ):
         wrong.write_text(content)

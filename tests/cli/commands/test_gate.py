@@ -268,7 +268,7 @@ def test_bad_records_are_one_line_and_code_2(run: Run, records: dict[str, Path])
     path, text = rules(RULE.format("0.3")), records["worse"].read_text()
     for content, said in (
         (text[:500], "not a complete JSON record"),
-        (text.replace('"schema_version": 1', '"schema_version": 7'), "schema version 7"),
+        (text.replace('"schema_version": 2', '"schema_version": 7'), "schema version 7"),
     ):
         Path("wrong.json").write_text(content)
         for given in (("-b", records["base"], "wrong.json"), ("-b", "wrong.json", "kept")):
