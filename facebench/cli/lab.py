@@ -14,8 +14,9 @@ from facebench.base.errors import UserError
 from facebench.cli.output import require_folder
 
 if TYPE_CHECKING:
+    from facebench.lab.connections.plan import ConnectionPlan, Data
     from facebench.lab.filters.plan import FilterPlan
-    from facebench.lab.laboratory.train import Laboratory
+    from facebench.lab.laboratory.laboratory import Laboratory
     from facebench.models.cards.card import ModelCard
 
 
@@ -75,21 +76,12 @@ class Lab:
             raise UserError("--identities must be at least 4, --images at least 2")
 
 
-def carry_out(plan, lab: Lab) -> list[str]:  # type: ignore[no-untyped-def]
-    """Run a plan in the working directory; the names of its networks."""
-    from facebench.lab.connections.schedule import Run, run_plan
-    from facebench.lab.learning.progress import shown_machine
-    from facebench.lab.learning.recipes import load_recipe
+def carry_out(plan: ConnectionPlan, lab: Lab) -> list[str]:
+    """Prune connections by a plan in the working directory; the names of its networks."""
+    from facebench.lab.connections.schedule import ConnectionRun, prune_connections
 
-    prepare(lab, plan.protocols)
-    recipe = load_recipe(plan.recipe)
-    data, text = learned_from(lab, recipe, plan.data)
-    with shown_machine(lab.device, lab.precision, not lab.quiet) as machine:
-        run = Run(
-            plan, recipe, data, text, lab.work, Path("models"), Path("reports/results"), machine,
-            lambda card, protocols: _evaluate(card, protocols, lab), lab.overwrite,
-        )  # fmt: skip
-        return run_plan(run)
+    with laboratory(lab, plan.recipe, plan.protocols, plan.data) as work:
+        return prune_connections(ConnectionRun(plan, work))
 
 
 def prepare(lab: Lab, protocols: tuple[str, ...] = ()) -> None:
@@ -244,11 +236,6 @@ def _teacher(embedder):  # type: ignore[no-untyped-def]
     return teacher_from(embedder)
 
 
-def _evaluate(card: Path, protocols: tuple[str, ...], lab: Lab) -> list[str]:
-    """Records of a card in ./reports/results; a sentence for each."""
-    return [one.sentence for one in evaluated(card, protocols, lab)]
-
-
 def evaluated(card: Path, protocols: tuple[str, ...], lab: Lab):  # type: ignore[no-untyped-def]
     """Records of a card in ./reports/results; a `work_folder.Evaluated` for each."""
     from facebench.evaluation.evaluate import evaluate_many
@@ -282,15 +269,17 @@ RECIPE = "compact"
 
 
 @contextmanager
-def laboratory(lab: Lab, recipe_name: str, protocols: tuple[str, ...]) -> Iterator[Laboratory]:
+def laboratory(
+    lab: Lab, recipe_name: str, protocols: tuple[str, ...], planned: Data | None = None
+) -> Iterator[Laboratory]:
     """The options as `Laboratory`, writing to the working directory, with progress shown."""
-    from facebench.lab.laboratory.train import Laboratory
+    from facebench.lab.laboratory.laboratory import Laboratory
     from facebench.lab.learning.progress import shown_machine
     from facebench.lab.learning.recipes import load_recipe
 
     prepare(lab, protocols)
     recipe = load_recipe(recipe_name)
-    data, text = learned_from(lab, recipe)
+    data, text = learned_from(lab, recipe, planned)
     with shown_machine(lab.device, lab.precision, not lab.quiet) as machine:
         yield Laboratory(
             recipe, recipe_name, data, text, lab.work, Path("models"), Path("reports/results"),
@@ -307,16 +296,16 @@ def train(
     protocols: tuple[str, ...],
     licence: str,
 ) -> ModelCard:
-    """Learn the weights of a compact card; see `compact_run.train_compact`."""
-    from facebench.lab.laboratory.train import train_compact
+    """Learn the weights of a compact card; see `facebench.lab.laboratory.train`."""
+    from facebench.lab.laboratory import train as training
 
     with laboratory(lab, recipe or RECIPE, protocols) as work:
-        return train_compact(card, work, steps, seed, protocols, licence)
+        return training.train(card, work, steps, seed, protocols, licence)
 
 
 def remove_filters(plan: FilterPlan, card: ModelCard, lab: Lab, recipe: str | None) -> list[str]:
-    """Remove filters of a compact card step by step; see `schedule.run_filters`."""
-    from facebench.lab.filters.schedule import FilterRun, run_filters
+    """Remove filters of a compact card step by step; see `prune_filters`."""
+    from facebench.lab.filters.schedule import FilterRun, prune_filters
 
     with laboratory(lab, recipe or RECIPE, plan.protocols) as work:
-        return run_filters(FilterRun(plan, card, work))
+        return prune_filters(FilterRun(plan, card, work))

@@ -50,7 +50,7 @@ Sources = list[tuple[TrainingCrops, int]]
 
 
 @dataclass(frozen=True)
-class Plan:
+class MemberPlan:
     """How members are learned: a shared beginning, then dense and sparse on the own region.
 
     degrees: S by layer, chosen on the dense network from the last layer down; none: all dense.
@@ -63,7 +63,7 @@ class Plan:
     degrees: tuple[tuple[str, Fraction], ...]
 
 
-PLAN = Plan(
+PLAN = MemberPlan(
     width=0.25,
     beginning=Recipe(2200, rate=2e-3, warmup=150, fall=0.0, weights=WEIGHTS, checkpoint_every=50),
     dense=Recipe(400, rate=2e-3, warmup=50, fall=0.0, weights=WEIGHTS, seed=1, checkpoint_every=50),
@@ -108,7 +108,9 @@ def training_data(data: Path, teacher: Path, work: Path) -> tuple[Sources, NDArr
     return sources, np.asarray(crops.images[np.flatnonzero(held)])
 
 
-def settings_of(plan: Plan, sources: Sources, held_out: NDArray[np.uint8]) -> dict[str, object]:
+def settings_of(
+    plan: MemberPlan, sources: Sources, held_out: NDArray[np.uint8]
+) -> dict[str, object]:
     """What members depend on, by content, as JSON."""
     targets = hashlib.sha256()
     for crops, _ in sources:
@@ -121,7 +123,7 @@ def settings_of(plan: Plan, sources: Sources, held_out: NDArray[np.uint8]) -> di
     }
 
 
-def learn_beginning(plan: Plan, sources: Sources, work: Path) -> None:
+def learn_beginning(plan: MemberPlan, sources: Sources, work: Path) -> None:
     """Train what all members begin from, on the whole face; stopped at any point it continues."""
     if (work / "beginning" / "final.pt").exists():
         return
@@ -133,7 +135,7 @@ def learn_beginning(plan: Plan, sources: Sources, work: Path) -> None:
 def learn_member(
     member: str,
     region: Region,
-    plan: Plan,
+    plan: MemberPlan,
     sources: Sources,
     held_out: NDArray[np.uint8],
     work: Path,
@@ -165,7 +167,7 @@ def learn_member(
 
 
 def publish(
-    learned: Learned, member: Member, region: Region, plan: Plan, licence: str, to: Path
+    learned: Learned, member: Member, region: Region, plan: MemberPlan, licence: str, to: Path
 ) -> ModelCard:
     """Fold, pack and publish a member as a model of its own, with what it was learned from."""
     steps = [("beginning", plan.beginning), ("dense", plan.dense), ("sparse", plan.sparse)]
@@ -201,7 +203,7 @@ def publish(
     return publish_weights(card.name, state, learned.masks, training, to)
 
 
-def _fresh(plan: Plan, region: Region, sources: Sources) -> Learned:
+def _fresh(plan: MemberPlan, region: Region, sources: Sources) -> Learned:
     torch.manual_seed(plan.beginning.seed)
     # No dropout: a quarter-width network does not overfit in the time that it has here.
     net = NormalisedConvNet(plan.width, region.size, dropout=(0.0, 0.0))
@@ -221,7 +223,9 @@ def _begin_from(learned: Learned, path: Path) -> None:
         module.load_state_dict(own | fitting)
 
 
-def _connections(net: NormalisedConvNet, plan: Plan, faces: NDArray[np.uint8]) -> dict[str, Tensor]:
+def _connections(
+    net: NormalisedConvNet, plan: MemberPlan, faces: NDArray[np.uint8]
+) -> dict[str, Tensor]:
     folded, masks = net.eval().folded(), {}
     for number, (layer, keep) in enumerate(plan.degrees):
         rng = np.random.default_rng([plan.dense.seed, number])
@@ -234,7 +238,7 @@ def _connections(net: NormalisedConvNet, plan: Plan, faces: NDArray[np.uint8]) -
 def learn(
     ensemble: ModelCard,
     only: Sequence[str],
-    plan: Plan,
+    plan: MemberPlan,
     data: tuple[Sources, NDArray[np.uint8]],
     work: Path,
     to: Path,

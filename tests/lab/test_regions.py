@@ -22,7 +22,7 @@ from facebench.models.zoo import load_model, load_network
 
 MODELS = Path(__file__).parents[2] / "models"
 TINY = Recipe(2, warmup=1, weights=script.WEIGHTS, precision="float32", checkpoint_every=1)
-PLAN = script.Plan(0.125, TINY, replace(TINY, seed=1), replace(TINY, seed=2),
+PLAN = script.MemberPlan(0.125, TINY, replace(TINY, seed=1), replace(TINY, seed=2),
                    (("5b", Fraction(1, 8)), ("5a", Fraction(1, 8))))  # fmt: skip
 WHOLE = Region(box=(0, 0, 96, 112))
 

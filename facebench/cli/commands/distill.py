@@ -172,27 +172,16 @@ def _carry_out(
     own: dict[str, Any],
 ) -> Path:
     """Distil in the working directory; the student's card."""
-    from facebench.cli.lab import evaluated, learned_from, prepare
+    from facebench.cli.lab import laboratory
     from facebench.lab.distillation.distil import Distillation, distil
     from facebench.lab.distillation.teachers import load_teachers
-    from facebench.lab.learning.progress import shown_machine
     from facebench.lab.learning.recipes import load_recipe
 
-    prepare(lab, own["protocols"])
-    recipe = load_recipe(recipe_name)
-    if recipe.bank is not None:
+    if load_recipe(recipe_name).bank is not None:
         raise UserError(f"--recipe {recipe_name}: a student learns from its teacher, not a bank")
     loaded = load_teachers(teachers, faces)
-    data, text = learned_from(lab, recipe)
-    with shown_machine(lab.device, lab.precision, not lab.quiet) as machine:
-        run = Distillation(
-            **own, teachers=loaded, recipe=recipe, data=data,
-            data_text=f"{text}; teacher {' + '.join(loaded.names)}", work=lab.work,
-            models=Path("models"), results=Path("reports/results"), overwrite=lab.overwrite,
-            evaluate=lambda card, names: evaluated(card, names, lab), machine=machine,
-        )  # fmt: skip
-        card = distil(run)
-    return card.path
+    with laboratory(lab, recipe_name, own["protocols"]) as work:
+        return distil(Distillation(**own, teachers=loaded, lab=work)).path
 
 
 def _shape(

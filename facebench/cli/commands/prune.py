@@ -144,7 +144,7 @@ def command(
     with importing():
         from facebench.base.validation import read_toml, validated
         from facebench.cli.lab import carry_out
-        from facebench.lab.connections.plan import Plan
+        from facebench.lab.connections.plan import ConnectionPlan
 
     lab = Lab(
         tuple(data or ()),
@@ -180,7 +180,7 @@ def command(
         values |= _frozen(freeze_below, views)
     chosen = {"recipe": recipe, "seed": seed, "licence": licence or None, "protocols": protocol}
     values = {**values, **{key: value for key, value in chosen.items() if value is not None}}
-    for made in carry_out(validated(Plan, values, what), lab):
+    for made in carry_out(validated(ConnectionPlan, values, what), lab):
         typer.echo(f"models/{made}.toml" if made != values["baseline"].get("from") else made)
 
 

@@ -92,7 +92,7 @@ def command(
     with importing():
         from facebench.base.validation import validated
         from facebench.cli.lab import carry_out
-        from facebench.lab.connections.plan import Plan
+        from facebench.lab.connections.plan import ConnectionPlan
         from facebench.lab.learning.plot import FORMATS, plot_log
         from facebench.models.cards.card import read_card
 
@@ -122,7 +122,7 @@ def command(
             "protocols": tuple(protocol or ()),
             "baseline": {"model": name, "steps": steps},
         }
-        carry_out(validated(Plan, values, f"train {card}"), lab)
+        carry_out(validated(ConnectionPlan, values, f"train {card}"), lab)
     if plot is not None:
         learned = read_card(Path("models") / f"{name}.toml").training.fingerprint
         plot_log(folder / f"{name}-{learned}" / "log.csv", plot)

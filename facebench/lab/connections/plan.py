@@ -123,7 +123,7 @@ class FrozenLayers(_Strict):
         return layer
 
 
-class Plan(_Strict):
+class ConnectionPlan(_Strict):
     """The networks N_0, N_1, … to learn. recipe: a name or TOML file; protocols: to evaluate on.
 
     Source: Sun, Wang, Tang 2015, Table 2.
@@ -214,9 +214,9 @@ def check_share(option: str, keep: str) -> None:
         raise UserError(f"{option} {keep}: not a share between 0 and 1, such as 1/256")
 
 
-def read_plan(path: Path) -> Plan:
+def read_plan(path: Path) -> ConnectionPlan:
     """The plan in a TOML file; UserError names file and field."""
-    return validated(Plan, read_toml(path), str(path))
+    return validated(ConnectionPlan, read_toml(path), str(path))
 
 
 def _fraction(text: str) -> Fraction:

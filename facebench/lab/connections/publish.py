@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -11,15 +11,16 @@ import numpy as np
 from torch import Tensor
 
 from facebench.base.validation import validated
+from facebench.lab.connections.plan import ConnectionPlan
 from facebench.lab.data.crops import TrainingCrops
 from facebench.lab.data.frozen import Frozen
 from facebench.lab.data.sources import faces_of
+from facebench.lab.laboratory.laboratory import Laboratory
 from facebench.lab.laboratory.work_folder import (
     EVALUATED,
-    NO_LICENCE,
+    fingerprint_of,
     name_unseen,
     own_notes,
-    training_fields,
 )
 from facebench.lab.learning.diagnostics import (
     input_correlation,
@@ -40,7 +41,7 @@ FACES, PAIRS = 1500, 2000
 
 
 @dataclass(frozen=True)
-class Outcome:
+class LearnedNetwork:
     """A network that was learned: name, parent, structure, the newest sparse layer.
 
     steps: mini-batches of each round of training; frozen: the layers that it left as they were;
@@ -71,53 +72,44 @@ class Outcome:
         return "; ".join(parts)
 
 
-def publish_outcome(
+def publish_learned(
     learner: Learner,
-    outcome: Outcome,
+    learned: LearnedNetwork,
     parent: ConvNet | None,
-    *,
-    data: str,
-    licence: str,
-    models: Path,
-    results: Path,
-    width: float,
-    device: str,
-    precision: str,
-    log: Path,
-    fingerprint: str,
-    evaluate: Callable[[Path], list[str]],
+    plan: ConnectionPlan,
+    lab: Laboratory,
+    folder: Path,
 ) -> ModelCard:
     """Write diagnostics, packed weights and the card with its parent and evaluation.
 
-    parent: N_(m-1) as it was when connections were selected, None: none were. data: in words;
-    log: of the training; fingerprint: of all that it depends on. Returns the card.
+    parent: N_(m-1) as it was when connections were selected, None: none were; folder: where the
+    network was learned. Returns the card.
     """
+    data = f"{lab.data_text}; recipe {Path(plan.recipe).name}"
     net = learner.plain()
-    values = diagnose(learner, net, outcome, parent)
-    write_diagnostics(outcome.model, values, f"facebench train / prune on {data}", results)
-    path = models / f"{outcome.model}.toml"
-    if not _usable(path, outcome, width):
-        write_card(
-            _card(outcome, width, licence or NO_LICENCE + data.partition("; recipe")[0]), path
-        )
+    # An own generator: evaluation must not change what is learned later.
+    values = diagnose(learner, net, learned, parent)
+    write_diagnostics(learned.model, values, f"facebench train / prune on {data}", lab.results)
+    path = lab.models / f"{learned.model}.toml"
+    if not _usable(path, learned, plan.width):
+        write_card(_card(learned, plan.width, lab.licence(plan.licence)), path)
     faces = learner.recipe.faces_per_step
-    seen = faces * (sum(outcome.steps) + outcome.selecting)
-    training = training_fields(
-        data=data, recipe=f"{learner.recipe.title} {outcome.words(faces)}",
-        faces=seen, device=device, precision=precision, log=log,
-        without="its ancestors", fingerprint=fingerprint, learned_from=learner.data,
+    training = lab.training(
+        f"{learner.recipe.title} {learned.words(faces)}",
+        faces * (sum(learned.steps) + learned.selecting), fingerprint_of(folder),
+        folder / "log.csv", data=data, without="its ancestors",
     )  # fmt: skip
-    name_unseen(models, outcome.model, learner.data)
+    name_unseen(lab.models, learned.model, lab.data)
     masks: dict[str, Tensor] = {name: mask.bool() for name, mask in learner.masks.items()}
-    card = publish_weights(outcome.model, net.state_dict(), masks, training, models)
-    told = [_errors(values), *evaluate(path)]
+    card = publish_weights(learned.model, net.state_dict(), masks, training, lab.models)
+    told = [_errors(values), *(one.sentence for one in lab.evaluations(path, plan.protocols))]
     notes = " ".join(filter(None, [own_notes(card.notes), *told]))
-    write_card(card.model_copy(update={"notes": notes, "parent": outcome.parent}), path)
+    write_card(card.model_copy(update={"notes": notes, "parent": learned.parent}), path)
     return read_card(path)
 
 
 def diagnose(
-    learner: Learner, net: ConvNet, outcome: Outcome, parent: ConvNet | None
+    learner: Learner, net: ConvNet, learned: LearnedNetwork, parent: ConvNet | None
 ) -> dict[str, float | str | list[float]]:
     """Errors on pairs of training and held-out faces; of a new sparse layer Tables 5, 6, Figure 1.
 
@@ -128,9 +120,9 @@ def diagnose(
         "training_error": _error(net, [crops for crops, _ in learner.data.sources]),
         "held_out_error": _error(net, [learner.data.held_out]),
     }
-    if parent is None or outcome.layer is None:
+    if parent is None or learned.layer is None:
         return values
-    layer = outcome.layer
+    layer = learned.layer
     mask = learner.masks[module_name(layer)].numpy().astype(bool)
     values["correlation_before"] = mean_absolute_correlation(
         parent, layer, mask, learner.data.held_out_faces
@@ -166,30 +158,30 @@ def _error(net: ConvNet, sources: list[TrainingCrops]) -> float:
     return float(np.mean(found)) if found else float("nan")
 
 
-def _usable(path: Path, outcome: Outcome, width: float) -> bool:
+def _usable(path: Path, learned: LearnedNetwork, width: float) -> bool:
     """Whether a card of this structure is there, whose title, source and notes stay."""
     if not path.is_file():
         return False
     card = read_card(path)
-    return card.width == width and card.degrees == dict(outcome.degrees)
+    return card.width == width and card.degrees == dict(learned.degrees)
 
 
-def _card(outcome: Outcome, width: float, licence: str) -> ModelCard:
-    structure = " ".join(f"{degree}-{layer}" for layer, degree in outcome.degrees.items())
+def _card(learned: LearnedNetwork, width: float, licence: str) -> ModelCard:
+    structure = " ".join(f"{degree}-{layer}" for layer, degree in learned.degrees.items())
     kind = f"Sparse ConvNet {structure}" if structure else "ConvNet"
     return validated(
         ModelCard,
         {
-            "name": outcome.model,
+            "name": learned.model,
             "title": f"{kind}, width {width:g}",
             "architecture": "convnet",
             "width": width,
-            "parent": outcome.parent,
+            "parent": learned.parent,
             "licence": licence,
-            "sparsity": {layer: str(degree) for layer, degree in outcome.degrees.items()},
+            "sparsity": {layer: str(degree) for layer, degree in learned.degrees.items()},
             "preprocessing": {"size": (112, 96), "flip": "add"},
         },
-        outcome.model,
+        learned.model,
     )
 
 

@@ -14,17 +14,15 @@ import torch
 from numpy.typing import NDArray
 
 from facebench.base.errors import UserError
-from facebench.base.storage import write_atomically
 from facebench.lab.connections.correlation import connections_of
 from facebench.lab.connections.criteria import CRITERIA, SCRATCH, scratch
-from facebench.lab.connections.plan import Plan, Step
-from facebench.lab.connections.publish import Outcome, publish_outcome
+from facebench.lab.connections.plan import ConnectionPlan, Step
+from facebench.lab.connections.publish import LearnedNetwork, publish_learned
 from facebench.lab.connections.task import Mask, Task
 from facebench.lab.data.frozen import Frozen
 from facebench.lab.data.people import write_held_out
-from facebench.lab.data.sources import TrainingData
+from facebench.lab.laboratory.laboratory import Laboratory
 from facebench.lab.laboratory.work_folder import (
-    DONE,
     FINAL,
     SETTINGS,
     as_json,
@@ -32,13 +30,12 @@ from facebench.lab.laboratory.work_folder import (
     begin_folder,
     check_card,
     fingerprint,
-    fingerprint_of,
     folder_of,
     is_published,
     learned_there,
 )
-from facebench.lab.learning.learner import Learner, Machine, copy_of, untrained
-from facebench.lab.learning.recipes import RecipeFile, Which
+from facebench.lab.learning.learner import Learner, copy_of, untrained
+from facebench.lab.learning.recipes import Which
 from facebench.models.architectures.convnet import LAYERS, ConvNet, module_name
 from facebench.models.cards.names import card_for
 from facebench.models.cards.trained import network_of
@@ -48,34 +45,19 @@ SIZE = (112, 96)
 # Of the retraining's mini-batches, one round of brp.
 BRP_ROUND = 1 / 20
 START = "start.pt"
-# (model card's path, names of the protocols) → one sentence per protocol
-Evaluate = Callable[[Path, tuple[str, ...]], list[str]]
 
 
 @dataclass(frozen=True)
-class Run:
-    """A plan with all that it needs. data_text: what is learned from, in words, for the cards.
+class ConnectionRun:
+    """A plan, and what it is carried out with."""
 
-    work: checkpoints, one folder per network; models, results: where cards and diagnostics go;
-    evaluate: on the plan's protocols, None: not evaluated; overwrite: cards with weights that this
-    work folder did not learn.
-    """
-
-    plan: Plan
-    recipe: RecipeFile
-    data: TrainingData
-    data_text: str
-    work: Path
-    models: Path
-    results: Path
-    machine: Machine
-    evaluate: Evaluate | None = None
-    overwrite: bool = False
+    plan: ConnectionPlan
+    lab: Laboratory
 
     def fresh(self) -> Learner:
         """An untrained network in the plan's shape."""
-        learner = untrained(self.recipe, self.plan.width, SIZE, self.data, self.plan.seed)
-        learner.stored = self.work / "stored"
+        learner = untrained(self.lab.recipe, self.plan.width, SIZE, self.lab.data, self.plan.seed)
+        learner.stored = self.lab.work / "stored"
         return learner
 
     @property
@@ -89,7 +71,7 @@ class Run:
         of this work folder, recipe and data: then learning goes on where it ended.
         """
         there = self.learned_here if name == self.plan.baseline.model else None
-        return there or folder_of(self.work, name, _settings(self, name))
+        return there or folder_of(self.lab.work, name, _settings(self, name))
 
     @property
     def learned_here(self) -> Path | None:
@@ -99,7 +81,7 @@ class Run:
         baseline, own = self.plan.baseline, _common(self)
         if baseline.start is None:
             return None
-        for folder in learned_there(self.work, baseline.model, card_for(baseline.start).sha256):
+        for folder in learned_there(self.lab.work, baseline.model, card_for(baseline.start).sha256):
             before = json.loads((folder / SETTINGS).read_text())
             if all(before.get(key) == own[key] for key in ("width", "data", "recipe")):
                 return folder
@@ -112,7 +94,7 @@ class Run:
         return learner
 
 
-def run_plan(run: Run) -> list[str]:
+def prune_connections(run: ConnectionRun) -> list[str]:
     """Learn what the work folder does not hold yet; returns the names of the plan's networks.
 
     For every step: connections are selected on N_(m-1) over held-out faces, N_m starts from its
@@ -133,21 +115,21 @@ def run_plan(run: Run) -> list[str]:
     return names
 
 
-def _check(run: Run, name: str) -> None:
+def _check(run: ConnectionRun, name: str) -> None:
     """UserError before any work, rather than after hours of it."""
     if name == run.plan.baseline.model and run.plan.baseline.start is not None:
         return
     settings = _settings(run, name)
-    folder_of(run.work, name, settings)
-    check_card(run.models / f"{name}.toml", settings, run.overwrite)
+    folder_of(run.lab.work, name, settings)
+    check_card(run.lab.models / f"{name}.toml", settings, run.lab.overwrite)
 
 
-def _check_supervised(run: Run) -> None:
+def _check_supervised(run: ConnectionRun) -> None:
     """UserError where the recipe supervises a layer that the plan freezes."""
     frozen = run.plan.frozen
     if frozen is None:
         return
-    for layer in run.recipe.earlier:
+    for layer in run.lab.recipe.earlier:
         if LAYERS.index(layer) < LAYERS.index(frozen.below):
             raise UserError(
                 f"recipe {run.plan.recipe} supervises layer {layer}, which the plan freezes (below "
@@ -155,7 +137,7 @@ def _check_supervised(run: Run) -> None:
             )
 
 
-def _check_shares(run: Run) -> None:
+def _check_shares(run: ConnectionRun) -> None:
     """UserError where a step would keep nothing, or nothing less; neurons without an input are
     told of.
     """
@@ -179,24 +161,24 @@ def _check_shares(run: Run) -> None:
                 f"{step.model}: keep = {step.keep}: its parent keeps {has} of {step.layer} already"
             )
         if step.degree * inputs < 1:
-            run.machine.report(
+            run.lab.machine.report(
                 f"{step.model}: {step.keep} of {inputs} inputs is less than one: many neurons of "
                 f"{step.layer} will have none"
             )
 
 
-def _settings(run: Run, name: str) -> dict[str, object]:
+def _settings(run: ConnectionRun, name: str) -> dict[str, object]:
     """What a network of the plan depends on, with its ancestors, as JSON reads it back."""
     plan, baseline = run.plan, run.plan.baseline
     if name == baseline.model:
-        learned: dict[str, object] = {"rounds": baseline.rounds(run.recipe.train.steps)}
+        learned: dict[str, object] = {"rounds": baseline.rounds(run.lab.recipe.train.steps)}
         if baseline.start is not None:
             here = run.learned_here
             learned = {"from": card_for(baseline.start).sha256, "continues": here and here.name}
         return as_json({**_common(run), "baseline": learned})
     own = plan.of(name)
     frozen = _frozen(run, own)
-    phase = run.recipe.train if own.criterion == SCRATCH else run.recipe.retrain
+    phase = run.lab.recipe.train if own.criterion == SCRATCH else run.lab.recipe.retrain
     made = {"layer": own.layer, "keep": str(own.degree), "criterion": own.criterion,
             "steps": own.steps or phase.steps, "seed": _seed(run, own)}  # fmt: skip
     return as_json(
@@ -209,41 +191,39 @@ def _settings(run: Run, name: str) -> dict[str, object]:
     )
 
 
-def _common(run: Run) -> dict[str, object]:
+def _common(run: ConnectionRun) -> dict[str, object]:
     """What all networks of a plan depend on."""
     return as_json(
         {
             "width": run.plan.width,
             "seed": run.plan.seed,
-            "data": run.data.settings,
-            "recipe": run.recipe.settings,
-            "precision": run.machine.precision or run.recipe.precision,
+            **run.lab.settings,
         }
     )
 
 
-def _seed(run: Run, step: Step) -> int:
+def _seed(run: ConnectionRun, step: Step) -> int:
     """Of a step's selection and training."""
     return run.plan.seed + 1 + run.plan.step.index(step)
 
 
 @contextmanager
-def _begun(run: Run, name: str) -> Iterator[Path]:
+def _begun(run: ConnectionRun, name: str) -> Iterator[Path]:
     """The folder of a network of the plan, in which nobody else is at work meanwhile."""
     folder = run.folder(name)
-    with at_work(folder, run.machine.report):
-        begin_folder(folder, _settings(run, name), run.data.unseen, run.machine.report)
+    with at_work(folder, run.lab.machine.report):
+        begin_folder(folder, _settings(run, name), run.lab.data.unseen, run.lab.machine.report)
         yield folder
 
 
-def _learn_baseline(run: Run) -> None:
+def _learn_baseline(run: ConnectionRun) -> None:
     with _begun(run, run.plan.baseline.model) as folder:
         _learn_baseline_in(run, folder)
 
 
-def _learn_baseline_in(run: Run, folder: Path) -> None:
+def _learn_baseline_in(run: ConnectionRun, folder: Path) -> None:
     baseline = run.plan.baseline
-    rounds = baseline.rounds(run.recipe.train.steps)
+    rounds = baseline.rounds(run.lab.recipe.train.steps)
     if not (folder / FINAL).exists():
         learner = run.fresh()
         if baseline.start is not None:
@@ -253,14 +233,14 @@ def _learn_baseline_in(run: Run, folder: Path) -> None:
         else:
             for number, steps in enumerate(rounds):
                 own = folder / f"round_{number:02d}" if number else folder
-                learner.learn("train", own, run.machine, run.plan.seed + number, steps)
+                learner.learn("train", own, run.lab.machine, run.plan.seed + number, steps)
             write_held_out(folder, learner.plain(), learner.supervision, learner.data)
         learner.save(folder / FINAL)
     if baseline.start is None and not is_published(folder, _card_path(run, baseline.model)):
-        _publish(run, run.learned(baseline.model), Outcome(baseline.model, None, {}, rounds))
+        _publish(run, run.learned(baseline.model), LearnedNetwork(baseline.model, None, {}, rounds))
 
 
-def _require_shape(run: Run, net: ConvNet, start: str) -> None:
+def _require_shape(run: ConnectionRun, net: ConvNet, start: str) -> None:
     if net.width != run.plan.width:
         raise UserError(
             f"{start} has width {net.width:g}, the plan {run.plan.width:g}; write width = "
@@ -271,16 +251,16 @@ def _require_shape(run: Run, net: ConvNet, start: str) -> None:
         raise UserError(f"{start} takes {height}x{width} faces; only 112x96 can be pruned here")
 
 
-def _card_path(run: Run, name: str) -> Path:
-    return run.models / f"{name}.toml"
+def _card_path(run: ConnectionRun, name: str) -> Path:
+    return run.lab.models / f"{name}.toml"
 
 
-def _learn_step(run: Run, step: Step) -> None:
+def _learn_step(run: ConnectionRun, step: Step) -> None:
     with _begun(run, step.model) as folder:
         _learn_step_in(run, step, folder)
 
 
-def _learn_step_in(run: Run, step: Step, folder: Path) -> None:
+def _learn_step_in(run: ConnectionRun, step: Step, folder: Path) -> None:
     seed = _seed(run, step)
     if not (folder / FINAL).exists():
         learner = run.fresh()
@@ -291,27 +271,27 @@ def _learn_step_in(run: Run, step: Step, folder: Path) -> None:
             _select(run, step, learner, seed)
             learner.save(folder / START)
         which: Which = "train" if step.criterion == SCRATCH else "retrain"
-        learner.learn(which, folder, run.machine, seed, step.steps)
+        learner.learn(which, folder, run.lab.machine, seed, step.steps)
         learner.save(folder / FINAL)
     if not is_published(folder, _card_path(run, step.model)):
         parent = None if step.criterion == SCRATCH else run.plan.parent_of(step)
-        phase = run.recipe.train if step.criterion == SCRATCH else run.recipe.retrain
+        phase = run.lab.recipe.train if step.criterion == SCRATCH else run.lab.recipe.retrain
         degrees = run.plan.structure(step.model, run.base)
-        outcome = Outcome(
+        learned = LearnedNetwork(
             step.model, parent, degrees, (step.steps or phase.steps,), step.layer, step.criterion,
             _frozen(run, step), _learned_selecting(run, step),
         )  # fmt: skip
-        _publish(run, run.learned(step.model), outcome)
+        _publish(run, run.learned(step.model), learned)
 
 
-def _frozen(run: Run, step: Step) -> Frozen | None:
+def _frozen(run: ConnectionRun, step: Step) -> Frozen | None:
     frozen = run.plan.frozen
     if frozen is None or step.criterion == SCRATCH:
         return None
     return Frozen(frozen.below, frozen.views)
 
 
-def _select(run: Run, step: Step, learner: Learner, seed: int) -> None:
+def _select(run: ConnectionRun, step: Step, learner: Learner, seed: int) -> None:
     """Put parent's weights and the new dropping matrix into a learner (or masks alone: scratch)."""
     parent = run.learned(run.plan.parent_of(step))
     if step.criterion == SCRATCH:
@@ -326,7 +306,7 @@ def _select(run: Run, step: Step, learner: Learner, seed: int) -> None:
         step.layer,
         step.degree,
         np.random.default_rng([run.plan.seed, seed]),
-        faces=lambda: run.data.held_out_faces(),
+        faces=lambda: run.lab.data.held_out_faces(),
         logits=parent.supervision.logits,
         learn=_rounds(run, step, learner, seed),
         before=None if before is None else before.numpy().astype(bool),
@@ -341,7 +321,7 @@ def _select(run: Run, step: Step, learner: Learner, seed: int) -> None:
 
 
 def _rounds(
-    run: Run, step: Step, learner: Learner, seed: int
+    run: ConnectionRun, step: Step, learner: Learner, seed: int
 ) -> Callable[[Mask, float, int], NDArray[np.float32]]:
     """Training for criteria that select while they learn; every round is continued, too."""
     assert step.layer is not None
@@ -352,41 +332,24 @@ def _rounds(
         learner.masks[name] = torch.from_numpy(kept).to(torch.float32)
         folder = run.folder(step.model) / f"round_{number:02d}"
         round_seed = seed * 1000 + number
-        quiet = replace(run.machine, report=lambda _: None, bar=None)
+        quiet = replace(run.lab.machine, report=lambda _: None, bar=None)
         learner.learn("retrain", folder, quiet, round_seed, steps, (name, penalty))
         return learner.net.layer(layer).weight.detach().numpy().copy()
 
     return learn
 
 
-def _round_steps(run: Run, step: Step) -> int:
-    return max(1, round((step.steps or run.recipe.retrain.steps) * BRP_ROUND))
+def _round_steps(run: ConnectionRun, step: Step) -> int:
+    return max(1, round((step.steps or run.lab.recipe.retrain.steps) * BRP_ROUND))
 
 
-def _learned_selecting(run: Run, step: Step) -> int:
+def _learned_selecting(run: ConnectionRun, step: Step) -> int:
     """Mini-batches of the rounds in which a criterion selected while it learned."""
     return _round_steps(run, step) * len(list(run.folder(step.model).glob("round_*")))
 
 
-def _publish(run: Run, learner: Learner, outcome: Outcome) -> None:
-    parent = run.learned(outcome.parent).plain() if outcome.layer and outcome.parent else None
-    # An own generator: evaluation must not change what is learned later.
-    text = f"{run.data_text}; recipe {Path(run.plan.recipe).name}"
-    card = publish_outcome(
-        learner, outcome, parent, data=text, licence=run.plan.licence, models=run.models,
-        results=run.results, width=run.plan.width, device=run.machine.device,
-        precision=run.machine.precision or run.recipe.precision,
-        log=run.folder(outcome.model) / "log.csv", evaluate=_evaluation(run),
-        fingerprint=fingerprint_of(run.folder(outcome.model)),
-    )  # fmt: skip
-    write_atomically(run.folder(outcome.model) / DONE, json.dumps({"sha256": card.sha256}).encode())
-    run.machine.report(f"{card.name}: {card.notes}")
-
-
-def _evaluation(run: Run) -> Callable[[Path], list[str]]:
-    def evaluate(card: Path) -> list[str]:
-        if run.evaluate is None or not run.plan.protocols:
-            return []
-        return run.evaluate(card, run.plan.protocols)
-
-    return evaluate
+def _publish(run: ConnectionRun, learner: Learner, learned: LearnedNetwork) -> None:
+    parent = run.learned(learned.parent).plain() if learned.layer and learned.parent else None
+    folder = run.folder(learned.model)
+    publish_learned(learner, learned, parent, run.plan, run.lab, folder)
+    run.lab.published(folder, _card_path(run, learned.model))

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from facebench.base.storage import write_atomically
 from facebench.costs.facts import model_facts
-from facebench.lab.data.sources import TrainingData
 from facebench.lab.distillation.student import Shape, Student, parameters_of, publish_student
 from facebench.lab.distillation.teachers import Teachers
-from facebench.lab.laboratory.work_folder import training_fields
+from facebench.lab.laboratory.laboratory import Laboratory
+from facebench.lab.laboratory.work_folder import fingerprint_of
 from facebench.lab.learning.diagnostics import write_diagnostics
-from facebench.lab.learning.recipes import RecipeFile
 from facebench.models.cards.card import ModelCard, read_card
 from facebench.models.cards.publish import write_card
 
@@ -34,7 +33,7 @@ class Sizes:
 @dataclass(frozen=True)
 class Taught:
     """A student that was taught. teacher: sizes of all teachers together; report: what was chosen,
-    as JSON; data: in words; faces: the same itself; fingerprint: of all that it depends on.
+    as JSON; steps: mini-batches.
     """
 
     name: str
@@ -42,13 +41,10 @@ class Taught:
     teachers: Teachers
     teacher: Sizes
     report: Mapping[str, Any]
-    recipe: RecipeFile
     steps: int
     seed: int
-    data: str
     licence: str
-    faces: TrainingData
-    fingerprint: str
+    protocols: tuple[str, ...]
 
     @property
     def teacher_text(self) -> str:
@@ -67,40 +63,32 @@ class Taught:
         return f"soft labels over {report['classes']} identities, T = {report['temperature']:g}"
 
 
-def publish_taught(
-    learner: Student,
-    taught: Taught,
-    *,
-    models: Path,
-    results: Path,
-    log: Path,
-    device: str,
-    precision: str,
-    evaluate: Callable[[Path], list[str]],
-) -> ModelCard:
+def publish_taught(learner: Student, taught: Taught, lab: Laboratory, folder: Path) -> ModelCard:
     """Write card and weights, ``results/distillation/NAME.json`` and the sizes as diagnostics.
 
-    log: of the training. Returns the card, whose notes say what was taught, how many times smaller
-    the student is than its teachers together, beside the paper's ratios, and the evaluation.
+    folder: where the student was learned. Returns the card, whose notes say what was taught, how
+    many times smaller the student is than its teachers together, beside the paper's ratios, and the
+    evaluation.
     """
+    data = f"{lab.data_text}; teacher {' + '.join(taught.teachers.names)}"
     recipe = (
-        f"{taught.recipe.title} Distillation from {taught.teacher_text}: {taught.what}. "
-        f"{taught.steps} mini-batches of {taught.recipe.batch} faces from random weights, seed "
+        f"{lab.recipe.title} Distillation from {taught.teacher_text}: {taught.what}. "
+        f"{taught.steps} mini-batches of {lab.recipe.batch} faces from random weights, seed "
         f"{taught.seed}"
     )
-    training = training_fields(
-        data=taught.data, recipe=recipe, faces=taught.recipe.batch * taught.steps, device=device,
-        precision=precision, log=log, without="its teacher", fingerprint=taught.fingerprint,
-        learned_from=taught.faces,
+    training = lab.training(
+        recipe, lab.recipe.batch * taught.steps, fingerprint_of(folder), folder / "log.csv",
+        data=data, without="its teacher",
     )  # fmt: skip
     title = f"Student of {taught.teacher_text}, {taught.what}"
-    licence = taught.licence or NO_LICENCE + taught.data.partition("; recipe")[0]
-    card = publish_student(taught.name, taught.shape, learner, title, licence, training, models)
+    licence = taught.licence or NO_LICENCE + data
+    card = publish_student(taught.name, taught.shape, learner, title, licence, training, lab.models)
     student = _student_sizes(learner, card)
-    _write_diagnostics(taught, student, results)
-    told = [_comparison(taught, student), *evaluate(models / f"{taught.name}.toml")]
+    _write_diagnostics(taught, student, data, lab.results)
+    evaluations = lab.evaluations(card.path, taught.protocols)
+    told = [_comparison(taught, student), *(one.sentence for one in evaluations)]
     write_card(card.model_copy(update={"notes": " ".join(told)}), card.path)
-    _write_report(taught, student, results)
+    _write_report(taught, student, lab.results)
     return read_card(card.path)
 
 
@@ -142,7 +130,7 @@ def _comparison(taught: Taught, student: Sizes) -> str:
     return f"Taught {taught.what} of {taught.teacher_text}.{smaller}"
 
 
-def _write_diagnostics(taught: Taught, student: Sizes, results: Path) -> None:
+def _write_diagnostics(taught: Taught, student: Sizes, data: str, results: Path) -> None:
     """``results/diagnostics/NAME.json``, which report cards read."""
     values: dict[str, float | str | None] = {
         "compression_against_teacher": _ratio(taught.teacher.parameters, student.parameters),
@@ -153,7 +141,7 @@ def _write_diagnostics(taught: Taught, student: Sizes, results: Path) -> None:
         "taught": taught.what,
     }
     known = {name: value for name, value in values.items() if value is not None}
-    write_diagnostics(taught.name, known, f"facebench distill on {taught.data}", results)
+    write_diagnostics(taught.name, known, f"facebench distill on {data}", results)
 
 
 def _write_report(taught: Taught, student: Sizes, results: Path) -> None:

@@ -24,7 +24,7 @@ from facebench.lab.filters.latency import NOT_MEASURED, Latency, latencies, mult
 from facebench.lab.filters.pictures import draw_curves, draw_layers
 from facebench.lab.filters.plan import FilterPlan, percent
 from facebench.lab.filters.removal import removed_shares
-from facebench.lab.laboratory.train import Laboratory
+from facebench.lab.laboratory.laboratory import Laboratory
 from facebench.lab.laboratory.work_folder import Evaluated
 from facebench.lab.learning.diagnostics import write_diagnostics
 from facebench.models.architectures.base import CompactNet
@@ -62,8 +62,9 @@ def publish_point(
         f"{plan.fine_tune} mini-batches of {lab.recipe.faces_per_step} faces after each, from "
         f"{start.name}; {lab.recipe.title}"
     )
+    training = lab.training(words, lab.recipe.faces_per_step * steps, fingerprint)
     card = publish_compact(
-        name, net, lab.training(words, steps, fingerprint), lab.models, parent=start.name,
+        name, net, training, lab.models, parent=start.name,
         filters_removed=gone / total, licence=lab.licence(plan.licence or start.licence),
         title=f"{start.title} less {gone / total:.0%} of its filters ({plan.criterion})",
     )  # fmt: skip

@@ -17,7 +17,7 @@ from facebench.lab.filters.importance import CRITERIA, FilterTask, per_filter
 from facebench.lab.filters.plan import FilterPlan, percent
 from facebench.lab.filters.points import measure_together, publish_point
 from facebench.lab.filters.removal import choose_units, least_filters, remove_units, target
-from facebench.lab.laboratory.train import Laboratory
+from facebench.lab.laboratory.laboratory import Laboratory
 from facebench.lab.laboratory.work_folder import (
     FINAL,
     SETTINGS,
@@ -82,7 +82,7 @@ class FilterRun:
         return counts
 
 
-def run_filters(run: FilterRun) -> list[str]:
+def prune_filters(run: FilterRun) -> list[str]:
     """Remove filters step by step until the plan's end; the names of the points' models.
 
     Every step: importance over training faces, the least important units go until the step's

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from facebench.base.errors import UserError
-from facebench.lab.connections.plan import Plan, read_plan
+from facebench.lab.connections.plan import ConnectionPlan, read_plan
 from facebench.models.cards.card import read_card
 
 MODELS = Path(__file__).parents[3] / "models"
@@ -124,7 +124,9 @@ def test_mistakes_in_frozen_layers_are_one_line(tmp_path: Path, frozen: str, sai
 
 def test_rounds_of_the_baseline() -> None:
     def rounds(steps: object) -> tuple[int, ...]:
-        return Plan.model_validate({"baseline": {"model": "n0", "steps": steps}}).baseline.rounds(9)
+        return ConnectionPlan.model_validate(
+            {"baseline": {"model": "n0", "steps": steps}}
+        ).baseline.rounds(9)
 
     assert rounds(None) == (9,) and rounds(5) == (5,) and rounds([5, 3]) == (5, 3)
     for wrong in ([], [0], 0):

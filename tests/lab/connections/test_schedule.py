@@ -13,9 +13,11 @@ import torch
 import facebench.lab.connections.schedule as schedule
 import facebench.lab.learning.loop as loop
 from facebench.base.errors import UserError
-from facebench.lab.connections.plan import Plan
-from facebench.lab.connections.schedule import Run, run_plan
+from facebench.lab.connections.plan import ConnectionPlan
+from facebench.lab.connections.schedule import ConnectionRun, prune_connections
 from facebench.lab.data.sources import training_data
+from facebench.lab.laboratory.laboratory import Laboratory
+from facebench.lab.laboratory.work_folder import Evaluated
 from facebench.lab.learning.learner import Machine
 from facebench.lab.learning.recipes import RecipeFile, load_recipe
 from facebench.models.cards.card import read_card
@@ -44,17 +46,18 @@ def tiny_recipe(joint: bool = False) -> RecipeFile:
 
 
 @pytest.fixture
-def make_run(data, tmp_path: Path) -> Callable[..., Run]:
+def make_run(data, tmp_path: Path) -> Callable[..., ConnectionRun]:
     def make(
         name: str = "a", steps=STEPS, joint: bool = False, base=None, frozen=None, **more
-    ) -> Run:
-        plan = Plan.model_validate(
+    ) -> ConnectionRun:
+        plan = ConnectionPlan.model_validate(
             {"width": 0.03125, "baseline": base or {"model": "s0"}, "step": steps, "frozen": frozen}
         )
         machine = Machine(report=lambda _: None)
         folder = tmp_path / name
-        return Run(plan, tiny_recipe(joint), data, "toys", folder / "work", folder / "models",
-                   folder / "results", machine, **more)  # fmt: skip
+        lab = Laboratory(tiny_recipe(joint), "short", data, "toys", folder / "work",
+                         folder / "models", folder / "results", machine, **more)  # fmt: skip
+        return ConnectionRun(plan, lab)
 
     return make
 
@@ -62,32 +65,32 @@ def make_run(data, tmp_path: Path) -> Callable[..., Run]:
 FROZEN = {"below": "4b", "views": 2}
 
 
-def weights(run: Run) -> dict[str, bytes]:
-    return {p.name: p.read_bytes() for p in (run.models / "weights").glob("*.safetensors")}
+def weights(run: ConnectionRun) -> dict[str, bytes]:
+    return {p.name: p.read_bytes() for p in (run.lab.models / "weights").glob("*.safetensors")}
 
 
 def test_cards_with_parents_masks_and_evaluation(make_run) -> None:
     run = make_run()
-    assert run_plan(run) == ["s0", "s1", "s2"]
-    card = read_card(run.models / "s2.toml")
+    assert prune_connections(run) == ["s0", "s1", "s2"]
+    card = read_card(run.lab.models / "s2.toml")
     assert card.parent == "s1" and card.degrees == {"f": Fraction(1, 16), "5b": Fraction(1, 8)}
     assert "verification error on training" in card.notes
-    packed, before = packed_weights(card), packed_weights(read_card(run.models / "s1.toml"))
+    packed, before = packed_weights(card), packed_weights(read_card(run.lab.models / "s1.toml"))
     assert set(packed.masks) == {"f", "local5b"} and set(before.masks) == {"f"}
     assert torch.equal(packed.masks["f"], before.masks["f"])
     for name, degree in (("f", 16), ("local5b", 8)):
         mask = packed.masks[name]
         assert mask.sum() == mask.numel() // degree
         assert (packed.state[f"{name}.weight"][~mask] == 0).all()
-    assert (run.results / "diagnostics" / "s2.json").exists()
-    assert read_card(run.models / "s0.toml").parent is None
+    assert (run.lab.results / "diagnostics" / "s2.json").exists()
+    assert read_card(run.lab.models / "s0.toml").parent is None
 
 
 def test_stopped_anywhere_and_continued_is_undisturbed_byte_for_byte(
     make_run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = make_run("whole")
-    run_plan(whole)
+    prune_connections(whole)
     broken = make_run("broken")
     places = [
         (loop, "_step", 1),
@@ -109,8 +112,8 @@ def test_stopped_anywhere_and_continued_is_undisturbed_byte_for_byte(
         with monkeypatch.context() as patch:
             patch.setattr(module, name, failing)
             with pytest.raises(KeyboardInterrupt):
-                run_plan(broken)
-    run_plan(broken)
+                prune_connections(broken)
+    prune_connections(broken)
     assert len(weights(whole)) == 3 and weights(broken) == weights(whole)
     logs = [(r.folder("s2") / "log.csv").read_text().splitlines() for r in (whole, broken)]
     assert [line.rsplit(",", 1)[0] for line in logs[0]] == [
@@ -132,7 +135,7 @@ def test_dropped_weights_are_zero_after_every_step(make_run, monkeypatch) -> Non
         return answer
 
     monkeypatch.setattr(loop, "_step", watched)
-    run_plan(make_run())
+    prune_connections(make_run())
     # s1: two steps with one sparse layer; s2: two steps with two.
     assert sorted(seen) == [1 / 16] * 4 + [1 / 8] * 2
 
@@ -144,15 +147,15 @@ def test_all_criteria_and_scratch_make_models(make_run, monkeypatch) -> None:
     steps += [{**STEPS[1], "model": f"s2_{n}", "criterion": n, "parent": "s1"} for n in names]
     steps += [{"model": "s2_scratch", "criterion": "scratch", "masks_of": "s2_random"}]
     run = make_run(steps=steps)
-    run_plan(run)
-    masks = {n: packed_weights(read_card(run.models / f"s2_{n}.toml")).masks["local5b"]
+    prune_connections(run)
+    masks = {n: packed_weights(read_card(run.lab.models / f"s2_{n}.toml")).masks["local5b"]
              for n in (*names, "scratch")}  # fmt: skip
     assert {int(mask.sum()) for mask in masks.values()} == {masks["obd"].numel() // 8}
     assert torch.equal(masks["scratch"], masks["random"])
     assert len({mask.numpy().tobytes() for mask in masks.values()}) == len(names)
-    assert read_card(run.models / "s2_scratch.toml").parent is None
+    assert read_card(run.lab.models / "s2_scratch.toml").parent is None
     # Two mini-batches each, and brp one more for each of four rounds in which it selects.
-    trained = {name: read_card(run.models / f"s2_{name}.toml").training for name in names}
+    trained = {name: read_card(run.lab.models / f"s2_{name}.toml").training for name in names}
     assert trained["brp"].images == 3 * trained["obd"].images
     assert "brp, 4 mini-batches while selecting" in trained["brp"].recipe
 
@@ -160,8 +163,8 @@ def test_all_criteria_and_scratch_make_models(make_run, monkeypatch) -> None:
 def test_from_a_card_the_network_starts_as_it_was(make_run) -> None:
     """N_m starts from the card's weights: after no step at all features are the card's."""
     first = make_run("first", steps=STEPS[:1])
-    run_plan(first)
-    card = first.models / "s1.toml"
+    prune_connections(first)
+    card = first.lab.models / "s1.toml"
     again = make_run("again", steps=STEPS[1:], base={"model": "s1", "from": str(card)})
     schedule._learn_baseline(again)
     learner = again.learned("s1")
@@ -169,41 +172,44 @@ def test_from_a_card_the_network_starts_as_it_was(make_run) -> None:
     faces = torch.randn(3, 3, 112, 96)
     with torch.no_grad():
         assert torch.allclose(plain(faces), old(faces), atol=1e-4)
-    run_plan(again)
-    card2 = read_card(again.models / "s2.toml")
+    prune_connections(again)
+    card2 = read_card(again.lab.models / "s2.toml")
     assert card2.degrees == {"f": Fraction(1, 16), "5b": Fraction(1, 8)} and card2.parent == "s1"
-    assert not (again.models / "s1.toml").exists()
+    assert not (again.lab.models / "s1.toml").exists()
 
 
 def test_under_joint_supervision_without_normalisation(make_run) -> None:
     run = make_run(joint=True, steps=STEPS[:1])
-    run_plan(run)
+    prune_connections(run)
     head = (run.folder("s1") / "log.csv").read_text().splitlines()[0]
     assert head == "step,identity,verification,regression,faces_per_second"
 
 
 def test_the_evaluation_is_in_the_card(make_run) -> None:
-    run = make_run(steps=(), evaluate=lambda card, names: [f"{names[0]}: accuracy 0.9."])
+    def evaluate(card: Path, names: tuple[str, ...]) -> list[Evaluated]:
+        return [Evaluated(names[0], f"{names[0]}: accuracy 0.9.", 0.9)]
+
+    run = make_run(steps=(), evaluate=evaluate)
     plan = run.plan.model_copy(update={"protocols": ("lfw",)})
     object.__setattr__(run, "plan", plan)
-    run_plan(run)
-    assert read_card(run.models / "s0.toml").notes.endswith("lfw: accuracy 0.9.")
+    prune_connections(run)
+    assert read_card(run.lab.models / "s0.toml").notes.endswith("lfw: accuracy 0.9.")
 
 
 def test_trained_weights_and_other_runs_are_not_overwritten(make_run) -> None:
     run = make_run(steps=())
-    run_plan(run)
+    prune_connections(run)
     before = weights(run)
-    run_plan(replace(run, work=run.work.parent / "other"))
+    prune_connections(replace(run, lab=replace(run.lab, work=run.lab.work.parent / "other")))
     assert weights(run) == before  # whatever the folder, it is the same network
     changed = replace(run, plan=run.plan.model_copy(update={"seed": 5}))
     with pytest.raises(UserError, match="--overwrite"):
-        run_plan(changed)
+        prune_connections(changed)
     assert weights(run) == before
-    run_plan(replace(changed, overwrite=True))
+    prune_connections(replace(changed, lab=replace(changed.lab, overwrite=True)))
     assert weights(run) != before
     with pytest.raises(UserError, match="--overwrite"):
-        run_plan(run)  # its card is the other's now
+        prune_connections(run)  # its card is the other's now
 
 
 def test_selection_is_on_the_parent_over_held_out_faces(make_run, monkeypatch) -> None:
@@ -217,8 +223,8 @@ def test_selection_is_on_the_parent_over_held_out_faces(make_run, monkeypatch) -
 
     monkeypatch.setattr(schedule, "CRITERIA", {"correlation": watched})
     run = make_run()
-    run_plan(run)
-    total = len(run.data.held_out.images)
+    prune_connections(run)
+    total = len(run.lab.data.held_out.images)
     assert [entry[0] for entry in seen] == ["f", "5b"]
     assert seen[0][1] == 1.0 and seen[1][1] == pytest.approx(1 / 16)
     assert {entry[2] for entry in seen} == {total}
@@ -226,25 +232,25 @@ def test_selection_is_on_the_parent_over_held_out_faces(make_run, monkeypatch) -
 
 def test_frozen_layers_stay_the_baselines_and_the_cards_say_so(make_run) -> None:
     run = make_run(frozen=FROZEN)
-    run_plan(run)
-    nets = [network_of(read_card(run.models / f"s{i}.toml")).state_dict() for i in range(3)]
+    prune_connections(run)
+    nets = [network_of(read_card(run.lab.models / f"s{i}.toml")).state_dict() for i in range(3)]
     for name, value in nets[0].items():
         frozen = name.startswith("conv") and not name.startswith("conv4b")
         assert torch.equal(value, nets[2][name]) == frozen, name
-    cards = [read_card(run.models / f"s{i}.toml") for i in range(3)]
+    cards = [read_card(run.lab.models / f"s{i}.toml") for i in range(3)]
     said = "layers below 4b frozen, 2 augmentations of each face"
     assert [said in card.training.recipe for card in cards] == [False, True, True]
-    assert list((run.work / "stored").glob("*.npy"))
+    assert list((run.lab.work / "stored").glob("*.npy"))
     with pytest.raises(UserError, match=r"s1\.toml.* --overwrite"):
-        run_plan(make_run(frozen={"below": "4b", "views": 3}))
+        prune_connections(make_run(frozen={"below": "4b", "views": 3}))
 
 
 def test_scratch_learns_all_layers_though_steps_freeze_some(make_run) -> None:
     steps = (*STEPS, {"model": "s2s", "criterion": "scratch", "masks_of": "s2"})
     run = make_run(steps=steps, frozen=FROZEN)
-    run_plan(run)
+    prune_connections(run)
     first = [
-        network_of(read_card(run.models / f"{name}.toml")).layer("1a").weight
+        network_of(read_card(run.lab.models / f"{name}.toml")).layer("1a").weight
         for name in ("s0", "s2", "s2s")
     ]
     assert torch.equal(first[0], first[1]) and not torch.equal(first[0], first[2])
@@ -252,13 +258,13 @@ def test_scratch_learns_all_layers_though_steps_freeze_some(make_run) -> None:
 
 def test_a_supervised_layer_cannot_be_frozen(make_run) -> None:
     with pytest.raises(UserError, match=r"supervises layer 2b, which the plan freezes .below 4b."):
-        run_plan(make_run(joint=True, frozen=FROZEN))
+        prune_connections(make_run(joint=True, frozen=FROZEN))
 
 
 def test_a_baseline_of_two_rounds_learns_twice(make_run) -> None:
     run = make_run(steps=(), base={"model": "s0", "steps": [2, 3]})
-    run_plan(run)
-    card = read_card(run.models / "s0.toml")
+    prune_connections(run)
+    card = read_card(run.lab.models / "s0.toml")
     assert "2 and 3 mini-batches" in card.training.recipe and card.training.images == 30
     logs = [run.folder("s0") / "log.csv", run.folder("s0") / "round_01" / "log.csv"]
     assert [log.read_text().splitlines()[-1].split(",")[0] for log in logs] == ["2", "3"]
@@ -277,7 +283,7 @@ def test_a_network_depends_on_its_ancestors(make_run) -> None:
 
 def test_a_folder_of_another_version_is_refused_in_one_line(make_run) -> None:
     run = make_run(steps=())
-    (run.work / "s0").mkdir(parents=True)
-    (run.work / "s0" / "settings.json").write_text("{}")
+    (run.lab.work / "s0").mkdir(parents=True)
+    (run.lab.work / "s0" / "settings.json").write_text("{}")
     with pytest.raises(UserError, match=r"another version of facebench.*give another --work"):
-        run_plan(run)
+        prune_connections(run)

@@ -31,6 +31,7 @@ from facebench.lab.distillation.supervision import (
     standardised,
 )
 from facebench.lab.distillation.teachers import Teachers, load_teachers, neurons_of
+from facebench.lab.laboratory.laboratory import Laboratory
 from facebench.lab.laboratory.work_folder import Evaluated
 from facebench.lab.learning.learner import Machine
 from facebench.lab.learning.recipes import load_recipe
@@ -76,10 +77,9 @@ def run(tmp_path: Path, people: Path, monkeypatch) -> Distillation:
         "similarity = 20.0\nidentity = 0.1"))  # fmt: skip
     recipe = load_recipe(str(tmp_path / "tiny.toml"))
     data = training_data([str(people)], recipe.batch, tmp_path / "data")
-    return Distillation(
-        "pupil", Shape(width=0.03125), toy_teachers(4, 2), Lesson(neurons=5), recipe, data, "toys",
-        tmp_path / "work", tmp_path / "models", tmp_path / "results", machine=QUIET,
-    )  # fmt: skip
+    lab = Laboratory(recipe, "tiny", data, "toys", tmp_path / "work", tmp_path / "models",
+                     tmp_path / "results", QUIET)  # fmt: skip
+    return Distillation("pupil", Shape(width=0.03125), toy_teachers(4, 2), Lesson(neurons=5), lab)
 
 
 # Soft labels
@@ -250,14 +250,14 @@ def test_shapes() -> None:
 
 
 def test_students_differ_in_what_they_are_taught_alone(run: Distillation) -> None:
-    images = run.data.sources[0][0].images
+    images = run.lab.data.sources[0][0].images
     neurons = [run.teachers.neurons(np.stack([images[row] for row in range(len(images))]))]
     first = []
     for lesson in (Lesson(neurons=5), Lesson("all"), Lesson("soft-labels")):
-        known = knowledge_of(lesson, run.teachers, run.data, neurons, run.shape.features)
+        known = knowledge_of(lesson, run.teachers, run.lab.data, neurons, run.shape.features)
         judge = known.supervise(run.shape.features)
-        assert [n for _, n in known.data.sources] == [n for _, n in run.data.sources]
-        learner = untrained_student(run.shape, run.recipe, known.data, judge, seed=3)
+        assert [n for _, n in known.data.sources] == [n for _, n in run.lab.data.sources]
+        learner = untrained_student(run.shape, run.lab.recipe, known.data, judge, seed=3)
         first.append(torch.cat([p.flatten() for p in learner.net.parameters()]))
         assert known.data.embedding == {"selected": 5}.get(lesson.targets, 18)
     assert torch.equal(first[0], first[1]) and torch.equal(first[0], first[2])
@@ -272,13 +272,13 @@ def test_a_student_is_taught_selected_neurons_and_published(run: Distillation) -
     assert "selected of 18" in card.title and "toys" in card.licence and card.training.images == 18
     faces = np.zeros((2, 112, 96, 3), np.uint8)
     assert load_model(str(card.path)).embed(faces).shape == (2, run.shape.features)
-    report = json.loads((run.results / "distillation" / "pupil.json").read_text())
+    report = json.loads((run.lab.results / "distillation" / "pupil.json").read_text())
     assert len(report["neurons"]) == report["count"] == 5
     assert [t["neurons"] for t in report["teachers"]] == [12, 6]
     for one in report["neurons"]:
         offset = 12 * (one["teacher"] == "blocks2")
         assert one["index"] == offset + one["neuron"] and 0 <= one["discriminability"] <= 1
-    values = json.loads((run.results / "diagnostics" / "pupil.json").read_text())["values"]
+    values = json.loads((run.lab.results / "diagnostics" / "pupil.json").read_text())["values"]
     student = report["sizes"]["student"]
     assert values["compression_against_teacher"] == pytest.approx(10**6 / student["parameters"])
     assert student["bytes"] == card.weights_path.stat().st_size
@@ -300,10 +300,12 @@ def test_nothing_is_done_twice_and_another_lesson_begins_anew(run: Distillation)
         distil(other)
     assert (card.path.read_bytes(), card.weights_path.read_bytes()) == before
     told: list[str] = []
-    made = distil(replace(other, overwrite=True, machine=Machine(report=told.append)))
+    made = distil(
+        replace(other, lab=replace(other.lab, overwrite=True, machine=Machine(report=told.append)))
+    )
     assert f"{other.folder.name} begins anew" in told[0] and "another lesson" in told[0]
     assert made.sha256 != card.sha256 and made.training.fingerprint != card.training.fingerprint
-    distil(replace(run, work=run.work / "elsewhere", overwrite=True))
+    distil(replace(run, lab=replace(run.lab, work=run.lab.work / "elsewhere", overwrite=True)))
     assert (card.path.read_bytes(), card.weights_path.read_bytes()) == before
     with pytest.raises(UserError, match="own teacher"):
         distil(replace(run, name="blocks4"))
@@ -317,14 +319,14 @@ def test_what_is_refused_leaves_no_folder_begun(run: Distillation) -> None:
 
 
 def test_a_card_of_another_architecture_is_refused_before_any_work(run: Distillation) -> None:
-    run.models.mkdir()
-    (run.models / "pupil.toml").write_text(
+    run.lab.models.mkdir()
+    (run.lab.models / "pupil.toml").write_text(
         'name = "pupil"\ntitle = "x"\narchitecture = "mobilenet_v2"\nembedding = 8\n'
         "[preprocessing]\nsize = [112, 96]\n"
     )
     with pytest.raises(UserError, match="mobilenet_v2, the student is a squeezenet1_1"):
         distil(replace(run, shape=Shape("squeezenet1_1", 0.125, 16)))
-    assert not run.work.exists()
+    assert not run.lab.work.exists()
 
 
 def test_a_stopped_student_becomes_what_an_undisturbed_one_does(run: Distillation) -> None:
@@ -339,10 +341,12 @@ def test_a_stopped_student_becomes_what_an_undisturbed_one_does(run: Distillatio
         return advance
 
     with pytest.raises(StoppedError):
-        distil(replace(run, machine=Machine(report=lambda _: None, bar=bar)))
-    assert not (run.models / "pupil.toml").exists()
+        distil(replace(run, lab=replace(run.lab, machine=Machine(report=lambda _: None, bar=bar))))
+    assert not (run.lab.models / "pupil.toml").exists()
     stopped = distil(run).weights_path.read_bytes()
-    again = replace(run, work=run.work / "two", models=run.models / "two")
+    again = replace(
+        run, lab=replace(run.lab, work=run.lab.work / "two", models=run.lab.models / "two")
+    )
     assert distil(again).weights_path.read_bytes() == stopped
 
 
@@ -355,9 +359,14 @@ def test_a_compact_student_of_soft_labels(run: Distillation) -> None:
         return [Evaluated("lfw", "lfw: fine.", 0.9)]
 
     card = distil(
-        replace(run, shape=shape, lesson=Lesson("soft-labels", temperature=3), protocols=("lfw",),
-                evaluate=evaluate)
-    )  # fmt: skip
+        replace(
+            run,
+            shape=shape,
+            lesson=Lesson("soft-labels", temperature=3),
+            protocols=("lfw",),
+            lab=replace(run.lab, evaluate=evaluate),
+        )
+    )
     assert (card.architecture, card.embedding) == ("squeezenet1_1", 16)
     notes = " ".join(tomllib.loads(card.path.read_text())["notes"].split())
     assert "soft labels over" in notes and "T = 3" in notes and notes.endswith("lfw: fine.")
@@ -367,12 +376,14 @@ def test_a_compact_student_of_soft_labels(run: Distillation) -> None:
 
 def test_a_student_learns_what_it_is_taught(run: Distillation) -> None:
     """The regression falls: the toy teacher's neurons are colours, which a small net sees."""
-    recipe = run.recipe.model_copy(
-        update={"train": run.recipe.train.model_copy(update={"steps": 40}), "batch": 12}
+    recipe = run.lab.recipe.model_copy(
+        update={"train": run.lab.recipe.train.model_copy(update={"steps": 40}), "batch": 12}
     )
-    data = replace(run.data, sources=[(run.data.sources[0][0], 12)])
+    data = replace(run.lab.data, sources=[(run.lab.data.sources[0][0], 12)])
     told: list[str] = []
-    run = replace(run, recipe=recipe, data=data, machine=Machine(report=told.append))
+    run = replace(
+        run, lab=replace(run.lab, recipe=recipe, data=data, machine=Machine(report=told.append))
+    )
     distil(run)
     rows = (run.folder / "log.csv").read_text().splitlines()
     assert rows[0].startswith("step,regression,similarity,identity") and len(rows) == 2
@@ -415,14 +426,14 @@ def test_an_option_of_other_targets_is_refused_even_at_its_default(
 
 
 def test_what_data_and_teacher_do_not_give(run: Distillation) -> None:
-    crops = run.data.sources[0][0]
+    crops = run.lab.data.sources[0][0]
     neurons = [np.zeros((len(crops.labels), 18), np.float32)]
     neurons[0][:, :4] = np.random.default_rng(0).normal(size=(len(crops.labels), 4))
     with pytest.raises(UserError, match="4 that are ever active"):
-        knowledge_of(Lesson(neurons=5), run.teachers, run.data, neurons, 16)
-    assert knowledge_of(Lesson(), run.teachers, run.data, neurons, 16).report["count"] == 4
+        knowledge_of(Lesson(neurons=5), run.teachers, run.lab.data, neurons, 16)
+    assert knowledge_of(Lesson(), run.teachers, run.lab.data, neurons, 16).report["count"] == 4
     nobody = replace(crops, labels=np.full(len(crops.labels), -1))
-    data = replace(run.data, sources=[(nobody, 6)])
+    data = replace(run.lab.data, sources=[(nobody, 6)])
     for targets in ("selected", "soft-labels"):
         with pytest.raises(UserError, match="identit"):
             knowledge_of(Lesson(targets), run.teachers, data, neurons, 16)
@@ -432,7 +443,7 @@ def test_what_data_and_teacher_do_not_give(run: Distillation) -> None:
 def test_labels_are_those_of_a_mini_batch(run: Distillation) -> None:
     from facebench.lab.data.augment import make_batch
 
-    crops = run.data.sources[0][0]
+    crops = run.lab.data.sources[0][0]
     marked = replace(crops, targets=np.arange(len(crops.labels), dtype=np.float32)[:, None])
     other = replace(marked, targets=marked.targets + len(crops.labels))
     sources = [(marked, 3), (other, 3)]

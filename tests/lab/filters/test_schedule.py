@@ -19,8 +19,8 @@ from facebench.lab.data.sources import training_data
 from facebench.lab.filters.curve import FOLDER, read_curve
 from facebench.lab.filters.groups import filter_counts, find_groups
 from facebench.lab.filters.plan import FilterPlan
-from facebench.lab.filters.schedule import FilterRun, run_filters
-from facebench.lab.laboratory.train import Laboratory
+from facebench.lab.filters.schedule import FilterRun, prune_filters
+from facebench.lab.laboratory.laboratory import Laboratory
 from facebench.lab.laboratory.work_folder import Evaluated
 from facebench.lab.learning.learner import Machine
 from facebench.lab.learning.recipes import load_recipe
@@ -85,7 +85,7 @@ def test_cards_curve_diagnostics_and_pictures_of_every_point(make_run) -> None:
         return [Evaluated("lfw", f"lfw of {card.stem}.", 0.9 - 0.01 * len(asked), (0.8, 0.95))]
 
     run = make_run(evaluate=evaluate, protocols=("lfw",))
-    names = run_filters(run)
+    names = prune_filters(run)
     assert names == ["net_taylor_10", "net_taylor_20", "net_taylor_30"]
     assert asked == ["net_taylor_10", "net", "net_taylor_20", "net_taylor_30"]
     total = sum(run.counts().values())
@@ -122,7 +122,7 @@ def test_stopped_anywhere_and_continued_is_undisturbed_byte_for_byte(
     make_run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole, broken = make_run("whole"), make_run("broken")
-    run_filters(whole)
+    prune_filters(whole)
     places = [
         (schedule, "_remove", 0),
         (loop, "_step", 1),
@@ -144,30 +144,30 @@ def test_stopped_anywhere_and_continued_is_undisturbed_byte_for_byte(
         with monkeypatch.context() as patch:
             patch.setattr(module, name, failing)
             with pytest.raises(KeyboardInterrupt):
-                run_filters(broken)
-    run_filters(broken)
+                prune_filters(broken)
+    prune_filters(broken)
     assert len(weights(whole)) == 4 and weights(broken) == weights(whole)
     assert curve_of(broken) == curve_of(whole)
     (kept,) = (path.name for path in broken.folder.glob("step_*.pt"))
     assert kept == "step_003.pt" and not list(broken.folder.rglob("checkpoint.pt"))
     before = weights(broken)
-    assert run_filters(broken) == run_filters(whole) and weights(broken) == before
+    assert prune_filters(broken) == prune_filters(whole) and weights(broken) == before
 
 
 @pytest.mark.slow
 def test_goes_on_to_a_later_end_as_if_it_had_been_the_first(make_run) -> None:
     first = make_run("one", until=Fraction(1, 10))
-    run_filters(first)
+    prune_filters(first)
     later = make_run("one", until=Fraction(3, 10))
-    assert run_filters(later)[-1] == "net_taylor_30"
+    assert prune_filters(later)[-1] == "net_taylor_30"
     at_once = make_run("two")
-    run_filters(at_once)
+    prune_filters(at_once)
     assert weights(later) == weights(at_once)
 
 
 def test_points_alone_are_published(make_run) -> None:
     run = make_run(points=(Fraction(2, 10),), point_fine_tune=1)
-    assert run_filters(run) == ["net_taylor_20", "net_taylor_30"]
+    assert prune_filters(run) == ["net_taylor_20", "net_taylor_30"]
     assert {p.stem for p in run.lab.models.glob("*.toml")} == {
         "net", "net_taylor_20", "net_taylor_30"
     }  # fmt: skip
@@ -179,7 +179,7 @@ def test_criteria_differ(make_run) -> None:
     states = {}
     for criterion in ("taylor", "l1", "random"):
         run = make_run("same", criterion=criterion, until=Fraction(1, 10))
-        (name,) = run_filters(run)
+        (name,) = prune_filters(run)
         net = compact_network_of(read_card(run.lab.models / f"{name}.toml"))
         states[criterion] = filter_counts(find_groups(net, FACES))
     assert states["taylor"] != states["random"] != states["l1"]
@@ -188,24 +188,24 @@ def test_criteria_differ(make_run) -> None:
 
 def test_other_settings_and_foreign_cards_are_refused(make_run) -> None:
     run = make_run(until=Fraction(1, 10), fine_tune=0)
-    run_filters(run)
+    prune_filters(run)
     before = weights(run)
     with pytest.raises(UserError, match="--overwrite"):
-        run_filters(make_run(until=Fraction(1, 10), fine_tune=1))
+        prune_filters(make_run(until=Fraction(1, 10), fine_tune=1))
     with pytest.raises(UserError, match="at most 74%"):
-        run_filters(make_run("much", until=Fraction(95, 100)))
+        prune_filters(make_run("much", until=Fraction(95, 100)))
     other = replace(run, lab=replace(run.lab, work=run.lab.work.parent / "elsewhere"))
-    run_filters(other)  # the same in another folder
+    prune_filters(other)  # the same in another folder
     assert weights(run) == before
     pruned = replace(run, card=read_card(run.lab.models / "net_taylor_10.toml"))
     with pytest.raises(UserError, match="lost filters already; prune net again"):
-        run_filters(pruned)
+        prune_filters(pruned)
 
 
 def test_points_behind_what_is_done_are_refused(make_run) -> None:
-    run_filters(make_run(points=(Fraction(3, 10),)))
+    prune_filters(make_run(points=(Fraction(3, 10),)))
     with pytest.raises(UserError, match="10% lies behind the 3 steps"):
-        run_filters(make_run(points=(Fraction(1, 10),)))
+        prune_filters(make_run(points=(Fraction(1, 10),)))
 
 
 def accuracy(of: float, asked: list[str]):
@@ -221,14 +221,14 @@ def test_points_of_other_weights_or_steps_are_not_mixed_into_a_curve(make_run) -
         run = make_run("a", until=Fraction(1, 10), fine_tune=0, protocols=("lfw",), **more)
         return replace(run, lab=replace(run.lab, work=run.lab.work.parent / work, overwrite=True))
 
-    run_filters(again("first", evaluate=accuracy(0.9, [])))
+    prune_filters(again("first", evaluate=accuracy(0.9, [])))
     torch.manual_seed(2)
     other = build("squeezenet1_1", 8, FACES, 0.125)
     lab = again("first").lab
     publish_compact("net", other, {"data": "none"}, lab.models)
-    run_filters(again("second", evaluate=accuracy(0.5, [])))
+    prune_filters(again("second", evaluate=accuracy(0.5, [])))
     assert [p.accuracy["lfw"] for p in curve_of(again("second")).points] == [0.5, 0.5]
-    run_filters(again("third", step=Fraction(1, 20), evaluate=accuracy(0.5, [])))
+    prune_filters(again("third", step=Fraction(1, 20), evaluate=accuracy(0.5, [])))
     curve = curve_of(again("third"))
     assert [p.model for p in curve.points] == ["net", "net_taylor_05", "net_taylor_10"]
     assert [p.filters for p in curve.points] == sorted(p.filters for p in curve.points)
@@ -236,12 +236,12 @@ def test_points_of_other_weights_or_steps_are_not_mixed_into_a_curve(make_run) -
 
 def test_all_points_of_a_curve_are_timed_in_one_run(make_run, monkeypatch) -> None:
     first = make_run(until=Fraction(1, 10), fine_tune=0)
-    run_filters(first)
+    prune_filters(first)
     monkeypatch.setattr(
         points, "latencies", lambda nets, size, **_: [points.Latency(4, 3, 5)] * len(nets)
     )
     later = make_run(until=Fraction(2, 10), points=(Fraction(2, 10),), fine_tune=0)
-    run_filters(later)
+    prune_filters(later)
     curve = curve_of(later)
     assert [p.latency for p in curve.points] == [4, 4, 4] and len({p.threads for p in curve.points})
     told = json.loads((later.lab.results / "diagnostics" / "net_taylor_10.json").read_text())
@@ -253,11 +253,11 @@ def test_all_points_of_a_curve_are_timed_in_one_run(make_run, monkeypatch) -> No
 
 
 def test_a_protocol_added_later_is_evaluated_of_the_whole_network_too(make_run) -> None:
-    run_filters(make_run(until=Fraction(1, 10), fine_tune=0))
+    prune_filters(make_run(until=Fraction(1, 10), fine_tune=0))
     asked: list[str] = []
     later = make_run(until=Fraction(2, 10), fine_tune=0, protocols=("lfw",),
                      evaluate=accuracy(0.8, asked))  # fmt: skip
-    run_filters(later)
+    prune_filters(later)
     assert asked == ["net_taylor_20", "net"]
     assert curve_of(later).points[0].accuracy == {"lfw": 0.8}
 
@@ -268,28 +268,28 @@ def test_an_unreadable_curve_beside_is_left_out_and_said(make_run) -> None:
     folder.mkdir(parents=True)
     (folder / "other.json").write_text("broken")
     said: list[str] = []
-    run_filters(replace(run, lab=replace(run.lab, machine=Machine(report=said.append))))
+    prune_filters(replace(run, lab=replace(run.lab, machine=Machine(report=said.append))))
     assert any("other.json: not a curve" in line and "left out" in line for line in said)
     assert len(curve_of(run).points) == 2
 
 
 def test_the_supervision_of_other_data_is_not_taken_over(make_run, data) -> None:
-    from facebench.lab.laboratory.train import train_compact
+    from facebench.lab.laboratory.train import train
 
     run = make_run("b", until=Fraction(1, 10), fine_tune=1)
     run = replace(run, lab=replace(run.lab, overwrite=True))
-    trained = train_compact(read_card(run.lab.models / "net.toml"), run.lab, steps=1)
+    trained = train(read_card(run.lab.models / "net.toml"), run.lab, steps=1)
     same = replace(run, card=trained)
     learned = run.lab.work / f"net-{trained.training.fingerprint}"
     assert same.learned_here == learned
     people = [(replace(crops, key="others"), count) for crops, count in data.sources]
     other = replace(same, lab=replace(run.lab, data=replace(data, sources=people)))
     assert other.learned_here is None and other.folder != same.folder
-    run_filters(other)  # a supervision is fitted
+    prune_filters(other)  # a supervision is fitted
 
 
 def test_too_deep_an_end_leaves_no_folder_behind(make_run) -> None:
     run = make_run("deep", until=Fraction(95, 100))
     with pytest.raises(UserError, match="at most 74%"):
-        run_filters(run)
+        prune_filters(run)
     assert not run.folder.exists()

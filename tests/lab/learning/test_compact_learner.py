@@ -16,7 +16,8 @@ from facebench.base.errors import UserError
 from facebench.lab.data.augment import make_batch
 from facebench.lab.data.crops import Teacher
 from facebench.lab.data.sources import faces_of, training_data
-from facebench.lab.laboratory.train import Laboratory, train_compact
+from facebench.lab.laboratory.laboratory import Laboratory
+from facebench.lab.laboratory.train import train
 from facebench.lab.laboratory.work_folder import Evaluated
 from facebench.lab.learning.learner import Machine, untrained_compact
 from facebench.lab.learning.recipes import RecipeFile, load_recipe
@@ -115,47 +116,47 @@ def test_a_card_is_trained_stopped_continued_and_published(lab, tmp_path, monkey
     with monkeypatch.context() as patch:
         patch.setattr(loop, "_step", failing)
         with pytest.raises(KeyboardInterrupt):
-            train_compact(card, lab, protocols=("lfw",))
-    made = train_compact(card, lab, protocols=("lfw",))
+            train(card, lab, protocols=("lfw",))
+    made = train(card, lab, protocols=("lfw",))
     assert made.notes == "Evaluation: lfw of net: 0.5." and made.training.images == 18
     assert made.title == card.title and made.preprocessing == card.preprocessing
 
     whole = Laboratory(lab.recipe, "tiny", lab.data, "toys", tmp_path / "w2", tmp_path / "m2",
                        lab.results, lab.machine)  # fmt: skip
-    undisturbed = train_compact(card, whole)
+    undisturbed = train(card, whole)
     one, two = (compact_network_of(c).state_dict() for c in (made, undisturbed))
     assert all(torch.equal(one[name], two[name]) for name in one)
-    assert train_compact(card, lab, protocols=("lfw",)).sha256 == made.sha256
+    assert train(card, lab, protocols=("lfw",)).sha256 == made.sha256
 
 
 def test_a_card_without_its_weights_gets_them_again(lab) -> None:
     card = read_card(lab.models / "net.toml")
-    made = train_compact(card, lab, steps=1, protocols=("lfw",))
+    made = train(card, lab, steps=1, protocols=("lfw",))
     before = made.weights_path.read_bytes()
     final = lab.work / f"net-{made.training.fingerprint}" / "final.pt"
     learned = final.stat().st_mtime_ns
     made.weights_path.unlink()
-    again = train_compact(read_card(card.path), lab, steps=1, protocols=("lfw",))
+    again = train(read_card(card.path), lab, steps=1, protocols=("lfw",))
     assert again == made and again.weights_path.read_bytes() == before
     write_card(made.model_copy(update={"weights": None, "sha256": None}), card.path)
-    again = train_compact(read_card(card.path), lab, steps=1, protocols=("lfw",))
+    again = train(read_card(card.path), lab, steps=1, protocols=("lfw",))
     assert again == made and again.weights_path.read_bytes() == before
     assert final.stat().st_mtime_ns == learned
 
 
 def test_what_would_be_lost_is_refused(lab, tmp_path) -> None:
     card = read_card(lab.models / "net.toml")
-    train_compact(card, lab, steps=1)
+    train(card, lab, steps=1)
     made = read_card(card.path)
     with pytest.raises(UserError, match="--overwrite"):
-        train_compact(card, lab, steps=2)
+        train(card, lab, steps=2)
     assert read_card(card.path) == made
     elsewhere = replace(lab, work=tmp_path / "w3")
-    assert train_compact(made, elsewhere, steps=1).sha256 == made.sha256
-    longer = train_compact(made, replace(lab, overwrite=True), steps=2)
+    assert train(made, elsewhere, steps=1).sha256 == made.sha256
+    longer = train(made, replace(lab, overwrite=True), steps=2)
     assert longer.sha256 != made.sha256
     with pytest.raises(UserError, match="--overwrite"):
-        train_compact(longer, lab, steps=1)  # whose card is the other's now
+        train(longer, lab, steps=1)  # whose card is the other's now
 
 
 def test_other_faces_are_refused(lab) -> None:
