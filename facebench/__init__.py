@@ -16,6 +16,8 @@ from facebench.base.version import __version__
 
 if TYPE_CHECKING:
     from facebench.base.errors import UserError
+    from facebench.comparison.compare import compare
+    from facebench.comparison.history import history
     from facebench.comparison.scores import compare_scores
     from facebench.evaluation.evaluate import evaluate, evaluate_many
     from facebench.evaluation.scores import identification, verification
@@ -35,10 +37,12 @@ __all__ = [
     "Settings",
     "UserError",
     "__version__",
+    "compare",
     "compare_scores",
     "evaluate",
     "evaluate_many",
     "frame",
+    "history",
     "identification",
     "judge",
     "list_models",
@@ -54,10 +58,12 @@ _WHERE = {
     "Record": "records.record",
     "Settings": "protocols.settings",
     "UserError": "base.errors",
+    "compare": "comparison.compare",
     "compare_scores": "comparison.scores",
     "evaluate": "evaluation.evaluate",
     "evaluate_many": "evaluation.evaluate",
     "frame": "records.frames",
+    "history": "comparison.history",
     "identification": "evaluation.scores",
     "judge": "gate.named",
     "list_models": "models.cards.card",

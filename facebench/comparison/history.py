@@ -4,16 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from facebench.base.errors import UserError, nearest
 from facebench.comparison.paired import Paired, corrected, paired_with_first
 from facebench.records.agreement import require_recounted
 from facebench.records.comparability import measure_of, method_of, require_comparable
 from facebench.records.find import records_in
+from facebench.records.frames import Results, Scalar, Shown, frame_of
 from facebench.records.record import Record
 from facebench.records.sections import IntervalSection
-from facebench.records.statistics import require_statistic, statistics_in
+from facebench.records.statistics import (
+    OF_MODELS,
+    OF_PROTOCOLS,
+    require_statistic,
+    statistic_name,
+    statistics_in,
+)
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 _DIGITS = 4  # of a digest, at least, that name a run
 
@@ -37,7 +49,7 @@ class HistoryRun:
 
 
 @dataclass(frozen=True)
-class History:
+class History(Shown):
     """The runs of one protocol on one data set, oldest first.
 
     measure: what sizes are, ``kept parameters`` or ``bytes``; reference: the position of the run
@@ -63,30 +75,109 @@ class History:
         """The position of the first run that fell significantly, None: none did."""
         return next((number for number, run in enumerate(self.runs) if run.fell), None)
 
+    def rows(self) -> list[dict[str, Scalar]]:
+        """One for every run; shares in full precision."""
+        return [self._row(number, run) for number, run in enumerate(self.runs)]
 
-def histories(
-    folder: Path,
+    def _row(self, number: int, run: HistoryRun) -> dict[str, Scalar]:
+        record, against = run.record, run.against
+        paired = against.interval if against else None
+        return {
+            "data_kind": record.data.kind,
+            "protocol": record.protocol.name,
+            "data": record.data.fingerprint,
+            "run": number + 1,
+            "model": record.model.id,
+            "created": record.run.created,
+            "statistic": self.statistic,
+            "value": run.value,
+            "low": run.interval.low if run.interval else None,
+            "high": run.interval.high if run.interval else None,
+            "difference": against.difference if against else None,
+            "difference_low": paired.low if paired else None,
+            "difference_high": paired.high if paired else None,
+            "p_value": against.p_value if against else None,
+            "p_holm": against.adjusted if against else None,
+            "fell": run.fell,
+            "first_fall": number == self.first_fall,
+            "kept_parameters": record.model.kept_parameters,
+            "compression_ratio": record.model.compression_ratio,
+            "bytes": record.model.bytes,
+            "digest": record.digest(),
+        }
+
+    def to_frame(self) -> DataFrame:
+        """One row for every run; shares."""
+        signatures = [run.record.signature for run in self.runs]
+        rows = zip(self.rows(), signatures, strict=True)
+        return frame_of(row | {"signature": signature} for row, signature in rows)
+
+
+def history(
+    records: str | PathLike[str] | Sequence[Record],
     statistic: str | None = None,
     *,
     reference: str | None = None,
-) -> list[History]:
-    """The runs in a folder, by protocol, data, similarity and pooling; each against the reference.
+) -> Results[History]:
+    """Runs in the order in which they were made, and which was the first to fall significantly.
 
-    reference: a model, or the beginning of a record's digest; None: the first run.
+    Parameters
+    ----------
+    records : str, path, or sequence of Record
+        A folder of records, e.g. of a pruning run, or records.
+    statistic : str, optional
+        Such as ``accuracy`` or ``tar@0.001``; by default the protocol's first.
+    reference : str, optional
+        The run that the others are held against: a model, or the beginning of a record's digest; by
+        default the first run.
 
-    statistic: as records name it; None: the headline. Runs are in the order in which they were
-    first made; of those of the same moment the one that kept more comes first. A model that went
-    back to an earlier state is a run again. UserError: no records, a wrong one, runs that cannot be
-    compared, no such reference.
+    Returns
+    -------
+    Results of History
+        One for every protocol, data, similarity and pooling. Runs are in the order in which they
+        were first made; of those of one moment the one that kept more comes first. A model that
+        went back to an earlier state is a run again. p-values are corrected for the number of runs
+        (Holm); ``first_fall`` is the position of the first run that is significantly worse, or
+        None.
+
+    Raises
+    ------
+    UserError
+        No records, a wrong one, runs that cannot be compared, no such statistic or reference.
+
+    Examples
+    --------
+    >>> import facebench
+    >>> base, *_ = facebench.compare("baseline", "sparse_074", protocol="lfw")
+    >>> (found,) = facebench.history([base.base, base.candidate], reference="baseline")
+    >>> sorted(run.record.model.id for run in found.runs), found.first_fall
+    (['baseline', 'sparse_074'], None)
     """
-    if not folder.is_dir():
-        raise UserError(f"{folder}: is not a folder of records")
-    records = [record for _, record in records_in(str(folder))]
+    name = _name(statistic)
+    if isinstance(records, (str, PathLike)):
+        if not Path(records).is_dir():
+            raise UserError(f"{records}: is not a folder of records")
+        records = [record for _, record in records_in(str(records))]
     made = {(record.digest(), record.run.created): record for record in reversed(records)}
     for record in made.values():
         require_recounted(record)
     ordered = sorted([*made.values(), *_back_again(list(made.values()))], key=_age)
-    return [_history(group, statistic, reference) for group in _by_setting(ordered)]
+    return Results(_history(group, name, reference) for group in _by_setting(ordered))
+
+
+def _name(statistic: str | None) -> str | None:
+    """As records name it; UserError: there is none, or it is of models."""
+    if statistic is None:
+        return None
+    if statistic.lower() in OF_MODELS:
+        raise UserError(
+            f"--statistic {statistic}: is of the model and stands in every table; name one of a "
+            f"protocol ({', '.join(OF_PROTOCOLS)})"
+        )
+    try:
+        return statistic_name(statistic, OF_PROTOCOLS)
+    except ValueError as error:
+        raise UserError(f"--statistic: {error}") from None
 
 
 def _back_again(records: Sequence[Record]) -> Iterator[Record]:

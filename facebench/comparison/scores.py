@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from facebench.base.errors import UserError
 from facebench.comparison.paired import Paired, corrected, paired_row
-from facebench.records.frames import Results, frame_of
+from facebench.records.frames import Results, Shown, frame_of
 from facebench.statistics.checks import AnyFloatArray, BoolArray, checked_comparisons
 from facebench.statistics.folds import FoldAccuracy, ten_fold_accuracy
 from facebench.statistics.given import (
@@ -33,7 +33,7 @@ _WHERE = "compare_scores"
 
 
 @dataclass(frozen=True)
-class ScoreComparison:
+class ScoreComparison(Shown):
     """One candidate's scores against the base's, of the same comparisons.
 
     name: of the candidate; statistics: paired, the first of them with a verdict; changed: how many

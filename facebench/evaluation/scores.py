@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from facebench.base.errors import UserError, nearest
 from facebench.evaluation.build import accuracy_section, rate_section, roc_estimates
 from facebench.protocols.identification import search_rates
-from facebench.records.frames import estimate_row, frame_of
+from facebench.records.frames import Shown, estimate_row, frame_of
 from facebench.records.sections import AccuracySection, Estimate
 from facebench.statistics.checks import (
     AnyFloatArray,
@@ -49,7 +49,7 @@ SEARCH_FARS = (0.01, 0.1, 0.001)
 
 
 @dataclass(frozen=True, eq=False)
-class ScoreStatistics:
+class ScoreStatistics(Shown):
     """What scores tell, by the names that rules and reports use: ``found["TAR@FAR=0.01"].value``.
 
     statistics: every number with its interval, the headline first, as a record holds them. total,

@@ -13,7 +13,7 @@ from facebench.comparison.paired import keeps_draws, paired_statistics
 from facebench.gate.baselines import baseline_of, fact_of
 from facebench.gate.rules import Rule, Rules, Undecided, require_reachable
 from facebench.records.comparability import told_apart
-from facebench.records.frames import frame_of
+from facebench.records.frames import Shown, frame_of
 from facebench.records.record import Record
 from facebench.records.statistics import require_statistic
 from facebench.statistics.paired import no_change_interval
@@ -55,7 +55,7 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class GateResult:
+class GateResult(Shown):
     """All verdicts; undecided: what they make of a build that has one; passed_over: a line for each
     record that was too old to be judged.
     """

@@ -9,7 +9,7 @@ from pathlib import Path
 from facebench.base.errors import UserError, nearest
 from facebench.gate.judge import GateResult, gated
 from facebench.gate.rules import Rules, Undecided, parse_rules, read_rules
-from facebench.records.find import Named, is_file, named_in, records_in
+from facebench.records.find import Named, is_file, named_in, records_in, several
 from facebench.records.newest import newest_in
 from facebench.records.record import Record
 
@@ -73,11 +73,11 @@ def judge(
     """
     chosen = _rules(rules, undecided)
     needs = next((rule for rule in chosen.rules if rule.needs_baseline), None)
-    held = _several(baseline)
+    held = several(baseline)
     if needs is not None and not held:
         raise UserError(f"rule {needs.text!r} needs a baseline; name it with --baseline")
     bases = records_named(held, protocol, found_in)
-    given, passed_over = newest_named(_several(records), protocol, found_in)
+    given, passed_over = newest_named(several(records), protocol, found_in)
     return gated(chosen, bases, _of_model(given, model), passed_over=passed_over)
 
 
@@ -113,10 +113,6 @@ def newest_named(
     records = [record for found in folders.values() for record in found.records]
     passed_over = [line for found in folders.values() for line in found.passed_over]
     return records_named(named, protocol, found_in) + records, passed_over
-
-
-def _several(given: Some) -> list[Named]:
-    return [given] if isinstance(given, (str, PathLike, Record)) else list(given)
 
 
 def _rules(rules: GivenRules, undecided: Undecided | None) -> Rules:

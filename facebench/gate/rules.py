@@ -24,22 +24,17 @@ from facebench.base.errors import UserError, nearest
 from facebench.base.text import percent
 from facebench.base.validation import read_toml, validated
 from facebench.comparison.paired import SMALLER_IS_BETTER
-from facebench.records.statistics import OF_MODELS, OVER_FOLDS
+from facebench.records.statistics import OF_MODELS, no_statistic, number_of, statistic_name
 
 Undecided = Literal["fail", "pass", "report"]
 Direction = Literal["drop", "rise"]
 UNDECIDED: tuple[Undecided, ...] = ("fail", "pass", "report")
 _EXAMPLE = "lfw.accuracy drop <= 0.3pt at 95%"
-OF_PROTOCOLS = (*OVER_FOLDS, "tar@0.001", "dir@0.01", "tpir@0.01", "rank-1")
-_STATISTICS = (*OF_PROTOCOLS, *OF_MODELS)
 _RULE = re.compile(
     r"(?P<what>[^\s<>]+)(?:\s+(?P<change>[a-z]+))?\s*(?P<sign><=|>=)\s*"
     r"(?P<number>[-−]?[0-9.]+(?:e[-+]?[0-9]+)?)"
     r"\s*(?P<unit>[A-Za-z%]+?)?(?P<ratio>\s+of\s+baseline)?(?:\s+at\s+(?P<level>[0-9.]+)\s*%)?",
     re.IGNORECASE,
-)
-_AT = re.compile(
-    r"(?P<name>tar|dir|tpir)@(?:(?P<kind>far|fpir)=)?(?P<target>[0-9.]+(?:e-?[0-9]+)?)"
 )
 _BYTES = {"B": 1.0, "kB": 1e3, "MB": 1e6, "GB": 1e9}
 
@@ -128,7 +123,7 @@ def _rule(text: str, match: re.Match[str]) -> Rule:
         raise ValueError("a share of the baseline has no interval; write a drop, or leave out 'at'")
     if statistic in OF_MODELS and level is not None:
         raise ValueError(f"{statistic} is no estimate and has no interval; leave out 'at'")
-    number = _number(match["number"])
+    number = number_of(match["number"])
     if not of_baseline:
         number *= _unit(match["unit"], statistic, change)
     return Rule(text, protocol, statistic, change, at_most, number, of_baseline, level)
@@ -143,35 +138,11 @@ def _what(what: str) -> tuple[str | None, str]:
         try:
             statistic_name(what)
         except ValueError:
-            raise ValueError(_no_statistic(what)) from None
+            raise ValueError(no_statistic(what)) from None
         raise ValueError(f"{what!r} is of which protocol? write e.g. lfw.{what}")
     if name.lower() in OF_MODELS:
         raise ValueError(f"{name} is the model's on every protocol; write it without {protocol!r}")
     return protocol, statistic_name(name)
-
-
-def statistic_name(name: str, known: Sequence[str] = _STATISTICS) -> str:
-    """``tar@0.001`` as records name it, ``TAR@FAR=0.001``; ValueError with the nearest of the known
-    names.
-    """
-    low = name.lower()
-    if low in OVER_FOLDS or re.fullmatch(r"rank-[1-9][0-9]*", low):
-        return low
-    match = _AT.fullmatch(low)
-    if match is None:
-        raise ValueError(_no_statistic(name, known))
-    of = "FPIR" if match["name"] == "tpir" else "FAR"
-    if match["kind"] and match["kind"].upper() != of:
-        raise ValueError(f"{match['name'].upper()} is at a {of}, not a {match['kind'].upper()}")
-    target = _number(match["target"])
-    if not 0 < target <= 1:
-        raise ValueError(f"the {of} of {name!r} must be above 0 and at most 1")
-    return f"{match['name'].upper()}@{of}={target:g}"
-
-
-def _no_statistic(name: str, known: Sequence[str] = _STATISTICS) -> str:
-    hint = nearest(name.lower(), known)
-    return f"no statistic {name!r}{hint} ({', '.join(known)})"
 
 
 def _change(word: str | None, sign: str, statistic: str) -> Direction | None:
@@ -214,17 +185,10 @@ def _unit(unit: str | None, statistic: str, change: Direction | None) -> float:
 def _level(text: str | None) -> float | None:
     if text is None:
         return None
-    level = _number(text)
+    level = number_of(text)
     if not 50 <= level < 100:
         raise ValueError(f"a level of {text}% cannot be; write 50% to below 100%, e.g. 95%")
     return level / 100
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text.replace("−", "-"))
-    except ValueError:
-        raise ValueError(f"{text!r} is no number") from None
 
 
 _MOST_TIMES = 10  # more of a baseline was meant as percent

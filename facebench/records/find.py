@@ -272,6 +272,11 @@ def named_together(
     ]
 
 
+def several(given: Named | Sequence[Named]) -> list[Named]:
+    """One or several as a list."""
+    return [given] if isinstance(given, (str, PathLike, Record)) else list(given)
+
+
 def _given(name: Named) -> Record | None:
     """The record that is given itself, or by its file; None: it is to be found by the model."""
     if isinstance(name, Record):

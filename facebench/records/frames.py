@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
 from facebench.records.sections import (
     AccuracySection,
@@ -31,7 +31,17 @@ class Framed(Protocol):
 One = TypeVar("One", bound=Framed, covariant=True)
 
 
-class Results(tuple[One, ...]):
+class Shown:
+    """A result that shows itself in a notebook, as the command line's pages do."""
+
+    # Tables stand above results, so the public layer says what writes them.
+    writer: ClassVar[Callable[[Any], str] | None] = None
+
+    def _repr_html_(self) -> str | None:
+        return None if Shown.writer is None else Shown.writer(self)
+
+
+class Results(Shown, tuple[One, ...]):
     """Several results as one: records, or one comparison for every candidate."""
 
     def to_frame(self) -> DataFrame:

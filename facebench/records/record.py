@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import (
     Field,
@@ -20,6 +20,7 @@ from pydantic import (
 )
 
 from facebench.base.errors import UserError
+from facebench.records.frames import Scalar, Shown, estimate_row, frame_of, named_estimates
 from facebench.records.scores import ScoreTable
 from facebench.records.sections import (
     BootstrapSection,
@@ -46,6 +47,9 @@ def folds_of(record: Record) -> VerificationSection:
     return record.statistics
 
 
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
 SCHEMA_VERSION = 2
 READABLE = (1, SCHEMA_VERSION)  # older ones: see `upgraded`
 
@@ -57,7 +61,7 @@ def similarity_kind(similarity: str) -> str:
     return similarity.partition("(")[0]
 
 
-class Record(Section):
+class Record(Shown, Section):
     """One evaluation; see the module's description. ``signature`` pins every input in one line.
 
     notes: what was guessed, and what is unusual about faces, lists or numbers, in sentences.
@@ -146,6 +150,28 @@ class Record(Section):
         """The record as JSON values, its seal last; a record without one stays without."""
         values = self.model_dump(mode="json", exclude={SEAL})
         return values | {SEAL: seal_of(values)} if self.seal is not None else values
+
+    def to_frame(self) -> DataFrame:
+        """One row for every statistic, the headline first: shares, and what tells the record from
+        others, its signature too.
+        """
+        model, data = self.model, self.data
+        own: dict[str, Scalar] = {
+            "model": model.id,
+            "protocol": self.protocol.name,
+            "data": data.fingerprint,
+            "data_kind": data.kind,
+        }
+        settings: dict[str, Scalar] = {
+            "similarity": self.similarity,
+            "pooling": self.pooling,
+            "kept_parameters": model.kept_parameters,
+            "compression_ratio": model.compression_ratio,
+            "bytes": model.bytes,
+            "signature": self.signature,
+        }
+        found = named_estimates(self.statistics).items()
+        return frame_of(own | estimate_row(name, one) | settings for name, one in found)
 
     def digest(self) -> str:
         """SHA-256 of all that does not differ between two runs of the same thing.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -27,7 +28,9 @@ OF_LAYERS = ("layer:output", "layer:parameters")
 OF_CARDS = ("card:sparsified", "card:parent", "card:structure", "card:width", "card:images")
 DIAGNOSTIC = "diagnostic:"
 MEMBERS = "members:"  # the mean over an ensemble's members
-_AT = re.compile(r"(?P<name>TAR|DIR)@FAR=(?P<far>[0-9.eE+-]+)|TPIR@FPIR=(?P<fpir>[0-9.eE+-]+)")
+_OPERATING = re.compile(
+    r"(?P<name>TAR|DIR)@FAR=(?P<far>[0-9.eE+-]+)|TPIR@FPIR=(?P<fpir>[0-9.eE+-]+)"
+)
 _RANK = re.compile(r"rank-[1-9][0-9]*")
 _EXAMPLES = ("TAR@FAR=0.001", "DIR@FAR=0.01", "TPIR@FPIR=0.01", "rank-1", "rank-5")
 KNOWN = (
@@ -48,6 +51,11 @@ _UNITS: dict[str, Unit] = {
     "compression_ratio": "ratio",
     "bytes": "bytes",
 }
+OF_PROTOCOLS = (*OVER_FOLDS, "tar@0.001", "dir@0.01", "tpir@0.01", "rank-1")
+NAMED = (*OF_PROTOCOLS, *OF_MODELS)  # as people write them in rules and on the command line
+_AT = re.compile(
+    r"(?P<name>tar|dir|tpir)@(?:(?P<kind>far|fpir)=)?(?P<target>[0-9.]+(?:e-?[0-9]+)?)"
+)
 
 
 @dataclass(frozen=True)
@@ -162,10 +170,43 @@ def _normal(statistic: str) -> tuple[str, float]:
 
 
 def _share(statistic: str) -> bool:
-    match = _AT.fullmatch(statistic)
+    match = _OPERATING.fullmatch(statistic)
     if match is None:
         return False
     try:
         return 0 < float(match["far"] or match["fpir"]) <= 1
     except ValueError:
         return False
+
+
+def statistic_name(name: str, known: Sequence[str] = NAMED) -> str:
+    """``tar@0.001`` as records name it, ``TAR@FAR=0.001``; ValueError with the nearest of the known
+    names.
+    """
+    low = name.lower()
+    if low in OVER_FOLDS or re.fullmatch(r"rank-[1-9][0-9]*", low):
+        return low
+    match = _AT.fullmatch(low)
+    if match is None:
+        raise ValueError(no_statistic(name, known))
+    of = "FPIR" if match["name"] == "tpir" else "FAR"
+    if match["kind"] and match["kind"].upper() != of:
+        raise ValueError(f"{match['name'].upper()} is at a {of}, not a {match['kind'].upper()}")
+    target = number_of(match["target"])
+    if not 0 < target <= 1:
+        raise ValueError(f"the {of} of {name!r} must be above 0 and at most 1")
+    return f"{match['name'].upper()}@{of}={target:g}"
+
+
+def no_statistic(name: str, known: Sequence[str] = NAMED) -> str:
+    """That there is no such statistic, and the nearest."""
+    hint = nearest(name.lower(), known)
+    return f"no statistic {name!r}{hint} ({', '.join(known)})"
+
+
+def number_of(text: str) -> float:
+    """A number as people write it; ValueError: it is none."""
+    try:
+        return float(text.replace("−", "-"))
+    except ValueError:
+        raise ValueError(f"{text!r} is no number") from None

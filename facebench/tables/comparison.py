@@ -60,20 +60,7 @@ def comparisons_json(comparisons: Sequence[Comparison]) -> str:
 
 def comparisons_csv(comparisons: Sequence[Comparison]) -> str:
     """One line per candidate and statistic; shares in full precision."""
-    lines = [
-        {
-            "data_kind": comparison.base.data.kind,
-            "protocol": comparison.base.protocol.name,
-            "data": comparison.base.data.fingerprint,
-            "base_model": comparison.base.model.id,
-            "candidate_model": comparison.candidate.model.id,
-            **paired_row(found),
-            "changed_worse": comparison.changed.only_a if comparison.changed else None,
-            "changed_better": comparison.changed.only_b if comparison.changed else None,
-        }
-        for comparison in comparisons
-        for found in comparison.statistics
-    ]
+    lines = [row for comparison in comparisons for row in comparison.rows()]
     text = io.StringIO()
     writer = csv.DictWriter(text, list(lines[0]) if lines else [], lineterminator="\n")
     writer.writeheader()

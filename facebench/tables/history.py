@@ -87,37 +87,8 @@ def _caption(history: History) -> Iterator[str]:
 def histories_csv(found: Sequence[History]) -> str:
     """One line per run; shares in full precision."""
     text = io.StringIO()
-    lines = [_line(history, number) for history in found for number in range(len(history.runs))]
+    lines = [row for history in found for row in history.rows()]
     writer = csv.DictWriter(text, list(lines[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows({name: safe(value) for name, value in line.items()} for line in lines)
     return text.getvalue()
-
-
-def _line(history: History, number: int) -> dict[str, str | int | float | bool | None]:
-    run = history.runs[number]
-    record, against = run.record, run.against
-    paired = against.interval if against else None
-    return {
-        "data_kind": record.data.kind,
-        "protocol": record.protocol.name,
-        "data": record.data.fingerprint,
-        "run": number + 1,
-        "model": record.model.id,
-        "created": record.run.created,
-        "statistic": history.statistic,
-        "value": run.value,
-        "low": run.interval.low if run.interval else None,
-        "high": run.interval.high if run.interval else None,
-        "difference": against.difference if against else None,
-        "difference_low": paired.low if paired else None,
-        "difference_high": paired.high if paired else None,
-        "p_value": against.p_value if against else None,
-        "p_holm": against.adjusted if against else None,
-        "fell": run.fell,
-        "first_fall": number == history.first_fall,
-        "kept_parameters": record.model.kept_parameters,
-        "compression_ratio": record.model.compression_ratio,
-        "bytes": record.model.bytes,
-        "digest": record.digest(),
-    }

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import facebench
 from facebench.base.errors import UserError
-from facebench.comparison.history import histories
 from facebench.comparison.paired import paired_statistics
 from facebench.evaluation.environment import run_section
 from facebench.figures.history import save_history_plot
@@ -53,14 +53,14 @@ def runs(tmp_path: Path, make_record: MakeRecord) -> Path:
 
 
 def test_runs_are_in_the_order_of_their_making(runs: Path) -> None:
-    (found,) = histories(runs)
+    (found,) = facebench.history(runs)
     assert [run.record.model.id for run in found.runs] == [f"run_{9 - n}" for n in range(6)]
     assert found.measure == "kept parameters" and found.runs[1].size == 8_918_464
     assert found.statistic == "accuracy"
 
 
 def test_the_first_fall_is_the_first_that_is_significantly_worse(runs: Path) -> None:
-    (found,) = histories(runs)
+    (found,) = facebench.history(runs)
     assert found.first_fall == 3
     assert [run.fell for run in found.runs] == [False, False, False, True, False, True]
     assert found.runs[0].against is None
@@ -68,7 +68,7 @@ def test_the_first_fall_is_the_first_that_is_significantly_worse(runs: Path) -> 
 
 
 def test_p_values_are_corrected_for_the_number_of_runs(runs: Path) -> None:
-    (found,) = histories(runs)
+    (found,) = facebench.history(runs)
     tested = [run.against.p_value for run in found.runs[1:] if run.against]
     assert [run.against.adjusted for run in found.runs[1:] if run.against] == holm(tested)
     caption = " ".join(history_sheet(found).caption)
@@ -86,7 +86,7 @@ def test_one_fall_in_many_looks_is_chance(tmp_path: Path, make_record: MakeRecor
         other = flipped(base, f"run_{number}", wrong, 7 * (number == 5))
         run = base.run.model_copy(update={"created": f"2026-01-{number + 1:02}T00:00:00+00:00"})
         save_record(changed(other, run=run), tmp_path)
-    (found,) = histories(tmp_path)
+    (found,) = facebench.history(tmp_path)
     fifth = found.runs[5]
     assert fifth.against is not None and fifth.against.p_value is not None
     assert 0.005 < fifth.against.p_value < 0.05  # alone it would be significant
@@ -142,7 +142,7 @@ def test_runs_of_the_same_moment_go_from_dense_to_sparse(
         )
         model = record.model.model_copy(update={"kept_parameters": size})
         save_record(changed(record, model=model), tmp_path)
-    (found,) = histories(tmp_path)
+    (found,) = facebench.history(tmp_path)
     order = [run.record.model.id for run in found.runs]
     assert order == ["early", "dense", "b", "a", "unknown", "late"]
     shown = [row[1].text for row in history_sheet(found).rows]
@@ -158,7 +158,7 @@ def test_a_record_is_made_at_a_fraction_of_a_second() -> None:
 
 
 def test_each_run_is_tested_as_it_is_alone(runs: Path) -> None:
-    (found,) = histories(runs)
+    (found,) = facebench.history(runs)
     first = found.runs[0].record
     for run in found.runs[1:]:
         (alone,) = paired_statistics(first, run.record, ["accuracy"])
@@ -169,14 +169,14 @@ def test_each_run_is_tested_as_it_is_alone(runs: Path) -> None:
 def test_runs_without_scores_are_named_and_not_tested(runs: Path) -> None:
     for path in runs.rglob("run_6*.safetensors"):
         path.unlink()
-    (found,) = histories(runs)
+    (found,) = facebench.history(runs)
     assert found.first_fall == 5 and not found.runs[3].against.tested
     assert any(
         line.startswith("not tested: run_6, the scores") for line in history_sheet(found).caption
     )
     for path in runs.rglob("*.safetensors"):
         path.unlink()
-    (found,) = histories(runs)
+    (found,) = facebench.history(runs)
     assert history_sheet(found).caption[-1] == "no run could be tested for a fall"
 
 
@@ -184,30 +184,30 @@ def test_no_fall_is_said(runs: Path) -> None:
     for path in runs.rglob("*.json"):
         if "run_6" in path.name or "run_4" in path.name:
             path.unlink()
-    (found,) = histories(runs)
+    (found,) = facebench.history(runs)
     assert found.first_fall is None
     assert "no run fell significantly" in history_sheet(found).caption
 
 
 def test_another_statistic(runs: Path) -> None:
-    (found,) = histories(runs, "TAR@FAR=0.1")
+    (found,) = facebench.history(runs, "TAR@FAR=0.1")
     assert found.runs[1].against is not None
     assert found.runs[1].against.statistic == "TAR@FAR=0.1"
     with pytest.raises(UserError, match="no 'rank-1'"):
-        histories(runs, "rank-1")
+        facebench.history(runs, "rank-1")
 
 
 def test_bytes_stand_in_for_unknown_parameters(runs: Path, make_record: MakeRecord) -> None:
     record = make_record("onnx", per_kind=100, draws=0, created="2026-02-01T00:00:00+00:00")
     model = record.model.model_copy(update={"kept_parameters": None, "bytes": 5_000_000})
     save_record(changed(record, model=model), runs)
-    (found,) = histories(runs)
+    (found,) = facebench.history(runs)
     assert found.measure == "bytes" and found.runs[-1].size == 5_000_000
 
 
 def test_data_never_share_a_history(runs: Path, make_record: MakeRecord) -> None:
     save_record(make_record("twin", kind="synthetic", per_kind=100, draws=0), runs)
-    found = histories(runs)
+    found = facebench.history(runs)
     assert sorted(len(history.runs) for history in found) == [1, 6]
     assert any("SYNTHETIC FACES" in history_sheet(history).title for history in found)
 
@@ -216,11 +216,11 @@ def test_a_run_that_was_aligned_differently_is_refused(runs: Path, make_record: 
     record = make_record("other", per_kind=100, draws=0, created="2026-02-01T00:00:00+00:00")
     save_record(changed(record, alignment="template"), runs)
     with pytest.raises(UserError, match="differ in alignment"):
-        histories(runs)
+        facebench.history(runs)
 
 
 def test_formats(runs: Path) -> None:
-    found = histories(runs)
+    found = facebench.history(runs)
     lines = list(csv.DictReader(io.StringIO(histories_csv(found))))
     assert [line["first_fall"] for line in lines].index("True") == 3
     assert len(lines) == 6 and float(lines[0]["value"]) > 0.9
@@ -231,7 +231,7 @@ def test_formats(runs: Path) -> None:
 
 @pytest.mark.parametrize("ending", ["png", "svg", "pdf"])
 def test_the_figure_is_the_same_each_time(runs: Path, tmp_path: Path, ending: str) -> None:
-    found = histories(runs)
+    found = facebench.history(runs)
     one, two = tmp_path / f"one.{ending}", tmp_path / f"two.{ending}"
     save_history_plot(found, one)
     save_history_plot(found, two)
@@ -239,7 +239,7 @@ def test_the_figure_is_the_same_each_time(runs: Path, tmp_path: Path, ending: st
 
 
 def test_the_figure_names_runs_directly(runs: Path, tmp_path: Path) -> None:
-    save_history_plot(histories(runs), tmp_path / "history.svg")
+    save_history_plot(facebench.history(runs), tmp_path / "history.svg")
     text = (tmp_path / "history.svg").read_text()
     for number in range(6):
         assert f"run_{9 - number}" in text
@@ -248,12 +248,12 @@ def test_the_figure_names_runs_directly(runs: Path, tmp_path: Path) -> None:
 
 def test_a_wrong_ending_or_folder_is_one_line(runs: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="the ending must be one of"):
-        save_history_plot(histories(runs), tmp_path / "x.gif")
+        save_history_plot(facebench.history(runs), tmp_path / "x.gif")
     with pytest.raises(UserError, match="is not a folder"):
-        histories(tmp_path / "none")
+        facebench.history(tmp_path / "none")
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match="holds no record"):
-        histories(tmp_path / "empty")
+        facebench.history(tmp_path / "empty")
 
 
 def made_at(make_record: MakeRecord, day: int, weights: str, folder: Path) -> None:
@@ -278,7 +278,7 @@ def test_a_model_that_went_back_is_a_run_again(
     """Its third state equals the first one, in folders of their own or in one."""
     for day, (weights, folder) in enumerate(zip(("ab", "cd", "ab"), folders, strict=True), 1):
         made_at(make_record, day, weights, tmp_path / folder)
-    (found,) = histories(tmp_path)
+    (found,) = facebench.history(tmp_path)
     assert [run.record.run.created[:10] for run in found.runs] == [
         "2026-01-01",
         "2026-01-02",
@@ -289,22 +289,22 @@ def test_a_model_that_went_back_is_a_run_again(
 
 
 def test_evaluating_all_again_changes_no_history(runs: Path) -> None:
-    before = histories_csv(histories(runs))
-    (found,) = histories(runs)
+    before = histories_csv(facebench.history(runs))
+    (found,) = facebench.history(runs)
     for number, run in enumerate(reversed(found.runs)):  # the last one first
         later = run.record.run.model_copy(update={"created": f"2026-06-0{number + 1}"})
         save_record(run.record.model_copy(update={"run": later}), runs)
-    assert histories_csv(histories(runs)) == before
+    assert histories_csv(facebench.history(runs)) == before
 
 
 def test_a_copy_of_a_record_is_no_run_of_its_own(runs: Path, tmp_path: Path) -> None:
-    (found,) = histories(runs)
+    (found,) = facebench.history(runs)
     save_record(found.runs[2].record, runs / "copied")
-    assert len(histories(runs)[0].runs) == 6
+    assert len(facebench.history(runs)[0].runs) == 6
 
 
 def test_another_run_may_be_the_reference(runs: Path) -> None:
-    (found,) = histories(runs, reference="run_6")
+    (found,) = facebench.history(runs, reference="run_6")
     assert (found.reference, found.runs[3].against, found.versus) == (3, None, "run_6")
     assert all(run.against is not None for run in found.runs if run is not found.runs[3])
     against = found.runs[0].against
@@ -314,21 +314,21 @@ def test_another_run_may_be_the_reference(runs: Path) -> None:
     assert "vs run_6" in sheet.headings and sheet.rows[3][3].text == "reference"
     assert any(line.startswith("vs run_6: ") for line in sheet.caption)
     digest = found.runs[3].record.digest()[:8]
-    assert histories(runs, reference=digest)[0].reference == 3
+    assert facebench.history(runs, reference=digest)[0].reference == 3
     with pytest.raises(
         UserError, match=r"--reference run_66: no run on lfw .* did you mean 'run_6'"
     ):
-        histories(runs, reference="run_66")
+        facebench.history(runs, reference="run_66")
 
 
 def test_what_a_plot_leaves_out_is_said(runs: Path, make_record: MakeRecord) -> None:
     from facebench.figures.history import not_drawn
 
-    assert not_drawn(histories(runs)) == []
+    assert not_drawn(facebench.history(runs)) == []
     record = make_record("last", per_kind=100, draws=0, created="2026-02-01T00:00:00+00:00")
     unknown = {"kept_parameters": None, "bytes": None}
     save_record(changed(record, model=record.model.model_copy(update=unknown)), runs)
-    (line,) = not_drawn(histories(runs))
+    (line,) = not_drawn(facebench.history(runs))
     assert line == (
         "not in the plot: last on lfw (lfw-0123456789abcdef): its record does not tell its bytes"
     )
@@ -343,5 +343,5 @@ def test_runs_of_one_size_are_drawn_without_a_warning(
         record = make_record(name, per_kind=100, draws=0, created=created)
         model = record.model.model_copy(update={"kept_parameters": 3_314_368})
         save_record(changed(record, model=model), tmp_path / "runs")
-    save_history_plot(histories(tmp_path / "runs"), tmp_path / "plot.png")
+    save_history_plot(facebench.history(tmp_path / "runs"), tmp_path / "plot.png")
     assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+import facebench
 from facebench.comparison.compare import compare_records
-from facebench.comparison.history import histories
 from facebench.comparison.paired import corrected, paired_statistics, paired_with_first
 from facebench.gate.judge import gated
 from facebench.gate.rules import parse_rules
@@ -55,7 +55,7 @@ def test_every_reader_says_the_same_of_two_records(tmp_path: Path) -> None:
         folder = tmp_path / str(number)
         for record in (base, other):
             save_record(record, folder)
-        (history,) = histories(folder, reference=base.digest())
+        (history,) = facebench.history(folder, reference=base.digest())
         (run,) = (run for run in history.runs if run.against is not None)
         assert run.against == found and run.fell == (found.verdict == "worse")
 

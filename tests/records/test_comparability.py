@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+import facebench
 from facebench.base.errors import UserError
 from facebench.comparison.compare import compare_records
-from facebench.comparison.history import histories
 from facebench.comparison.paired import paired_with_first
 from facebench.gate.judge import gated
 from facebench.gate.rules import parse_rules
@@ -86,7 +86,7 @@ def test_a_history_is_of_one_measure(base: Record, what: str, tmp_path: Path) ->
     for record in (base, other(base, what)):
         save_record(record, tmp_path)
     with pytest.raises(UserError) as error:
-        histories(tmp_path)
+        facebench.history(tmp_path)
     assert OTHERS[what] in str(error.value)
 
 

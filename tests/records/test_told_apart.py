@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+import facebench
 from facebench.comparison.compare import compare_records
-from facebench.comparison.history import histories
 from facebench.gate.judge import gated
 from facebench.gate.rules import parse_rules
 from facebench.protocols.verification import SINGLE_FACES
@@ -84,7 +84,7 @@ def test_two_records_of_one_model_have_two_names(base: Record, tmp_path: Path) -
     assert sheet.title.startswith(f"{names[1]} against {names[0]} · ")
     for record in (base, other):
         save_record(record, tmp_path)
-    (history,) = histories(tmp_path)
+    (history,) = facebench.history(tmp_path)
     told = ["weights abababab", "weights 12121212"]
     assert [row[0].detail for row in history_sheet(history).rows] == told
     assert [row.cells[0].detail for row in view_of([base, other]).rows] == told

@@ -8,7 +8,6 @@ from typing import Annotated, Literal
 
 import typer
 
-from facebench.base.errors import UserError
 from facebench.base.text import printable
 from facebench.cli.errors import importing
 from facebench.cli.output import require_outputs, terminal_text, write
@@ -42,25 +41,14 @@ def command(
     require_outputs({"--plot": plot, "--output": output})
     with importing():
         from facebench.base.version import __version__
-        from facebench.comparison.history import histories
+        from facebench.comparison.history import history
         from facebench.figures.files import plot_format
-        from facebench.gate.rules import OF_PROTOCOLS, statistic_name
-        from facebench.records.statistics import OF_MODELS
         from facebench.tables import table as sheet
         from facebench.tables.history import histories_csv, history_sheet
     if plot is not None:
         plot_format(plot)
-    if statistic is not None and statistic.lower() in OF_MODELS:
-        raise UserError(
-            f"--statistic {statistic}: is of the model and stands in every table; name one of a "
-            f"protocol ({', '.join(OF_PROTOCOLS)})"
-        )
-    try:
-        name = statistic_name(statistic, OF_PROTOCOLS) if statistic is not None else None
-    except ValueError as error:
-        raise UserError(f"--statistic: {error}") from None
-    found = histories(folder, name, reference=reference)
-    sheets = [history_sheet(history) for history in found]
+    found = history(folder, statistic, reference=reference)
+    sheets = [history_sheet(one) for one in found]
     if format == "csv":
         write(histories_csv(found), output)
     elif format == "md":
