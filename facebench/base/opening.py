@@ -13,6 +13,7 @@ import os
 import stat
 import zipfile
 import zlib
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -57,6 +58,49 @@ def read_text(path: Path, what: str, limit: int = LIST) -> str:
     except UnicodeDecodeError as error:
         where = f"byte {error.start:,}"
         raise UserError(f"{path}: {what} is not UTF-8 text ({where}); save it as UTF-8") from None
+
+
+def read_list(path: Path, what: str = "the list", expected: str = "the official list") -> list[str]:
+    """The lines of a user's list, without empty ones at its end.
+
+    A line ends with ``\\n``, ``\\r\\n`` or, in a file that has neither, ``\\r``, and not with what
+    else Unicode takes for a line's end, which a name may hold. UserError: it cannot be read, is not
+    UTF-8 text (a byte-order mark may begin it), holds NUL, or nothing. what, expected: for that.
+    """
+    try:
+        data = plain_bytes(path)
+    except OSError as error:
+        raise UserError(f"cannot read {what} {path}: {error.strerror or error}") from error
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        why = f"not UTF-8 text; expected {expected}, saved as UTF-8"
+        raise wrong_line(path, line, why) from None
+    if (at := text.find("\0")) >= 0:
+        why = "holds NUL bytes (cut short, or saved as UTF-16?); save the list as UTF-8 text"
+        raise wrong_line(path, text.count("\n", 0, at) + 1, why)
+    if not (text := text.rstrip()):
+        raise UserError(f"{path} is empty; expected {expected}")
+    if "\r" in text:
+        text = text.replace("\r\n", "\n") if "\n" in text else text.replace("\r", "\n")
+    return text.split("\n")
+
+
+def read_rows(path: Path, what: str = "the list") -> Iterator[tuple[int, str]]:
+    """The lines of an official list with their numbers, from 1, without those that begin with
+    ``#``; errors as those of `read_list`, and for an empty line in the middle.
+    """
+    for number, line in enumerate(read_list(path, what), 1):
+        if not line.strip():
+            raise wrong_line(path, number, "an empty line in the middle of the list")
+        if not line.startswith("#"):
+            yield number, line
+
+
+def wrong_line(path: Path, line: int, what: str) -> UserError:
+    """The one line about a line of a list, counted from 1."""
+    return UserError(f"{path}, line {line}: {what}")
 
 
 def open_file(path: Path, what: str, limit: int = LIST) -> BinaryIO:

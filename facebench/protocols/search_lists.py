@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facebench.base.errors import UserError
-from facebench.base.opening import plain_bytes
+from facebench.base.opening import read_list
 from facebench.base.storage import workspace_folders
 from facebench.faces.types import DataKind
 from facebench.models.cards.places import require_inside
@@ -45,10 +45,7 @@ def listed_names(card: IdentificationCard) -> list[str]:
 
 
 def _names_in(path: Path) -> list[str]:
-    try:
-        lines = plain_bytes(path).decode("utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"cannot read the list of subjects {path}: {error}") from error
+    lines = read_list(path, "the list of subjects", "at least one subject, and each once")
     names = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
     if not names or len(set(names)) < len(names):
         raise UserError(f"{path} must name at least one subject, and each once")

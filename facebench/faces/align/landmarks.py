@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facebench.base.errors import UserError, nearest
-from facebench.base.opening import plain_bytes
+from facebench.base.opening import read_list, wrong_line
 from facebench.faces.align.template import TEMPLATE_112X96, usable
 from facebench.faces.lfw.lists import some
 
@@ -154,32 +154,22 @@ def _misread(
 
 def _rows(path: Path) -> dict[str, tuple[int, Points]]:
     """Line and ten numbers of every key."""
-    try:
-        text = plain_bytes(path).decode("utf-8-sig")
-    except OSError as error:
-        raise UserError(f"cannot read the landmarks {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise UserError(
-            f"{path} is not UTF-8 text; expected rows of file and ten numbers"
-        ) from error
     found: dict[str, tuple[int, Points]] = {}
-    for number, line in enumerate(text.splitlines(), 1):
+    lines = read_list(path, "the landmarks", "rows of file and ten numbers")
+    for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
-        key, *fields = line.split("\t")
+        key, *fields = line.rstrip().split("\t")
         try:
             row = np.array([float(field) for field in fields]).reshape(10)
         except ValueError as error:
             raise _bad_row(path, number) from error
         if key in found:
-            raise UserError(f"{path}, line {number}: {key} has a row already")
+            raise wrong_line(path, number, f"{key} has a row already")
         found[key] = (number, row)
-    if not found:
-        raise UserError(f"{path} is empty; expected rows of file and ten numbers")
     return found
 
 
 def _bad_row(path: Path, number: int) -> UserError:
-    return UserError(
-        f"{path}, line {number}: expected a file name and x y of five points, separated by tabs"
-    )
+    what = "expected a file name and x y of five points, separated by tabs"
+    return wrong_line(path, number, what)

@@ -8,7 +8,6 @@ every template) and ``verify_comparisons_N.csv`` (two template numbers a line, n
 from __future__ import annotations
 
 import csv
-import io
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,14 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facebench.base.errors import UserError, nearest
-from facebench.base.opening import plain_bytes
+from facebench.base.opening import read_list, wrong_line
 from facebench.faces.ijb.ijbc import read_number_rows
 from facebench.faces.ijb.templates import (
     Boxes,
     TemplatePairs,
     TemplateSearch,
     TemplateSet,
-    refuse_nul,
     refuse_self_comparison,
     template_set,
 )
@@ -163,23 +161,19 @@ def read_face_rows(path: Path) -> FaceRows:
     number that is none, a row without an image, a box without an area.
     """
     lines = _lines(path)
-    header = next(lines, None)
-    if header is None:
-        raise UserError(f"{path} is empty; expected a header and a row for every face")
+    header = next(lines)
     columns = _columns(path, header)
     numbers: list[tuple[int, ...]] = []
     files: list[str] = []
     boxes: list[tuple[float, ...]] = []
     for number, row in enumerate(lines, _FIRST):
         if len(row) <= max(columns.values()):
-            raise UserError(
-                f"{path}:{number}: {len(row)} fields where the header has {len(header)}"
-            )
+            raise wrong_line(path, number, f"{len(row)} fields where the header has {len(header)}")
         numbers.append(tuple(_whole(path, number, name, row[columns[name]]) for name in _NUMBERS))
         files.append(row[columns["FILE"]].strip())
         if not files[-1]:
-            raise UserError(
-                f"{path}:{number}: template {numbers[-1][0]} has a row without an image (FILE)"
+            raise wrong_line(
+                path, number, f"template {numbers[-1][0]} has a row without an image (FILE)"
             )
         boxes.append(_box(path, number, [row[columns[name]] for name in _BOX]))
     if not files:
@@ -237,15 +231,7 @@ def _is_one_face(box: Sequence[float], other: Sequence[float]) -> bool:
 
 def _lines(path: Path) -> Iterator[list[str]]:
     try:
-        text = plain_bytes(path).decode("utf-8-sig")
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise UserError(f"{path}:{line}: is not UTF-8 text; save the list as UTF-8") from error
-    refuse_nul(path, text)
-    try:
-        yield from csv.reader(io.StringIO(text.rstrip()))
+        yield from csv.reader(read_list(path, expected="a header and a row for every face"))
     except csv.Error as error:
         raise UserError(f"{path} cannot be read as CSV: {error}") from error
 
@@ -256,16 +242,19 @@ def _columns(path: Path, header: list[str]) -> dict[str, int]:
         found["FILE"] = found["FILENAME"]
     if not found.keys() & set(OFFICIAL_COLUMNS):
         shown = ",".join(header)
-        raise UserError(
-            f"{path}:1: the first line must be the header {','.join(OFFICIAL_COLUMNS[:4])},... "
-            f"(separated by commas), not {shown[:60]!r}"
+        raise wrong_line(
+            path,
+            1,
+            f"the first line must be the header {','.join(OFFICIAL_COLUMNS[:4])},... "
+            f"(separated by commas), not {shown[:60]!r}",
         )
     for name in NEEDED:
         if name not in found:
             hint = nearest(name, found)
-            raise UserError(
-                f"{path}:1: the header has no column {name}{hint} (columns: "
-                f"{', '.join(found) or 'none'})"
+            raise wrong_line(
+                path,
+                1,
+                f"the header has no column {name}{hint} (columns: {', '.join(found) or 'none'})",
             )
     return {name: found[name] for name in NEEDED}
 
@@ -276,7 +265,7 @@ def _whole(path: Path, line: int, name: str, text: str) -> int:
     except ValueError:
         value = -1
     if not 0 <= value < 1 << 31:
-        raise UserError(f"{path}:{line}: {name} is {text!r}; it must be a whole number")
+        raise wrong_line(path, line, f"{name} is {text!r}; it must be a whole number")
     return value
 
 
@@ -288,8 +277,9 @@ def _box(path: Path, line: int, fields: list[str]) -> tuple[float, ...]:
     except ValueError:
         box = (math.nan,) * 4
     if not all(map(math.isfinite, box)) or min(box[2:]) <= 0:
-        raise UserError(
-            f"{path}:{line}: the face box is {','.join(fields)}; expected x, y, width and height "
-            "in pixels"
+        raise wrong_line(
+            path,
+            line,
+            f"the face box is {','.join(fields)}; expected x, y, width and height in pixels",
         )
     return box

@@ -15,12 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facebench.base.errors import UserError
-from facebench.base.opening import plain_bytes, plain_file
+from facebench.base.opening import plain_file, read_list, wrong_line
 from facebench.faces.align.template import usable
 from facebench.faces.ijb.templates import (
     TemplatePairs,
     TemplateSet,
-    refuse_nul,
     refuse_self_comparison,
     template_set,
 )
@@ -57,7 +56,7 @@ def read_ijbc(meta: Path, dataset: str) -> TemplatePairs:
     rows = read_number_rows(path, 3, "two template numbers and a label")
     if (wrong := np.flatnonzero(rows[:, 2] > 1)).size:
         line = int(wrong[0])
-        raise UserError(f"{path}:{line + 1}: the label is {rows[line, 2]}; it must be 0 or 1")
+        raise wrong_line(path, line + 1, f"the label is {rows[line, 2]}; it must be 0 or 1")
     mated = rows[:, 2] == 1
     left = templates.positions(rows[:, 0], path)
     right = templates.positions(rows[:, 1], path)
@@ -98,7 +97,7 @@ def read_face_points(path: Path) -> FacePoints | None:
         seen: set[str] = set()
         for number, name in enumerate(names, 1):
             if name in seen:
-                raise UserError(f"{path}:{number}: the face {name} has a row already")
+                raise wrong_line(path, number, f"the face {name} has a row already")
             seen.add(name)
     scores = dict(zip(names, table[:, 10].tolist(), strict=True))
     return FacePoints(dict(zip(names, points, strict=True)), scores)
@@ -110,30 +109,21 @@ def _templates(path: Path) -> TemplateSet:
     for number, line in enumerate(_lines(path, "an image, a template and a medium"), 1):
         fields = line.split()
         if len(fields) != 3 or not all(n.isdecimal() and len(n) <= _DIGITS for n in fields[1:]):
-            raise UserError(
-                f"{path}:{number}: expected an image, a template number and a medium number, not "
-                f"{line[:60]!r}"
+            raise wrong_line(
+                path,
+                number,
+                f"expected an image, a template number and a medium number, not {line[:60]!r}",
             )
         faces.append(fields[0])
         numbers += fields[1:]
     table = np.array(numbers, dtype=f"U{_DIGITS}").astype(np.int64).reshape(-1, 2)
     if (wrong := np.flatnonzero(table.max(axis=1) >= 1 << 31)).size:
-        raise UserError(f"{path}:{int(wrong[0]) + 1}: the number is too large for a template")
+        raise wrong_line(path, int(wrong[0]) + 1, "the number is too large for a template")
     return template_set(path, table[:, 0], None, table[:, 1], faces, first=1)
 
 
 def _lines(path: Path, what: str) -> list[str]:
-    try:
-        text = plain_bytes(path).decode("utf-8-sig")
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise UserError(f"{path}:{line}: is not UTF-8 text; save the list as UTF-8") from error
-    refuse_nul(path, text)
-    if not text.strip():
-        raise UserError(f"{path} is empty; expected rows of {what}")
-    return [line.strip() for line in text.rstrip().split("\n")]
+    return [line.strip() for line in read_list(path, expected=f"rows of {what}")]
 
 
 def _floats(path: Path, number: int, row: str) -> NDArray[np.float64]:
@@ -144,8 +134,8 @@ def _floats(path: Path, number: int, row: str) -> NDArray[np.float64]:
 
 
 def _bad_points(path: Path, number: int, line: str) -> UserError:
-    return UserError(
-        f"{path}:{number}: expected an image, x y of five points and a score, not {line[:60]!r}"
+    return wrong_line(
+        path, number, f"expected an image, x y of five points and a score, not {line[:60]!r}"
     )
 
 
@@ -172,14 +162,14 @@ def read_number_rows(path: Path, columns: int, what: str) -> NDArray[np.int32]:
                 whole, newline, left = (rest + chunk).rpartition(b"\n")
                 rest = left if newline else whole + left
                 if len(rest) > _LONGEST:
-                    raise UserError(f"{path}:{rows + 1}: expected {what}, not a line without end")
+                    raise wrong_line(path, rows + 1, f"expected {what}, not a line without end")
                 if newline:
                     parts.append(_parse(path, whole + newline, columns, what, rows))
                     rows += len(parts[-1])
             if rest.strip():
                 parts.append(_parse(path, rest + b"\n", columns, what, rows))
     except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror or error}") from error
+        raise UserError(f"cannot read the list {path}: {error.strerror or error}") from error
     if not rows and not parts:
         raise UserError(f"{path} is empty; expected rows of {what}")
     return np.concatenate(parts)
@@ -219,6 +209,6 @@ def _parse_lines(
                 raise ValueError
         except ValueError:
             shown = line[:60].decode("utf-8", "replace").strip()
-            raise UserError(f"{path}:{number}: expected {what}, not {shown!r}") from None
+            raise wrong_line(path, number, f"expected {what}, not {shown!r}") from None
         rows.append(values)
     return np.array(rows, dtype=np.int32).reshape(-1, columns)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from facebench.base.errors import UserError
+from facebench.base.opening import wrong_line
 
 Boxes = dict[str, tuple[float, float, float, float]]
 
@@ -57,9 +57,11 @@ class TemplateSet:
         found[~known] = -1
         if (absent := np.flatnonzero(found < 0)).size:
             line = int(absent[0])
-            raise UserError(
-                f"{where}:{first + line}: template {ids[line]} has no face in {self.path.name}; "
-                "complete one of the two lists"
+            raise wrong_line(
+                where,
+                first + line,
+                f"template {ids[line]} has no face in {self.path.name}; "
+                "complete one of the two lists",
             )
         return found
 
@@ -131,27 +133,19 @@ def template_set(
         subjects[row_template[::-1]] = subject[::-1]  # of the first row of each
         if (wrong := np.flatnonzero(subjects[row_template] != subject)).size:
             row = int(wrong[0])
-            raise UserError(
-                f"{path}:{first + row}: template {template[row]} is of subject {subject[row]} here "
-                f"and of subject {subjects[row_template[row]]} above"
+            raise wrong_line(
+                path,
+                first + row,
+                f"template {template[row]} is of subject {subject[row]} here "
+                f"and of subject {subjects[row_template[row]]} above",
             )
     return TemplateSet(
         path, ids, subjects, keys, row_template, row_face, row_medium, media // width
     )
 
 
-def refuse_nul(path: Path, text: str) -> None:
-    """UserError with file and line where a list holds NUL, which no name or number does."""
-    if (at := text.find("\0")) >= 0:
-        line = text.count("\n", 0, at) + 1
-        raise UserError(
-            f"{path}:{line}: holds NUL bytes (cut short, or saved as UTF-16?); save the list as "
-            "UTF-8 text"
-        )
-
-
 def refuse_self_comparison(where: Path, left: NDArray[np.int32], right: NDArray[np.int32]) -> None:
     """UserError with file and line where a template is compared with itself."""
     if (itself := np.flatnonzero(left == right)).size:
         line = int(itself[0]) + 1
-        raise UserError(f"{where}:{line}: a template is compared with itself; leave this line out")
+        raise wrong_line(where, line, "a template is compared with itself; leave this line out")

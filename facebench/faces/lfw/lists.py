@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
 
 from facebench.base.errors import UserError
-from facebench.base.opening import plain_bytes
+from facebench.base.opening import read_rows, wrong_line
 from facebench.faces.types import FaceSource
 
 Row = tuple[int, list[str]]  # number of the line, fields
@@ -81,9 +80,11 @@ def read_pairs(path: str | Path) -> PairList:
     path = Path(path)
     rows = _rows(path)
     line, header = next(rows, (1, []))
-    numbers = [_number(path, line, text) for text in header]
+    numbers = [number_of(path, line, text) for text in header if text]
     if len(numbers) not in (1, 2):
-        _wrong(path, line, "expected the header: number of folds, then pairs of a kind per fold")
+        raise wrong_line(
+            path, line, "expected the header: number of folds, then pairs of a kind per fold"
+        )
     folds, count = numbers if len(numbers) == 2 else [1, *numbers]
     pairs: list[Pair] = []
     for fold in range(folds):
@@ -106,10 +107,11 @@ def read_people(path: str | Path) -> list[Person]:
     for fold in range(folds):
         for _ in range(_count_line(path, *_next(path, rows, f"the people of fold {fold + 1}"))):
             line, fields = _next(path, rows, f"a person of fold {fold + 1}")
+            fields = _of_length(2, fields)
             if len(fields) != 2:
-                _wrong(path, line, "expected a name and a number of images")
+                raise wrong_line(path, line, "expected a name and a number of images")
             people.append(
-                Person(_name(path, line, fields[0]), _number(path, line, fields[1]), fold)
+                Person(_name(path, line, fields[0]), number_of(path, line, fields[1]), fold)
             )
     _end(path, rows, f"{folds} folds")
     return people
@@ -139,33 +141,30 @@ def some(names: Sequence[str], most: int = 3) -> str:
 
 
 def _rows(path: Path) -> Iterator[Row]:
-    """Lines with their numbers; empty ones only at the end."""
-    try:
-        lines = plain_bytes(path).decode("utf-8-sig").rstrip().split("\n")
-    except OSError as error:
-        raise UserError(f"cannot read the list {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        at = error.object[: error.start].count(b"\n") + 1
-        why = "not UTF-8 text; is this the official list?"
-        raise UserError(f"{path}, line {at}: {why}") from error
-    if lines == [""]:
-        raise UserError(f"{path} is empty; expected the official list")
-    for number, text in enumerate(lines, 1):
-        if not text.strip():
-            _wrong(path, number, "an empty line in the middle of the list")
+    """Rows with the numbers of their lines, cut at tabs, or at spaces where there is no tab."""
+    for number, line in read_rows(path):
+        text = line.rstrip()
         yield number, [field.strip() for field in text.split("\t" if "\t" in text else None)]
 
 
+def _of_length(count: int, fields: list[str]) -> list[str]:
+    """The fields, without empty ones where they are not ``count``: a tab that stands twice."""
+    return fields if len(fields) == count else [field for field in fields if field]
+
+
 def _pair(path: Path, line: int, fields: list[str], mated: bool, fold: int) -> Pair:
+    fields = _of_length(3 if mated else 4, fields)
     if len(fields) != (3 if mated else 4):
-        _wrong(path, line, f"expected {_expected(mated, fold)}, found {len(fields)} fields")
+        raise wrong_line(
+            path, line, f"expected {_expected(mated, fold)}, found {len(fields)} fields"
+        )
     left = _name(path, line, fields[0])
     right = left if mated else _name(path, line, fields[2])
-    first, second = _number(path, line, fields[1]), _number(path, line, fields[-1])
+    first, second = number_of(path, line, fields[1]), number_of(path, line, fields[-1])
     if mated and first == second:
-        _wrong(path, line, "a mated pair of an image with itself")
+        raise wrong_line(path, line, "a mated pair of an image with itself")
     if not mated and left == right:
-        _wrong(path, line, f"a non-mated pair of {left} with the same person")
+        raise wrong_line(path, line, f"a non-mated pair of {left} with the same person")
     return Pair(image_key(left, first), image_key(right, second), mated, fold, left, right)
 
 
@@ -184,33 +183,33 @@ def _next(path: Path, rows: Iterator[Row], expected: str) -> Row:
 def _end(path: Path, rows: Iterator[Row], expected: str) -> None:
     row = next(rows, None)
     if row is not None:
-        _wrong(path, row[0], f"more lines than its header announces ({expected})")
+        raise wrong_line(path, row[0], f"more lines than its header announces ({expected})")
 
 
 def _count_line(path: Path, line: int, fields: list[str]) -> int:
+    fields = _of_length(1, fields)
     if len(fields) != 1:
-        _wrong(path, line, "expected one number")
-    return _number(path, line, fields[0])
+        raise wrong_line(path, line, "expected one number")
+    return number_of(path, line, fields[0])
 
 
-def _number(path: Path, line: int, text: str) -> int:
+def number_of(path: Path, line: int, text: str) -> int:
+    """The number from 1 up that is written in a line of a list; UserError where none is."""
     if not (text.isascii() and text.isdecimal()) or len(text) > 6 or int(text) == 0:
-        _wrong(path, line, f"{_short(text)} is not a number from 1 up")
+        raise wrong_line(
+            path, line, f"{_short(text) if text else 'an empty field'} is not a number from 1 up"
+        )
     return int(text)
 
 
 def _name(path: Path, line: int, text: str) -> str:
     if not text or not text.isprintable() or "/" in text or "\\" in text or text.startswith("."):
-        _wrong(path, line, f"{_short(text)} is not a person's name")
+        raise wrong_line(path, line, f"{_short(text)} is not a person's name")
     if len(text.encode()) > LONGEST_NAME:
-        _wrong(path, line, f"the name {_short(text)} is longer than {LONGEST_NAME} bytes")
+        raise wrong_line(path, line, f"the name {_short(text)} is longer than {LONGEST_NAME} bytes")
     return text
 
 
 def _short(text: str) -> str:
     """Quoted, control characters escaped, cut where it would fill the screen."""
     return repr(text if len(text) <= 40 else f"{text[:40]}...")
-
-
-def _wrong(path: Path, line: int, what: str) -> NoReturn:
-    raise UserError(f"{path}, line {line}: {what}")

@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
 
 from facebench.base.errors import UserError
-from facebench.base.opening import plain_bytes
+from facebench.base.opening import read_rows, wrong_line
+from facebench.faces.lfw.lists import number_of
 
 _COLUMNS = "split number, pair number, first name, second name, is same"
 _LONGEST = 200  # characters in a name
@@ -78,15 +78,15 @@ def read_splits(path: str | Path) -> VideoPairs:
     path = Path(path)
     pairs: list[VideoPair] = []
     numbers: set[tuple[int, int]] = set()
-    last = 1
-    for line, fields in _rows(path):
-        if line == 1 and _is_header(fields):
-            continue
+    rows, last = list(_rows(path)), 1
+    if rows and _is_header(rows[0][1]):
+        del rows[0]
+    for line, fields in rows:
         if len(fields) != 5:
-            _wrong(path, line, f"expected 5 columns ({_COLUMNS}), found {len(fields)}")
-        fold, number = _number(path, line, fields[0]), _number(path, line, fields[1])
+            raise wrong_line(path, line, f"expected 5 columns ({_COLUMNS}), found {len(fields)}")
+        fold, number = number_of(path, line, fields[0]), number_of(path, line, fields[1])
         if (fold, number) in numbers:
-            _wrong(path, line, f"pair {number} of split {fold} was there already")
+            raise wrong_line(path, line, f"pair {number} of split {fold} was there already")
         numbers.add((fold, number))
         pairs.append(_pair(path, line, fields, fold))
         last = line
@@ -104,19 +104,21 @@ def read_boxes(path: Path, person: str) -> dict[str, Box]:
     for line, fields in _rows(path):
         if len(fields) != 8:
             form = "file,0,x,y,width,height,0,0"
-            _wrong(path, line, f"expected 8 columns ({form}), found {len(fields)}")
+            raise wrong_line(path, line, f"expected 8 columns ({form}), found {len(fields)}")
         key = fields[0].replace("\\", "/")
         if key.count("/") != 2 or person_of(key) != person:
-            _wrong(path, line, f"{key[:60]!r} is no frame of {person} (Person\\video\\frame.jpg)")
+            raise wrong_line(
+                path, line, f"{key[:60]!r} is no frame of {person} (Person\\video\\frame.jpg)"
+            )
         try:
             x, y, width, height = (float(text) for text in fields[2:6])
         except ValueError:
-            _wrong(path, line, "x, y, width and height must be numbers")
+            raise wrong_line(path, line, "x, y, width and height must be numbers") from None
         if not all(map(math.isfinite, (x, y, width, height))) or min(width, height) <= 0:
-            _wrong(path, line, "the box must be finite, with a width and height above 0")
+            raise wrong_line(path, line, "the box must be finite, with a width and height above 0")
         box = Box(x, y, width, height)
         if boxes.setdefault(key, box) != box:
-            _wrong(path, line, f"{key} has a row with another box already")
+            raise wrong_line(path, line, f"{key} has a row with another box already")
     return boxes
 
 
@@ -140,13 +142,15 @@ def _is_header(fields: list[str]) -> bool:
 def _pair(path: Path, line: int, fields: list[str], fold: int) -> VideoPair:
     left, right = _video(path, line, fields[2]), _video(path, line, fields[3])
     if fields[4] not in ("0", "1"):
-        _wrong(path, line, f"the last column must be 1 (same person) or 0, not {fields[4][:20]!r}")
+        raise wrong_line(
+            path, line, f"the last column must be 1 (same person) or 0, not {fields[4][:20]!r}"
+        )
     if left == right:
-        _wrong(path, line, f"{left} is compared with itself")
+        raise wrong_line(path, line, f"{left} is compared with itself")
     mated, first, second = fields[4] == "1", person_of(left), person_of(right)
     if mated != (first == second):
         says = "the same person" if mated else "different people"
-        _wrong(path, line, f"{left} and {right} are labelled {says}, against their names")
+        raise wrong_line(path, line, f"{left} and {right} are labelled {says}, against their names")
     return VideoPair(left, right, mated, fold, first, second)
 
 
@@ -155,7 +159,7 @@ def _require_folds(path: Path, line: int, pairs: list[VideoPair]) -> None:
         raise UserError(f"{path} holds no pair; expected rows of {_COLUMNS}")
     folds = {pair.fold for pair in pairs}
     if gaps := set(range(1, max(folds) + 1)) - folds:
-        _wrong(
+        raise wrong_line(
             path,
             line,
             f"the list ends without a pair of split {min(gaps)}; splits are numbered from 1 to "
@@ -164,26 +168,9 @@ def _require_folds(path: Path, line: int, pairs: list[VideoPair]) -> None:
 
 
 def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Lines with their numbers, cut at commas; empty ones only at the end."""
-    try:
-        lines = plain_bytes(path).decode("utf-8-sig").rstrip().split("\n")
-    except OSError as error:
-        raise UserError(f"cannot read the list {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        at = error.object[: error.start].count(b"\n") + 1
-        raise UserError(f"{path}, line {at}: not UTF-8 text; is this the official list?") from error
-    if lines == [""]:
-        raise UserError(f"{path} is empty; expected the official list")
-    for number, text in enumerate(lines, 1):
-        if not text.strip():
-            _wrong(path, number, "an empty line in the middle of the list")
-        yield number, [field.strip() for field in text.split(",")]
-
-
-def _number(path: Path, line: int, text: str) -> int:
-    if not (text.isascii() and text.isdecimal()) or len(text) > 6 or int(text) == 0:
-        _wrong(path, line, f"{text[:40]!r} is not a number from 1 up")
-    return int(text)
+    """Rows with the numbers of their lines, cut at commas."""
+    for number, line in read_rows(path):
+        yield number, [field.strip() for field in line.split(",")]
 
 
 def _video(path: Path, line: int, text: str) -> str:
@@ -191,9 +178,5 @@ def _video(path: Path, line: int, text: str) -> str:
     parts = name.split("/")
     good = len(parts) == 2 and all(part and not part.startswith(".") for part in parts)
     if not good or not name.isprintable() or len(name) > _LONGEST:
-        _wrong(path, line, f"{text[:40]!r} is not a video (Person/number)")
+        raise wrong_line(path, line, f"{text[:40]!r} is not a video (Person/number)")
     return name
-
-
-def _wrong(path: Path, line: int, what: str) -> NoReturn:
-    raise UserError(f"{path}, line {line}: {what}")

@@ -49,6 +49,14 @@ def test_a_wrong_file_is_named(tmp_path: Path, text: bytes, message: str) -> Non
         read_landmarks(tmp_path / "absent.txt")
 
 
+def test_a_key_may_hold_what_unicode_takes_for_a_line_break(tmp_path: Path) -> None:
+    path, key = tmp_path / "landmarks.txt", "A/one\u2028two\x85.jpg"
+    path.write_text(ROW.replace("A/A_0001.jpg", key).replace("\n", "\t\r\n") + ROW, newline="")
+    found = read_landmarks(path)
+    assert list(found) == [key, "A/A_0001.jpg"]
+    np.testing.assert_array_equal(found[key], found["A/A_0001.jpg"])
+
+
 def test_the_orders_of_a_row(tmp_path: Path, lfw: dict[str, np.ndarray]) -> None:
     path = write(tmp_path / "landmarks.txt", lfw, "xxyy")
     found = read_landmarks(path, "xxyy")

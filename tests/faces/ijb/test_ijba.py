@@ -85,7 +85,7 @@ def test_columns_in_another_order_are_read_by_name(folder: Path) -> None:
 def test_a_missing_column_is_named(folder: Path, column: str) -> None:
     header = [name for name in HEADER if name != column]
     (folder / METADATA).write_text(metadata(header=header))
-    refused(folder, f"{METADATA}:1: the header has no column {column}")
+    refused(folder, f"{METADATA}, line 1: the header has no column {column}")
 
 
 def test_a_misspelt_column_is_suggested(folder: Path) -> None:
@@ -114,12 +114,12 @@ def test_the_digest_has_the_people_and_whether_they_are_known(folder: Path) -> N
 def test_trap_unknown_template_id_never_maps_to_row_0(folder: Path) -> None:
     for number in (99, 5, 15, 10**9):  # above all ids, below them, between them, far away
         (folder / PAIRS).write_text(f"10,11\n20,21\n30,{number}\n")
-        refused(folder, f"{PAIRS}:3: template {number} has no face in verify_metadata_1.csv")
+        refused(folder, f"{PAIRS}, line 3: template {number} has no face in verify_metadata_1.csv")
 
 
 def test_a_template_without_images(folder: Path) -> None:
     (folder / METADATA).write_text(metadata([*ROWS, (40, 4, "", 199, "", (1, 1, 9, 9))]))
-    refused(folder, f"{METADATA}:10: template 40 has a row without an image")
+    refused(folder, f"{METADATA}, line 10: template 40 has a row without an image")
 
 
 def test_a_row_that_stands_twice_counts_twice(folder: Path) -> None:
@@ -166,23 +166,23 @@ def test_a_blank_box_and_a_box_are_two_faces(folder: Path) -> None:
 
 def test_a_template_compared_with_itself(folder: Path) -> None:
     (folder / PAIRS).write_text("10,11\n10,20\n30,30\n20,20\n")
-    refused(folder, f"{PAIRS}:3: a template is compared with itself")
+    refused(folder, f"{PAIRS}, line 3: a template is compared with itself")
 
 
 def test_a_template_of_two_people(folder: Path) -> None:
     (folder / METADATA).write_text(metadata([*ROWS, (31, 7, "img/9.jpg", 199, "", (1, 1, 9, 9))]))
-    refused(folder, f"{METADATA}:10: template 31 is of subject 7 here and of subject 3 above")
+    refused(folder, f"{METADATA}, line 10: template 31 is of subject 7 here and of subject 3 above")
 
 
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("\n11,1,", "\neleven,1,", ":5: TEMPLATE_ID is 'eleven'; it must be a whole number"),
-        ("\n11,1,", "\n11,1.5,", ":5: SUBJECT_ID is '1.5'"),
-        ("img/3.jpg,103", "img/3.jpg,-3", ":7: MEDIA_ID is '-3'"),
-        (",4,4,20,20,", ",4,4,wide,20,", ":5: the face box is 4,4,wide,20"),
-        (",4,4,20,20,", ",4,4,0,20,", ":5: the face box is 4,4,0,20"),
-        (",4,4,20,20,", ",4,4,nan,20,", ":5: the face box is 4,4,nan,20"),
+        ("\n11,1,", "\neleven,1,", ", line 5: TEMPLATE_ID is 'eleven'; it must be a whole number"),
+        ("\n11,1,", "\n11,1.5,", ", line 5: SUBJECT_ID is '1.5'"),
+        ("img/3.jpg,103", "img/3.jpg,-3", ", line 7: MEDIA_ID is '-3'"),
+        (",4,4,20,20,", ",4,4,wide,20,", ", line 5: the face box is 4,4,wide,20"),
+        (",4,4,20,20,", ",4,4,0,20,", ", line 5: the face box is 4,4,0,20"),
+        (",4,4,20,20,", ",4,4,nan,20,", ", line 5: the face box is 4,4,nan,20"),
     ],
 )
 def test_values_that_are_not_numbers(folder: Path, old: str, new: str, message: str) -> None:
@@ -192,7 +192,7 @@ def test_values_that_are_not_numbers(folder: Path, old: str, new: str, message: 
 
 def test_a_row_that_ends_early(folder: Path) -> None:
     (folder / METADATA).write_text(metadata() + "32,3,img/9.jpg\n")
-    refused(folder, f"{METADATA}:10: 3 fields where the header has 25")
+    refused(folder, f"{METADATA}, line 10: 3 fields where the header has 25")
 
 
 def test_a_blank_box_is_a_face_that_cannot_be_acquired(folder: Path) -> None:
@@ -212,18 +212,18 @@ def test_empty_lists(folder: Path, text: str) -> None:
 
 def test_lists_that_are_not_utf_8(folder: Path) -> None:
     (folder / METADATA).write_bytes(metadata().replace("img/3", "im\xe9/3").encode("latin-1"))
-    refused(folder, f"{METADATA}:7: is not UTF-8")
+    refused(folder, f"{METADATA}, line 7: not UTF-8")
 
 
 def test_lists_with_nul_bytes(folder: Path) -> None:
     (folder / METADATA).write_text(metadata().replace("MEDIA_ID", "MEDIA_ID\0"))
-    assert "did you mean" not in refused(folder, f"{METADATA}:1: holds NUL bytes")
+    assert "did you mean" not in refused(folder, f"{METADATA}, line 1: holds NUL bytes")
     (folder / METADATA).write_text(metadata().replace("img/3.jpg", "img/3\0.jpg"))
-    refused(folder, f"{METADATA}:7: holds NUL bytes")
+    refused(folder, f"{METADATA}, line 7: holds NUL bytes")
 
 
 def test_a_list_without_its_header(folder: Path) -> None:
-    expected = f"{METADATA}:1: the first line must be the header TEMPLATE_ID,SUBJECT_ID,FILE,"
+    expected = f"{METADATA}, line 1: the first line must be the header TEMPLATE_ID,SUBJECT_ID,FILE,"
     rows = metadata().partition("\n")[2]
     for text in (rows, metadata().replace(",", ";")):
         (folder / METADATA).write_text(text)
@@ -236,7 +236,7 @@ def test_a_list_without_its_header(folder: Path) -> None:
 )
 def test_malformed_comparisons(folder: Path, text: str, line: int) -> None:
     (folder / PAIRS).write_text(text)
-    refused(folder, f"{PAIRS}:{line}: expected two template numbers, not")
+    refused(folder, f"{PAIRS}, line {line}: expected two template numbers, not")
 
 
 def test_comparisons_of_one_kind(folder: Path) -> None:
@@ -246,7 +246,7 @@ def test_comparisons_of_one_kind(folder: Path) -> None:
 
 def test_absent_lists_and_splits(folder: Path) -> None:
     (folder / PAIRS).unlink()
-    refused(folder, f"cannot read {folder / PAIRS}")
+    refused(folder, f"cannot read the list {folder / PAIRS}")
     with pytest.raises(UserError, match=r"there is no folder .*split3"):
         read_ijba_verification(folder, 3)
 

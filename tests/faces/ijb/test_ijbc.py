@@ -49,23 +49,23 @@ def test_where_the_lists_may_lie(folder: Path) -> None:
 def test_trap_unknown_template_id_never_maps_to_row_0(folder: Path) -> None:
     for number in (7, 99, 0):
         (folder / PAIRS).write_text(f"5 9 1\n5 12 0\n5 {number} 0\n")
-        refused(folder, f"{PAIRS}:3: template {number} has no face in ijbc_face_tid_mid.txt")
+        refused(folder, f"{PAIRS}, line 3: template {number} has no face in ijbc_face_tid_mid.txt")
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("5 9 1\n5 12 2\n", ":2: the label is 2; it must be 0 or 1"),
-        ("5 9 1\n5 12\n", ":2: expected two template numbers and a label, not '5 12'"),
-        ("5 9 1\n5 12 0 4\n", ":2: expected two template numbers and a label"),
-        ("5 9 1\n5 -12 0\n", ":2: expected two template numbers and a label"),
-        ("5 9 1\n5 x 0\n", ":2: expected two template numbers and a label"),
-        ("5 9 1\n\n5 12 0\n", ":2: expected two template numbers and a label"),
-        ("5 9 1\n99999999999 9 0\n", ":2: expected two template numbers and a label"),
-        ("5 9 1\n5 12 0\n12 12 1\n", ":3: a template is compared with itself"),
+        ("5 9 1\n5 12 2\n", ", line 2: the label is 2; it must be 0 or 1"),
+        ("5 9 1\n5 12\n", ", line 2: expected two template numbers and a label, not '5 12'"),
+        ("5 9 1\n5 12 0 4\n", ", line 2: expected two template numbers and a label"),
+        ("5 9 1\n5 -12 0\n", ", line 2: expected two template numbers and a label"),
+        ("5 9 1\n5 x 0\n", ", line 2: expected two template numbers and a label"),
+        ("5 9 1\n\n5 12 0\n", ", line 2: expected two template numbers and a label"),
+        ("5 9 1\n99999999999 9 0\n", ", line 2: expected two template numbers and a label"),
+        ("5 9 1\n5 12 0\n12 12 1\n", ", line 3: a template is compared with itself"),
         ("5 9 1\n", ": all 1 comparisons are mated"),
         ("", " is empty"),
-        ("5 9 1\n5 \xe9 0\n", ":2: expected two template numbers and a label"),
+        ("5 9 1\n5 \xe9 0\n", ", line 2: expected two template numbers and a label"),
     ],
 )
 def test_malformed_pairs(folder: Path, text: str, message: str) -> None:
@@ -86,9 +86,12 @@ def test_pairs_with_other_separators(folder: Path, separate: str) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("1.jpg 5 50\n2.jpg 9\n", ":2: expected an image, a template number and a medium number"),
-        ("1.jpg 5 50\n2.jpg nine 1\n", ":2: expected an image, a template number"),
-        ("1.jpg 5 50\n2.jpg 9999999999 1\n", ":2: the number is too large"),
+        (
+            "1.jpg 5 50\n2.jpg 9\n",
+            ", line 2: expected an image, a template number and a medium number",
+        ),
+        ("1.jpg 5 50\n2.jpg nine 1\n", ", line 2: expected an image, a template number"),
+        ("1.jpg 5 50\n2.jpg 9999999999 1\n", ", line 2: the number is too large"),
         ("", " is empty"),
     ],
 )
@@ -99,12 +102,12 @@ def test_malformed_faces(folder: Path, text: str, message: str) -> None:
 
 def test_faces_with_nul_bytes(folder: Path) -> None:
     (folder / FACES).write_bytes(b"1.jpg 5 50\n2\0.jpg 5 51\n")
-    refused(folder, f"{FACES}:2: holds NUL bytes")
+    refused(folder, f"{FACES}, line 2: holds NUL bytes")
 
 
 def test_faces_that_are_not_utf_8(folder: Path) -> None:
     (folder / FACES).write_bytes(b"1.jpg 5 50\n\xff.jpg 5 50\n")
-    refused(folder, f"{FACES}:2: is not UTF-8")
+    refused(folder, f"{FACES}, line 2: not UTF-8")
 
 
 def test_points_and_scores(folder: Path) -> None:
@@ -121,12 +124,14 @@ def test_points_and_scores(folder: Path) -> None:
 def test_malformed_points(folder: Path, line: str, number: int) -> None:
     with (folder / POINTS).open("a") as file:
         file.write(line + "\n")
-    with pytest.raises(UserError, match=f"name_5pts_score.txt:{number}: expected an image, x y"):
+    with pytest.raises(
+        UserError, match=f"name_5pts_score.txt, line {number}: expected an image, x y"
+    ):
         read_face_points(folder / POINTS)
 
 
 def test_points_of_a_face_twice(folder: Path) -> None:
     text = (folder / POINTS).read_text()
     (folder / POINTS).write_text(text + text.splitlines()[1] + "\n")
-    with pytest.raises(UserError, match=r":6: the face 2.jpg has a row already"):
+    with pytest.raises(UserError, match=r", line 6: the face 2.jpg has a row already"):
         read_face_points(folder / POINTS)

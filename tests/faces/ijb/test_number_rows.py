@@ -32,7 +32,7 @@ def test_the_line_is_right_after_many_chunks(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(number_rows, "_CHUNK", 64)
     path = tmp_path / "list.txt"
     path.write_text("1 2 3\n" * 1000 + "1 2\n" + "1 2 3\n" * 100)
-    with pytest.raises(UserError, match=r"list.txt:1001: expected rows, not '1 2'"):
+    with pytest.raises(UserError, match=r"list.txt, line 1001: expected rows, not '1 2'"):
         read_number_rows(path, 3, "rows")
 
 
@@ -40,7 +40,7 @@ def test_fields_that_only_add_up_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "list.txt"
     for text in ("1 2\n3 4 5 6\n", " 1 2 3\n4 5\n", "1  3\n4 5 6\n"):
         path.write_text(text)
-        with pytest.raises(UserError, match=r"list.txt:\d: expected rows"):
+        with pytest.raises(UserError, match=r"list.txt, line \d: expected rows"):
             read_number_rows(path, 3, "rows")
 
 

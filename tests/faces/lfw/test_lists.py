@@ -29,7 +29,11 @@ def test_pairs_in_the_order_of_the_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("change", [GOOD + "\n\n", GOOD.replace("\n", "\r\n"), GOOD[:-1],
-                                    "\ufeff" + GOOD, GOOD.replace("\t", " ")])  # fmt: skip
+                                    "\ufeff" + GOOD, GOOD.replace("\t", " "),
+                                    GOOD.replace("\n", "\r"), GOOD.replace("\n", "\t\n"),
+                                    GOOD.replace("\t", "\t\t"), "\t" + GOOD.replace("\n", "\n\t"),
+                                    "# mine\n" + GOOD.replace("C\t1", "#fold 2\nC\t1"),
+                                    GOOD.replace("\t", " ").replace("\n", "\t\n")])  # fmt: skip
 def test_what_is_tolerated(tmp_path: Path, change: str) -> None:
     assert read_pairs(write(tmp_path, change)) == read_pairs(write(tmp_path, GOOD))
 
@@ -50,9 +54,12 @@ def test_what_is_tolerated(tmp_path: Path, change: str) -> None:
         (GOOD.replace("A\t1\t2", "A\t1\t1"), "line 2: a mated pair of an image with itself"),
         (GOOD.replace("B\t3", "A\t3"), "line 3: a non-mated pair of A"),
         (GOOD.replace("B\t3", "../B\t3"), "line 3: '../B' is not a person"),
-        (GOOD.replace("B\t3", "B\0\t3"), r"line 3: 'B\\x00' is not a person"),
+        (GOOD.replace("B\t3", "B\0\t3"), r"line 3: holds NUL bytes"),
         (GOOD.replace("B\t3", "B\x1b[2J\t3"), r"line 3: 'B\\x1b\[2J' is not a person"),
         (GOOD.replace("B\t3", "\t3"), "line 3: '' is not a person"),
+        (GOOD.replace("A\t1\t2", "A\t\t2"), "line 2: an empty field is not a number"),
+        (GOOD.replace("A\t1\t2", "A\t1\t"), "line 2: expected a mated pair .* found 2 fields"),
+        ("# of nobody\n", "line 1: expected the header"),
         (GOOD.replace("B\t3", "B" * 201 + "\t3"), r"line 3: the name 'B{40}\.\.\.' is longer than"),
         (GOOD.replace("B\t3", "\u00e9" * 101 + "\t3"), "longer than 200 bytes"),
         (GOOD.replace("A\t1\t2", "A\t1\t" + "9" * 500), r"line 2: '9{40}\.\.\.' is not a number"),

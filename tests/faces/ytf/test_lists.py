@@ -106,6 +106,11 @@ def test_the_list_is_beside_the_frames_or_in_meta_data(tmp_path: Path) -> None:
         assert find_splits(folder, above) == where / "splits.txt"
 
 
+def test_comments_are_no_rows(tmp_path: Path) -> None:
+    path = written(tmp_path, "# of mine", *ROWS[:1], "#more", *ROWS[1:])
+    assert len(read_splits(path)) == len(ROWS)
+
+
 def test_lists_that_are_no_lists(tmp_path: Path) -> None:
     path = tmp_path / "splits.txt"
     for data, why in (
