@@ -43,3 +43,8 @@ def test_the_workflow_runs_what_ci_runs() -> None:
     assert "- run: .ci/run\n" in read(".github/workflows/ci.yml")
     parts = re.search(r"(?m)^for name in (.+);", read(".ci/run"))
     assert parts and "docs" in parts[1].split()
+
+
+def test_the_reference_has_every_public_name() -> None:
+    named = re.findall(r"(?m)^::: facebench\.(\w+)$", read("docs/api.md"))
+    assert sorted([*named, "__version__"]) == sorted(facebench.__all__)
