@@ -1,4 +1,4 @@
-"""The errors that a user can cause and mend."""
+"""What a user is told: errors that one can cause and mend, and notices of what matters."""
 
 from __future__ import annotations
 
@@ -11,6 +11,18 @@ class UserError(Exception):
 
     The command line prints it without a traceback and exits with code 2.
     """
+
+
+class Notice(UserWarning):
+    """What must not be overlooked and is no error: of rendered faces, or a note of a record.
+
+    protocol: that the note is on; empty: of the faces. From Python it is a warning; the command
+    line shows it however quiet a run is.
+    """
+
+    def __init__(self, text: str, protocol: str = "") -> None:
+        super().__init__(f"{protocol}: {text}" if protocol else text)
+        self.text, self.protocol = text, protocol
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

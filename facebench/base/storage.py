@@ -50,13 +50,22 @@ def _with_home(text: str, otherwise: str) -> Path:
         raise UserError(f"{otherwise}; set FACEBENCH_CACHE to a folder") from None
 
 
+def working_folder() -> Path:
+    """The folder in which the process runs: the one place where the library asks for it.
+
+    Cards (``models``, ``protocols``, ``reports``), results and the code of one's own models are
+    looked for there before the shipped ones; nothing is written there unasked.
+    """
+    return Path.cwd()
+
+
 def workspace_folders(kind: Workspace) -> list[Path]:
     """Folders that may hold cards of a kind: the working directory's first, then the shipped ones.
 
     The shipped ones lie beside the package in a checkout and inside it in an installed wheel.
     """
     package = Path(__file__).resolve().parents[1]
-    places = [Path.cwd() / kind, package / "workspace" / kind, package.parent / kind]
+    places = [working_folder() / kind, package / "workspace" / kind, package.parent / kind]
     found: list[Path] = []
     for place in places:
         if place.is_dir() and not any(place.samefile(other) for other in found):

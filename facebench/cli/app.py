@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from facebench.cli.errors import finish_undisturbed, importing
+from facebench.cli.errors import finish_undisturbed, importing, notices_shown
 from facebench.cli.streams import prepare_streams
 
 # Name, module with `app` (a group) or `command` (a function), and the line in `facebench --help`.
@@ -57,7 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
         command = build(COMMANDS, _selected(given))
     try:
-        command(args=given, prog_name="facebench")
+        with notices_shown():
+            command(args=given, prog_name="facebench")
     finally:
         if arguments is None:
             finish_undisturbed()

@@ -8,13 +8,15 @@ import os
 import re
 import signal
 import sys
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
 
-from facebench.base.errors import UserError, nearest
+from facebench.base.errors import Notice, UserError, nearest
 from facebench.base.processes import interrupted_at_once
 from facebench.base.storage import cache_folder
 from facebench.base.text import printable
@@ -62,6 +64,34 @@ class ErrorGroup(TyperGroup):
         except OSError as error:
             code = _say(_of_the_system(error))
         sys.exit(code if isinstance(code, int) else 0)
+
+
+@contextlib.contextmanager
+def notices_shown() -> Iterator[None]:
+    """Notices on standard error, each as often as it is given; other warnings as ever."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", Notice)
+        usual = warnings.showwarning
+
+        def show(message: Warning | str, *where: Any, **more: Any) -> None:
+            if isinstance(message, Notice):
+                _show(message)
+            else:
+                usual(message, *where, **more)
+
+        warnings.showwarning = show
+        yield
+
+
+def _show(notice: Notice) -> None:
+    if notice.protocol:
+        print(printable(f"facebench: note: {notice}"), file=sys.stderr)
+        return
+    from rich.console import Console
+
+    from facebench.tables.terminal import notice_panel
+
+    Console(stderr=True).print(notice_panel(notice.text))
 
 
 def _end(message: str, code: int) -> NoReturn:

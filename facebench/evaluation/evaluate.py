@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
@@ -10,12 +10,9 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from rich.console import Console
-
-from facebench.base.errors import UserError
+from facebench.base.errors import Notice, UserError
 from facebench.base.options import with_fields
 from facebench.base.progress import rendering_bar
-from facebench.base.text import printable
 from facebench.base.threads import torch_threads
 from facebench.evaluation.build import Facts, build_record
 from facebench.evaluation.candidate import Candidate, candidate_of, candidate_of_embeddings
@@ -30,11 +27,12 @@ from facebench.protocols.outcome import FoldOutcome, Outcome
 from facebench.protocols.prepared import PreparedProtocol
 from facebench.protocols.run import prepare_run
 from facebench.protocols.settings import Settings
+from facebench.records.frames import Results
 from facebench.records.record import Record
 from facebench.records.sections import UNKNOWN, DataSection
 from facebench.similarity import Similarity
-from facebench.tables.terminal import notice_panel
 
+_CALLER = 5  # frames up to who called `evaluate`
 Models = Sequence[AnyModel] | Mapping[str, AnyModel]
 
 
@@ -50,15 +48,47 @@ def evaluate(
 ) -> Record:
     """The record of one model on one protocol.
 
-    model: what `facebench.models.zoo.load_model` takes, or an embedder. protocol: a card's name or
-    file. data: a folder, a ``.bin`` file, or ``synthetic``; None: what is installed, and for LFW
-    otherwise the synthetic twin, with a notice on standard error, in the record and in every table.
-    options: override the model's card. settings: fields of `Settings`.
+    Parameters
+    ----------
+    model : str, path, torch.nn.Module, callable or Embedder
+        What `load_model` takes: a name of the zoo, a card, a model file, a torch module (float32
+        N×3×H×W → N×D), or a function from uint8 faces N×H×W×3 RGB to embeddings N×D.
+    protocol : str
+        A protocol's name (`list_protocols`), or the file of its card.
+    data : str or path, optional
+        A folder of faces, a ``.bin`` file, or ``synthetic``; by default what is installed, and for
+        LFW otherwise its rendered twin.
+    name : str, optional
+        What the record calls the model, in place of its own name.
+    options : ModelOptions, optional
+        Override the model's card; the ``size`` of modules and functions is said here.
+    **settings
+        The fields of `Settings`, such as ``similarity``, ``batch`` and ``progress``.
 
-    The record holds its scores (`Record.table`); `facebench.save_record` writes both. UserError in
-    one line for whatever is wrong with the inputs. Sources: those of the protocol's card.
+    Returns
+    -------
+    Record
+        With its scores (`Record.table`); `save_record` writes both.
 
-    Example: ``facebench.evaluate("baseline", "lfw", "synthetic").statistics.accuracy.value``
+    Raises
+    ------
+    UserError
+        One line for whatever is wrong with the inputs.
+
+    Warns
+    -----
+    UserWarning
+        That faces are rendered and not photographs, and whatever else the record notes.
+
+    Examples
+    --------
+    >>> import facebench
+    >>> data = getfixture("lfw_folder")  # a folder of faces, such as LFW's
+    >>> record = facebench.evaluate("sparse_074", "lfw", data, align="centre", progress=False)
+    >>> record.model.id, record.protocol.name
+    ('sparse_074', 'lfw')
+    >>> 0 <= record.statistics.accuracy.interval.low <= record.statistics.accuracy.value <= 1
+    True
     """
     models: Models = [model] if name is None else {name: model}
     return evaluate_many(models, [protocol], data, options=options, **settings)[0]
@@ -74,14 +104,60 @@ def evaluate_many(
     options: ModelOptions | None = None,
     on_record: Callable[[Record], None] | None = None,
     **settings: Any,
-) -> list[Record]:
+) -> Results[Record]:
     """Records of every model on every protocol, protocol by protocol; faces are found once.
 
-    embeddings: (``.npy`` file, names of its rows), each evaluated as a model after the others.
-    on_record: called with each record as soon as it is done, so that none is lost with a later one.
-    options: of the input are for models without a card where others have one. All models are loaded
-    and the faces of all protocols found before the first pass of a network, so that a mistake in
-    the last costs no time. The other arguments and errors: see `evaluate`.
+    All models are loaded and the faces of all protocols found before the first pass of a network,
+    so that a mistake in the last costs no time.
+
+    Parameters
+    ----------
+    models : sequence of models, or mapping of names to models
+        Each as of `evaluate`.
+    protocols : sequence of str
+        Names, or files of cards.
+    data : str or path, optional
+        As of `evaluate`.
+    embeddings : sequence of (path, path), optional
+        ``.npy`` files and the names of their rows, each evaluated as a model after the others.
+    options : ModelOptions, optional
+        What it says of the input is of models without a card, where others have one.
+    on_record : callable, optional
+        Called with each record as soon as it is done, so that none is lost with a later one.
+    **settings
+        The fields of `Settings`.
+
+    Returns
+    -------
+    Results of Record
+        With ``to_frame()``.
+
+    Raises
+    ------
+    UserError
+        As `evaluate`; two models of one name.
+
+    Warns
+    -----
+    UserWarning
+        As `evaluate`.
+
+    Examples
+    --------
+    >>> import facebench
+    >>> import numpy as np
+    >>> def grey(faces):
+    ...     return faces[:, ::8, ::8].mean(axis=3, dtype=np.float32).reshape(len(faces), -1)
+    >>> records = facebench.evaluate_many(
+    ...     {"pixels": grey, "inverse": lambda faces: 255 - grey(faces)},
+    ...     ["lfw"],
+    ...     getfixture("lfw_folder"),  # a folder of faces
+    ...     options=facebench.ModelOptions(size=(112, 96)),
+    ...     align="centre",
+    ...     progress=False,
+    ... )
+    >>> [record.model.id for record in records]
+    ['pixels', 'inverse']
     """
     chosen = Settings(**settings)
     with torch_threads(chosen.threads):
@@ -96,7 +172,7 @@ def _evaluate_all(
     options: ModelOptions | None,
     on_record: Callable[[Record], None] | None,
     chosen: Settings,
-) -> list[Record]:
+) -> Results[Record]:
     cards = [load_protocol(name) for name in dict.fromkeys(protocols)]
     candidates = _candidates(models, options)
     candidates += [candidate_of_embeddings(npy, names) for npy, names in embeddings]
@@ -115,7 +191,7 @@ def _evaluate_all(
             if on_record is not None:
                 on_record(records[-1])
             _tell(records[-1], told)
-    return records
+    return Results(records)
 
 
 def _prepare_all(
@@ -129,17 +205,17 @@ def _prepare_all(
     # Before the long work, however quiet the run is.
     for notice in dict.fromkeys(prepared.faces.told or prepared.faces.notice for prepared in found):
         if notice:
-            Console(stderr=True).print(notice_panel(notice))
+            warnings.warn(Notice(notice), stacklevel=_CALLER)
     return found
 
 
 def _tell(record: Record, told: set[str]) -> None:
-    """What a record notes and was not told yet: on standard error, however quiet the run is."""
+    """What a record notes and was not told yet."""
     for note in record.notes:
-        line = f"facebench: note: {record.protocol.name}: {note}"
-        if line not in told:
-            told.add(line)
-            print(printable(line), file=sys.stderr)
+        notice = Notice(note, record.protocol.name)
+        if str(notice) not in told:
+            told.add(str(notice))
+            warnings.warn(notice, stacklevel=_CALLER)
 
 
 def _evaluate_one(

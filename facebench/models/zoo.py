@@ -11,7 +11,7 @@ from typing import Any
 from torch import nn
 
 from facebench.base.errors import UserError
-from facebench.base.storage import sha256_file
+from facebench.base.storage import sha256_file, working_folder
 from facebench.models.architectures.base import CompactNet
 from facebench.models.architectures.convnet import ConvNet
 from facebench.models.cards.card import (
@@ -289,7 +289,7 @@ def _python(card: ModelCard, options: ModelOptions) -> Embedder:
         raise UserError(f"{card.path}: 'weights' of a python model is package.module:factory")
     made, digest = make(spec, card.path.parent), None
     if isinstance(made, nn.Module):
-        folders = (Path.cwd(), card.path.parent)
+        folders = (working_folder(), card.path.parent)
         digest = module_hash(made.eval(), spec.partition(":")[0], folders)
     return _made(made, card, options, digest)
 

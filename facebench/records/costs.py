@@ -14,7 +14,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from facebench.base.errors import UserError
 from facebench.base.opening import RECORD, plain_bytes
-from facebench.base.storage import cache_folder, result_folders, write_atomically
+from facebench.base.storage import (
+    cache_folder,
+    result_folders,
+    working_folder,
+    write_atomically,
+)
 from facebench.base.validation import validated
 from facebench.models.embedders.base import UNPINNED
 from facebench.records.record import SEAL, require_seal, seal_of
@@ -127,7 +132,7 @@ def default_costs_folder() -> Path:
     """Where new costs go: ``reports/results/costs`` of the working directory if it has ``reports``,
     else the cache.
     """
-    reports = Path.cwd() / "reports"
+    reports = working_folder() / "reports"
     return reports / "results" / COSTS if reports.is_dir() else cache_folder() / COSTS
 
 
@@ -143,7 +148,7 @@ def find_costs(model: str) -> CostRecord | None:
     a change by hand.
     """
     folders = [folder / COSTS for folder in result_folders()]
-    here = [folder for folder in folders if folder.is_relative_to(Path.cwd())]
+    here = [folder for folder in folders if folder.is_relative_to(working_folder())]
     for folder in [*here, cache_folder() / COSTS, *folders]:
         path = folder / f"{file_name(model)}.json"
         if path.is_file():

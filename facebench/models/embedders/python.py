@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from facebench.base.errors import UserError, nearest
+from facebench.base.storage import working_folder
 from facebench.models.embedders.base import (
     CheckedEmbedder,
     Embedder,
@@ -48,7 +49,7 @@ def make(spec: str, folder: Path) -> Any:
     returns something else or an Embedder without ``id`` or ``preprocessing``.
     """
     name, _, attribute = spec.partition(":")
-    module = _imported(spec, name, [Path.cwd(), folder.resolve()])
+    module = _imported(spec, name, [working_folder(), folder.resolve()])
     if not hasattr(module, attribute):
         hint = nearest(attribute, (key for key in vars(module) if not key.startswith("_")))
         raise UserError(f"{spec}: module {name!r} has no {attribute!r}{hint}")
