@@ -10,6 +10,15 @@ class UserError(Exception):
     """A mistake in what the user gave: one line that says what is wrong, where, and what to do.
 
     The command line prints it without a traceback and exits with code 2.
+
+    Examples
+    --------
+    >>> import facebench
+    >>> try:
+    ...     facebench.load_model("sparse_47")
+    ... except facebench.UserError as error:
+    ...     print("did you mean" in str(error))
+    True
     """
 
 

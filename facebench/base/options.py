@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
-from inspect import Parameter, signature
-from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
+from inspect import Parameter, cleandoc, signature
+from types import UnionType
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from facebench.base.errors import UserError
 
+_RAISES = "Raises\n------\n"
 Chosen = TypeVar("Chosen")
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -119,10 +121,24 @@ def check_bounds(chosen: object) -> None:
 
 
 def told(kind: type[Chosen]) -> type[Chosen]:
-    """The dataclass whose docstring says what each of its options is."""
-    lines = [f"{field.name}: {field.option.help}" for field in options_of(kind)]
-    kind.__doc__ = "\n".join([kind.__doc__ or "", "", *lines])
+    """The dataclass whose docstring says what each of its options is, before what it raises."""
+    said, mark, rest = cleandoc(kind.__doc__ or "").partition(_RAISES)
+    lines = [
+        f"{one.name} : {_type_text(one.type)}\n    {one.option.help}" for one in options_of(kind)
+    ]
+    kind.__doc__ = "\n".join([said.rstrip(), "", "Parameters", "-" * 10, *lines, "", mark + rest])
     return kind
+
+
+def _type_text(hint: Any) -> str:
+    """``str or None``, ``'rgb' or 'bgr'``."""
+    if get_origin(hint) in (Union, UnionType):
+        return " or ".join(map(_type_text, get_args(hint)))
+    if get_origin(hint) is Literal:
+        return " or ".join(map(repr, get_args(hint)))
+    if hint is type(None):
+        return "None"
+    return getattr(hint, "__name__", str(hint)) if get_origin(hint) is None else str(hint)
 
 
 def with_fields(kind: type) -> Callable[[Function], Function]:

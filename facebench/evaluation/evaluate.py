@@ -83,7 +83,6 @@ def evaluate(
     Examples
     --------
     >>> import facebench
-    >>> data = getfixture("lfw_folder")  # a folder of faces, such as LFW's
     >>> record = facebench.evaluate("sparse_074", "lfw", data, align="centre", progress=False)
     >>> record.model.id, record.protocol.name
     ('sparse_074', 'lfw')
@@ -151,7 +150,7 @@ def evaluate_many(
     >>> records = facebench.evaluate_many(
     ...     {"pixels": grey, "inverse": lambda faces: 255 - grey(faces)},
     ...     ["lfw"],
-    ...     getfixture("lfw_folder"),  # a folder of faces
+    ...     data,  # your folder of faces
     ...     options=facebench.ModelOptions(size=(112, 96)),
     ...     align="centre",
     ...     progress=False,

@@ -287,7 +287,25 @@ def edition_of(card: ProtocolCard) -> str:
 
 
 def list_protocols() -> list[ProtocolCard]:
-    """All cards that can be found, by name; UserError for the first wrong one."""
+    """The cards of all protocols, by name.
+
+    Returns
+    -------
+    list of ProtocolCard
+        Each with ``name``, which `evaluate` takes, ``kind``, ``title`` and ``source``; those of the
+        working directory's folder ``protocols`` are before the shipped ones of the same name.
+
+    Raises
+    ------
+    UserError
+        Names the first card that is wrong, and the field.
+
+    Examples
+    --------
+    >>> import facebench
+    >>> [card.kind for card in facebench.list_protocols() if card.name == "lfw"]
+    ['verification']
+    """
     return [read_protocol(path) for path in protocol_paths().values()]
 
 

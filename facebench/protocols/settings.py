@@ -30,7 +30,19 @@ def usual_workers() -> int:
 @told
 @dataclass(frozen=True)
 class Settings:
-    """How models are evaluated. UserError for a name that is not known, with the nearest one."""
+    """How models are evaluated: the keywords of `evaluate` and `evaluate_many`.
+
+    Raises
+    ------
+    UserError
+        A name that is not known, with the nearest one, or a number out of bounds.
+
+    Examples
+    --------
+    >>> import facebench
+    >>> facebench.Settings(similarity="cosine", batch=64).batch
+    64
+    """
 
     pairs: Annotated[str | Path | None, Option(FACES, "Another list of pairs, or splits.txt.")] = (
         None

@@ -6,6 +6,7 @@ import glob
 import json
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping
+from os import PathLike
 from pathlib import Path
 
 from facebench.base.errors import UserError
@@ -55,15 +56,42 @@ def record_path(record: Record, folder: Path) -> Path:
     return folder / protocol / data / f"{name}.json"
 
 
-def save_record(record: Record, folder: Path) -> Path:
-    """Write a record with the scores that it holds, as one step; returns the record's path.
+def save_record(record: Record, folder: str | PathLike[str]) -> Path:
+    """Write a record with the scores that it holds, as one step.
 
-    The scores' file carries the start of its SHA-256 in its name, so that a stop between the two
+    Parameters
+    ----------
+    record : Record
+        What `evaluate` gave.
+    folder : str or path
+        Where records are kept; made where it is not there.
+
+    Returns
+    -------
+    pathlib.Path
+        ``folder/<protocol>/<data>/<model>-<hash of the signature>.json``: records of other settings
+        are other files. Where an equal record is there, it keeps the moment at which it was first
+        made.
+
+    Raises
+    ------
+    OSError
+        A full disk, no permission; then nothing is changed.
+
+    Notes
+    -----
+    The scores' file carries the start of its SHA-256 in its name, so that a stop between two
     renames leaves the earlier record with its own scores; the next call removes what no record of
-    this path names. Where an equal record is there, it keeps the moment at which it was first made.
-    OSError: full disk, no permission.
+    this path names.
+
+    Examples
+    --------
+    >>> import facebench
+    >>> record = facebench.compare("baseline", "sparse_074", protocol="lfw")[0].base
+    >>> facebench.save_record(record, "records").parts[:2]
+    ('records', 'lfw')
     """
-    path = record_path(record, folder)
+    path = record_path(record, Path(folder))
     write_record(_made_again(record, path), path)
     return path
 
@@ -160,13 +188,35 @@ def _list_of(path: Path) -> str | None:
         return None
 
 
-def read_record(path: Path) -> Record:
+def read_record(path: str | PathLike[str]) -> Record:
     """The record in a file, with its scores where they lie beside it.
 
-    UserError in one line: unreadable, not JSON (cut short, say), another schema version, a wrong
-    field, scores whose SHA-256 differs, numbers that they do not give, or any other change after
-    the record was sealed.
+    Parameters
+    ----------
+    path : str or path
+        A record's file, as `save_record` and ``facebench eval --out`` write it.
+
+    Returns
+    -------
+    Record
+        Checked against its scores and its seal.
+
+    Raises
+    ------
+    UserError
+        Unreadable, not JSON (cut short, say), another schema version, a wrong field, scores whose
+        SHA-256 differs, numbers that they do not give, or any other change after the record was
+        sealed.
+
+    Examples
+    --------
+    >>> import facebench
+    >>> record = facebench.compare("baseline", "sparse_074", protocol="lfw")[0].base
+    >>> path = facebench.save_record(record, "records")
+    >>> facebench.read_record(path) == record
+    True
     """
+    path = Path(path)
     try:
         values = json.loads(plain_bytes(path, RECORD))
     except IsADirectoryError:

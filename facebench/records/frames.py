@@ -73,10 +73,10 @@ def frame(results: Iterable[Framed]) -> DataFrame:
     Examples
     --------
     >>> import facebench
-    >>> record = facebench.read_record(path)
-    >>> found = facebench.frame([record, record])
-    >>> len(found) == 2 * len(record.to_frame())
-    True
+    >>> (one,) = facebench.compare("baseline", "sparse_074", protocol="lfw")
+    >>> found = facebench.frame([one.base, one.candidate])
+    >>> found[found["statistic"] == "accuracy"]["model"].tolist()
+    ['baseline', 'sparse_074']
     """
     from pandas import DataFrame, concat
 

@@ -51,6 +51,10 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 SCHEMA_VERSION = 2
+_SCHEMA = """One evaluation; see the module's description. ``signature`` pins every input in one line.
+
+notes: what was guessed, and what is unusual about faces, lists or numbers, in sentences.
+seal: see `facebench.records.record`; null in records that were made before there were seals."""
 READABLE = (1, SCHEMA_VERSION)  # older ones: see `upgraded`
 
 
@@ -62,10 +66,33 @@ def similarity_kind(similarity: str) -> str:
 
 
 class Record(Shown, Section):
-    """One evaluation; see the module's description. ``signature`` pins every input in one line.
+    """One evaluation: its numbers, and all that they depend on.
 
-    notes: what was guessed, and what is unusual about faces, lists or numbers, in sentences.
-    seal: see `facebench.records.record`; null in records that were made before there were seals.
+    Records come from `evaluate`, `read_record` and comparisons; they are frozen, equal where they
+    say the same of the same inputs, and show themselves as a table in a notebook.
+
+    Attributes
+    ----------
+    signature : str
+        One line that pins every input.
+    statistics : VerificationSection or RatesSection
+        ``accuracy``, ``auc``, ``eer`` and ``tar_at_far`` of pairs in folds, or ``rates``; each with
+        ``value`` and ``interval``, and ``headline`` is the one that a record is known by.
+    model, protocol, data, comparisons : sections
+        What was evaluated, on what.
+    notes : tuple of str
+        What was guessed, and what is unusual about faces, lists or numbers.
+    table : ScoreTable or None
+        Every comparison's score and decision, where they are at hand.
+
+    Examples
+    --------
+    >>> import facebench
+    >>> record = facebench.compare("baseline", "sparse_074", protocol="lfw")[0].base
+    >>> record.model.id, record.statistics.accuracy.interval.kind
+    ('baseline', 'dyadic over subjects')
+    >>> record.to_frame()["statistic"].tolist()[:3]
+    ['accuracy', 'auc', 'eer']
     """
 
     schema_version: Literal[2] = 2
@@ -209,7 +236,7 @@ def _json_bytes(values: Mapping[str, Any]) -> bytes:
 
 def record_schema() -> dict[str, Any]:
     """The JSON schema of a record."""
-    schema = Record.model_json_schema()
+    schema = Record.model_json_schema() | {"description": _SCHEMA}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 

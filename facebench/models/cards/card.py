@@ -350,9 +350,29 @@ def find_card(name: str) -> ModelCard:
 
 
 def list_models(*, recorded: bool = False) -> list[ModelCard]:
-    """The cards of the workspace, dense before sparse; UserError names a card that is wrong.
+    """The cards of all models that have a name, dense before sparse.
 
-    recorded: with those in `RECORDED`.
+    Parameters
+    ----------
+    recorded : bool, optional
+        Also those whose records are shipped and whose weights are not.
+
+    Returns
+    -------
+    list of ModelCard
+        Each with ``name``, which `evaluate` takes, ``title``, ``licence`` and so on; those of the
+        working directory's folder ``models`` are before the shipped ones of the same name.
+
+    Raises
+    ------
+    UserError
+        Names a card that is wrong, and the field.
+
+    Examples
+    --------
+    >>> import facebench
+    >>> "sparse_074" in [card.name for card in facebench.list_models()]
+    True
     """
     cards = [
         _named_card(path)

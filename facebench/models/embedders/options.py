@@ -73,8 +73,19 @@ class ModelOptions:
 
     In Python, size is (height, width), and mean and scale are per channel in the model's own colour
     order. batch: faces in the passes to come, for which sparse layers choose how to run (their
-    results agree to 1e-5, and any number of faces may come). UserError for a name that is not
-    known, normalise beside mean or scale, and a mean or scale that cannot be meant for 0 to 255.
+    results agree to 1e-5, and any number of faces may come).
+
+    Raises
+    ------
+    UserError
+        A name that is not known, normalise beside mean or scale, and a mean or scale that cannot be
+        meant for pixels of 0 to 255.
+
+    Examples
+    --------
+    >>> import facebench
+    >>> facebench.ModelOptions(size=(112, 112), normalise="arcface", flip="add").size
+    (112, 112)
     """
 
     size: Annotated[tuple[int, int] | None, _of_input("Height x width: 112x96.", _size)] = None
