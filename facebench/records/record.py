@@ -51,7 +51,8 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 SCHEMA_VERSION = 2
-_SCHEMA = """One evaluation; see the module's description. ``signature`` pins every input in one line.
+_SCHEMA = """One evaluation; see the module's description. ``signature`` pins every input in one \
+line.
 
 notes: what was guessed, and what is unusual about faces, lists or numbers, in sentences.
 seal: see `facebench.records.record`; null in records that were made before there were seals."""
