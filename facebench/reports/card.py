@@ -15,7 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 from facebench.base.errors import UserError, nearest
 from facebench.base.storage import workspace_folders
 from facebench.base.validation import read_toml, validated
-from facebench.models.architectures.convnet import LAYERS
+from facebench.models.architectures.shapes import LAYERS
 from facebench.protocols.cards import protocol_paths
 from facebench.records.statistics import Family, Unit, family, unit_of
 

@@ -18,6 +18,7 @@ from facebench.base.validation import validated
 from facebench.models.cards.card import ModelCard
 from facebench.models.cards.members import untrained_members
 from facebench.models.cards.names import card_for
+from facebench.models.sizes import convnet_report, planned_report
 from facebench.records.find import DIAGNOSTICS
 from facebench.records.scores import file_name
 
@@ -106,10 +107,6 @@ def _size(
     sha256: str | None,
     changed: int | None,
 ) -> Size:
-    from facebench.models.architectures.convnet import ConvNet
-    from facebench.models.sparsity.savings import planned_report, sparsity_report
-    from facebench.models.weights.packed import load_packed
-
     sparsity = dict(degrees)
     at_paper = None
     if paper_width is not None:
@@ -117,7 +114,7 @@ def _size(
     if path is None:
         plan = planned_report(width, size, sparsity)
         return Size(plan.total, plan.kept, None, planned=True, at_paper=at_paper)
-    report = sparsity_report(ConvNet(width, size), load_packed(path, sha256).masks)
+    report = convnet_report(width, size, path, sha256)
     return Size(report.total, report.kept, path.stat().st_size, planned=False, at_paper=at_paper)
 
 
@@ -126,7 +123,8 @@ def layer_facts(width: float, size: tuple[int, int]) -> dict[str, dict[str, Valu
     """Output ``height×width×channels`` and parameters by layer of the paper, from the network."""
     import torch
 
-    from facebench.models.architectures.convnet import LAYERS, ConvNet, parameter_counts
+    from facebench.models.architectures.convnet import ConvNet, parameter_counts
+    from facebench.models.architectures.shapes import LAYERS
 
     with torch.device("meta"):
         net = ConvNet(width, size).eval()

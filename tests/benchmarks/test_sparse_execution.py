@@ -15,7 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from facebench.models.architectures.base import LocallyConnected2d
-from facebench.models.architectures.convnet import ConvNet, module_name
+from facebench.models.architectures.convnet import ConvNet
+from facebench.models.architectures.shapes import module_name
 from facebench.models.cards.card import find_card
 from facebench.models.embedders.options import ModelOptions
 from facebench.models.embedders.torch import TorchEmbedder

@@ -11,7 +11,8 @@ import torch
 
 from facebench.base.errors import UserError
 from facebench.evaluation.candidate import candidate_of, candidate_of_embeddings
-from facebench.models.architectures.convnet import ConvNet, module_name
+from facebench.models.architectures.convnet import ConvNet
+from facebench.models.architectures.shapes import module_name
 from facebench.models.cards.publish import publish_weights
 
 CARD = """

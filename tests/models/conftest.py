@@ -10,7 +10,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from facebench.models.architectures.convnet import ConvNet, module_name
+from facebench.models.architectures.convnet import ConvNet
+from facebench.models.architectures.shapes import module_name
 from facebench.models.cards.card import ModelCard
 from facebench.models.cards.publish import publish_weights, write_card
 

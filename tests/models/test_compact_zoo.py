@@ -15,12 +15,8 @@ from facebench.cli.commands.models import app
 from facebench.models.architectures import registry
 from facebench.models.architectures.base import CompactNet
 from facebench.models.architectures.convnet import to_input
-from facebench.models.architectures.registry import (
-    ARCHITECTURES,
-    build,
-    parameters,
-    published_parameters,
-)
+from facebench.models.architectures.published import parameters, published_parameters
+from facebench.models.architectures.registry import ARCHITECTURES, build
 from facebench.models.cards.card import ModelCard, find_card, read_card, shape_of
 from facebench.models.cards.publish import publish_compact, publish_weights, write_card
 from facebench.models.cards.trained import compact_network_of, network_of
@@ -69,7 +65,7 @@ def test_shipped_cards_state_the_size_of_the_network(architecture: str) -> None:
     published = published_parameters(architecture)
     assert published.parameters is None or f"{published.counted:,}" in card.notes
     with torch.device("meta"):
-        count = parameters(shape_of(card).net())
+        count = parameters(build(*shape_of(card)))
     assert f"{count:,}" in card.notes
     if card.weights is None:
         assert compact_report(card).total == count == compact_report(card).kept

@@ -12,7 +12,6 @@ from rich.table import Table
 from facebench.base.errors import UserError
 from facebench.base.storage import write_atomically
 from facebench.base.text import json_text, printable, rich_text
-from facebench.models.architectures.convnet import ConvNet
 from facebench.models.cards.card import (
     MetricFields,
     ModelCard,
@@ -20,12 +19,16 @@ from facebench.models.cards.card import (
     list_models,
     recorded_names,
 )
-from facebench.models.cards.members import ensemble_facts, untrained_members
+from facebench.models.cards.members import untrained_members
 from facebench.models.cards.names import card_for
-from facebench.models.cards.trained import packed_weights
 from facebench.models.embedders.base import Preprocessing
-from facebench.models.sizes import compact_report
-from facebench.models.sparsity.savings import SparsityReport, planned_report, sparsity_report
+from facebench.models.sizes import (
+    SparsityReport,
+    compact_report,
+    convnet_report,
+    ensemble_facts,
+    planned_report,
+)
 from facebench.similarity import SIMILARITIES
 
 Format = Literal["table", "json"]
@@ -250,8 +253,9 @@ def _planned(card: ModelCard) -> SparsityReport | None:
 
 def _measured(card: ModelCard) -> SparsityReport:
     assert card.width is not None and card.preprocessing.size is not None
-    net = ConvNet(card.width, card.preprocessing.size)
-    return sparsity_report(net, packed_weights(card).masks)
+    path = card.weights_path
+    assert path is not None
+    return convnet_report(card.width, card.preprocessing.size, path, card.sha256)
 
 
 def _layer_table(details: dict[str, Any]) -> Table:

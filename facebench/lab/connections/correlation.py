@@ -12,7 +12,8 @@ from torch import Tensor
 
 from facebench.lab.connections.moments import layer_correlations
 from facebench.lab.connections.task import Mask, Task
-from facebench.models.architectures.convnet import ConvNet, module_name
+from facebench.models.architectures.convnet import ConvNet
+from facebench.models.architectures.shapes import module_name
 
 PAPER_LAMBDA = 0.75
 

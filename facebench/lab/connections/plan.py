@@ -13,7 +13,7 @@ from facebench.base.errors import UserError, nearest
 from facebench.base.text import fraction
 from facebench.base.validation import read_toml, validated
 from facebench.lab.connections.criteria import NAMES, SCRATCH
-from facebench.models.architectures.convnet import LAYERS
+from facebench.models.architectures.shapes import LAYERS
 from facebench.models.cards.card import Name, Text
 
 Count = Annotated[int, Field(ge=1)]

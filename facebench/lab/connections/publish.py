@@ -33,7 +33,8 @@ from facebench.lab.learning.diagnostics import (
     write_diagnostics,
 )
 from facebench.lab.learning.learner import Learner, features_of
-from facebench.models.architectures.convnet import ConvNet, module_name
+from facebench.models.architectures.convnet import ConvNet
+from facebench.models.architectures.shapes import module_name
 from facebench.models.cards.card import ModelCard, read_card
 from facebench.models.cards.publish import publish_weights, write_card
 

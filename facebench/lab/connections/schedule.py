@@ -36,7 +36,8 @@ from facebench.lab.laboratory.work_folder import (
 )
 from facebench.lab.learning.learner import Learner, copy_of, untrained
 from facebench.lab.learning.recipes import Which
-from facebench.models.architectures.convnet import LAYERS, ConvNet, module_name
+from facebench.models.architectures.convnet import ConvNet
+from facebench.models.architectures.shapes import LAYERS, module_name
 from facebench.models.cards.names import card_for
 from facebench.models.cards.trained import network_of
 from facebench.models.sparsity.masks import masks_of

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from facebench.lab.data.augment import augment
 from facebench.lab.data.crops import CropImages, TrainingCrops, key_of
 from facebench.lab.data.kept_rows import Rows, kept_rows
-from facebench.models.architectures.convnet import LAYERS, ConvNet, module_name, to_input
+from facebench.models.architectures.convnet import ConvNet, to_input
+from facebench.models.architectures.shapes import LAYERS, module_name
 
 SEED = 6
 # Crops whose activations are written at a time, and faces that the network sees at once.

@@ -17,8 +17,8 @@ from facebench.lab.learning.learner import CompactLearner, Learner, untrained, u
 from facebench.lab.learning.losses import Supervision
 from facebench.lab.learning.recipes import RecipeFile
 from facebench.models.architectures.base import CompactNet
-from facebench.models.architectures.convnet import FEATURES, scaled
 from facebench.models.architectures.registry import ARCHITECTURES, build, smallest_side
+from facebench.models.architectures.shapes import FEATURES, scaled
 from facebench.models.cards.card import ModelCard, read_card
 from facebench.models.cards.publish import publish_compact, publish_weights, write_card
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from facebench.lab.laboratory.work_folder import (
 )
 from facebench.lab.learning.learner import CompactLearner, Machine, untrained_compact
 from facebench.lab.learning.recipes import RecipeFile
+from facebench.models.architectures.registry import build
 from facebench.models.cards.card import ModelCard, PreprocessingFields, read_card, shape_of
 from facebench.models.cards.publish import write_card
 
@@ -64,7 +66,8 @@ class Laboratory:
                 f"{card.name}: training prepares faces as (pixel - 127.5) / 128 in RGB; correct "
                 "'preprocessing' in its card"
             )
-        return untrained_compact(shape.net, shape.embedding, self.recipe, self.data, seed)
+        made = partial(build, *shape)
+        return untrained_compact(made, shape.embedding, self.recipe, self.data, seed)
 
     @property
     def precision(self) -> str:

@@ -8,7 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from facebench.models.architectures.convnet import POOLED, ConvNet, module_name
+from facebench.models.architectures.convnet import ConvNet
+from facebench.models.architectures.shapes import POOLED, module_name
 
 
 class Judge(nn.Module):

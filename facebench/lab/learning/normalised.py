@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from facebench.models.architectures.base import LocallyConnected2d
-from facebench.models.architectures.convnet import LAYERS, ConvNet, module_name, to_input
+from facebench.models.architectures.convnet import ConvNet, to_input
+from facebench.models.architectures.shapes import LAYERS, module_name
 
 # The two layers at full resolution learn without it, and there it would cost the most time.
 NORMALISED = LAYERS[2:]

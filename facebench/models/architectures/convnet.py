@@ -9,20 +9,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from facebench.models.architectures.base import LocallyConnected2d
-
-CONV_CHANNELS = (("1a", 64), ("1b", 64), ("2a", 96), ("2b", 96), ("3a", 192), ("3b", 192),
-                 ("4a", 256), ("4b", 256))  # fmt: skip
-LOCAL_CHANNELS = 256
-FEATURES = 512
-# The order in which activations flow; pruning goes through it from the end.
-LAYERS = (*(name for name, _ in CONV_CHANNELS), "5a", "5b", "f")
-POOLED = ("1b", "2b", "3b", "4b")
-TABLE_1_PARAMETERS = 17_836_928
-
-
-def scaled(channels: int, width: float) -> int:
-    """Channels of a layer at a width factor, rounded to the nearest multiple of 8, at least 8."""
-    return max(8, round(channels * width / 8) * 8)
+from facebench.models.architectures.shapes import (
+    CONV_CHANNELS,
+    FEATURES,
+    LAYERS,
+    LOCAL_CHANNELS,
+    POOLED,
+    module_name,
+    scaled,
+)
 
 
 class ConvNet(nn.Module):
@@ -98,13 +93,6 @@ class ConvNet(nn.Module):
     def activate(self, layer: str, x: Tensor) -> Tensor:
         """Rectified activations of one layer, from its input."""
         return F.relu(self.get_submodule(module_name(layer))(x), inplace=True)
-
-
-def module_name(layer: str) -> str:
-    """State-dict name of a layer of the paper: ``4b`` → ``conv4b``, ``5a`` → ``local5a``."""
-    if layer == "f":
-        return "f"
-    return f"local{layer}" if layer.startswith("5") else f"conv{layer}"
 
 
 def parameter_counts(net: nn.Module) -> dict[str, int]:

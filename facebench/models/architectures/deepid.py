@@ -7,10 +7,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from facebench.models.architectures.base import CompactNet, LocallyConnected2d, initialise
-from facebench.models.architectures.convnet import CONV_CHANNELS, LOCAL_CHANNELS, scaled
-
-MAPS = 128
-KERNELS = (4, 3, 3, 2)
+from facebench.models.architectures.shapes import (
+    CONV_CHANNELS,
+    DEEPID_KERNELS,
+    DEEPID_MAPS,
+    LOCAL_CHANNELS,
+    scaled,
+)
 
 
 class DeepID2Plus(CompactNet):
@@ -28,13 +31,13 @@ class DeepID2Plus(CompactNet):
 
     def __init__(self, dimension: int, input_size: tuple[int, int], width: float = 1.0) -> None:
         super().__init__(dimension, input_size)
-        maps = scaled(MAPS, width)
+        maps = scaled(DEEPID_MAPS, width)
         size, inputs = input_size, 3
-        for number, kernel in enumerate(KERNELS[:3], 1):
+        for number, kernel in enumerate(DEEPID_KERNELS[:3], 1):
             self.add_module(f"conv{number}", nn.Conv2d(inputs, maps, kernel))
             size = ((size[0] - kernel + 1) // 2, (size[1] - kernel + 1) // 2)
             inputs = maps
-        self.local4 = LocallyConnected2d(maps, maps, size, KERNELS[3])
+        self.local4 = LocallyConnected2d(maps, maps, size, DEEPID_KERNELS[3])
         height, across = self.local4.out_size
         positions = size[0] * size[1] + height * across
         self.embedding = nn.Linear(maps * positions, dimension)

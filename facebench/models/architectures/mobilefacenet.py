@@ -5,11 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from facebench.models.architectures.base import CompactNet, initialise
-from facebench.models.architectures.convnet import scaled
-
-STEM, LAST = 64, 512
-# Table 1 of the paper: expansion t, output channels c, repetitions n, stride s of the first.
-BLOCKS = ((2, 64, 5, 2), (4, 128, 1, 2), (2, 128, 6, 1), (4, 128, 1, 2), (2, 128, 2, 1))
+from facebench.models.architectures.shapes import FACE_BLOCKS, FACE_LAST, FACE_STEM, scaled
 
 
 def convolution(
@@ -56,19 +52,19 @@ class MobileFaceNet(CompactNet):
 
     def __init__(self, dimension: int, input_size: tuple[int, int], width: float = 1.0) -> None:
         super().__init__(dimension, input_size)
-        channels = scaled(STEM, width)
+        channels = scaled(FACE_STEM, width)
         self.stem = nn.Sequential(
             convolution(3, channels, 3, stride=2),
             convolution(channels, channels, 3, groups=channels),
         )
         blocks = []
-        for expansion, full, count, stride in BLOCKS:
+        for expansion, full, count, stride in FACE_BLOCKS:
             outputs = scaled(full, width)
             for index in range(count):
                 blocks.append(Block(channels, outputs, stride if index == 0 else 1, expansion))
                 channels = outputs
         self.blocks = nn.Sequential(*blocks)
-        last = scaled(LAST, width)
+        last = scaled(FACE_LAST, width)
         self.expand = convolution(channels, last, 1)
         # Every stride of two rounds up: the convolutions are padded.
         left = (-(-input_size[0] // 16), -(-input_size[1] // 16))

@@ -5,12 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from facebench.models.architectures.base import CompactNet, initialise
-from facebench.models.architectures.convnet import scaled
-
-STEM, LAST = 32, 1280
-# Table 2 of the paper: expansion t, output channels c, repetitions n, stride s of the first.
-BLOCKS = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2),
-          (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))  # fmt: skip
+from facebench.models.architectures.shapes import MOBILE_BLOCKS, MOBILE_LAST, MOBILE_STEM, scaled
 
 
 def convolution(
@@ -60,15 +55,15 @@ class MobileNetV2(CompactNet):
 
     def __init__(self, dimension: int, input_size: tuple[int, int], width: float = 1.0) -> None:
         super().__init__(dimension, input_size)
-        channels = scaled(STEM, width)
+        channels = scaled(MOBILE_STEM, width)
         layers: list[nn.Module] = [convolution(3, channels, 3, stride=2)]
-        for expansion, full, count, stride in BLOCKS:
+        for expansion, full, count, stride in MOBILE_BLOCKS:
             outputs = scaled(full, width)
             for index in range(count):
                 step = stride if index == 0 else 1
                 layers.append(InvertedResidual(channels, outputs, step, expansion))
                 channels = outputs
-        last = scaled(LAST, width)
+        last = scaled(MOBILE_LAST, width)
         layers.append(convolution(channels, last, 1))
         self.features = nn.Sequential(*layers)
         self.pool = nn.AdaptiveAvgPool2d(1)

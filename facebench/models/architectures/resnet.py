@@ -5,12 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from facebench.models.architectures.base import CompactNet, initialise
-from facebench.models.architectures.convnet import scaled
-
-STEM = 64
-# Per stage: channels inside a block, blocks, stride of the first.
-STAGES = ((64, 3, 1), (128, 4, 2), (256, 6, 2), (512, 3, 2))
-EXPANSION = 4
+from facebench.models.architectures.shapes import RESNET_EXPANSION, RESNET_STEM, STAGES, scaled
 
 
 class Bottleneck(nn.Module):
@@ -55,14 +50,14 @@ class ResNet50(CompactNet):
 
     def __init__(self, dimension: int, input_size: tuple[int, int], width: float = 1.0) -> None:
         super().__init__(dimension, input_size)
-        channels = scaled(STEM, width)
+        channels = scaled(RESNET_STEM, width)
         self.conv1 = nn.Conv2d(3, channels, 7, stride=2, padding=3, bias=False)
         self.bn1 = nn.BatchNorm2d(channels)
         self.relu = nn.ReLU(inplace=True)
         self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
         for number, (full, count, stride) in enumerate(STAGES, 1):
             inner = scaled(full, width)
-            outputs = EXPANSION * inner
+            outputs = RESNET_EXPANSION * inner
             blocks = [Bottleneck(channels, inner, outputs, stride, project=True)]
             rest = [Bottleneck(outputs, inner, outputs, 1, project=False) for _ in range(1, count)]
             self.add_module(f"layer{number}", nn.Sequential(*blocks, *rest))

@@ -6,12 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from facebench.models.architectures.base import CompactNet, initialise
-from facebench.models.architectures.convnet import scaled
-
-STEM = 64
-# Per fire module: channels of squeeze, of each expand; None: a pooling that halves the picture.
-FIRES = (None, (16, 64), (16, 64), None, (32, 128), (32, 128), None,
-         (48, 192), (48, 192), (64, 256), (64, 256))  # fmt: skip
+from facebench.models.architectures.shapes import FIRES, SQUEEZE_STEM, scaled
 
 
 class Fire(nn.Module):
@@ -50,7 +45,7 @@ class SqueezeNet(CompactNet):
 
     def __init__(self, dimension: int, input_size: tuple[int, int], width: float = 1.0) -> None:
         super().__init__(dimension, input_size)
-        channels = scaled(STEM, width)
+        channels = scaled(SQUEEZE_STEM, width)
         layers: list[nn.Module] = [nn.Conv2d(3, channels, 3, stride=2), nn.ReLU(inplace=True)]
         for sizes in FIRES:
             if sizes is None:

@@ -26,14 +26,8 @@ from facebench.base.errors import UserError, nearest
 from facebench.base.storage import workspace_folders
 from facebench.base.text import fraction
 from facebench.base.validation import read_toml, validated
-from facebench.models.architectures.base import CompactNet
-from facebench.models.architectures.convnet import LAYERS
-from facebench.models.architectures.registry import (
-    ARCHITECTURES,
-    Compact,
-    build,
-    smallest_side,
-)
+from facebench.models.architectures.registry import ARCHITECTURES, Compact, smallest_side
+from facebench.models.architectures.shapes import LAYERS
 from facebench.models.cards.places import require_inside
 from facebench.models.embedders.base import FlipRule
 from facebench.models.embedders.options import Colour, Layout, Triple
@@ -47,10 +41,6 @@ class Shape(NamedTuple):
     embedding: int
     size: tuple[int, int]
     width: float
-
-    def net(self) -> CompactNet:
-        """The network with all its filters and first weights."""
-        return build(*self)
 
 
 def is_compact(card: ModelCard) -> bool:

@@ -1,28 +1,11 @@
-"""The cards of an ensemble's members, and what they sum to."""
+"""The cards of an ensemble's members."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from facebench.base.errors import UserError
-from facebench.models.architectures.convnet import ConvNet
 from facebench.models.cards.card import Member, ModelCard, card_names, find_card, read_card
-from facebench.models.cards.trained import packed_weights
-from facebench.models.sparsity.savings import sparsity_report
 
 SCRIPT = "python -m facebench.lab.regions"
-
-
-@dataclass(frozen=True)
-class EnsembleFacts:
-    """Sums over an ensemble's members.
-
-    bytes: of the weight files; parameters, kept: None where a member is not a ConvNet of ours.
-    """
-
-    bytes: int
-    parameters: int | None
-    kept: int | None
 
 
 def member_card(ensemble: ModelCard, member: Member) -> ModelCard | None:
@@ -68,18 +51,3 @@ def untrained_members(ensemble: ModelCard) -> list[str]:
         if card is None or not (ready or card.architecture == "python"):
             names.append(member.model)
     return names
-
-
-def ensemble_facts(ensemble: ModelCard) -> EnsembleFacts:
-    """Bytes and parameters of all members; UserError where one has no weights yet."""
-    size, parameters, kept, counted = 0, 0, 0, True
-    for card in trained_members(ensemble):
-        path = card.weights_path
-        size += path.stat().st_size if path else 0
-        if card.architecture != "convnet" or card.width is None or card.preprocessing.size is None:
-            counted = False
-            continue
-        net = ConvNet(card.width, card.preprocessing.size)
-        report = sparsity_report(net, packed_weights(card).masks)
-        parameters, kept = parameters + report.total, kept + report.kept
-    return EnsembleFacts(size, parameters if counted else None, kept if counted else None)

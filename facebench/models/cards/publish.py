@@ -17,6 +17,7 @@ from facebench.base.storage import write_atomically, write_together
 from facebench.base.validation import validated
 from facebench.models.architectures.base import CompactNet
 from facebench.models.architectures.convnet import ConvNet
+from facebench.models.architectures.registry import build
 from facebench.models.cards.card import (
     ModelCard,
     PreprocessingFields,
@@ -77,7 +78,7 @@ def publish_compact(
     given = {"title": title, "parent": parent, "filters_removed": filters_removed, **fields}
     card = _compact_card(models_folder / f"{name}.toml", net, given)
     state = {key: tensor.detach() for key, tensor in net.state_dict().items()}
-    fit_compact(shape_of(card).net(), state, card)
+    fit_compact(build(*shape_of(card)), state, card)
     return _written(card, state, {}, learned, models_folder, dtype)
 
 

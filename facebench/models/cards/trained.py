@@ -9,8 +9,9 @@ from torch import Tensor
 
 from facebench.base.errors import UserError
 from facebench.models.architectures.base import CompactNet
-from facebench.models.architectures.convnet import ConvNet, module_name
-from facebench.models.architectures.registry import ARCHITECTURES
+from facebench.models.architectures.convnet import ConvNet
+from facebench.models.architectures.registry import ARCHITECTURES, build
+from facebench.models.architectures.shapes import module_name
 from facebench.models.architectures.state import reshape_to
 from facebench.models.cards.card import ModelCard, card_names, find_card, is_compact, shape_of
 from facebench.models.sparsity.masks import apply_masks
@@ -37,7 +38,7 @@ def compact_network_of(card: ModelCard) -> CompactNet:
             f"model {card.name!r} is {card.architecture}, not one of {', '.join(ARCHITECTURES)}"
         )
     packed = packed_weights(card)
-    net = shape_of(card).net()
+    net = build(*shape_of(card))
     fit_compact(net, packed.state, card)
     net.load_state_dict(packed.state)
     return net

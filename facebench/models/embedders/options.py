@@ -6,14 +6,11 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, Literal, get_args
+from typing import Annotated, Literal, get_args
 
 from facebench.base.errors import UserError, nearest
 from facebench.base.options import ASIDE, HOW, INPUT, MACHINE, Option, from_texts, told
 from facebench.models.embedders.base import FLIP_RULES, FlipRule
-
-if TYPE_CHECKING:
-    import torch
 
 Colour = Literal["rgb", "bgr"]
 Precision = Literal["float32", "bfloat16"]
@@ -200,15 +197,3 @@ def device_parts(name: str) -> tuple[str, int]:
         hint = nearest(kind, ("cpu", "cuda"))
         raise UserError(f"--device {name!r} is not cpu, cuda or cuda:N{hint}")
     return kind, int(index or 0)
-
-
-def torch_device(name: str) -> torch.device:
-    """The device with a name; UserError where it is unknown or this machine does not have it."""
-    import torch
-
-    kind, index = device_parts(name)
-    if kind == "cuda" and not torch.cuda.is_available():
-        raise UserError(f"--device {name}: this machine or this build of torch has no CUDA GPU")
-    if kind == "cuda" and index >= torch.cuda.device_count():
-        raise UserError(f"--device {name}: this machine has {torch.cuda.device_count()} GPUs")
-    return torch.device(name)

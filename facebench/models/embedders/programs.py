@@ -21,7 +21,7 @@ import torch
 from facebench.base.errors import UserError
 from facebench.base.opening import MODEL, read_bytes
 from facebench.models.embedders.archives import checked_archive
-from facebench.models.embedders.options import torch_device
+from facebench.models.embedders.torch import torch_device
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,17 @@ from torch import Tensor, nn
 
 from facebench.base.errors import UserError
 from facebench.models.embedders.base import CheckedEmbedder, Preprocessing, variant_of
-from facebench.models.embedders.options import Precision, torch_device
+from facebench.models.embedders.options import Precision, device_parts
+
+
+def torch_device(name: str) -> torch.device:
+    """The device with a name; UserError where it is unknown or this machine does not have it."""
+    kind, index = device_parts(name)
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise UserError(f"--device {name}: this machine or this build of torch has no CUDA GPU")
+    if kind == "cuda" and index >= torch.cuda.device_count():
+        raise UserError(f"--device {name}: this machine has {torch.cuda.device_count()} GPUs")
+    return torch.device(name)
 
 
 class TorchEmbedder(CheckedEmbedder):

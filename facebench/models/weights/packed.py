@@ -14,7 +14,6 @@ of version 2. The same state and masks always give the same bytes.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 from collections.abc import Mapping
@@ -23,15 +22,14 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 import numpy as np
-import safetensors
 import safetensors.numpy
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from facebench.base.errors import UserError, nearest
-from facebench.base.opening import MODEL, plain_bytes
 from facebench.base.storage import write_atomically
+from facebench.models.weights.files import tensors_in, weights_bytes
 from facebench.models.weights.quantise import channel_axes, dequantise, is_quantised, quantise
 
 FORMAT, VERSION, INT8_VERSION = "facebench-packed", 1, 2
@@ -128,16 +126,7 @@ def load_packed(path: Path, sha256: str | None = None) -> PackedWeights:
     file is absent, truncated, not packed weights, of another hash, or where shapes, counts, indices
     or values are wrong.
     """
-    try:
-        data = plain_bytes(path, MODEL)
-    except OSError as error:
-        raise UserError(f"{path}: the weights cannot be read: {error.strerror}") from None
-    found = hashlib.sha256(data).hexdigest()
-    if sha256 is not None and found != sha256:
-        raise UserError(
-            f"{path}: its SHA-256 is {found[:12]}…, the card says {sha256[:12]}…; the file was "
-            "changed or does not belong to the card: fetch or publish it again"
-        )
+    data, found = weights_bytes(path, sha256)
     try:
         return _unpacked(data, found)
     except _BadFileError as error:
@@ -146,9 +135,9 @@ def load_packed(path: Path, sha256: str | None = None) -> PackedWeights:
 
 def _unpacked(data: bytes, sha256: str) -> PackedWeights:
     try:
-        tensors = safetensors.numpy.load(data)
-    except (safetensors.SafetensorError, KeyError, ValueError) as error:
-        raise _BadFileError(f"truncated or not safetensors ({_line(error)})") from None
+        tensors = tensors_in(data)
+    except ValueError as error:
+        raise _BadFileError(str(error)) from None
     header = _header(data)
     _require_bounded(header, tensors)
     dtype = np.dtype(header["dtype"])
@@ -296,10 +285,6 @@ def _weight_name(module: str, mask: Tensor, state: Mapping[str, Tensor]) -> str:
     if mask.shape != state[name].shape:
         raise ValueError(f"{name}: mask {tuple(mask.shape)}, weight {tuple(state[name].shape)}")
     return name
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:120]
 
 
 Code = Literal["bits", "gaps"]

@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 
 from facebench.base.errors import UserError
 from facebench.cli.commands.models import app
-from facebench.models.architectures.convnet import ConvNet, module_name
+from facebench.models.architectures.convnet import ConvNet
+from facebench.models.architectures.shapes import module_name
 from facebench.models.cards.card import ModelCard
 from facebench.models.cards.publish import publish_weights, write_card
 

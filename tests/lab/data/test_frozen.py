@@ -23,7 +23,8 @@ from facebench.lab.data.sources import TrainingData, training_data
 from facebench.lab.learning.learner import Learner, Machine, untrained
 from facebench.lab.learning.normalised import NormalisedConvNet
 from facebench.lab.learning.recipes import load_recipe
-from facebench.models.architectures.convnet import LAYERS, ConvNet, to_input
+from facebench.models.architectures.convnet import ConvNet, to_input
+from facebench.models.architectures.shapes import LAYERS
 from tests.helpers.training_toys import write_people
 
 WIDTH = 0.03125

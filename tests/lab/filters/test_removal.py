@@ -27,7 +27,8 @@ from facebench.lab.filters.removal import (
     removed_shares,
     target,
 )
-from facebench.models.architectures.registry import build, parameters
+from facebench.models.architectures.published import parameters
+from facebench.models.architectures.registry import build
 from facebench.models.architectures.state import reshape_to
 from tests.helpers.filter_toys import SIZE, Toy, stir
 

@@ -5,15 +5,13 @@ from __future__ import annotations
 import pytest
 import torch
 
-from facebench.models.architectures.convnet import (
+from facebench.models.architectures.convnet import ConvNet, parameter_counts, to_input
+from facebench.models.architectures.shapes import (
     CONV_CHANNELS,
     LAYERS,
     TABLE_1_PARAMETERS,
-    ConvNet,
     module_name,
-    parameter_counts,
     scaled,
-    to_input,
 )
 
 # Weights as Table 1 prints them (rounded there), biases: one per channel of a convolution, one per

@@ -11,13 +11,12 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from facebench.models.architectures.registry import (
-    ARCHITECTURES,
-    build,
+from facebench.models.architectures.published import (
     classifier_parameters,
     parameters,
     published_parameters,
 )
+from facebench.models.architectures.registry import ARCHITECTURES, build
 
 Shapes = dict[str, tuple[int, ...]]
 STATISTICS = ("running_mean", "running_var", "num_batches_tracked")

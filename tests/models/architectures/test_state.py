@@ -8,7 +8,8 @@ from torch import Tensor
 
 from facebench.base.errors import UserError
 from facebench.models.architectures.base import CompactNet
-from facebench.models.architectures.registry import build, load_trunk, reshape_to
+from facebench.models.architectures.registry import build
+from facebench.models.architectures.state import load_trunk, reshape_to
 
 KEPT = torch.tensor([0, 2, 3, 7])  # of eight filters, or of the first of more
 # What sees the outputs of a layer: (tensor, dimension) that lose the same filters.

@@ -13,12 +13,13 @@ import torch
 from facebench.base.errors import UserError
 from facebench.models.architectures.convnet import ConvNet
 from facebench.models.cards.card import ModelCard, read_card
-from facebench.models.cards.members import ensemble_facts, untrained_members
+from facebench.models.cards.members import untrained_members
 from facebench.models.cards.publish import publish_weights, write_card
 from facebench.models.embedders.base import UNPINNED, Embedder, FlipRule, Preprocessing, unit
 from facebench.models.embedders.ensemble import EnsembleEmbedder, RegionEmbedder
 from facebench.models.embedders.options import ModelOptions
 from facebench.models.regions import Region, cut
+from facebench.models.sizes import ensemble_facts
 from facebench.models.zoo import load_model
 
 FACES = np.random.default_rng(0).integers(0, 256, (4, 112, 112, 3), dtype=np.uint8)

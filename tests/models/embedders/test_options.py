@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from facebench.base.errors import UserError
-from facebench.models.embedders.options import ModelOptions, parse_options, torch_device
+from facebench.models.embedders.options import ModelOptions, parse_options
+from facebench.models.embedders.torch import torch_device
 
 
 def test_nothing_given_overrides_nothing() -> None:
