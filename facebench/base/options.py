@@ -126,7 +126,9 @@ def told(kind: type[Chosen]) -> type[Chosen]:
     lines = [
         f"{one.name} : {_type_text(one.type)}\n    {one.option.help}" for one in options_of(kind)
     ]
-    kind.__doc__ = "\n".join([said.rstrip(), "", "Parameters", "-" * 10, *lines, "", mark + rest])
+    kind.__doc__ = "\n".join(
+        [said.rstrip(), "", "Parameters", "-" * 10, *lines, "", mark + rest]
+    ).rstrip()
     return kind
 
 

@@ -67,8 +67,9 @@ def test_numbers_out_of_bounds(wrong: dict[str, Any], line: str) -> None:
 
 def test_words_are_read_in_python_too() -> None:
     assert Walk.__doc__ == (
-        "How one walks.\n\nsteps: Of one leg.\nrests: Between them.\nway: There.\n"
-        "dog: Leave it at home."
+        "How one walks.\n\nParameters\n----------\n"
+        "steps : int\n    Of one leg.\nrests : int or None\n    Between them.\n"
+        "way : tuple[str, str] or None\n    There.\ndog : bool\n    Leave it at home."
     )
 
 
