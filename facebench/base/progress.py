@@ -1,4 +1,4 @@
-"""Progress on standard error: of rendering, and of a measurement."""
+"""The bar on standard error, and what a long work is given to move it."""
 
 from __future__ import annotations
 
@@ -6,42 +6,64 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
 from facebench.base.text import printable
 
-_TITLE = "rendering synthetic faces"
+Stage = Callable[[str, int], Callable[[], None]]
+"""What is done next and in how many steps → what is called after each of them."""
 
 
-@contextmanager
-def rendering_bar(shown: bool) -> Iterator[Callable[[int, int], None]]:
-    """Yields a function of (faces done, faces in all); a bar, or one line where no terminal is."""
-    console = Console(stderr=True)
-    bar = Progress(
+def error_console() -> Console:
+    """Standard error, for whole lines that are no markup."""
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def bar_on(
+    console: Console, shown: bool, *columns: ProgressColumn, refreshed: float = 10
+) -> Progress:
+    """A bar of titles, counts and the time that is left, which goes when its work is done; nothing
+    where it is not shown or no terminal is there.
+
+    columns: what stands after the bar in place of a count of steps; refreshed: times a second.
+    """
+    return Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
-        MofNCompleteColumn(),
+        *(columns or (MofNCompleteColumn(),)),
         TimeRemainingColumn(),
         console=console,
         transient=True,
         disable=not (shown and console.is_terminal),
+        refresh_per_second=refreshed,
     )
-    with bar:
-        task = bar.add_task(_TITLE, total=None, visible=False)
-        told = False
+
+
+@contextmanager
+def counting_bar(
+    title: str, shown: bool, said: bool = False
+) -> Iterator[Callable[[int, int], None]]:
+    """Yields a function of (done, in all); said: one line with both where no terminal is."""
+    console = error_console()
+    with bar_on(console, shown) as bar:
+        task = bar.add_task(printable(title), total=None, visible=False)
+        unsaid = said and shown and not console.is_terminal
 
         def advance(done: int, total: int) -> None:
-            nonlocal told
-            if shown and not told and not console.is_terminal:
-                console.print(f"{_TITLE}: {total:,}", markup=False)
-            told = True
+            nonlocal unsaid
+            if unsaid:
+                console.print(f"{title}: {total:,}", markup=False)
+            unsaid = False
             bar.update(task, completed=done, total=total, visible=True)
 
         yield advance
-
-
-Stage = Callable[[str, int], Callable[[], None]]
-"""What is done next and in how many steps → what is called after each of them."""
 
 
 def unseen(name: str, steps: int) -> Callable[[], None]:
@@ -50,14 +72,9 @@ def unseen(name: str, steps: int) -> Callable[[], None]:
 
 
 @contextmanager
-def bars(shown: bool) -> Iterator[Stage]:
+def stages(shown: bool) -> Iterator[Stage]:
     """Yields a `Stage` that shows a bar, where standard error is a terminal."""
-    console = Console(stderr=True)
-    bar = Progress(
-        TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(),
-        console=console, transient=True, disable=not (shown and console.is_terminal),
-    )  # fmt: skip
-    with bar:
+    with bar_on(error_console(), shown) as bar:
         task = bar.add_task("", total=None, visible=False)
 
         def stage(name: str, total: int) -> Callable[[], None]:

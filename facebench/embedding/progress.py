@@ -5,18 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TextColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import MofNCompleteColumn, ProgressColumn, Task
 from rich.text import Text
 
+from facebench.base.progress import bar_on, error_console
 from facebench.base.text import printable
 from facebench.embedding.types import ExtractionProfile
 
@@ -32,19 +24,9 @@ def progress_bar(
     title: str, known: int, faces: int, shown: bool
 ) -> Iterator[Callable[[int], None]]:
     """Yields the function that advances the bar; nothing is drawn where there is no terminal."""
-    console = Console(stderr=True)
-    bar = Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        _FacesPerSecond(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not (shown and console.is_terminal),
-        refresh_per_second=4,
-    )
-    with bar:
+    with bar_on(
+        error_console(), shown, MofNCompleteColumn(), _FacesPerSecond(), refreshed=4
+    ) as bar:
         task = bar.add_task(printable(title), total=faces, completed=known)
         yield lambda count: bar.advance(task, count)
 
@@ -58,4 +40,4 @@ def summarise(title: str, profile: ExtractionProfile) -> None:
         line += f", {profile.from_store:,} from the store"
     if profile.failed:
         line += f", {profile.failed:,} not acquired"
-    Console(stderr=True, highlight=False, soft_wrap=True).print(printable(line), markup=False)
+    error_console().print(printable(line), markup=False)

@@ -12,7 +12,7 @@ from typing import Any
 
 from facebench.base.errors import Notice, UserError
 from facebench.base.options import with_fields
-from facebench.base.progress import rendering_bar
+from facebench.base.progress import counting_bar
 from facebench.base.threads import torch_threads
 from facebench.evaluation.build import Facts, build_record
 from facebench.evaluation.candidate import Candidate, candidate_of, candidate_of_embeddings
@@ -34,6 +34,8 @@ from facebench.similarity import Similarity
 
 _CALLER = 5  # frames up to who called `evaluate`
 Models = Sequence[AnyModel] | Mapping[str, AnyModel]
+
+_RENDERING = "rendering synthetic faces"
 
 
 @with_fields(Settings)
@@ -198,7 +200,7 @@ def _prepare_all(
 ) -> list[PreparedProtocol]:
     found = []
     for card in cards:
-        with rendering_bar(settings.progress) as progress:
+        with counting_bar(_RENDERING, settings.progress, said=True) as progress:
             found.append(prepare_run(card, data, settings, images=images, progress=progress))
         found[-1].pooling(settings)  # refuses a wrong name before the long work
     # Before the long work, however quiet the run is.

@@ -81,7 +81,7 @@ def command(
     """
     require_output(output)
     with importing():
-        from facebench.base.progress import bars
+        from facebench.base.progress import stages
         from facebench.costs.bench import BenchSettings, bench
         from facebench.faces.synthetic.pool import usable_cores
         from facebench.records.costs import default_costs_folder, save_costs
@@ -97,7 +97,7 @@ def command(
         options.size,
         options.untrusted,
     )
-    with bars(not quiet) as stage:
+    with stages(not quiet) as stage:
         result = bench(models, baseline, settings, stage=stage)
     write(render(result, format, file=output is not None), output)
     if folder is None:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from facebench.base.errors import UserError, nearest
+from facebench.base.progress import counting_bar
 from facebench.base.text import printable, rich_text
 from facebench.faces.install.download import get_lfw
 from facebench.faces.install.installed import (
@@ -86,7 +84,7 @@ def check(
     for each in names:
         if name in DATASETS and data is None and installed_at(each) is None:
             raise UserError(f"{each} is not installed; see `facebench data list`, or give --data")
-        with _bar() as progress:
+        with counting_bar("reading images", shown=True) as progress:
             findings = check_dataset(each, data, progress)
         for finding in findings:
             bad += not finding.ok
@@ -94,15 +92,3 @@ def check(
             typer.echo(printable(line))
     if bad:
         raise typer.Exit(1)
-
-
-@contextmanager
-def _bar() -> Iterator[Callable[[int, int], None]]:
-    """Yields a function of (images read, images in all); a bar on a terminal, otherwise nothing."""
-    console = Console(stderr=True)
-    columns = (TextColumn("reading images"), BarColumn(), MofNCompleteColumn())
-    hidden = not console.is_terminal
-    bar = Progress(*columns, TimeRemainingColumn(), console=console, transient=True, disable=hidden)
-    with bar:
-        task = bar.add_task("", total=None, visible=False)
-        yield lambda done, total: bar.update(task, completed=done, total=total, visible=True)

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
+from facebench.base.progress import bar_on, error_console
 from facebench.base.text import printable
 from facebench.lab.learning.learner import Machine
 
@@ -15,17 +13,8 @@ from facebench.lab.learning.learner import Machine
 @contextmanager
 def shown_machine(device: str, precision: str | None, shown: bool) -> Iterator[Machine]:
     """A machine whose trainings have bars, and whose losses are told as lines."""
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
-    progress = Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not (shown and console.is_terminal),
-        refresh_per_second=2,
-    )
+    console = error_console()
+    progress = bar_on(console, shown, refreshed=2)
 
     def bar(title: str, steps: int) -> Callable[[int], None]:
         task = progress.add_task(printable(title), total=steps)
