@@ -8,30 +8,47 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from facebench.base.errors import UserError
 from facebench.base.opening import plain_bytes
 
 if TYPE_CHECKING:
-    from facebench.tables.table import Sheet
+    from facebench.tables.table import Table
+
+_FILE_WIDTH = 160  # of a table in a file: characters
 
 
-_FILE_WIDTH = 160
+def table_text(
+    tables: Sequence[Table],
+    format: Literal["table", "md", "html"],
+    title: str,
+    *,
+    file: bool = False,
+    width: int = _FILE_WIDTH,
+) -> str:
+    """Tables in a format, as text. title: of a page; file: they go to one; width: there.
 
+    ``table`` is in colour only where there is a terminal.
+    """
+    if format == "md":
+        from facebench.tables.markdown import to_markdown
 
-def terminal_text(sheets: Sequence[Sheet], *, file: bool = False) -> str:
-    """Sheets as a terminal shows them; in colour only where there is one. file: they go to one."""
+        return to_markdown(tables)
+    if format == "html":
+        from facebench.tables.html import to_html
+
+        return to_html(tables, title)
     from rich.console import Console
 
-    from facebench.tables.table import print_sheets
+    from facebench.tables.terminal import print_tables
 
     text = io.StringIO()
     if sys.stdout.isatty() and not file:
         console = Console(force_terminal=True, file=text, width=Console().width)
     else:
-        console = Console(file=text, width=_FILE_WIDTH, color_system=None)
-    print_sheets(sheets, console)
+        console = Console(file=text, width=width, color_system=None)
+    print_tables(tables, console)
     return text.getvalue()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,11 +12,11 @@ from typing import TYPE_CHECKING, Literal, get_args
 from facebench.base.errors import UserError
 from facebench.base.text import printable
 from facebench.cli.errors import importing
-from facebench.cli.output import kept_in, require_writable, unwritten, write
+from facebench.cli.output import kept_in, require_writable, table_text, unwritten, write
 
 if TYPE_CHECKING:
     from facebench.records.record import Record
-    from facebench.tables.records import TableView
+    from facebench.tables.table import Table
 
 Format = Literal["table", "json", "md", "html", "csv"]
 FORMATS: tuple[str, ...] = get_args(Format)
@@ -94,16 +93,16 @@ class Outputs:
 
         UserError, when all that can be written is, where something could not.
         """
-        from facebench.tables.records import views_of
+        from facebench.tables.records import record_tables
 
-        views = views_of(records)
+        tables = record_tables(records)
         with self._going_on():
-            self._result(records, views)
+            self._result(records, tables)
         if self.plot is not None:
             from facebench.figures.curves.plot import save_roc_plot
 
             with self._going_on(f"--plot {self.plot}"):
-                save_roc_plot([view.records for view in views], self.plot)
+                save_roc_plot([table.records for table in tables], self.plot)
                 self._say(f"plot: {self.plot}")
         if self.profile:
             for line in profile_text(records, wall).splitlines():
@@ -111,15 +110,15 @@ class Outputs:
         if self._failed:
             raise UserError("; ".join(self._failed))
 
-    def _result(self, records: Sequence[Record], views: Sequence[TableView]) -> None:
+    def _result(self, records: Sequence[Record], tables: Sequence[Table]) -> None:
         if self.format == "table" and self.output is None:
             from rich.console import Console
 
-            from facebench.tables.terminal import print_views
+            from facebench.tables.terminal import print_tables
 
-            print_views(views, Console())
+            print_tables(tables, Console())
             return
-        write(render(self.format, records, views), self.output, quiet=self.quiet)
+        write(render(self.format, records, tables), self.output, quiet=self.quiet)
 
     @contextlib.contextmanager
     def _going_on(self, what: str = "the result") -> Iterator[None]:
@@ -142,24 +141,14 @@ def _upwards(path: Path) -> list[Path]:
     return [whole, *whole.parents]
 
 
-def render(format: Format, records: Sequence[Record], views: Sequence[TableView]) -> str:
+def render(format: Format, records: Sequence[Record], tables: Sequence[Table]) -> str:
     """Records in a format, as text."""
-    from facebench.base.version import __version__
-    from facebench.tables import exports, html, markdown, terminal
+    if format == "json" or format == "csv":
+        from facebench.tables.exports import records_csv, records_json
 
-    if format == "json":
-        return exports.to_json(records)
-    if format == "csv":
-        return exports.to_csv(records)
-    if format == "md":
-        return markdown.to_markdown(views)
-    if format == "html":
-        return html.to_html(views, __version__)
-    from rich.console import Console
-
-    text = io.StringIO()
-    terminal.print_views(views, Console(file=text, width=_FILE_WIDTH, color_system=None))
-    return text.getvalue()
+        return records_json(records) if format == "json" else records_csv(records)
+    title = "; ".join(table.title for table in tables)
+    return table_text(tables, format, title, file=True, width=_FILE_WIDTH)
 
 
 def profile_text(records: Sequence[Record], wall: float) -> str:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Iterable
 
 from facebench.base.text import count_text, json_text, size_text
 from facebench.costs.bench import Bench
 from facebench.costs.measure import busy
 from facebench.records.costs import CostRecord, CostRun, Machine, Spread
-from facebench.tables.exports import Value, safe
-from facebench.tables.table import Sheet
-from facebench.tables.text import Cell
+from facebench.tables.csv import Value, to_csv
+from facebench.tables.table import Cell, Table, columns_of, rows_of
 
 _SIZES: tuple[tuple[str, str, Callable[[int | None], str]], ...] = (
     ("parameters", "parameters", count_text),
@@ -23,7 +20,7 @@ _SIZES: tuple[tuple[str, str, Callable[[int | None], str]], ...] = (
 )
 
 
-def bench_sheet(result: Bench) -> Sheet:
+def bench_table(result: Bench) -> Table:
     """The table for a terminal, Markdown and HTML."""
     pairs = _pairs(result)
     batch = pairs[0][1].batch
@@ -42,11 +39,11 @@ def bench_sheet(result: Bench) -> Sheet:
             Cell(_spread(run.throughput, 1), _spread(run.ratios.throughput, 1, "×")),
         ]
         rows.append(tuple(cells))
-    return Sheet(
+    return Table(
         "What the models cost to run",
-        tuple(headings),
-        tuple(rows),
-        tuple(_caption(result, pairs)),
+        columns_of(*headings),
+        rows_of(*rows),
+        tuple(_notes(result, pairs)),
         _notice(result),
     )
 
@@ -64,12 +61,7 @@ def bench_json(result: Bench) -> str:
 
 def bench_csv(result: Bench) -> str:
     """One line per model and runtime; seconds, faces per second and bytes in full precision."""
-    lines = [_flat(record, run) for record, run in _pairs(result)]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(lines[0]), restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({field: safe(value) for field, value in line.items()} for line in lines)
-    return text.getvalue()
+    return to_csv([_flat(record, run) for record, run in _pairs(result)])
 
 
 def _pairs(result: Bench) -> list[tuple[CostRecord, CostRun]]:
@@ -102,7 +94,7 @@ def _digits(value: float) -> str:
     return f"{value:,.{places}f}"
 
 
-def _caption(result: Bench, pairs: list[tuple[CostRecord, CostRun]]) -> Iterable[str]:
+def _notes(result: Bench, pairs: list[tuple[CostRecord, CostRun]]) -> Iterable[str]:
     first, machine = pairs[0][1], result.machine
     rounds = len(first.latency.rounds)
     versions = ", ".join(dict.fromkeys(f"{run.runtime} ({run.version})" for _, run in pairs))

@@ -1,4 +1,4 @@
-"""One cell of a report: what was measured, what the paper says, and both as text."""
+"""A report card filled from records: cells, rows and the whole of one data set, as numbers."""
 
 from __future__ import annotations
 
@@ -6,20 +6,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from string import ascii_lowercase
 
-from facebench.base.text import count_text, percent, points, ratio_text, size_text
 from facebench.comparison.paired import Paired
+from facebench.faces.types import DataKind
 from facebench.records.record import Record, similarity_kind
-from facebench.records.statistics import Measured, Unit
-from facebench.reports.card import PaperSetting, PaperValue, ReportColumn, ReportRow
-from facebench.reports.facts import Value, find_model
-from facebench.tables.text import versus_cell
-
-DASH = "–"
-MISSING = "missing"
+from facebench.records.statistics import Measured
+from facebench.reports.card import PaperSetting, PaperValue, ReportCard, ReportColumn, ReportRow
+from facebench.reports.facts import Fact, find_model
 
 
 @dataclass(frozen=True)
-class ReportCell:
+class FilledCell:
     """value: a share, a count or words; None: not measured, and missing says why.
 
     bars: of a diagnostic that is a list; paired: against the reference row; reference: whether this
@@ -27,7 +23,7 @@ class ReportCell:
     """
 
     column: ReportColumn
-    value: Value | None = None
+    value: Fact | None = None
     paper: PaperValue | None = None
     measured: Measured | None = None
     record: Record | None = None
@@ -54,80 +50,58 @@ class ReportCell:
         """``▲ ▼`` significantly better or worse than the reference, ``≈`` not, or nothing."""
         return "" if self.paired is None else self.paired.mark
 
-    @property
-    def value_text(self) -> str:
-        """What was measured, with its ±; ``missing`` where it should be there and is not."""
-        if self.value is None:
-            return MISSING if self.missing else DASH
-        text = number_text(self.value, self.column.unit)
-        if self.measured is None:
-            return f"{text} *" if self.remark else text
-        if self.measured.spread is not None:
-            text = f"{text} ± {percent(self.measured.spread)}"
-        return text if self.measured.resolvable else f"({text}) ‡"
+
+@dataclass(frozen=True)
+class Missing:
+    """A cell that could be measured and is not. ready: whether the model can be evaluated now."""
+
+    row: ReportRow
+    column: ReportColumn
+    why: str
+    ready: bool = False
+
+
+@dataclass(frozen=True)
+class FilledRow:
+    """A row's cells, the records behind them, and the letters of the footnotes on all of it."""
+
+    row: ReportRow
+    cells: tuple[FilledCell, ...]
+    records: tuple[Record, ...]
+    letters: str
+
+
+@dataclass(frozen=True)
+class FilledCard:
+    """A card on one data set. kind: of its faces, None: no record was found, or none is needed.
+
+    footnotes: (letter, text) of what differs from the paper; remarks: on the records that were
+    chosen; missing: cells without a value.
+    """
+
+    card: ReportCard
+    kind: DataKind | None
+    title: str
+    notice: str | None
+    rows: tuple[FilledRow, ...]
+    footnotes: tuple[tuple[str, str], ...]
+    remarks: tuple[str, ...]
+    missing: tuple[Missing, ...]
 
     @property
-    def paper_text(self) -> str:
-        """What the paper says, or nothing."""
-        if self.paper is None:
-            return ""
-        text = number_text(self.paper.value, self.column.unit)
-        if self.paper.spread is None:
-            return text
-        return f"{text} ± {number_text(self.paper.spread, self.column.unit)}"
+    def columns(self) -> tuple[ReportColumn, ...]:
+        """The card's columns."""
+        return self.card.columns
+
+    def records_of(self, protocol: str) -> list[Record]:
+        """The records of one protocol, by row; all are of the same comparisons."""
+        found = [record for record in self.records if record.protocol.name == protocol]
+        return list({record.digest(): record for record in found}.values())
 
     @property
-    def difference_text(self) -> str:
-        """Against the paper: points of percent, share of a count, ``same`` for words, or empty."""
-        if self.paper is None or self.value is None:
-            return ""
-        if isinstance(self.value, str) or isinstance(self.paper.value, str):
-            return "same" if str(self.value) == str(self.paper.value) else "differs"
-        difference = self.difference
-        assert difference is not None
-        if self.column.unit == "percent":
-            return points(difference)
-        if self.column.unit in ("count", "bytes"):
-            share = difference / self.paper.value if self.paper.value else 0.0
-            return f"{100 * share + 0.0:+.1f} %".replace("-", "−")
-        return f"{round(difference, 3) + 0.0:+.3f}".replace("-", "−")
-
-    @property
-    def interval_text(self) -> str:
-        """``[low, high]`` in percent, or nothing."""
-        if self.measured is None or self.measured.interval is None:
-            return ""
-        low, high = self.measured.interval
-        return f"[{percent(low)}, {percent(high)}]"
-
-    @property
-    def versus_text(self) -> str:
-        """Against the reference row: difference, mark, p-value and interval, or nothing."""
-        if self.reference:
-            return "reference"
-        if self.paired is None:
-            return ""
-        found = versus_cell(self.paired)
-        return f"{found.text} {found.detail}".rstrip()
-
-
-def number_text(value: Value, unit: Unit) -> str:
-    """A value in its unit: percent with two places, millions of weights, MB."""
-    if isinstance(value, str):
-        return value
-    if unit == "percent":
-        return percent(value)
-    if unit == "count":
-        return count_text(round(value))
-    if unit == "bytes":
-        return size_text(round(value))
-    return ratio_text(value) if unit == "ratio" else f"{value:.4g}"
-
-
-def heading_text(column: ReportColumn) -> str:
-    """The column's heading, with ``%`` where its values are percent."""
-    text = column.heading
-    return f"{text} %" if column.unit == "percent" and "%" not in text else text
+    def records(self) -> list[Record]:
+        """The records behind the rows."""
+        return [record for row in self.rows for record in row.records]
 
 
 class Footnotes:
@@ -141,7 +115,7 @@ class Footnotes:
         """The letters of all of a row, ``a,b``, or nothing."""
         return self._letters(self._of_model(row))
 
-    def of_cell(self, cell: ReportCell) -> str:
+    def of_cell(self, cell: FilledCell) -> str:
         """The letters of one cell beside the paper's value, or nothing."""
         return self._letters(self._of_similarity(cell))
 
@@ -167,7 +141,7 @@ class Footnotes:
         if card and card.training.data and setting.training:
             yield f"trained on {card.training.data} (the paper: {setting.training})"
 
-    def _of_similarity(self, cell: ReportCell) -> Iterator[str]:
+    def _of_similarity(self, cell: FilledCell) -> Iterator[str]:
         paper = self.setting.similarity
         if cell.paper is None or cell.record is None or not paper:
             return

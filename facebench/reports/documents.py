@@ -26,10 +26,13 @@ from scipy.stats import spearmanr
 from facebench.base.errors import UserError, nearest
 from facebench.base.text import points
 from facebench.records.find import Finder
+from facebench.reports.build import fill_card
 from facebench.reports.card import load_report, read_report
-from facebench.reports.cells import ReportCell, heading_text
-from facebench.reports.table import ReportTable, build_tables, meaning_of
-from facebench.tables.markdown import plain
+from facebench.reports.cells import FilledCard, FilledCell
+from facebench.reports.table import meaning_of, report_columns, shown
+from facebench.tables.markdown import grid, plain
+from facebench.tables.table import Cell, Table, TableRow
+from facebench.tables.text import points_text
 
 PLACE = re.compile(r"<!-- (table|figure|against|spearman) ([^>]+?) -->(.*?)<!-- end -->", re.S)
 _SYNTHETIC = "synthetic"
@@ -40,7 +43,7 @@ class Documents:
 
     def __init__(self, cards: Path) -> None:
         self.cards, self.finder = cards, Finder.of(cache=False)
-        self._tables: dict[str, dict[str, ReportTable]] = {}
+        self._cards: dict[str, dict[str, FilledCard]] = {}
 
     def renewed(self, text: str) -> str:
         """The document with all its places as the records have them.
@@ -61,18 +64,16 @@ class Documents:
         return f"<!-- {what} {found[2]} -->{value}<!-- end -->"
 
     def _table(self, kind: str, name: str) -> str:
-        table = self._of(name, kind)
-        columns = [plain(heading_text(column)) for column in table.columns]
-        lines = [_line(["", *columns]), _line([":---"] + ["---:"] * len(columns))]
-        for row in table.rows:
-            lines.append(_line([plain(row.row.label), *map(_cell, row.cells)]))
-        notes = "; ".join([*meaning_of(table.card, table.rows, paper=False), *table.card.notes])
-        notice = f"\n**{plain(table.notice)}**\n" if table.notice else ""
+        filled = self._of(name, kind)
+        rows = (TableRow((Cell(r.row.label), *map(_cell, r.cells))) for r in filled.rows)
+        table = Table("", report_columns(filled), tuple(rows), details="below")
+        notes = "; ".join([*meaning_of(filled, paper=False), *filled.card.notes])
+        notice = f"\n**{plain(filled.notice)}**\n" if filled.notice else ""
         told = f"\n<sub>{plain(notes)}.</sub>\n" if notes else ""
-        return f"\n{notice}\n" + "\n".join(lines) + f"\n{told}\n"
+        return f"\n{notice}\n" + "\n".join(grid(table)) + f"\n{told}\n"
 
     def _figure(self, kind: str, name: str, row: str, column: str) -> str:
-        return self._cell_of(name, kind, row, column).value_text
+        return shown(self._cell_of(name, kind, row, column)).text
 
     def _against(self, kind: str, name: str, row: str, column: str) -> str:
         return _against(self._cell_of(name, kind, row, column))
@@ -91,7 +92,7 @@ class Documents:
                 found[row.row.label] = cell.number
         return found
 
-    def _cell_of(self, name: str, kind: str, row: str, column: str) -> ReportCell:
+    def _cell_of(self, name: str, kind: str, row: str, column: str) -> FilledCell:
         rows = {r.row.model: r for r in self._of(name, kind).rows if r.row.model}
         if row not in rows:
             raise UserError(f"table {name!r} has no model {row!r}{nearest(row, list(rows))}")
@@ -102,44 +103,32 @@ class Documents:
             )
         return cells[column]
 
-    def _of(self, name: str, kind: str) -> ReportTable:
-        if name not in self._tables:
+    def _of(self, name: str, kind: str) -> FilledCard:
+        if name not in self._cards:
             own = self.cards / f"{name}.toml"
             card = read_report(own) if own.is_file() else load_report(name)
-            made: dict[str, ReportTable] = {}
-            for table in build_tables(card, self.finder):
-                made.setdefault(table.kind or "real", table)
-            self._tables[name] = made
-        if kind not in self._tables[name]:
+            made: dict[str, FilledCard] = {}
+            for filled in fill_card(card, self.finder):
+                made.setdefault(filled.kind or "real", filled)
+            self._cards[name] = made
+        if kind not in self._cards[name]:
             raise UserError(f"no records of {kind} faces for table {name!r}")
-        return self._tables[name][kind]
+        return self._cards[name][kind]
 
 
-def _cell(cell: ReportCell) -> str:
+def _cell(cell: FilledCell) -> Cell:
     """The value; below it the difference from the reference, or else its own interval."""
-    parts = [plain(cell.value_text)]
-    if cell.paired is not None:
-        parts.append(_against(cell))
-    elif cell.interval_text and not cell.reference:
-        parts.append(plain(cell.interval_text))
-    if cell.paper_text:
-        parts.append(f"paper {plain(cell.paper_text)}")
-    return "<br>".join(parts)
+    found = shown(cell)
+    below = _against(cell) if cell.paired else "" if cell.reference else found.detail
+    return Cell(found.text, below, paper=found.paper)
 
 
-def _against(cell: ReportCell) -> str:
+def _against(cell: FilledCell) -> str:
     """``−0.25 [−0.68, +0.18] ▼``: the difference in points, its interval, its mark."""
-    paired = cell.paired
-    if paired is None:
+    if cell.paired is None:
         return "–"
-    text = points(paired.difference)
-    if paired.interval is not None:
-        text += f" [{points(paired.interval.low)}, {points(paired.interval.high)}]"
-    return f"{text} {cell.mark}".rstrip()
-
-
-def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
+    parts = (points(cell.paired.difference), points_text(cell.paired.interval), cell.mark)
+    return " ".join(filter(None, parts))
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -22,7 +22,7 @@ from facebench.models.sizes import convnet_report, planned_report
 from facebench.records.find import DIAGNOSTICS
 from facebench.records.scores import file_name
 
-Value = float | str
+Fact = float | str
 
 
 class Diagnostics(BaseModel):
@@ -119,7 +119,7 @@ def _size(
 
 
 @lru_cache(maxsize=8)
-def layer_facts(width: float, size: tuple[int, int]) -> dict[str, dict[str, Value]]:
+def layer_facts(width: float, size: tuple[int, int]) -> dict[str, dict[str, Fact]]:
     """Output ``height×width×channels`` and parameters by layer of the paper, from the network."""
     import torch
 
@@ -139,7 +139,7 @@ def layer_facts(width: float, size: tuple[int, int]) -> dict[str, dict[str, Valu
     }
 
 
-def card_fact(card: ModelCard, statistic: str) -> Value | None:
+def card_fact(card: ModelCard, statistic: str) -> Fact | None:
     """A fact that the model's card states, e.g. ``card:parent``; None where it does not."""
     if statistic == "card:parent":
         return card.parent or ("none: the dense network" if card.width else None)

@@ -13,7 +13,7 @@ from facebench.records.costs import cost_value, costs_path, find_costs, is_ratio
 from facebench.records.record import Record
 from facebench.records.statistics import find_statistic, statistics_in
 from facebench.reports.card import ReportColumn, ReportRow, Source
-from facebench.reports.cells import ReportCell
+from facebench.reports.cells import FilledCell
 from facebench.reports.facts import (
     card_fact,
     diagnostic_path,
@@ -29,12 +29,12 @@ _PAPER_SIZE = (112, 96)
 
 
 def filled_cell(
-    cell: ReportCell,
+    cell: FilledCell,
     row: ReportRow,
     records: Mapping[Source, Record],
     paper_width: float | None,
     baseline: str | None = None,
-) -> ReportCell:
+) -> FilledCell:
     """The cell with its value, or with what is missing; as it was where the row has no model.
 
     records: those chosen for the row, by the columns' sources; paper_width: of the paper's network;
@@ -70,7 +70,7 @@ def can_evaluate(row: ReportRow, column: ReportColumn) -> bool:
     return card is not None and has_weights(card) and _lacking_metric(row, column) is None
 
 
-def _of_protocol(cell: ReportCell, row: ReportRow, record: Record | None) -> ReportCell:
+def _of_protocol(cell: FilledCell, row: ReportRow, record: Record | None) -> FilledCell:
     if record is None:
         return replace(cell, missing=_lacking_metric(row, cell.column) or why_no_record(row))
     found = find_statistic(record, cell.column.statistic)
@@ -83,8 +83,8 @@ def _of_protocol(cell: ReportCell, row: ReportRow, record: Record | None) -> Rep
 
 
 def _of_model(
-    cell: ReportCell, row: ReportRow, records: Mapping[Source, Record], paper_width: float | None
-) -> ReportCell:
+    cell: FilledCell, row: ReportRow, records: Mapping[Source, Record], paper_width: float | None
+) -> FilledCell:
     """From a record, else from the weights, else planned from the card.
 
     UserError: `require_recounted`.
@@ -102,7 +102,7 @@ def _of_model(
     return replace(cell, value=float(getattr(size, statistic)), remark=remark)
 
 
-def _of_diagnostic(cell: ReportCell, row: ReportRow) -> ReportCell:
+def _of_diagnostic(cell: FilledCell, row: ReportRow) -> FilledCell:
     name = cell.column.statistic.partition(":")[2]
     model = model_id(row.model or "")
     found = diagnostics_of(model)
@@ -114,7 +114,7 @@ def _of_diagnostic(cell: ReportCell, row: ReportRow) -> ReportCell:
     return replace(cell, value=value)
 
 
-def _of_cost(cell: ReportCell, row: ReportRow, baseline: str | None) -> ReportCell:
+def _of_cost(cell: FilledCell, row: ReportRow, baseline: str | None) -> FilledCell:
     model, statistic = model_id(row.model or ""), cell.column.statistic
     beside = baseline if is_ratio(statistic) and baseline != row.model else None
     found = find_costs(model)

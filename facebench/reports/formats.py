@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from typing import Literal, get_args
 
-from facebench.base.version import __version__
 from facebench.records.record import Record
-from facebench.reports.cells import ReportCell, heading_text
+from facebench.reports.cells import FilledCard, FilledCell, FilledRow
 from facebench.reports.html import report_html
 from facebench.reports.index import index_html, index_lines, index_markdown
-from facebench.reports.latex import report_latex
-from facebench.reports.missing import not_yet, on_photographs, orders_of
-from facebench.reports.table import ReportTable, ReportTableRow
-from facebench.tables import exports, html, latex, markdown
-from facebench.tables.exports import Value, safe
-from facebench.tables.markdown import plain
-from facebench.tables.records import views_of
+from facebench.reports.missing import missing_markdown, on_photographs
+from facebench.reports.table import report_table
+from facebench.tables.csv import Value, to_csv
+from facebench.tables.exports import records_csv
+from facebench.tables.html import to_html
+from facebench.tables.latex import to_latex
+from facebench.tables.markdown import plain, table_markdown, to_markdown
+from facebench.tables.records import record_tables
 
 ReportFormat = Literal["md", "html", "csv", "latex"]
 FORMATS: tuple[ReportFormat, ...] = get_args(ReportFormat)
@@ -27,24 +25,26 @@ ENDINGS: dict[ReportFormat, str] = {"md": ".md", "html": ".html", "csv": ".csv",
 
 def render_report(
     format: ReportFormat,
-    tables: Sequence[ReportTable],
+    filled: Sequence[FilledCard],
     title: str,
     data: str | None = None,
     index: str | None = None,
 ) -> str:
-    """The tables of one card. data: the --data in the commands for real faces; index: the file
+    """One card on its data sets. data: the --data in the commands for real faces; index: the file
     beside the page that lists all tables.
     """
     if format == "md":
-        return report_markdown(tables, data)
+        return "\n".join(report_markdown(one, data) for one in filled)
     if format == "html":
-        return report_html(tables, title, __version__, data, index)
-    return report_csv(tables) if format == "csv" else report_latex(tables)
+        return report_html(filled, title, data, index)
+    if format == "csv":
+        return report_csv(filled)
+    return to_latex(list(map(report_table, filled)), filled[0].card.name)
 
 
 def render_index(
     format: Literal["md", "html"],
-    reports: Sequence[tuple[str, Sequence[ReportTable]]],
+    reports: Sequence[tuple[str, Sequence[FilledCard]]],
     files: Sequence[tuple[str, str]],
     group: str,
     data: str | None = None,
@@ -54,44 +54,59 @@ def render_index(
     """
     ordered = sorted(files, key=lambda file: file[0] != format)
     lines = index_lines(reports, ordered)
-    tables = [table for _, made in reports for table in made]
+    filled = [one for _, of_card in reports for one in of_card]
     render = index_html if format == "html" else index_markdown
-    return render(lines, tables, f"Reports of the group “{group}”", __version__, data)
+    return render(lines, filled, f"Reports of the group “{group}”", data)
 
 
 def render_records(format: ReportFormat, records: Sequence[Record]) -> str:
     """The tables of records, as `facebench eval` makes them; grouped by protocol and data."""
     if format == "csv":
-        return exports.to_csv(records)
-    views = views_of(records)
+        return records_csv(records)
+    tables = record_tables(records)
     if format == "md":
-        return markdown.to_markdown(views)
-    return html.to_html(views, __version__) if format == "html" else latex.views_latex(views)
+        return to_markdown(tables)
+    if format == "html":
+        return to_html(tables, "; ".join(table.title for table in tables))
+    return to_latex(tables)
+
+
+def report_markdown(filled: FilledCard, data: str | None = None) -> str:
+    """The table with what is missing and its commands, and signatures.
+
+    data: the --data of the commands for real faces.
+    """
+    lines = missing_markdown([filled], data, on_photographs(filled, data))
+    lines += _signatures(filled)
+    return table_markdown(report_table(filled)) + "".join(f"{line}\n" for line in lines)
+
+
+def _signatures(filled: FilledCard) -> list[str]:
+    records = {record.digest(): record for record in filled.records}
+    if not records:
+        return []
+    lines = ["", "<details><summary>Signatures</summary>", ""]
+    lines += [f"- {plain(record.signature)}" for record in records.values()]
+    return [*lines, "", "</details>"]
 
 
 _NO_LABEL = "no data"
 
 
-def report_csv(tables: Sequence[ReportTable]) -> str:
+def report_csv(filled: Sequence[FilledCard]) -> str:
     """One line per cell; ``data_kind`` and ``notice`` label synthetic faces; empty: unknown."""
-    lines = [
-        _flat(table, row, cell) for table in tables for row in table.rows for cell in row.cells
-    ]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(lines[0]) if lines else ["report"], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({field: safe(value) for field, value in line.items()} for line in lines)
-    return text.getvalue()
+    lines = [_flat(one, row, cell) for one in filled for row in one.rows for cell in row.cells]
+    return to_csv(lines, ["report"])
 
 
-def _flat(table: ReportTable, row: ReportTableRow, cell: ReportCell) -> dict[str, Value]:
+def _flat(filled: FilledCard, row: FilledRow, cell: FilledCell) -> dict[str, Value]:
     record, measured, paired = cell.record, cell.measured, cell.paired
     interval = measured.interval if measured else None
     versus = paired.interval if paired else None
     letters = {*row.letters.split(","), *cell.letters.split(",")}
     return {
-        "report": table.card.name,
-        "data_kind": record.data.kind if record else (table.kind or _NO_LABEL),
+        "report": filled.card.name,
+        "data_kind": record.data.kind if record else (filled.kind or _NO_LABEL),
         "row": row.row.label,
         "model": row.row.model,
         "column": cell.column.key,
@@ -107,9 +122,9 @@ def _flat(table: ReportTable, row: ReportTableRow, cell: ReportCell) -> dict[str
         "reached": measured.reached if measured else None,
         "paper": cell.paper.value if cell.paper else None,
         "paper_spread": cell.paper.spread if cell.paper else None,
-        "paper_source": _source(table, cell),
+        "paper_source": _source(filled, cell),
         "difference": cell.difference,
-        "reference": table.card.reference_of(row.row),
+        "reference": filled.card.reference_of(row.row),
         "versus": paired.difference if paired else None,
         "versus_low": versus.low if versus else None,
         "versus_high": versus.high if versus else None,
@@ -118,86 +133,15 @@ def _flat(table: ReportTable, row: ReportTableRow, cell: ReportCell) -> dict[str
         "significant": paired.significant if paired else None,
         "missing": cell.missing,
         "remark": cell.remark,
-        "differs": "; ".join(text for letter, text in table.footnotes if letter in letters),
+        "differs": "; ".join(text for letter, text in filled.footnotes if letter in letters),
         "data": record.data.fingerprint if record else None,
-        "notice": table.notice,
+        "notice": filled.notice,
         "digest": record.digest() if record else None,
         "signature": record.signature if record else None,
     }
 
 
-def _source(table: ReportTable, cell: ReportCell) -> str | None:
+def _source(filled: FilledCard, cell: FilledCell) -> str | None:
     if cell.paper is None:
         return None
-    return cell.paper.source or (table.card.source.text if table.card.source else "")
-
-
-def report_markdown(tables: Sequence[ReportTable], data: str | None = None) -> str:
-    """Tables with notice, caption, footnotes, signatures, and what is missing with its commands.
-
-    data: the --data of the commands for real faces.
-    """
-    return "\n".join(_table(table, data) for table in tables)
-
-
-def _table(table: ReportTable, data: str | None) -> str:
-    lines = [f"### {plain(table.title)}", ""]
-    if table.notice:
-        lines += [f"> **NOTICE: {plain(table.notice)}**", ""]
-    lines.append(_line(["", *(plain(heading_text(column)) for column in table.columns)]))
-    lines.append(_line([":---"] + ["---:"] * len(table.columns)))
-    lines += [_line(_row(row)) for row in table.rows]
-    lines.append("")
-    lines += [f"- {letter}: {plain(text)}" for letter, text in table.footnotes]
-    lines += [f"- {plain(text)}" for text in (*table.caption, *table.remarks)]
-    lines += _missing(table, data) + _signatures(table)
-    return "\n".join(lines) + "\n"
-
-
-def _row(row: ReportTableRow) -> list[str]:
-    return [f"{plain(row.row.label)}{_raised(row.letters)}", *(_cell(cell) for cell in row.cells)]
-
-
-def _cell(cell: ReportCell) -> str:
-    parts = [plain(cell.value_text)]
-    if cell.mark:
-        parts[0] += f" {cell.mark}"
-    parts[0] += _raised(cell.letters)
-    if cell.value is not None and cell.interval_text:
-        parts.append(f"<sub>{plain(cell.interval_text)}</sub>")
-    if cell.paper_text:
-        difference = f" ({plain(cell.difference_text)})" if cell.difference_text else ""
-        parts.append(f"paper {plain(cell.paper_text)}{difference}")
-        if cell.value is None and not cell.missing:
-            parts = parts[1:]
-    return "<br>".join(parts)
-
-
-def _raised(letters: str) -> str:
-    return f" <sup>{letters}</sup>" if letters else ""
-
-
-def _missing(table: ReportTable, data: str | None) -> list[str]:
-    orders, others = orders_of([table], data), not_yet([table])
-    lines = []
-    if orders:
-        lines += ["", "Missing, and made by:", "", "```sh"]
-        lines += [*(order.command for order in orders), "```"]
-        if where := on_photographs(table, data):
-            lines += ["", plain(where)]
-    if others:
-        lines += ["", "Missing for now:", "", *(f"- {plain(line)}" for line in others)]
-    return lines
-
-
-def _signatures(table: ReportTable) -> list[str]:
-    records = {r.digest(): r for row in table.rows for r in row.records}
-    if not records:
-        return []
-    lines = ["", "<details><summary>Signatures</summary>", ""]
-    lines += [f"- {plain(record.signature)}" for record in records.values()]
-    return [*lines, "", "</details>"]
-
-
-def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
+    return cell.paper.source or (filled.card.source.text if filled.card.source else "")

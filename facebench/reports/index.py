@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from facebench.figures.curves.layout import COLOURS
-from facebench.reports.missing import not_yet, orders_of
-from facebench.reports.table import ReportTable
-from facebench.tables.html import environment
-from facebench.tables.markdown import plain
+from facebench.base.version import __version__
+from facebench.reports.cells import FilledCard
+from facebench.reports.missing import missing_markdown, not_yet, orders_of
+from facebench.tables.html import page
+from facebench.tables.markdown import line, plain
 
 _FACES = {"real": "photographs", "synthetic": "synthetic (rendered)", None: "none needed"}
 
@@ -50,35 +50,35 @@ class IndexLine:
 
 
 def index_lines(
-    reports: Sequence[tuple[str, Sequence[ReportTable]]], formats: Sequence[tuple[str, str]]
+    reports: Sequence[tuple[str, Sequence[FilledCard]]], formats: Sequence[tuple[str, str]]
 ) -> list[IndexLine]:
-    """A line per table. reports: (card's name, its tables); formats: (name, ending) of the files
+    """A line per table. reports: (card's name, it filled); formats: (name, ending) of the files
     that were written, the one that titles lead to first.
     """
     lines = []
-    for name, tables in reports:
-        for number, table in enumerate(tables, start=1):
+    for name, filled in reports:
+        for number, card in enumerate(filled, start=1):
             files = tuple((format, f"{name}{ending}") for format, ending in formats)
-            page = files[0][1] if files else ""
-            if page.endswith(".html") and len(tables) > 1:
-                page = f"{page}#t{number}"
-            lines.append(_line(table, page, files))
+            leads_to = files[0][1] if files else ""
+            if leads_to.endswith(".html") and len(filled) > 1:
+                leads_to = f"{leads_to}#t{number}"
+            lines.append(_line(card, leads_to, files))
     return lines
 
 
-def _line(table: ReportTable, page: str, files: tuple[tuple[str, str], ...]) -> IndexLine:
-    measured = sum(cell.value is not None for row in table.rows for cell in row.cells)
-    missing = sum(bool(cell.missing) for row in table.rows for cell in row.cells)
-    rows = {row.row.label for row in table.rows}
+def _line(filled: FilledCard, leads_to: str, files: tuple[tuple[str, str], ...]) -> IndexLine:
+    measured = sum(cell.value is not None for row in filled.rows for cell in row.cells)
+    missing = sum(bool(cell.missing) for row in filled.rows for cell in row.cells)
+    rows = {row.row.label for row in filled.rows}
     return IndexLine(
-        title=table.title,
-        source=table.card.source.text if table.card.source else "",
-        faces=_FACES[table.kind],
+        title=filled.title,
+        source=filled.card.source.text if filled.card.source else "",
+        faces=_FACES[filled.kind],
         measured=measured,
         missing=missing,
         # A mean over an ensemble's members lacks several records, and is one cell.
-        ready=min(missing, sum(gap.ready and gap.row.label in rows for gap in table.missing)),
-        page=page,
+        ready=min(missing, sum(gap.ready and gap.row.label in rows for gap in filled.missing)),
+        page=leads_to,
         files=files,
     )
 
@@ -97,53 +97,35 @@ def summary_of(lines: Sequence[IndexLine]) -> str:
 
 
 def index_html(
-    lines: Sequence[IndexLine],
-    tables: Sequence[ReportTable],
-    title: str,
-    version: str,
-    data: str | None = None,
+    lines: Sequence[IndexLine], filled: Sequence[FilledCard], title: str, data: str | None = None
 ) -> str:
     """The page; data: the --data of the commands for real faces."""
-    return (
-        environment()
-        .get_template("index.html")
-        .render(
-            lines=lines,
-            title=title,
-            version=version,
-            summary=summary_of(lines),
-            orders=orders_of(tables, data),
-            not_yet=not_yet(tables),
-            colours=COLOURS,
-            policy="default-src 'none'; style-src 'unsafe-inline'",
-        )
+    return page(
+        "index.html",
+        lines=lines,
+        title=title,
+        summary=summary_of(lines),
+        orders=orders_of(filled, data),
+        not_yet=not_yet(filled),
     )
 
 
 def index_markdown(
-    lines: Sequence[IndexLine],
-    tables: Sequence[ReportTable],
-    title: str,
-    version: str,
-    data: str | None = None,
+    lines: Sequence[IndexLine], filled: Sequence[FilledCard], title: str, data: str | None = None
 ) -> str:
     """The same as Markdown, as a folder's README."""
-    text = [f"# {plain(title)}", "", f"{summary_of(lines)} Made by facebench {version}.", ""]
-    text += [
-        "| table | faces | measured | missing | files |",
-        "| :--- | :--- | ---: | :--- | :--- |",
-    ]
-    for line in lines:
-        link = f"[{plain(line.title)}]({line.page})" if line.page else plain(line.title)
-        source = f"<br><sub>{plain(line.source)}</sub>" if line.source else ""
-        missing = f"{line.missing} {plain(line.missing_text)}".strip() if line.missing else "none"
-        files = " ".join(f"[{name}]({file})" for name, file in line.files)
-        measured = f"{line.measured} of {line.cells}"
-        cells = (f"{link}{source}", line.faces, measured, missing, files)
-        text.append(f"| {' | '.join(cells)} |")
-    orders, others = orders_of(tables, data), not_yet(tables)
-    if orders:
-        text += ["", "Missing, and made by:", "", "```sh", *(o.command for o in orders), "```"]
-    if others:
-        text += ["", "Missing for now:", "", *(f"- {plain(line)}" for line in others)]
+    text = [f"# {plain(title)}", "", f"{summary_of(lines)} Made by facebench {__version__}.", ""]
+    text += [line(["table", "faces", "measured", "missing", "files"])]
+    text += [line([":---", ":---", "---:", ":---", ":---"])]
+    text += map(_markdown, lines)
+    text += missing_markdown(filled, data)
     return "\n".join(text) + "\n"
+
+
+def _markdown(one: IndexLine) -> str:
+    link = f"[{plain(one.title)}]({one.page})" if one.page else plain(one.title)
+    source = f"<br><sub>{plain(one.source)}</sub>" if one.source else ""
+    missing = f"{one.missing} {plain(one.missing_text)}".strip() if one.missing else "none"
+    files = " ".join(f"[{name}]({file})" for name, file in one.files)
+    measured = f"{one.measured} of {one.cells}"
+    return line([f"{link}{source}", one.faces, measured, missing, files])

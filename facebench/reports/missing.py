@@ -6,7 +6,8 @@ import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from facebench.reports.table import Missing, ReportTable
+from facebench.reports.cells import FilledCard, Missing
+from facebench.tables.markdown import plain
 
 
 @dataclass(frozen=True)
@@ -38,15 +39,15 @@ class Order:
         return shlex.join(words)
 
 
-def orders_of(tables: Iterable[ReportTable], data: str | None = None) -> list[Order]:
+def orders_of(filled: Iterable[FilledCard], data: str | None = None) -> list[Order]:
     """The evaluations that would fill the cells of models that can be evaluated now, grouped.
 
     data: for tables of real faces or of none yet; those of synthetic faces say it themselves.
     """
     protocols: dict[tuple[str, str, str | None, str | None], list[str]] = {}
-    for table in tables:
-        where = "synthetic" if table.kind == "synthetic" else data
-        for gap in _ready(table.missing):
+    for card in filled:
+        where = "synthetic" if card.kind == "synthetic" else data
+        for gap in _ready(card.missing):
             row = gap.row
             key = (row.model or "", gap.column.similarity or row.similarity, row.pooling, where)
             named = protocols.setdefault(key, [])
@@ -62,9 +63,9 @@ def orders_of(tables: Iterable[ReportTable], data: str | None = None) -> list[Or
     ]
 
 
-def on_photographs(table: ReportTable, data: str | None) -> str:
+def on_photographs(filled: FilledCard, data: str | None) -> str:
     """What the commands of a table of photographs need beside the models, or nothing."""
-    if table.kind != "real" or data is not None or not _ready(table.missing):
+    if filled.kind != "real" or data is not None or not _ready(filled.missing):
         return ""
     return (
         "on photographs that are installed (`facebench data list`), or with --data FOLDER; without "
@@ -72,16 +73,28 @@ def on_photographs(table: ReportTable, data: str | None) -> str:
     )
 
 
-def not_yet(tables: Iterable[ReportTable]) -> list[str]:
+def not_yet(filled: Iterable[FilledCard]) -> list[str]:
     """What no evaluation can fill: models that are not trained, diagnostics that are not there."""
     lines: dict[str, list[str]] = {}
-    for table in tables:
-        for gap in table.missing:
+    for card in filled:
+        for gap in card.missing:
             if not gap.ready:
                 lines.setdefault(gap.why, [])
                 if gap.row.label not in lines[gap.why]:
                     lines[gap.why].append(gap.row.label)
     return [f"{', '.join(labels)}: {why}" for why, labels in lines.items()]
+
+
+def missing_markdown(filled: Sequence[FilledCard], data: str | None, where: str = "") -> list[str]:
+    """Lines of Markdown: the commands, where they need photographs, and what none makes."""
+    orders, others = orders_of(filled, data), not_yet(filled)
+    lines = []
+    if orders:
+        lines += ["", "Missing, and made by:", "", "```sh", *(o.command for o in orders), "```"]
+        lines += ["", plain(where)] if where else []
+    if others:
+        lines += ["", "Missing for now:", "", *(f"- {plain(line)}" for line in others)]
+    return lines
 
 
 def _ready(missing: Sequence[Missing]) -> list[Missing]:

@@ -1,336 +1,156 @@
-"""From a report card and the records in reach to its tables: one per data set, real faces first.
-
-Real and synthetic faces never share a column, nor do two lists of comparisons or two alignments: a
-table takes one data set per protocol, and what was measured on another is missing in it.
-"""
+"""A filled report card as a table: its cells as text, and what the signs in them mean."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
 
-from facebench.base.errors import UserError
-from facebench.base.vocabulary import SYNTHETIC_LABEL
-from facebench.comparison.paired import corrected, paired_with_first
-from facebench.faces.types import DataKind
-from facebench.records.find import DataKey, Entry, Finder, Wanted, load_entry
+from facebench.base.text import count_text, percent, points, ratio_text, size_text
 from facebench.records.record import Record
-from facebench.records.statistics import MEMBERS, find_statistic
-from facebench.reports.card import ReportCard, ReportColumn, ReportRow, Source
-from facebench.reports.cells import Footnotes, ReportCell
-from facebench.reports.facts import find_model, model_id
-from facebench.reports.fill import can_evaluate, filled_cell, why_no_record
+from facebench.records.statistics import Unit
+from facebench.reports.card import ReportCard, ReportColumn
+from facebench.reports.cells import FilledCard, FilledCell, FilledRow
+from facebench.reports.facts import Fact
+from facebench.tables.table import DASH, Cell, Column, Table, TableRow
+from facebench.tables.text import points_text, protocol_text, versus_text
 
-
-@dataclass(frozen=True)
-class Missing:
-    """A cell that could be measured and is not. ready: whether the model can be evaluated now."""
-
-    row: ReportRow
-    column: ReportColumn
-    why: str
-    ready: bool = False
-
-
-@dataclass(frozen=True)
-class ReportTableRow:
-    """A row's cells, the records behind them, and the letters of the footnotes on all of it."""
-
-    row: ReportRow
-    cells: tuple[ReportCell, ...]
-    records: tuple[Record, ...]
-    letters: str
-
-
-@dataclass(frozen=True)
-class ReportTable:
-    """One table on one data set. kind: of its faces, None: no record was found, or none is needed.
-
-    footnotes: (letter, text) of what differs from the paper; caption: data, and what the marks
-    mean; remarks: on the records that were chosen; missing: cells without a value.
-    """
-
-    card: ReportCard
-    kind: DataKind | None
-    title: str
-    notice: str | None
-    rows: tuple[ReportTableRow, ...]
-    footnotes: tuple[tuple[str, str], ...]
-    caption: tuple[str, ...]
-    remarks: tuple[str, ...]
-    missing: tuple[Missing, ...]
-
-    @property
-    def columns(self) -> tuple[ReportColumn, ...]:
-        """The card's columns."""
-        return self.card.columns
-
-    def records_of(self, protocol: str) -> list[Record]:
-        """The records of one protocol, by row; all are of the same comparisons."""
-        found = [r for row in self.rows for r in row.records if r.protocol.name == protocol]
-        return list({record.digest(): record for record in found}.values())
-
-
-@dataclass(frozen=True)
-class _Data:
-    """What one table is made of: the data of each protocol; number: among those of its kind."""
-
-    kind: DataKind | None
-    keys: Mapping[str, DataKey]
-    number: int = 0
-
-
-_KINDS: tuple[DataKind, ...] = ("real", "synthetic")
-
-
-def build_tables(card: ReportCard, finder: Finder) -> list[ReportTable]:
-    """All tables of a card, that of real faces first and always, with what is missing in it."""
-    return [_Builder(card, finder, data).table() for data in _data_sets(card, finder)]
-
-
-def with_rows(
-    card: ReportCard, finder: Finder, models: Sequence[str] = (), similarity: str | None = None
-) -> ReportCard:
-    """A free comparison with its rows: the models named, or all that have records; the first is the
-    reference. similarity: of all rows, in place of the card's.
-    """
-    rows = card.rows
-    if not rows:
-        names = models or sorted(
-            {entry.model for entry in finder.entries if entry.protocol in card.protocols}
-        )
-        rows = tuple(ReportRow(label=name, model=name) for name in dict.fromkeys(names))
-    elif models:
-        raise UserError(f"report {card.name!r} has rows of its own; --model is for `compare`")
-    if similarity is not None:
-        rows = tuple(row.model_copy(update={"similarity": similarity}) for row in rows)
-    reference = card.reference or (rows[0].label if rows else None)
-    return card.model_copy(update={"rows": rows, "reference": reference})
-
-
-def wanted_of(row: ReportRow, source: Source) -> Wanted:
-    """What a row's cell asks for; the row must have a model."""
-    assert row.model is not None
-    protocol, similarity = source
-    return Wanted(model_id(row.model), protocol, similarity or row.similarity, row.pooling)
-
-
-def _data_sets(card: ReportCard, finder: Finder) -> list[_Data]:
-    """For every table, the data of each protocol: the kinds apart, the best covered data first."""
-    if not card.protocols:
-        return [_Data(None, {})]
-    covered: dict[str, Counter[DataKey]] = {protocol: Counter() for protocol in card.protocols}
-    named = [row for row in card.rows if row.model]
-    members = [member for row in named for member in member_rows(card, row)]
-    for row in (*named, *members):
-        for source in card.sources:
-            found = finder.candidates(wanted_of(row, source))
-            covered[source[0]].update({entry.data for entry in found})
-    sets: list[_Data] = []
-    for kind in _KINDS:
-        if card.data not in ("any", kind):
-            continue
-        ordered = {p: _best_covered(keys, kind) for p, keys in covered.items()}
-        least = 1 if kind == "real" or card.data == kind else 0
-        for number in range(max(least, *(len(keys) for keys in ordered.values()))):
-            chosen = {p: keys[number] for p, keys in ordered.items() if number < len(keys)}
-            sets.append(_Data(kind, chosen, number))
-    return sets
-
-
-def member_rows(card: ReportCard, row: ReportRow) -> list[ReportRow]:
-    """A row for each member of a row's ensemble, where the card asks for its members."""
-    model = find_model(row.model or "")
-    if model is None or not card.columns_of("members"):
-        return []
-    names = dict.fromkeys(member.model for member in model.members)
-    return [
-        row.model_copy(update={"model": name, "label": f"{row.label}: {name}"}) for name in names
-    ]
-
-
-def _best_covered(keys: Counter[DataKey], kind: DataKind) -> list[DataKey]:
-    """The data of one kind: shipped protocols first, then by how many rows have a record on it."""
-    found = [key for key in keys if key.kind == kind]
-    return sorted(found, key=lambda key: (key.foreign, -keys[key], key))
-
-
-def _corrected(rows: Sequence[ReportTableRow]) -> tuple[ReportTableRow, ...]:
-    """The rows with the tests of each column judged as one family."""
-    judged = [_family(cells) for cells in zip(*(row.cells for row in rows), strict=True)]
-    cells_of = zip(*judged, strict=True)
-    return tuple(replace(row, cells=cells) for row, cells in zip(rows, cells_of, strict=True))
-
-
-def _family(cells: Sequence[ReportCell]) -> list[ReportCell]:
-    judged = iter(corrected([cell.paired for cell in cells if cell.paired]))
-    return [replace(cell, paired=next(judged)) if cell.paired else cell for cell in cells]
-
-
-class _Builder:
-    """Makes one table."""
-
-    def __init__(self, card: ReportCard, finder: Finder, data: _Data) -> None:
-        self.card, self.finder, self.data = card, finder, data
-        self.missing: list[Missing] = []
-        self.remarks: list[str] = []
-        self.footnotes = Footnotes(card.setting)
-
-    def table(self) -> ReportTable:
-        # The papers' values are of photographs: beside synthetic faces they would be compared.
-        synthetic = self.data.kind == "synthetic"
-        given = [row for row in self.card.rows if row.model or not synthetic]
-        chosen = {row.label: self._records(row) for row in given}
-        rows = tuple(
-            self._row(row, of_row, chosen.get(self.card.reference_of(row) or "", {}))
-            for row, of_row in zip(given, chosen.values(), strict=True)
-        )
-        rows = _corrected(rows)
-        first = next((r for records in chosen.values() for r in records.values()), None)
-        return ReportTable(
-            card=self.card,
-            kind=self.data.kind,
-            title=self._title(),
-            notice=first.data.notice if first else None,
-            rows=rows,
-            footnotes=tuple(self.footnotes.lines()),
-            caption=tuple(caption_of(self.card, rows, synthetic=synthetic)),
-            remarks=tuple(dict.fromkeys(self.remarks)),
-            missing=tuple(self.missing),
-        )
-
-    def _title(self) -> str:
-        label = f"{SYNTHETIC_LABEL} · " if self.data.kind == "synthetic" else ""
-        told = dict.fromkeys(
-            w for k in self.data.keys.values() for w in (k.faces, k.alignment, k.rule)
-        )
-        which = f" · {', '.join(told)}" if self.data.number else ""
-        return f"{label}{self.card.title}{which}"
-
-    def _records(self, row: ReportRow) -> dict[Source, Record]:
-        """The chosen record of each source."""
-        found = {}
-        for source in self.card.sources if row.model else ():
-            entries = [
-                entry
-                for entry in self.finder.candidates(wanted_of(row, source))
-                if entry.data == self.data.keys.get(source[0])
-            ]
-            if entries:
-                best = self._of_current_weights(row, entries)
-                found[source] = load_entry(best)
-                if len(entries) > 1:
-                    self.remarks.append(
-                        f"{len(entries)} records answer {best.model} on {best.protocol}; shown is "
-                        f"{best.path.name} (facebench {'.'.join(map(str, best.version))}, made "
-                        f"{best.created[:19]})"
-                    )
-        return found
-
-    def _of_current_weights(self, row: ReportRow, entries: Sequence[Entry]) -> Entry:
-        """The best entry, of the weights that the model has now where there is one."""
-        card = find_model(row.model or "")
-        now = card.sha256 if card else None
-        current = [entry for entry in entries if now is None or entry.weights == now]
-        if current:
-            return current[0]
-        best = entries[0]
-        self.remarks.append(
-            f"the record of {best.model} on {best.protocol} is of other weights "
-            f"({best.weights[:12]}) than the model has now ({(now or '')[:12]}); make it again"
-        )
-        return best
-
-    def _row(
-        self, row: ReportRow, records: Mapping[Source, Record], reference: Mapping[Source, Record]
-    ) -> ReportTableRow:
-        cells = []
-        for column in self.card.columns:
-            other_faces = self.data.kind == "synthetic" and column.protocol is not None
-            empty = ReportCell(column, paper=None if other_faces else row.paper.get(column.key))
-            if column.family == "members":
-                cells.append(self._members(empty, row))
-                continue
-            width, baseline = self.card.setting.width, self.card.reference_model
-            cell = filled_cell(empty, row, records, width, baseline)
-            if cell.missing:
-                ready = (
-                    column.protocol is not None
-                    and cell.record is None
-                    and can_evaluate(row, column)
-                )
-                self.missing.append(Missing(row, column, cell.missing, ready))
-            cells.append(self._marked(cell, reference))
-        measured = row.model is not None and any(cell.value is not None for cell in cells)
-        letters = self.footnotes.of_row(row) if measured and not row.layer else ""
-        cells = [replace(cell, letters=self.footnotes.of_cell(cell)) for cell in cells]
-        # One record may be behind several cells.
-        behind = list(dict.fromkeys(cell.record for cell in cells if cell.record is not None))
-        return ReportTableRow(row, tuple(cells), tuple(behind), letters)
-
-    def _members(self, cell: ReportCell, row: ReportRow) -> ReportCell:
-        """The mean over an ensemble's members; a dash for any other model."""
-        members = member_rows(self.card, row)
-        if not members:
-            return cell
-        statistic = cell.column.statistic.removeprefix(MEMBERS)
-        values, lacking = [], []
-        for one in members:
-            source = cell.column.source
-            record = self._records(one).get(source) if source else None
-            found = find_statistic(record, statistic) if record else None
-            if found is None:
-                lacking.append(one)
-            else:
-                values.append(found.value)
-        if not lacking:
-            return replace(cell, value=sum(values) / len(values))
-        ready = [one for one in lacking if can_evaluate(one, cell.column)]
-        self.missing += [Missing(one, cell.column, why_no_record(one), True) for one in ready]
-        told = f"{len(lacking)} of {len(members)} members have no record"
-        if len(ready) < len(lacking):
-            first = next(one for one in lacking if one not in ready)
-            why = f"{told}; the first that cannot be evaluated: {why_no_record(first)}"
-            self.missing.append(Missing(row, cell.column, why))
-        return replace(cell, missing=told)
-
-    def _marked(self, cell: ReportCell, reference: Mapping[Source, Record]) -> ReportCell:
-        """Against the reference row, where a test is of this statistic and can be made."""
-        base = reference.get(cell.column.source) if cell.column.source else None
-        if base is None or cell.record is None or not cell.measured or not cell.measured.headline:
-            return cell
-        if base is cell.record:
-            return replace(cell, reference=True)
-        try:
-            (found,) = paired_with_first(base, [cell.record])
-        except UserError:  # of other settings or faces: no pairs to compare
-            return cell
-        return replace(cell, paired=found) if found.tested else cell
-
-
+MISSING = "missing"
 _FEW = 3  # references that are worth naming
 
 
-def caption_of(card: ReportCard, rows: Sequence[ReportTableRow], *, synthetic: bool) -> list[str]:
-    """The lines of a table's caption. synthetic: the table is of rendered faces."""
-    records = {r.protocol.name: r for row in rows for r in row.records}
+def report_table(filled: FilledCard) -> Table:
+    """The table, with the records behind its rows and each row's tests as its notes."""
+    return Table(
+        title=filled.title,
+        columns=report_columns(filled),
+        rows=tuple(_row(filled.card, row) for row in filled.rows),
+        notes=(*_notes(filled), *filled.remarks),
+        notice=filled.notice,
+        footnotes=filled.footnotes,
+        details="small",
+    )
+
+
+def report_columns(filled: FilledCard) -> tuple[Column, ...]:
+    """The card's columns, behind that of the rows' labels."""
+    return (Column("", left=True), *(Column(heading_text(column)) for column in filled.columns))
+
+
+def heading_text(column: ReportColumn) -> str:
+    """The column's heading, with ``%`` where its values are percent."""
+    text = column.heading
+    return f"{text} %" if column.unit == "percent" and "%" not in text else text
+
+
+def shown(cell: FilledCell) -> Cell:
+    """A cell as text."""
+    versus = against_text(cell) if cell.mark else ""
+    return Cell(
+        text=value_text(cell),
+        detail=_interval_text(cell),
+        value=cell.value,
+        mark=cell.mark,
+        letters=cell.letters,
+        paper=_paper_text(cell),
+        difference=_difference_text(cell),
+        told=cell.missing if cell.value is None else versus,
+    )
+
+
+def value_text(cell: FilledCell) -> str:
+    """What was measured, with its ±; ``missing`` where it should be there and is not."""
+    if cell.value is None:
+        return MISSING if cell.missing else DASH
+    text = _number_text(cell.value, cell.column.unit)
+    if cell.measured is None:
+        return f"{text} *" if cell.remark else text
+    if cell.measured.spread is not None:
+        text = f"{text} ± {percent(cell.measured.spread)}"
+    return text if cell.measured.resolvable else f"({text}) ‡"
+
+
+def against_text(cell: FilledCell) -> str:
+    """Against the reference row: difference, mark, p-value and interval, or nothing."""
+    if cell.reference:
+        return "reference"
+    if cell.paired is None:
+        return ""
+    return f"{versus_text(cell.paired)} {points_text(cell.paired.interval)}".rstrip()
+
+
+def _row(card: ReportCard, filled: FilledRow) -> TableRow:
+    label, reference = filled.row.label, card.reference_of(filled.row)
+    tests = ((cell.column, against_text(cell)) for cell in filled.cells)
+    return TableRow(
+        (Cell(label, value=label, letters=filled.letters), *map(shown, filled.cells)),
+        filled.records,
+        tuple(f"{heading_text(c)}, against {reference}: {test}" for c, test in tests if test),
+    )
+
+
+def _paper_text(cell: FilledCell) -> str:
+    """What the paper says, or nothing."""
+    if cell.paper is None:
+        return ""
+    text = _number_text(cell.paper.value, cell.column.unit)
+    if cell.paper.spread is None:
+        return text
+    return f"{text} ± {_number_text(cell.paper.spread, cell.column.unit)}"
+
+
+def _difference_text(cell: FilledCell) -> str:
+    """Against the paper: points of percent, share of a count, ``same`` for words, or empty."""
+    if cell.paper is None or cell.value is None:
+        return ""
+    if isinstance(cell.value, str) or isinstance(cell.paper.value, str):
+        return "same" if str(cell.value) == str(cell.paper.value) else "differs"
+    difference = cell.difference
+    assert difference is not None
+    if cell.column.unit == "percent":
+        return points(difference)
+    if cell.column.unit in ("count", "bytes"):
+        share = difference / cell.paper.value if cell.paper.value else 0.0
+        return f"{100 * share + 0.0:+.1f} %".replace("-", "−")
+    return f"{round(difference, 3) + 0.0:+.3f}".replace("-", "−")
+
+
+def _interval_text(cell: FilledCell) -> str:
+    if cell.measured is None or cell.measured.interval is None:
+        return ""
+    low, high = cell.measured.interval
+    return f"[{percent(low)}, {percent(high)}]"
+
+
+def _number_text(value: Fact, unit: Unit) -> str:
+    """A value in its unit: percent with two places, millions of weights, MB."""
+    if isinstance(value, str):
+        return value
+    if unit == "percent":
+        return percent(value)
+    if unit == "count":
+        return count_text(round(value))
+    if unit == "bytes":
+        return size_text(round(value))
+    return ratio_text(value) if unit == "ratio" else f"{value:.4g}"
+
+
+def _notes(filled: FilledCard) -> list[str]:
+    card = filled.card
+    records = {record.protocol.name: record for record in filled.records}
     lines = [_data_line(record) for record in records.values()]
-    lines += meaning_of(card, rows)
+    lines += meaning_of(filled)
     noted = dict.fromkeys(
         f"note ({record.model.id}, {record.protocol.name}): {note}"
-        for row in rows
-        for record in row.records
+        for record in filled.records
         for note in record.notes
     )
     lines += noted
-    if synthetic and card.source:
+    if filled.kind == "synthetic" and card.source:
         lines.append("the paper's rates are of photographs; they stand in the table of those only")
     if card.source:
         lines.append(f"the paper: {card.source.text}")
     others = dict.fromkeys(
         f"{cell.paper.source} ({row.row.label}, {cell.column.heading})"
-        for row in rows
+        for row in filled.rows
         for cell in row.cells
         if cell.paper and cell.paper.source
     )
@@ -338,13 +158,11 @@ def caption_of(card: ReportCard, rows: Sequence[ReportTableRow], *, synthetic: b
     return [*lines, *card.notes]
 
 
-def meaning_of(
-    card: ReportCard, rows: Sequence[ReportTableRow], *, paper: bool = True
-) -> Iterator[str]:
+def meaning_of(filled: FilledCard, *, paper: bool = True) -> Iterator[str]:
     """What the signs in a table mean, a line each. paper: also of differences from its values."""
-    cells = [cell for row in rows for cell in row.cells]
-    records = {r.protocol.name: r for row in rows for r in row.records}.values()
-    if paper and any(cell.difference_text for cell in cells):
+    cells = [cell for row in filled.rows for cell in row.cells]
+    records = {record.protocol.name: record for record in filled.records}.values()
+    if paper and any(map(_difference_text, cells)):
         yield (
             "difference: measured here minus the paper's value, in points of percent for rates, in "
             "percent of the paper's for counts"
@@ -361,8 +179,9 @@ def meaning_of(
         )
         yield f"[ ]: 95% intervals ({', '.join(intervals)})"
     if any(cell.mark for cell in cells):
+        reference = _references(filled.card)
         yield (
-            f"▲ ▼: significantly better or worse than {_references(card)} at 5%, ≈: not; paired, "
+            f"▲ ▼: significantly better or worse than {reference} at 5%, ≈: not; paired, "
             "over people where they are known, of the protocol's first statistic only, and "
             "corrected for the number of rows tested in the column (Holm); intervals are pointwise"
         )
@@ -386,13 +205,12 @@ def _references(card: ReportCard) -> str:
 
 
 def _data_line(record: Record) -> str:
-    comparisons, protocol = record.comparisons, record.protocol
+    comparisons = record.comparisons
     line = (
-        f"{protocol.name} v{protocol.version}{protocol.edition}: {record.data.fingerprint} "
-        f"({record.data.kind} faces), {record.data.faces:,} faces, {comparisons.total:,} "
-        "comparisons"
+        f"{protocol_text(record)}: {record.data.fingerprint} ({record.data.kind} faces), "
+        f"{record.data.faces:,} faces, {comparisons.total:,} comparisons"
     )
-    published = protocol.published_comparisons
+    published = record.protocol.published_comparisons
     if published and comparisons.total != published:
         line += f" of the {published:,} published: not comparable with published numbers"
     return line

@@ -2,53 +2,40 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from facebench.base.text import json_text, percent, points
-from facebench.base.vocabulary import SYNTHETIC_LABEL
 from facebench.comparison.compare import Comparison
 from facebench.comparison.paired import Paired, paired_row
 from facebench.records.comparability import names_of
 from facebench.records.record import Record
 from facebench.records.scores import ScoreTable
 from facebench.statistics.intervals.dyadic import FEW_ACCEPTED
-from facebench.tables.exports import safe
-from facebench.tables.table import Sheet
-from facebench.tables.text import Cell
+from facebench.tables.csv import to_csv
+from facebench.tables.table import Cell, Table, columns_of, rows_of
+from facebench.tables.text import (
+    difference_cell,
+    labelled,
+    p_equation,
+    p_text,
+    points_text,
+    protocol_text,
+)
 
 _SHOWN = 5  # changed comparisons in a caption
 
 
-def comparison_sheet(comparison: Comparison) -> Sheet:
+def comparison_table(comparison: Comparison) -> Table:
     """The table of one candidate against the base."""
     base, one, other = comparison.base, *names_of([comparison.base, comparison.candidate])
-    label = f"{SYNTHETIC_LABEL} · " if base.data.kind == "synthetic" else ""
-    protocol = f"{base.protocol.name} v{base.protocol.version}{base.protocol.edition}"
-    return Sheet(
-        title=f"{label}{other} against {one} · {protocol} · {base.data.name}",
-        headings=("statistic", one, other, "difference", "p", "verdict"),
-        rows=tuple(_row(found) for found in comparison.statistics),
-        caption=tuple(_caption(comparison)),
+    title = f"{other} against {one} · {protocol_text(base)} · {base.data.name}"
+    return Table(
+        title=labelled(title, base.data.kind),
+        columns=columns_of("statistic", one, other, "difference", "p", "verdict"),
+        rows=rows_of(*map(_row, comparison.statistics)),
+        notes=tuple(_notes(comparison)),
         notice=base.data.notice,
-    )
-
-
-def p_text(p_value: float | None) -> str:
-    """A p-value to three places."""
-    if p_value is None:
-        return "–"
-    return "< 0.001" if p_value < 0.001 else f"{p_value:.3f}"
-
-
-def difference_cell(found: Paired) -> Cell:
-    """The difference in points, with its interval."""
-    if found.interval is None:
-        return Cell(points(found.difference), found.why)
-    return Cell(
-        points(found.difference), f"[{points(found.interval.low)}, {points(found.interval.high)}]"
     )
 
 
@@ -60,12 +47,7 @@ def comparisons_json(comparisons: Sequence[Comparison]) -> str:
 
 def comparisons_csv(comparisons: Sequence[Comparison]) -> str:
     """One line per candidate and statistic; shares in full precision."""
-    lines = [row for comparison in comparisons for row in comparison.rows()]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(lines[0]) if lines else [], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({field: safe(value) for field, value in line.items()} for line in lines)
-    return text.getvalue()
+    return to_csv([row for comparison in comparisons for row in comparison.rows()])
 
 
 def _row(found: Paired) -> tuple[Cell, ...]:
@@ -86,7 +68,7 @@ def _row(found: Paired) -> tuple[Cell, ...]:
     )
 
 
-def _caption(comparison: Comparison) -> Iterator[str]:
+def _notes(comparison: Comparison) -> Iterator[str]:
     base, candidate = comparison.base, comparison.candidate
     yield f"data: {base.data.fingerprint} ({base.data.kind}); alignment: {base.alignment}"
     if comparison.changed:
@@ -106,8 +88,8 @@ def _caption(comparison: Comparison) -> Iterator[str]:
         exact = next((f.mcnemar for f in told if f.mcnemar is not None), None)
         if exact is not None:
             yield (
-                f"McNemar's exact test of the decisions: p = {p_text(exact)}".replace("= <", "<")
-                + "; it takes comparisons that share people for independent, and decides nothing"
+                f"McNemar's exact test of the decisions: {p_equation(exact)}; it takes comparisons "
+                "that share people for independent, and decides nothing"
             )
         yield from _unusual(comparison)
         yield from _without_one(comparison)
@@ -124,8 +106,7 @@ def _without_one(comparison: Comparison) -> Iterator[str]:
         if (one := found.without) is not None:
             told.append(
                 f"without its most frequent person ({100 * one.share:.1f}% of the mated searches): "
-                f"{points(one.difference)} [{points(one.interval.low)}, "
-                f"{points(one.interval.high)}], p {p_text(one.p_value)}"
+                f"{points(one.difference)} {points_text(one.interval)}, p {p_text(one.p_value)}"
             )
         if found.over_people is not None:
             base, candidate = map(percent, found.over_people)

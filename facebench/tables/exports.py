@@ -2,36 +2,27 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 
-from facebench.base.text import json_text, printable
+from facebench.base.text import json_text
 from facebench.records.record import Record, folds_of
 from facebench.records.sections import Estimate
-from facebench.tables.rate_columns import rates_of
+from facebench.tables.columns import rates_of
+from facebench.tables.csv import Value, to_csv
 
-Value = str | int | float | bool | None
 
-
-def to_json(records: Sequence[Record]) -> str:
+def records_json(records: Sequence[Record]) -> str:
     """All records as one JSON list, in the schema of ``facebench schema``."""
     values = [record.values() for record in records]
     return json_text(values)
 
 
-def to_csv(records: Sequence[Record]) -> str:
+def records_csv(records: Sequence[Record]) -> str:
     """One line per record: numbers are shares in full precision; empty where unknown.
 
     ``data_kind`` and ``notice`` label synthetic faces; the columns of TAR are those of all records.
     """
-    lines = [_flat(record) for record in records]
-    fields = list(dict.fromkeys(field for line in lines for field in line))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fields, restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({field: safe(value) for field, value in line.items()} for line in lines)
-    return text.getvalue()
+    return to_csv([_flat(record) for record in records])
 
 
 def _flat(record: Record) -> dict[str, Value]:
@@ -101,11 +92,3 @@ def _estimate(name: str, estimate: Estimate) -> dict[str, Value]:
         f"{name}_high": interval.high if interval else None,
         f"{name}_interval": interval.kind if interval else None,
     }
-
-
-def safe(value: Value) -> Value:
-    """Text fit to print, and marked as text where a spreadsheet would take it for a formula."""
-    if not isinstance(value, str):
-        return value
-    text = printable(value)
-    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Sequence
 
 from facebench.base.text import count_text, percent, ratio_text, size_text
-from facebench.base.vocabulary import SYNTHETIC_LABEL
 from facebench.comparison.history import History
 from facebench.records.comparability import told_apart
 from facebench.records.record import similarity_kind
-from facebench.tables.comparison import difference_cell, p_text
-from facebench.tables.exports import safe
-from facebench.tables.table import Sheet
-from facebench.tables.text import Cell, interval_text
+from facebench.tables.csv import to_csv
+from facebench.tables.table import Cell, Table, columns_of, rows_of
+from facebench.tables.text import difference_cell, interval_text, labelled, p_text, protocol_text
 
 
-def history_sheet(history: History) -> Sheet:
+def history_table(history: History) -> Table:
     """A history as a table."""
     first = history.first
-    label = f"{SYNTHETIC_LABEL} · " if first.data.kind == "synthetic" else ""
-    protocol = f"{first.protocol.name} v{first.protocol.version}{first.protocol.edition}"
-    return Sheet(
-        title=f"{label}history of {history.statistic} · {protocol} · {first.data.name}",
-        headings=(
+    title = f"history of {history.statistic} · {protocol_text(first)} · {first.data.name}"
+    return Table(
+        title=labelled(title, first.data.kind),
+        columns=columns_of(
             "run",
             "created",
             f"{history.statistic} %",
@@ -35,8 +30,8 @@ def history_sheet(history: History) -> Sheet:
             "size",
             "",
         ),
-        rows=tuple(_row(history, number) for number in range(len(history.runs))),
-        caption=tuple(_caption(history)),
+        rows=rows_of(*(_row(history, number) for number in range(len(history.runs)))),
+        notes=tuple(_notes(history)),
         notice=first.data.notice,
     )
 
@@ -60,7 +55,7 @@ def _row(history: History, number: int) -> tuple[Cell, ...]:
     )
 
 
-def _caption(history: History) -> Iterator[str]:
+def _notes(history: History) -> Iterator[str]:
     first = history.first
     yield f"data: {first.data.fingerprint} ({first.data.kind}); alignment: {first.alignment}"
     yield f"similarity: {similarity_kind(first.similarity)}; pooling: {first.pooling}"
@@ -86,9 +81,4 @@ def _caption(history: History) -> Iterator[str]:
 
 def histories_csv(found: Sequence[History]) -> str:
     """One line per run; shares in full precision."""
-    text = io.StringIO()
-    lines = [row for history in found for row in history.rows()]
-    writer = csv.DictWriter(text, list(lines[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({name: safe(value) for name, value in line.items()} for line in lines)
-    return text.getvalue()
+    return to_csv([row for history in found for row in history.rows()])

@@ -7,42 +7,54 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from facebench.base.text import printable
+from facebench.base.version import __version__
 from facebench.figures.curves.caption import curve_caption
 from facebench.figures.curves.curves import curve_names, drawable
 from facebench.figures.curves.layout import COLOURS
 from facebench.figures.curves.svg import roc_svg
-from facebench.tables.records import TableView
+from facebench.tables.table import Table
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
 TEMPLATES = Path(__file__).parent / "templates"
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+NOTHING_RUNS = "default-src 'none'; style-src 'unsafe-inline'"
+_MARKS = {"▲": "significantly better than", "▼": "significantly worse than"}
 
 
-def to_html(views: Sequence[TableView], version: str) -> str:
-    """The page with one section per table: notice, table, curves, folds and signatures."""
-    return (
-        environment()
-        .get_template("page.html")
-        .render(
-            views=views,
-            roc_svg=roc_svg,
-            drawable=drawable,
-            curve_names=curve_names,
-            curve_caption=curve_caption,
-            colours=COLOURS,
-            version=version,
-            policy=_POLICY,
-        )
+def to_html(tables: Sequence[Table], title: str) -> str:
+    """The page with one section per table: notice, table and notes; of records also curves, folds
+    and signatures.
+    """
+    return page(
+        "page.html",
+        tables=tables,
+        title=title,
+        roc_svg=roc_svg,
+        drawable=drawable,
+        curve_names=curve_names,
+        curve_caption=curve_caption,
     )
 
 
-def environment() -> Environment:
-    """Templates of pages; whatever is put into them stays text."""
+def page(template: str, policy: str = NOTHING_RUNS, **values: object) -> str:
+    """A template filled with values; whatever is put into it stays text."""
+    return (
+        _environment()
+        .get_template(template)
+        .render(**values, colours=COLOURS, version=__version__, policy=policy)
+    )
+
+
+def mark_words(mark: str) -> str:
+    """A mark against the reference, read aloud."""
+    return _MARKS.get(mark, "not significantly different from")
+
+
+def _environment() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    return Environment(
+    found = Environment(
         finalize=lambda value: printable(value) if type(value) is str else value,
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -50,3 +62,5 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    found.globals["mark_words"] = mark_words
+    return found

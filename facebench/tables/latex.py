@@ -1,11 +1,11 @@
-"""Reports as LaTeX tables with booktabs; every text is escaped."""
+"""Tables as LaTeX with booktabs; every text is escaped."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 
-from facebench.tables.records import TableView
+from facebench.tables.table import Details, Table, TableRow
 
 _SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -54,32 +54,73 @@ def escape(text: str) -> str:
 
 
 def line(cells: Sequence[str]) -> str:
+    """A row of cells that are LaTeX already."""
     return rf"{' & '.join(cells)} \\"
 
 
-def views_latex(views: Sequence[TableView]) -> str:
-    """The tables of `facebench eval` as LaTeX."""
-    return HEAD + "\n".join(_view(view, number) for number, view in enumerate(views, 1))
+def to_latex(tables: Sequence[Table], name: str = "facebench") -> str:
+    """A ``table`` each, labelled by name and number; the paper's values stand in columns of their
+    own, with ± here, the paper's and the difference apart.
+    """
+    return HEAD + "\n".join(_table(table, f"{name}-{n}") for n, table in enumerate(tables, 1))
 
 
-def _view(view: TableView, number: int) -> str:
-    lines = [r"\begin{table}", r"\centering\small", rf"\caption{{{escape(view.title)}}}"]
-    lines.append(rf"\label{{tab:facebench-{number}}}")
-    if view.notice:
-        lines.append(rf"\textbf{{NOTICE: {escape(view.notice)}}}\par\medskip")
+def _table(table: Table, name: str) -> str:
+    papers = [any(row.cells[n].paper for row in table.rows) for n in range(len(table.columns))]
+    label = escape(name).replace(r"\_", "-")
+    lines = [
+        r"\begin{table}",
+        r"\centering\small",
+        rf"\caption{{{escape(table.title)}}}",
+        rf"\label{{tab:{label}}}",
+    ]
+    if table.notice:
+        lines.append(rf"\textbf{{NOTICE: {escape(table.notice)}}}\par\medskip")
+    sides = [
+        ("l" if column.left else "r") * (3 if paper else 1)
+        for column, paper in zip(table.columns, papers, strict=True)
+    ]
     lines += [
-        rf"\begin{{tabular}}{{l{'r' * (len(view.headings) - 1)}}}",
+        rf"\begin{{tabular}}{{{''.join(sides)}}}",
         r"\toprule",
-        line([escape(heading) for heading in view.headings]),
+        *_headings(table, papers),
         r"\midrule",
-        *(
-            line([escape(f"{cell.text} {cell.detail}".rstrip()) for cell in row.cells])
-            for row in view.rows
-        ),
+        *(_row(row, papers, table.details) for row in table.rows),
         r"\bottomrule",
         r"\end{tabular}",
-        r"\par\medskip\begin{minipage}{\linewidth}\footnotesize",
-        *(rf"{escape(line)}.\par" for line in view.caption),
-        r"\end{minipage}",
     ]
+    notes = [rf"\textsuperscript{{{letter}}} {escape(text)}." for letter, text in table.footnotes]
+    notes += [f"{escape(text)}." for text in table.notes]
+    if notes:
+        lines.append(r"\par\medskip\begin{minipage}{\linewidth}\footnotesize")
+        lines += [rf"{note}\par" for note in notes]
+        lines.append(r"\end{minipage}")
     return "\n".join([*lines, r"\end{table}"]) + "\n"
+
+
+def _headings(table: Table, papers: Sequence[bool]) -> list[str]:
+    """One line, or two with rules between where the paper's values have columns."""
+    headings = [escape(heading) for heading in table.headings]
+    if not any(papers):
+        return [line(headings)]
+    spans: list[str] = []
+    second: list[str] = []
+    rules: list[str] = []
+    for heading, paper in zip(headings, papers, strict=True):
+        spans.append(rf"\multicolumn{{3}}{{c}}{{{heading}}}" if paper else heading)
+        if paper:
+            rules.append(rf"\cmidrule(lr){{{len(second) + 1}-{len(second) + 3}}}")
+        second += ["here", "paper", r"$\Delta$"] if paper else [""]
+    return [line(spans), "".join(rules), line(second)]
+
+
+def _row(row: TableRow, papers: Sequence[bool], details: Details) -> str:
+    cells: list[str] = []
+    for cell, paper in zip(row.cells, papers, strict=True):
+        text = escape(f"{cell.text} {cell.mark}".rstrip())
+        if cell.detail and details != "small":
+            text = f"{text} {escape(cell.detail)}".lstrip()
+        letters = rf"\textsuperscript{{{cell.letters}}}" if cell.letters else ""
+        cells.append(text + letters)
+        cells += [escape(cell.paper), escape(cell.difference)] if paper else []
+    return line(cells)

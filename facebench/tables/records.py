@@ -1,111 +1,76 @@
-"""What a table shows, as text and before any format: title, columns, cells, caption, notice.
-
-Every format renders the same `TableView`, so none can forget the label of synthetic faces.
-"""
+"""Records as tables: one per protocol and data set, a row per model, the first the reference."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from types import ModuleType
+from collections.abc import Callable, Iterator, Sequence
 
 from facebench.base.text import count_text, ratio_text, size_text
-from facebench.base.vocabulary import SYNTHETIC_LABEL
 from facebench.comparison.paired import corrected, paired_with_first
 from facebench.records.comparability import group_records, require_comparable, told_apart
 from facebench.records.record import Record
-from facebench.tables import fold_columns, rate_columns
-from facebench.tables.text import Cell, Column, failures_cell, versus_cell
+from facebench.tables.columns import RecordColumn, StatisticColumns, statistic_columns
+from facebench.tables.table import Cell, Table, TableRow, columns_of
+from facebench.tables.text import failures_cell, labelled, protocol_text, versus_cell
 
 _SEARCHES = ("identification", "template-search")
-_KINDS: dict[str, ModuleType] = {"verification": fold_columns, "rates": rate_columns}
 
 
-@dataclass(frozen=True)
-class Row:
-    """One model: a cell per column, and the record behind them."""
-
-    cells: tuple[Cell, ...]
-    record: Record
-
-
-@dataclass(frozen=True)
-class TableView:
-    """One table of one protocol on one data set; notice: what must not be overlooked, or None."""
-
-    title: str
-    notice: str | None
-    headings: tuple[str, ...]
-    rows: tuple[Row, ...]
-    caption: tuple[str, ...]
-
-    @property
-    def records(self) -> list[Record]:
-        """The records behind the rows."""
-        return [row.record for row in self.rows]
-
-
-def views_of(records: Sequence[Record]) -> list[TableView]:
+def record_tables(records: Sequence[Record]) -> list[Table]:
     """One table per protocol and data set, in the records' order."""
-    return [view_of(group) for group in group_records(records)]
+    return [record_table(group) for group in group_records(records)]
 
 
-def view_of(records: Sequence[Record]) -> TableView:
+def record_table(records: Sequence[Record]) -> Table:
     """The table of records of the same data; UserError where they are not."""
     for record in records[1:]:
         require_comparable(records[0], record)
-    columns = _columns(records)
-    rows = tuple(
-        Row(tuple(column.cell(record) for column in columns), record) for record in records
-    )
-    first = records[0]
-    return TableView(
-        title=_title(first),
-        notice=first.data.notice,
-        headings=tuple(column.heading for column in columns),
-        rows=rows,
-        caption=tuple(_caption(records)),
-    )
-
-
-def _title(record: Record) -> str:
-    label = f"{SYNTHETIC_LABEL} · " if record.data.kind == "synthetic" else ""
-    protocol = record.protocol
-    name = f"{protocol.name} v{protocol.version}{protocol.edition}"
-    return f"{label}{name} · {protocol.title} · {record.data.name}"
-
-
-def _columns(records: Sequence[Record]) -> list[Column]:
-    first = records[0]
-    kind = _KINDS[first.statistics.kind]
-    named = {r.digest(): own for r, own in zip(records, told_apart(records), strict=True)}
-    columns = [
-        Column("model", lambda r: Cell(r.model.id, named[r.digest()])),
-        kind.headline_column(first),
+    of_kind = statistic_columns(records)
+    columns = _columns(records, of_kind)
+    rows = [
+        TableRow(tuple(column.cell(record) for column in columns), (record,)) for record in records
     ]
-    others = records[1:]
+    first = records[0]
+    title = f"{protocol_text(first)} · {first.protocol.title} · {first.data.name}"
+    return Table(
+        title=labelled(title, first.data.kind),
+        columns=columns_of(*(column.heading for column in columns)),
+        rows=tuple(rows),
+        notes=tuple(_notes(records, of_kind)),
+        notice=first.data.notice,
+        signatures=tuple(record.signature for record in records),
+        turns=True,
+    )
+
+
+def _columns(records: Sequence[Record], of_kind: StatisticColumns) -> list[RecordColumn]:
+    named = {r.digest(): own for r, own in zip(records, told_apart(records), strict=True)}
+    headline, *others = of_kind.columns
+    return [
+        RecordColumn("model", lambda r: Cell(r.model.id, named[r.digest()])),
+        headline,
+        *_versus_column(records),
+        *others,
+        RecordColumn("FTA %", failures_cell),
+        RecordColumn("kept", lambda r: Cell(count_text(r.model.kept_parameters))),
+        RecordColumn("ratio", lambda r: Cell(ratio_text(r.model.compression_ratio))),
+        RecordColumn("size", lambda r: Cell(size_text(r.model.bytes))),
+    ]
+
+
+def _versus_column(records: Sequence[Record]) -> Iterator[RecordColumn]:
+    """Each against the first, where any can be tested."""
+    first, *others = records
     found = corrected(paired_with_first(first, others))
     paired = {r.digest(): one for r, one in zip(others, found, strict=True)}
     if any(one.tested for one in found):
-        columns.append(
-            Column(
-                "vs first",
-                lambda r: Cell("reference") if r is first else versus_cell(paired[r.digest()]),
-            )
+        yield RecordColumn(
+            "vs first",
+            lambda r: Cell("reference") if r is first else versus_cell(paired[r.digest()]),
         )
-    columns += [
-        *kind.other_columns(first),
-        Column("FTA %", failures_cell),
-        Column("kept", lambda r: Cell(count_text(r.model.kept_parameters))),
-        Column("ratio", lambda r: Cell(ratio_text(r.model.compression_ratio))),
-        Column("size", lambda r: Cell(size_text(r.model.bytes))),
-    ]
-    return columns
 
 
-def _caption(records: Sequence[Record]) -> list[str]:
+def _notes(records: Sequence[Record], of_kind: StatisticColumns) -> list[str]:
     first = records[0]
-    kind = _KINDS[first.statistics.kind]
     return [
         _data_line(first),
         *_not_published(first),
@@ -113,11 +78,11 @@ def _caption(records: Sequence[Record]) -> list[str]:
         f"similarity: {_values(records, lambda r: r.similarity)}; pooling: "
         f"{_values(records, lambda r: r.pooling)}; threshold rule: "
         f"{_values(records, lambda r: r.rule)}",
-        kind.spread_line(first),
+        of_kind.spread,
         f"FTA: share of {_unit(first)} with a face that was not acquired; they stay in every "
         "number. kept, ratio: weights kept, and their share of the baseline's",
-        *kind.remarks(records),
-        *_notes(records),
+        *of_kind.remarks,
+        *_noted(records),
         *([_versus_line(first)] if len(records) > 1 else []),
     ]
 
@@ -165,7 +130,7 @@ def _not_published(record: Record) -> list[str]:
     return [f"NOT THE PUBLISHED LIST: {what}; not comparable with published numbers"]
 
 
-def _notes(records: Sequence[Record]) -> list[str]:
+def _noted(records: Sequence[Record]) -> list[str]:
     """What the records note, each line once, and of whom where it is not of all."""
     by_note: dict[str, list[str]] = {}
     for record in records:

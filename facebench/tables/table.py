@@ -1,86 +1,101 @@
-"""A plain table with a title, a notice and a caption, for a terminal, Markdown and HTML."""
+"""The table: what every command shows, before any format; builders make it, writers take it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-from facebench.base.text import rich_text
-from facebench.tables.markdown import plain
-from facebench.tables.text import Cell
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.text import Text
+    from facebench.records.record import Record
+
+Details = Literal["beside", "below", "small"]
+DASH = "–"  # nothing was measured, and nothing is missing
 
 
 @dataclass(frozen=True)
-class Sheet:
-    """headings: of the columns; rows: a cell per column; notice: what must not be overlooked."""
+class Cell:
+    """A value as text, and what belongs to it.
+
+    detail: its interval or a remark; value: the number or the words behind the text, to sort by;
+    mark: ``▲ ▼ ≈`` against the reference; letters: of its footnotes; paper: what the paper says,
+    and difference: how far the value is from that; told: of the mark, or, where there is none, why
+    the value is missing.
+    """
+
+    text: str = ""
+    detail: str = ""
+    value: float | str | None = None
+    mark: str = ""
+    letters: str = ""
+    paper: str = ""
+    difference: str = ""
+    told: str = ""
+
+    @property
+    def shows_value(self) -> bool:
+        """Whether its text stands in pages: not a dash in place of which the paper has a value."""
+        return self.text != DASH or not self.paper
+
+    @property
+    def sort_key(self) -> str:
+        """What rows are sorted by: the number in full, or the words; nothing sorts last."""
+        if self.value is None:
+            return ""
+        return self.value if isinstance(self.value, str) else repr(self.value)
+
+
+@dataclass(frozen=True)
+class Column:
+    """A heading. left: it holds words, not numbers; folds: its cells may be broken in lists."""
+
+    heading: str
+    left: bool = False
+    folds: bool = False
+
+
+@dataclass(frozen=True)
+class TableRow:
+    """A cell per column, the first of which names the row; records: behind it; notes: on it."""
+
+    cells: tuple[Cell, ...]
+    records: tuple[Record, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table. notice: what must not be overlooked; footnotes: (letter, text).
+
+    details: where a cell's detail stands in Markdown, small ones below the value and not in LaTeX;
+    turns: rows may become columns where a terminal is narrow.
+    """
 
     title: str
-    headings: tuple[str, ...]
-    rows: tuple[tuple[Cell, ...], ...]
-    caption: tuple[str, ...] = ()
+    columns: tuple[Column, ...]
+    rows: tuple[TableRow, ...]
+    notes: tuple[str, ...] = ()
     notice: str | None = None
+    footnotes: tuple[tuple[str, str], ...] = ()
+    signatures: tuple[str, ...] = ()
+    details: Details = "beside"
+    turns: bool = False
+
+    @property
+    def headings(self) -> tuple[str, ...]:
+        """Of all columns."""
+        return tuple(column.heading for column in self.columns)
+
+    @property
+    def records(self) -> list[Record]:
+        """The records behind the rows."""
+        return [record for row in self.rows for record in row.records]
 
 
-def sheets_markdown(sheets: Sequence[Sheet]) -> str:
-    """Sheets as GitHub's Markdown; no name in them can become markup."""
-    return "\n".join(_markdown(sheet) for sheet in sheets)
+def columns_of(*headings: str) -> tuple[Column, ...]:
+    """Columns of numbers behind one that names the rows."""
+    return tuple(Column(heading, left=not number) for number, heading in enumerate(headings))
 
 
-def sheets_html(sheets: Sequence[Sheet], title: str, version: str) -> str:
-    """Sheets as one self-contained page; whatever stands in them stays text."""
-    from facebench.figures.curves.layout import COLOURS
-    from facebench.tables.html import environment
-
-    page = environment().get_template("sheet.html")
-    policy = "default-src 'none'; style-src 'unsafe-inline'"
-    return page.render(sheets=sheets, name=title, version=version, colours=COLOURS, policy=policy)
-
-
-def print_sheets(sheets: Sequence[Sheet], console: Console) -> None:
-    """Sheets for a terminal."""
-    from rich import box
-    from rich.table import Table
-
-    from facebench.tables.terminal import notice_panel
-
-    for sheet in sheets:
-        table = Table(title=rich_text(sheet.title), title_justify="left", box=box.ROUNDED)
-        table.title_style = "bold"
-        for number, heading in enumerate(sheet.headings):
-            justify = "left" if number == 0 else "right"
-            table.add_column(rich_text(heading), justify=justify)  # type: ignore[arg-type]
-        for row in sheet.rows:
-            table.add_row(*(_stacked(cell) for cell in row))
-        console.print(table)
-        if sheet.notice:
-            console.print(notice_panel(sheet.notice))
-        for line in sheet.caption:
-            console.print(rich_text(line, "dim"))
-        console.print()
-
-
-def _stacked(cell: Cell) -> Text:
-    """The cell's text, and its detail in a line below."""
-    from rich.text import Text
-
-    return Text("\n").join(rich_text(part) for part in (cell.text, cell.detail) if part)
-
-
-def _markdown(sheet: Sheet) -> str:
-    lines = [f"### {plain(sheet.title)}", ""]
-    if sheet.notice:
-        lines += [f"> **NOTICE: {plain(sheet.notice)}**", ""]
-    lines.append(_line([plain(heading) for heading in sheet.headings]))
-    lines.append(_line([":---"] + ["---:"] * (len(sheet.headings) - 1)))
-    lines += [_line([f"{plain(c.text)} {plain(c.detail)}".rstrip() for c in r]) for r in sheet.rows]
-    lines += ["", *(f"- {plain(line)}" for line in sheet.caption)]
-    return "\n".join(lines) + "\n"
-
-
-def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
+def rows_of(*rows: tuple[Cell, ...]) -> tuple[TableRow, ...]:
+    """Rows of nothing but cells."""
+    return tuple(map(TableRow, rows))

@@ -2,43 +2,76 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from typing import Protocol
 
 from facebench.base.text import percent, points
+from facebench.base.vocabulary import SYNTHETIC_LABEL
 from facebench.comparison.paired import Paired
 from facebench.records.record import Record
-from facebench.records.sections import Estimate, IntervalSection
+from facebench.records.sections import Estimate
+from facebench.tables.table import DASH, Cell
 
 
-@dataclass(frozen=True)
-class Cell:
-    """A value and, beside or below it, its interval or remark."""
+class Ends(Protocol):
+    """An interval, as computed or as recorded."""
 
-    text: str
-    detail: str = ""
+    @property
+    def low(self) -> float: ...
+
+    @property
+    def high(self) -> float: ...
 
 
-@dataclass(frozen=True)
-class Column:
-    """A heading, and the cell of each record of the table."""
+def labelled(title: str, kind: str | None) -> str:
+    """A title, behind the label of synthetic faces where a table is of those."""
+    return f"{SYNTHETIC_LABEL} · {title}" if kind == "synthetic" else title
 
-    heading: str
-    cell: Callable[[Record], Cell]
+
+def protocol_text(record: Record) -> str:
+    """``lfw v1``: the protocol that a record is of, its version and edition."""
+    protocol = record.protocol
+    return f"{protocol.name} v{protocol.version}{protocol.edition}"
+
+
+def interval_text(interval: Ends | None) -> str:
+    """``[low, high]`` in percent, or nothing."""
+    return f"[{percent(interval.low)}, {percent(interval.high)}]" if interval else ""
+
+
+def points_text(interval: Ends | None) -> str:
+    """``[low, high]`` of a difference, in points of percent; or nothing."""
+    return f"[{points(interval.low)}, {points(interval.high)}]" if interval else ""
+
+
+def p_text(p_value: float | None) -> str:
+    """A p-value to three places."""
+    if p_value is None:
+        return DASH
+    return "< 0.001" if p_value < 0.001 else f"{p_value:.3f}"
+
+
+def p_equation(p_value: float) -> str:
+    """``p = 0.012``, ``p < 0.001``."""
+    text = p_text(p_value)
+    return f"p {text}" if text.startswith("<") else f"p = {text}"
+
+
+def versus_text(paired: Paired) -> str:
+    """``−0.25 ▼ p = 0.012``: against the reference; difference in points, mark, deciding p."""
+    text = f"{points(paired.difference)} {paired.mark}".rstrip()
+    return text if paired.deciding_p is None else f"{text} {p_equation(paired.deciding_p)}"
 
 
 def versus_cell(paired: Paired) -> Cell:
-    """Against the reference: difference, mark and p-value, and the interval; or why not."""
+    """Against the reference, with the interval of the difference; or why not."""
     if not paired.tested:
-        return Cell("–", paired.why)
-    text = f"{points(paired.difference)} {paired.mark}".rstrip()
-    if paired.deciding_p is not None:
-        p = "p < 0.001" if paired.deciding_p < 0.001 else f"p = {paired.deciding_p:.3f}"
-        text = f"{text} {p}"
-    if paired.interval is None:
-        return Cell(text)
-    low, high = points(paired.interval.low), points(paired.interval.high)
-    return Cell(text, f"[{low}, {high}]")
+        return Cell(DASH, paired.why)
+    return Cell(versus_text(paired), points_text(paired.interval))
+
+
+def difference_cell(paired: Paired) -> Cell:
+    """The difference in points, with its interval or why it has none."""
+    return Cell(points(paired.difference), points_text(paired.interval) or paired.why)
 
 
 def estimate_cell(estimate: Estimate) -> Cell:
@@ -51,8 +84,3 @@ def failures_cell(record: Record) -> Cell:
     failures = record.failures_to_acquire
     detail = f"{failures.faces:,} faces" if failures.faces else ""
     return Cell(percent(failures.share), detail)
-
-
-def interval_text(interval: IntervalSection | None) -> str:
-    """``[low, high]`` in percent, or nothing."""
-    return f"[{percent(interval.low)}, {percent(interval.high)}]" if interval else ""

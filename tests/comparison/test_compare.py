@@ -16,8 +16,9 @@ from facebench.records.comparability import require_comparable, signature_differ
 from facebench.records.record import Record, signature_of
 from facebench.records.scores import ScoreTable
 from facebench.statistics.paired import mcnemar_exact
-from facebench.tables.comparison import comparison_sheet, comparisons_csv, comparisons_json
-from facebench.tables.table import sheets_html, sheets_markdown
+from facebench.tables.comparison import comparison_table, comparisons_csv, comparisons_json
+from facebench.tables.html import to_html
+from facebench.tables.markdown import to_markdown
 from tests.helpers.records import MakeRecord
 
 
@@ -87,7 +88,7 @@ def test_other_settings_are_told(make_record: MakeRecord) -> None:
     base = make_record("baseline", per_kind=20, draws=0)
     (found,) = compare_records(base, [changed(base, similarity="joint-bayesian")])
     assert [difference.word for difference in found.settings] == ["similarity"]
-    assert "similarity cosine against joint-bayesian" in "\n".join(comparison_sheet(found).caption)
+    assert "similarity cosine against joint-bayesian" in "\n".join(comparison_table(found).notes)
 
 
 def test_every_statistic_is_compared(make_record: MakeRecord) -> None:
@@ -102,7 +103,7 @@ def test_every_statistic_is_compared(make_record: MakeRecord) -> None:
     assert [s.mcnemar for s in found.statistics[1:]] == [None] * 5
     assert all(s.over_subjects for s in found.statistics)
     assert "McNemar's exact test of the decisions: p < 0.001; it takes comparisons" in "\n".join(
-        comparison_sheet(found).caption
+        comparison_table(found).notes
     )
     for statistic in found.statistics:
         assert statistic.interval is not None
@@ -124,7 +125,7 @@ def test_changed_pairs_are_named_each_way(make_record: MakeRecord) -> None:
     assert set(found.better) == set(wrong[:1].tolist())
     assert found.changed is not None
     assert (found.changed.only_a, found.changed.only_b) == (2, 1)
-    caption = "\n".join(comparison_sheet(found).caption)
+    caption = "\n".join(comparison_table(found).notes)
     assert "3 of 600 comparisons changed: 2 right only with baseline" in caption
     values = json.loads(comparisons_json([found]))[0]["changed"]
     assert [pair["position"] for pair in values["better"]] == wrong[:1].tolist()
@@ -192,8 +193,8 @@ def test_formats_agree_and_names_stay_text(make_record: MakeRecord) -> None:
     base = make_record("<script>", per_kind=30, draws=0)
     other = make_record("=b|c", seed=3, strength=3.0, per_kind=30, draws=0)
     compared = compare_records(base, [other])
-    sheets = [comparison_sheet(one) for one in compared]
-    html, markdown = sheets_html(sheets, "x", "1"), sheets_markdown(sheets)
+    sheets = [comparison_table(one) for one in compared]
+    html, markdown = to_html(sheets, "x"), to_markdown(sheets)
     assert "<script" not in html and "&lt;script&gt;" in html
     assert "<script" not in markdown and "=b\\|c" in markdown
     lines = list(csv.DictReader(io.StringIO(comparisons_csv(compared))))
@@ -206,7 +207,7 @@ def test_synthetic_faces_are_labelled(make_record: MakeRecord) -> None:
     base = make_record("a", kind="synthetic", per_kind=20, draws=0)
     other = make_record("b", kind="synthetic", seed=1, per_kind=20, draws=0)
     (found,) = compare_records(base, [other])
-    text = sheets_markdown([comparison_sheet(found)])
+    text = to_markdown([comparison_table(found)])
     assert "SYNTHETIC FACES" in text and "NOTICE" in text
     assert json.loads(comparisons_json([found]))[0]["data"]["kind"] == "synthetic"
 

@@ -12,12 +12,13 @@ from facebench.comparison.compare import compare_records
 from facebench.comparison.paired import Paired, corrected
 from facebench.records.files import save_record
 from facebench.records.find import Finder
+from facebench.reports.build import fill_card, with_rows
 from facebench.reports.card import load_report
 from facebench.reports.formats import report_csv
-from facebench.reports.table import build_tables, with_rows
+from facebench.reports.table import report_table, shown
 from facebench.statistics.intervals.exact import Interval
 from facebench.tables.comparison import comparisons_json
-from facebench.tables.records import view_of
+from facebench.tables.records import record_table
 from tests.helpers.records import MakeRecord
 
 FELL = Paired("accuracy", 0.9, 0.88, Interval(-0.04, -0.001, 0.95, "subjects"), 0.03)
@@ -56,14 +57,14 @@ def test_every_table_corrects_alike(three, tmp_path: Path) -> None:
         save_record(record, tmp_path / "records")
     finder = Finder.of([tmp_path / "records"], cache=False)
     card = with_rows(load_report("compare"), finder, ["base", "fell", "like"])
-    table = build_tables(card, finder)[0]
+    table = fill_card(card, finder)[0]
     cells = [row.cells[0] for row in table.rows[1:]]
     assert [cell.paired.adjusted for cell in cells] == wanted
     assert [row.cells[1].mark for row in table.rows] == ["", "", ""]  # AUC is not the first
     lines = report_csv([table]).splitlines()
     assert "p_holm" in lines[0]
-    assert "corrected for the number of rows" in "".join(table.caption)
-    assert "intervals are pointwise" in "".join(table.caption)
+    assert "corrected for the number of rows" in "".join(report_table(table).notes)
+    assert "intervals are pointwise" in "".join(report_table(table).notes)
 
 
 def test_eval_compare_and_reports_print_one_interval_for_a_pair(three, tmp_path: Path) -> None:
@@ -71,14 +72,14 @@ def test_eval_compare_and_reports_print_one_interval_for_a_pair(three, tmp_path:
     (compared,) = compare_records(base, [fell])
     interval = compared.statistics[0].interval
     text = f"[{100 * interval.low:+.2f}, {100 * interval.high:+.2f}]".replace("-", "−")
-    view = view_of([base, fell])
-    shown = view.rows[1].cells[view.headings.index("vs first")]
-    assert shown.detail == text
+    view = record_table([base, fell])
+    versus = view.rows[1].cells[view.headings.index("vs first")]
+    assert versus.detail == text
     for record in (base, fell):
         save_record(record, tmp_path / "records")
     finder = Finder.of([tmp_path / "records"], cache=False)
     card = with_rows(load_report("compare"), finder, ["base", "fell"])
-    assert text in build_tables(card, finder)[0].rows[1].cells[0].versus_text
+    assert text in shown(fill_card(card, finder)[0].rows[1].cells[0]).told
 
 
 def test_compare_judges_the_first_statistic_alone(three) -> None:

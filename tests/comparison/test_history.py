@@ -22,8 +22,9 @@ from facebench.records.scores import record_name
 from facebench.records.sections import IntervalSection, ScoresSection
 from facebench.statistics.intervals.exact import wilson
 from facebench.statistics.paired import holm
-from facebench.tables.history import histories_csv, history_sheet
-from facebench.tables.table import sheets_html, sheets_markdown
+from facebench.tables.history import histories_csv, history_table
+from facebench.tables.html import to_html
+from facebench.tables.markdown import to_markdown
 from tests.comparison.test_compare import changed
 from tests.helpers.records import MakeRecord
 
@@ -71,7 +72,7 @@ def test_p_values_are_corrected_for_the_number_of_runs(runs: Path) -> None:
     (found,) = facebench.history(runs)
     tested = [run.against.p_value for run in found.runs[1:] if run.against]
     assert [run.against.adjusted for run in found.runs[1:] if run.against] == holm(tested)
-    caption = " ".join(history_sheet(found).caption)
+    caption = " ".join(history_table(found).notes)
     assert "corrected for the number of runs tested" in caption
     first = list(csv.DictReader(io.StringIO(histories_csv([found]))))[3]
     assert float(first["p_holm"]) > float(first["p_value"])
@@ -145,7 +146,7 @@ def test_runs_of_the_same_moment_go_from_dense_to_sparse(
     (found,) = facebench.history(tmp_path)
     order = [run.record.model.id for run in found.runs]
     assert order == ["early", "dense", "b", "a", "unknown", "late"]
-    shown = [row[1].text for row in history_sheet(found).rows]
+    shown = [row.cells[1].text for row in history_table(found).rows]
     assert set(shown) == {"2026-01-02 03:04"}
 
 
@@ -163,7 +164,7 @@ def test_each_run_is_tested_as_it_is_alone(runs: Path) -> None:
     for run in found.runs[1:]:
         (alone,) = paired_statistics(first, run.record, ["accuracy"])
         assert replace(run.against, adjusted=None) == alone and alone.over_subjects
-    assert "[95% interval over people], paired" in " ".join(history_sheet(found).caption)
+    assert "[95% interval over people], paired" in " ".join(history_table(found).notes)
 
 
 def test_runs_without_scores_are_named_and_not_tested(runs: Path) -> None:
@@ -172,12 +173,12 @@ def test_runs_without_scores_are_named_and_not_tested(runs: Path) -> None:
     (found,) = facebench.history(runs)
     assert found.first_fall == 5 and not found.runs[3].against.tested
     assert any(
-        line.startswith("not tested: run_6, the scores") for line in history_sheet(found).caption
+        line.startswith("not tested: run_6, the scores") for line in history_table(found).notes
     )
     for path in runs.rglob("*.safetensors"):
         path.unlink()
     (found,) = facebench.history(runs)
-    assert history_sheet(found).caption[-1] == "no run could be tested for a fall"
+    assert history_table(found).notes[-1] == "no run could be tested for a fall"
 
 
 def test_no_fall_is_said(runs: Path) -> None:
@@ -186,7 +187,7 @@ def test_no_fall_is_said(runs: Path) -> None:
             path.unlink()
     (found,) = facebench.history(runs)
     assert found.first_fall is None
-    assert "no run fell significantly" in history_sheet(found).caption
+    assert "no run fell significantly" in history_table(found).notes
 
 
 def test_another_statistic(runs: Path) -> None:
@@ -209,7 +210,7 @@ def test_data_never_share_a_history(runs: Path, make_record: MakeRecord) -> None
     save_record(make_record("twin", kind="synthetic", per_kind=100, draws=0), runs)
     found = facebench.history(runs)
     assert sorted(len(history.runs) for history in found) == [1, 6]
-    assert any("SYNTHETIC FACES" in history_sheet(history).title for history in found)
+    assert any("SYNTHETIC FACES" in history_table(history).title for history in found)
 
 
 def test_a_run_that_was_aligned_differently_is_refused(runs: Path, make_record: MakeRecord) -> None:
@@ -224,9 +225,9 @@ def test_formats(runs: Path) -> None:
     lines = list(csv.DictReader(io.StringIO(histories_csv(found))))
     assert [line["first_fall"] for line in lines].index("True") == 3
     assert len(lines) == 6 and float(lines[0]["value"]) > 0.9
-    sheets = [history_sheet(history) for history in found]
-    assert sheets_markdown(sheets).count("first significant fall") == 2  # row and caption
-    assert "▼ first significant fall" in sheets_html(sheets, "history", "1")
+    sheets = [history_table(history) for history in found]
+    assert to_markdown(sheets).count("first significant fall") == 2  # row and caption
+    assert "▼ first significant fall" in to_html(sheets, "history")
 
 
 @pytest.mark.parametrize("ending", ["png", "svg", "pdf"])
@@ -310,9 +311,9 @@ def test_another_run_may_be_the_reference(runs: Path) -> None:
     against = found.runs[0].against
     assert against is not None and against.difference > 0.05 and against.verdict == "better"
     assert [run.fell for run in found.runs] == [False, False, False, False, False, True]
-    sheet = history_sheet(found)
-    assert "vs run_6" in sheet.headings and sheet.rows[3][3].text == "reference"
-    assert any(line.startswith("vs run_6: ") for line in sheet.caption)
+    sheet = history_table(found)
+    assert "vs run_6" in sheet.headings and sheet.rows[3].cells[3].text == "reference"
+    assert any(line.startswith("vs run_6: ") for line in sheet.notes)
     digest = found.runs[3].record.digest()[:8]
     assert facebench.history(runs, reference=digest)[0].reference == 3
     with pytest.raises(

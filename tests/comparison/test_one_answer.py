@@ -19,7 +19,7 @@ from facebench.records.files import read_record, save_record
 from facebench.records.find import record_files
 from facebench.records.record import Record
 from facebench.records.statistics import statistics_in
-from facebench.tables.records import view_of
+from facebench.tables.records import record_table
 from facebench.tables.text import versus_cell
 
 pytestmark = pytest.mark.shipped_results
@@ -50,7 +50,7 @@ def test_every_reader_says_the_same_of_two_records(tmp_path: Path) -> None:
         assert compared.statistics[0] == found
         (alone,) = paired_statistics(base, other, [found.statistic])
         assert (alone.interval, alone.deciding_p) == (found.interval, found.deciding_p)
-        view = view_of([base, other])
+        view = record_table([base, other])
         assert view.rows[1].cells[view.headings.index("vs first")] == versus_cell(found)
         folder = tmp_path / str(number)
         for record in (base, other):

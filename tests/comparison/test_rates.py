@@ -16,7 +16,7 @@ from facebench.records.record import Record
 from facebench.records.scores import ScoreTable
 from facebench.statistics.rates import paired_rate_difference
 from facebench.statistics.templates import SplitScores, paired_tar_differences, tar_over_splits
-from facebench.tables.comparison import comparison_sheet
+from facebench.tables.comparison import comparison_table
 from tests.helpers.records import drawn_facts
 
 SPLITS, MATED, OTHERS, PEOPLE = 3, 60, 400, 30
@@ -121,7 +121,7 @@ def test_where_non_mated_people_are_not_stored_it_says_that_thresholds_are_fixed
     assert found.interval is not None
     assert (found.interval.low, found.p_value) == (expected.interval.low, expected.p_value)
     (compared,) = compare_records(base, [worse])
-    assert "thresholds held fixed" in "\n".join(comparison_sheet(compared).caption)
+    assert "thresholds held fixed" in "\n".join(comparison_table(compared).notes)
 
 
 def test_a_far_may_be_written_in_any_way() -> None:
@@ -162,4 +162,4 @@ def test_models_that_separate_everybody_are_not_the_same() -> None:
         assert found.interval.high == pytest.approx(1 - 0.025 ** (1 / people))
         assert found.interval.kind == f"exact bound for {people} subjects, all alike"
     (compared,) = compare_records(base, [other])
-    assert f"exact bound for {people} subjects" in "\n".join(comparison_sheet(compared).caption)
+    assert f"exact bound for {people} subjects" in "\n".join(comparison_table(compared).notes)

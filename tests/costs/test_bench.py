@@ -16,7 +16,7 @@ from facebench.base.errors import UserError
 from facebench.costs import bench as job
 from facebench.costs.bench import Bench, BenchSettings, bench
 from facebench.costs.runtimes import Job
-from facebench.costs.table import bench_csv, bench_json, bench_sheet
+from facebench.costs.table import bench_csv, bench_json, bench_table
 from facebench.costs.worker import Loaded
 from facebench.models.export import plain_network, program_bytes
 
@@ -107,9 +107,9 @@ def test_runtimes_that_cannot_be_are_one_line_each(
     # All against the baseline in its first runtime.
     assert result.records[0].runs[1].ratios.latency.median == 0.5
     assert result.records[1].runs[1].ratios.latency.median == 0.25
-    sheet = bench_sheet(result)
+    sheet = bench_table(result)
     assert sheet.headings[1] == "runtime" and len(sheet.rows) == 4
-    assert f"left out: {result.skipped[1]}" in sheet.caption
+    assert f"left out: {result.skipped[1]}" in sheet.notes
 
 
 def test_an_onnx_file_beside_networks(pretended: Path) -> None:
@@ -154,12 +154,12 @@ def measured(pretended: Path) -> Bench:
 
 
 def test_the_table(measured: Bench) -> None:
-    sheet = bench_sheet(measured)
+    sheet = bench_table(measured)
     assert sheet.headings == (
         "model", "parameters", "kept", "on disk", "multiply-adds", "of kept weights",
         "peak memory", "ms, 1 face", "faces/s, 8 at once",
     )  # fmt: skip
-    dense, sparse = sheet.rows
+    dense, sparse = (row.cells for row in sheet.rows)
     assert (dense[0].text, dense[0].detail, sparse[0].detail) == ("dense", "baseline", "")
     assert dense[1].text == f"{measured.records[0].parameters:,}"
     assert sparse[1].detail == "1.000×"
@@ -168,7 +168,7 @@ def test_the_table(measured: Bench) -> None:
     assert (sparse[6].text, sparse[6].detail) == ("300.0 MB", "2.000×")
     assert sparse[7].text == "1.000 [1.000, 1.000]" and sparse[7].detail.startswith("0.500× [")
     assert sparse[8].text == "800.0 [800.0, 800.0]" and sparse[8].detail.startswith("2.000× [")
-    caption = "\n".join(sheet.caption)
+    caption = "\n".join(sheet.notes)
     assert "sparse in eager runs sparse csr:f" in caption
     assert "float32, 1 thread, eager (eager 1)" in caption
     assert "medians of 2 rounds [lowest, highest]" in caption
@@ -179,16 +179,16 @@ def test_the_table(measured: Bench) -> None:
 
 def test_a_busy_machine_is_said(measured: Bench) -> None:
     machine = measured.machine.model_copy(update={"load": 3.0, "cores": 2})
-    notice = bench_sheet(replace(measured, machine=machine)).notice
+    notice = bench_table(replace(measured, machine=machine)).notice
     assert notice is not None and "busy" in notice and "3.0 running processes" in notice
 
 
 def test_what_is_not_known_is_said(measured: Bench) -> None:
     unknown = {"parameters": None, "multiply_adds": None, "bytes": None}
     first, second = measured.records
-    sheet = bench_sheet(replace(measured, records=(first, second.model_copy(update=unknown))))
-    assert [sheet.rows[1][n].text for n in (1, 3, 4)] == ["not known"] * 3
-    assert sheet.rows[1][1].detail == ""
+    sheet = bench_table(replace(measured, records=(first, second.model_copy(update=unknown))))
+    assert [sheet.rows[1].cells[n].text for n in (1, 3, 4)] == ["not known"] * 3
+    assert sheet.rows[1].cells[1].detail == ""
 
 
 def test_json_and_csv_hold_the_numbers(measured: Bench) -> None:

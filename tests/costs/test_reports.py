@@ -12,8 +12,9 @@ from facebench.records.costs import CostRecord, CostRun, default_costs_folder, s
 from facebench.records.find import Finder
 from facebench.records.statistics import family, unit_of
 from facebench.reports.card import read_report
-from facebench.reports.cells import ReportCell
+from facebench.reports.cells import FilledCell
 from facebench.reports.fill import filled_cell
+from facebench.reports.table import shown
 
 CARD = """
 name = "costs"
@@ -58,8 +59,8 @@ def test_cells_say_what_is_measured_and_what_is_missing(
     (zoo / "costs.toml").write_text(CARD)
     card = read_report(zoo / "costs.toml")
 
-    def cells(row: int) -> list[ReportCell]:
-        return [filled_cell(ReportCell(c), card.rows[row], {}, None) for c in card.columns]
+    def cells(row: int) -> list[FilledCell]:
+        return [filled_cell(FilledCell(c), card.rows[row], {}, None) for c in card.columns]
 
     assert [cell.missing for cell in cells(0)] == [
         "no reports/results/costs/dense.json: facebench bench dense"
@@ -68,14 +69,14 @@ def test_cells_say_what_is_measured_and_what_is_missing(
     (zoo / "reports").mkdir()
     save_costs(make_costs(make_run(latency=spread_of([0.0123]))), default_costs_folder())
     ms, macs, other = cells(0)
-    assert (ms.value_text, macs.value_text) == ("12.3", "3.00 M")
+    assert (shown(ms).text, shown(macs).text) == ("12.3", "3.00 M")
     assert other.missing == "cost:latency_ratio@onnxruntime is not known of dense"
     beside = CARD.replace("cost:latency_ratio@onnxruntime", "cost:throughput_ratio")
     (zoo / "beside.toml").write_text(beside.replace('"costs"', '"beside"'))
     card = read_report(zoo / "beside.toml")
-    cell = filled_cell(ReportCell(card.columns[2]), card.rows[0], {}, None, "bare")
+    cell = filled_cell(FilledCell(card.columns[2]), card.rows[0], {}, None, "bare")
     assert cell.value is None and cell.missing is not None
     assert cell.missing.endswith("was measured beside dense: facebench bench bare dense")
-    cell = filled_cell(ReportCell(card.columns[2]), card.rows[0], {}, None, "dense")
+    cell = filled_cell(FilledCell(card.columns[2]), card.rows[0], {}, None, "dense")
     assert cell.value is not None
     Finder.of()  # would refuse a file below results that is no record

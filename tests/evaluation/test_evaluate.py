@@ -25,7 +25,7 @@ from facebench.faces.twins import lfw as twin
 from facebench.models.embedders.base import Embedder, Preprocessing
 from facebench.protocols.cards import protocol_paths
 from facebench.protocols.settings import Settings
-from facebench.tables.records import view_of
+from facebench.tables.records import record_table
 
 QUICK: dict[str, Any] = {"workers": 0, "draws": 10, "progress": False}
 
@@ -146,7 +146,7 @@ def test_what_is_unusual_about_a_list_is_in_record_and_table_and_a_warning(
         "the list puts 4 of its 4 people in more than one fold, so that folds are not tested on "
         "people that are new to them",
     )
-    caption = "\n".join(view_of([record]).caption)
+    caption = "\n".join(record_table([record]).notes)
     assert all(f"note: {note}" in caption for note in record.notes)
 
 

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from facebench.base.errors import UserError
 from facebench.records.record import Record, schema_json
 from facebench.records.sections import RunSection
-from facebench.tables.records import view_of
+from facebench.tables.records import record_table
 
 MakeRecord = Callable[..., Record]
 REPORTS = Path(__file__).parents[2] / "reports"
@@ -64,9 +64,9 @@ def test_a_card_in_the_place_of_the_shipped_one_is_in_the_signature(
 ) -> None:
     record = make_record(edition="+0a1b2c3d")
     assert "|protocol:lfw.v1+0a1b2c3d|" in record.signature
-    assert view_of([record]).title.startswith("lfw v1+0a1b2c3d ·")
+    assert record_table([record]).title.startswith("lfw v1+0a1b2c3d ·")
     with pytest.raises(UserError, match=r"differ in protocol lfw\.v1 against"):
-        view_of([make_record(), record])
+        record_table([make_record(), record])
 
 
 def test_digest_leaves_out_only_the_run(make_record: MakeRecord) -> None:

@@ -17,8 +17,8 @@ from facebench.records.agreement import require_recounted
 from facebench.records.files import save_record
 from facebench.records.find import Finder
 from facebench.records.record import Record
+from facebench.reports.build import fill_card, with_rows
 from facebench.reports.card import load_report
-from facebench.reports.table import build_tables, with_rows
 from tests.comparison.test_compare import changed
 from tests.evaluation.test_candidate import publish_half4b
 
@@ -78,7 +78,7 @@ def test_a_table_does_not_show_them_either(card: ModelCard, make_record: MakeRec
     path = save_record(record_of(card, make_record, bytes=100), Path("kept"))
     finder = Finder.of([path], cache=False)
     with pytest.raises(UserError, match="says bytes 100"):
-        build_tables(with_rows(load_report("compare"), finder, ()), finder)
+        fill_card(with_rows(load_report("compare"), finder, ()), finder)
 
 
 def test_without_the_weights_nothing_can_be_told(card: ModelCard, make_record: MakeRecord) -> None:

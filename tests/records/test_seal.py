@@ -13,7 +13,7 @@ from facebench.base.errors import UserError
 from facebench.records.files import read_record, save_record
 from facebench.records.record import Record, seal_of
 from facebench.records.sections import RunSection
-from facebench.tables.exports import to_json
+from facebench.tables.exports import records_json
 
 MakeRecord = Callable[..., Record]
 
@@ -22,7 +22,7 @@ def test_a_record_is_sealed_when_it_is_made(make_record: MakeRecord, tmp_path: P
     record = make_record(per_kind=5)
     values = json.loads(save_record(record, tmp_path).read_bytes())
     assert values["seal"] == seal_of(values) == record.seal
-    assert json.loads(to_json([record])) == [values]
+    assert json.loads(records_json([record])) == [values]
 
 
 @pytest.mark.parametrize(

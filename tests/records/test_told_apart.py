@@ -13,9 +13,9 @@ from facebench.gate.rules import parse_rules
 from facebench.protocols.verification import SINGLE_FACES
 from facebench.records.files import save_record
 from facebench.records.record import Record
-from facebench.tables.comparison import comparison_sheet
-from facebench.tables.history import history_sheet
-from facebench.tables.records import view_of
+from facebench.tables.comparison import comparison_table
+from facebench.tables.history import history_table
+from facebench.tables.records import record_table
 from tests.comparison.test_compare import changed
 from tests.helpers.records import MakeRecord
 
@@ -78,7 +78,7 @@ def test_two_records_of_one_model_have_two_names(base: Record, tmp_path: Path) -
     model = base.model.model_copy(update={"weights_hash": "12" * 32})
     other = changed(base, model=model, run=later)
     (compared,) = compare_records(base, [other])
-    sheet = comparison_sheet(compared)
+    sheet = comparison_table(compared)
     names = ("sparse_074 (weights abababab)", "sparse_074 (weights 12121212)")
     assert sheet.headings[1:3] == names
     assert sheet.title.startswith(f"{names[1]} against {names[0]} · ")
@@ -86,6 +86,6 @@ def test_two_records_of_one_model_have_two_names(base: Record, tmp_path: Path) -
         save_record(record, tmp_path)
     (history,) = facebench.history(tmp_path)
     told = ["weights abababab", "weights 12121212"]
-    assert [row[0].detail for row in history_sheet(history).rows] == told
-    assert [row.cells[0].detail for row in view_of([base, other]).rows] == told
-    assert view_of([base]).rows[0].cells[0].detail == ""
+    assert [row.cells[0].detail for row in history_table(history).rows] == told
+    assert [row.cells[0].detail for row in record_table([base, other]).rows] == told
+    assert record_table([base]).rows[0].cells[0].detail == ""

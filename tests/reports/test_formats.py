@@ -15,10 +15,11 @@ from facebench.figures.sizes import SizePoint, size_svg
 from facebench.records.files import save_record
 from facebench.records.find import Finder
 from facebench.records.record import Record
+from facebench.reports.build import fill_card, with_rows
 from facebench.reports.card import load_report
+from facebench.reports.cells import FilledCard
 from facebench.reports.formats import FORMATS, render_records, render_report
 from facebench.reports.html import policy_for
-from facebench.reports.table import ReportTable, build_tables, with_rows
 from facebench.tables import latex
 from tests.tables.test_html import LOADING, Page
 
@@ -36,21 +37,21 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def tables(make_record: MakeRecord, tmp_path: Path) -> list[ReportTable]:
+def tables(make_record: MakeRecord, tmp_path: Path) -> list[FilledCard]:
     """A free comparison of a plain model and one with a wild name, on both kinds of faces."""
     for kind in ("real", "synthetic"):
         for seed, model in enumerate(("plain", EVIL)):
             made = make_record(model, kind=kind, seed=seed, per_kind=40, draws=20)
             save_record(made, tmp_path / "records")
     finder = Finder.of([tmp_path / "records"], cache=False)
-    return build_tables(with_rows(load_report("compare"), finder, ["plain", EVIL]), finder)
+    return fill_card(with_rows(load_report("compare"), finder, ["plain", EVIL]), finder)
 
 
-def paper_tables() -> list[ReportTable]:
-    return build_tables(load_report("table9"), Finder.of(cache=False))
+def paper_tables() -> list[FilledCard]:
+    return fill_card(load_report("table9"), Finder.of(cache=False))
 
 
-def test_every_format_labels_synthetic_faces(tables: list[ReportTable]) -> None:
+def test_every_format_labels_synthetic_faces(tables: list[FilledCard]) -> None:
     for format in FORMATS:
         text = render_report(format, tables, "Comparison")
         plain = text.replace("\\", "").replace("$", "")
@@ -58,7 +59,7 @@ def test_every_format_labels_synthetic_faces(tables: list[ReportTable]) -> None:
         assert format == "csv" or SYNTHETIC_LABEL in plain
 
 
-def test_markdown_has_one_line_per_row_and_no_markup_of_names(tables: list[ReportTable]) -> None:
+def test_markdown_has_one_line_per_row_and_no_markup_of_names(tables: list[FilledCard]) -> None:
     text = render_report("md", tables, "Comparison")
     assert "<script" not in text and "`a`" not in text
     rows = [line for line in text.splitlines() if line.startswith("| ")]
@@ -74,7 +75,7 @@ def test_markdown_shows_the_papers_value_and_the_commands() -> None:
     assert "facebench eval --model baseline --model sparse_074 --protocol ijba\n" in text
 
 
-def test_html_keeps_names_as_text_and_loads_nothing(tables: list[ReportTable]) -> None:
+def test_html_keeps_names_as_text_and_loads_nothing(tables: list[FilledCard]) -> None:
     text = render_report("html", tables, "Comparison")
     parsed = Page(text)
     assert not parsed.open
@@ -89,7 +90,7 @@ def test_html_keeps_names_as_text_and_loads_nothing(tables: list[ReportTable]) -
     assert not re.search(r"url\(|@import|https?://", text)
 
 
-def test_html_allows_its_own_script_by_hash_only(tables: list[ReportTable]) -> None:
+def test_html_allows_its_own_script_by_hash_only(tables: list[FilledCard]) -> None:
     text = render_report("html", tables, "Comparison")
     (policy,) = [a["content"] for _, a in Page(text).elements if a.get("http-equiv")]
     script = text.split("<script>")[1].split("</script>")[0]
@@ -98,7 +99,7 @@ def test_html_allows_its_own_script_by_hash_only(tables: list[ReportTable]) -> N
     assert policy.startswith("default-src 'none'")
 
 
-def test_html_is_a_table_to_a_screen_reader(tables: list[ReportTable]) -> None:
+def test_html_is_a_table_to_a_screen_reader(tables: list[FilledCard]) -> None:
     parsed = Page(render_report("html", tables, "Comparison"))
     tags = parsed.elements
     sortable = [a for tag, a in tags if tag == "th" and "aria-sort" in a]
@@ -111,7 +112,7 @@ def test_html_is_a_table_to_a_screen_reader(tables: list[ReportTable]) -> None:
     assert drawings and all(a["role"] == "img" and a["aria-label"] for a in drawings)
 
 
-def test_html_draws_size_and_roc_once_per_table(tables: list[ReportTable]) -> None:
+def test_html_draws_size_and_roc_once_per_table(tables: list[FilledCard]) -> None:
     labels = [
         a["aria-label"]
         for tag, a in Page(render_report("html", tables, "Comparison")).elements
@@ -120,7 +121,7 @@ def test_html_draws_size_and_roc_once_per_table(tables: list[ReportTable]) -> No
     assert [label.split()[0] for label in labels] == ["Accuracy", "ROC", "DET"] * 2
 
 
-def test_csv_has_every_cell_in_full(tables: list[ReportTable]) -> None:
+def test_csv_has_every_cell_in_full(tables: list[FilledCard]) -> None:
     lines = list(csv.DictReader(io.StringIO(render_report("csv", tables, "Comparison"))))
     cells = [cell for table in tables for row in table.rows for cell in row.cells]
     assert len(lines) == len(cells)
@@ -141,7 +142,7 @@ def test_csv_gives_the_papers_shares() -> None:
 def test_csv_text_is_no_formula(make_record: MakeRecord, tmp_path: Path) -> None:
     save_record(make_record("=1+1", per_kind=4, draws=0), tmp_path / "records")
     finder = Finder.of([tmp_path / "records"], cache=False)
-    text = render_report("csv", build_tables(with_rows(load_report("compare"), finder), finder), "")
+    text = render_report("csv", fill_card(with_rows(load_report("compare"), finder), finder), "")
     (line, *_) = csv.DictReader(io.StringIO(text))
     assert line["model"] == "'=1+1"
 
@@ -153,7 +154,7 @@ def test_latex_acts_on_no_character(character: str) -> None:
     assert bare == "ab"
 
 
-def test_latex_is_balanced_whatever_the_names(tables: list[ReportTable]) -> None:
+def test_latex_is_balanced_whatever_the_names(tables: list[FilledCard]) -> None:
     text = render_report("latex", tables, "Comparison")
     assert text.count(r"\begin{table}") == text.count(r"\end{table}") == 2
     assert text.count(r"\toprule") == text.count(r"\bottomrule") == 2
@@ -171,7 +172,7 @@ def test_latex_has_ours_the_papers_and_the_difference(
 ) -> None:
     save_record(make_record("baseline", per_kind=40, draws=20), tmp_path / "records")
     finder = Finder.of([tmp_path / "records"], cache=False)
-    tables = build_tables(load_report("table3"), finder)
+    tables = fill_card(load_report("table3"), finder)
     text = render_report("latex", tables, "Table 3")
     first = tables[0].rows[0].cells
     value = next(cell.value for cell in first if cell.column.key == "accuracy")

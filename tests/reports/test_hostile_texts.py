@@ -18,10 +18,11 @@ from facebench.gate.formats import render_gate
 from facebench.gate.judge import GateResult, Verdict
 from facebench.gate.rules import parse_rule
 from facebench.records.record import Record
-from facebench.tables.comparison import comparison_sheet, comparisons_csv, comparisons_json
-from facebench.tables.records import views_of
-from facebench.tables.table import print_sheets, sheets_html, sheets_markdown
-from facebench.tables.terminal import print_views
+from facebench.tables.comparison import comparison_table, comparisons_csv, comparisons_json
+from facebench.tables.html import to_html
+from facebench.tables.markdown import to_markdown
+from facebench.tables.records import record_tables
+from facebench.tables.terminal import print_tables
 
 MakeRecord = Callable[..., Record]
 NAME = (
@@ -47,7 +48,7 @@ def assert_harmless(text: str) -> None:
 @pytest.mark.parametrize("format", FORMATS)
 def test_the_result_of_an_evaluation(format: str, make_record: MakeRecord) -> None:
     records = [hostile(make_record), hostile(make_record, NAME + "2")]
-    text = render(format, records, views_of(records))  # type: ignore[arg-type]
+    text = render(format, records, record_tables(records))  # type: ignore[arg-type]
     assert_harmless(text)
     if format == "json":  # whatever is written, it reads back the same
         assert [value["model"]["id"] for value in json.loads(text)] == [NAME, NAME + "2"]
@@ -62,17 +63,17 @@ def test_tables_on_a_terminal_show_brackets_and_no_escapes(
     records = [hostile(make_record), hostile(make_record, NAME + "2")]
     out = io.StringIO()
     console = Console(file=out, width=width, color_system=None)
-    print_views(views_of(records), console)
-    print_sheets([comparison_sheet(compare_records(records[0], records[1:])[0])], console)
+    print_tables(record_tables(records), console)
+    print_tables([comparison_table(compare_records(records[0], records[1:])[0])], console)
     assert_harmless(out.getvalue())
     assert "[red]" in out.getvalue() or width == 40  # broken anywhere there
 
 
 def test_a_comparison(make_record: MakeRecord) -> None:
     compared = compare_records(hostile(make_record), [hostile(make_record, NAME + "2")])[0]
-    sheets = [comparison_sheet(compared)]
-    assert_harmless(sheets_markdown(sheets))
-    assert_harmless(sheets_html(sheets, NAME, "1"))
+    sheets = [comparison_table(compared)]
+    assert_harmless(to_markdown(sheets))
+    assert_harmless(to_html(sheets, NAME))
     assert_harmless(comparisons_json([compared]))
     assert_harmless(comparisons_csv([compared]))
 
@@ -100,4 +101,5 @@ def test_a_drawing(make_record: MakeRecord) -> None:
 def test_plain_names_are_shown_as_they_are(make_record: MakeRecord) -> None:
     records = [make_record(model="sparse_074-é.v2")]
     for format in FORMATS:
-        assert "sparse_074-é.v2" in render(format, records, views_of(records)).replace("\\_", "_")
+        text = render(format, records, record_tables(records))  # type: ignore[arg-type]
+        assert "sparse_074-é.v2" in text.replace("\\_", "_")

@@ -12,15 +12,16 @@ import pytest
 from facebench.records.files import save_record
 from facebench.records.find import Finder
 from facebench.records.record import Record
+from facebench.reports.build import fill_card
 from facebench.reports.card import groups, load_report
+from facebench.reports.cells import FilledCard
 from facebench.reports.formats import render_index, render_report
 from facebench.reports.index import index_lines, summary_of
-from facebench.reports.table import ReportTable, build_tables
 from tests.tables.test_html import LOADING, Page
 
 MakeRecord = Callable[..., Record]
 FILES = [("html", ".html"), ("md", ".md"), ("csv", ".csv"), ("latex", ".tex")]
-Reports = list[tuple[str, list[ReportTable]]]
+Reports = list[tuple[str, list[FilledCard]]]
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def reports(make_record: MakeRecord, tmp_path: Path, monkeypatch: pytest.MonkeyP
         made = make_record("baseline", kind=kind, per_kind=40, draws=20)
         save_record(made, tmp_path / "records")
     finder = Finder.of([tmp_path / "records"], cache=False)
-    return [(name, build_tables(load_report(name), finder)) for name in ("table1", "table3")]
+    return [(name, fill_card(load_report(name), finder)) for name in ("table1", "table3")]
 
 
 def test_every_table_has_a_line_with_its_cells(reports: Reports) -> None:
@@ -82,7 +83,7 @@ def test_the_page_loads_nothing_and_links_to_the_files(reports: Reports) -> None
 def test_what_no_command_measures_yet_is_told_apart() -> None:
     """Models that have no weights: nobody can evaluate them today."""
     card = load_report("taylor")
-    text = render_index("html", [("taylor", build_tables(card, Finder()))], FILES, "paper")
+    text = render_index("html", [("taylor", fill_card(card, Finder()))], FILES, "paper")
     assert "Missing for now" in text
 
 
@@ -114,7 +115,7 @@ def test_a_page_of_a_group_links_to_the_index(reports: Reports) -> None:
 
 def test_the_index_has_every_card_of_the_paper() -> None:
     cards = groups()["paper"]
-    made: Reports = [(card.name, build_tables(card, Finder.of(cache=False))) for card in cards]
+    made: Reports = [(card.name, fill_card(card, Finder.of(cache=False))) for card in cards]
     text = render_index("md", made, FILES, "paper")
     for card in cards:
         assert f"({card.name}.md)" in text

@@ -11,10 +11,10 @@ import pytest
 from facebench.records.files import save_record
 from facebench.records.find import Finder
 from facebench.records.record import Record
+from facebench.reports.build import fill_card, with_rows
 from facebench.reports.card import load_report
 from facebench.reports.formats import render_index
 from facebench.reports.html import report_html
-from facebench.reports.table import build_tables, with_rows
 from tests.helpers.chromium import Browser, chromium
 
 pytestmark = pytest.mark.skipif(
@@ -35,7 +35,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     finder = Finder.of([folder / "records"], cache=False)
     card = with_rows(load_report("compare"), finder, ["a", "b", "c", EVIL, "gone"])
     path = folder / "page.html"
-    path.write_text(report_html(build_tables(card, finder), card.title, "9.9.9"))
+    path.write_text(report_html(fill_card(card, finder), card.title))
     return path
 
 
@@ -151,7 +151,7 @@ def test_the_printed_page_is_light_and_a_table(browser: Browser, page: Path) -> 
 
 def test_the_index_fits_a_phone_and_leads_to_its_pages(browser: Browser, page: Path) -> None:
     finder = Finder.of([page.parent / "records"], cache=False)
-    made = [(name, build_tables(load_report(name), finder)) for name in ("table1", "table3")]
+    made = [(name, fill_card(load_report(name), finder)) for name in ("table1", "table3")]
     index = page.with_name("index.html")
     index.write_text(render_index("html", made, [("html", ".html"), ("csv", ".csv")], "paper"))
     browser.look(390, 844, "dark")

@@ -11,9 +11,9 @@ import pytest
 from facebench.records.files import save_record
 from facebench.records.find import Finder
 from facebench.records.record import Record
+from facebench.reports.build import fill_card, with_rows
 from facebench.reports.card import load_report, report_paths
-from facebench.reports.cells import ReportCell
-from facebench.reports.table import build_tables, with_rows
+from facebench.reports.cells import FilledCell
 
 MakeRecord = Callable[..., Record]
 
@@ -59,7 +59,7 @@ def _tar(scores: np.ndarray, mated: np.ndarray, target: float) -> float:
     return best
 
 
-def holds(cell: ReportCell) -> bool:
+def holds(cell: FilledCell) -> bool:
     """Whether a cell could be recomputed; AssertionError where it does not hold."""
     assert cell.record is not None and cell.measured is not None
     again = recomputed(cell.record, cell.column.statistic)
@@ -76,7 +76,7 @@ def test_recomputing_is_right(make_record: MakeRecord, tmp_path: Path) -> None:
     save_record(make_record("baseline", per_kind=60, failures=3), tmp_path / "records")
     finder = Finder.of([tmp_path / "records"], cache=False)
     for name, cells in (("table3", 1), ("compare", 2)):
-        (table,) = build_tables(with_rows(load_report(name), finder, ()), finder)
+        (table,) = fill_card(with_rows(load_report(name), finder, ()), finder)
         measured = [c for row in table.rows for c in row.cells if c.measured is not None]
         assert sum(holds(cell) for cell in measured) == cells
 
@@ -85,7 +85,7 @@ def test_recomputing_is_right(make_record: MakeRecord, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", sorted(report_paths()))
 def test_every_committed_cell_holds(name: str) -> None:
     finder = Finder.of(cache=False)
-    tables = build_tables(with_rows(load_report(name), finder, ()), finder)
+    tables = fill_card(with_rows(load_report(name), finder, ()), finder)
     measured = [c for t in tables for row in t.rows for c in row.cells if c.measured is not None]
     if not measured:
         pytest.skip("no committed record answers a cell of this card yet")

@@ -22,12 +22,13 @@ from facebench.protocols.outcome import Decided, Outcome, Rate, Series
 from facebench.records.files import save_record
 from facebench.records.find import Finder
 from facebench.records.record import Record, signature_of
+from facebench.reports.build import fill_card, with_rows
 from facebench.reports.card import ReportCard, load_report
-from facebench.reports.formats import report_csv, report_markdown
-from facebench.reports.latex import report_latex
+from facebench.reports.cells import FilledCard
+from facebench.reports.formats import render_report, report_csv, report_markdown
 from facebench.reports.missing import not_yet, orders_of
 from facebench.reports.points import rate_column, size_points
-from facebench.reports.table import ReportTable, build_tables, with_rows
+from facebench.reports.table import report_table, shown
 from facebench.statistics.intervals.exact import Interval
 from tests.comparison.test_compare import changed
 from tests.helpers.records import drawn_facts
@@ -71,8 +72,8 @@ def of_the_zoo(record: Record) -> Record:
     return changed(record, model=record.model.model_copy(update=facts))
 
 
-def tables_of(card: ReportCard, *folders: Path) -> list[ReportTable]:
-    return build_tables(card, Finder.of(folders, cache=False))
+def tables_of(card: ReportCard, *folders: Path) -> list[FilledCard]:
+    return fill_card(card, Finder.of(folders, cache=False))
 
 
 def trained() -> list[str]:
@@ -84,7 +85,7 @@ def order_for(models: list[str]) -> str:
     return f"facebench eval {' '.join(f'--model {name}' for name in models)} --protocol lfw"
 
 
-def cell(table: ReportTable, row: str, column: str):
+def cell(table: FilledCard, row: str, column: str):
     found = next(one for one in table.rows if one.row.label == row)
     return next(one for one in found.cells if one.column.key == column)
 
@@ -159,8 +160,8 @@ def test_what_is_missing_is_listed_with_its_command(records: list[Record], tmp_p
     told = " ".join(not_yet(tables))
     for label in untrained:
         assert label in told
-    assert cell(tables[0], "baseline", "accuracy").value_text == "missing"
-    assert cell(tables[0], "baseline", "accuracy").paper_text == "98.95"
+    assert shown(cell(tables[0], "baseline", "accuracy")).text == "missing"
+    assert shown(cell(tables[0], "baseline", "accuracy")).paper == "98.95"
 
 
 def test_real_and_synthetic_faces_never_share_a_table(
@@ -188,7 +189,7 @@ def test_synthetic_numbers_do_not_stand_beside_the_papers_rates(
     assert cell(real, "baseline", "accuracy").missing
     measured = cell(synthetic, "baseline", "accuracy")
     assert measured.value is not None
-    assert (measured.paper, measured.difference_text) == (None, "")
+    assert (measured.paper, shown(measured).difference) == (None, "")
     assert cell(synthetic, "baseline", "ratio").paper.value == 1
     assert all(not point.paper for point in size_points(synthetic))
     drawn = rate_column(synthetic)  # not the held-out error, which comes first and has no interval
@@ -259,10 +260,10 @@ def test_rates_of_identification(tmp_path: Path) -> None:
     assert rate.value == record.statistics.rates[0].value
     assert rate.measured.spread == record.statistics.rates[0].spread
     assert rate.paired is not None and rate.mark == "▲"
-    assert rate.value_text.endswith("‡")
-    assert cell(table, "sparse, ensemble of 25", "open").paper_text == "86.40"
-    assert cell(table, "sparse, ensemble of 25", "accuracy").paper_text == "99.55 ± 0.10"
-    assert cell(table, "FaceNet", "open").value_text == "–"
+    assert shown(rate).text.endswith("‡")
+    assert shown(cell(table, "sparse, ensemble of 25", "open")).paper == "86.40"
+    assert shown(cell(table, "sparse, ensemble of 25", "accuracy")).paper == "99.55 ± 0.10"
+    assert shown(cell(table, "FaceNet", "open")).text == "–"
 
 
 def test_a_record_without_the_statistic_says_what_it_has(tmp_path: Path) -> None:
@@ -279,7 +280,7 @@ def test_table_1_is_counted_from_the_network() -> None:
     assert sum(cell.number or 0 for row in table.rows for cell in row.cells) == 17_836_928
     for row in table.rows:
         output, parameters = row.cells
-        assert output.difference_text == "same"
+        assert shown(output).difference == "same"
         assert abs(parameters.difference) <= 0.02 * parameters.paper.value  # the paper rounds
 
 
@@ -288,7 +289,7 @@ def test_table_2_is_read_from_the_model_cards() -> None:
     for row, layer, parent in (("N1", "1/256-f", "baseline"), ("N3, 4b", "1/2-4b", "sparse_076")):
         assert cell(table, row, "sparsified").value == layer
         assert cell(table, row, "parent").value == parent
-        assert cell(table, row, "parent").difference_text == "same"
+        assert shown(cell(table, row, "parent")).difference == "same"
 
 
 def test_sizes_without_weights_are_planned_and_say_so() -> None:
@@ -297,14 +298,14 @@ def test_sizes_without_weights_are_planned_and_say_so() -> None:
         (ratio,) = (cell for cell in row.cells if cell.column.key == "ratio")
         assert abs(ratio.difference) < 0.01  # half width; the paper's is full
         if not find_card(row.row.model).weights:
-            assert ratio.remark and ratio.value_text.endswith("*")
+            assert ratio.remark and shown(ratio).text.endswith("*")
 
 
 def test_a_column_has_a_similarity_of_its_own(records: list[Record], tmp_path: Path) -> None:
     (table,) = tables_of(load_report("table3"), tmp_path / "records")
     assert cell(table, "baseline", "accuracy").value == records[0].statistics.accuracy.value
     other = cell(table, "baseline", "jb")
-    assert other.value is None and other.record is None and other.paper_text == "98.95"
+    assert other.value is None and other.record is None and shown(other).paper == "98.95"
     made = records[0].model_copy(update={"similarity": "joint-bayesian(0123456789ab)"})
     made = made.model_copy(update={"signature": signature_of(made)})
     save_record(made, tmp_path / "records")
@@ -359,8 +360,8 @@ def test_the_letter_of_another_similarity_stands_at_its_cells_only(
     csv_lines = list(csv.DictReader(io.StringIO(report_csv([table]))))
     differs = {line["column"]: line["differs"] for line in csv_lines if line["row"] == "baseline"}
     assert "cosine" in differs["accuracy"] and "cosine" not in differs["jb"]
-    assert f" <sup>{letter}</sup><br>" in report_markdown([table])
-    assert rf"\textsuperscript{{{letter}}} &" in report_latex([table])
+    assert f" <sup>{letter}</sup><br>" in report_markdown(table)
+    assert rf"\textsuperscript{{{letter}}} &" in render_report("latex", [table], "")
 
 
 def test_rows_are_tested_against_their_own_references(
@@ -378,7 +379,7 @@ def test_rows_are_tested_against_their_own_references(
         base, other = values[f"{layer}, correlation"], values[f"{layer}, OBD"]
         assert base.reference and not other.reference and other.paired is not None
         assert other.paired.difference == pytest.approx(other.value - base.value, abs=1e-12)
-    (said,) = [line for line in table.caption if line.startswith("▲")]
+    (said,) = [line for line in report_table(table).notes if line.startswith("▲")]
     assert "than its own reference at 5%" in said
 
 
@@ -387,7 +388,7 @@ def test_the_mean_of_an_ensembles_members(make_record: MakeRecord, tmp_path: Pat
     members = list(dict.fromkeys(m.model for m in find_card("ensemble_5").members))
     lacking = cell(missing, "sparse, ensemble of 5", "members").missing
     assert lacking == f"{len(members)} of {len(members)} members have no record"
-    assert cell(missing, "sparse, single", "members").value_text == "–"
+    assert shown(cell(missing, "sparse, single", "members")).text == "–"
     made = [
         make_record(name, seed=seed, per_kind=20, draws=0, weights="ef" * 32)
         for seed, name in enumerate(members)
@@ -407,7 +408,7 @@ def test_a_free_comparison_takes_all_models_with_records(
     assert [row.label for row in card.rows] == ["baseline", "sparse_074"]
     assert card.reference == "baseline"
     named = with_rows(load_report("compare"), finder, ["sparse_074", "baseline"])
-    (table,) = build_tables(named, finder)
+    (table,) = fill_card(named, finder)
     assert cell(table, "baseline", "accuracy").mark == "▼"
     with pytest.raises(UserError, match="rows of its own"):
         with_rows(load_report("table3"), finder, ["baseline"])

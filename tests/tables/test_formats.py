@@ -13,10 +13,10 @@ from rich.console import Console
 
 from facebench.base.vocabulary import SYNTHETIC_LABEL
 from facebench.records.record import Record
-from facebench.tables.exports import to_csv, to_json
+from facebench.tables.exports import records_csv, records_json
 from facebench.tables.markdown import to_markdown
-from facebench.tables.records import view_of, views_of
-from facebench.tables.terminal import print_views
+from facebench.tables.records import record_table, record_tables
+from facebench.tables.terminal import print_tables
 
 MakeRecord = Callable[..., Record]
 NOTICE = "These faces are rendered; no number here is about real faces."
@@ -24,7 +24,7 @@ NOTICE = "These faces are rendered; no number here is about real faces."
 
 def terminal(records: list[Record], width: int) -> str:
     text = io.StringIO()
-    print_views(views_of(records), Console(file=text, width=width, color_system=None))
+    print_tables(record_tables(records), Console(file=text, width=width, color_system=None))
     return text.getvalue()
 
 
@@ -57,15 +57,15 @@ def test_terminal_has_every_number_whole(make_record: MakeRecord, width: int) ->
 
 
 def test_unresolvable_tar_is_marked_with_the_far_that_was_reached(make_record: MakeRecord) -> None:
-    view = view_of([make_record(per_kind=30)])
+    view = record_table([make_record(per_kind=30)])
     cell = view.rows[0].cells[view.headings.index("TAR % @ FAR 0.001")]
     assert cell.text.endswith("‡") and cell.detail == "at FAR 0"
-    assert any("300 non-mated comparisons cannot tell" in line for line in view.caption)
+    assert any("300 non-mated comparisons cannot tell" in line for line in view.notes)
 
 
 def test_a_list_that_is_not_the_published_one_is_said(make_record: MakeRecord) -> None:
     assert any(
-        "NOT THE PUBLISHED LIST" in line for line in view_of([make_record(per_kind=30)]).caption
+        "NOT THE PUBLISHED LIST" in line for line in record_table([make_record(per_kind=30)]).notes
     )
     for told, kind, expected in (
         (None, "real", False),
@@ -73,7 +73,7 @@ def test_a_list_that_is_not_the_published_one_is_said(make_record: MakeRecord) -
         (False, "real", True),
         (False, "synthetic", False),  # its notice says it
     ):
-        caption = view_of([make_record(published_list=told, kind=kind, draws=0)]).caption
+        caption = record_table([make_record(published_list=told, kind=kind, draws=0)]).notes
         assert any("NOT THE PUBLISHED LIST: other 6,000" in line for line in caption) == expected
 
 
@@ -83,7 +83,7 @@ def test_significance_marks_are_against_the_first_row(make_record: MakeRecord) -
         make_record(model="b", seed=2),
         make_record(model="c", seed=3, strength=2.5),
     ]
-    view = view_of(records)
+    view = record_table(records)
     column = view.headings.index("vs first")
     first, second, third = (row.cells[column] for row in view.rows)
     assert first.text == "reference"
@@ -91,19 +91,19 @@ def test_significance_marks_are_against_the_first_row(make_record: MakeRecord) -
     assert re.fullmatch(r"\[−\d.\d\d, \+\d.\d\d\]", second.detail)
     assert re.fullmatch(r"−\d.\d\d ▼ p < 0.001", third.text)
     assert re.fullmatch(r"\[−\d.\d\d, −\d.\d\d\]", third.detail)
-    assert any("[95% interval over people, pointwise]" in line for line in view.caption)
-    assert "vs first" not in view_of(records[:1]).headings
+    assert any("[95% interval over people, pointwise]" in line for line in view.notes)
+    assert "vs first" not in record_table(records[:1]).headings
 
 
 def test_failures_to_acquire_are_a_column(make_record: MakeRecord) -> None:
-    view = view_of([make_record(failures=60)])
+    view = record_table([make_record(failures=60)])
     cell = view.rows[0].cells[view.headings.index("FTA %")]
     assert (cell.text, cell.detail) == ("1.00", "60 faces")
 
 
 def test_markdown_labels_synthetic_and_takes_names_literally(make_record: MakeRecord) -> None:
     text = to_markdown(
-        views_of([make_record(kind="synthetic", model="<script>|a|_b_*c*[d](e)`f`")])
+        record_tables([make_record(kind="synthetic", model="<script>|a|_b_*c*[d](e)`f`")])
     )
     assert f"### {SYNTHETIC_LABEL}".replace("(", "(") in text
     assert f"NOTICE: {NOTICE}" in text
@@ -115,7 +115,7 @@ def test_markdown_labels_synthetic_and_takes_names_literally(make_record: MakeRe
 
 def test_csv_has_full_numbers_and_the_label(make_record: MakeRecord) -> None:
     records = [make_record(), make_record(kind="synthetic", model='=cmd("x"),\n2')]
-    lines = list(csv.DictReader(io.StringIO(to_csv(records))))
+    lines = list(csv.DictReader(io.StringIO(records_csv(records))))
     assert [line["data_kind"] for line in lines] == ["real", "synthetic"]
     assert lines[1]["notice"] == NOTICE and lines[0]["notice"] == ""
     assert float(lines[0]["accuracy"]) == records[0].statistics.accuracy.value
@@ -126,6 +126,6 @@ def test_csv_has_full_numbers_and_the_label(make_record: MakeRecord) -> None:
 
 def test_json_is_a_list_of_records(make_record: MakeRecord) -> None:
     records = [make_record(), make_record(kind="synthetic")]
-    values = json.loads(to_json(records))
+    values = json.loads(records_json(records))
     assert [Record.model_validate(value) for value in values] == records
     assert values[1]["data"]["notice"] == NOTICE

@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 from facebench.base.vocabulary import SYNTHETIC_LABEL
 from facebench.records.record import Record
 from facebench.tables.html import to_html
-from facebench.tables.records import views_of
+from facebench.tables.records import record_tables
 
 MakeRecord = Callable[..., Record]
 VOID = {"meta", "br", "hr", "img", "link", "input"}
@@ -43,7 +43,7 @@ class Page(HTMLParser):
 
 
 def page(*records: Record) -> tuple[str, Page]:
-    text = to_html(views_of(list(records)), "9.9.9")
+    text = to_html(record_tables(list(records)), "records")
     return text, Page(text)
 
 

@@ -23,11 +23,11 @@ from facebench.records.files import read_record, save_record
 from facebench.records.record import Record
 from facebench.records.scores import ScoreTable
 from facebench.statistics.intervals.exact import Interval
-from facebench.tables.comparison import comparison_sheet
-from facebench.tables.exports import to_csv
+from facebench.tables.comparison import comparison_table
+from facebench.tables.exports import records_csv
 from facebench.tables.html import to_html
 from facebench.tables.markdown import to_markdown
-from facebench.tables.records import views_of
+from facebench.tables.records import record_tables
 from tests.helpers.records import drawn_facts
 
 CARD = IdentificationCard(
@@ -86,14 +86,14 @@ def test_a_record_of_rates_survives_the_disk(tmp_path: Path) -> None:
 
 
 def test_every_format_says_value_spread_and_what_was_searched() -> None:
-    views = views_of([record("one"), record("two", 0.6)])
+    views = record_tables([record("one"), record("two", 0.6)])
     assert len(views) == 1
-    markdown, page = to_markdown(views), to_html(views, "0")
+    markdown, page = to_markdown(views), to_html(views, "rates")
     for text in (markdown, page):
         assert "DIR % @ FAR 0.01 ± SD" in text.replace("\xa0", " ")
         assert "80 gallery images" in text and "100 searches (40 mated) in 2 draws" in text
         assert "unresolvable" in text and "rank-1 %" in text
-    lines = list(csv.DictReader(io.StringIO(to_csv([record()]))))
+    lines = list(csv.DictReader(io.StringIO(records_csv([record()]))))
     assert lines[0]["rank_1"] == "0.75" and lines[0]["dir_at_far_0.01_resolvable"] == "False"
 
 
@@ -138,10 +138,10 @@ def test_what_the_most_frequent_person_makes_of_a_difference() -> None:
     assert found.without.share == 0.75 and found.without.difference == 0.0
     assert found.over_people == (1.0, 0.5)
     (compared,) = compare_records(base, [other])
-    caption = "\n".join(comparison_sheet(compared).caption)
+    caption = "\n".join(comparison_table(compared).notes)
     assert "rank-1 without its most frequent person (75.0% of the mated searches): +0.00" in caption
     assert "every person counted once: 100.00 against 50.00" in caption
-    assert "over people 50.00" in to_markdown(views_of([other]))
+    assert "over people 50.00" in to_markdown(record_tables([other]))
 
 
 def searched(model: str, found: int) -> Record:

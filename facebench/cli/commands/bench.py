@@ -11,7 +11,7 @@ import typer
 from facebench.base.options import ASIDE, Option
 from facebench.cli.errors import importing
 from facebench.cli.options import KINDS, takes
-from facebench.cli.output import kept_in, require_output, terminal_text, write
+from facebench.cli.output import kept_in, require_output, table_text, write
 from facebench.models.embedders.options import ModelOptions
 
 if TYPE_CHECKING:
@@ -110,17 +110,10 @@ def command(
 
 def render(result: Bench, format: Format, *, file: bool = False) -> str:
     """Costs in a format, as text."""
-    from facebench.base.version import __version__
-    from facebench.costs.table import bench_csv, bench_json, bench_sheet
-    from facebench.tables.table import sheets_html, sheets_markdown
+    from facebench.costs.table import bench_csv, bench_json, bench_table
 
     if format == "json":
         return bench_json(result)
     if format == "csv":
         return bench_csv(result)
-    sheets = [bench_sheet(result)]
-    if format == "md":
-        return sheets_markdown(sheets)
-    if format == "html":
-        return sheets_html(sheets, "costs", __version__)
-    return terminal_text(sheets, file=file)
+    return table_text([bench_table(result)], format, "costs", file=file)

@@ -11,7 +11,7 @@ import typer
 
 from facebench.base.errors import UserError
 from facebench.cli.errors import importing
-from facebench.cli.output import require_outputs, terminal_text, unwritten, write
+from facebench.cli.output import require_outputs, table_text, unwritten, write
 
 if TYPE_CHECKING:
     from facebench.comparison.compare import Comparison
@@ -107,20 +107,13 @@ def command(
 
 def render(compared: list[Comparison], format: Format, *, file: bool = False) -> str:
     """Comparisons in a format, as text."""
-    from facebench.base.version import __version__
-    from facebench.tables import table as sheet
-    from facebench.tables.comparison import comparison_sheet, comparisons_csv, comparisons_json
+    from facebench.tables.comparison import comparison_table, comparisons_csv, comparisons_json
 
     if format == "json":
         return comparisons_json(compared)
     if format == "csv":
         return comparisons_csv(compared)
-    sheets = [comparison_sheet(comparison) for comparison in compared]
-    if format == "md":
-        return sheet.sheets_markdown(sheets)
-    if format == "html":
-        return sheet.sheets_html(sheets, "comparison", __version__)
-    return terminal_text(sheets, file=file)
+    return table_text(list(map(comparison_table, compared)), format, "comparison", file=file)
 
 
 def _draw(comparison: Comparison, number: int, faces: PairFaces, path: Path) -> str | None:

@@ -10,7 +10,7 @@ import typer
 
 from facebench.base.text import printable
 from facebench.cli.errors import importing
-from facebench.cli.output import require_outputs, terminal_text, write
+from facebench.cli.output import require_outputs, table_text, write
 
 Format = Literal["table", "md", "html", "csv"]
 
@@ -40,23 +40,18 @@ def command(
     """
     require_outputs({"--plot": plot, "--output": output})
     with importing():
-        from facebench.base.version import __version__
         from facebench.comparison.history import history
         from facebench.figures.files import plot_format
-        from facebench.tables import table as sheet
-        from facebench.tables.history import histories_csv, history_sheet
+        from facebench.tables.history import histories_csv, history_table
     if plot is not None:
         plot_format(plot)
     found = history(folder, statistic, reference=reference)
-    sheets = [history_sheet(one) for one in found]
     if format == "csv":
-        write(histories_csv(found), output)
-    elif format == "md":
-        write(sheet.sheets_markdown(sheets), output)
-    elif format == "html":
-        write(sheet.sheets_html(sheets, "history", __version__), output)
+        text = histories_csv(found)
     else:
-        write(terminal_text(sheets, file=output is not None), output)
+        tables = list(map(history_table, found))
+        text = table_text(tables, format, "history", file=output is not None)
+    write(text, output)
     if plot is not None:
         from facebench.figures.history import not_drawn, save_history_plot
 

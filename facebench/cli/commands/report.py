@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from facebench.records.find import Finder
     from facebench.records.record import Record
     from facebench.reports.card import ReportCard
+    from facebench.reports.cells import FilledCard
     from facebench.reports.formats import ReportFormat
     from facebench.reports.missing import Order
-    from facebench.reports.table import ReportTable
 
 Format = Literal["md", "html", "csv", "latex", "all"]
 DEFAULT_FOLDER = Path("facebench-report")
@@ -121,14 +121,14 @@ def command(
         writer.format = writer.format or "all"
         writer.check()
     from facebench.records.find import Finder
-    from facebench.reports.table import build_tables, with_rows
+    from facebench.reports.build import fill_card, with_rows
 
     named = [*(records or []), *([out] if out and out.exists() else [])]
     finder = Finder.of(named)
     cards = [with_rows(card, finder, model or (), similarity) for card in cards]
-    tables = {card.name: build_tables(card, finder) for card in cards}
+    tables = {card.name: fill_card(card, finder) for card in cards}
     if run_missing and _run_missing(tables, data, out, finder, quiet):
-        tables = {card.name: build_tables(card, finder) for card in cards}
+        tables = {card.name: fill_card(card, finder) for card in cards}
     for line in finder.skipped:
         writer.say(f"skipped: {line}")
     for card in cards:
@@ -153,7 +153,7 @@ class Writer:
             require_folder(folder, "--output-dir")
 
     def report(
-        self, card: ReportCard, tables: list[ReportTable], data: str | None, *, grouped: bool
+        self, card: ReportCard, tables: list[FilledCard], data: str | None, *, grouped: bool
     ) -> None:
         """All formats of one card; pages of a group link to their index."""
         from facebench.reports.formats import render_report
@@ -163,7 +163,7 @@ class Writer:
             text = render_report(format, tables, card.title, data, index)
             self._write(card.name, format, text)
 
-    def index(self, group: str, made: dict[str, list[ReportTable]], data: str | None) -> None:
+    def index(self, group: str, made: dict[str, list[FilledCard]], data: str | None) -> None:
         """The list of a group's tables, beside their files, as a page and as Markdown."""
         from facebench.reports.formats import ENDINGS, render_index
 
@@ -187,7 +187,7 @@ class Writer:
         for format in self._formats():
             self._write("run", format, render_records(format, records))
 
-    def say_missing(self, tables: list[ReportTable], data: str | None) -> None:
+    def say_missing(self, tables: list[FilledCard], data: str | None) -> None:
         """How many cells are missing, and the commands that make them."""
         from facebench.reports.missing import orders_of
 
@@ -258,7 +258,7 @@ def _run(
 
 
 def _run_missing(
-    tables: dict[str, list[ReportTable]],
+    tables: dict[str, list[FilledCard]],
     data: str | None,
     out: Path | None,
     finder: Finder,
