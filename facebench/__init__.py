@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from facebench.comparison.compare import compare
     from facebench.comparison.history import history
     from facebench.comparison.scores import compare_scores
+    from facebench.costs.bench import bench
     from facebench.evaluation.evaluate import evaluate, evaluate_many
     from facebench.evaluation.scores import identification, verification
     from facebench.gate.named import judge
@@ -37,6 +38,7 @@ __all__ = [
     "Settings",
     "UserError",
     "__version__",
+    "bench",
     "compare",
     "compare_scores",
     "evaluate",
@@ -58,6 +60,7 @@ _WHERE = {
     "Record": "records.record",
     "Settings": "protocols.settings",
     "UserError": "base.errors",
+    "bench": "costs.bench",
     "compare": "comparison.compare",
     "compare_scores": "comparison.scores",
     "evaluate": "evaluation.evaluate",

@@ -7,8 +7,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from facebench.base.errors import UserError, nearest
+from facebench.base.options import with_fields
 from facebench.base.progress import Stage, unseen
 from facebench.base.storage import sha256_file, temporary_folder, write_atomically
 from facebench.base.version import __version__
@@ -28,16 +30,17 @@ from facebench.models.cards.publish import write_card
 from facebench.models.embedders.options import ModelOptions, Precision
 from facebench.models.export import plain_network, program_bytes, program_card
 from facebench.records.costs import RUNTIMES, CostRecord, CostRun, Machine, Ratios, Runtime
+from facebench.records.frames import Scalar, Shown, frame_of
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+SIZES = ("parameters", "kept_parameters", "bytes", "multiply_adds", "kept_multiply_adds")
 
 
 @dataclass(frozen=True)
 class BenchSettings:
-    """How models are measured. runtimes: None: each in its own, eager or ONNX Runtime; seconds: of
-    passes per model and runtime, over all rounds; size: of models without a card; untrusted: data
-    alone, no programs.
-
-    UserError for a value that is not possible.
-    """
+    """How models are measured; see `bench`. UserError for a value that is not possible."""
 
     runtimes: tuple[str, ...] | None = None
     threads: int = 1
@@ -59,7 +62,7 @@ class BenchSettings:
 
 
 @dataclass(frozen=True)
-class Bench:
+class Bench(Shown):
     """Cost records in the order of the models, each with the runs of this time only; skipped: one
     line for every model and runtime that could not be measured.
     """
@@ -69,6 +72,34 @@ class Bench:
     baseline_runtime: Runtime
     skipped: tuple[str, ...]
     machine: Machine
+
+    def rows(self) -> list[dict[str, Scalar]]:
+        """One for every model and runtime: seconds, faces per second, bytes."""
+        return [_row(record, run) for record in self.records for run in record.runs]
+
+    def to_frame(self) -> DataFrame:
+        """One row for every model and runtime."""
+        return frame_of(self.rows())
+
+
+def _row(record: CostRecord, run: CostRun) -> dict[str, Scalar]:
+    row: dict[str, Scalar] = {"model": record.model, "runtime": run.runtime, "version": run.version}
+    row |= {"execution": run.execution, "precision": run.precision, "threads": run.threads}
+    row |= {"batch": run.batch}
+    row |= {name: getattr(record, name) for name in SIZES}
+    row |= {"passes": record.passes, "peak_memory": run.peak_memory}
+    row |= {"idle_memory": run.idle_memory}
+    for name, spread in (
+        ("latency_seconds", run.latency),
+        ("faces_per_second", run.throughput),
+        ("latency_ratio", run.ratios.latency),
+        ("throughput_ratio", run.ratios.throughput),
+    ):
+        row |= {name: spread.median, f"{name}_low": spread.low, f"{name}_high": spread.high}
+    row |= {"rounds": len(run.latency.rounds), "baseline": run.ratios.baseline}
+    row |= {"baseline_runtime": run.ratios.runtime, "cpu": run.machine.cpu}
+    row |= {"cores": run.machine.cores, "load": run.machine.load, "measured": run.measured}
+    return row
 
 
 @dataclass(frozen=True)
@@ -80,21 +111,61 @@ class _Ready:
     loaded: Loaded
 
 
+@with_fields(BenchSettings)
 def bench(
     models: Sequence[str],
     baseline: str | None = None,
-    settings: BenchSettings | None = None,
     *,
     stage: Stage = unseen,
+    **keywords: Any,
 ) -> Bench:
-    """Measure models side by side; see `BenchSettings`.
+    """What models cost, measured side by side: size, multiply-adds, memory, latency, throughput.
 
-    baseline: which of them the others are divided by, the first if None; one that is not among them
-    is measured before them. stage: called with what is done next and in how many steps, gives what
-    is called after each step. UserError in one line, before anything is timed: a model that cannot
-    be loaded, two of one name, nothing to measure.
+    Parameters
+    ----------
+    models : sequence of str
+        Names of the zoo, cards, or model files. Each is loaded in a process of its own.
+    baseline : str, optional
+        Which of them the others are divided by, by default the first; one that is not among them is
+        measured before them.
+    stage : callable, optional
+        Called with what is done next and in how many steps; gives what is called after each step.
+    runtimes : tuple of str, optional
+        ``eager``, ``compile``, ``onnxruntime``, ``openvino``; by default each model's own.
+    threads : int, optional
+        Of the network.
+    precision : {"float32", "bfloat16"}, optional
+        Of the arithmetic.
+    batch : int, optional
+        Faces at once, for throughput.
+    seconds : float, optional
+        Of passes per model and runtime, over all rounds.
+    rounds : int, optional
+        In each of which all models have a turn.
+    size : (int, int), optional
+        Height and width of faces of models without a card.
+    untrusted : bool, optional
+        Take models that are data alone; refuse programs, without reading them.
+
+    Returns
+    -------
+    Bench
+        ``records``, one for every model, and ``skipped``, a line for what could not be measured.
+
+    Raises
+    ------
+    UserError
+        Before anything is timed: a model that cannot be loaded, two of one name, nothing to
+        measure, a value that is not possible.
+
+    Examples
+    --------
+    >>> import facebench
+    >>> found = facebench.bench(["sparse_074"], seconds=0, rounds=1, batch=1)
+    >>> found.records[0].model, found.records[0].runs[0].ratios.latency.median
+    ('sparse_074', 1.0)
     """
-    settings = settings or BenchSettings()
+    settings = BenchSettings(**keywords)
     before = [] if baseline is None or baseline in models else [baseline]
     specs = list(dict.fromkeys([*before, *models]))
     if not specs:

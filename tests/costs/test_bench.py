@@ -14,7 +14,7 @@ import pytest
 
 from facebench.base.errors import UserError
 from facebench.costs import bench as job
-from facebench.costs.bench import Bench, BenchSettings, bench
+from facebench.costs.bench import Bench, bench
 from facebench.costs.runtimes import Job
 from facebench.costs.table import bench_csv, bench_json, bench_table
 from facebench.costs.worker import Loaded
@@ -60,8 +60,8 @@ def pretended(zoo: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return zoo
 
 
-def quick(**fields: Any) -> BenchSettings:
-    return BenchSettings(**({"rounds": 2, "seconds": 0.0, "batch": 8} | fields))
+def quick(**fields: Any) -> dict[str, Any]:
+    return {"rounds": 2, "seconds": 0.0, "batch": 8} | fields
 
 
 def test_ratios_are_to_the_first_model(pretended: Path) -> None:
@@ -71,7 +71,7 @@ def test_ratios_are_to_the_first_model(pretended: Path) -> None:
         steps.append(f"{name} {total}")
         return lambda: None
 
-    result = bench(["dense", "sparse"], settings=quick(), stage=stage)
+    result = bench(["dense", "sparse"], **quick(), stage=stage)
     assert started == [("dense", "eager"), ("sparse", "eager")]
     assert steps == ["counting 2", "loading 2", "measuring 4"]
     dense, sparse = result.records
@@ -84,9 +84,9 @@ def test_ratios_are_to_the_first_model(pretended: Path) -> None:
 
 
 def test_a_baseline_that_is_not_named_is_measured_first(pretended: Path) -> None:
-    result = bench(["sparse"], "dense", quick())
+    result = bench(["sparse"], "dense", **quick())
     assert [record.model for record in result.records] == ["dense", "sparse"]
-    again = bench(["dense", "sparse"], "sparse", quick())
+    again = bench(["dense", "sparse"], "sparse", **quick())
     assert again.baseline == "sparse" and again.records[0].runs[0].ratios.latency.median == 2
 
 
@@ -97,7 +97,7 @@ def test_runtimes_that_cannot_be_are_one_line_each(
     absent = {"openvino": "not installed (pip install openvino)"}
     monkeypatch.setattr(job, "why_unavailable", absent.get)
     runtimes = ("eager", "compile", "onnxruntime", "openvino")
-    result = bench(["dense", "sparse"], settings=quick(runtimes=runtimes))
+    result = bench(["dense", "sparse"], **quick(runtimes=runtimes))
     assert result.skipped == (
         "openvino: not installed (pip install openvino)",
         "dense in compile: no luck",
@@ -116,12 +116,12 @@ def test_an_onnx_file_beside_networks(pretended: Path) -> None:
     pytest.importorskip("onnx")
     path = pretended / "other.onnx"
     path.write_bytes(program_bytes(plain_network("dense"), "onnx"))
-    result = bench(["dense", str(path)], settings=quick(size=(80, 80)))
+    result = bench(["dense", str(path)], **quick(size=(80, 80)))
     assert started == [("dense", "eager"), (str(path), "onnxruntime")]
     other = result.records[1]
     assert other.model == "other" and other.runs[0].native
     assert other.parameters == result.records[0].parameters
-    result = bench(["dense", str(path)], settings=quick(runtimes=("eager",)))
+    result = bench(["dense", str(path)], **quick(runtimes=("eager",)))
     assert result.skipped == ("other in eager: is an ONNX file, which torch does not run",)
     assert len(result.records) == 1
 
@@ -142,14 +142,14 @@ def test_mistakes_are_told_in_one_line(
     pretended: Path, models: list[str], baseline: str | None, settings: Any, message: str
 ) -> None:
     with pytest.raises(UserError, match=message) as caught:
-        bench(models, baseline, quick(**settings))
+        bench(models, baseline, **quick(**settings))
     assert "\n" not in str(caught.value)
     assert not started or "compile" in str(settings)  # before any process is started
 
 
 @pytest.fixture
 def measured(pretended: Path) -> Bench:
-    result = bench(["dense", "sparse"], settings=quick())
+    result = bench(["dense", "sparse"], **quick())
     return replace(result, machine=result.machine.model_copy(update={"load": 0.0}))
 
 

@@ -82,23 +82,25 @@ def command(
     require_output(output)
     with importing():
         from facebench.base.progress import stages
-        from facebench.costs.bench import BenchSettings, bench
+        from facebench.costs.bench import bench
         from facebench.faces.synthetic.pool import usable_cores
         from facebench.records.costs import default_costs_folder, save_costs
     folder = kept_in(costs, "--costs", default_costs_folder)
     names = [name.strip() for name in runtime.split(",")] if runtime else []
-    settings = BenchSettings(
-        tuple(names) or None,
-        threads or usable_cores(),
-        precision,
-        batch,
-        seconds,
-        rounds,
-        options.size,
-        options.untrusted,
-    )
     with stages(not quiet) as stage:
-        result = bench(models, baseline, settings, stage=stage)
+        result = bench(
+            models,
+            baseline,
+            stage=stage,
+            runtimes=tuple(names) or None,
+            threads=threads or usable_cores(),
+            precision=precision,
+            batch=batch,
+            seconds=seconds,
+            rounds=rounds,
+            size=options.size,
+            untrusted=options.untrusted,
+        )
     write(render(result, format, file=output is not None), output)
     if folder is None:
         return
