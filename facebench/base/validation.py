@@ -5,14 +5,26 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from facebench.base.errors import UserError, nearest
 from facebench.base.opening import SETTINGS, plain_bytes
 
-Model = TypeVar("Model", bound=BaseModel)
+Validated = TypeVar("Validated", bound=BaseModel)
+Share = Annotated[float, Field(ge=0, le=1)]
+PositiveShare = Annotated[float, Field(gt=0, le=1)]
+# Text whose line breaks and runs of spaces are of the file alone.
+Text = Annotated[str, BeforeValidator(lambda v: " ".join(v.split()) if isinstance(v, str) else v)]
+
+
+class Strict(BaseModel):
+    """Fields of a file: no others than those, and none changes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
 _NUMBER, _LIST, _TABLE = "must be a whole number", "must be a list", "must be a table of fields"
 # What pydantic calls an error, and what it asks for.
 _WORDS = {
@@ -73,7 +85,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from None
 
 
-def validated(model: type[Model], values: object, where: str) -> Model:
+def validated(model: type[Validated], values: object, where: str) -> Validated:
     """values as a model; UserError names where, the first wrong field and what is allowed there."""
     try:
         return model.model_validate(values)

@@ -32,7 +32,7 @@ WORK_HELP = (
 
 
 @dataclass(frozen=True)
-class Teacher:
+class TeacherOptions:
     """A network to imitate, and how it takes its faces."""
 
     path: Path | None = None
@@ -51,7 +51,7 @@ class Lab:
     """
 
     data: tuple[str, ...]
-    teacher: Teacher
+    teacher: TeacherOptions
     work: Path
     device: str
     precision: str | None
@@ -178,7 +178,7 @@ def _require_even(given: tuple[str, ...]) -> None:
             )
 
 
-def _banked(data, bank, lab: Lab, teacher: Teacher):  # type: ignore[no-untyped-def]
+def _banked(data, bank, lab: Lab, teacher: TeacherOptions):  # type: ignore[no-untyped-def]
     from facebench.lab.data.banked import with_bank
     from facebench.lab.learning.progress import shown_machine
 
@@ -211,7 +211,7 @@ def _words(given: tuple[str, ...], teacher: Path | None, lab: Lab) -> str:
     return "; ".join(parts) + (f"; teacher {teacher.stem}" if teacher else "")
 
 
-def _embedder(teacher: Teacher):  # type: ignore[no-untyped-def]
+def _embedder(teacher: TeacherOptions):  # type: ignore[no-untyped-def]
     from facebench.models.embedders.options import parse_options
     from facebench.models.zoo import load_model
 

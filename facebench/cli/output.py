@@ -8,7 +8,9 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
 
 from facebench.base.errors import UserError
 from facebench.base.opening import plain_bytes
@@ -16,6 +18,8 @@ from facebench.base.opening import plain_bytes
 if TYPE_CHECKING:
     from facebench.tables.table import Table
 
+ListFormat = Literal["table", "json"]
+FormatOption = Annotated[ListFormat, typer.Option("--format", help="table or json.")]
 _FILE_WIDTH = 160  # of a table in a file: characters
 
 

@@ -29,7 +29,7 @@ from facebench.models.cards.names import is_bare
 from facebench.models.cards.publish import write_card
 from facebench.models.embedders.options import ModelOptions, Precision
 from facebench.models.export import plain_network, program_bytes, program_card
-from facebench.records.costs import RUNTIMES, CostRecord, CostRun, Machine, Ratios, Runtime
+from facebench.records.costs import RUNTIMES, CostRecord, CostRun, MachineFacts, Ratios, Runtime
 from facebench.records.frames import Scalar, Shown, frame_of
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class Bench(Shown):
     baseline: str
     baseline_runtime: Runtime
     skipped: tuple[str, ...]
-    machine: Machine
+    machine: MachineFacts
 
     def rows(self) -> list[dict[str, Scalar]]:
         """One for every model and runtime: seconds, faces per second, bytes."""
@@ -292,7 +292,7 @@ def _runs(
     timed: Sequence[Rounds],
     first: _Ready,
     settings: BenchSettings,
-    machine: Machine,
+    machine: MachineFacts,
 ) -> list[tuple[ModelFacts, CostRun]]:
     base = timed[ready.index(first)]
     latency, throughput = spread_of(base.latency), throughput_of(base, settings.batch)

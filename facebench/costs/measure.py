@@ -15,7 +15,7 @@ from typing import Protocol
 import torch
 
 from facebench.faces.synthetic.pool import usable_cores
-from facebench.records.costs import Machine, Spread
+from facebench.records.costs import MachineFacts, Spread
 
 SHARE_OF_LATENCY = 0.4  # of a model's time in a round; the rest is of the large batch
 LEAST, MOST = 3, 2000  # passes of one face in a round
@@ -84,9 +84,9 @@ def ratio_of(ours: Spread, baseline: Spread) -> Spread:
     return spread_of([a / b for a, b in zip(ours.rounds, baseline.rounds, strict=True)])
 
 
-def describe_machine() -> Machine:
+def describe_machine() -> MachineFacts:
     """CPU, cores, system and libraries, and how busy the machine is now."""
-    return Machine(
+    return MachineFacts(
         cpu=_cpu(),
         instructions=torch.backends.cpu.get_cpu_capability(),
         cores=usable_cores(),
@@ -97,7 +97,7 @@ def describe_machine() -> Machine:
     )
 
 
-def busy(machine: Machine) -> bool:
+def busy(machine: MachineFacts) -> bool:
     """Whether other work took a quarter of the cores or more when the measurement began."""
     return machine.load is not None and machine.load >= machine.cores / 4
 

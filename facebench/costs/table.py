@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from facebench.base.text import count_text, json_text, size_text
 from facebench.costs.bench import Bench
 from facebench.costs.measure import busy
-from facebench.records.costs import CostRecord, CostRun, Machine, Spread
+from facebench.records.costs import CostRecord, CostRun, MachineFacts, Spread
 from facebench.tables.csv import Value, to_csv
 from facebench.tables.table import Cell, Table, columns_of, rows_of
 
@@ -139,7 +139,7 @@ def _notice(result: Bench) -> str | None:
     )
 
 
-def _cores(machine: Machine) -> str:
+def _cores(machine: MachineFacts) -> str:
     return "1 core" if machine.cores == 1 else f"{machine.cores} cores"
 
 

@@ -22,7 +22,7 @@ from facebench.base.processes import end_with_input, start_module
 from facebench.base.threads import users_environment
 from facebench.costs.runtimes import Job
 
-Answer = dict[str, Any]
+Reply = dict[str, Any]
 WARM_UP = 3  # passes of one face; two at the large batch
 _SEED = 20151213
 
@@ -33,7 +33,7 @@ class Worker:
     def __init__(self) -> None:
         self._passes: dict[int, Callable[[], object]] = {}
 
-    def load(self, job: Answer, batch: int) -> Answer:
+    def load(self, job: Reply, batch: int) -> Reply:
         """Load the model of a `Job`'s fields and warm it up at ``batch`` and at batch 1.
 
         Answers with the runtime's ``version``, the ``execution`` of sparse layers, the resident
@@ -73,7 +73,7 @@ class Worker:
             "estimates": [*estimates.items()],
         }
 
-    def measure(self, batch: int, passes: int) -> Answer:
+    def measure(self, batch: int, passes: int) -> Reply:
         """``seconds`` of each of some passes at a batch that was loaded."""
         return {"seconds": self._seconds(batch, passes)}
 
@@ -100,7 +100,7 @@ def serve(requests: TextIO, answers: TextIO) -> None:
     the exception.
     """
     worker = Worker()
-    do: dict[str, Callable[..., Answer]] = {"load": worker.load, "measure": worker.measure}
+    do: dict[str, Callable[..., Reply]] = {"load": worker.load, "measure": worker.measure}
     for line in requests:
         request = json.loads(line)
         try:

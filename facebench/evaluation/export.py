@@ -23,7 +23,7 @@ from facebench.models.export import (
     ENDINGS,
     KINDS,
     EmbeddingCheck,
-    Kind,
+    ExportKind,
     compare_embeddings,
     plain_network,
     program_bytes,
@@ -85,7 +85,7 @@ class Exported:
 
 def export_model(
     model: str,
-    kind: Kind,
+    kind: ExportKind,
     out: Path | None = None,
     *,
     options: ModelOptions | None = None,

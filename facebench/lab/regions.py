@@ -30,7 +30,14 @@ from facebench.base.threads import keep_freed_memory
 from facebench.faces.synthetic import RENDERER_VERSION, training_faces
 from facebench.lab.connections.correlation import prune_layer
 from facebench.lab.data.augment import region_change, regions_of
-from facebench.lab.data.crops import Teacher, TrainingCrops, key_of, prepare_crops, teacher_from
+from facebench.lab.data.crops import (
+    Sources,
+    Teacher,
+    TrainingCrops,
+    key_of,
+    prepare_crops,
+    teacher_from,
+)
 from facebench.lab.laboratory.work_folder import at_work, begin_folder, folder_of
 from facebench.lab.learning.loop import Recipe, load_checkpoint, save_checkpoint, train
 from facebench.lab.learning.losses import Supervision
@@ -46,7 +53,6 @@ HELD_OUT_REAL, HELD_OUT_SHARE, HELD_OUT_SEED = 100, 0.02, 7
 PER_BATCH_REAL, PER_BATCH_SYNTHETIC = 52, 12
 WEIGHTS = {"regression": 2.0, "similarity": 20.0, "identity": 0.1}
 WHOLE = Region(box=(0, 0, 96, 112))
-Sources = list[tuple[TrainingCrops, int]]
 
 
 @dataclass(frozen=True)

@@ -30,8 +30,8 @@ from facebench.models.embedders.options import ModelOptions
 from facebench.models.embedders.python import make
 from facebench.models.zoo import card_for, load_model, load_network
 
-Kind = Literal["onnx", "torch-export"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
+ExportKind = Literal["onnx", "torch-export"]
+KINDS: tuple[ExportKind, ...] = get_args(ExportKind)
 ENDINGS: MappingProxyType[str, str] = MappingProxyType({"onnx": ".onnx", "torch-export": ".pt2"})
 OPSET = 17
 _PROGRAMS = ("onnx", "torchscript", "export")
@@ -87,7 +87,7 @@ def without_masks(net: nn.Module) -> nn.Module:
     return net.eval().requires_grad_(False)
 
 
-def program_bytes(network: PlainNetwork, kind: Kind) -> bytes:
+def program_bytes(network: PlainNetwork, kind: ExportKind) -> bytes:
     """The file of a network as a program, its batch open; UserError where it cannot be written."""
     write = _onnx_bytes if kind == "onnx" else _export_bytes
     try:
@@ -102,7 +102,7 @@ def program_bytes(network: PlainNetwork, kind: Kind) -> bytes:
         ) from error
 
 
-def program_card(network: PlainNetwork, kind: Kind, file: str, sha256: str) -> ModelCard:
+def program_card(network: PlainNetwork, kind: ExportKind, file: str, sha256: str) -> ModelCard:
     """The card beside an exported file, named as the file is, so that it is evaluated alone."""
     card, prepared = network.card, network.preprocessing
     architecture: Architecture = "onnx" if kind == "onnx" else "export"

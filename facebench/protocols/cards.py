@@ -10,8 +10,6 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     ValidationInfo,
     field_validator,
@@ -19,14 +17,13 @@ from pydantic import (
 
 from facebench.base.errors import UserError, nearest
 from facebench.base.storage import workspace_folders
-from facebench.base.validation import read_toml, validated
+from facebench.base.validation import PositiveShare, Strict, read_toml, validated
 
 SpreadKind = Literal["standard error", "standard deviation"]
 SPREAD_SHORT: MappingProxyType[SpreadKind, str] = MappingProxyType(
     {"standard error": "SE", "standard deviation": "SD"}
 )
 _PACKAGE = Path(__file__).resolve().parents[1]
-Share = Annotated[float, Field(gt=0, le=1)]
 Rank = Annotated[int, Field(ge=1)]
 
 
@@ -37,36 +34,32 @@ def _some(values: tuple[float, ...]) -> tuple[float, ...]:
     return values
 
 
-Shares = Annotated[tuple[Share, ...], AfterValidator(_some)]
+Shares = Annotated[tuple[PositiveShare, ...], AfterValidator(_some)]
 Ranks = Annotated[tuple[Rank, ...], AfterValidator(_some)]
 Fingerprint = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$", max_length=64)]
+ProtocolName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$", max_length=64)]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class PublishedValue(_Strict):
+class PublishedValue(Strict):
     """A number that a paper gives for this protocol; shares, not percent."""
 
     model: str
-    accuracy: Share
+    accuracy: PositiveShare
     spread: Annotated[float, Field(ge=0)] | None = None
     source: str
 
 
-class PublishedRate(_Strict):
+class PublishedRate(Strict):
     """A paper's number for the statistic ``rate``: ``DIR@FAR=0.01``, ``rank-1``."""
 
     model: str
     rate: str
-    value: Share
+    value: PositiveShare
     spread: Annotated[float, Field(ge=0)] | None = None
     source: str
 
 
-class ProtocolCard(_Strict):
+class ProtocolCard(Strict):
     """What every kind of protocol has; the kinds add their own fields.
 
     name: also the file's name; version: rises whenever a number could change; source: the paper;
@@ -75,12 +68,12 @@ class ProtocolCard(_Strict):
     """
 
     runs_in: ClassVar[str]
-    name: Name
+    name: ProtocolName
     kind: str
     version: Annotated[int, Field(ge=1)]
     title: str
     source: str
-    dataset: Name
+    dataset: ProtocolName
     notes: str = ""
 
     @property
@@ -103,7 +96,7 @@ class VerificationCard(ProtocolCard):
     comparisons: Annotated[int, Field(ge=4)]
     pairs: Fingerprint | None = None
     spread: SpreadKind = "standard error"
-    targets: tuple[Share, ...] = (0.1, 0.01, 0.001)
+    targets: tuple[PositiveShare, ...] = (0.1, 0.01, 0.001)
     published: tuple[PublishedValue, ...] = ()
 
     @field_validator("targets")
@@ -149,7 +142,7 @@ class IdentificationCard(ProtocolCard):
     nonmated_probes: Annotated[int, Field(ge=0)]
     draws: Annotated[int, Field(ge=1)] = 10
     seed: Annotated[int, Field(ge=0)] = 0
-    fars: tuple[Share, ...] = Field(default=(), validate_default=True)
+    fars: tuple[PositiveShare, ...] = Field(default=(), validate_default=True)
     ranks: tuple[Rank, ...] = (1,)
     published: tuple[PublishedRate, ...] = ()
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from facebench.base.errors import UserError
 from facebench.base.opening import RECORD, plain_bytes
@@ -20,24 +20,20 @@ from facebench.base.storage import (
     working_folder,
     write_atomically,
 )
-from facebench.base.validation import validated
+from facebench.base.validation import Strict, validated
 from facebench.models.embedders.base import UNPINNED
 from facebench.records.record import SEAL, require_seal, seal_of
 from facebench.records.scores import file_name
+from facebench.records.sections import Count
 
 COSTS = "costs"
 SCHEMA_VERSION = 1
 Runtime = Literal["eager", "compile", "onnxruntime", "openvino"]
 RUNTIMES: tuple[Runtime, ...] = get_args(Runtime)
-Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Spread(_Strict):
+class Spread(Strict):
     """A quantity over the rounds: median, lowest and highest; rounds: one value each, in order."""
 
     median: Positive
@@ -46,7 +42,7 @@ class Spread(_Strict):
     rounds: Annotated[tuple[Positive, ...], Field(min_length=1)]
 
 
-class Machine(_Strict):
+class MachineFacts(Strict):
     """What it was measured on. cores: those that the process may use; load: running processes of
     the machine over the minute before, where the system tells.
     """
@@ -60,7 +56,7 @@ class Machine(_Strict):
     load: Annotated[float, Field(ge=0)] | None = None
 
 
-class Ratios(_Strict):
+class Ratios(Strict):
     """A run over the baseline's, round by round: below 1 is less time, or fewer faces a second."""
 
     baseline: str
@@ -69,7 +65,7 @@ class Ratios(_Strict):
     throughput: Spread
 
 
-class CostRun(_Strict):
+class CostRun(Strict):
     """One model in one runtime, measured in a process of its own.
 
     native: how facebench itself runs the model; execution: how its sparse layers run, if they do;
@@ -91,7 +87,7 @@ class CostRun(_Strict):
     idle_memory: Count | None
     ratios: Ratios
     measured: str
-    machine: Machine
+    machine: MachineFacts
 
     @property
     def key(self) -> tuple[str, str, int, int, str]:
@@ -99,7 +95,7 @@ class CostRun(_Strict):
         return self.runtime, self.precision, self.threads, self.batch, self.machine.cpu
 
 
-class CostRecord(_Strict):
+class CostRecord(Strict):
     """``costs/<model>.json``. multiply_adds: of one pass of one face, zeros multiplied too; kept:
     without the weights that masks drop; passes: of the network for one embedding, by its flip rule;
     None: not known. runs: the latest first. Its file ends with a seal.

@@ -18,13 +18,14 @@ from pydantic import (
     model_validator,
 )
 
+from facebench.base.validation import Share
 from facebench.faces.types import DataKind
 from facebench.models.embedders.base import FlipRule
 from facebench.protocols.cards import SpreadKind
 from facebench.records.scores import ScoreTable
 
 UNKNOWN = "unknown (embeddings were given)"  # preprocessing and alignment of such a model
-Share = Annotated[float, Field(ge=0, le=1)]
+
 Count = Annotated[int, Field(ge=0)]
 
 

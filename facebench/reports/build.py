@@ -16,7 +16,7 @@ from facebench.faces.types import DataKind
 from facebench.records.find import DataKey, Entry, Finder, Wanted, load_entry
 from facebench.records.record import Record
 from facebench.records.statistics import MEMBERS, find_statistic
-from facebench.reports.card import ReportCard, ReportRow, Source
+from facebench.reports.card import NamedSource, ReportCard, ReportRow
 from facebench.reports.cells import FilledCard, FilledCell, FilledRow, Footnotes, Missing
 from facebench.reports.facts import find_model, model_id
 from facebench.reports.fill import can_evaluate, filled_cell, why_no_record
@@ -60,7 +60,7 @@ def with_rows(
     return card.model_copy(update={"rows": rows, "reference": reference})
 
 
-def wanted_of(row: ReportRow, source: Source) -> Wanted:
+def wanted_of(row: ReportRow, source: NamedSource) -> Wanted:
     """What a row's cell asks for; the row must have a model."""
     assert row.model is not None
     protocol, similarity = source
@@ -157,7 +157,7 @@ class _Builder:
         which = f" · {', '.join(told)}" if self.data.number else ""
         return labelled(f"{self.card.title}{which}", self.data.kind)
 
-    def _records(self, row: ReportRow) -> dict[Source, Record]:
+    def _records(self, row: ReportRow) -> dict[NamedSource, Record]:
         """The chosen record of each source."""
         found = {}
         for source in self.card.sources if row.model else ():
@@ -192,7 +192,10 @@ class _Builder:
         return best
 
     def _row(
-        self, row: ReportRow, records: Mapping[Source, Record], reference: Mapping[Source, Record]
+        self,
+        row: ReportRow,
+        records: Mapping[NamedSource, Record],
+        reference: Mapping[NamedSource, Record],
     ) -> FilledRow:
         cells = []
         for column in self.card.columns:
@@ -244,7 +247,7 @@ class _Builder:
             self.missing.append(Missing(row, cell.column, why))
         return replace(cell, missing=told)
 
-    def _marked(self, cell: FilledCell, reference: Mapping[Source, Record]) -> FilledCell:
+    def _marked(self, cell: FilledCell, reference: Mapping[NamedSource, Record]) -> FilledCell:
         """Against the reference row, where a test is of this statistic and can be made."""
         base = reference.get(cell.column.source) if cell.column.source else None
         if base is None or cell.record is None or not cell.measured or not cell.measured.headline:

@@ -10,29 +10,24 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from facebench.base.errors import UserError, nearest
 from facebench.base.storage import workspace_folders
-from facebench.base.validation import read_toml, validated
+from facebench.base.validation import Strict, Text, read_toml, validated
 from facebench.models.architectures.shapes import LAYERS
 from facebench.protocols.cards import protocol_paths
 from facebench.records.statistics import Family, Unit, family, unit_of
 
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=64)]
-Text = Annotated[str, BeforeValidator(lambda v: " ".join(v.split()) if isinstance(v, str) else v)]
+ReportName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=64)]
 DataPolicy = Literal["any", "real", "synthetic"]
 SIMILARITIES = ("cosine", "joint-bayesian", "projection")
 SimilarityName = Literal["cosine", "joint-bayesian", "projection"]
 # What a cell's record is asked for by: its protocol, and a similarity other than the row's.
-Source = tuple[str, str | None]
+NamedSource = tuple[str, str | None]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class PaperSource(_Strict):
+class PaperSource(Strict):
     """The paper, and its table or section."""
 
     paper: Text
@@ -44,7 +39,7 @@ class PaperSource(_Strict):
         return ", ".join(filter(None, (self.paper, self.table)))
 
 
-class PaperSetting(_Strict):
+class PaperSetting(Strict):
     """How the paper's numbers were made; what differs here becomes a footnote."""
 
     width: Annotated[float, Field(gt=0)] | None = None
@@ -52,7 +47,7 @@ class PaperSetting(_Strict):
     similarity: Text = ""
 
 
-class PaperValue(_Strict):
+class PaperValue(Strict):
     """The paper's number (a share, or a count), or its words; spread: what it gives after ±.
 
     source: where it differs from the card's, e.g. another section.
@@ -73,14 +68,14 @@ def _as_value(given: object) -> object:
     return {"value": given} if plain else given
 
 
-class ReportColumn(_Strict):
+class ReportColumn(Strict):
     """One statistic, of a protocol where it is one of records.
 
     heading: above the column; statistic: a name of `facebench.records.statistics.KNOWN`;
     similarity: in place of the rows'; percent: a diagnostic's values are shares, shown in percent.
     """
 
-    key: Name
+    key: ReportName
     heading: Text
     statistic: str
     protocol: str | None = None
@@ -103,7 +98,7 @@ class ReportColumn(_Strict):
         return self
 
     @property
-    def source(self) -> Source | None:
+    def source(self) -> NamedSource | None:
         """Protocol and own similarity; None: its values are of no record."""
         return None if self.protocol is None else (self.protocol, self.similarity)
 
@@ -118,7 +113,7 @@ class ReportColumn(_Strict):
         return "percent" if self.percent else unit_of(self.statistic)
 
 
-class ReportRow(_Strict):
+class ReportRow(Strict):
     """One model with its settings, or, without a model, a method that only the paper measured.
 
     similarity, pooling: None: cosine, and the protocol card's; layer: of a table of layers; paper:
@@ -131,7 +126,9 @@ class ReportRow(_Strict):
     similarity: SimilarityName = "cosine"
     pooling: str | None = None
     layer: str | None = None
-    paper: dict[str, Annotated[PaperValue, BeforeValidator(_as_value)]] = {}
+    paper: dict[str, Annotated[PaperValue, BeforeValidator(_as_value)]] = Field(
+        default_factory=dict
+    )
     how: Text = ""
     reference: Text | None = None
 
@@ -144,7 +141,7 @@ class ReportRow(_Strict):
         return layer
 
 
-class ReportCard(_Strict):
+class ReportCard(Strict):
     """A table; reference: the label of the row that the others are tested against.
 
     data: which faces it may be made of; one table per data set, real ones first. rows: none means a
@@ -152,10 +149,10 @@ class ReportCard(_Strict):
     ``paper``. plot: draw accuracy against size.
     """
 
-    name: Name
+    name: ReportName
     title: Text
     source: PaperSource | None = None
-    group: Name | None = None
+    group: ReportName | None = None
     setting: PaperSetting = PaperSetting()
     reference: Text | None = None
     data: DataPolicy = "any"
@@ -199,7 +196,7 @@ class ReportCard(_Strict):
         return list(dict.fromkeys(c.protocol for c in self.columns if c.protocol))
 
     @property
-    def sources(self) -> list[Source]:
+    def sources(self) -> list[NamedSource]:
         """What its columns' records are asked for by, in their order."""
         return list(dict.fromkeys(c.source for c in self.columns if c.source))
 

@@ -12,7 +12,7 @@ from facebench.records.agreement import require_recounted
 from facebench.records.costs import cost_value, costs_path, find_costs, is_ratio, ratio_baseline
 from facebench.records.record import Record
 from facebench.records.statistics import find_statistic, statistics_in
-from facebench.reports.card import ReportColumn, ReportRow, Source
+from facebench.reports.card import NamedSource, ReportColumn, ReportRow
 from facebench.reports.cells import FilledCell
 from facebench.reports.facts import (
     card_fact,
@@ -31,7 +31,7 @@ _PAPER_SIZE = (112, 96)
 def filled_cell(
     cell: FilledCell,
     row: ReportRow,
-    records: Mapping[Source, Record],
+    records: Mapping[NamedSource, Record],
     paper_width: float | None,
     baseline: str | None = None,
 ) -> FilledCell:
@@ -83,7 +83,10 @@ def _of_protocol(cell: FilledCell, row: ReportRow, record: Record | None) -> Fil
 
 
 def _of_model(
-    cell: FilledCell, row: ReportRow, records: Mapping[Source, Record], paper_width: float | None
+    cell: FilledCell,
+    row: ReportRow,
+    records: Mapping[NamedSource, Record],
+    paper_width: float | None,
 ) -> FilledCell:
     """From a record, else from the weights, else planned from the card.
 

@@ -10,11 +10,11 @@ import pytest
 import torch
 from torch import nn
 
-from facebench.lab.connections.task import Task
+from facebench.lab.connections.task import LayerTask
 from facebench.models.architectures.convnet import ConvNet
 
 WIDTH = 0.03125
-MakeTask = Callable[..., Task]
+MakeTask = Callable[..., LayerTask]
 
 
 @pytest.fixture(scope="session")
@@ -28,11 +28,11 @@ def tiny() -> tuple[ConvNet, np.ndarray, nn.Linear]:
 
 @pytest.fixture
 def make_task(tiny) -> MakeTask:
-    """make_task("f", "1/4", seed=…, **fields) -> Task."""
+    """make_task("f", "1/4", seed=…, **fields) -> LayerTask."""
     net, faces, head = tiny
 
-    def make(layer: str, keep: str, seed: int = 0, **fields: object) -> Task:
+    def make(layer: str, keep: str, seed: int = 0, **fields: object) -> LayerTask:
         given = {"faces": lambda: iter([faces[:7], faces[7:]]), "logits": head, **fields}
-        return Task(net, layer, Fraction(keep), np.random.default_rng(seed), **given)
+        return LayerTask(net, layer, Fraction(keep), np.random.default_rng(seed), **given)
 
     return make

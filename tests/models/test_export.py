@@ -20,7 +20,7 @@ from facebench.models.embedders.base import Preprocessing
 from facebench.models.export import (
     ENDINGS,
     EmbeddingCheck,
-    Kind,
+    ExportKind,
     PlainNetwork,
     _Slices,
     compare_embeddings,
@@ -61,7 +61,7 @@ def function():
 """
 
 
-def export(spec: str, kind: Kind, folder: Path) -> Path:
+def export(spec: str, kind: ExportKind, folder: Path) -> Path:
     """The program of a model with its card beside it."""
     plain = plain_network(spec)
     path = folder / f"out{ENDINGS[kind]}"
@@ -78,7 +78,7 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize("kind", ["onnx", "torch-export"])
-def test_a_sparse_convnet_gives_the_same(small_zoo: Path, tmp_path: Path, kind: Kind) -> None:
+def test_a_sparse_convnet_gives_the_same(small_zoo: Path, tmp_path: Path, kind: ExportKind) -> None:
     if kind == "onnx":
         pytest.importorskip("onnx")
         pytest.importorskip("onnxruntime")
@@ -145,7 +145,7 @@ def plain_card() -> Any:
 
 
 @pytest.mark.parametrize("kind", ["onnx", "torch-export"])
-def test_a_module_of_ones_own(module: Path, kind: Kind) -> None:
+def test_a_module_of_ones_own(module: Path, kind: ExportKind) -> None:
     if kind == "onnx":
         pytest.importorskip("onnx")
         pytest.importorskip("onnxruntime")

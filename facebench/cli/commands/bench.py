@@ -17,7 +17,7 @@ from facebench.models.embedders.options import ModelOptions
 if TYPE_CHECKING:
     from facebench.costs.bench import Bench
 
-Format = Literal["table", "md", "html", "csv", "json"]
+BenchFormat = Literal["table", "md", "html", "csv", "json"]
 _HOW, _RESULT = "How", "Result"
 
 
@@ -56,7 +56,7 @@ def command(
         typer.Option(min=0, rich_help_panel=_HOW, help="Per model and runtime, all rounds."),
     ] = 10.0,
     rounds: Annotated[int, typer.Option(min=1, rich_help_panel=_HOW)] = 5,
-    format: Annotated[Format, typer.Option(rich_help_panel=_RESULT)] = "table",
+    format: Annotated[BenchFormat, typer.Option(rich_help_panel=_RESULT)] = "table",
     output: Annotated[
         Path | None,
         typer.Option("--out", "--output", "-o", rich_help_panel=_RESULT, help="Write it here."),
@@ -110,7 +110,7 @@ def command(
         print(f"cost records: {folder}", file=sys.stderr)
 
 
-def render(result: Bench, format: Format, *, file: bool = False) -> str:
+def render(result: Bench, format: BenchFormat, *, file: bool = False) -> str:
     """Costs in a format, as text."""
     from facebench.costs.table import bench_csv, bench_json, bench_table
 

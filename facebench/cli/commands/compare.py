@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from facebench.comparison.compare import Comparison
     from facebench.figures.flips import PairFaces
 
-Format = Literal["table", "md", "html", "json", "csv"]
+CompareFormat = Literal["table", "md", "html", "json", "csv"]
 _WHAT, _HOW, _RESULT = "What is compared", "How", "Result"
 
 
@@ -58,7 +58,7 @@ def command(
     pairs: Annotated[
         Path | None, typer.Option(rich_help_panel=_RESULT, help="Their list, if another.")
     ] = None,
-    format: Annotated[Format, typer.Option(rich_help_panel=_RESULT)] = "table",
+    format: Annotated[CompareFormat, typer.Option(rich_help_panel=_RESULT)] = "table",
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", rich_help_panel=_RESULT, help="Write the result here."),
@@ -105,7 +105,7 @@ def command(
         raise UserError(failed)
 
 
-def render(compared: list[Comparison], format: Format, *, file: bool = False) -> str:
+def render(compared: list[Comparison], format: CompareFormat, *, file: bool = False) -> str:
     """Comparisons in a format, as text."""
     from facebench.tables.comparison import comparison_table, comparisons_csv, comparisons_json
 

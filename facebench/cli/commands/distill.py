@@ -9,7 +9,7 @@ import typer
 
 from facebench.base.errors import UserError, nearest
 from facebench.cli.errors import importing
-from facebench.cli.lab import RECIPE_HELP, Lab, Teacher
+from facebench.cli.lab import RECIPE_HELP, Lab, TeacherOptions
 from facebench.cli.options import (
     HOW_PANEL,
     KINDS,
@@ -137,7 +137,7 @@ def command(
     """
     with importing():
         from facebench.lab.distillation.knowledge import lesson_of
-        from facebench.lab.distillation.student import CONVNET, Shape
+        from facebench.lab.distillation.student import CONVNET, StudentShape
         from facebench.lab.distillation.supervision import TARGETS
         from facebench.lab.laboratory.work_folder import check_name
         from facebench.models.embedders.options import parse_options
@@ -145,15 +145,15 @@ def command(
     if targets not in TARGETS:
         raise UserError(f"--targets {targets}{nearest(targets, TARGETS)} ({', '.join(TARGETS)})")
     check_name("--student", student)
-    shape = Shape(**_shape(student, architecture, width, embedding))
+    shape = StudentShape(**_shape(student, architecture, width, embedding))
     lesson = lesson_of(
         targets,  # type: ignore[arg-type]
         neurons=neurons, nuisance_weight=nuisance_weight, redundancy_weight=redundancy_weight,
         temperature=temperature,
     )  # fmt: skip
     lab = Lab(
-        tuple(data or ()), Teacher(), work or Path("training"), device, precision, identities,
-        images, protocol_data, overwrite, quiet, threads, hold_out,
+        tuple(data or ()), TeacherOptions(), work or Path("training"), device, precision,
+        identities, images, protocol_data, overwrite, quiet, threads, hold_out,
     )  # fmt: skip
     own = {"name": student, "shape": shape, "lesson": lesson, "steps": steps, "seed": seed,
            "licence": licence, "protocols": tuple(protocol or ())}  # fmt: skip

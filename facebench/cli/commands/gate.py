@@ -16,8 +16,8 @@ from facebench.cli.output import (
     write,
     write_or_add,
 )
+from facebench.gate.formats import GateFormat
 
-Format = Literal["text", "md", "junit", "github"]
 _WHAT, _UPDATE, _RESULT = "What is judged", "Moving a baseline", "Result"
 
 
@@ -72,7 +72,7 @@ def command(
             help="Even to other data, comparisons or settings than before.",
         ),
     ] = False,
-    format: Annotated[Format, typer.Option(rich_help_panel=_RESULT)] = "text",
+    format: Annotated[GateFormat, typer.Option(rich_help_panel=_RESULT)] = "text",
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", rich_help_panel=_RESULT, help="Write the result here."),

@@ -12,7 +12,7 @@ from facebench.base.text import printable
 from facebench.cli.errors import importing
 from facebench.cli.output import require_outputs, table_text, write
 
-Format = Literal["table", "md", "html", "csv"]
+HistoryFormat = Literal["table", "md", "html", "csv"]
 
 
 def command(
@@ -26,7 +26,9 @@ def command(
         typer.Option(help="A model, or the beginning of a digest; default: the first run."),
     ] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw it: .png, .svg or .pdf.")] = None,
-    format: Annotated[Format, typer.Option(help="Of the result on standard output.")] = "table",
+    format: Annotated[
+        HistoryFormat, typer.Option(help="Of the result on standard output.")
+    ] = "table",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write the result here.")
     ] = None,

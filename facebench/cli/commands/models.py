@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -12,6 +12,7 @@ from rich.table import Table
 from facebench.base.errors import UserError
 from facebench.base.storage import write_atomically
 from facebench.base.text import json_text, printable, rich_text
+from facebench.cli.output import FormatOption
 from facebench.models.cards.card import (
     MetricFields,
     ModelCard,
@@ -30,9 +31,6 @@ from facebench.models.sizes import (
     planned_report,
 )
 from facebench.similarity import SIMILARITIES
-
-Format = Literal["table", "json"]
-FormatOption = Annotated[Format, typer.Option("--format", help="table or json.")]
 
 app = typer.Typer(
     help="List the models of the zoo and of the working directory's models/ folder.\n\n"

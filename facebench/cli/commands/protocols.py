@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
 from facebench.base.text import json_text, rich_text
+from facebench.cli.output import FormatOption, ListFormat
 from facebench.protocols.cards import (
     SPREAD_SHORT,
     ProtocolCard,
@@ -14,9 +15,6 @@ from facebench.protocols.cards import (
     list_protocols,
     load_protocol,
 )
-
-Format = Literal["table", "json"]
-FormatOption = Annotated[Format, typer.Option("--format", help="table or json.")]
 
 app = typer.Typer(invoke_without_command=True)
 
@@ -58,7 +56,7 @@ def show(
     Console().print(table)
 
 
-def _list(format: Format) -> None:
+def _list(format: ListFormat) -> None:
     cards = list_protocols()
     if format == "json":
         values = [card.model_dump(mode="json") for card in cards]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from facebench.reports.formats import ReportFormat
     from facebench.reports.missing import Order
 
-Format = Literal["md", "html", "csv", "latex", "all"]
+ReportOrAll = Literal["md", "html", "csv", "latex", "all"]
 DEFAULT_FOLDER = Path("facebench-report")
 INDEX = "index"
 _WHAT, _HOW, _RESULT = "What is reported", "How", "Result"
@@ -79,7 +79,7 @@ def command(
         typer.Option(rich_help_panel=_HOW, help="Of --run-missing: folder of the records."),
     ] = None,
     format: Annotated[
-        Format | None,
+        ReportOrAll | None,
         typer.Option(rich_help_panel=_RESULT, help="Default: md; of a group of cards: all."),
     ] = None,
     output_dir: Annotated[
@@ -142,7 +142,7 @@ def command(
 class Writer:
     """Writes to standard output or into a folder; what else there is to say: standard error."""
 
-    def __init__(self, format: Format | None, folder: Path | None, quiet: bool) -> None:
+    def __init__(self, format: ReportOrAll | None, folder: Path | None, quiet: bool) -> None:
         self.format, self.folder, self.quiet = format, folder, quiet
         self._files: dict[Path, bytes] = {}
 

@@ -9,7 +9,7 @@ import typer
 
 from facebench.base.errors import UserError
 from facebench.cli.errors import importing
-from facebench.cli.lab import RECIPE_HELP, Lab, Teacher
+from facebench.cli.lab import RECIPE_HELP, Lab, TeacherOptions
 from facebench.cli.options import (
     HOW_PANEL,
     RESULT_PANEL,
@@ -102,7 +102,7 @@ def command(
     folder = work or Path("training")
     lab = Lab(
         tuple(data or ()),
-        Teacher(teacher, teacher_size, teacher_normalise, teacher_flip, untrusted),
+        TeacherOptions(teacher, teacher_size, teacher_normalise, teacher_flip, untrusted),
         folder, device, precision, identities, images, protocol_data, overwrite, quiet, threads,
         hold_out, bank, apart_from, tuple(apart_source or ()),
     )  # fmt: skip

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from facebench.lab.connections.moments import layer_correlations
-from facebench.lab.connections.task import Mask, Task
+from facebench.lab.connections.task import KeptConnections, LayerTask
 from facebench.models.architectures.convnet import ConvNet
 from facebench.models.architectures.shapes import module_name
 
@@ -137,7 +137,7 @@ __all__ = [
 ]
 
 
-def correlation(task: Task, lam: float = PAPER_LAMBDA) -> Mask:
+def correlation(task: LayerTask, lam: float = PAPER_LAMBDA) -> KeptConnections:
     """Three of four connections from the more correlated half, one from the other: λ = 0.75.
 
     Counts and rounding: `facebench.lab.connections.correlation.select_connections`.
@@ -159,11 +159,11 @@ def prune_layer(
     lam: float = PAPER_LAMBDA,
 ) -> tuple[str, Tensor]:
     """Dropping matrix of one layer of a trained net: (state-dict module name, 0/1 float tensor)."""
-    kept = correlation(Task(net, layer, keep, rng, lambda: iter(faces)), lam)
+    kept = correlation(LayerTask(net, layer, keep, rng, lambda: iter(faces)), lam)
     return module_name(layer), torch.from_numpy(kept).to(torch.float32)
 
 
-def highest(task: Task) -> Mask:
+def highest(task: LayerTask) -> KeptConnections:
     """Connections drawn from the upper half of every ranking by correlation: λ = 1.
 
     Source: Sun, Wang, Tang 2015, Section 5.2 (letter h in Table 5).
@@ -171,7 +171,7 @@ def highest(task: Task) -> Mask:
     return correlation(task, lam=1.0)
 
 
-def random(task: Task) -> Mask:
+def random(task: LayerTask) -> KeptConnections:
     """Connections drawn alike from both halves of every ranking by correlation: λ = 0.5.
 
     The rankings then only keep positive and negative connections in proportion.

@@ -16,7 +16,7 @@ from torch.nn.utils import prune
 from facebench.base.errors import UserError, nearest
 from facebench.lab.connections.correlation import correlation, highest, random
 from facebench.lab.connections.moments import inputs_by_position, outputs_by_position
-from facebench.lab.connections.task import Criterion, Mask, Task
+from facebench.lab.connections.task import Criterion, KeptConnections, LayerTask
 from facebench.models.architectures.base import LocallyConnected2d
 from facebench.models.architectures.convnet import to_input
 
@@ -41,7 +41,7 @@ BELOW = Fraction(1, 10)
 PENALTY, GROWTH, ROUNDS = 1e-4, 1.3, 60
 
 
-def brp(task: Task) -> Mask:
+def brp(task: LayerTask) -> KeptConnections:
     """Connections left when learning under L1, and removing the smallest, has reached S.
 
     The network learns on between removals, so the retrained one starts from what it has become.
@@ -67,10 +67,10 @@ def strength(number: int) -> float:
 
 def until(
     count: int,
-    kept: Mask,
-    learn: Callable[[Mask, int], NDArray[np.float32]],
+    kept: KeptConnections,
+    learn: Callable[[KeptConnections, int], NDArray[np.float32]],
     rounds: int,
-) -> Mask:
+) -> KeptConnections:
     """Learn and remove, round by round, until ``count`` connections are left."""
     for number in range(rounds):
         weight = learn(kept, number)
@@ -80,7 +80,7 @@ def until(
     return largest(np.abs(weight), count, kept)
 
 
-def remove(weight: NDArray[np.floating], kept: Mask, least: int) -> Mask:
+def remove(weight: NDArray[np.floating], kept: KeptConnections, least: int) -> KeptConnections:
     """Without the weights below 10% of the mean absolute value of those kept; ``least`` stay.
 
     Source: Sun, Wang, Tang 2015, Section 5.4.
@@ -90,7 +90,7 @@ def remove(weight: NDArray[np.floating], kept: Mask, least: int) -> Mask:
     return left if left.sum() >= least else largest(size, least, kept)
 
 
-def magnitude(task: Task) -> Mask:
+def magnitude(task: LayerTask) -> KeptConnections:
     """S·|W⁺| positive and S·|W⁻| negative weights with the largest absolute values.
 
     Over the layer, not per neuron. Rounding: the layer keeps S·|W| and the positive ones S·|W⁺|,
@@ -113,7 +113,7 @@ def magnitude(task: Task) -> Mask:
 DRAWS = 4
 
 
-def obd(task: Task) -> Mask:
+def obd(task: LayerTask) -> KeptConnections:
     """The S·|W| weights of the largest saliency h·w²/2, h the diagonal second derivative.
 
     Over the layer, not per neuron; S·|W| rounded to the nearest whole number, a half up; of equal
@@ -125,7 +125,7 @@ def obd(task: Task) -> Mask:
     return largest(saliency, whole(task.keep, saliency.size), task.allowed)
 
 
-def second_derivatives(task: Task, draws: int | None = DRAWS) -> NDArray[np.float64]:
+def second_derivatives(task: LayerTask, draws: int | None = DRAWS) -> NDArray[np.float64]:
     """Mean diagonal second derivative of the cross-entropy, in the shape of the weight.
 
     Rectified layers and pooling are piecewise linear, so that for one weight the Gauss-Newton

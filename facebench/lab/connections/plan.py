@@ -7,23 +7,18 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from facebench.base.errors import UserError, nearest
 from facebench.base.text import fraction
-from facebench.base.validation import read_toml, validated
+from facebench.base.validation import Strict, Text, read_toml, validated
 from facebench.lab.connections.criteria import NAMES, SCRATCH
+from facebench.lab.learning.recipes import AtLeastOne
 from facebench.models.architectures.shapes import LAYERS
-from facebench.models.cards.card import Name, Text
-
-Count = Annotated[int, Field(ge=1)]
+from facebench.models.cards.card import Name
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
-
-
-class Baseline(_Strict):
+class Baseline(Strict):
     """The dense network N_0: learned under the name ``model``, or taken ``from`` a card.
 
     steps: mini-batches, None: the recipe's; several numbers: as many rounds, each with the whole
@@ -32,7 +27,7 @@ class Baseline(_Strict):
 
     model: Name
     start: str | None = Field(default=None, alias="from")
-    steps: Count | Annotated[tuple[Count, ...], Field(min_length=1)] | None = None
+    steps: AtLeastOne | Annotated[tuple[AtLeastOne, ...], Field(min_length=1)] | None = None
 
     def rounds(self, default: int) -> tuple[int, ...]:
         """Mini-batches of each round."""
@@ -40,7 +35,7 @@ class Baseline(_Strict):
         return (steps,) if isinstance(steps, int) else steps
 
 
-class Step(_Strict):
+class Step(Strict):
     """One more sparse layer: N_m out of its parent, by default the model of the step before.
 
     criterion: see `criteria.CRITERIA`; ``scratch``: the masks of the model
@@ -54,7 +49,7 @@ class Step(_Strict):
     criterion: str = "correlation"
     parent: Name | None = None
     masks_of: Name | None = None
-    steps: Count | None = None
+    steps: AtLeastOne | None = None
 
     @field_validator("criterion")
     @classmethod
@@ -92,7 +87,7 @@ class Step(_Strict):
         return _fraction(self.keep or "0")
 
 
-class Data(_Strict):
+class Data(Strict):
     """What is learned from: see ``--data``, ``--teacher``, ``--hold-out`` of `facebench train`.
 
     words: the same for readers of the cards, instead of the folders' names.
@@ -100,18 +95,18 @@ class Data(_Strict):
 
     sources: tuple[str, ...] = ()
     teacher: str | None = None
-    hold_out: Count | None = None
+    hold_out: AtLeastOne | None = None
     words: Text = ""
 
 
-class FrozenLayers(_Strict):
+class FrozenLayers(Strict):
     """Layers ``below`` one stay the baseline's in every step; scratch learns all of them.
 
     Their activations in ``views`` augmentations of each face are stored, and learned from.
     """
 
     below: str
-    views: Count = 4
+    views: AtLeastOne = 4
 
     @field_validator("below")
     @classmethod
@@ -123,7 +118,7 @@ class FrozenLayers(_Strict):
         return layer
 
 
-class ConnectionPlan(_Strict):
+class ConnectionPlan(Strict):
     """The networks N_0, N_1, … to learn. recipe: a name or TOML file; protocols: to evaluate on.
 
     Source: Sun, Wang, Tang 2015, Table 2.

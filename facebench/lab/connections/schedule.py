@@ -18,7 +18,7 @@ from facebench.lab.connections.correlation import connections_of
 from facebench.lab.connections.criteria import CRITERIA, SCRATCH, scratch
 from facebench.lab.connections.plan import ConnectionPlan, Step
 from facebench.lab.connections.publish import LearnedNetwork, publish_learned
-from facebench.lab.connections.task import Mask, Task
+from facebench.lab.connections.task import KeptConnections, LayerTask
 from facebench.lab.data.frozen import Frozen
 from facebench.lab.data.people import write_held_out
 from facebench.lab.laboratory.laboratory import Laboratory
@@ -302,7 +302,7 @@ def _select(run: ConnectionRun, step: Step, learner: Learner, seed: int) -> None
     assert step.layer is not None
     name = module_name(step.layer)
     before = parent.masks.get(name)
-    task = Task(
+    task = LayerTask(
         parent.plain(),
         step.layer,
         step.degree,
@@ -323,13 +323,13 @@ def _select(run: ConnectionRun, step: Step, learner: Learner, seed: int) -> None
 
 def _rounds(
     run: ConnectionRun, step: Step, learner: Learner, seed: int
-) -> Callable[[Mask, float, int], NDArray[np.float32]]:
+) -> Callable[[KeptConnections, float, int], NDArray[np.float32]]:
     """Training for criteria that select while they learn; every round is continued, too."""
     assert step.layer is not None
     layer, name = step.layer, module_name(step.layer)
     steps = _round_steps(run, step)
 
-    def learn(kept: Mask, penalty: float, number: int) -> NDArray[np.float32]:
+    def learn(kept: KeptConnections, penalty: float, number: int) -> NDArray[np.float32]:
         learner.masks[name] = torch.from_numpy(kept).to(torch.float32)
         folder = run.folder(step.model) / f"round_{number:02d}"
         round_seed = seed * 1000 + number

@@ -13,14 +13,14 @@ from torch import Tensor, nn
 
 from facebench.models.architectures.convnet import ConvNet
 
-Mask = NDArray[np.bool_]
+KeptConnections = NDArray[np.bool_]
 Batches = Callable[[], Iterator[NDArray[np.uint8]]]
 # (kept, strength of the L1 penalty, number of the round) → the layer's weights after the round.
-Learn = Callable[[Mask, float, int], NDArray[np.float32]]
+Learn = Callable[[KeptConnections, float, int], NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
-class Task:
+class LayerTask:
     """One layer of a trained network N_(m-1) to make sparse.
 
     net: plain ConvNet, without dropout or normalisation at work; layer: the paper's name; keep: the
@@ -38,7 +38,7 @@ class Task:
     faces: Batches | None = None
     logits: Callable[[Tensor], Tensor] | None = None
     learn: Learn | None = None
-    before: Mask | None = field(default=None, repr=False)
+    before: KeptConnections | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if not 0 < self.keep < 1:
@@ -58,7 +58,7 @@ class Task:
             return self.net.layer(self.layer).weight.detach().cpu().numpy().astype(np.float32)
 
     @property
-    def allowed(self) -> Mask:
+    def allowed(self) -> KeptConnections:
         """The connections that may be kept."""
         return np.ones(self.weight.shape, bool) if self.before is None else self.before
 
@@ -74,5 +74,5 @@ class Task:
         return self.faces()
 
 
-# Task → the dropping matrix, bool in the shape of the weight, True: kept.
-Criterion = Callable[[Task], Mask]
+# LayerTask → the dropping matrix, bool in the shape of the weight, True: kept.
+Criterion = Callable[[LayerTask], KeptConnections]

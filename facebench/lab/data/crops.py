@@ -78,6 +78,9 @@ class TrainingCrops:
         return int(self.labels.max(initial=UNLABELLED)) + 1
 
 
+Sources = list[tuple[TrainingCrops, int]]  # each with its faces in a mini-batch
+
+
 @dataclass(frozen=True)
 class CropFiles:
     """Crops as they lie on disk.

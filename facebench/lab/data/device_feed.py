@@ -10,9 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from facebench.lab.data.augment import FACE_SIZE, epoch_rows, pair_rows
-from facebench.lab.data.crops import CROP_SIZE, TrainingCrops
-
-Sources = list[tuple[TrainingCrops, int]]
+from facebench.lab.data.crops import CROP_SIZE, Sources
 
 
 @dataclass(frozen=True)

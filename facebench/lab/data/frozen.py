@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from facebench.lab.data.augment import augment
-from facebench.lab.data.crops import CropImages, TrainingCrops, key_of
+from facebench.lab.data.crops import CropImages, Sources, key_of
 from facebench.lab.data.kept_rows import Rows, kept_rows
 from facebench.models.architectures.convnet import ConvNet, to_input
 from facebench.models.architectures.shapes import LAYERS, module_name
@@ -22,7 +22,6 @@ from facebench.models.architectures.shapes import LAYERS, module_name
 SEED = 6
 # Crops whose activations are written at a time, and faces that the network sees at once.
 BLOCK, _SEEN = 64, 64
-Sources = list[tuple[TrainingCrops, int]]
 Report = Callable[[str], None]
 
 

@@ -19,6 +19,7 @@ from facebench.lab.data.crops import (
     UNLABELLED,
     CropImages,
     RenderedCrops,
+    Sources,
     Teacher,
     TrainingCrops,
     key_of,
@@ -30,7 +31,6 @@ from facebench.lab.data.labelled import prepare_folders
 SYNTHETIC = "synthetic"
 SYNTHETIC_IDENTITIES, SYNTHETIC_IMAGES = 1200, 14
 HELD_OUT_IDENTITIES, HELD_OUT_SHARE, HELD_OUT_SEED = 30, 0.02, 7
-Sources = list[tuple[TrainingCrops, int]]
 
 
 @dataclass(frozen=True)

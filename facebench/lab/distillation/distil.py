@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from facebench.base.errors import UserError
 from facebench.lab.distillation.knowledge import Knowledge, Lesson, knowledge_of
 from facebench.lab.distillation.publish import Taught, publish_taught, teacher_sizes
-from facebench.lab.distillation.student import CONVNET, Shape, Student, untrained_student
+from facebench.lab.distillation.student import CONVNET, Student, StudentShape, untrained_student
 from facebench.lab.distillation.teachers import Teachers, neurons_of
 from facebench.lab.laboratory.laboratory import Laboratory
 from facebench.lab.laboratory.work_folder import (
@@ -40,7 +40,7 @@ class Distillation:
     """
 
     name: str
-    shape: Shape
+    shape: StudentShape
     teachers: Teachers
     lesson: Lesson
     lab: Laboratory

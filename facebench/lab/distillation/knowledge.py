@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facebench.base.errors import UserError
-from facebench.lab.data.crops import TrainingCrops
-from facebench.lab.data.sources import Sources, TrainingData
+from facebench.lab.data.crops import Sources, TrainingCrops
+from facebench.lab.data.sources import TrainingData
 from facebench.lab.distillation.selection import (
     FORMULA,
     Energy,

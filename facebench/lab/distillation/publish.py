@@ -10,7 +10,7 @@ from typing import Any
 
 from facebench.base.storage import write_atomically
 from facebench.costs.facts import model_facts
-from facebench.lab.distillation.student import Shape, Student, parameters_of, publish_student
+from facebench.lab.distillation.student import Student, StudentShape, parameters_of, publish_student
 from facebench.lab.distillation.teachers import Teachers
 from facebench.lab.laboratory.laboratory import Laboratory
 from facebench.lab.laboratory.work_folder import fingerprint_of
@@ -23,7 +23,7 @@ NO_LICENCE = "The weights inherit the terms of the training data and of the teac
 
 
 @dataclass(frozen=True)
-class Sizes:
+class Footprint:
     """Kept parameters, and bytes of the weights on disk; None: not known."""
 
     parameters: int | None
@@ -37,9 +37,9 @@ class Taught:
     """
 
     name: str
-    shape: Shape
+    shape: StudentShape
     teachers: Teachers
-    teacher: Sizes
+    teacher: Footprint
     report: Mapping[str, Any]
     steps: int
     seed: int
@@ -92,7 +92,7 @@ def publish_taught(learner: Student, taught: Taught, lab: Laboratory, folder: Pa
     return read_card(card.path)
 
 
-def teacher_sizes(teachers: Teachers) -> Sizes:
+def teacher_sizes(teachers: Teachers) -> Footprint:
     """Sums over the teachers; UserError where one's files are not there."""
     facts = [
         model_facts(spec, options)
@@ -100,12 +100,12 @@ def teacher_sizes(teachers: Teachers) -> Sizes:
     ]
     parameters = [one.sizes.kept for one in facts]
     sizes = [one.bytes for one in facts]
-    return Sizes(_total(parameters), _total(sizes))
+    return Footprint(_total(parameters), _total(sizes))
 
 
-def _student_sizes(learner: Student, card: ModelCard) -> Sizes:
+def _student_sizes(learner: Student, card: ModelCard) -> Footprint:
     path = card.weights_path
-    return Sizes(parameters_of(learner), path.stat().st_size if path else None)
+    return Footprint(parameters_of(learner), path.stat().st_size if path else None)
 
 
 def _total(values: list[int | None]) -> int | None:
@@ -117,7 +117,7 @@ def _ratio(teacher: int | None, student: int | None) -> float | None:
     return teacher / student if teacher and student else None
 
 
-def _comparison(taught: Taught, student: Sizes) -> str:
+def _comparison(taught: Taught, student: Footprint) -> str:
     parts = [
         f"{ratio:.1f} times {what} ({big:,} to {small:,})"
         for big, small, what in (
@@ -130,7 +130,7 @@ def _comparison(taught: Taught, student: Sizes) -> str:
     return f"Taught {taught.what} of {taught.teacher_text}.{smaller}"
 
 
-def _write_diagnostics(taught: Taught, student: Sizes, data: str, results: Path) -> None:
+def _write_diagnostics(taught: Taught, student: Footprint, data: str, results: Path) -> None:
     """``results/diagnostics/NAME.json``, which report cards read."""
     values: dict[str, float | str | None] = {
         "compression_against_teacher": _ratio(taught.teacher.parameters, student.parameters),
@@ -144,7 +144,7 @@ def _write_diagnostics(taught: Taught, student: Sizes, data: str, results: Path)
     write_diagnostics(taught.name, known, f"facebench distill on {data}", results)
 
 
-def _write_report(taught: Taught, student: Sizes, results: Path) -> None:
+def _write_report(taught: Taught, student: Footprint, results: Path) -> None:
     told = {
         "schema_version": 1,
         "student": taught.name,

@@ -29,7 +29,7 @@ Student = Learner | CompactLearner
 
 
 @dataclass(frozen=True)
-class Shape:
+class StudentShape:
     """What a student is built from; it sees 112×96 faces. UserError: there is no such network.
 
     architecture: one of `STUDENTS`; width: factor on the channels; embedding: dimension of a
@@ -65,7 +65,7 @@ class Shape:
 
 
 def untrained_student(
-    shape: Shape, recipe: RecipeFile, data: TrainingData, supervision: Supervision, seed: int
+    shape: StudentShape, recipe: RecipeFile, data: TrainingData, supervision: Supervision, seed: int
 ) -> Student:
     """A student with random weights that depend on shape and seed alone, under a supervision."""
     if shape.architecture == CONVNET:
@@ -90,7 +90,7 @@ def parameters_of(learner: Student) -> int:
 
 def publish_student(
     name: str,
-    shape: Shape,
+    shape: StudentShape,
     learner: Student,
     title: str,
     licence: str,

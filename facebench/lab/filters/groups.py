@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-Indices = NDArray[np.int64]
+UnitNumbers = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +24,7 @@ class FilterGroup:
     """
 
     root: str
-    members: Mapping[str, Indices]
+    members: Mapping[str, UnitNumbers]
 
     @property
     def size(self) -> int:
@@ -50,7 +50,7 @@ def find_groups(net: nn.Module, size: tuple[int, int]) -> list[FilterGroup]:
     names = {module: name for name, module in net.named_modules()}
     found = []
     for group in graph.get_all_groups(root_module_types=[nn.Conv2d]):
-        members: dict[str, Indices] = {}
+        members: dict[str, UnitNumbers] = {}
         free = True
         for item in group:
             dependency, indices = item.dep, item.idxs
@@ -84,7 +84,9 @@ def filter_counts(groups: Sequence[FilterGroup]) -> dict[str, int]:
     return {name: group.size for group in groups for name in group.members}
 
 
-def _note(members: dict[str, Indices], layer: str, indices: list[int], roots: list[int]) -> None:
+def _note(
+    members: dict[str, UnitNumbers], layer: str, indices: list[int], roots: list[int]
+) -> None:
     if layer in members or sorted(roots) != list(range(len(roots))):
         raise ValueError(f"the filters of {layer} depend on each other in more than one way")
     ordered = np.empty(len(roots), np.int64)

@@ -12,14 +12,16 @@ from numpy.typing import NDArray
 from facebench.base.storage import write_atomically
 from facebench.lab.connections.correlation import connections_of
 from facebench.lab.connections.moments import layer_correlations
-from facebench.lab.connections.task import Batches, Mask
+from facebench.lab.connections.task import Batches, KeptConnections
 from facebench.models.architectures.convnet import ConvNet
 
 BARS = 20
-Values = Mapping[str, float | str | list[float]]
+MeasuredValues = Mapping[str, float | str | list[float]]
 
 
-def mean_absolute_correlation(net: ConvNet, layer: str, mask: Mask, faces: Batches) -> float:
+def mean_absolute_correlation(
+    net: ConvNet, layer: str, mask: KeptConnections, faces: Batches
+) -> float:
     """Mean |r| over the kept connections of a layer, over held-out faces.
 
     Of a convolution the mean over positions, too: equation 2 without its sum.
@@ -33,7 +35,7 @@ def mean_absolute_correlation(net: ConvNet, layer: str, mask: Mask, faces: Batch
 
 
 def input_correlation(
-    mask: Mask, inputs: Iterator[NDArray[np.float32]], *, absolute: bool = False
+    mask: KeptConnections, inputs: Iterator[NDArray[np.float32]], *, absolute: bool = False
 ) -> float:
     """Mean correlation among the inputs of a common neuron, over all pairs and neurons.
 
@@ -87,7 +89,7 @@ def layer_inputs(
         handle.remove()
 
 
-def rankings(weight: NDArray[np.floating], mask: Mask) -> NDArray[np.float64]:
+def rankings(weight: NDArray[np.floating], mask: KeptConnections) -> NDArray[np.float64]:
     """Where the kept positive weights stand among the positive ones of their neuron, in (0, 1).
 
     weight: of N_(m-1), before selection; 0 is the largest magnitude. Give ``-weight`` for the
@@ -160,7 +162,7 @@ def least_error(mated: NDArray[np.floating], other: NDArray[np.floating]) -> flo
     return best / (len(mated) + len(other))
 
 
-def write_diagnostics(model: str, values: Values, source: str, results: Path) -> Path:
+def write_diagnostics(model: str, values: MeasuredValues, source: str, results: Path) -> Path:
     """Write ``results/diagnostics/MODEL.json``, adding to what is there; returns its path.
 
     source: the command and the data that the values are of. Values that are NaN are left out.

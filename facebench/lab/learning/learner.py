@@ -16,7 +16,14 @@ from torch import Tensor, nn
 from facebench.base.errors import UserError
 from facebench.lab.data.augment import Batch, Change, augment, make_batch, make_pair_batch
 from facebench.lab.data.crops import TrainingCrops
-from facebench.lab.data.frozen import Frozen, UpperLayers, from_stored, one_view, stored_sources
+from facebench.lab.data.frozen import (
+    Frozen,
+    Report,
+    UpperLayers,
+    from_stored,
+    one_view,
+    stored_sources,
+)
 from facebench.lab.data.sources import TrainingData, faces_of
 from facebench.lab.laboratory.work_folder import name_in
 from facebench.lab.learning.loop import (
@@ -33,8 +40,6 @@ from facebench.lab.learning.precision import AUTO, settled
 from facebench.lab.learning.recipes import RecipeFile, Which
 from facebench.models.architectures.convnet import ConvNet, to_input
 from facebench.models.architectures.state import reshape_to
-
-Report = Callable[[str], None]
 
 
 @dataclass(frozen=True)

@@ -5,18 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from facebench.base.errors import UserError, nearest
 from facebench.base.storage import workspace_folders
-from facebench.base.validation import read_toml, validated
+from facebench.base.validation import Share, Strict, read_toml, validated
 from facebench.lab.data.bank import BankPlan
 from facebench.lab.learning.loop import Recipe
 from facebench.models.cards.card import Text
 
-Share = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[float, Field(gt=0)]
-Count = Annotated[int, Field(ge=1)]
+AboveZero = Annotated[float, Field(gt=0)]
+AtLeastOne = Annotated[int, Field(ge=1)]
 Factor = Annotated[float, Field(ge=0)]
 Which = Literal["train", "retrain"]
 _SUPPORTED = {
@@ -25,18 +24,14 @@ _SUPPORTED = {
 }
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Phase(_Strict):
+class Phase(Strict):
     """One training; the fields are those of `facebench.lab.learning.loop.Recipe`.
 
     dropout: of 5b and f, None: the recipe's.
     """
 
-    steps: Count
-    rate: Positive
+    steps: AtLeastOne
+    rate: AboveZero
     warmup: Annotated[int, Field(ge=0)] = 0
     schedule: Literal["cosine", "decline"] = "cosine"
     fall: Share = 0.7
@@ -45,14 +40,14 @@ class Phase(_Strict):
     dropout: tuple[Share, Share] | None = None
 
 
-class BankFields(_Strict):
+class BankFields(Strict):
     """A bank to learn from: faces in all, the share of morphs among them, and its seed.
 
     learn: ``all``; ``views``: without the morphs; ``clean``: views, too, but the teacher's
     embedding of the crop that they are of instead of that of the very face.
     """
 
-    faces: Count
+    faces: AtLeastOne
     morphs: Annotated[float, Field(ge=0, lt=1)] = 0.4
     seed: Annotated[int, Field(ge=0)] = 0
     learn: Literal["all", "views", "clean"] = "all"
@@ -63,7 +58,7 @@ class BankFields(_Strict):
         return BankPlan(self.faces, self.morphs, self.seed)
 
 
-class RecipeFile(_Strict):
+class RecipeFile(Strict):
     """How a baseline is trained (``train``) and a network that became sparser (``retrain``).
 
     supervision: ``normalised`` (`losses.Supervision`) or ``joint`` (`joint.JointSupervision`);
@@ -76,14 +71,14 @@ class RecipeFile(_Strict):
     supervision: Literal["normalised", "joint"]
     normalised: bool
     dropout: tuple[Share, Share]
-    batch: Count
+    batch: AtLeastOne
     optimiser: Literal["adamw", "sgd"] = "adamw"
     momentum: Share = 0.9
     decay: Factor = 1e-4
-    clip: Positive = 5.0
+    clip: AboveZero = 5.0
     precision: Literal["bfloat16", "float32", "auto"] = "bfloat16"
-    checkpoint_every: Count = 500
-    margin: Positive = 1.0
+    checkpoint_every: AtLeastOne = 500
+    margin: AboveZero = 1.0
     earlier: tuple[Literal["2b", "3b", "4b", "5a", "5b"], ...] = ()
     weights: dict[str, Factor]
     bank: BankFields | None = None

@@ -12,9 +12,6 @@ from pathlib import Path
 from typing import Annotated, Literal, NamedTuple, Self
 
 from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
     Field,
     PrivateAttr,
     ValidationInfo,
@@ -25,13 +22,13 @@ from pydantic import (
 from facebench.base.errors import UserError, nearest
 from facebench.base.storage import workspace_folders
 from facebench.base.text import fraction
-from facebench.base.validation import read_toml, validated
+from facebench.base.validation import PositiveShare, Strict, Text, read_toml, validated
 from facebench.models.architectures.registry import ARCHITECTURES, Compact, smallest_side
 from facebench.models.architectures.shapes import LAYERS
 from facebench.models.cards.places import require_inside
 from facebench.models.embedders.base import FlipRule
 from facebench.models.embedders.options import Colour, Layout, Triple
-from facebench.models.regions import Region
+from facebench.models.regions import Region, Side
 
 
 class Shape(NamedTuple):
@@ -80,20 +77,13 @@ def shape_of(card: ModelCard) -> Shape:
 Architecture = Literal["convnet", "onnx", "torchscript", "export", "python", "ensemble", Compact]
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
 Name = Annotated[str, Field(pattern=_NAME, max_length=64)]
-Side = Annotated[int, Field(ge=8, le=4096)]
-Share = Annotated[float, Field(gt=0, le=1)]
 # Line breaks in a card are layout, not content.
-Text = Annotated[str, BeforeValidator(lambda v: " ".join(v.split()) if isinstance(v, str) else v)]
 
 RECORDED = "recorded"  # the folder in models/ for cards whose records are kept, but no weights
 _CONVNET_SIDE = 80  # four 2×2 poolings leave the 5×5 that two unpadded 3×3 layers need
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class PreprocessingFields(_Strict):
+class PreprocessingFields(Strict):
     """How a face becomes the input: (pixel - mean) / scale, pixels 0 to 255, channels in order.
 
     size: height and width; left out, the model must say it itself.
@@ -120,7 +110,7 @@ class PreprocessingFields(_Strict):
         return scale
 
 
-class Training(_Strict):
+class Training(Strict):
     """How the weights were learned. images: faces seen, repetitions counted; fingerprint: of all
     that they depend on; faces: short names, by content, of the faces of real people among the data.
     """
@@ -135,16 +125,16 @@ class Training(_Strict):
     faces: tuple[str, ...] = ()
 
 
-class Source(_Strict):
+class Source(Strict):
     """Where the structure was published, and with what result there (not ours)."""
 
     paper: Text
     table: Text = ""
-    accuracy: Share | None = None
-    compression_ratio: Share | None = None
+    accuracy: PositiveShare | None = None
+    compression_ratio: PositiveShare | None = None
 
 
-class MetricFields(_Strict):
+class MetricFields(Strict):
     """A metric for the model's embeddings: its file, relative to the card, and of whom it was
     learned.
     """
@@ -156,7 +146,7 @@ class MetricFields(_Strict):
     images: Annotated[int, Field(ge=0)] | None = None
 
 
-class Member(_Strict):
+class Member(Strict):
     """One network of an ensemble: the name of its card and of the region that it sees."""
 
     model: Name
@@ -168,7 +158,7 @@ def is_name(text: str) -> bool:
     return re.search(_NAME, text) is not None
 
 
-class ModelCard(_Strict):
+class ModelCard(Strict):
     """A model of the zoo, of a pruning run, or one that a user brings.
 
     weights: a file, relative to the card (``package.module:factory`` for python); sha256: of that
@@ -193,9 +183,9 @@ class ModelCard(_Strict):
     layout: Layout | None = None
     output: str | None = None
     notes: Text = ""
-    sparsity: dict[str, str] = {}
+    sparsity: dict[str, str] = Field(default_factory=dict)
     members: tuple[Member, ...] = ()
-    regions: dict[Name, Region] = {}
+    regions: dict[Name, Region] = Field(default_factory=dict)
     region: Region | None = None
     preprocessing: PreprocessingFields = PreprocessingFields()
     training: Training = Training()

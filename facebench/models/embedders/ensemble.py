@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 
 from facebench.base.errors import UserError
 from facebench.models.embedders.base import UNPINNED, Embedder, check_faces, unit
-from facebench.models.regions import Region, cut
+from facebench.models.regions import Faces, Region, cut
 
-Faces = NDArray[np.uint8]
 Vectors = NDArray[np.float32]
 
 

@@ -34,7 +34,7 @@ from facebench.models.weights.quantise import channel_axes, dequantise, is_quant
 
 FORMAT, VERSION, INT8_VERSION = "facebench-packed", 1, 2
 Values = Literal["float16", "float32", "int8"]
-Array = NDArray[Any]
+AnyArray = NDArray[Any]
 # A header may claim any shape, and empty gaps stand for any number of dropped weights. No face
 # network is near this size: 268 million weights, 1 GiB in float32.
 _MOST_ENTRIES = 1 << 28
@@ -86,7 +86,7 @@ def packed_bytes(
 ) -> bytes:
     """The bytes that `save_packed` writes."""
     kept = {_weight_name(name, mask, state): mask for name, mask in masks.items()}
-    tensors: dict[str, Array] = {}
+    tensors: dict[str, AnyArray] = {}
     parts = 0  # tensors that the state does not have under the same name
     for name, tensor in state.items():
         values, mask = _array(tensor), None
@@ -185,7 +185,7 @@ def _header(data: bytes) -> dict[str, Any]:
     return header
 
 
-def _require_bounded(header: dict[str, Any], tensors: dict[str, Array]) -> None:
+def _require_bounded(header: dict[str, Any], tensors: dict[str, AnyArray]) -> None:
     """_BadFileError where the weights would unfold to more than any network has."""
     entries = sum(array.size for array in tensors.values())
     for name, shape in header["sparse"].items():
@@ -199,7 +199,7 @@ def _require_bounded(header: dict[str, Any], tensors: dict[str, Array]) -> None:
 
 
 def _sparse(
-    name: str, shape: list[int], tensors: dict[str, Array], dtype: np.dtype[Any]
+    name: str, shape: list[int], tensors: dict[str, AnyArray], dtype: np.dtype[Any]
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """One sparse weight and its mask; takes its parts out of ``tensors``."""
     if not name.endswith(".weight"):
@@ -218,13 +218,13 @@ def _sparse(
         raise _BadFileError(f"{name}: {kept.shape} kept values for {count} kept entries")
     if kept.dtype != dtype:
         raise _BadFileError(f"{name}: {kept.dtype} values in place of {dtype}")
-    values: Array = np.zeros(entries, dtype=np.int8 if dtype == np.int8 else np.float32)
+    values: AnyArray = np.zeros(entries, dtype=np.int8 if dtype == np.int8 else np.float32)
     values[mask] = _loaded(name, kept, dtype)
     values, mask = values.reshape(shape), mask.reshape(shape)
     return (_scaled(name, values, tensors) if dtype == np.int8 else values), mask
 
 
-def _dense_int8(name: str, tensors: dict[str, Array]) -> NDArray[np.float32]:
+def _dense_int8(name: str, tensors: dict[str, AnyArray]) -> NDArray[np.float32]:
     """One int8 weight without a mask; takes its parts out of ``tensors``."""
     values = tensors.pop(name, None)
     if values is None or values.dtype != np.int8:
@@ -233,7 +233,7 @@ def _dense_int8(name: str, tensors: dict[str, Array]) -> NDArray[np.float32]:
     return _scaled(name, values, tensors)
 
 
-def _scaled(name: str, values: Array, tensors: dict[str, Array]) -> NDArray[np.float32]:
+def _scaled(name: str, values: AnyArray, tensors: dict[str, AnyArray]) -> NDArray[np.float32]:
     """int8 values times their scales, which are taken out of ``tensors``."""
     scales, wanted = tensors.pop(f"{name}.scale", None), values.shape[: channel_axes(values.shape)]
     if scales is None or scales.dtype != np.float32 or scales.shape != wanted:
@@ -245,7 +245,7 @@ def _scaled(name: str, values: Array, tensors: dict[str, Array]) -> NDArray[np.f
     return np.asarray(_loaded(name, weight, np.dtype(np.float32)))
 
 
-def _loaded(name: str, array: Array, dtype: np.dtype[Any]) -> Array:
+def _loaded(name: str, array: AnyArray, dtype: np.dtype[Any]) -> AnyArray:
     if array.dtype.kind != "f":
         return array.copy()
     if array.dtype != dtype:
@@ -255,7 +255,7 @@ def _loaded(name: str, array: Array, dtype: np.dtype[Any]) -> Array:
     return array.astype(np.float32)
 
 
-def _stored(name: str, values: Array, dtype: Values) -> Array:
+def _stored(name: str, values: AnyArray, dtype: Values) -> AnyArray:
     if values.dtype.kind != "f":
         return np.asarray(values, order="C")  # ascontiguousarray would give a scalar one dimension
     _finite(name, values)
@@ -267,12 +267,12 @@ def _stored(name: str, values: Array, dtype: Values) -> Array:
     return stored
 
 
-def _finite(name: str, values: Array) -> None:
+def _finite(name: str, values: AnyArray) -> None:
     if not np.isfinite(values).all():
         raise UserError(f"{name} holds NaN or infinite weights; the training diverged, do not save")
 
 
-def _array(tensor: Tensor) -> Array:
+def _array(tensor: Tensor) -> AnyArray:
     tensor = tensor.detach().cpu().contiguous()
     return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()
 

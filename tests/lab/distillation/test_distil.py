@@ -22,8 +22,8 @@ from facebench.lab.distillation import distil as distillation
 from facebench.lab.distillation import teachers
 from facebench.lab.distillation.distil import Distillation, distil
 from facebench.lab.distillation.knowledge import Lesson, knowledge_of, labels_of, lesson_of
-from facebench.lab.distillation.publish import Sizes
-from facebench.lab.distillation.student import Shape, untrained_student
+from facebench.lab.distillation.publish import Footprint
+from facebench.lab.distillation.student import StudentShape, untrained_student
 from facebench.lab.distillation.supervision import (
     NeuronSupervision,
     SoftLabelSupervision,
@@ -73,14 +73,16 @@ def people(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def run(tmp_path: Path, people: Path, monkeypatch) -> Distillation:
-    monkeypatch.setattr(distillation, "teacher_sizes", lambda _: Sizes(10**6, 4 * 10**6))
+    monkeypatch.setattr(distillation, "teacher_sizes", lambda _: Footprint(10**6, 4 * 10**6))
     (tmp_path / "tiny.toml").write_text(TINY_RECIPE.replace("identity = 1.0", "regression = 2.0\n"
         "similarity = 20.0\nidentity = 0.1"))  # fmt: skip
     recipe = load_recipe(str(tmp_path / "tiny.toml"))
     data = training_data([str(people)], recipe.batch, tmp_path / "data")
     lab = Laboratory(recipe, "tiny", data, "toys", tmp_path / "work", tmp_path / "models",
                      tmp_path / "results", QUIET)  # fmt: skip
-    return Distillation("pupil", Shape(width=0.03125), toy_teachers(4, 2), Lesson(neurons=5), lab)
+    return Distillation(
+        "pupil", StudentShape(width=0.03125), toy_teachers(4, 2), Lesson(neurons=5), lab
+    )
 
 
 # Soft labels
@@ -238,8 +240,8 @@ def test_teachers_that_cannot_be(tmp_path: Path) -> None:
 
 
 def test_shapes() -> None:
-    assert Shape(width=0.125).features == 64
-    assert Shape("squeezenet1_1", 0.25).features == 128
+    assert StudentShape(width=0.125).features == 64
+    assert StudentShape("squeezenet1_1", 0.25).features == 128
     for wrong, said in (
         (("convnett",), "did you mean 'convnet'"),
         (("convnet", 5.0), "--width 5"),
@@ -247,7 +249,7 @@ def test_shapes() -> None:
         (("mobilefacenet", 0.5, 0), "--embedding 0"),
     ):
         with pytest.raises(UserError, match=said):
-            Shape(*wrong)
+            StudentShape(*wrong)
 
 
 def test_students_differ_in_what_they_are_taught_alone(run: Distillation) -> None:
@@ -329,7 +331,7 @@ def test_a_card_of_another_architecture_is_refused_before_any_work(run: Distilla
         "[preprocessing]\nsize = [112, 96]\n"
     )
     with pytest.raises(UserError, match="mobilenet_v2, the student is a squeezenet1_1"):
-        distil(replace(run, shape=Shape("squeezenet1_1", 0.125, 16)))
+        distil(replace(run, shape=StudentShape("squeezenet1_1", 0.125, 16)))
     assert not run.lab.work.exists()
 
 
@@ -355,7 +357,7 @@ def test_a_stopped_student_becomes_what_an_undisturbed_one_does(run: Distillatio
 
 
 def test_a_compact_student_of_soft_labels(run: Distillation) -> None:
-    shape = Shape("squeezenet1_1", 0.125, 16)
+    shape = StudentShape("squeezenet1_1", 0.125, 16)
     evaluated: list[str] = []
 
     def evaluate(card: Path, protocols: tuple[str, ...]) -> list[Evaluated]:
