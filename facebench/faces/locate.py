@@ -19,12 +19,11 @@ from facebench.faces.lfw.rendered import (
     rendering_of,
 )
 from facebench.faces.twins import lfw as twin
-from facebench.faces.types import DataKind, FaceSource
+from facebench.faces.types import DataKind, FaceSource, Progress
 
 AS_BIN_FILES = ("cfp-fp", "cfp-ff", "agedb-30", "calfw", "cplfw")
 DATASETS = ("lfw", *AS_BIN_FILES)
 SYNTHETIC = "synthetic"
-Progress = Callable[[int, int], None]  # images done, images in all
 NO_REAL = "these numbers say nothing about real photographs and are never compared with them."
 _LIST_HELP = (
     "the official list is pairs.txt of LFW (`facebench data get lfw` installs it, scikit-learn's "

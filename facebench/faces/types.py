@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 Image = NDArray[np.uint8]
+Array = NDArray[np.float64]
+Map = NDArray[np.float32]
+Progress = Callable[[int, int], None]  # images done, images in all
+Check = tuple[bool, str]  # whether it is as it should be, and what was found
 DataKind = Literal["real", "synthetic"]
 
 

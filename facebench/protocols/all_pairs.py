@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from facebench.base.errors import UserError
 from facebench.embedding.types import Embeddings, joined
-from facebench.faces.locate import Progress
+from facebench.faces.types import Progress
 from facebench.protocols.cards import AllPairsCard
 from facebench.protocols.named_faces import find_named_faces, people_of
 from facebench.protocols.outcome import Outcome, Rate, Series

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facebench.embedding.types import Embeddings, joined
-from facebench.faces.locate import Progress
+from facebench.faces.types import Progress
 from facebench.protocols.cards import IdentificationCard
 from facebench.protocols.named_faces import find_named_faces, people_of
 from facebench.protocols.outcome import Decided, Outcome, Rate, Series

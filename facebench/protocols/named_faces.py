@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from facebench.base.errors import UserError
 from facebench.faces.lfw.lists import read_people
 from facebench.faces.lfw.rendered import kind_of_people
-from facebench.faces.locate import Progress, installed_at, locate_images
+from facebench.faces.locate import installed_at, locate_images
+from facebench.faces.types import Progress
 from facebench.protocols.cards import ProtocolCard
 from facebench.protocols.prepared import ProtocolFaces, chosen_aligner
 from facebench.protocols.settings import DEFAULTS, Settings

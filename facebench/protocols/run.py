@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from pathlib import Path
 
-from facebench.faces.locate import Progress
+from facebench.faces.types import Progress
 from facebench.protocols.cards import ProtocolCard
 from facebench.protocols.prepared import PreparedProtocol
 from facebench.protocols.settings import DEFAULTS, Settings

@@ -16,7 +16,8 @@ from facebench.faces.bin.source import BinSource
 from facebench.faces.lfw.lists import PairList, read_pairs
 from facebench.faces.lfw.remarks import pair_remarks
 from facebench.faces.lfw.rendered import kind_of
-from facebench.faces.locate import AS_BIN_FILES, Progress, installed_at, locate
+from facebench.faces.locate import AS_BIN_FILES, installed_at, locate
+from facebench.faces.types import Progress
 from facebench.protocols.cards import VerificationCard
 from facebench.protocols.outcome import Comparisons, FoldOutcome
 from facebench.protocols.prepared import (

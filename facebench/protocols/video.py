@@ -17,7 +17,7 @@ from facebench.base.storage import cache_folder
 from facebench.embedding.types import Embeddings
 from facebench.faces.lfw.lists import some
 from facebench.faces.lfw.remarks import pair_remarks
-from facebench.faces.locate import Progress
+from facebench.faces.types import Progress
 from facebench.faces.ytf.align import ytf_aligner
 from facebench.faces.ytf.lists import VideoPairs, person_of, video_of
 from facebench.faces.ytf.locate import LocatedVideos, installed_ytf, locate_ytf

@@ -16,7 +16,7 @@ from facebench.similarity.joint_bayesian.model import JointBayesianModel
 from facebench.similarity.metric_file import (
     MetricFacts,
     MetricFile,
-    Model,
+    MetricModel,
     as_stored,
     metric_bytes,
     read_metric,
@@ -38,13 +38,13 @@ class MetricSimilarity(Similarity):
 
     how: str
 
-    def __init__(self, model: Model, facts: MetricFacts, sha256: str) -> None:
+    def __init__(self, model: MetricModel, facts: MetricFacts, sha256: str) -> None:
         self.model, self.facts, self.sha256 = model, facts, sha256
         self.signature = f"{self.name}({sha256[:12]})"
         self.values = model.values
 
     @classmethod
-    def of(cls, model: Model, facts: MetricFacts | None = None) -> Self:
+    def of(cls, model: MetricModel, facts: MetricFacts | None = None) -> Self:
         """A metric that lies in no file (``JointBayesian.model_``); its signature and its scores
         are as if it did: of values in float32.
 

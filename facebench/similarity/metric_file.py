@@ -34,8 +34,8 @@ from facebench.similarity.joint_bayesian.model import JointBayesianModel, Normal
 from facebench.similarity.projection import ProjectionModel
 
 FORMAT, VERSION = "facebench-metric", 2
-Kind = Literal["joint-bayesian", "projection"]
-Model = JointBayesianModel | ProjectionModel
+MetricKind = Literal["joint-bayesian", "projection"]
+MetricModel = JointBayesianModel | ProjectionModel
 Tensors = dict[str, NDArray[Any]]
 _ENTRY = "facebench"
 _TYPES = {1: np.dtype(np.float64), 2: np.dtype(np.float32)}  # of the tensors, by version
@@ -66,7 +66,7 @@ class MetricFacts(BaseModel):
 class _Header(MetricFacts):
     format: Literal["facebench-metric"]
     version: Literal[1, 2]
-    kind: Kind = "joint-bayesian"
+    kind: MetricKind = "joint-bayesian"
     normalise: Normalise = "none"
 
 
@@ -74,13 +74,13 @@ class _Header(MetricFacts):
 class MetricFile:
     """A metric file's content; sha256: of its bytes; size: how many these are."""
 
-    model: Model
+    model: MetricModel
     facts: MetricFacts
     sha256: str
     size: int
 
 
-def metric_bytes(model: Model, facts: MetricFacts) -> bytes:
+def metric_bytes(model: MetricModel, facts: MetricFacts) -> bytes:
     """The bytes of a metric file; UserError where a value is beyond float32."""
     header: dict[str, Any] = facts.model_dump() | {"format": FORMAT, "version": VERSION}
     if isinstance(model, ProjectionModel):
@@ -96,14 +96,14 @@ def metric_bytes(model: Model, facts: MetricFacts) -> bytes:
     return safetensors.numpy.save(stored, metadata={_ENTRY: text})
 
 
-def as_stored(model: Model) -> Model:
+def as_stored(model: MetricModel) -> MetricModel:
     """The metric as a file would give it back: its values rounded to float32."""
     tensors = {name: tensor.astype(np.float32) for name, tensor in _tensors(model).items()}
     normalise = "none" if isinstance(model, ProjectionModel) else model.preparation.normalise
     return _model(tensors, normalise)
 
 
-def _tensors(model: Model) -> Tensors:
+def _tensors(model: MetricModel) -> Tensors:
     if isinstance(model, ProjectionModel):
         return {"weight": model.weight, "bias": model.bias}
     preparation = model.preparation
@@ -113,7 +113,7 @@ def _tensors(model: Model) -> Tensors:
     return tensors
 
 
-def _model(tensors: Tensors, normalise: Normalise) -> Model:
+def _model(tensors: Tensors, normalise: Normalise) -> MetricModel:
     wide = {name: tensor.astype(np.float64) for name, tensor in tensors.items()}
     if "weight" in wide:
         return ProjectionModel(wide["weight"], wide["bias"])
@@ -121,7 +121,7 @@ def _model(tensors: Tensors, normalise: Normalise) -> Model:
     return JointBayesianModel(preparation, wide["basis"], wide["ratios"])
 
 
-def write_metric(path: Path, model: Model, facts: MetricFacts) -> str:
+def write_metric(path: Path, model: MetricModel, facts: MetricFacts) -> str:
     """Write a metric file, complete or not at all; returns its SHA-256."""
     data = metric_bytes(model, facts)
     write_atomically(path, data)

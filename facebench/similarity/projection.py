@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facebench.similarity.base import Projection
-from facebench.similarity.joint_bayesian.model import Array, blocks, to_unit_length
+from facebench.similarity.joint_bayesian.model import blocks, to_unit_length
+from facebench.statistics.checks import FloatArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,8 +20,8 @@ class ProjectionModel:
     is twice that of one face's.
     """
 
-    weight: Array
-    bias: Array
+    weight: FloatArray
+    bias: FloatArray
 
     @property
     def dimension(self) -> int:

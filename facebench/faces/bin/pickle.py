@@ -161,16 +161,16 @@ def _drop(_: object) -> None:
     """Forget a value that was taken."""
 
 
-def _name(machine: _Machine) -> Name:
+def _name(machine: _Machine) -> GlobalName:
     module, name = machine.line(), machine.line()
-    return Name(module.decode(), name.decode())
+    return GlobalName(module.decode(), name.decode())
 
 
-def _stack_name(machine: _Machine) -> Name:
+def _stack_name(machine: _Machine) -> GlobalName:
     module, name = machine.top(2)
     if not (isinstance(module, str) and isinstance(name, str)):
         raise PlainPickleError("a global name is not text")
-    return Name(module, name)
+    return GlobalName(module, name)
 
 
 def _text(machine: _Machine, form: str) -> str:
@@ -241,7 +241,7 @@ _PLAIN = frozenset(
 _MAX_DIMENSIONS = 4
 
 
-class Name(NamedTuple):
+class GlobalName(NamedTuple):
     """A global name in the file; only a name, never the thing."""
 
     module: str
@@ -268,11 +268,11 @@ class PlainArray:
 
 def reduce(function: object, arguments: object) -> object:
     """What the pickle's call means; ValueError where it is not one of the few that are known."""
-    if not isinstance(function, Name) or not isinstance(arguments, tuple):
+    if not isinstance(function, GlobalName) or not isinstance(arguments, tuple):
         raise ValueError("it calls something that is not a name")
     module, name = function
     if name == "_reconstruct" and module in _MULTIARRAY:
-        if arguments[:1] != (Name("numpy", "ndarray"),):
+        if arguments[:1] != (GlobalName("numpy", "ndarray"),):
             raise ValueError("it holds an array of an unknown class")
         return PlainArray()
     if name == "scalar" and module in _MULTIARRAY and len(arguments) == 2:

@@ -15,7 +15,7 @@ from facebench.faces.align.landmarks import ORDERS
 from facebench.faces.align.rules import RULES, require_order_has_use
 from facebench.faces.align.yunet import YuNetAligner
 from facebench.faces.ijb.ijbc import FacePoints
-from facebench.faces.ijb.images import BoxAligner, YuNetInBox
+from facebench.faces.ijb.images import FaceBoxAligner, YuNetInBox
 from facebench.faces.ijb.templates import Boxes
 from facebench.faces.lfw.lists import some
 from facebench.faces.types import Aligner
@@ -82,7 +82,7 @@ def make_template_aligner(
         if hints.boxes is None:
             return CentreCrop()
         _require_boxes(hints.boxes, keys, on_missing)
-        return BoxAligner(hints.boxes, on_missing)
+        return FaceBoxAligner(hints.boxes, on_missing)
     return TemplateCrop() if chosen == "template" else NoAlignment()
 
 

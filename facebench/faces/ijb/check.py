@@ -13,6 +13,7 @@ from facebench.faces.ijb.images import TemplateFaces, absent_folder
 from facebench.faces.ijb.published import SPLITS, search_fault, verification_fault
 from facebench.faces.ijb.templates import TemplateSet
 from facebench.faces.lfw.lists import some
+from facebench.faces.types import Check
 
 COMPARISONS = MappingProxyType({"ijbb": 8_010_270, "ijbc": 15_658_489})
 _LISTS = MappingProxyType(
@@ -21,7 +22,6 @@ _LISTS = MappingProxyType(
         SEARCH: ("train", "search_gallery", "search_probe"),
     }
 )
-Check = tuple[bool, str]  # whether it is as it should be, and what was found
 
 
 def check_ijba(folder: Path) -> Iterator[Check]:

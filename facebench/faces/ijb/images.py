@@ -14,12 +14,11 @@ from facebench.base.opening import IMAGE, plain_bytes
 from facebench.faces.align.aligners import LFW_MEAN_LANDMARKS, LFW_SIDE
 from facebench.faces.align.template import Matrix, similarity_transform, warp
 from facebench.faces.align.yunet import YuNetAligner
-from facebench.faces.ijb.templates import Boxes
+from facebench.faces.ijb.templates import Boxes, FaceBox
 from facebench.faces.images import content_fingerprint
 from facebench.faces.lfw.folder import _Folder
 from facebench.faces.types import Aligner, DataKind, Image, ImageError
 
-Box = tuple[float, float, float, float]
 # LFW's images are the boxes of a face detector, 2.2 times enlarged (Huang et al. 2007, Section 4),
 # so that its mean landmarks tell where in a face box the eyes and the mouth are.
 EXPANSION = 2.2
@@ -83,7 +82,7 @@ def folder_contents(root: Path) -> str:
     return content_fingerprint("", files, lambda name: plain_bytes(files[name], IMAGE))[1:]
 
 
-class BoxAligner(Aligner):
+class FaceBoxAligner(Aligner):
     """The face box of the lists, as a square 2.2 times its longer side about its centre.
 
     The square is taken for an image that is centred as LFW's are, and the mean landmarks of LFW in
@@ -104,7 +103,7 @@ class BoxAligner(Aligner):
 class YuNetInBox(Aligner):
     """YuNet's landmarks in the square around the face box; none found is a failure to acquire.
 
-    Boxes that are absent or outside their image are treated as `BoxAligner` does.
+    Boxes that are absent or outside their image are treated as `FaceBoxAligner` does.
     """
 
     def __init__(self, boxes: Boxes, detector: YuNetAligner, on_missing: str = "error") -> None:
@@ -123,7 +122,7 @@ class YuNetInBox(Aligner):
         return self.detector(key, np.ascontiguousarray(inside), size) if inside.size else None
 
 
-def box_in_image(boxes: Boxes, key: str, image: Image, on_missing: str) -> Box | None:
+def box_in_image(boxes: Boxes, key: str, image: Image, on_missing: str) -> FaceBox | None:
     """The box of a face, or None: its list has none.
 
     ImageError where less than half of the box's area is inside the image; None with ``count``.
@@ -146,7 +145,7 @@ def box_in_image(boxes: Boxes, key: str, image: Image, on_missing: str) -> Box |
     )
 
 
-def square(box: Box) -> NDArray[np.float64]:
+def square(box: FaceBox) -> NDArray[np.float64]:
     """Left, top, right, bottom of the enlarged square about a box, float64[4] in pixels."""
     x, y, width, height = box
     half = EXPANSION * max(width, height) / 2
@@ -154,14 +153,14 @@ def square(box: Box) -> NDArray[np.float64]:
     return np.concatenate([middle - half, middle + half])
 
 
-def box_matrix(box: Box, size: tuple[int, int]) -> Matrix:
+def box_matrix(box: FaceBox, size: tuple[int, int]) -> Matrix:
     """Similarity 2×3 from the image with this face box to crops of (height, width)."""
     left, top, right, _ = square(box)
     points = np.asarray(LFW_MEAN_LANDMARKS) * ((right - left) / LFW_SIDE) + (left, top)
     return similarity_transform(points, size)
 
 
-def boxes_digest(boxes: Mapping[str, Box]) -> str:
+def boxes_digest(boxes: Mapping[str, FaceBox]) -> str:
     """SHA-256 over the faces' boxes, 64 hexadecimal digits."""
     total = hashlib.sha256()
     for key in sorted(boxes):

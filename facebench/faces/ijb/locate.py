@@ -17,11 +17,11 @@ from facebench.faces.ijb.images import absent_folder
 from facebench.faces.install.installed import REGISTERED
 from facebench.faces.lfw.folder import folder_itself
 from facebench.faces.lfw.rendered import MARKER
-from facebench.faces.locate import NO_REAL, SYNTHETIC, Progress, rendered_twin
+from facebench.faces.locate import NO_REAL, SYNTHETIC, rendered_twin
 from facebench.faces.twins import ijba as twin
-from facebench.faces.types import DataKind
+from facebench.faces.types import DataKind, Progress
 
-Layout = Literal["ijba", "ijbc"]
+ListLayout = Literal["ijba", "ijbc"]
 _RENDERED = "synth_"  # how the files of rendered faces begin
 
 
@@ -48,7 +48,7 @@ def locate_lists(
     dataset: str,
     data: str | Path | None = None,
     *,
-    layout: Layout | None = None,
+    layout: ListLayout | None = None,
     images: bool = True,
     seed: int = 0,
     progress: Progress | None = None,
@@ -118,7 +118,7 @@ def require_image_folder(located: LocatedLists, faces: Iterable[str]) -> None:
         )
 
 
-def _given(dataset: str, layout: Layout, folder: Path) -> LocatedLists:
+def _given(dataset: str, layout: ListLayout, folder: Path) -> LocatedLists:
     if not folder.is_dir():
         raise UserError(f"there is no folder {folder}; check --data")
     folder = folder_itself(folder)
@@ -132,13 +132,13 @@ def _given(dataset: str, layout: Layout, folder: Path) -> LocatedLists:
     return LocatedLists(folder, _images(dataset, layout, folder), rendering, notice)
 
 
-def _has_lists(dataset: str, layout: Layout, folder: Path) -> bool:
+def _has_lists(dataset: str, layout: ListLayout, folder: Path) -> bool:
     if layout == "ijba":
         return any(has_ijba_lists(folder, sets) for sets in (VERIFICATION, SEARCH))
     return meta_folder(folder, dataset) is not None
 
 
-def _images(dataset: str, layout: Layout, folder: Path) -> Path:
+def _images(dataset: str, layout: ListLayout, folder: Path) -> Path:
     if layout == "ijba":
         return folder / "images" if (folder / "images").is_dir() else folder
     meta = meta_folder(folder, dataset)

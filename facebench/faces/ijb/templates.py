@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from facebench.base.opening import wrong_line
 
-Boxes = dict[str, tuple[float, float, float, float]]
+FaceBox = tuple[float, float, float, float]
+Boxes = dict[str, FaceBox]
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,7 +19,8 @@ from facebench.faces.install.registry import LFW
 from facebench.faces.lfw.folder import LFW_IMAGE_FOLDERS, FlatFolderSource, LfwSource, folder_itself
 from facebench.faces.lfw.lists import some
 from facebench.faces.lfw.rendered import MARKER
-from facebench.faces.locate import DATASETS, SYNTHETIC, Progress, installed_at, locate
+from facebench.faces.locate import DATASETS, SYNTHETIC, installed_at, locate
+from facebench.faces.types import Progress
 from facebench.faces.ytf.check import check_ytf
 from facebench.faces.ytf.frames import video_folder
 

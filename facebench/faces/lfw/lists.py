@@ -10,7 +10,7 @@ from facebench.base.errors import UserError
 from facebench.base.opening import read_rows, wrong_line
 from facebench.faces.types import FaceSource
 
-Row = tuple[int, list[str]]  # number of the line, fields
+ListRow = tuple[int, list[str]]  # number of the line, fields
 LONGEST_NAME = 200  # bytes; with its number and .jpg it stays below the 255 of file systems
 
 
@@ -140,7 +140,7 @@ def some(names: Sequence[str], most: int = 3) -> str:
     return f"{len(names)} ({', '.join(names[:most])}{more})"
 
 
-def _rows(path: Path) -> Iterator[Row]:
+def _rows(path: Path) -> Iterator[ListRow]:
     """Rows with the numbers of their lines, cut at tabs, or at spaces where there is no tab."""
     for number, line in read_rows(path):
         text = line.rstrip()
@@ -173,14 +173,14 @@ def _expected(mated: bool, fold: int) -> str:
     return f"a {form} of fold {fold + 1}"
 
 
-def _next(path: Path, rows: Iterator[Row], expected: str) -> Row:
+def _next(path: Path, rows: Iterator[ListRow], expected: str) -> ListRow:
     row = next(rows, None)
     if row is None:
         raise UserError(f"{path} ends where {expected} was expected; the list is not complete")
     return row
 
 
-def _end(path: Path, rows: Iterator[Row], expected: str) -> None:
+def _end(path: Path, rows: Iterator[ListRow], expected: str) -> None:
     row = next(rows, None)
     if row is not None:
         raise wrong_line(path, row[0], f"more lines than its header announces ({expected})")

@@ -6,11 +6,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from facebench.faces.synthetic.seeding import ROLE_CAPTURE, generator
-
-Array = NDArray[np.float64]
+from facebench.faces.types import Array
 
 
 @dataclass(frozen=True, slots=True)

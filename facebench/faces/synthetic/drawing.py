@@ -11,10 +11,8 @@ from numpy.typing import NDArray
 
 from facebench.faces.synthetic.geometry import HEIGHT, WIDTH
 from facebench.faces.synthetic.seeding import RENDERER_VERSION
+from facebench.faces.types import Array, Image, Map
 
-Array = NDArray[np.float64]
-Map = NDArray[np.float32]
-Image = NDArray[np.uint8]
 Fixed = NDArray[np.int32]
 Lines = Fixed | list[Fixed]
 """Open lines of fixed points: a list of N x 2, or lines of one length as L x N x 2."""
@@ -108,7 +106,7 @@ def disc(image: Image, x: int, y: int, radius: float, colour: Any) -> None:
     cv2.circle(image, (x, y), size, colour, cv2.FILLED, cv2.LINE_AA, _SHIFT)
 
 
-class Mask:
+class Stencil:
     """A single-channel drawing at the fine scale over the whole canvas or a window of it."""
 
     def __init__(self, around: Fixed | None = None, pad: int = 4, rows: bool = False) -> None:
@@ -134,9 +132,9 @@ class Mask:
         shape = ((self.y1 - self.y0) * FINE, (self.x1 - self.x0) * FINE)
         self.image: Image = np.zeros(shape, dtype=np.uint8)
 
-    def empty(self) -> Mask:
+    def empty(self) -> Stencil:
         """Another black mask over the same window."""
-        other = Mask.__new__(Mask)
+        other = Stencil.__new__(Stencil)
         other.x0, other.y0, other.x1, other.y1 = self.x0, self.y0, self.x1, self.y1
         other.origin = self.origin
         other.image = np.zeros(self.image.shape, dtype=np.uint8)
@@ -170,14 +168,14 @@ class Mask:
         """Rows and columns of the window on the canvas, drawn so many times finer."""
         return slice(self.y0 * fine, self.y1 * fine), slice(self.x0 * fine, self.x1 * fine)
 
-    def inside(self, other: Mask) -> bool:
+    def inside(self, other: Stencil) -> bool:
         """Whether the window lies in that of another."""
         across = other.x0 <= self.x0 and self.x1 <= other.x1
         return across and other.y0 <= self.y0 and self.y1 <= other.y1
 
-    def within(self, other: Mask) -> Mask:
+    def within(self, other: Stencil) -> Stencil:
         """The part of the mask that lies in the window of another, sharing its image."""
-        part = Mask.__new__(Mask)
+        part = Stencil.__new__(Stencil)
         part.x0, part.y0 = max(self.x0, other.x0), max(self.y0, other.y0)
         part.x1, part.y1 = (
             max(min(self.x1, other.x1), part.x0),
@@ -190,7 +188,7 @@ class Mask:
         ]
         return part
 
-    def of(self, picture: Map, around: Mask | None = None) -> Map:
+    def of(self, picture: Map, around: Stencil | None = None) -> Map:
         """The part under the window, as a view, of a 3 x 128 x 112 picture or one around it."""
         rows, columns = self.window()
         if around is not None:
@@ -198,7 +196,7 @@ class Mask:
             columns = slice(columns.start - around.x0, columns.stop - around.x0)
         return picture[:, rows, columns]
 
-    def of_fine(self, image: Image, around: Mask) -> Image:
+    def of_fine(self, image: Image, around: Stencil) -> Image:
         """The part under the window, as a view, of a fine picture of the window of a mask."""
         rows = slice((self.y0 - around.y0) * FINE, (self.y1 - around.y0) * FINE)
         return image[rows, (self.x0 - around.x0) * FINE : (self.x1 - around.x0) * FINE]
@@ -209,7 +207,7 @@ class Mask:
         colour: Any,
         blur: int = 0,
         strength: float = 1.0,
-        around: Mask | None = None,
+        around: Stencil | None = None,
     ) -> None:
         """Lay a colour over a picture in place, as opaque as the mask is white.
 

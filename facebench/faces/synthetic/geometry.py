@@ -15,16 +15,14 @@ from numpy.typing import NDArray
 
 from facebench.faces.synthetic.capture import Capture
 from facebench.faces.synthetic.identity import Identity
-
-Array = NDArray[np.float64]
-Map = NDArray[np.float32]
+from facebench.faces.types import Array, Map
 
 STEP = 2.0
 LEFT, TOP = -68.0, -84.0
 GRID_X: Array = np.arange(LEFT, 69.0, STEP)
 GRID_Y: Array = np.arange(TOP, 89.0, STEP)
 
-Row = tuple[float, ...]
+Bump = tuple[float, ...]
 """One Gaussian bump: x, y, sx, sy, amplitude."""
 
 Factors = tuple[Array, ...]
@@ -45,12 +43,12 @@ def quantised(values: NDArray[Any], steps: float = 4096.0) -> Map:
     return out
 
 
-def both(x: float, y: float, sx: float, sy: float, amplitude: float) -> list[Row]:
+def both(x: float, y: float, sx: float, sy: float, amplitude: float) -> list[Bump]:
     """The same bump on both sides of the face."""
     return [(x, y, sx, sy, amplitude), (-x, y, sx, sy, amplitude)]
 
 
-def factors(bumps: Sequence[Row]) -> Factors:
+def factors(bumps: Sequence[Bump]) -> Factors:
     """The factors of axis-parallel Gaussians, along y with the amplitude."""
     columns = _columns(bumps)
     bell = _bell(_offsets(columns))
@@ -58,7 +56,7 @@ def factors(bumps: Sequence[Row]) -> Factors:
     return (bell,)
 
 
-def sloped_factors(bumps: Sequence[Row]) -> Factors:
+def sloped_factors(bumps: Sequence[Bump]) -> Factors:
     """The same factors, and the slopes of both."""
     columns = _columns(bumps)
     slope = _offsets(columns)
@@ -101,7 +99,7 @@ def field_and_slopes(factors: Array, slopes: Array) -> Array:
     return out
 
 
-def _columns(bumps: Sequence[Row]) -> Array:
+def _columns(bumps: Sequence[Bump]) -> Array:
     """5 x N x 1: the columns of the rows."""
     flat = np.fromiter(chain.from_iterable(bumps), np.float64, 5 * len(bumps))
     return flat.reshape(-1, 5).T[:, :, None]
@@ -171,7 +169,7 @@ def _own_factors(who: Identity) -> Factors:
     return sloped_factors(_bumps(who, moving))
 
 
-def _moving_bumps(who: Identity, mouth: float, smile: float) -> list[Row]:
+def _moving_bumps(who: Identity, mouth: float, smile: float) -> list[Bump]:
     """Those about the mouth, on the cheeks and beside the mouth, which the expression changes."""
     return [
         (0, mouth - 1, 13, 10, 3.2),
@@ -187,11 +185,11 @@ def _moving_bumps(who: Identity, mouth: float, smile: float) -> list[Row]:
 _MOVING = np.array([5, 6, 7, 8, 9, 26, 27, 32, 33])  # their places among all bumps
 
 
-def _bumps(who: Identity, moving: list[Row]) -> list[Row]:
+def _bumps(who: Identity, moving: list[Bump]) -> list[Bump]:
     """All bumps of a face."""
     eye, nose = who.eye_spacing, who.nose_length
     bridge, wide, bend = who.nose_bridge, who.nose_bridge_width, who.asymmetry[4]
-    rows: list[Row] = [
+    rows: list[Bump] = [
         (0, -3, wide * 1.1, 5, 2.2 * bridge),
         (bend * 0.6, nose * 0.30, wide, 4.5, 3.6 * bridge),
         (bend, nose * 0.60, wide * 1.1, 4.5, 5.4 * bridge),

@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from facebench.faces.synthetic.capture import Capture
 from facebench.faces.synthetic.drawing import (
     FINE,
-    Image,
-    Mask,
+    Stencil,
     blend_planes,
     fill,
     planes,
     spline,
     tiled_noise,
 )
-from facebench.faces.synthetic.geometry import HEIGHT, LEFT, STEP, TOP, Map, enlarged
+from facebench.faces.synthetic.geometry import HEIGHT, LEFT, STEP, TOP, enlarged
 from facebench.faces.synthetic.identity import Identity
 from facebench.faces.synthetic.outlines import Sketch
 from facebench.faces.synthetic.shading import Maps
-
-Array = NDArray[np.float64]
+from facebench.faces.types import Array, Image, Map
 
 _VOLUME = {
     "shaved": 0.0,
@@ -156,7 +153,7 @@ def paint_hair(
         np.subtract(roots, 3 * lean, out=ends[:, 0])
         np.add(roots, lean * length, out=ends[:, 1])
         strands = np.rint(ends, out=ends).astype(np.int32)
-    mask = Mask(np.concatenate([edge, strands.reshape(-1, 2)]), rows=True)
+    mask = Stencil(np.concatenate([edge, strands.reshape(-1, 2)]), rows=True)
     mask.fill(edge, 255)
     if len(strands):
         mask.stroke(strands, 235)

@@ -13,11 +13,9 @@ from functools import lru_cache
 from itertools import accumulate
 
 import numpy as np
-from numpy.typing import NDArray
 
 from facebench.faces.synthetic.seeding import ROLE_IDENTITY, generator
-
-Array = NDArray[np.float64]
+from facebench.faces.types import Array
 
 HAIR_STYLES = ("shaved", "crop", "side", "fringe", "receding", "curly", "centre", "back")
 BEARD_STYLES = ("none", "stubble", "moustache", "goatee", "full")

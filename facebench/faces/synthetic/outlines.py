@@ -6,14 +6,12 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from facebench.faces.synthetic.capture import Capture
 from facebench.faces.synthetic.drawing import Fixed, fixed, spline
 from facebench.faces.synthetic.geometry import Pose, mouth_corners, mouth_y
 from facebench.faces.synthetic.identity import Identity
-
-Array = NDArray[np.float64]
+from facebench.faces.types import Array
 
 _SIDES = np.array([[-1.0], [1.0]])
 """2 x 1: left and right, to draw both sides of the face at once."""

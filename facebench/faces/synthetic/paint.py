@@ -6,13 +6,11 @@ from functools import lru_cache
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from facebench.faces.synthetic.capture import Capture
 from facebench.faces.synthetic.drawing import (
     FINE,
-    Image,
-    Mask,
+    Stencil,
     blend,
     disc,
     fill,
@@ -23,18 +21,17 @@ from facebench.faces.synthetic.drawing import (
     stroke,
     to_planes,
 )
-from facebench.faces.synthetic.geometry import HEIGHT, WIDTH, Map, Pose
+from facebench.faces.synthetic.geometry import HEIGHT, WIDTH, Pose
 from facebench.faces.synthetic.identity import Identity
 from facebench.faces.synthetic.outlines import Sketch
 from facebench.faces.synthetic.shading import Maps
-
-Array = NDArray[np.float64]
+from facebench.faces.types import Array, Image, Map
 
 _RED = planes([0.02, -0.17, -0.15])
 _INK = planes([0.72, 0.82, 0.84])
 _WHITE: Array = np.array([226.0, 218.0, 212.0])
 
-Colour = tuple[int, int, int]
+Rgb = tuple[int, int, int]
 
 _UNIT = FINE * 16  # of fixed points in a canvas pixel
 
@@ -51,7 +48,7 @@ def paint_face(
     pose: Pose,
     sketch: Sketch,
     maps: Maps,
-    head: Mask,
+    head: Stencil,
     rng: np.random.Generator,
 ) -> Map:
     """3 x h x w float32 of the head's window: lit skin with all features, right inside the head."""
@@ -78,7 +75,7 @@ def paint_face(
         interpolation=cv2.INTER_LINEAR,
     )
     _spots(fine, who, skin, sketch)
-    ink = Mask()
+    ink = Stencil()
     _eyes(fine, ink, who, how, skin, pose, sketch)
     _lines(ink, who, how, sketch)
     _mouth(fine, ink, how, skin, sketch)
@@ -98,10 +95,10 @@ def paint_face(
 
 
 def _lips_and_brows(
-    out: Map, head: Mask, who: Identity, how: Capture, skin: Array, sketch: Sketch
+    out: Map, head: Stencil, who: Identity, how: Capture, skin: Array, sketch: Sketch
 ) -> None:
     """Lay what is soft over the skin in the head's window in place."""
-    lips = Mask(np.concatenate([sketch["upperlip"], sketch["lowerlip"]]))
+    lips = Stencil(np.concatenate([sketch["upperlip"], sketch["lowerlip"]]))
     lips.fill(sketch["upperlip"], 225)
     lips.fill(sketch["lowerlip"], 190)
     lips.fill(sketch["gap"], 0)
@@ -113,7 +110,7 @@ def _lips_and_brows(
     tint = np.minimum(who.hair * 0.75, 0.62 * skin)
     for name in ("l", "r"):
         hairs = sketch["hairs" + name]
-        brow = Mask(np.concatenate([sketch["brow" + name], hairs]))
+        brow = Stencil(np.concatenate([sketch["brow" + name], hairs]))
         brow.fill(sketch["brow" + name], int(150 * who.brow_dark))
         brow.stroke(hairs.reshape(-1, 2, 2), int(min(255, 235 * who.brow_dark)))
         brow.blend(out, tint, 3, around=head)
@@ -136,7 +133,7 @@ def _spots(fine: Image, who: Identity, skin: Array, sketch: Sketch) -> None:
 
 
 def _eyes(
-    fine: Image, ink: Mask, who: Identity, how: Capture, skin: Array, pose: Pose, sketch: Sketch
+    fine: Image, ink: Stencil, who: Identity, how: Capture, skin: Array, pose: Pose, sketch: Sketch
 ) -> None:
     """White, iris, pupil, highlight and lids of both eyes."""
     lash = min(int(130 + 90 * who.lashes), 235)
@@ -144,7 +141,7 @@ def _eyes(
     white = rgb(_WHITE * (0.45 + 0.55 * min(skin[0] / 230, 1.0)))
     irises = _iris_colours(who)
     if how.eye_opening > 0.2:
-        windows = [Mask(opening, 2) for opening in sketch.pair("eye")]
+        windows = [Stencil(opening, 2) for opening in sketch.pair("eye")]
         eyes = list(zip("lr", windows, strict=True))
         # Both together, unless one would reach into the other's window.
         together = windows[0].x1 <= windows[1].x0
@@ -159,7 +156,7 @@ def _eyes(
 
 
 @lru_cache(maxsize=4)
-def _iris_colours(who: Identity) -> tuple[Colour, Colour, Colour]:
+def _iris_colours(who: Identity) -> tuple[Rgb, Rgb, Rgb]:
     """Of its rim, ring and lower part."""
     return rgb(who.iris * 0.5), rgb(who.iris), rgb(who.iris * 1.22)
 
@@ -167,15 +164,15 @@ def _iris_colours(who: Identity) -> tuple[Colour, Colour, Colour]:
 def _eyeballs(
     fine: Image,
     radius: float,
-    white: Colour,
-    irises: tuple[Colour, Colour, Colour],
+    white: Rgb,
+    irises: tuple[Rgb, Rgb, Rgb],
     how: Capture,
     sketch: Sketch,
-    eyes: list[tuple[str, Mask]],
+    eyes: list[tuple[str, Stencil]],
 ) -> None:
     """What shows between the lids of these eyes, each with its window."""
     openings = [sketch["eye" + name] for name, _ in eyes]
-    lids = Mask(np.concatenate(openings), 2)
+    lids = Stencil(np.concatenate(openings), 2)
     for opening in openings:
         lids.fill(opening, 255)
     shadow = lids.empty()
@@ -213,7 +210,7 @@ def _mix(under: Image, over: Image, weight: Image) -> None:
     under[:] = mixed
 
 
-def _lines(ink: Mask, who: Identity, how: Capture, sketch: Sketch) -> None:
+def _lines(ink: Stencil, who: Identity, how: Capture, sketch: Sketch) -> None:
     """Nostrils, the wings of the nose, folds and wrinkles."""
     smile = max(how.smile, 0)
     forehead = int(min((1 + 0.4 * how.brow_raise) * 75 * who.forehead_lines, 110))
@@ -233,7 +230,7 @@ def _lines(ink: Mask, who: Identity, how: Capture, sketch: Sketch) -> None:
         ink.fill(nostril, 170)
 
 
-def _mouth(fine: Image, ink: Mask, how: Capture, skin: Array, sketch: Sketch) -> None:
+def _mouth(fine: Image, ink: Stencil, how: Capture, skin: Array, sketch: Sketch) -> None:
     """What shows between and on the lips."""
     if how.mouth_open > 0.03 or how.smile > 0.37:
         fill(fine, sketch["gap"], (52, 22, 22))

@@ -24,10 +24,10 @@ from facebench.base.processes import (
 from facebench.faces.synthetic.geometry import HEIGHT, WIDTH
 from facebench.faces.synthetic.render import render
 from facebench.faces.synthetic.seeding import TRAIN_IDENTITIES
+from facebench.faces.types import Progress
 
-Task = TypeVar("Task")
-Answer = TypeVar("Answer")
-Progress = Callable[[int, int], None]
+TaskT = TypeVar("TaskT")
+AnswerT = TypeVar("AnswerT")
 
 _CHUNK = 128
 _RENDERING = "rendering faces"
@@ -39,8 +39,8 @@ def usable_cores() -> int:
 
 
 def pooled(
-    work: Callable[[Task], Answer], tasks: Iterable[Task], workers: int | None
-) -> Iterator[Answer]:
+    work: Callable[[TaskT], AnswerT], tasks: Iterable[TaskT], workers: int | None
+) -> Iterator[AnswerT]:
     """The answers to the tasks in their order; an error in a worker is raised here.
 
     Waits for few answers at a time, so that memory stays small; one worker means this process, and
@@ -51,7 +51,7 @@ def pooled(
         yield from map(work, tasks)
         return
     leave_if_rerun()
-    waiting: deque[tuple[Task, Future[Answer] | None]] = deque()
+    waiting: deque[tuple[TaskT, Future[AnswerT] | None]] = deque()
     with _Renderers(count) as renderers:
         for task in tasks:
             waiting.append((task, renderers.submit(work, task)))
@@ -79,7 +79,7 @@ class _Renderers:
     def __exit__(self, *_: object) -> None:
         self._end()
 
-    def submit(self, work: Callable[[Task], Answer], task: Task) -> Future[Answer] | None:
+    def submit(self, work: Callable[[TaskT], AnswerT], task: TaskT) -> Future[AnswerT] | None:
         """A task that a process does, or None: whoever asks for the answer does it himself."""
         if self._pool is None:
             return None
@@ -91,8 +91,8 @@ class _Renderers:
             return None
 
     def answer(
-        self, work: Callable[[Task], Answer], task: Task, future: Future[Answer] | None
-    ) -> Answer:
+        self, work: Callable[[TaskT], AnswerT], task: TaskT, future: Future[AnswerT] | None
+    ) -> AnswerT:
         """The answer to a task, which this process does where no other does."""
         if future is not None:
             try:

@@ -9,15 +9,14 @@ from numpy.typing import NDArray
 
 from facebench.faces.synthetic.capture import Capture, sample_capture
 from facebench.faces.synthetic.drawing import (
-    Image,
-    Mask,
+    Stencil,
     blend_planes,
     from_planes,
     grain_table,
     planes,
     to_planes,
 )
-from facebench.faces.synthetic.geometry import HEIGHT, WIDTH, Map, Pose, pose_face, relief
+from facebench.faces.synthetic.geometry import HEIGHT, WIDTH, Pose, pose_face, relief
 from facebench.faces.synthetic.hair import back_hair, draw_hair, paint_hair
 from facebench.faces.synthetic.identity import Identity, sample_identity
 from facebench.faces.synthetic.outlines import draw_lines
@@ -34,6 +33,7 @@ from facebench.faces.synthetic.scene import (
 )
 from facebench.faces.synthetic.seeding import ROLE_SCENE, generator
 from facebench.faces.synthetic.shading import shade
+from facebench.faces.types import Image, Map
 
 
 def render(seed: int, identity: int, image: int) -> NDArray[np.uint8]:
@@ -66,7 +66,7 @@ def compose(who: Identity, how: Capture, rng: np.random.Generator) -> Map:
     ears(behind, how, skin, sketch)
     picture = to_planes(behind)
 
-    head = Mask(np.concatenate([sketch["skull"], sketch["head"]]))
+    head = Stencil(np.concatenate([sketch["skull"], sketch["head"]]))
     head.fill(sketch["skull"], 255)
     head.fill(sketch["head"], 255)
     face = paint_face(who, how, skin, pose, sketch, maps, head, rng)

@@ -6,15 +6,13 @@ from functools import lru_cache
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from facebench.faces.synthetic.capture import Capture
-from facebench.faces.synthetic.drawing import FINE, Image, Mask, fill, fixed, planes, rgb, spline
-from facebench.faces.synthetic.geometry import HEIGHT, WIDTH, Map, Pose
+from facebench.faces.synthetic.drawing import FINE, Stencil, fill, fixed, planes, rgb, spline
+from facebench.faces.synthetic.geometry import HEIGHT, WIDTH, Pose
 from facebench.faces.synthetic.identity import Identity
 from facebench.faces.synthetic.outlines import Sketch
-
-Array = NDArray[np.float64]
+from facebench.faces.types import Array, Image, Map
 
 _X: Map = np.arange(WIDTH, dtype=np.float32)[None, :]
 _Y: Map = np.arange(HEIGHT, dtype=np.float32)[:, None]
@@ -114,7 +112,7 @@ def glasses(image: Map, who: Identity, how: Capture, pose: Pose) -> None:
         parts.add(name, x, np.array([-4.0, -3.0]), -3.0)
     parts.project(pose)
     rims = [parts[name] for name in ("left", "right", "bridge", "left arm", "right arm")]
-    lens = Mask(np.concatenate(rims), 6)
+    lens = Stencil(np.concatenate(rims), 6)
     frame = lens.empty()
     for rim in rims[:2]:
         lens.fill(rim, 255)
@@ -142,7 +140,7 @@ def hat(image: Map, who: Identity, how: Capture, pose: Pose) -> None:
     outline = np.concatenate([low, spline(5, 20, False) @ top])
     above = np.concatenate([np.full(13, 5.0), np.full(20, -4.0)])
     placed = fixed(pose.project(outline, above))
-    mask = Mask()
+    mask = Stencil()
     mask.fill(placed, 255)
     alpha = mask.cover(3)
     lit = how.ambient + (1 - how.ambient) * 0.7
@@ -156,7 +154,7 @@ def hat(image: Map, who: Identity, how: Capture, pose: Pose) -> None:
         ends = np.column_stack([w * 0.95 * t, rim - 1 + 7.5 * (1 - t**2)])
         edge = np.concatenate([low, ends[::-1]])
         shape = fixed(pose.project(edge, np.r_[np.full(13, 5.0), 5 + 12 * (1 - t**2)]))
-        brim = Mask(shape)
+        brim = Stencil(shape)
         brim.fill(shape, 255)
         brim.blend(image, how.hat_colour * 0.6 * lit, 3)
 
@@ -169,7 +167,7 @@ def hand(image: Map, how: Capture, skin: Array, rng: np.random.Generator) -> Non
     angle = rng.uniform(-0.5, 0.5) + (0.5 if x < 56 else -0.5)
     along = np.array([np.sin(angle), -np.cos(angle)])
     across = np.array([np.cos(angle), np.sin(angle)])
-    mask, gaps = Mask(), Mask()
+    mask, gaps = Stencil(), Stencil()
     for k in range(4):
         root = np.array([x, y + 30]) + across * (k - 1.5) * 7.0
         tip = root + along * (36 - 3.5 * abs(k - 1.4))

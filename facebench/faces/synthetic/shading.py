@@ -13,11 +13,9 @@ from facebench.faces.synthetic.capture import Capture
 from facebench.faces.synthetic.geometry import (
     GRID_X,
     GRID_Y,
-    Array,
+    Bump,
     Factors,
-    Map,
     Pose,
-    Row,
     both,
     factors,
     field,
@@ -27,6 +25,7 @@ from facebench.faces.synthetic.geometry import (
     scaled,
 )
 from facebench.faces.synthetic.identity import Identity
+from facebench.faces.types import Array, Map
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +113,7 @@ def _hollows(who: Identity, how: Capture, light: Array) -> Array:
 _MOVING_HOLLOWS = np.array([0, 2, 4, 7, 8, 13, 14])  # their places among all hollows
 
 
-def _moving_hollows(who: Identity, how: Capture, light: Array) -> list[Row]:
+def _moving_hollows(who: Identity, how: Capture, light: Array) -> list[Bump]:
     """Those that light or expression change."""
     mouth, nose = mouth_y(who, how), who.nose_length
     x, y, _ = light.tolist()
@@ -135,8 +134,8 @@ def _moving_hollows(who: Identity, how: Capture, light: Array) -> list[Row]:
 def _own_hollows(who: Identity) -> Factors:
     """All hollows, with nothing yet at the places of those that change."""
     nose, eye = who.nose_length, who.eye_spacing
-    later: Row = (0, 0, 1, 1, 0)
-    rows: list[Row] = [
+    later: Bump = (0, 0, 1, 1, 0)
+    rows: list[Bump] = [
         later,
         (0, nose + 2.2, 0.6 * who.nose_width, 1.5, 0.28),
         later,
@@ -158,7 +157,7 @@ def _own_hollows(who: Identity) -> Factors:
 @lru_cache(maxsize=4)
 def _redness(who: Identity) -> Map:
     """Blood under the skin: cheeks, nose, ears, round the eyes."""
-    rows: list[Row] = [(0, who.nose_length - 1, 6, 5, 0.7), (0, 58, 9, 6, 0.3)]
+    rows: list[Bump] = [(0, who.nose_length - 1, 6, 5, 0.7), (0, 58, 9, 6, 0.3)]
     rows += both(24, 20, 9, 8, 0.9)
     rows += both(who.eye_spacing, 3.5, 9, 4, 0.35)
     red = field(*factors(rows))
@@ -189,13 +188,13 @@ def _beard_about(who: Identity, mouth: float) -> tuple[Array, Array]:
     """The bumps of a beard about a mouth at this height, without and with their amplitudes."""
     lip = mouth - 4.2 - who.upper_lip
     chin = who.chin_length
-    moustache: list[Row] = [(0.0, lip, 6.0, 2.2, 0.8), *both(9, lip + 1.4, 5, 2.6, 0.9)]
-    goatee: list[Row] = [
+    moustache: list[Bump] = [(0.0, lip, 6.0, 2.2, 0.8), *both(9, lip + 1.4, 5, 2.6, 0.9)]
+    goatee: list[Bump] = [
         (0.0, chin - 4, 9.0, 6.5, 1.2),
         (0, mouth + 5 + who.lower_lip, 3, 2.5, 0.7),
     ]
     goatee += both(who.mouth_width + 3.5, mouth + 6, 2.8, 8, 0.8)
-    jaw: list[Row] = both(20, 0.6 * who.jaw_height + 0.4 * chin, 10, 8, 1.0) + both(
+    jaw: list[Bump] = both(20, 0.6 * who.jaw_height + 0.4 * chin, 10, 8, 1.0) + both(
         who.jaw_width - 1, who.jaw_height - 6, 6, 11, 1.0
     )
     jaw += both(who.face_width - 1, 14, 3.5, 11, 0.9)

@@ -12,10 +12,10 @@ import numpy as np
 
 from facebench.faces.synthetic.capture import Capture, sample_capture
 from facebench.faces.synthetic.identity import sample_identity
-from facebench.faces.synthetic.pool import Progress
 from facebench.faces.synthetic.render import compose, develop, encode
 from facebench.faces.synthetic.seeding import RENDERER_VERSION, ROLE_SCENE, generator
 from facebench.faces.twins.writing import whole, write, write_twin
+from facebench.faces.types import Progress
 
 TEMPLATE_TWIN = "synthetic-ijba"
 # Over all images, as `facebench.faces.ijb.images.folder_contents` takes it.

@@ -8,7 +8,6 @@ from types import MappingProxyType
 
 import numpy as np
 
-from facebench.faces.synthetic.pool import Progress
 from facebench.faces.synthetic.render import render_jpeg
 from facebench.faces.synthetic.seeding import (
     EVALUATION_IDENTITIES,
@@ -17,6 +16,7 @@ from facebench.faces.synthetic.seeding import (
     generator,
 )
 from facebench.faces.twins.writing import whole, write, write_twin
+from facebench.faces.types import Progress
 
 FOLDS, PAIRS, IMAGES = 10, 300, 7701
 """Folds, mated (and non-mated) pairs in each, and distinct images in all: LFW's numbers."""
@@ -29,7 +29,7 @@ _PEOPLE, _SEVERAL = 428, 168  # people per fold, and how many of them have two i
 
 Mated = tuple[str, int, int]
 NonMated = tuple[str, int, str, int]
-Shot = tuple[int, int]  # person (from 1), image number (from 1)
+Still = tuple[int, int]  # person (from 1), image number (from 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ def twin_fingerprint(seed: int = 0) -> str:
 
 def lfw_twin_structure(seed: int = 0) -> TwinStructure:
     """Ten folds of people of their own, 600 unique pairs each, over exactly 7,701 images."""
-    images: list[Shot] = []
+    images: list[Still] = []
     folds: list[TwinFold] = []
     first = 1
     for fold in range(FOLDS):
@@ -109,10 +109,10 @@ def _image_counts(rng: np.random.Generator, images: int, people: int) -> list[in
     return [counts[int(i)] for i in rng.permutation(people)]
 
 
-def _mated_pairs(rng: np.random.Generator, people: dict[int, int]) -> set[tuple[Shot, Shot]]:
+def _mated_pairs(rng: np.random.Generator, people: dict[int, int]) -> set[tuple[Still, Still]]:
     """300 different pairs of one person's images each, the smaller number first."""
     several = [person for person, count in people.items() if count > 1]
-    chosen: set[tuple[Shot, Shot]] = set()
+    chosen: set[tuple[Still, Still]] = set()
     while len(chosen) < PAIRS:
         person = several[int(rng.integers(len(several)))]
         i, j = sorted((rng.permutation(people[person])[:2] + 1).tolist())
@@ -121,8 +121,10 @@ def _mated_pairs(rng: np.random.Generator, people: dict[int, int]) -> set[tuple[
 
 
 def _non_mated_pairs(
-    rng: np.random.Generator, shots: list[Shot], mated: set[tuple[Shot, Shot]]
-) -> list[tuple[Shot, Shot]]:
+    rng: np.random.Generator,
+    shots: list[Still],
+    mated: set[tuple[Still, Still]],
+) -> list[tuple[Still, Still]]:
     """300 different pairs of different people that use every image the mated pairs left over."""
     used = {shot for pair in mated for shot in pair}
     slots = [shot for shot in shots if shot not in used]
@@ -131,7 +133,7 @@ def _non_mated_pairs(
     left, right = slots[:PAIRS], slots[PAIRS:]
     while True:
         pairs = [(min(a, b), max(a, b)) for a, b in zip(left, right, strict=True)]
-        seen: set[tuple[Shot, Shot]] = set()
+        seen: set[tuple[Still, Still]] = set()
         bad = []
         for k, pair in enumerate(pairs):
             if pair[0][0] == pair[1][0] or pair in seen:

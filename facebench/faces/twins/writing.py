@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from facebench.base.storage import sweep, write_atomically
-from facebench.faces.synthetic.pool import Progress, Task, pooled
+from facebench.faces.synthetic.pool import TaskT, pooled
+from facebench.faces.types import Progress
 
 _COMPLETE, _STARTED = "COMPLETE.json", "INCOMPLETE.json"
 
@@ -16,8 +17,8 @@ _COMPLETE, _STARTED = "COMPLETE.json", "INCOMPLETE.json"
 def write_twin(
     folder: Path,
     stamp: Mapping[str, object],
-    work: Callable[[Task], int],
-    tasks: Iterable[Task],
+    work: Callable[[TaskT], int],
+    tasks: Iterable[TaskT],
     lists: Mapping[str, str],
     workers: int | None,
     progress: Progress | None,

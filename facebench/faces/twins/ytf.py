@@ -14,11 +14,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from facebench.faces.synthetic.capture import Capture, sample_capture
 from facebench.faces.synthetic.identity import sample_identity
-from facebench.faces.synthetic.pool import Progress
 from facebench.faces.synthetic.render import compose, develop, encode
 from facebench.faces.synthetic.seeding import RENDERER_VERSION, ROLE_SCENE, generator
 from facebench.faces.twins.lfw import twin_identity, twin_name
 from facebench.faces.twins.writing import whole, write, write_twin
+from facebench.faces.types import Progress
 
 FOLDS, PAIRS = 10, 20
 """Folds, and mated (and non-mated) pairs of videos in each."""

@@ -25,7 +25,7 @@ from facebench.faces.ytf.locate import LocatedVideos
 _GROWN = 2.2
 
 
-class BoxAligner(Aligner):
+class LabelledBoxAligner(Aligner):
     """One similarity from the labelled box: the box grown 2.2 times, taken for an LFW image.
 
     LFW cut its images so, and the mean landmarks of those are the ones that are brought to the
@@ -97,7 +97,7 @@ def ytf_aligner(
     named = landmarks is not None or yunet is not None or located.landmarks is not None
     if source.framed and rule == "auto" and not named:
         people = [person_of(video) for video in located.pairs.videos()]
-        boxes = BoxAligner(source.root, people, on_missing)
+        boxes = LabelledBoxAligner(source.root, people, on_missing)
         boxes.require(keys)
         require_order_has_use(landmarks_order, "without --landmarks FILE")
         return boxes

@@ -9,12 +9,11 @@ from facebench.base.errors import UserError
 from facebench.base.opening import IMAGE, plain_bytes
 from facebench.faces.images import incomplete
 from facebench.faces.lfw.lists import some
-from facebench.faces.locate import Progress
+from facebench.faces.types import Check, Progress
 from facebench.faces.ytf.frames import ALIGNED, BOXES, FRAMES, IMAGE_SUFFIXES
 from facebench.faces.ytf.lists import find_splits, read_boxes, read_splits
 
 VIDEOS, PEOPLE, PAIRS = 3_425, 1_595, 5_000
-Check = tuple[bool, str]  # whether it is as it should be, and what was found
 Frames = dict[str, list[str]]  # file names by ``Person/video``
 
 

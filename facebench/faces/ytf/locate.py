@@ -10,9 +10,9 @@ from facebench.base.storage import data_folder
 from facebench.faces.install.installed import REGISTERED
 from facebench.faces.lfw.folder import folder_itself
 from facebench.faces.lfw.rendered import MARKER, kind_of_people
-from facebench.faces.locate import NO_REAL, SYNTHETIC, Progress, rendered_twin
+from facebench.faces.locate import NO_REAL, SYNTHETIC, rendered_twin
 from facebench.faces.twins import ytf as ytf_twin
-from facebench.faces.types import DataKind
+from facebench.faces.types import DataKind, Progress
 from facebench.faces.ytf.frames import (
     ALIGNED,
     FRAMES,

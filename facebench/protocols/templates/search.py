@@ -17,8 +17,8 @@ from facebench.faces.ijb.locate import locate_lists
 from facebench.faces.ijb.published import SEARCH_FINGERPRINT, search_fault
 from facebench.faces.ijb.templates import TemplateSearch
 from facebench.faces.lfw.remarks import search_remarks
-from facebench.faces.locate import Progress
 from facebench.faces.twins.ijba import SPLITS as TWIN_SPLITS
+from facebench.faces.types import Progress
 from facebench.protocols.cards import TemplateSearchCard
 from facebench.protocols.identification import kept_ranks, searched_people
 from facebench.protocols.outcome import Decided, Outcome, Rate, Series

@@ -17,8 +17,8 @@ from facebench.faces.ijb.locate import LocatedLists, locate_lists
 from facebench.faces.ijb.published import VERIFICATION_FINGERPRINT, verification_fault
 from facebench.faces.ijb.templates import TemplatePairs
 from facebench.faces.lfw.remarks import template_remarks
-from facebench.faces.locate import Progress
 from facebench.faces.twins.ijba import SPLITS as TWIN_SPLITS
+from facebench.faces.types import Progress
 from facebench.protocols.cards import TemplateCard
 from facebench.protocols.outcome import Decided, Outcome, Rate, Series
 from facebench.protocols.prepared import PreparedProtocol, refused

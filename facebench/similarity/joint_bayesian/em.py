@@ -18,7 +18,8 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from facebench.statistics.checks import FloatArray
+
 _SMALLEST = 1e-10  # of S_eps' largest eigenvalue: below this it is singular
 _ROUNDING = 1e-6  # share of the objective that rounding may take away
 
@@ -31,9 +32,9 @@ class Scatter:
     float64 K×K, sum over images of the products of deviations from the identity's own mean.
     """
 
-    means: Array
+    means: FloatArray
     counts: NDArray[np.int64]
-    within: Array
+    within: FloatArray
 
     @property
     def images(self) -> int:
@@ -62,21 +63,21 @@ class Basis:
     log_determinant: of S_eps.
     """
 
-    vectors: Array
-    ratios: Array
+    vectors: FloatArray
+    ratios: FloatArray
     log_determinant: float
 
 
 @dataclass(frozen=True, eq=False)
-class Estimate:
+class Covariances:
     """The last iteration's matrices, never an earlier "best" one.
 
     log_likelihood: exact, of the training images in nats, at the start and after each iteration;
     objective: the same plus the prior's log density, up to a constant.
     """
 
-    s_mu: Array
-    s_eps: Array
+    s_mu: FloatArray
+    s_eps: FloatArray
     basis: Basis
     log_likelihood: tuple[float, ...]
     objective: tuple[float, ...]
@@ -98,7 +99,7 @@ def prior_of(data: Scatter, shrinkage: float) -> Prior:
     return Prior(shrinkage * k, max(between, 1e-3 * within), within)
 
 
-def start(data: Scatter, prior: Prior) -> tuple[Array, Array]:
+def start(data: Scatter, prior: Prior) -> tuple[FloatArray, FloatArray]:
     """First S_mu and S_eps, float64 K×K: scatter of the means, and within identities."""
     identities, k = data.means.shape
     unit = np.eye(k)
@@ -107,7 +108,7 @@ def start(data: Scatter, prior: Prior) -> tuple[Array, Array]:
     return s_mu / (identities + prior.weight), s_eps / (data.images - identities + prior.weight)
 
 
-def diagonalise(s_mu: Array, s_eps: Array) -> Basis:
+def diagonalise(s_mu: FloatArray, s_eps: FloatArray) -> Basis:
     """The basis of two symmetric float64 K×K, S_eps positive definite.
 
     numpy.linalg.LinAlgError where S_eps is singular.
@@ -123,7 +124,7 @@ def expectation_maximisation(
     iterations: int,
     tolerance: float,
     watch: Callable[[int, float], None] | None = None,
-) -> Estimate:
+) -> Covariances:
     """Maximise the likelihood (with a prior of weight > 0: the posterior density).
 
     Ends after ``iterations``, or when one gains less than ``tolerance`` nats per image. watch: is
@@ -155,10 +156,12 @@ def expectation_maximisation(
             )
         if gain < tolerance * data.images:
             break
-    return Estimate(s_mu, s_eps, basis, tuple(likelihoods), tuple(objectives))
+    return Covariances(s_mu, s_eps, basis, tuple(likelihoods), tuple(objectives))
 
 
-def update(data: Scatter, prior: Prior, s_eps: Array, basis: Basis) -> tuple[Array, Array]:
+def update(
+    data: Scatter, prior: Prior, s_eps: FloatArray, basis: Basis
+) -> tuple[FloatArray, FloatArray]:
     """One iteration: S_mu and S_eps float64 K×K from the expectations under basis and s_eps."""
     sizes, group = np.unique(data.counts, return_inverse=True)
     m = sizes[:, None]
@@ -205,7 +208,7 @@ def _log_prior(prior: Prior, basis: Basis) -> float:
     return -0.5 * prior.weight * float(within + between)
 
 
-def _require_regular(s_eps: Array, prior: Prior) -> None:
+def _require_regular(s_eps: FloatArray, prior: Prior) -> None:
     values = scipy.linalg.eigvalsh(s_eps)
     if values[0] <= _SMALLEST * values[-1]:
         rank = int(np.count_nonzero(values > _SMALLEST * values[-1]))

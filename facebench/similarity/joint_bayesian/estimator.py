@@ -20,13 +20,13 @@ from facebench.similarity.base import Projection, projected_pairs, score_block
 from facebench.similarity.joint_bayesian.em import Scatter, expectation_maximisation, prior_of
 from facebench.similarity.joint_bayesian.model import (
     NORMALISATIONS,
-    Array,
     JointBayesianModel,
     Normalise,
     Preparation,
     blocks,
 )
 from facebench.similarity.metric_file import MetricFacts, read_metric, write_metric
+from facebench.statistics.checks import FloatArray
 
 _NO_VARIANCE = 1e-10  # share of the largest variance below which PCA has nothing to keep
 
@@ -86,7 +86,7 @@ class JointBayesian(BaseEstimator):
         model = JointBayesianModel(preparation, estimate.basis.vectors, estimate.basis.ratios)
         return self._set(model)
 
-    def score_pairs(self, X1: NDArray[Any], X2: NDArray[Any]) -> Array:
+    def score_pairs(self, X1: NDArray[Any], X2: NDArray[Any]) -> FloatArray:
         """Scores float64 n of rows of X1 with the same rows of X2, float n×D each."""
         left, right = self.project(X1, np.float64), self.project(X2, np.float64)
         if len(left) != len(right):
@@ -97,7 +97,7 @@ class JointBayesian(BaseEstimator):
         rows = np.arange(len(left))
         return projected_pairs(both, rows, rows + len(left))
 
-    def score_matrix(self, G: NDArray[Any], P: NDArray[Any]) -> Array:
+    def score_matrix(self, G: NDArray[Any], P: NDArray[Any]) -> FloatArray:
         """Scores float64 n×m of every row of G, float n×D, with every row of P, float m×D."""
         scores = score_block(self.project(G, np.float64), self.project(P, np.float64))
         return np.asarray(scores, dtype=np.float64)

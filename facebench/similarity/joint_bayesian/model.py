@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facebench.similarity.base import Projection
+from facebench.statistics.checks import FloatArray
 
 Normalise = Literal["none", "unit", "centred"]
 NORMALISATIONS: tuple[str, ...] = get_args(Normalise)
-Array = NDArray[np.float64]
 _BLOCK_VALUES = 1 << 22  # float64 values in one block of rows: 32 MiB
 
 
@@ -27,10 +27,10 @@ class Preparation:
     """
 
     normalise: Normalise
-    mean: Array
-    components: Array | None
+    mean: FloatArray
+    components: FloatArray | None
 
-    def __call__(self, vectors: NDArray[np.floating]) -> Array:
+    def __call__(self, vectors: NDArray[np.floating]) -> FloatArray:
         """A block of embeddings N×D prepared, float64 N×K, always new. A zero vector stays zero
         where it is brought to unit length."""
         rows = np.array(vectors, dtype=np.float64)
@@ -59,8 +59,8 @@ class JointBayesianModel:
     """
 
     preparation: Preparation
-    basis: Array
-    ratios: Array
+    basis: FloatArray
+    ratios: FloatArray
 
     @cached_property
     def constant(self) -> float:
@@ -88,13 +88,13 @@ class JointBayesianModel:
         return Projection(rows, bias)
 
     @property
-    def A(self) -> Array:  # noqa: N802
+    def A(self) -> FloatArray:  # noqa: N802
         """The paper's A, float64 K×K, of prepared embeddings: scores hold x'Ax/2 of both."""
         r = self.ratios
         return (self.basis * (-(r**2) / ((1 + r) * (1 + 2 * r)))) @ self.basis.T
 
     @property
-    def G(self) -> Array:  # noqa: N802
+    def G(self) -> FloatArray:  # noqa: N802
         """The paper's G, float64 K×K, of prepared embeddings: scores hold -x1'Gx2."""
         return (self.basis * (-self.ratios / (1 + 2 * self.ratios))) @ self.basis.T
 
@@ -120,7 +120,7 @@ class JointBayesianModel:
         return vectors
 
 
-def to_unit_length(rows: Array) -> None:
+def to_unit_length(rows: FloatArray) -> None:
     """Divide rows by their Euclidean norms in place; rows of zeros stay as they are."""
     norms = np.sqrt(np.einsum("ij,ij->i", rows, rows))
     rows /= np.where(norms > 0, norms, 1)[:, None]

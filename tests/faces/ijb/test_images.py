@@ -15,7 +15,7 @@ from facebench.faces.ijb.align import FaceHints, make_template_aligner
 from facebench.faces.ijb.ijbc import FacePoints
 from facebench.faces.ijb.images import (
     EXPANSION,
-    BoxAligner,
+    FaceBoxAligner,
     TemplateFaces,
     YuNetInBox,
     box_matrix,
@@ -85,14 +85,14 @@ def test_a_box_is_a_square_about_its_centre() -> None:
 
 
 def test_boxes_and_their_absence(root: Path) -> None:
-    aligner = BoxAligner({**BOXES, "blank.jpg": (np.nan,) * 4})
+    aligner = FaceBoxAligner({**BOXES, "blank.jpg": (np.nan,) * 4})
     image = TemplateFaces("ijba", root, BOXES).read("img/2.jpg")
     assert aligner("img/2.jpg", image, (112, 96)).shape == (112, 96, 3)
     assert aligner("img/2.jpg", image, (112, 112)).shape == (112, 112, 3)
     assert aligner("blank.jpg", image, (112, 96)) is None
     assert aligner("unknown.jpg", image, (112, 96)) is None
     assert "x2.2" in aligner.signature
-    assert BoxAligner({**BOXES, "img/2.jpg": (8, 8, 30, 21)}).signature != aligner.signature
+    assert FaceBoxAligner({**BOXES, "img/2.jpg": (8, 8, 30, 21)}).signature != aligner.signature
     assert pickle.loads(pickle.dumps(aligner)).signature == aligner.signature
 
 
@@ -141,7 +141,7 @@ class Blind:
 def test_trap_a_box_outside_its_image_is_not_an_empty_crop(box, accepted: bool) -> None:
     boxes, image = {"a.jpg": tuple(map(float, box))}, np.zeros((64, 80, 3), np.uint8)
     shown = ",".join(f"{value:g}" for value in box)
-    for make in (BoxAligner, lambda boxes, *rest: YuNetInBox(boxes, Blind(), *rest)):
+    for make in (FaceBoxAligner, lambda boxes, *rest: YuNetInBox(boxes, Blind(), *rest)):
         if accepted:
             assert make(boxes)("a.jpg", image, (112, 96)) is not None
             continue
@@ -217,7 +217,7 @@ def test_yunet_finds_a_face_in_its_box(shared_data: Path) -> None:
     boxes = {image_path.name: (68.0, 68.0, 114.0, 114.0)}
     aligner = make_template_aligner("auto", FaceHints(boxes), [], detector=model)
     face = aligner(image_path.name, source.read(image_path.name), (112, 96))
-    by_box = BoxAligner(boxes)(image_path.name, source.read(image_path.name), (112, 96))
+    by_box = FaceBoxAligner(boxes)(image_path.name, source.read(image_path.name), (112, 96))
     assert face is not None and by_box is not None
     # Both show the same face at the same size: far more alike than to a shifted one.
     apart = np.abs(face.astype(int) - by_box).mean()

@@ -10,7 +10,7 @@ import pytest
 from facebench.base.errors import UserError
 from facebench.faces.align.aligners import LFW_MEAN_LANDMARKS, CentreCrop, LandmarkAligner
 from facebench.faces.align.template import template
-from facebench.faces.ytf.align import BoxAligner, box_matrix, ytf_aligner
+from facebench.faces.ytf.align import LabelledBoxAligner, box_matrix, ytf_aligner
 from facebench.faces.ytf.frames import YtfSource
 from facebench.faces.ytf.lists import Box
 from facebench.faces.ytf.locate import locate_ytf
@@ -103,7 +103,7 @@ def test_labelled_boxes_are_the_rule_for_whole_frames(tmp_path: Path) -> None:
     located = locate_ytf(write_ytf(tmp_path, framed=True))
     keys = located.source.keys()
     aligner = ytf_aligner("auto", located, keys)
-    assert isinstance(aligner, BoxAligner)
+    assert isinstance(aligner, LabelledBoxAligner)
     assert aligner.signature.startswith("labelled-box(")
     key = "Al_Gore/0/0.9.jpg"
     image = np.zeros((90, 120, 3), np.uint8)
