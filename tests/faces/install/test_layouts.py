@@ -97,8 +97,8 @@ def test_ijba(tmp_path: Path) -> None:
     comparisons = tmp_path / "IJB-A_11_sets/split7/verify_comparisons_7.csv"
     comparisons.write_text("10,11\n10,77\n")
     assert wrong("ijba", tmp_path) == [
-        f"{comparisons}:2: template 77 has no face in verify_metadata_7.csv; complete one of the "
-        "two lists",
+        f"{comparisons}, line 2: template 77 has no face in verify_metadata_7.csv; complete one "
+        "of the two lists",
         "IJB-A_1N_sets: absent lists: 1 (split4/search_probe_4.csv)",
         "0 faces named, without image: none",
     ]
