@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -46,7 +47,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Column:
-    """A heading. left: it holds words, not numbers; folds: its cells may be broken in lists."""
+    """A heading. left: it holds words, not numbers; folds: a list may break its cells."""
 
     heading: str
     left: bool = False
@@ -94,6 +95,12 @@ class Table:
 def columns_of(*headings: str) -> tuple[Column, ...]:
     """Columns of numbers behind one that names the rows."""
     return tuple(Column(heading, left=not number) for number, heading in enumerate(headings))
+
+
+def list_of(headings: Sequence[str | Column], rows: Iterable[Sequence[str]]) -> Table:
+    """A list of what there is: words alone, without a title or notes."""
+    columns = (h if isinstance(h, Column) else Column(h, left=True) for h in headings)
+    return Table("", tuple(columns), rows_of(*(tuple(map(Cell, row)) for row in rows)))
 
 
 def rows_of(*rows: tuple[Cell, ...]) -> tuple[TableRow, ...]:

@@ -30,6 +30,22 @@ def print_tables(tables: Sequence[Table], console: Console) -> None:
         console.print()
 
 
+def print_list(table: Table, console: Console, *, ruled: bool = True) -> None:
+    """Headings and rows alone, without a frame. ruled: a line stands below the headings."""
+    drawn = RichTable(box=box.SIMPLE_HEAD, pad_edge=False)
+    if not ruled:
+        drawn = RichTable(box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    for column in table.columns:
+        justify = "left" if column.left else "right"
+        if column.folds:
+            drawn.add_column(Text(column.heading), min_width=10, overflow="fold")
+        else:
+            drawn.add_column(Text(column.heading), justify=justify, no_wrap=True)  # type: ignore[arg-type]
+    for row in table.rows:
+        drawn.add_row(*map(_stacked, row.cells))
+    console.print(drawn)
+
+
 def notice_panel(notice: str) -> Panel:
     """The notice that must not be overlooked, in a frame."""
     text = rich_text(notice, "bold")

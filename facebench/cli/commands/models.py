@@ -31,6 +31,8 @@ from facebench.models.sizes import (
     planned_report,
 )
 from facebench.similarity import SIMILARITIES
+from facebench.tables.table import Column, list_of
+from facebench.tables.terminal import print_list
 
 app = typer.Typer(
     help="List the models of the zoo and of the working directory's models/ folder.\n\n"
@@ -62,28 +64,28 @@ def models(
     if format == "json":
         typer.echo(json_text(rows, 2), nl=False)
         return
-    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))  # fits into 80 columns
-    table.add_column("name", no_wrap=True)
-    table.add_column("structure", min_width=10, overflow="fold")
-    for heading in ("width", "million\nweights", "ratio", "MB", "here", "its\npaper"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for row in rows:
-        table.add_row(
-            rich_text(row["name"]),
-            rich_text(row["structure"]),
-            _text(row["width"], "g"),
-            _text(None if row["parameters"] is None else row["parameters"] / 1e6, ".2f"),
-            _text(row["compression_ratio"], ".2f"),
-            "–" if row["bytes"] is None else f"{row['bytes'] / 1e6:.2f}",
-            "yes" if row["weights"] else "no",
-            _text(row["published_accuracy"], ".4f"),
-        )
+    numbers = ("width", "million\nweights", "ratio", "MB", "here", "its\npaper")
+    structures = Column("structure", left=True, folds=True)
+    listed = list_of(("name", structures, *map(Column, numbers)), map(_row, rows))
     console = Console()
-    console.print(table)
+    print_list(listed, console, ruled=False)  # fits into 80 columns
     if not all(row["weights"] for row in rows):
         console.print("A model without weights cannot be evaluated; `facebench models show NAME`.")
     if not recorded and (others := len(recorded_names())):
         console.print(f"{others} more have records and no weights: facebench models --recorded")
+
+
+def _row(row: dict[str, Any]) -> list[str]:
+    return [
+        row["name"],
+        row["structure"],
+        _text(row["width"], "g"),
+        _text(row["parameters"], ".2f", 1e6),
+        _text(row["compression_ratio"], ".2f"),
+        _text(row["bytes"], ".2f", 1e6),
+        "yes" if row["weights"] else "no",
+        _text(row["published_accuracy"], ".4f"),
+    ]
 
 
 @app.command()
@@ -269,5 +271,5 @@ def _layer_table(details: dict[str, Any]) -> Table:
     return table
 
 
-def _text(value: float | None, form: str) -> str:
-    return "–" if value is None else f"{value:{form}}"
+def _text(value: float | None, form: str, unit: float = 1.0) -> str:
+    return "–" if value is None else f"{value / unit:{form}}"

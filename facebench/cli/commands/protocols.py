@@ -62,16 +62,14 @@ def _list(format: ListFormat) -> None:
         values = [card.model_dump(mode="json") for card in cards]
         typer.echo(json_text(values), nl=False)
         return
-    from rich import box
     from rich.console import Console
-    from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in ("name", "kind", "comparisons", "parts", "±", "title"):
-        table.add_column(heading, no_wrap=heading != "title")
-    for card in cards:
-        table.add_row(*(rich_text(text) for text in _row(card)))
-    Console().print(table)
+    from facebench.tables.table import Column, list_of
+    from facebench.tables.terminal import print_list
+
+    title = Column("title", left=True, folds=True)
+    headings = ("name", "kind", "comparisons", "parts", "±", title)
+    print_list(list_of(headings, map(_row, cards)), Console())
 
 
 def _row(card: ProtocolCard) -> list[str]:

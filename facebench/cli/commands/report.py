@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from facebench.base.errors import UserError
-from facebench.base.text import printable, rich_text
+from facebench.base.text import printable
 from facebench.cli.errors import importing
 from facebench.cli.output import require_folder
 
@@ -293,17 +293,16 @@ def _evaluate(order: Order, out: Path | None, finder: Finder, quiet: bool) -> No
 
 
 def _list() -> None:
-    from rich import box
     from rich.console import Console
-    from rich.table import Table
 
     from facebench.reports.card import list_reports
+    from facebench.tables.table import Column, list_of
+    from facebench.tables.terminal import print_list
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in ("name", "group", "rows", "protocols", "title"):
-        table.add_column(heading, no_wrap=heading == "name")
-    for card in list_reports():
-        rows = str(len(card.rows)) if card.rows else "any"
-        cells = (card.name, card.group or "", rows, " ".join(card.protocols), card.title)
-        table.add_row(*(rich_text(cell) for cell in cells))
-    Console().print(table)
+    folding = (Column(heading, left=True, folds=True) for heading in ("protocols", "title"))
+    rows = (
+        (card.name, card.group or "", str(len(card.rows) or "any"), " ".join(card.protocols),
+         card.title)
+        for card in list_reports()
+    )  # fmt: skip
+    print_list(list_of(("name", "group", "rows", *folding), rows), Console())
