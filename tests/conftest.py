@@ -42,7 +42,7 @@ def _own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.M
 def _own_results(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test but those marked ``shipped_results`` finds the records that are kept in git."""
     if request.node.get_closest_marker("shipped_results") is None:
-        for module in ("records.find", "reports.facts", "records.costs"):
+        for module in ("records.find", "records.files", "reports.facts", "records.costs"):
             monkeypatch.setattr(f"facebench.{module}.result_folders", _results_of_the_test)
 
 

@@ -43,6 +43,12 @@ def keep_threads(first: int | None) -> int:
     return torch.get_num_threads()
 
 
+def threads_in_use() -> int:
+    """The number of torch's threads; 0: nothing has loaded it, so nothing ran in them."""
+    torch = sys.modules.get("torch")
+    return torch.get_num_threads() if torch is not None else 0
+
+
 @contextmanager
 def torch_threads(count: int | None) -> Iterator[None]:
     """With this number of torch's threads, then with as many as before; None: whatever it has."""

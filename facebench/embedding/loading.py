@@ -8,34 +8,24 @@ threads can hang. The start is hidden: this process reads the first faces itself
 from __future__ import annotations
 
 import contextlib
-import functools
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from multiprocessing.context import BaseContext
 from multiprocessing.synchronize import Event
-from typing import Any
 
-import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch.utils.data import DataLoader, Dataset
 
 from facebench.base.errors import UserError
 from facebench.base.processes import (
     NoProcessError,
-    begin_worker,
     go_on_without,
-    starting,
-    worker_context,
 )
 from facebench.embedding.missing import UnusableFacesError
 from facebench.faces.types import Aligner, FaceSource, ImageError
 
 _HEAD = 256  # faces that this process reads itself while the others start
 SMALLEST = 8  # pixels of the shorter side; an image with less shows no face, whatever the rule
-_AHEAD = 4  # batches that each process holds ready
 
 
 @dataclass(frozen=True)
@@ -53,7 +43,7 @@ class FaceBatch:
     refusal: str = ""
 
 
-class FaceBatches(Dataset[FaceBatch]):
+class FaceBatches:
     """Batches of aligned faces by number; picklable, since it travels to other processes."""
 
     def __init__(
@@ -123,37 +113,13 @@ def _batches(batches: FaceBatches, workers: int) -> Iterator[FaceBatch]:
     if not len(rest):
         yield from (batches[number] for number in range(head))
         return
+    # Late: torch, of which stored embeddings need nothing.
+    from facebench.embedding.readers import start
+
     with ThreadPoolExecutor(1) as pool:
-        started = pool.submit(_start, rest, workers)
+        started = pool.submit(start, rest, workers)
         yield from (batches[number] for number in range(head))
         yield from _received(started, rest)
-
-
-def _start(batches: FaceBatches, workers: int) -> tuple[Iterator[FaceBatch], Event]:
-    """Start the processes: their batches, and an event that says that one of them came to work.
-
-    Torch is imported once, for all processes of this and of later extractions.
-    """
-    context = worker_context([__name__])
-    with starting():
-        return _started(context, batches, workers)
-
-
-def _started(
-    context: BaseContext, batches: FaceBatches, workers: int
-) -> tuple[Iterator[FaceBatch], Event]:
-    began = context.Event()
-    loader: DataLoader[FaceBatch] = DataLoader(
-        batches,
-        batch_size=None,  # an item is a batch already, and stays in NumPy: no /dev/shm needed
-        collate_fn=_as_it_is,
-        num_workers=min(workers, len(batches)),
-        prefetch_factor=_AHEAD,
-        multiprocessing_context=context,
-        worker_init_fn=functools.partial(_init_worker, began),
-        generator=torch.Generator(),  # do not draw from the caller's
-    )
-    return iter(loader), began
 
 
 def _received(
@@ -188,15 +154,3 @@ def _received(
             shut_down()
     go_on_without("reading images", why)
     yield from (batches[number] for number in range(len(batches)))
-
-
-def _as_it_is(batch: Any) -> Any:
-    return batch
-
-
-def _init_worker(began: Event, number: int) -> None:
-    """One thread per reading process, no noise on Ctrl-C, and an end when the parent ends."""
-    begin_worker()
-    began.set()
-    cv2.setNumThreads(1)
-    torch.set_num_threads(1)

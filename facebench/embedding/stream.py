@@ -10,11 +10,11 @@ from typing import Literal
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from facebench.base.errors import UserError
 from facebench.base.processes import leave_if_rerun
+from facebench.base.version import torch_version
 from facebench.embedding.loading import FaceBatch, FaceBatches, read_ahead
 from facebench.embedding.missing import (
     UnusableFacesError,
@@ -218,6 +218,8 @@ class _Extraction:
         """
         plan = [self._batches(self._shard_keys(number)) for number in pending]
         batches = [keys for shard in plan for keys in shard]
+        if batches:
+            self.embedder.ready()
         size = self.embedder.preprocessing.size
         reading = read_ahead(FaceBatches(self.source, self.aligner, size, batches), self.workers)
         errors: list[tuple[str, str]] = []
@@ -273,7 +275,7 @@ class _Extraction:
             "embedder": self.embedder.signature,
             "weights": self.embedder.weights_hash,
             "device": self.embedder.device,
-            "torch": str(torch.__version__),
+            "torch": torch_version(),
             "opencv": cv2.__version__,
             "runtime": self.embedder.runtime,
             "aligner": self.aligner.signature,

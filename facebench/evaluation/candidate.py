@@ -6,17 +6,22 @@ import hashlib
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from facebench.base.storage import sha256_file
 from facebench.embedding.precomputed import load_embeddings
 from facebench.embedding.types import Embeddings
 from facebench.models.cards.card import ModelCard
+from facebench.models.cards.names import card_for
 from facebench.models.embedders.base import UNPINNED, Embedder
+from facebench.models.embedders.deferred import known_or_loaded
 from facebench.models.embedders.options import ModelOptions
 from facebench.models.sizes import Cost, cost_of
-from facebench.models.zoo import AnyModel, card_for, load_model
 from facebench.records.sections import UNKNOWN, ModelSection
 from facebench.similarity import Cosine, Similarity
+
+if TYPE_CHECKING:
+    from facebench.models.zoo import AnyModel
 
 _UNHASHED = (
     "no hash covers what the model's numbers depend on: its embeddings are not kept, and each "
@@ -64,10 +69,18 @@ def candidate_of(
     model: AnyModel, options: ModelOptions | None = None, name: str | None = None
 ) -> Candidate:
     """A model, loaded; UserError where it cannot be. options: override its card."""
-    embedder = load_model(model, options, name=name)
+
+    def load() -> Embedder:
+        # Late: torch, which takes seconds and is not needed where all embeddings are stored.
+        from facebench.models.zoo import load_model
+
+        return load_model(model, options, name=name)
+
     if not isinstance(model, (str, PathLike)):
+        embedder = load()
         return Candidate(_facts(embedder), embedder)
     card = card_for(str(model))
+    embedder = known_or_loaded(card, options, load) if name is None else load()
     return Candidate(_facts(embedder, card), embedder, card=card)
 
 

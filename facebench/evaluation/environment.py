@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 
 import cv2
 import numpy as np
-import torch
 
+from facebench.base.threads import threads_in_use
+from facebench.base.version import torch_version
 from facebench.models.embedders.base import Embedder
 from facebench.records.sections import EnvironmentSection, RunSection
 
@@ -20,7 +21,7 @@ def environment_section(embedder: Embedder | None, batch: int) -> EnvironmentSec
     """What the arithmetic ran on; embedder: None where embeddings were given, and no image read."""
     runtime = embedder.runtime if embedder else ""
     return EnvironmentSection(
-        torch=str(torch.__version__),
+        torch=torch_version(),
         numpy=np.__version__,
         opencv=str(cv2.__version__) if embedder else "",
         onnxruntime=runtime.removeprefix(_ONNXRUNTIME) if runtime.startswith(_ONNXRUNTIME) else "",
@@ -34,6 +35,6 @@ def run_section(seconds: Mapping[str, float]) -> RunSection:
     return RunSection(
         created=datetime.now(UTC).isoformat(timespec="microseconds"),  # orders quick runs
         host=socket.gethostname(),
-        threads=torch.get_num_threads(),
+        threads=threads_in_use(),
         seconds={name: round(value, 3) for name, value in seconds.items()},
     )

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from facebench.base.errors import Notice, UserError
 from facebench.base.options import with_fields
@@ -21,7 +21,6 @@ from facebench.evaluation.faces import CandidateFaces
 from facebench.models.cards.names import is_bare
 from facebench.models.embedders.base import Embedder
 from facebench.models.embedders.options import ModelOptions
-from facebench.models.zoo import AnyModel
 from facebench.protocols.cards import ProtocolCard, edition_of, load_protocol
 from facebench.protocols.outcome import FoldOutcome, Outcome
 from facebench.protocols.prepared import PreparedProtocol
@@ -33,7 +32,10 @@ from facebench.records.sections import UNKNOWN, DataSection
 from facebench.similarity import Similarity
 
 _CALLER = 5  # frames up to who called `evaluate`
-Models = Sequence[AnyModel] | Mapping[str, AnyModel]
+if TYPE_CHECKING:
+    from facebench.models.zoo import AnyModel
+
+    Models = Sequence[AnyModel] | Mapping[str, AnyModel]
 
 _RENDERING = "rendering synthetic faces"
 

@@ -388,7 +388,8 @@ class ScoresSection(Section):
 class RunSection(Section):
     """All that differs between two runs of the same thing; no part of `Record.digest`.
 
-    created: when it was first made; again: when last, with the same result, absent where never.
+    created: when it was first made; again: when last, with the same result, absent where never;
+    threads: of the network, 0 where none ran, as all embeddings were stored.
     """
 
     created: str

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from facebench.records.files import read_record
+from tests.evaluation.test_candidate import publish_half4b
+
 CHECKOUT = Path(__file__).parents[2]
 # What no answer of these commands needs, by the command.
 WITHOUT = {
@@ -34,11 +37,11 @@ print(json.dumps(sorted({{name.partition(".")[0] for name in sys.modules}})))
 """
 
 
-def imported(arguments: str) -> set[str]:
-    """Packages that a process has imported that ran a command."""
+def imported(arguments: str, folder: Path = CHECKOUT) -> set[str]:
+    """Packages that a process has imported that ran a command in a folder."""
     program = _PROGRAM.format(arguments=arguments.split())
     found = subprocess.run(
-        [sys.executable, "-c", program], cwd=CHECKOUT, capture_output=True, text=True, check=True
+        [sys.executable, "-c", program], cwd=folder, capture_output=True, text=True, check=True
     )
     return set(json.loads(found.stdout.splitlines()[-1]))
 
@@ -47,6 +50,21 @@ def imported(arguments: str) -> set[str]:
 @pytest.mark.parametrize("command", WITHOUT)
 def test_a_command_imports_nothing_that_it_does_not_need(command: str) -> None:
     assert not imported(command) & set(WITHOUT[command])
+
+
+def test_an_evaluation_whose_embeddings_are_stored_needs_no_torch(
+    tmp_path: Path, faces: Path
+) -> None:
+    publish_half4b(tmp_path)
+    command = f"eval -m half4b -p lfw --data {faces} --align centre --draws 0 --out"
+    first = imported(f"{command} {tmp_path / 'first'}", tmp_path)
+    second = imported(f"{command} {tmp_path / 'second'}", tmp_path)
+    assert "torch" in first and not {"torch", "matplotlib"} & second
+    (one,), (other,) = (
+        [read_record(path) for path in (tmp_path / name).rglob("*.json")]
+        for name in ("first", "second")
+    )
+    assert one == other and (one.run.threads > 0, other.run.threads) == (True, 0)
 
 
 def test_a_run_of_pytest_that_does_not_use_the_plugin_imports_next_to_nothing(

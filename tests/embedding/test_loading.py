@@ -7,7 +7,7 @@ import pytest
 
 from facebench.base import processes
 from facebench.base.errors import UserError
-from facebench.embedding import loading
+from facebench.embedding import loading, readers
 from facebench.embedding.loading import FaceBatches, read_ahead
 from facebench.faces.types import Image
 from tests.helpers.embedding_toys import SIZE, Crop, DyingFaces, FolderFaces
@@ -46,7 +46,7 @@ def test_the_first_faces_are_read_here(faces: Faces, monkeypatch: pytest.MonkeyP
     def refuse(*_: object) -> None:
         raise AssertionError("no process is worth starting for this")
 
-    monkeypatch.setattr(loading, "_start", refuse)
+    monkeypatch.setattr(readers, "start", refuse)
     assert len(list(read_ahead(batches_of(*faces), 2))) == 5
 
 
@@ -58,7 +58,7 @@ def test_without_processes_the_faces_are_read_here_and_that_is_said_once(
     def refuse(*_: object) -> None:
         raise OSError(30, "Read-only file system")
 
-    monkeypatch.setattr(loading if where == "_started" else processes, where, refuse)
+    monkeypatch.setattr(readers if where == "_started" else processes, where, refuse)
     processes.go_on_without.cache_clear()
     for _ in range(2):
         assert [len(batch.faces) for batch in read_ahead(batches_of(*faces), 2)] == [8] * 5

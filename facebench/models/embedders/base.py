@@ -69,6 +69,9 @@ class Embedder(ABC):
     guessed: str = ""
     remarks: tuple[str, ...] = ()
 
+    def ready(self) -> None:  # noqa: B027 (most have nothing to do)
+        """Load what embedding needs; called before the first faces are embedded."""
+
     @abstractmethod
     def forward(self, faces: NDArray[np.uint8]) -> NDArray[np.float32]:
         """One pass of the network: uint8 N×H×W×3 RGB faces → float32 N×D, no flip."""
