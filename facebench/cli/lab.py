@@ -15,9 +15,15 @@ from facebench.cli.output import require_folder
 
 if TYPE_CHECKING:
     from facebench.lab.connections.plan import ConnectionPlan, Data
+    from facebench.lab.data.apart import Apart
+    from facebench.lab.data.crops import Teacher
+    from facebench.lab.data.sources import TrainingData
     from facebench.lab.filters.plan import FilterPlan
     from facebench.lab.laboratory.laboratory import Laboratory
+    from facebench.lab.laboratory.work_folder import Evaluated
+    from facebench.lab.learning.recipes import BankFields, RecipeFile
     from facebench.models.cards.card import ModelCard
+    from facebench.models.embedders.base import Embedder
 
 
 DATA_HELP = (
@@ -113,7 +119,9 @@ def _check_evaluation(protocols: tuple[str, ...], data: str | None) -> None:
             prepare_run(card, data, images=True)
 
 
-def learned_from(lab: Lab, recipe, planned=None):  # type: ignore[no-untyped-def]
+def learned_from(
+    lab: Lab, recipe: RecipeFile, planned: Data | None = None
+) -> tuple[TrainingData, str]:
     """The `TrainingData` of the options, or of a plan's ``data``, and what it is in words.
 
     recipe: a `RecipeFile`, whose bank, if it has one, is written where it is not there yet.
@@ -153,7 +161,7 @@ def learned_from(lab: Lab, recipe, planned=None):  # type: ignore[no-untyped-def
     return data, f"{text}; {words}"
 
 
-def _looked_like(lab: Lab, embedder):  # type: ignore[no-untyped-def]
+def _looked_like(lab: Lab, embedder: Embedder | None) -> Apart | None:
     """The `Apart` of the options; None: nobody's likes are left out."""
     from facebench.lab.data.apart import Apart, embeddings_of_people, reference_people
 
@@ -178,7 +186,9 @@ def _require_even(given: tuple[str, ...]) -> None:
             )
 
 
-def _banked(data, bank, lab: Lab, teacher: TeacherOptions):  # type: ignore[no-untyped-def]
+def _banked(
+    data: TrainingData, bank: BankFields, lab: Lab, teacher: TeacherOptions
+) -> tuple[TrainingData, str]:
     from facebench.lab.data.banked import with_bank
     from facebench.lab.learning.progress import shown_machine
 
@@ -211,7 +221,7 @@ def _words(given: tuple[str, ...], teacher: Path | None, lab: Lab) -> str:
     return "; ".join(parts) + (f"; teacher {teacher.stem}" if teacher else "")
 
 
-def _embedder(teacher: TeacherOptions):  # type: ignore[no-untyped-def]
+def _embedder(teacher: TeacherOptions) -> Embedder:
     from facebench.models.embedders.options import parse_options
     from facebench.models.zoo import load_model
 
@@ -224,7 +234,7 @@ def _embedder(teacher: TeacherOptions):  # type: ignore[no-untyped-def]
     return load_model(str(teacher.path), options)
 
 
-def _teacher(embedder):  # type: ignore[no-untyped-def]
+def _teacher(embedder: Embedder) -> Teacher:
     from facebench.lab.data.crops import teacher_from
 
     height, width = embedder.preprocessing.size
@@ -236,8 +246,8 @@ def _teacher(embedder):  # type: ignore[no-untyped-def]
     return teacher_from(embedder)
 
 
-def evaluated(card: Path, protocols: tuple[str, ...], lab: Lab):  # type: ignore[no-untyped-def]
-    """Records of a card in ./reports/results; a `work_folder.Evaluated` for each."""
+def evaluated(card: Path, protocols: tuple[str, ...], lab: Lab) -> list[Evaluated]:
+    """Records of a card in ./reports/results; one `Evaluated` for each."""
     from facebench.evaluation.evaluate import evaluate_many
     from facebench.lab.laboratory.work_folder import Evaluated
     from facebench.records.files import save_record

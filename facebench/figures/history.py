@@ -175,7 +175,8 @@ def _places(
 
 def _inside(axes: Axes, box: Extent) -> bool:
     scale = 72 / axes.figure.dpi
-    return axes.bbox.x0 * scale < box[0] and box[2] < axes.bbox.x1 * scale
+    inside: bool = axes.bbox.x0 * scale < box[0] and box[2] < axes.bbox.x1 * scale
+    return inside
 
 
 def _name_fall(axes: Axes, history: History) -> None:

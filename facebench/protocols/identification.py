@@ -155,7 +155,8 @@ class PreparedIdentification(PreparedProtocol):
 
 def _lost_in_gallery(searches: Searches) -> NDArray[np.bool_]:
     """bool[n]: mated probes without an own score, since they or their gallery faces are lost."""
-    return searches.mated & (searches.own == -np.inf)
+    lost: NDArray[np.bool_] = searches.mated & (searches.own == -np.inf)
+    return lost
 
 
 def prepare(

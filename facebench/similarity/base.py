@@ -2,7 +2,7 @@
 
 Cosine and Joint Bayesian have one form, ``score(x, y) = p(x)·p(y) + b(x) + b(y)``. So pairs, blocks
 of a score matrix and the mean over all pairs of two videos' frames are written once for both: the
-mean over all pairs is the score of the mean rows and mean biases (PROTOCOLS.md, YouTube Faces).
+mean over all pairs is the score of the mean rows and mean biases.
 """
 
 from __future__ import annotations

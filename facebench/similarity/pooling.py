@@ -2,7 +2,7 @@
 
 A similarity's score is an inner product of projections plus a bias of each side. It is linear in
 each of them, so the mean over all pairs of two videos' frames is the score of the frames' mean row
-and mean bias: exact, at the cost of frames instead of frames² (PROTOCOLS.md, "YouTube Faces").
+and mean bias: exact, at the cost of frames instead of frames².
 
 Means of embeddings are of directions, as every face counts alike; a mean gets back the length that
 the faces have in the mean, since a metric may have been fitted on lengths as the network gives them
@@ -223,7 +223,8 @@ def _runs(places: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], _Run]]
 
 
 def _norms(vectors: NDArray[np.floating]) -> NDArray[np.float64]:
-    return np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64))
+    norms: NDArray[np.float64] = np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64))
+    return norms
 
 
 def _at_unit_length(

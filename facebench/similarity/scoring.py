@@ -61,7 +61,7 @@ def warn_of_dead(embeddings: Embeddings) -> None:
 
 
 TILE = 2048  # templates on a side of a block: 16 MiB of float32 scores
-# A product costs about a hundredth of a gathered inner product (PERFORMANCE.md: 1.5 s and 31 s for
+# A product costs about a hundredth of a gathered inner product (measured: 1.5 s and 31 s for
 # the same pairs, of which a fifth of the cells are wanted).
 _DENSE = 0.02
 _MANY = 1 << 20  # fewer pairs than this are scored one by one, with sums in float64

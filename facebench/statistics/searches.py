@@ -1,7 +1,7 @@
 """Identification: DIR at FAR of an open set, rank and CMC of a closed one.
 
 FAR of an identification is FPIR: the share of *searches* of people who are not in the gallery that
-return anybody, not the share of non-mated scores (PROTOCOLS.md, LFW identification). It is reached
+return anybody, not the share of non-mated scores. It is reached
 at a threshold on the best score of each such search. Seen so, DIR at FAR is TAR at FAR of a list
 with one row per probe: the own score of a mated probe whose identity is ranked first (within
 `rank`), -inf of one whose identity is not, and the best score of a non-mated probe. The wrong

@@ -45,7 +45,7 @@ def test_the_convnet_of_the_paper() -> None:
     with torch.device("meta"):
         full = ConvNet(1.0).eval()
         face = torch.zeros(1, 3, 112, 96)
-    assert by_hand(full) == 1_310_490_624  # PERFORMANCE.md: 1310.5 M
+    assert by_hand(full) == 1_310_490_624  # 1310.5 M
     assert multiply_adds_of(lambda: full(face)) == by_hand(full)
 
 

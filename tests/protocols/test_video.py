@@ -1,4 +1,4 @@
-"""YouTube Faces' kind of protocol, each trap of PROTOCOLS.md by name."""
+"""YouTube Faces' kind of protocol, each of its traps by name."""
 
 from __future__ import annotations
 

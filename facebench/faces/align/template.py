@@ -63,7 +63,8 @@ def usable(points: NDArray[np.float64]) -> NDArray[np.bool_]:
         middle = points.mean(1, keepdims=True)
         spread = np.square(points - middle).sum((1, 2))
         least = 1e-9 * np.maximum(1.0, np.square(middle).sum((1, 2)))
-        return np.isfinite(points).all((1, 2)) & (spread >= least)
+        fit: NDArray[np.bool_] = np.isfinite(points).all((1, 2)) & (spread >= least)
+        return fit
 
 
 def share_inside(matrix: Matrix, size: tuple[int, int], shape: tuple[int, int]) -> float:

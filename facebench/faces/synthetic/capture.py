@@ -77,10 +77,12 @@ def sample_capture(seed: int, identity: int, image: int) -> Capture:
     uniform = iter(rng.random(64).tolist()).__next__
 
     def n(mean: float, deviation: float) -> float:
-        return mean + deviation * normal()
+        drawn: float = mean + deviation * normal()
+        return drawn
 
     def u(low: float = 0.0, high: float = 1.0) -> float:
-        return low + (high - low) * uniform()
+        drawn: float = low + (high - low) * uniform()
+        return drawn
 
     def colour(low: float, high: float) -> Array:
         return np.array([u(low, high), u(low, high), u(low, high)])

@@ -67,7 +67,8 @@ def select_connections(
 def connections_of(weight: NDArray[np.floating]) -> int:
     """K, the inputs of one neuron: 3-d weights are [position, out, K], others [out, K…]."""
     if weight.ndim == 3:
-        return weight.shape[2]
+        channels: int = weight.shape[2]
+        return channels
     return int(np.prod(weight.shape[1:]))
 
 
@@ -77,7 +78,8 @@ def _ratio(keep: Fraction, allowed: NDArray[np.bool_]) -> float:
     if ratio > 1 + 1e-9:
         left = allowed.sum() / allowed.size
         raise ValueError(f"the layer has {left:.4g} of its connections left, less than {keep}")
-    return min(ratio, 1.0)
+    share: float = min(ratio, 1.0)
+    return share
 
 
 def _starts(wanted: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:

@@ -77,7 +77,8 @@ class BankFaces:
 
     def __getitem__(self, number: Any, /) -> NDArray[np.uint8]:
         shard, place = divmod(int(self.rows[number]), SHARD)
-        return self.shards[shard][place]
+        crop: NDArray[np.uint8] = self.shards[shard][place]
+        return crop
 
 
 def write_bank(

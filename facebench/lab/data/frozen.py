@@ -67,7 +67,8 @@ def from_stored(activations: Tensor) -> Tensor:
 
 def one_view(views: NDArray[np.float16], rng: np.random.Generator) -> NDArray[np.float16]:
     """One of the augmentations of a crop: V×H×W×C → H×W×C."""
-    return views[int(rng.integers(len(views)))]
+    view: NDArray[np.float16] = views[int(rng.integers(len(views)))]
+    return view
 
 
 def stored_sources(

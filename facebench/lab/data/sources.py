@@ -95,7 +95,8 @@ class TrainingData:
     @property
     def embedding(self) -> int:
         """Dimension of the teacher's embedding, 1 where there is none."""
-        return max(crops.targets.shape[1] for crops, _ in self.sources)
+        width: int = max(crops.targets.shape[1] for crops, _ in self.sources)
+        return width
 
     def held_out_faces(self, most: int = 2048, size: int = 32):  # type: ignore[no-untyped-def]
         """uint8 N×112×96×3 batches of the held-out crops' centres."""

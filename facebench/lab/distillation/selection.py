@@ -194,7 +194,8 @@ class NeuronStatistics:
     @property
     def mean_nuisance(self) -> NDArray[np.float64]:
         """Mean over the disturbances, N."""
-        return np.mean(list(self.nuisance.values()), axis=0)
+        mean: NDArray[np.float64] = np.mean(list(self.nuisance.values()), axis=0)
+        return mean
 
     def merit(self, nuisance_weight: float) -> NDArray[np.float64]:
         """Discriminability minus the weighted nuisance, N; minus infinity for dead neurons."""

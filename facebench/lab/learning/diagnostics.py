@@ -176,7 +176,10 @@ def write_diagnostics(model: str, values: MeasuredValues, source: str, results: 
 
 
 def _scores(unit: NDArray[np.floating], pairs: NDArray[np.int64]) -> NDArray[np.float64]:
-    return np.einsum("ij,ij->i", unit[pairs[:, 0]], unit[pairs[:, 1]], dtype=np.float64)
+    cosines: NDArray[np.float64] = np.einsum(
+        "ij,ij->i", unit[pairs[:, 0]], unit[pairs[:, 1]], dtype=np.float64
+    )
+    return cosines
 
 
 def _positions(net: ConvNet, layer: str) -> int:

@@ -22,12 +22,11 @@ from facebench.base.storage import write_atomically
 from facebench.lab.data.augment import FACE_SIZE, Batch, Change, augment, batches, make_batch
 from facebench.lab.data.crops import TrainingCrops
 from facebench.lab.data.device_feed import DeviceBatch, DeviceFeed
-from facebench.lab.learning.losses import Judge, Supervision
+from facebench.lab.learning.losses import Judge
 from facebench.lab.learning.precision import AUTO, settled
 from facebench.lab.learning.stopping import stopping
 from facebench.models.architectures.convnet import to_input
 
-LOSSES = Supervision.names
 CHECKPOINT, LOG = "checkpoint.pt", "log.csv"
 LOG_EVERY = 100
 Make = Callable[[list[tuple[TrainingCrops, int]], int, int, Change], Batch]

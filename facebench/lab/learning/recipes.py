@@ -9,10 +9,9 @@ from pydantic import Field, model_validator
 
 from facebench.base.errors import UserError, nearest
 from facebench.base.storage import workspace_folders
-from facebench.base.validation import Share, Strict, read_toml, validated
+from facebench.base.validation import Share, Strict, Text, read_toml, validated
 from facebench.lab.data.bank import BankPlan
 from facebench.lab.learning.loop import Recipe
-from facebench.models.cards.card import Text
 
 AboveZero = Annotated[float, Field(gt=0)]
 AtLeastOne = Annotated[int, Field(ge=1)]

@@ -33,7 +33,8 @@ class CompactNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Embeddings: float32 N×3×H×W, normalised → float32 N×D."""
-        return self.embedding(self.trunk(x))
+        embedding: Tensor = self.embedding(self.trunk(x))
+        return embedding
 
 
 def initialise(net: nn.Module) -> None:

@@ -94,4 +94,5 @@ class DeepID3(CompactNet):
 
     def forward(self, x: Tensor) -> Tensor:
         """Rectified features: float32 N×3×H×W, normalised → float32 N×D."""
-        return self.dropout(F.relu(self.embedding(self.trunk(x))))
+        embedding: Tensor = self.dropout(F.relu(self.embedding(self.trunk(x))))
+        return embedding

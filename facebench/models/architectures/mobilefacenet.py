@@ -37,7 +37,8 @@ class Block(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.conv(x) if self.residual else self.conv(x)
+        features: Tensor = x + self.conv(x) if self.residual else self.conv(x)
+        return features
 
 
 class MobileFaceNet(CompactNet):
@@ -78,4 +79,5 @@ class MobileFaceNet(CompactNet):
 
     def trunk(self, x: Tensor) -> Tensor:
         """What the embedding layer sees: float32 N×3×H×W → float32 N×C."""
-        return self.weighted(self.expand(self.blocks(self.stem(x)))).flatten(1)
+        features: Tensor = self.weighted(self.expand(self.blocks(self.stem(x)))).flatten(1)
+        return features

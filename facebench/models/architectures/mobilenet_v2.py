@@ -39,7 +39,8 @@ class InvertedResidual(nn.Module):
         self.conv = nn.Sequential(*layers)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.conv(x) if self.residual else self.conv(x)
+        features: Tensor = x + self.conv(x) if self.residual else self.conv(x)
+        return features
 
 
 class MobileNetV2(CompactNet):
@@ -72,4 +73,5 @@ class MobileNetV2(CompactNet):
 
     def trunk(self, x: Tensor) -> Tensor:
         """What the embedding layer sees: float32 N×3×H×W → float32 N×C."""
-        return self.pool(self.features(x)).flatten(1)
+        features: Tensor = self.pool(self.features(x)).flatten(1)
+        return features

@@ -34,7 +34,8 @@ class Bottleneck(nn.Module):
         shortcut = x if self.downsample is None else self.downsample(x)
         x = self.relu(self.bn1(self.conv1(x)))
         x = self.relu(self.bn2(self.conv2(x)))
-        return self.relu(self.bn3(self.conv3(x)) + shortcut)
+        features: Tensor = self.relu(self.bn3(self.conv3(x)) + shortcut)
+        return features
 
 
 class ResNet50(CompactNet):
@@ -71,4 +72,5 @@ class ResNet50(CompactNet):
         x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
         for number in range(1, len(STAGES) + 1):
             x = self.get_submodule(f"layer{number}")(x)
-        return self.avgpool(x).flatten(1)
+        features: Tensor = self.avgpool(x).flatten(1)
+        return features

@@ -61,4 +61,5 @@ class SqueezeNet(CompactNet):
 
     def trunk(self, x: Tensor) -> Tensor:
         """What the embedding layer sees: float32 N×3×H×W → float32 N×C."""
-        return self.pool(self.features(x)).flatten(1)
+        features: Tensor = self.pool(self.features(x)).flatten(1)
+        return features

@@ -1,8 +1,8 @@
 """Running a masked network by its kept connections, where that is quicker than the dense product.
 
 The rule was measured (docs/sparsity.md): in passes of 8 faces or more the kept inputs of every
-neuron are gathered and summed by ``embedding_bag``, which pays below one half; in smaller passes a
-compressed row per neuron (CSR) is multiplied with one face at a time, which pays below a quarter.
+neuron are gathered and summed by ``embedding_bag``, which pays below one eighth; in smaller passes
+a compressed row per neuron (CSR) is multiplied with one face at a time, which pays below a quarter.
 Whatever keeps more stays dense, and convolutions do always.
 
 The rule is applied once, by the passes that a network is meant for, never to the pass at hand: the

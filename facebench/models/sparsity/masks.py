@@ -56,7 +56,8 @@ class Mask(nn.Module):
 
     def _apply(self, fn: Any, recurse: bool = True) -> Mask:
         self._clean = None  # .to(), .half() change the parameter without raising its version
-        return super()._apply(fn, recurse)
+        applied: Mask = super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        return applied
 
 
 def apply_masks(net: nn.Module, masks: Mapping[str, Tensor]) -> None:

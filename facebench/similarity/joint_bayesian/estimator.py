@@ -31,7 +31,7 @@ from facebench.statistics.checks import FloatArray
 _NO_VARIANCE = 1e-10  # share of the largest variance below which PCA has nothing to keep
 
 
-class JointBayesian(BaseEstimator):
+class JointBayesian(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """Log-likelihood ratio that two embeddings are of one identity, in nats; 0 is even odds.
 
     n_components: PCA first (None: none), fewer where fewer directions vary; normalise: ``none``,

@@ -18,7 +18,7 @@ from facebench.models.architectures.convnet import ConvNet
 from facebench.models.weights.packed import FORMAT, load_packed, packed_bytes, save_packed
 
 HIGH = {"f": 1 / 256, "5b": 1 / 128}
-# MB of 1e6 bytes: "File sizes reachable", design/PERFORMANCE.md.
+# MB of 1e6 bytes.
 SIZES = {
     "baseline": ({}, 35.7),
     "sparse_096": ({"f": 1 / 256}, 34.1),
