@@ -225,13 +225,7 @@ def _history(records: Sequence[Record], statistic: str | None, reference: str | 
     runs = []
     for record, one in zip(records, against, strict=True):
         found = require_statistic(record, name)
-        interval = None
-        if found.interval is not None:
-            low, high = found.interval
-            interval = IntervalSection(
-                low=low, high=high, level=0.95, kind=found.interval_kind or ""
-            )
-        runs.append(HistoryRun(record, found.value, interval, one, size_of(record)))
+        runs.append(HistoryRun(record, found.value, found.interval, one, size_of(record)))
     return History(name, measure, tuple(runs), at)
 
 

@@ -9,7 +9,8 @@ from xml.etree import ElementTree
 
 from facebench.base.text import printable
 from facebench.gate.judge import GateResult, Judgement, Verdict
-from facebench.tables.markdown import plain
+from facebench.tables.markdown import grid, plain
+from facebench.tables.table import list_of
 
 GateFormat = Literal["text", "md", "junit", "github"]
 FORMATS: tuple[GateFormat, ...] = get_args(GateFormat)
@@ -49,11 +50,16 @@ def _text(result: GateResult) -> str:
 def _markdown(result: GateResult) -> str:
     lines = [f"### {plain(summary(result))}", ""]
     lines += [f"> **NOTICE: {plain(notice)}**\n" for notice in _notices(result)]
-    lines += ["| outcome | model | rule | measured |", "| :--- | :--- | :--- | :--- |"]
-    for v in result.verdicts:
-        measured = f"{v.measured} ({v.why})" if v.why else v.measured
-        cells = (_MARKS[v.outcome], v.subject, v.rule.text, measured)
-        lines.append(f"| {' | '.join(map(plain, cells))} |")
+    rows = (
+        (
+            _MARKS[v.outcome],
+            v.subject,
+            v.rule.text,
+            f"{v.measured} ({v.why})" if v.why else v.measured,
+        )
+        for v in result.verdicts
+    )
+    lines += grid(list_of(("outcome", "model", "rule", "measured"), rows))
     lines += [f"\n{plain(line)}" for line in result.passed_over]
     return "\n".join(lines) + "\n"
 

@@ -15,6 +15,7 @@ from facebench.gate.rules import Rule, Rules, Undecided, require_reachable
 from facebench.records.comparability import told_apart
 from facebench.records.frames import Shown, frame_of
 from facebench.records.record import Record
+from facebench.records.sections import IntervalSection
 from facebench.records.statistics import require_statistic
 from facebench.statistics.paired import no_change_interval
 
@@ -235,15 +236,15 @@ def _of_value(rule: Rule, record: Record, base: Record | None) -> Verdict:
     return Verdict(rule, record.model.id, outcome, shown, why, record.data.notice)
 
 
-def _exact_at_the_end(interval: tuple[float, float], record: Record) -> tuple[float, float]:
+def _exact_at_the_end(interval: IntervalSection, record: Record) -> tuple[float, float]:
     """A record's interval; in older records a bootstrap where all or none were right knows only
     that, and the exact bound for as many people as there are is taken.
     """
-    if interval not in ((0.0, 0.0), (1.0, 1.0)):
-        return interval
+    if (interval.low, interval.high) not in ((0.0, 0.0), (1.0, 1.0)):
+        return interval.low, interval.high
     units = record.comparisons.subjects or record.comparisons.total
     bound = no_change_interval(units, RECORD_LEVEL).high
-    return (0.0, bound) if interval[1] == 0 else (1 - bound, 1.0)
+    return (0.0, bound) if interval.high == 0 else (1 - bound, 1.0)
 
 
 def _of_change(rule: Rule, record: Record, base: Record) -> Verdict:

@@ -13,6 +13,7 @@ from facebench.records.record import Record
 from facebench.records.sections import (
     AccuracySection,
     Estimate,
+    IntervalSection,
     OperatingPointSection,
     RateSection,
     RatesSection,
@@ -60,7 +61,7 @@ _AT = re.compile(
 
 @dataclass(frozen=True)
 class Measured:
-    """One statistic of one record: shares; interval: (low, high), its kind beside it.
+    """One statistic of one record: shares, with the interval that tables and gates show.
 
     headline: whether it is the number that paired tests are of; parts: of every fold, draw, split.
     """
@@ -68,8 +69,7 @@ class Measured:
     value: float
     spread: float | None
     spread_kind: str | None
-    interval: tuple[float, float] | None
-    interval_kind: str | None
+    interval: IntervalSection | None
     resolvable: bool
     reached: float | None
     headline: bool
@@ -121,8 +121,7 @@ def find_statistic(record: Record, statistic: str) -> Measured | None:
         value=found.value,
         spread=spread,
         spread_kind=record.statistics.spread_kind if spread is not None else None,
-        interval=(interval.low, interval.high) if interval else None,
-        interval_kind=interval.kind if interval else None,
+        interval=interval,
         resolvable=resolvable,
         reached=reached,
         headline=found is record.statistics.headline,

@@ -30,8 +30,9 @@ def size_points(filled: FilledCard) -> list[SizePoint]:
 def _ours(row: FilledRow, rate: FilledCell, ratio: FilledCell) -> SizePoint | None:
     if rate.number is None or not ratio.number:
         return None
-    interval = rate.measured.interval if rate.measured else None
-    return SizePoint(row.row.model or row.row.label, ratio.number, rate.number, interval, False)
+    found = rate.measured.interval if rate.measured else None
+    ends = (found.low, found.high) if found else None
+    return SizePoint(row.row.model or row.row.label, ratio.number, rate.number, ends, False)
 
 
 def _papers(row: FilledRow, rate: FilledCell, ratio: FilledCell) -> SizePoint | None:

@@ -11,7 +11,7 @@ from facebench.reports.card import ReportCard, ReportColumn
 from facebench.reports.cells import FilledCard, FilledCell, FilledRow
 from facebench.reports.facts import Fact
 from facebench.tables.table import DASH, Cell, Column, Table, TableRow
-from facebench.tables.text import points_text, protocol_text, versus_text
+from facebench.tables.text import interval_text, points_text, protocol_text, versus_text
 
 MISSING = "missing"
 _FEW = 3  # references that are worth naming
@@ -46,7 +46,7 @@ def shown(cell: FilledCell) -> Cell:
     versus = against_text(cell) if cell.mark else ""
     return Cell(
         text=value_text(cell),
-        detail=_interval_text(cell),
+        detail=interval_text(cell.measured.interval) if cell.measured else "",
         value=cell.value,
         mark=cell.mark,
         letters=cell.letters,
@@ -113,13 +113,6 @@ def _difference_text(cell: FilledCell) -> str:
     return f"{round(difference, 3) + 0.0:+.3f}".replace("-", "−")
 
 
-def _interval_text(cell: FilledCell) -> str:
-    if cell.measured is None or cell.measured.interval is None:
-        return ""
-    low, high = cell.measured.interval
-    return f"[{percent(low)}, {percent(high)}]"
-
-
 def _number_text(value: Fact, unit: Unit) -> str:
     """A value in its unit: percent with two places, millions of weights, MB."""
     if isinstance(value, str):
@@ -171,13 +164,9 @@ def meaning_of(filled: FilledCard, *, paper: bool = True) -> Iterator[str]:
     if spread:
         kinds = {r.protocol.name: r.statistics.spread_kind for r in records}
         yield "±: " + "; ".join(f"{kind} ({p})" for p, kind in kinds.items() if p in spread)
-    if any(cell.measured and cell.measured.interval for cell in cells):
-        intervals = dict.fromkeys(
-            cell.measured.interval_kind or ""
-            for cell in cells
-            if cell.measured and cell.measured.interval
-        )
-        yield f"[ ]: 95% intervals ({', '.join(intervals)})"
+    intervals = [cell.measured.interval for cell in cells if cell.measured]
+    if kinds_of := dict.fromkeys(interval.kind for interval in intervals if interval):
+        yield f"[ ]: 95% intervals ({', '.join(kinds_of)})"
     if any(cell.mark for cell in cells):
         reference = _references(filled.card)
         yield (

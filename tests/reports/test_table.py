@@ -134,10 +134,7 @@ def test_cells_are_those_of_the_records(records: list[Record], tmp_path: Path) -
         statistics = record.statistics.accuracy
         assert accuracy.value == statistics.value
         assert accuracy.measured.spread == statistics.spread
-        assert accuracy.measured.interval == (
-            statistics.interval.low,
-            statistics.interval.high,
-        )
+        assert accuracy.measured.interval == statistics.interval
         assert accuracy.difference == statistics.value - accuracy.paper.value
         assert cell(table, label, "ratio").value == record.model.compression_ratio
         assert cell(table, label, "bytes").value == record.model.bytes

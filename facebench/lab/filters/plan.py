@@ -49,22 +49,22 @@ class FilterPlan:
         check_criterion(self.criterion)
         if not 0 < self.step <= self.until < 1:
             raise UserError(
-                f"--step {percent(self.step)} --until {percent(self.until)}: shares of filters "
+                f"--step {written(self.step)} --until {written(self.until)}: shares of filters "
                 "between 0% and 100%, the step not larger than the end"
             )
         if self.steps > MOST_STEPS:
             raise UserError(
-                f"--step {percent(self.step)} --until {percent(self.until)}: {self.steps:,} steps, "
+                f"--step {written(self.step)} --until {written(self.until)}: {self.steps:,} steps, "
                 f"each with a training; at most {MOST_STEPS:,}"
             )
         for point in self.points:
             if not 0 < point <= self.until:
-                raise UserError(f"--points {percent(point)}: not between 0% and --until")
+                raise UserError(f"--points {written(point)}: not between 0% and --until")
             if point != self.until and point % self.step:
                 near = {point // self.step * self.step, -(-point // self.step) * self.step}
                 raise UserError(
-                    f"--points {percent(point)}: no step of {percent(self.step)} ends there; write "
-                    f"{' or '.join(percent(min(n, self.until)) for n in sorted(near) if n)}"
+                    f"--points {written(point)}: no step of {written(self.step)} ends there; write "
+                    f"{' or '.join(written(min(n, self.until)) for n in sorted(near) if n)}"
                 )
         if min(self.fine_tune, self.point_fine_tune) < 0 or self.importance_batches < 1:
             raise UserError("mini-batches cannot be negative, and importance needs one at least")
@@ -88,8 +88,8 @@ class FilterPlan:
         return {k: f"{self.model}_{_number(self.share_at(k))}" for k in sorted(numbers)}
 
 
-def percent(share: Fraction) -> str:
-    """``5%`` or ``2.5%``."""
+def written(share: Fraction) -> str:
+    """``5%`` or ``2.5%``, as `parse_share` reads it."""
     return f"{float(100 * share):g}%"
 
 

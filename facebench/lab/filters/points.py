@@ -22,7 +22,7 @@ from facebench.lab.filters.curve import (
 from facebench.lab.filters.groups import filter_counts, find_groups
 from facebench.lab.filters.latency import NOT_MEASURED, Latency, latencies, multiply_adds
 from facebench.lab.filters.pictures import draw_curves, draw_layers
-from facebench.lab.filters.plan import FilterPlan, percent
+from facebench.lab.filters.plan import FilterPlan, written
 from facebench.lab.filters.removal import removed_shares
 from facebench.lab.laboratory.laboratory import Laboratory
 from facebench.lab.laboratory.work_folder import Evaluated
@@ -58,7 +58,7 @@ def publish_point(
     total = sum(original.values())
     gone = total - sum(filter_counts(groups).values())
     words = (
-        f"{percent(plan.step)} of all filters removed per step by {plan.criterion}, "
+        f"{written(plan.step)} of all filters removed per step by {plan.criterion}, "
         f"{plan.fine_tune} mini-batches of {lab.recipe.faces_per_step} faces after each, from "
         f"{start.name}; {lab.recipe.title}"
     )
@@ -134,11 +134,11 @@ def _source(start: ModelCard, lab: Laboratory, plan: FilterPlan) -> str:
     """Command, weights and data of a series: points with the same belong together."""
     told = f"--steps {plan.fine_tune} --seed {plan.seed}"
     if plan.point_fine_tune:  # a point's longer training changes every network after it
-        points = ",".join(percent(plan.share_at(step)) for step in plan.marks)
+        points = ",".join(written(plan.share_at(step)) for step in plan.marks)
         told += f" --point-steps {plan.point_fine_tune} --points {points}"
     return (
         f"facebench prune {start.name} --structured --criterion {plan.criterion} "
-        f"--step {percent(plan.step)} {told}, weights {(start.sha256 or '')[:16]}, on "
+        f"--step {written(plan.step)} {told}, weights {(start.sha256 or '')[:16]}, on "
         f"{lab.data_text}; recipe {Path(lab.recipe_name).name}"
     )
 

@@ -14,7 +14,7 @@ from facebench.base.storage import write_atomically
 from facebench.lab.data.augment import make_batch
 from facebench.lab.filters.groups import filter_counts, find_groups
 from facebench.lab.filters.importance import CRITERIA, FilterTask, per_filter
-from facebench.lab.filters.plan import FilterPlan, percent
+from facebench.lab.filters.plan import FilterPlan, written
 from facebench.lab.filters.points import measure_together, publish_point
 from facebench.lab.filters.removal import choose_units, least_filters, remove_units, target
 from facebench.lab.laboratory.laboratory import Laboratory
@@ -144,7 +144,7 @@ def _check(run: FilterRun) -> None:
         check_card(run.lab.models / f"{name}.toml", settings, run.lab.overwrite)
         if step < done and name not in published:
             raise UserError(
-                f"--points: {percent(plan.share_at(step))} lies behind the {done} steps that "
+                f"--points: {written(plan.share_at(step))} lies behind the {done} steps that "
                 f"{run.folder} holds; give only points ahead of them, or another --work"
             )
 
@@ -154,7 +154,7 @@ def _settings(run: FilterRun) -> dict[str, object]:
     plan = run.plan
     return {
         "criterion": plan.criterion,
-        "step": percent(plan.step),
+        "step": written(plan.step),
         "fine_tune": plan.fine_tune,
         "point_fine_tune": plan.point_fine_tune,
         "importance_batches": plan.importance_batches,
@@ -188,7 +188,7 @@ def _check_until(run: FilterRun) -> None:
     most = sum(count - least_filters(count) for count in counts.values())
     if target(run.plan.steps, run.plan.step, sum(counts.values()), run.plan.until) > most:
         raise UserError(
-            f"--until {percent(run.plan.until)}: every layer keeps an eighth of its filters, so at "
+            f"--until {written(run.plan.until)}: every layer keeps an eighth of its filters, so at "
             f"most {most / sum(counts.values()):.0%} of {run.plan.start} can go"
         )
 
@@ -257,7 +257,7 @@ def _remove(run: FilterRun, learner: CompactLearner, step: int) -> None:
     ranked = per_filter(groups, scores, plan.criterion)
     remove_units(net, groups, choose_units(groups, ranked, count, original), run.size)
     run.lab.machine.report(
-        f"step {step} of {plan.steps}: {percent(plan.share_at(step))} of {total} filters removed"
+        f"step {step} of {plan.steps}: {written(plan.share_at(step))} of {total} filters removed"
     )
 
 
