@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from facebench.base.errors import UserError
-from facebench.base.storage import write_atomically
+from facebench.figures.files import save_figure
 from facebench.lab.filters.curve import Curve, Point, by_width, rank_correlation
 
 FORMATS = (".png", ".svg", ".pdf")
@@ -47,7 +46,7 @@ def draw_curves(curves: Sequence[Curve], picture: Path) -> None:
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
     figure.suptitle(curves[0].model if len(curves) == 1 else curves[0].points[0].model)
-    _save(figure, picture)
+    save_figure(figure, picture, dpi=150)
 
 
 def draw_layers(curve: Curve, picture: Path) -> None:
@@ -84,7 +83,7 @@ def draw_layers(curve: Curve, picture: Path) -> None:
     for axes in (left, right):
         axes.grid(alpha=0.3)
     figure.suptitle(curve.model)
-    _save(figure, picture)
+    save_figure(figure, picture, dpi=150)
 
 
 def _costs(axes: Any, curve: Curve) -> None:
@@ -157,9 +156,3 @@ def _figure(picture: Path, panels: int) -> tuple[Any, list[Any]]:
     figure = Figure(figsize=(5.4 * panels, 4.2), layout="constrained")
     FigureCanvasAgg(figure)
     return figure, list(figure.subplots(1, panels, squeeze=False)[0])
-
-
-def _save(figure: Any, picture: Path) -> None:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format=picture.suffix[1:], dpi=150)
-    write_atomically(picture, buffer.getvalue())

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import csv
-import io
 from pathlib import Path
 
 from facebench.base.errors import UserError
-from facebench.base.storage import write_atomically
+from facebench.figures.files import save_figure
 from facebench.lab.laboratory.work_folder import name_in
 
 FORMATS = (".png", ".svg", ".pdf")
@@ -28,9 +27,7 @@ def plot_log(log: Path, picture: Path) -> None:
         axes.plot(steps, values, label=name, marker="." if len(steps) < 20 else None)
     axes.grid(alpha=0.3)
     axes.legend()
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format=picture.suffix[1:], dpi=150)
-    write_atomically(picture, buffer.getvalue())
+    save_figure(figure, picture, dpi=150)
 
 
 def read_log(log: Path) -> tuple[list[str], list[int], list[list[float]]]:
