@@ -15,6 +15,7 @@ from facebench.costs.counts import (
     network_multiply_adds,
     onnx_counts,
 )
+from facebench.models.architectures.base import parameters
 from facebench.models.cards.card import ModelCard
 from facebench.models.cards.members import trained_members
 from facebench.models.embedders.base import Embedder
@@ -104,7 +105,7 @@ def _network_sizes(card: ModelCard, size: tuple[int, int] | None) -> Sizes | Non
                      counts.multiply_adds)  # fmt: skip
     net: nn.Module = load_network(str(card.path)).eval()
     masks = masks_of(net)
-    total = sum(parameter.numel() for parameter in net.parameters())
+    total = parameters(net)
     dropped = sum(int((~mask).sum()) for mask in masks.values())
     products = network_multiply_adds(net, size)
     kept = None if products is None else products - dropped_multiply_adds(net, size, masks)
@@ -132,4 +133,4 @@ def _module_parameters(card: ModelCard, device: str) -> int | None:
         module = make(card.weights or "", card.path.parent)
     if not isinstance(module, nn.Module):
         return None
-    return sum(parameter.numel() for parameter in module.parameters()) or None
+    return parameters(module) or None

@@ -13,9 +13,9 @@ from typer.testing import CliRunner
 from facebench.base.errors import UserError
 from facebench.cli.commands.models import app
 from facebench.models.architectures import registry
-from facebench.models.architectures.base import CompactNet
+from facebench.models.architectures.base import CompactNet, parameters
 from facebench.models.architectures.convnet import to_input
-from facebench.models.architectures.published import parameters, published_parameters
+from facebench.models.architectures.published import published_parameters
 from facebench.models.architectures.registry import ARCHITECTURES, build
 from facebench.models.cards.card import ModelCard, find_card, read_card, shape_of
 from facebench.models.cards.publish import publish_compact, publish_weights, write_card

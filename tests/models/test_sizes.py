@@ -16,7 +16,7 @@ from facebench.models.architectures.registry import ARCHITECTURES, build
 from facebench.models.architectures.shapes import TABLE_1_PARAMETERS, compact_blocks
 from facebench.models.cards.card import ModelCard, list_models
 from facebench.models.sizes import compact_report, convnet_report, planned_report
-from facebench.models.weights.packed import save_packed
+from tests.helpers.packed import save_packed
 
 PUBLISHED = {
     "baseline": 1.0,

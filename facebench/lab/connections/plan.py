@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from fractions import Fraction
-from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from facebench.base.errors import UserError, nearest
 from facebench.base.text import fraction
-from facebench.base.validation import Strict, Text, read_toml, validated
+from facebench.base.validation import Strict, Text
 from facebench.lab.connections.criteria import NAMES, SCRATCH
 from facebench.lab.learning.recipes import AtLeastOne
 from facebench.models.architectures.shapes import LAYERS
@@ -207,11 +206,6 @@ def check_share(option: str, keep: str) -> None:
     """UserError, naming the option, where a text is no share of a layer's connections."""
     if not 0 < _fraction(keep) < 1:
         raise UserError(f"{option} {keep}: not a share between 0 and 1, such as 1/256")
-
-
-def read_plan(path: Path) -> ConnectionPlan:
-    """The plan in a TOML file; UserError names file and field."""
-    return validated(ConnectionPlan, read_toml(path), str(path))
 
 
 def _fraction(text: str) -> Fraction:

@@ -16,7 +16,7 @@ from facebench.lab.data.sources import TrainingData
 from facebench.lab.learning.learner import CompactLearner, Learner, untrained, untrained_compact
 from facebench.lab.learning.losses import Supervision
 from facebench.lab.learning.recipes import RecipeFile
-from facebench.models.architectures.base import CompactNet
+from facebench.models.architectures.base import CompactNet, parameters
 from facebench.models.architectures.registry import ARCHITECTURES, build, smallest_side
 from facebench.models.architectures.shapes import FEATURES, scaled
 from facebench.models.cards.card import ModelCard, read_card
@@ -85,7 +85,7 @@ def untrained_student(
 def parameters_of(learner: Student) -> int:
     """Parameters of the network as it is published: normalisation of a ConvNet folded in."""
     net = learner.plain() if isinstance(learner, Learner) else learner.net
-    return sum(parameter.numel() for parameter in net.parameters())
+    return parameters(net)
 
 
 def publish_student(

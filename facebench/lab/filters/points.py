@@ -27,8 +27,7 @@ from facebench.lab.filters.removal import removed_shares
 from facebench.lab.laboratory.laboratory import Laboratory
 from facebench.lab.laboratory.work_folder import Evaluated
 from facebench.lab.learning.diagnostics import write_diagnostics
-from facebench.models.architectures.base import CompactNet
-from facebench.models.architectures.published import parameters
+from facebench.models.architectures.base import CompactNet, parameters
 from facebench.models.cards.card import ModelCard, read_card, shape_of
 from facebench.models.cards.publish import publish_compact
 from facebench.models.cards.trained import compact_network_of

@@ -21,11 +21,6 @@ def least_filters(original: int) -> int:
     return min(original, max(LEAST_FILTERS, math.ceil(original * LEAST_SHARE)))
 
 
-def most_removable(groups: Sequence[FilterGroup]) -> int:
-    """Filters of an untouched network that may go at most."""
-    return sum((group.size - least_filters(group.size)) * len(group.members) for group in groups)
-
-
 def choose_units(
     groups: Sequence[FilterGroup],
     scores: Sequence[NDArray[np.float64]],

@@ -14,7 +14,7 @@ class CompactNet(nn.Module):
 
     ``dimension``: D; ``input_size``: height and width that it was built for; ``architecture``,
     ``width``: what `compact.build` was asked for; ``classifier``: what torchvision calls the layers
-    after the trunk, whose weights `load_trunk` leaves out.
+    after the trunk.
     """
 
     architecture = ""
@@ -88,3 +88,8 @@ class LocallyConnected2d(nn.Module):
 
     def extra_repr(self) -> str:
         return f"{self.in_channels}, {self.out_channels}, {self.in_size}, kernel={self.kernel}"
+
+
+def parameters(net: nn.Module) -> int:
+    """Parameters of a network, without the running statistics of batch normalisation."""
+    return sum(parameter.numel() for parameter in net.parameters())

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from facebench.models.architectures.base import LocallyConnected2d
+from facebench.models.architectures.base import LocallyConnected2d, parameters
 from facebench.models.architectures.shapes import (
     CONV_CHANNELS,
     FEATURES,
@@ -97,10 +97,7 @@ class ConvNet(nn.Module):
 
 def parameter_counts(net: nn.Module) -> dict[str, int]:
     """Parameters per layer of the paper's Table 1, weights and biases, in the table's order."""
-    return {
-        name: sum(p.numel() for p in net.get_submodule(module_name(name)).parameters())
-        for name in LAYERS
-    }
+    return {name: parameters(net.get_submodule(module_name(name))) for name in LAYERS}
 
 
 def to_input(faces: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from facebench.models.architectures.base import parameters
 from facebench.models.architectures.registry import build
 
 
@@ -22,11 +23,6 @@ class Published:
     counted: int
     of: str
     source: str
-
-
-def parameters(net: nn.Module) -> int:
-    """Parameters of a network, without the running statistics of batch normalisation."""
-    return sum(parameter.numel() for parameter in net.parameters())
 
 
 def classifier_parameters(architecture: str, classes: int = 1000) -> int:

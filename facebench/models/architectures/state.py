@@ -1,4 +1,4 @@
-"""State dicts of compact networks: a torchvision trunk, and a network with filters removed."""
+"""A network with filters removed, rebuilt from its state dict."""
 
 from __future__ import annotations
 
@@ -7,42 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from facebench.base.errors import UserError, nearest
-from facebench.models.architectures.base import CompactNet, LocallyConnected2d
-
-
-def load_trunk(net: CompactNet, state: Mapping[str, Tensor]) -> None:
-    """Put a torchvision checkpoint's weights into the trunk of a network, in place.
-
-    The checkpoint's classifier and the embedding layer are left out, and so are counts of batches
-    that old checkpoints lack; UserError where anything else is absent, unexpected or of another
-    shape. Nothing is changed then.
-    """
-    own = net.state_dict()
-    wanted = {name: own[name] for name in own if not name.startswith("embedding.")}
-    skipped = ("embedding.", f"{net.classifier}.") if net.classifier else ("embedding.",)
-    given = {name: state[name] for name in state if not name.startswith(skipped)}
-    for name in wanted:
-        if name.endswith(".num_batches_tracked"):
-            given.setdefault(name, wanted[name])
-    kind = type(net).__name__
-    for name, tensor in given.items():
-        if name not in wanted:
-            raise UserError(
-                f"the checkpoint has {name!r}, which is not of the trunk of {kind}; give the "
-                f"state dict of torchvision's model{nearest(name, wanted)}"
-            )
-        if tensor.shape != wanted[name].shape:
-            raise UserError(
-                f"the checkpoint's {name} is {tuple(tensor.shape)}, the trunk of this {kind} needs "
-                f"{tuple(wanted[name].shape)}: torchvision's checkpoints are of width 1"
-            )
-    if missing := [name for name in wanted if name not in given]:
-        raise UserError(
-            f"the checkpoint lacks {missing[0]!r} ({len(missing)} tensors in all) of the trunk of "
-            f"{kind}; give the whole state dict of torchvision's model"
-        )
-    net.load_state_dict(own | given)
+from facebench.models.architectures.base import LocallyConnected2d
 
 
 def reshape_to(net: nn.Module, state: Mapping[str, Tensor]) -> None:

@@ -28,7 +28,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from facebench.base.errors import UserError, nearest
-from facebench.base.storage import write_atomically
 from facebench.models.weights.files import tensors_in, weights_bytes
 from facebench.models.weights.quantise import channel_axes, dequantise, is_quantised, quantise
 
@@ -61,30 +60,19 @@ class _BadFileError(Exception):
     """Why a file is not packed weights."""
 
 
-def save_packed(
-    path: Path,
-    state: Mapping[str, Tensor],
-    masks: Mapping[str, Tensor],
-    dtype: Values = "float16",
-    metadata: Mapping[str, Any] | None = None,
-) -> None:
-    """Write a state dict and its dropping masks as one packed file, complete or not at all.
-
-    ``masks``: module name → 0/1 or bool tensor in the shape of ``<name>.weight``, 1: kept. Floats
-    are stored as ``dtype``, rounded to nearest; with ``int8`` so are the weights, per channel, and
-    the rest as float16. UserError where a value is NaN, infinite or beyond the range of ``dtype``;
-    ValueError where a mask fits no weight.
-    """
-    write_atomically(path, packed_bytes(state, masks, dtype, metadata))
-
-
 def packed_bytes(
     state: Mapping[str, Tensor],
     masks: Mapping[str, Tensor],
     dtype: Values = "float16",
     metadata: Mapping[str, Any] | None = None,
 ) -> bytes:
-    """The bytes that `save_packed` writes."""
+    """A state dict and its dropping masks as one packed file.
+
+    masks: module name → 0/1 or bool tensor in the shape of ``<name>.weight``, 1: kept. Floats are
+    stored as dtype, rounded to nearest; with ``int8`` so are the weights, per channel, and the rest
+    as float16. UserError where a value is NaN, infinite or beyond the range of dtype; ValueError
+    where a mask fits no weight.
+    """
     kept = {_weight_name(name, mask, state): mask for name, mask in masks.items()}
     tensors: dict[str, AnyArray] = {}
     parts = 0  # tensors that the state does not have under the same name

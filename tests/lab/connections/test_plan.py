@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from facebench.base.errors import UserError
-from facebench.lab.connections.plan import ConnectionPlan, read_plan
+from facebench.base.validation import read_toml, validated
+from facebench.lab.connections.plan import ConnectionPlan
 from facebench.models.cards.card import read_card
 
 MODELS = Path(__file__).parents[3] / "models"
@@ -30,7 +31,7 @@ keep = "1/128"
 def plan(tmp_path: Path, text: str):
     path = tmp_path / "plan.toml"
     path.write_text(text)
-    return read_plan(path)
+    return validated(ConnectionPlan, read_toml(path), str(path))
 
 
 def test_each_network_starts_from_the_one_before(tmp_path: Path) -> None:
@@ -40,8 +41,13 @@ def test_each_network_starts_from_the_one_before(tmp_path: Path) -> None:
     assert read.structure("n1", {"4b": Fraction(1, 2)})["4b"] == Fraction(1, 2)
 
 
+def shipped(name: str) -> ConnectionPlan:
+    path = MODELS / "plans" / f"{name}.toml"
+    return validated(ConnectionPlan, read_toml(path), str(path))
+
+
 def test_the_zoos_plan_makes_the_zoos_cards() -> None:
-    read = read_plan(MODELS / "plans" / "zoo.toml")
+    read = shipped("zoo")
     names = [step.model for step in read.step]
     assert names == [
         f"sparse_{n}" for n in ["096", "076", "074", "043", "026", "018", "014", "012"]
@@ -54,7 +60,7 @@ def test_the_zoos_plan_makes_the_zoos_cards() -> None:
 
 
 def test_the_criterias_plan_holds_the_tables_networks_on_equal_budgets() -> None:
-    read = read_plan(MODELS / "plans" / "criteria.toml")
+    read = shipped("criteria")
     steps = {step.model: step for step in read.step}
     budget = {read.baseline.model: read.baseline.steps}
     for step in read.step:

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from facebench.lab.filters.latency import latencies, multiply_adds
-from facebench.models.architectures.published import parameters
+from facebench.models.architectures.base import parameters
 from facebench.models.architectures.registry import build
 from tests.helpers.filter_toys import SIZE
 

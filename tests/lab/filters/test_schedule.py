@@ -24,7 +24,7 @@ from facebench.lab.laboratory.laboratory import Laboratory
 from facebench.lab.laboratory.work_folder import Evaluated
 from facebench.lab.learning.learner import Machine
 from facebench.lab.learning.recipes import load_recipe
-from facebench.models.architectures.published import parameters
+from facebench.models.architectures.base import parameters
 from facebench.models.architectures.registry import build
 from facebench.models.cards.card import read_card
 from facebench.models.cards.publish import publish_compact

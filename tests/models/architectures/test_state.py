@@ -6,10 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from facebench.base.errors import UserError
 from facebench.models.architectures.base import CompactNet
 from facebench.models.architectures.registry import build
-from facebench.models.architectures.state import load_trunk, reshape_to
+from facebench.models.architectures.state import reshape_to
 
 KEPT = torch.tensor([0, 2, 3, 7])  # of eight filters, or of the first of more
 # What sees the outputs of a layer: (tensor, dimension) that lose the same filters.
@@ -136,41 +135,3 @@ def test_more_than_channels_cannot_change() -> None:
     for name, (tensor, message) in cases.items():
         with pytest.raises(ValueError, match=message):
             reshape_to(net, state | {name: tensor})
-
-
-def checkpoint(architecture: str) -> tuple[CompactNet, dict[str, Tensor]]:
-    """A state dict as torchvision saves it: a trunk, and a classifier of 1000 classes."""
-    net = network(architecture)
-    state = {k: v for k, v in net.state_dict().items() if not k.startswith("embedding.")}
-    head = {"squeezenet1_1": "classifier.1", "mobilenet_v2": "classifier.1", "resnet50": "fc"}
-    state[f"{head[architecture]}.weight"] = torch.zeros(1000, 3)
-    state[f"{head[architecture]}.bias"] = torch.zeros(1000)
-    return net, state
-
-
-@pytest.mark.parametrize("architecture", ["squeezenet1_1", "mobilenet_v2", "resnet50"])
-def test_a_torchvision_checkpoint_becomes_the_trunk(architecture: str) -> None:
-    source, state = checkpoint(architecture)
-    net = build(architecture, 12, (80, 80), width=0.125).eval()
-    embedding = net.embedding.weight.clone()  # type: ignore[operator,union-attr]
-    # Checkpoints older than PyTorch 0.4.1 do not count batches.
-    load_trunk(net, {k: v for k, v in state.items() if not k.endswith("num_batches_tracked")})
-    faces = torch.randn(1, 3, 80, 80)
-    with torch.no_grad():
-        torch.testing.assert_close(net.trunk(faces), source.trunk(faces))
-    assert torch.equal(net.embedding.weight, embedding)  # type: ignore[arg-type]
-
-
-def test_a_checkpoint_of_something_else_is_refused() -> None:
-    net, state = checkpoint("mobilenet_v2")
-    before = net.state_dict()["features.0.0.weight"].clone()
-    lacking = {k: v for k, v in state.items() if k != "features.3.conv.2.weight"}
-    cases = [
-        (lacking, r"lacks 'features.3.conv.2.weight' \(1 tensors in all\)"),
-        (state | {"fc.weight": torch.zeros(1)}, "'fc.weight', which is not of the trunk"),
-        (state | {"features.0.0.weight": torch.zeros(32, 3, 3, 3)}, "are of width 1"),
-    ]
-    for wrong, message in cases:
-        with pytest.raises(UserError, match=message):
-            load_trunk(net, {k: torch.zeros_like(v) for k, v in wrong.items()})
-    assert torch.equal(net.state_dict()["features.0.0.weight"], before)

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from facebench.models.architectures.convnet import ConvNet
 from facebench.models.sparsity.masks import apply_masks, freeze, masks_of
-from facebench.models.weights.packed import load_packed, save_packed
+from facebench.models.weights.packed import load_packed
+from tests.helpers.packed import save_packed
 
 Tiny = tuple[ConvNet, dict[str, Tensor]]
 SIZE = (80, 80)

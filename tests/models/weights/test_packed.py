@@ -15,7 +15,8 @@ from torch import Tensor
 
 from facebench.base.errors import UserError
 from facebench.models.architectures.convnet import ConvNet
-from facebench.models.weights.packed import FORMAT, load_packed, packed_bytes, save_packed
+from facebench.models.weights.packed import FORMAT, load_packed, packed_bytes
+from tests.helpers.packed import save_packed
 
 HIGH = {"f": 1 / 256, "5b": 1 / 128}
 # MB of 1e6 bytes.

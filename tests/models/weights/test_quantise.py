@@ -20,9 +20,10 @@ from facebench.base.errors import UserError
 from facebench.models.architectures.convnet import ConvNet
 from facebench.models.cards.card import ModelCard, find_card
 from facebench.models.cards.quantise import quantise_model
-from facebench.models.weights.packed import load_packed, packed_bytes, save_packed
+from facebench.models.weights.packed import load_packed, packed_bytes
 from facebench.models.weights.quantise import channel_axes, dequantise, is_quantised, quantise
 from facebench.models.zoo import load_model
+from tests.helpers.packed import save_packed
 
 Tiny = tuple[ConvNet, dict[str, Tensor]]
 SIZE = (80, 80)
