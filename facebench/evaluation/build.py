@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from facebench.base.version import __version__
-from facebench.protocols.cards import ProtocolCard, SpreadKind, VerificationCard
-from facebench.protocols.outcome import FoldOutcome, Outcome, Rate
+from facebench.protocols.cards import ProtocolCard, SpreadKind
+from facebench.protocols.outcome import Decided, FoldOutcome, Outcome, Rate
 from facebench.records.record import SCHEMA_VERSION, Record, signature_of
 from facebench.records.scores import ScoreTable, record_name
 from facebench.records.sections import (
@@ -65,12 +65,8 @@ class Facts:
 
 def build_record(card: ProtocolCard, outcome: FoldOutcome | Outcome, facts: Facts) -> Record:
     """The record of an outcome, holding its statistics and, where they are kept, its scores."""
-    table: ScoreTable | None
-    if isinstance(outcome, FoldOutcome):
-        assert isinstance(card, VerificationCard)
-        table, parts = _fold_table(outcome), _of_folds(card, outcome)
-    else:
-        table, parts = _table(outcome), _of_rates(outcome)
+    parts = _of_folds(outcome) if isinstance(outcome, FoldOutcome) else _of_rates(outcome)
+    table = None if outcome.decided is None else score_table(outcome.decided)
     failed, total = parts.pop("failed"), parts["comparisons"].total
     draft = Record.model_construct(
         schema_version=SCHEMA_VERSION,
@@ -117,7 +113,7 @@ def _protocol(card: ProtocolCard, facts: Facts) -> ProtocolSection:
     )
 
 
-def _of_folds(card: VerificationCard, outcome: FoldOutcome) -> dict[str, Any]:
+def _of_folds(outcome: FoldOutcome) -> dict[str, Any]:
     statistics = outcome.statistics
     return {
         "rule": statistics.accuracy.rule,
@@ -129,7 +125,7 @@ def _of_folds(card: VerificationCard, outcome: FoldOutcome) -> dict[str, Any]:
             subjects=statistics.n_subjects,
             fingerprint=outcome.comparisons.fingerprint,
         ),
-        "statistics": verification_section(card.spread, statistics),
+        "statistics": verification_section(outcome.spread_kind, statistics),
         "curve": curve_section(statistics),
         "series": (),
         "failed": statistics.failures_to_acquire,
@@ -156,23 +152,8 @@ def _of_rates(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def _fold_table(outcome: FoldOutcome) -> ScoreTable:
-    comparisons = outcome.comparisons
-    people = comparisons.subjects
-    return ScoreTable(
-        scores=outcome.scores,
-        decisions=outcome.statistics.accuracy.decisions,
-        mated=comparisons.mated,
-        folds=comparisons.folds,
-        left_subjects=people[comparisons.left] if people is not None else None,
-        right_subjects=people[comparisons.right] if people is not None else None,
-    )
-
-
-def _table(outcome: Outcome) -> ScoreTable | None:
-    decided = outcome.decided
-    if decided is None:
-        return None
+def score_table(decided: Decided) -> ScoreTable:
+    """What is kept of every comparison or search."""
     return ScoreTable(
         scores=decided.scores,
         decisions=decided.decisions,

@@ -47,17 +47,6 @@ Parts = Literal["draws", "splits"]
 
 
 @dataclass(frozen=True, eq=False)
-class FoldOutcome:
-    """Of verification and video: comparisons (of faces, or of videos: keys are their names), their
-    scores float64[n], -inf for failures to acquire, and the statistics over folds.
-    """
-
-    comparisons: Comparisons
-    scores: NDArray[np.float64]
-    statistics: VerificationStatistics
-
-
-@dataclass(frozen=True, eq=False)
 class Rate:
     """One headline number: its mean over draws or splits, and how sure it is.
 
@@ -116,6 +105,32 @@ class Decided:
     left_subjects: NDArray[np.int64] | None = None
     right_subjects: NDArray[np.int64] | None = None
     ranks: NDArray[np.uint32] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class FoldOutcome:
+    """Of verification and video: comparisons (of faces, or of videos: keys are their names), their
+    scores float64[n], -inf for failures to acquire, and the statistics over folds. spread_kind: of
+    the accuracy's ±.
+    """
+
+    comparisons: Comparisons
+    scores: NDArray[np.float64]
+    statistics: VerificationStatistics
+    spread_kind: SpreadKind
+
+    @property
+    def decided(self) -> Decided:
+        """What paired tests need later."""
+        compared, people = self.comparisons, self.comparisons.subjects
+        return Decided(
+            scores=self.scores,
+            decisions=self.statistics.accuracy.decisions,
+            mated=compared.mated,
+            parts=compared.folds,
+            left_subjects=None if people is None else people[compared.left],
+            right_subjects=None if people is None else people[compared.right],
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -128,7 +128,7 @@ class PreparedVerification(PreparedProtocol):
             rule=settings.rule,
             draws=settings.draws,
         )
-        return FoldOutcome(self.comparisons, scores, statistics)
+        return FoldOutcome(self.comparisons, scores, statistics, self.card.spread)
 
     def pooling(self, settings: Settings) -> str:
         """None: every comparison is of single faces."""

@@ -99,7 +99,7 @@ class PreparedVideo(PreparedProtocol):
             rule=settings.rule,
             draws=settings.draws,
         )
-        return FoldOutcome(self.comparisons, scores, statistics)
+        return FoldOutcome(self.comparisons, scores, statistics, self.card.spread)
 
     def _chosen(self, settings: Settings) -> tuple[str, str]:
         return settings.pooling or self.card.pooling, settings.frames or self.card.frames

@@ -64,7 +64,7 @@ def drawn_record(
     facts = drawn_facts(
         len(pairs.keys), model, kind, failures, created, weights, variant, edition, published_list
     )
-    return build_record(card, FoldOutcome(pairs, scores, statistics), facts)
+    return build_record(card, FoldOutcome(pairs, scores, statistics, card.spread), facts)
 
 
 def drawn_facts(
