@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from facebench.base.errors import UserError, nearest
 from facebench.evaluation.build import accuracy_section, rate_section, roc_estimates
-from facebench.protocols.identification import search_rates
+from facebench.protocols.kinds.identification import search_rates
 from facebench.records.frames import Shown, estimate_row, frame_of
 from facebench.records.sections import AccuracySection, Estimate
 from facebench.statistics.checks import (

@@ -81,8 +81,8 @@ def pair_faces(record: Record, data: str | None, pairs: Path | None = None) -> P
     faces or comparisons than the record's.
     """
     from facebench.protocols.cards import VerificationCard, load_protocol
+    from facebench.protocols.kinds.verification import prepare as prepare_pairs
     from facebench.protocols.settings import Settings
-    from facebench.protocols.verification import prepare as prepare_pairs
 
     require_faces(record, data)
     name = record.protocol.name

@@ -64,7 +64,7 @@ class ProtocolCard(Strict):
 
     name: also the file's name; version: rises whenever a number could change; source: the paper;
     dataset: the data that `--data` and the installed folders are looked up by. runs_in: the module
-    of `facebench.protocols` that finds a kind's faces (``prepare``) and runs it.
+    of `facebench.protocols.kinds` that finds a kind's faces (``prepare``) and runs it.
     """
 
     runs_in: ClassVar[str]
@@ -111,7 +111,7 @@ class VideoCard(VerificationCard):
     """Pairs of videos in folds: as verification, on pooled frames.
 
     pooling: a name in `facebench.similarity.pooling.POOLINGS`; frames: which ones, a name of
-    `facebench.protocols.video` (``all``, ``every-5``, ``first-50``).
+    `facebench.protocols.kinds.video` (``all``, ``every-5``, ``first-50``).
     """
 
     runs_in = "video"

@@ -23,7 +23,7 @@ def prepare_run(
 
     progress: told of every synthetic face that is rendered. UserError: what is missing or wrong.
     """
-    module = import_module(f"facebench.protocols.{card.runs_in}")
+    module = import_module(f"facebench.protocols.kinds.{card.runs_in}")
     prepared: PreparedProtocol = module.prepare(
         card, data, settings, images=images, progress=progress
     )

@@ -98,7 +98,7 @@ def check(folder: Path, rates: dict[str, float]) -> dict[str, object]:
     """``sorted``: TARs by a full sort; ``worst``: of scores against sums in float64."""
     from facebench.embedding.precomputed import load_embeddings, select
     from facebench.faces.ijb.ijbc import read_ijbc
-    from facebench.protocols.templates.verification import score_split
+    from facebench.protocols.kinds.templates.verification import score_split
     from facebench.similarity import Cosine
     from facebench.similarity.pooling import MeanPooler
 

@@ -9,8 +9,8 @@ import pytest
 
 from facebench.evaluation.build import Facts, build_record
 from facebench.protocols.cards import VerificationCard, load_protocol
+from facebench.protocols.kinds.verification import SINGLE_FACES, verification
 from facebench.protocols.outcome import Comparisons, FoldOutcome
-from facebench.protocols.verification import SINGLE_FACES, verification
 from facebench.records.record import Record
 from facebench.records.sections import DataSection, EnvironmentSection, ModelSection, RunSection
 

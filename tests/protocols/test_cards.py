@@ -20,7 +20,7 @@ from facebench.protocols.cards import (
     protocol_paths,
     read_protocol,
 )
-from facebench.protocols.verification import comparisons_of
+from facebench.protocols.kinds.verification import comparisons_of
 
 GOOD = """
 name = "mine"
@@ -198,6 +198,6 @@ def test_a_card_that_is_not_utf8(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", CARD_CLASSES)
 def test_every_kind_names_the_module_that_runs_it(kind: str) -> None:
-    module = import_module(f"facebench.protocols.{CARD_CLASSES[kind].runs_in}")
+    module = import_module(f"facebench.protocols.kinds.{CARD_CLASSES[kind].runs_in}")
     assert callable(module.prepare)
     assert kind in get_args(CARD_CLASSES[kind].model_fields["kind"].annotation)

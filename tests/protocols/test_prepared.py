@@ -12,9 +12,9 @@ import pytest
 from facebench.base.errors import UserError
 from facebench.faces.twins.lfw import twin_name
 from facebench.protocols.cards import VerificationCard, load_protocol
+from facebench.protocols.kinds.verification import prepare
 from facebench.protocols.prepared import SYNTHETIC_NOTICE
 from facebench.protocols.settings import Settings
-from facebench.protocols.verification import prepare
 
 
 def card(name: str = "lfw") -> VerificationCard:

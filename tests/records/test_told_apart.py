@@ -10,7 +10,7 @@ import facebench
 from facebench.comparison.compare import compare_records
 from facebench.gate.judge import gated
 from facebench.gate.rules import parse_rules
-from facebench.protocols.verification import SINGLE_FACES
+from facebench.protocols.kinds.verification import SINGLE_FACES
 from facebench.records.files import save_record
 from facebench.records.record import Record
 from facebench.tables.comparison import comparison_table

@@ -105,7 +105,7 @@ def test_photographs_never_have_the_synthetic_faces_rendered(
     run: Run, records: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in (
-        "facebench.protocols.verification.prepare",
+        "facebench.protocols.kinds.verification.prepare",
         "facebench.comparison.compare.compare_records",
     ):
         monkeypatch.setattr(name, None)  # neither faces nor statistics before the check

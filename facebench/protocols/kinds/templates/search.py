@@ -20,17 +20,17 @@ from facebench.faces.lfw.remarks import search_remarks
 from facebench.faces.twins.ijba import SPLITS as TWIN_SPLITS
 from facebench.faces.types import Progress
 from facebench.protocols.cards import TemplateSearchCard
-from facebench.protocols.identification import kept_ranks, searched_people
-from facebench.protocols.outcome import Decided, Outcome, Rate, Series
-from facebench.protocols.prepared import PreparedProtocol, refused
-from facebench.protocols.settings import DEFAULTS, Settings
-from facebench.protocols.templates.faces import (
+from facebench.protocols.kinds.identification import kept_ranks, searched_people
+from facebench.protocols.kinds.templates.faces import (
     ListedFaces,
     chosen_pooling,
     listed_faces,
     pool_sets,
     recorded_pooling,
 )
+from facebench.protocols.outcome import Decided, Outcome, Rate, Series
+from facebench.protocols.prepared import PreparedProtocol, refused
+from facebench.protocols.settings import DEFAULTS, Settings
 from facebench.similarity.base import Similarity, score_block
 from facebench.similarity.pooling import Pooled
 from facebench.statistics.checks import FloatArray

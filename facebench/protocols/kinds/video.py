@@ -23,10 +23,10 @@ from facebench.faces.ytf.lists import VideoPairs, person_of, video_of
 from facebench.faces.ytf.locate import LocatedVideos, installed_ytf, locate_ytf
 from facebench.protocols.cards import VideoCard
 from facebench.protocols.frames import check_frames, choose_frames
+from facebench.protocols.kinds.verification import verification
 from facebench.protocols.outcome import Comparisons, FoldOutcome
 from facebench.protocols.prepared import PreparedProtocol, ProtocolFaces
 from facebench.protocols.settings import DEFAULTS, Settings
-from facebench.protocols.verification import verification
 from facebench.similarity.base import Similarity, projected_pairs
 from facebench.similarity.pooling import (
     ALL_FRAMES_POOLINGS,

@@ -10,8 +10,8 @@ import pytest
 
 from facebench.base.errors import UserError
 from facebench.protocols.cards import IdentificationCard, load_protocol
-from facebench.protocols.named_faces import people_of
-from facebench.protocols.search_lists import listed_names, search_lists, subjects_of
+from facebench.protocols.kinds.named_faces import people_of
+from facebench.protocols.kinds.search_lists import listed_names, search_lists, subjects_of
 
 
 def card(name: str, **changes) -> IdentificationCard:

@@ -15,8 +15,8 @@ from facebench.base.errors import UserError
 from facebench.embedding.types import Embeddings
 from facebench.faces.ytf.lists import read_splits
 from facebench.protocols.cards import VideoCard, load_protocol
+from facebench.protocols.kinds.video import PreparedVideo, comparisons_of_videos, prepare
 from facebench.protocols.settings import Settings
-from facebench.protocols.video import PreparedVideo, comparisons_of_videos, prepare
 from tests.helpers.pooling_toys import Biased, PlainCosine, all_scores, unit
 from tests.helpers.search_toys import Embed, outcome_of
 from tests.helpers.ytf_folders import ROWS, VIDEOS, write_ytf

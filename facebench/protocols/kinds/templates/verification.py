@@ -20,16 +20,16 @@ from facebench.faces.lfw.remarks import template_remarks
 from facebench.faces.twins.ijba import SPLITS as TWIN_SPLITS
 from facebench.faces.types import Progress
 from facebench.protocols.cards import TemplateCard
-from facebench.protocols.outcome import Decided, Outcome, Rate, Series
-from facebench.protocols.prepared import PreparedProtocol, refused
-from facebench.protocols.settings import DEFAULTS, Settings
-from facebench.protocols.templates.faces import (
+from facebench.protocols.kinds.templates.faces import (
     ListedFaces,
     chosen_pooling,
     listed_faces,
     pool_sets,
     recorded_pooling,
 )
+from facebench.protocols.outcome import Decided, Outcome, Rate, Series
+from facebench.protocols.prepared import PreparedProtocol, refused
+from facebench.protocols.settings import DEFAULTS, Settings
 from facebench.similarity.base import Similarity
 from facebench.similarity.pooling import Pooled
 from facebench.similarity.scoring import many_pairs

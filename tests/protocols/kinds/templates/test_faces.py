@@ -13,10 +13,10 @@ from facebench.embedding.extract import extract
 from facebench.embedding.store import EmbeddingStore
 from facebench.models.embedders.base import Embedder, Preprocessing
 from facebench.protocols.cards import TemplateCard, TemplateSearchCard, load_protocol
+from facebench.protocols.kinds.templates import search as template_search
+from facebench.protocols.kinds.templates import verification as template
+from facebench.protocols.kinds.templates.verification import prepare
 from facebench.protocols.settings import Settings
-from facebench.protocols.templates import search as template_search
-from facebench.protocols.templates import verification as template
-from facebench.protocols.templates.verification import prepare
 from tests.helpers.ijb_folders import write_ijba, write_ijbc
 
 IJBA = load_protocol("ijba").model_copy(update={"splits": 2})

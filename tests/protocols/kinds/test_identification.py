@@ -10,7 +10,7 @@ import pytest
 from facebench.base.errors import UserError
 from facebench.faces.twins.lfw import twin_name
 from facebench.protocols.cards import IdentificationCard, load_protocol
-from facebench.protocols.identification import PreparedIdentification, prepare
+from facebench.protocols.kinds.identification import PreparedIdentification, prepare
 from facebench.protocols.settings import Settings
 from facebench.similarity.cosine import Cosine
 from tests.helpers.search_toys import embed, embeddings, outcome_of, write_images

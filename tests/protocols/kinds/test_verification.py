@@ -10,7 +10,7 @@ import pytest
 from facebench.base.errors import UserError
 from facebench.faces.lfw.lists import Pair, PairList
 from facebench.protocols.cards import VerificationCard, load_protocol
-from facebench.protocols.verification import comparisons_of, verification
+from facebench.protocols.kinds.verification import comparisons_of, verification
 
 
 def lists(folds: int = 2, per_kind: int = 20) -> PairList:

@@ -143,8 +143,8 @@ def pool_sets(
 ) -> list[Pooled]:
     """Every set's templates, pooled in one pass over the faces; a face is embedded once.
 
-    pooling: as `facebench.protocols.templates.faces.chosen_pooling` gives it. A template none of
-    whose faces was acquired is there, with ``acquired`` False. UserError: negative detector scores.
+    embeddings: of faces, in parts; pooling: as `chosen_pooling` gives it. A template none of whose
+    faces was acquired is there, with ``acquired`` False. UserError: negative detector scores.
     """
     rows = _Rows(faces.keys, sets)
     by_media = pooling.startswith("media-mean")

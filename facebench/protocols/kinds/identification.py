@@ -13,10 +13,15 @@ from numpy.typing import NDArray
 from facebench.embedding.types import Embeddings, joined
 from facebench.faces.types import Progress
 from facebench.protocols.cards import IdentificationCard
-from facebench.protocols.named_faces import find_named_faces, people_of
+from facebench.protocols.kinds.named_faces import find_named_faces, people_of
+from facebench.protocols.kinds.search_lists import (
+    SearchList,
+    listed_names,
+    search_lists,
+    subjects_of,
+)
 from facebench.protocols.outcome import Decided, Outcome, Rate, Series
 from facebench.protocols.prepared import PreparedProtocol, refuse_pooling, refused
-from facebench.protocols.search_lists import SearchList, listed_names, search_lists, subjects_of
 from facebench.protocols.settings import DEFAULTS, Settings
 from facebench.similarity.base import Projection, Similarity, score_block
 from facebench.statistics.intervals.exact import Interval

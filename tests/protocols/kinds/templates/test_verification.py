@@ -11,8 +11,8 @@ import pytest
 from facebench.base.errors import UserError
 from facebench.embedding.types import Embeddings
 from facebench.protocols.cards import TemplateCard, load_protocol
+from facebench.protocols.kinds.templates.verification import prepare
 from facebench.protocols.settings import Settings
-from facebench.protocols.templates.verification import prepare
 from facebench.similarity import Cosine
 from tests.helpers.ijb_folders import COMPARISONS, ROWS, metadata, write_ijba, write_ijbc
 from tests.helpers.search_toys import Embed, outcome_of

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from facebench.base.errors import UserError
-from facebench.protocols.all_pairs import PreparedAllPairs, prepare
 from facebench.protocols.cards import AllPairsCard, load_protocol
+from facebench.protocols.kinds.all_pairs import PreparedAllPairs, prepare
 from facebench.protocols.settings import Settings
 from facebench.similarity.cosine import Cosine
 from facebench.statistics import tar_at_far
@@ -92,7 +92,7 @@ def test_rates_stay_where_the_tail_cannot_carry_their_interval(
     assert not caplog.records and all(rate.interval for rate in whole.rates)
     lengths = {"tail_length": lambda *_: 600, "walk_with_draws": partial(walk, most=600)}
     for name, changed in lengths.items():
-        monkeypatch.setattr(f"facebench.protocols.all_pairs.{name}", changed)
+        monkeypatch.setattr(f"facebench.protocols.kinds.all_pairs.{name}", changed)
     outcome = outcome_of(run, embed(), Cosine(), Settings(draws=100))
     assert [rate.value for rate in outcome.rates] == [rate.value for rate in whole.rates]
     assert outcome.rates[0].interval is None

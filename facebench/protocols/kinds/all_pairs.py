@@ -16,7 +16,7 @@ from facebench.base.errors import UserError
 from facebench.embedding.types import Embeddings, joined
 from facebench.faces.types import Progress
 from facebench.protocols.cards import AllPairsCard
-from facebench.protocols.named_faces import find_named_faces, people_of
+from facebench.protocols.kinds.named_faces import find_named_faces, people_of
 from facebench.protocols.outcome import Outcome, Rate, Series
 from facebench.protocols.prepared import PreparedProtocol, refuse_pooling, refused
 from facebench.protocols.settings import DEFAULTS, Settings

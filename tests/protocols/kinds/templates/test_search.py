@@ -12,8 +12,8 @@ import pytest
 from facebench.base.errors import UserError
 from facebench.embedding.types import Embeddings
 from facebench.protocols.cards import TemplateSearchCard, load_protocol
+from facebench.protocols.kinds.templates.search import prepare
 from facebench.protocols.settings import Settings
-from facebench.protocols.templates.search import prepare
 from facebench.similarity import Cosine
 from tests.helpers.ijb_folders import write_ijba, write_image
 from tests.helpers.search_toys import Embed, outcome_of
