@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from facebench.records.files import read_record, save_record
     from facebench.records.frames import frame
     from facebench.records.record import Record
+    from facebench.reports.build import report
 
 __all__ = [
     "ModelOptions",
@@ -51,6 +52,7 @@ __all__ = [
     "list_protocols",
     "load_model",
     "read_record",
+    "report",
     "save_record",
     "verification",
 ]
@@ -73,6 +75,7 @@ _WHERE = {
     "list_protocols": "protocols.cards",
     "load_model": "models.zoo",
     "read_record": "records.files",
+    "report": "reports.build",
     "save_record": "records.files",
     "verification": "evaluation.scores",
 }

@@ -8,7 +8,7 @@ from facebench.base.text import count_text, json_text, size_text
 from facebench.costs.bench import Bench
 from facebench.costs.measure import busy
 from facebench.records.costs import CostRecord, CostRun, MachineFacts, Spread
-from facebench.tables.csv import Value, to_csv
+from facebench.tables.csv import to_csv
 from facebench.tables.table import Cell, Table, columns_of, rows_of
 
 _SIZES: tuple[tuple[str, str, Callable[[int | None], str]], ...] = (
@@ -61,7 +61,7 @@ def bench_json(result: Bench) -> str:
 
 def bench_csv(result: Bench) -> str:
     """One line per model and runtime; seconds, faces per second and bytes in full precision."""
-    return to_csv([_flat(record, run) for record, run in _pairs(result)])
+    return to_csv(result.rows())
 
 
 def _pairs(result: Bench) -> list[tuple[CostRecord, CostRun]]:
@@ -141,23 +141,3 @@ def _notice(result: Bench) -> str | None:
 
 def _cores(machine: MachineFacts) -> str:
     return "1 core" if machine.cores == 1 else f"{machine.cores} cores"
-
-
-def _flat(record: CostRecord, run: CostRun) -> dict[str, Value]:
-    line: dict[str, Value] = {"model": record.model, "runtime": run.runtime, "version": run.version}
-    line |= {"execution": run.execution, "precision": run.precision, "threads": run.threads}
-    line |= {"batch": run.batch}
-    line |= {field: getattr(record, field) for _, field, _ in _SIZES}
-    line |= {"passes": record.passes, "peak_memory": run.peak_memory}
-    line |= {"idle_memory": run.idle_memory}
-    for name, spread in (
-        ("latency_seconds", run.latency),
-        ("faces_per_second", run.throughput),
-        ("latency_ratio", run.ratios.latency),
-        ("throughput_ratio", run.ratios.throughput),
-    ):
-        line |= {name: spread.median, f"{name}_low": spread.low, f"{name}_high": spread.high}
-    line |= {"rounds": len(run.latency.rounds), "baseline": run.ratios.baseline}
-    line |= {"baseline_runtime": run.ratios.runtime, "cpu": run.machine.cpu}
-    line |= {"cores": run.machine.cores, "load": run.machine.load, "measured": run.measured}
-    return line

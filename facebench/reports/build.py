@@ -9,18 +9,24 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from facebench.base.errors import UserError
 from facebench.comparison.paired import corrected, paired_with_first
 from facebench.faces.types import DataKind
 from facebench.records.find import DataKey, Entry, Finder, Wanted, load_entry
+from facebench.records.frames import Shown, frame_of
 from facebench.records.record import Record
 from facebench.records.statistics import MEMBERS, find_statistic
-from facebench.reports.card import NamedSource, ReportCard, ReportRow
+from facebench.reports.card import NamedSource, ReportCard, ReportRow, cards_named
 from facebench.reports.cells import FilledCard, FilledCell, FilledRow, Footnotes, Missing
 from facebench.reports.facts import find_model, model_id
 from facebench.reports.fill import can_evaluate, filled_cell, why_no_record
 from facebench.tables.text import labelled
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 
 @dataclass(frozen=True)
@@ -33,6 +39,71 @@ class _Data:
 
 
 _KINDS: tuple[DataKind, ...] = ("real", "synthetic")
+
+
+@dataclass(frozen=True)
+class Report(Shown):
+    """Cards filled from the records in reach, each once per data set.
+
+    missing: how many cells could be measured and are not; skipped: files that are no records.
+    """
+
+    filled: tuple[FilledCard, ...]
+    skipped: tuple[str, ...] = ()
+
+    @property
+    def missing(self) -> int:
+        return sum(len(one.missing) for one in self.filled)
+
+    def to_frame(self) -> DataFrame:
+        """One row for every cell of every table: measured, the paper's, and the difference."""
+        return frame_of(line for one in self.filled for line in one.lines())
+
+
+def report(
+    card: str,
+    *,
+    models: Sequence[str] = (),
+    similarity: str | None = None,
+    found_in: Sequence[Path] = (),
+) -> Report:
+    """The papers' tables with measured values beside the papers', or any comparison of models.
+
+    Parameters
+    ----------
+    card : str
+        A card's name, such as ``table3`` or ``compare``, its file, or a group of cards, ``paper``.
+    models : sequence of str, optional
+        The rows of ``compare``, the first of which is the reference; by default all models that
+        have records.
+    similarity : str, optional
+        Of all rows, in place of the card's.
+    found_in : sequence of paths, optional
+        Folders of records, looked at before the committed ones and the cache's.
+
+    Returns
+    -------
+    Report
+        ``to_frame()`` has a row for every cell; a cell that is not measured says why.
+
+    Raises
+    ------
+    UserError
+        No such card, or one that is wrong; ``models`` of a card that has rows of its own; a file
+        that is no record.
+
+    Examples
+    --------
+    >>> import facebench
+    >>> found = facebench.report("compare", models=["baseline", "sparse_074"]).to_frame()
+    >>> accuracies = found[(found["protocol"] == "lfw") & (found["statistic"] == "accuracy")]
+    >>> sorted(set(accuracies["model"]))
+    ['baseline', 'sparse_074']
+    """
+    cards, finder = cards_named(card), Finder.of(found_in)
+    cards = [with_rows(one, finder, models, similarity) for one in cards]
+    filled = [one for each in cards for one in fill_card(each, finder)]
+    return Report(tuple(filled), tuple(finder.skipped))
 
 
 def fill_card(card: ReportCard, finder: Finder) -> list[FilledCard]:

@@ -248,6 +248,12 @@ def list_reports() -> list[ReportCard]:
     return [read_report(path) for path in report_paths().values()]
 
 
+def cards_named(name: str) -> list[ReportCard]:
+    """The card of a name or file, or all of a group; UserError: there is none, or it is wrong."""
+    grouped = {} if name.endswith(".toml") else groups()
+    return grouped.get(name) or [load_report(name)]
+
+
 def groups() -> dict[str, list[ReportCard]]:
     """Cards by the group that they are made with, both in order of name."""
     found: dict[str, list[ReportCard]] = {}

@@ -8,6 +8,7 @@ from string import ascii_lowercase
 
 from facebench.comparison.paired import Paired
 from facebench.faces.types import DataKind
+from facebench.records.frames import Scalar
 from facebench.records.record import Record, similarity_kind
 from facebench.records.statistics import Measured
 from facebench.reports.card import PaperSetting, PaperValue, ReportCard, ReportColumn, ReportRow
@@ -102,6 +103,61 @@ class FilledCard:
     def records(self) -> list[Record]:
         """The records behind the rows."""
         return [record for row in self.rows for record in row.records]
+
+    def lines(self) -> list[dict[str, Scalar]]:
+        """One for every cell; ``data_kind`` and ``notice`` label synthetic faces."""
+        return [_line(self, row, cell) for row in self.rows for cell in row.cells]
+
+
+_NO_LABEL = "no data"
+
+
+def _line(filled: FilledCard, row: FilledRow, cell: FilledCell) -> dict[str, Scalar]:
+    record, measured, paired = cell.record, cell.measured, cell.paired
+    interval = measured.interval if measured else None
+    versus = paired.interval if paired else None
+    letters = {*row.letters.split(","), *cell.letters.split(",")}
+    return {
+        "report": filled.card.name,
+        "data_kind": record.data.kind if record else (filled.kind or _NO_LABEL),
+        "row": row.row.label,
+        "model": row.row.model,
+        "column": cell.column.key,
+        "protocol": cell.column.protocol,
+        "statistic": cell.column.statistic,
+        "value": cell.value,
+        "spread": measured.spread if measured else None,
+        "spread_kind": measured.spread_kind if measured else None,
+        "low": interval.low if interval else None,
+        "high": interval.high if interval else None,
+        "interval": interval.kind if interval else None,
+        "resolvable": measured.resolvable if measured else None,
+        "reached": measured.reached if measured else None,
+        "paper": cell.paper.value if cell.paper else None,
+        "paper_spread": cell.paper.spread if cell.paper else None,
+        "paper_source": _source(filled, cell),
+        "difference": cell.difference,
+        "reference": filled.card.reference_of(row.row),
+        "versus": paired.difference if paired else None,
+        "versus_low": versus.low if versus else None,
+        "versus_high": versus.high if versus else None,
+        "p_value": paired.p_value if paired else None,
+        "p_holm": paired.adjusted if paired else None,
+        "significant": paired.significant if paired else None,
+        "missing": cell.missing,
+        "remark": cell.remark,
+        "differs": "; ".join(text for letter, text in filled.footnotes if letter in letters),
+        "data": record.data.fingerprint if record else None,
+        "notice": filled.notice,
+        "digest": record.digest() if record else None,
+        "signature": record.signature if record else None,
+    }
+
+
+def _source(filled: FilledCard, cell: FilledCell) -> str | None:
+    if cell.paper is None:
+        return None
+    return cell.paper.source or (filled.card.source.text if filled.card.source else "")
 
 
 class Footnotes:

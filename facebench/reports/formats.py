@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import Literal, get_args
 
 from facebench.records.record import Record
-from facebench.reports.cells import FilledCard, FilledCell, FilledRow
+from facebench.reports.cells import FilledCard
 from facebench.reports.html import report_html
 from facebench.reports.index import index_html, index_lines, index_markdown
 from facebench.reports.missing import missing_markdown, on_photographs
 from facebench.reports.table import report_table
-from facebench.tables.csv import Value, to_csv
+from facebench.tables.csv import to_csv
 from facebench.tables.exports import records_csv
 from facebench.tables.html import to_html
 from facebench.tables.latex import to_latex
@@ -90,58 +90,6 @@ def _signatures(filled: FilledCard) -> list[str]:
     return [*lines, "", "</details>"]
 
 
-_NO_LABEL = "no data"
-
-
 def report_csv(filled: Sequence[FilledCard]) -> str:
     """One line per cell; ``data_kind`` and ``notice`` label synthetic faces; empty: unknown."""
-    lines = [_flat(one, row, cell) for one in filled for row in one.rows for cell in row.cells]
-    return to_csv(lines, ["report"])
-
-
-def _flat(filled: FilledCard, row: FilledRow, cell: FilledCell) -> dict[str, Value]:
-    record, measured, paired = cell.record, cell.measured, cell.paired
-    interval = measured.interval if measured else None
-    versus = paired.interval if paired else None
-    letters = {*row.letters.split(","), *cell.letters.split(",")}
-    return {
-        "report": filled.card.name,
-        "data_kind": record.data.kind if record else (filled.kind or _NO_LABEL),
-        "row": row.row.label,
-        "model": row.row.model,
-        "column": cell.column.key,
-        "protocol": cell.column.protocol,
-        "statistic": cell.column.statistic,
-        "value": cell.value,
-        "spread": measured.spread if measured else None,
-        "spread_kind": measured.spread_kind if measured else None,
-        "low": interval.low if interval else None,
-        "high": interval.high if interval else None,
-        "interval": interval.kind if interval else None,
-        "resolvable": measured.resolvable if measured else None,
-        "reached": measured.reached if measured else None,
-        "paper": cell.paper.value if cell.paper else None,
-        "paper_spread": cell.paper.spread if cell.paper else None,
-        "paper_source": _source(filled, cell),
-        "difference": cell.difference,
-        "reference": filled.card.reference_of(row.row),
-        "versus": paired.difference if paired else None,
-        "versus_low": versus.low if versus else None,
-        "versus_high": versus.high if versus else None,
-        "p_value": paired.p_value if paired else None,
-        "p_holm": paired.adjusted if paired else None,
-        "significant": paired.significant if paired else None,
-        "missing": cell.missing,
-        "remark": cell.remark,
-        "differs": "; ".join(text for letter, text in filled.footnotes if letter in letters),
-        "data": record.data.fingerprint if record else None,
-        "notice": filled.notice,
-        "digest": record.digest() if record else None,
-        "signature": record.signature if record else None,
-    }
-
-
-def _source(filled: FilledCard, cell: FilledCell) -> str | None:
-    if cell.paper is None:
-        return None
-    return cell.paper.source or (filled.card.source.text if filled.card.source else "")
+    return to_csv([line for one in filled for line in one.lines()], ["report"])

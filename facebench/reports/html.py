@@ -13,10 +13,9 @@ from facebench.figures.bars import bars_svg
 from facebench.figures.curves.caption import curve_caption
 from facebench.figures.curves.curves import curve_names, drawable
 from facebench.figures.curves.svg import roc_svg
-from facebench.figures.sizes import size_svg
-from facebench.reports.cells import FilledCard
+from facebench.figures.sizes import SizePoint, size_svg
+from facebench.reports.cells import FilledCard, FilledCell, FilledRow
 from facebench.reports.missing import not_yet, on_photographs, orders_of
-from facebench.reports.points import rate_column, size_points
 from facebench.reports.table import heading_text, report_table
 from facebench.tables.html import TEMPLATES, page
 from facebench.tables.table import Table
@@ -97,3 +96,40 @@ def figures_of(filled: FilledCard) -> list[Figure]:
                 caption = f"{row.row.label}: {cell.column.heading}."
                 figures.append(Figure(bars_svg(cell.bars, caption), caption))
     return figures
+
+
+def rate_column(filled: FilledCard) -> int | None:
+    """Which column is drawn: the first share of a protocol, or else the first share there is."""
+    shares = [n for n, column in enumerate(filled.columns) if column.unit == "percent"]
+    return min(shares, key=lambda n: filled.columns[n].protocol is None, default=None)
+
+
+def size_points(filled: FilledCard) -> list[SizePoint]:
+    """Points of `rate_column` against the compression ratio, ours before the paper's; none where
+    nothing was measured or a column is lacking.
+    """
+    rate = rate_column(filled)
+    ratios = [n for n, c in enumerate(filled.columns) if c.statistic == "compression_ratio"]
+    if rate is None or not ratios:
+        return []
+    ours = [p for row in filled.rows if (p := _ours(row, row.cells[rate], row.cells[ratios[0]]))]
+    if not ours:
+        return []
+    papers = (_papers(row, row.cells[rate], row.cells[ratios[0]]) for row in filled.rows)
+    return [*ours, *(point for point in papers if point)]
+
+
+def _ours(row: FilledRow, rate: FilledCell, ratio: FilledCell) -> SizePoint | None:
+    if rate.number is None or not ratio.number:
+        return None
+    found = rate.measured.interval if rate.measured else None
+    ends = (found.low, found.high) if found else None
+    return SizePoint(row.row.model or row.row.label, ratio.number, rate.number, ends, False)
+
+
+def _papers(row: FilledRow, rate: FilledCell, ratio: FilledCell) -> SizePoint | None:
+    value = rate.paper.number if rate.paper else None
+    share = ratio.paper.number if ratio.paper else None
+    if value is None or not share:
+        return None
+    return SizePoint(row.row.model or row.row.label, share, value, None, True)

@@ -26,8 +26,8 @@ from facebench.reports.build import fill_card, with_rows
 from facebench.reports.card import ReportCard, load_report
 from facebench.reports.cells import FilledCard
 from facebench.reports.formats import render_report, report_csv, report_markdown
+from facebench.reports.html import rate_column, size_points
 from facebench.reports.missing import not_yet, orders_of
-from facebench.reports.points import rate_column, size_points
 from facebench.reports.table import report_table, shown
 from facebench.statistics.intervals.exact import Interval
 from tests.comparison.test_compare import changed

@@ -108,16 +108,16 @@ def command(
             from facebench.records.files import default_folder
         require_folder(out or default_folder(), "--out")
     with importing():
-        from facebench.reports.card import groups, load_report
+        from facebench.reports.card import cards_named, groups
     if what == "list":
         _list()
         return
     if what == "run":
         _run(files or [], writer, records or [], protocol, similarity)
         return
-    grouped = groups() if not what.endswith(".toml") else {}
-    cards = grouped.get(what) or [load_report(what)]
-    if what in grouped:
+    cards = cards_named(what)
+    grouped = not what.endswith(".toml") and what in groups()
+    if grouped:
         writer.format = writer.format or "all"
         writer.check()
     from facebench.records.find import Finder
@@ -132,8 +132,8 @@ def command(
     for line in finder.skipped:
         writer.say(f"skipped: {line}")
     for card in cards:
-        writer.report(card, tables[card.name], data, grouped=what in grouped)
-    if what in grouped:
+        writer.report(card, tables[card.name], data, grouped=grouped)
+    if grouped:
         writer.index(what, tables, data)
     writer.finish()
     writer.say_missing([table for made in tables.values() for table in made], data)
