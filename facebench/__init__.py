@@ -9,6 +9,7 @@ stays; everything below may move.
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 from facebench.base.threads import wait_passively
@@ -90,7 +91,17 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'facebench' has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(f"facebench.{_WHERE[name]}"), name)
+    found = getattr(import_module(f"facebench.{_WHERE[name]}"), name)
+    if results := sys.modules.get("facebench.records.frames"):
+        results.Shown.writer = _html
+    return found
+
+
+def _html(shown: Any) -> str:
+    """A result in a notebook, by the writer of tables, which is imported only then."""
+    from facebench.reports.notebook import html_of
+
+    return html_of(shown)
 
 
 def __dir__() -> list[str]:

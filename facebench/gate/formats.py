@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Literal, get_args
 from xml.etree import ElementTree
 
 from facebench.base.text import printable
 from facebench.gate.judge import GateResult, Judgement, Verdict
 from facebench.tables.markdown import grid, plain
-from facebench.tables.table import list_of
+from facebench.tables.table import Table, list_of
 
 GateFormat = Literal["text", "md", "junit", "github"]
 FORMATS: tuple[GateFormat, ...] = get_args(GateFormat)
-_MARKS: dict[Judgement, str] = {"pass": "✓ pass", "fail": "✗ FAIL", "undecided": "? undecided"}
+MARKS: dict[Judgement, str] = {"pass": "✓ pass", "fail": "✗ FAIL", "undecided": "? undecided"}
 # What XML 1.0 cannot hold.
 _NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -42,24 +43,31 @@ def summary(result: GateResult) -> str:
 
 
 def _text(result: GateResult) -> str:
-    lines = [f"{_MARKS[verdict.outcome]:<12} {verdict.line}" for verdict in result.verdicts]
+    lines = [f"{MARKS[verdict.outcome]:<12} {verdict.line}" for verdict in result.verdicts]
     told = (*lines, *_notices(result), *result.passed_over, summary(result))
     return "".join(f"{printable(line)}\n" for line in told)
 
 
-def _markdown(result: GateResult) -> str:
-    lines = [f"### {plain(summary(result))}", ""]
-    lines += [f"> **NOTICE: {plain(notice)}**\n" for notice in _notices(result)]
+def verdict_table(result: GateResult) -> Table:
+    """A row per verdict; what was passed over below."""
     rows = (
         (
-            _MARKS[v.outcome],
+            MARKS[v.outcome],
             v.subject,
             v.rule.text,
             f"{v.measured} ({v.why})" if v.why else v.measured,
         )
         for v in result.verdicts
     )
-    lines += grid(list_of(("outcome", "model", "rule", "measured"), rows))
+    table = list_of(("outcome", "model", "rule", "measured"), rows)
+    notice = "; ".join(_notices(result)) or None
+    return replace(table, title=summary(result), notes=result.passed_over, notice=notice)
+
+
+def _markdown(result: GateResult) -> str:
+    lines = [f"### {plain(summary(result))}", ""]
+    lines += [f"> **NOTICE: {plain(notice)}**\n" for notice in _notices(result)]
+    lines += grid(verdict_table(result))
     lines += [f"\n{plain(line)}" for line in result.passed_over]
     return "\n".join(lines) + "\n"
 

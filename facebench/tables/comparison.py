@@ -12,6 +12,7 @@ from facebench.records.comparability import names_of
 from facebench.records.record import Record
 from facebench.records.scores import ScoreTable
 from facebench.statistics.intervals.dyadic import FEW_ACCEPTED
+from facebench.statistics.paired import McNemar
 from facebench.tables.csv import to_csv
 from facebench.tables.table import Cell, Table, columns_of, rows_of
 from facebench.tables.text import (
@@ -33,7 +34,7 @@ def comparison_table(comparison: Comparison) -> Table:
     return Table(
         title=labelled(title, base.data.kind),
         columns=columns_of("statistic", one, other, "difference", "p", "verdict"),
-        rows=rows_of(*map(_row, comparison.statistics)),
+        rows=rows_of(*map(paired_cells, comparison.statistics)),
         notes=tuple(_notes(comparison)),
         notice=base.data.notice,
     )
@@ -50,7 +51,8 @@ def comparisons_csv(comparisons: Sequence[Comparison]) -> str:
     return to_csv([row for comparison in comparisons for row in comparison.rows()])
 
 
-def _row(found: Paired) -> tuple[Cell, ...]:
+def paired_cells(found: Paired) -> tuple[Cell, ...]:
+    """A row of a comparison: statistic, both values, difference, p-value, verdict."""
     mark = {
         "better": "▲ better",
         "worse": "▼ worse",
@@ -72,7 +74,8 @@ def _notes(comparison: Comparison) -> Iterator[str]:
     base, candidate = comparison.base, comparison.candidate
     yield f"data: {base.data.fingerprint} ({base.data.kind}); alignment: {base.alignment}"
     if comparison.changed:
-        yield _changed_line(comparison)
+        total = len(base.table.mated) if base.table else 0
+        yield changed_text(comparison.changed, total, *names_of([base, candidate]))
         for name, rows in (("now wrong", comparison.worse), ("now right", comparison.better)):
             if rows:
                 yield f"{name}, scores moved most: {'; '.join(_pairs(comparison, rows))}"
@@ -125,11 +128,8 @@ def _unusual(comparison: Comparison) -> Iterator[str]:
     yield from (f"interval of {', '.join(names)}: {kind}" for kind, names in kinds.items())
 
 
-def _changed_line(comparison: Comparison) -> str:
-    changed = comparison.changed
-    assert changed is not None
-    one, other = names_of([comparison.base, comparison.candidate])
-    total = len(comparison.base.table.mated) if comparison.base.table else 0
+def changed_text(changed: McNemar, total: int, one: str, other: str) -> str:
+    """How many comparisons changed from one model to the other, and which way."""
     return (
         f"{changed.only_a + changed.only_b:,} of {total:,} comparisons changed: "
         f"{changed.only_a:,} right only with {one}, {changed.only_b:,} only with {other}"

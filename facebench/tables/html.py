@@ -37,6 +37,11 @@ def to_html(tables: Sequence[Table], title: str) -> str:
     )
 
 
+def to_fragment(tables: Sequence[Table]) -> str:
+    """Tables as a part of a notebook's page, without styles that would reach beyond them."""
+    return page("notebook.html", tables=tables)
+
+
 def page(template: str, policy: str = NOTHING_RUNS, **values: object) -> str:
     """A template filled with values; whatever is put into it stays text."""
     return (

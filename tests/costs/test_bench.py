@@ -19,6 +19,7 @@ from facebench.costs.runtimes import Job
 from facebench.costs.table import bench_csv, bench_json, bench_table
 from facebench.costs.worker import Loaded
 from facebench.models.export import plain_network, program_bytes
+from facebench.reports.notebook import html_of
 
 started: list[tuple[str, str]] = []
 
@@ -81,6 +82,9 @@ def test_ratios_are_to_the_first_model(pretended: Path) -> None:
     assert run.latency.median == 0.001 and run.throughput.median == pytest.approx(800)
     assert run.ratios.latency.median == 0.5 and run.ratios.throughput.median == pytest.approx(2)
     assert (sparse.passes, dense.passes) == (2, 1)
+    frame = result.to_frame()
+    assert list(frame["model"]) == ["dense", "sparse"] and frame["latency_ratio"][0] == 1
+    assert "What the models cost to run" in html_of(result)
 
 
 def test_a_baseline_that_is_not_named_is_measured_first(pretended: Path) -> None:

@@ -1,0 +1,80 @@
+"""What results show in a notebook."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import facebench
+from facebench.records.frames import Results, Shown
+from tests.helpers.records import MakeRecord
+
+SCORES, MATED = [0.9, 0.8, 0.35, 0.7, 0.2, 0.4, 0.1, 0.5], [True] * 4 + [False] * 4
+FOLDS = [1, 1, 2, 2, 1, 1, 2, 2]
+
+
+@pytest.fixture
+def shown(make_record: MakeRecord) -> dict[str, Any]:
+    base, other = (make_record(f"m{seed}", seed=seed, per_kind=20) for seed in (0, 1))
+    compared = facebench.compare(base, other)
+    scores = facebench.compare_scores(SCORES, SCORES[::-1], MATED, FOLDS)
+    return {
+        "record": base,
+        "records": Results([base, other]),
+        "comparison": compared[0],
+        "comparisons": compared,
+        "history": facebench.history([base, other]),
+        "gate": facebench.judge([base, other], ["lfw.accuracy >= 0.5"]),
+        "scores": facebench.verification(SCORES, MATED, FOLDS),
+        "searches": facebench.identification([[0.9, 0.1], [0.2, 0.3]], ["a", "b"], ["a", "b"]),
+        "score comparison": scores,
+        "report": facebench.report("compare", models=["m0"]),
+    }
+
+
+SAYS = {
+    "record": "view 2",
+    "records": "vs first",
+    "comparison": "m1 against m0",
+    "comparisons": "not told apart",
+    "history": "history of accuracy",
+    "gate": "✓ pass",
+    "scores": "8 scores, 4 of them mated",
+    "searches": "rank-1",
+    "score comparison": "candidate against the base",
+    "report": "m0",
+}
+
+
+@pytest.mark.parametrize("what", SAYS)
+def test_every_result_shows_its_tables_as_a_part_of_a_page(
+    shown: dict[str, Any], what: str
+) -> None:
+    html = shown[what]._repr_html_()
+    assert html.count("<table") == html.count("</table>") >= 1
+    assert SAYS[what] in html
+    assert not any(tag in html for tag in ("<!doctype", "<style", "<script", "<body", "<link"))
+
+
+def test_records_of_one_data_set_stand_in_one_table(shown: dict[str, Any]) -> None:
+    assert shown["records"]._repr_html_().count("<table") == 1
+
+
+def test_rendered_faces_are_labelled_and_names_are_text(make_record: MakeRecord) -> None:
+    record = make_record("<b>bold</b>", kind="synthetic", per_kind=20)
+    html = record._repr_html_()
+    assert html is not None and "NOTICE" in html and "SYNTHETIC FACES" in html
+    assert "<b>bold" not in html and "&lt;b&gt;bold" in html
+
+
+def test_what_the_scores_are_too_few_for_is_said(shown: dict[str, Any]) -> None:
+    assert "too few non-mated comparisons for TAR@FAR=0.1" in shown["scores"]._repr_html_()
+    assert "right only with the base" in shown["score comparison"]._repr_html_()
+
+
+def test_without_the_public_layer_nothing_is_shown(
+    shown: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Shown, "writer", None)
+    assert shown["record"]._repr_html_() is None
