@@ -42,7 +42,7 @@ _KINDS: tuple[DataKind, ...] = ("real", "synthetic")
 
 
 @dataclass(frozen=True)
-class Report(Shown):
+class FilledReport(Shown):
     """Cards filled from the records in reach, each once per data set.
 
     missing: how many cells could be measured and are not; skipped: files that are no records.
@@ -66,7 +66,7 @@ def report(
     models: Sequence[str] = (),
     similarity: str | None = None,
     found_in: Sequence[Path] = (),
-) -> Report:
+) -> FilledReport:
     """The papers' tables with measured values beside the papers', or any comparison of models.
 
     Parameters
@@ -83,7 +83,7 @@ def report(
 
     Returns
     -------
-    Report
+    FilledReport
         ``to_frame()`` has a row for every cell; a cell that is not measured says why.
 
     Raises
@@ -103,7 +103,7 @@ def report(
     cards, finder = cards_named(card), Finder.of(found_in)
     cards = [with_rows(one, finder, models, similarity) for one in cards]
     filled = [one for each in cards for one in fill_card(each, finder)]
-    return Report(tuple(filled), tuple(finder.skipped))
+    return FilledReport(tuple(filled), tuple(finder.skipped))
 
 
 def fill_card(card: ReportCard, finder: Finder) -> list[FilledCard]:

@@ -16,7 +16,7 @@ from facebench.gate.formats import verdict_table
 from facebench.gate.judge import GateResult
 from facebench.records.frames import Results, Scalar, estimate_row
 from facebench.records.record import Record
-from facebench.reports.build import Report
+from facebench.reports.build import FilledReport
 from facebench.reports.table import report_table
 from facebench.tables.comparison import changed_text, comparison_table, paired_cells
 from facebench.tables.history import history_table
@@ -99,5 +99,5 @@ _BUILDERS: dict[type, Callable[[Any], Sequence[Table]]] = {
     History: lambda found: [history_table(found)],
     GateResult: lambda found: [verdict_table(found)],
     Bench: lambda found: [bench_table(found)],
-    Report: lambda found: list(map(report_table, found.filled)),
+    FilledReport: lambda found: list(map(report_table, found.filled)),
 }
