@@ -40,8 +40,9 @@ class Option:
     group: where ``--help`` shows it, a title or `Group`; help: its words there. flags: on the
     command line, where they are not the field's name; off: the flag says no to it. least: of a
     number; bounds: (least, most), which ``--help`` tells, too. read: (flag, text) → value, of a
-    field that the command line takes as text. machine: what the command line takes where nothing is
-    said, by the machine it is on. of_models: without effect on embeddings that are there already.
+    field that the command line takes as text. otherwise: what the command line takes where nothing
+    is said, which ``--help`` does not tell. of_models: without effect on embeddings that are there
+    already.
     """
 
     group: Group | str
@@ -51,7 +52,7 @@ class Option:
     least: int | None = None
     bounds: tuple[int | None, int | None] = (None, None)
     read: Callable[[str, str], object] | None = None
-    machine: Callable[[], object] | None = None
+    otherwise: Callable[[], object] | None = None
     of_models: bool = False
 
 
@@ -74,10 +75,17 @@ class Field:
         """Name of a command's parameter."""
         return self.flags[0].removeprefix("--").replace("-", "_")
 
+    @property
+    def many(self) -> bool:
+        """Whether the command line takes it several times."""
+        return get_origin(self.type) is tuple and self.option.read is None
+
     def value(self, text: object) -> object:
         """What the command line gave, as the field holds it. UserError: it cannot be read."""
-        if text is None and self.option.machine:
-            return self.option.machine()
+        if text is None and self.option.otherwise:
+            return self.option.otherwise()
+        if self.many:
+            return tuple(text) if isinstance(text, (list, tuple)) else ()
         if self.option.off:
             return not text
         read = self.option.read

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from facebench.base.errors import UserError
+from facebench.base.options import ASIDE, Group, Option, words_of
 from facebench.cli.output import require_folder
+from facebench.models.embedders.options import ModelOptions
 
 if TYPE_CHECKING:
     from facebench.lab.connections.plan import ConnectionPlan, Data
@@ -26,51 +28,102 @@ if TYPE_CHECKING:
     from facebench.models.embedders.base import Embedder
 
 
-DATA_HELP = (
-    "A folder per identity, a folder of index.csv and zips, or `synthetic`; with `:WEIGHT` for its "
-    "share of a mini-batch; may be repeated."
+KINDS = (
+    "Weights with a card and ONNX files are data; .pt, .pt2 and package.module:factory are "
+    "programs: run only what you trust."
 )
 RECIPE_HELP = "short, paper, compact, plain, or a TOML file."
-WORK_HELP = (
-    "Folder of checkpoints, in it NAME-FINGERPRINT of each network; the same command continues. "
-    "Default: training."
-)
+DATA, TRAINING, RESULT = Group("Data"), Group("How"), Group("Result")
+# What a command's own options may come before.
+TRAINING_ON, RESULT_AFTER = Group("How"), Group("Result")
 
 
-@dataclass(frozen=True)
-class TeacherOptions:
-    """A network to imitate, and how it takes its faces."""
-
-    path: Path | None = None
-    size: str = "112x112"
-    normalise: str = "imagenet"
-    flip: str = "normalised-add"
-    untrusted: bool = False  # then only data, not a program
+def usual_work() -> Path:
+    """Where checkpoints go."""
+    return Path("training")
 
 
 @dataclass(frozen=True)
 class Lab:
-    """The options of both commands. size of the synthetic set: identities × images; hold_out:
-    identities of every source that nothing is trained on, None: the plan's, or a few; bank: where
-    the recipe's lies, None: in the folder of work; apart_from: faces whose likes are left out, of
-    the sources ``apart_sources`` alone where these are named.
+    """The options of training, pruning and distilling. hold_out: identities of every source that
+    nothing is trained on, None: the plan's, or a few.
     """
 
-    data: tuple[str, ...]
-    teacher: TeacherOptions
-    work: Path
-    device: str
-    precision: str | None
-    identities: int
-    images: int
-    evaluation_data: str | None
-    overwrite: bool
-    quiet: bool
-    threads: int | None = None
-    hold_out: int | None = None
-    bank: Path | None = None
-    apart_from: Path | None = None
-    apart_sources: tuple[str, ...] = ()
+    data: Annotated[
+        tuple[str, ...],
+        Option(
+            DATA,
+            "A folder per identity, a folder of index.csv and zips, or `synthetic`; with `:WEIGHT` "
+            "for its share of a mini-batch; may be repeated.",
+        ),
+    ] = ()
+    teacher: Annotated[
+        Path | None, Option(DATA, f"A network whose embedding is imitated. {KINDS}")
+    ] = None
+    teacher_size: Annotated[str, Option(DATA, "Height x width of its faces.")] = "112x112"
+    teacher_normalise: Annotated[str, Option(DATA, "imagenet, half or arcface.")] = "imagenet"
+    teacher_flip: Annotated[str, Option(DATA, "What is done with the mirrored face.")] = (
+        "normalised-add"
+    )
+    untrusted: Annotated[bool, Option(ASIDE, words_of(ModelOptions, "untrusted"))] = False
+    identities: Annotated[int, Option(DATA, "Of the synthetic set.")] = 1200
+    images: Annotated[int, Option(DATA, "Of each synthetic identity.")] = 14
+    hold_out: Annotated[
+        int | None,
+        Option(
+            DATA,
+            "Identities of every source to train on nothing of; named in "
+            "models/weights/NAME.unseen.txt, e.g. for `facebench metric fit`. Default: the plan's, "
+            "or at most 30.",
+            bounds=(1, None),
+        ),
+    ] = None
+    apart_from: Annotated[
+        Path | None,
+        Option(
+            DATA,
+            "A folder per identity, e.g. LFW's: people who look like any of it to the teacher "
+            "(cosine above 0.4) are left out.",
+        ),
+    ] = None
+    apart_source: Annotated[
+        tuple[str, ...],
+        Option(DATA, "Source of an index, of whose people alone these are; may be repeated."),
+    ] = ()
+    bank: Annotated[
+        Path | None,
+        Option(
+            DATA,
+            "Folder of the bank that the recipe learns from; written where it is not there yet. "
+            "Default: WORK/bank.",
+        ),
+    ] = None
+    steps: Annotated[
+        int | None,
+        Option(TRAINING, "Mini-batches; default: the recipe's.", bounds=(1, None)),
+    ] = None
+    device: Annotated[str, Option(TRAINING_ON, "cpu or cuda.")] = "cpu"
+    precision: Annotated[
+        str | None, Option(TRAINING_ON, "float32, bfloat16, or auto: the faster of both.")
+    ] = None
+    threads: Annotated[int | None, Option(TRAINING_ON, "", bounds=(1, None))] = None
+    work: Annotated[
+        Path,
+        Option(
+            RESULT,
+            "Folder of checkpoints, in it NAME-FINGERPRINT of each network; the same command "
+            "continues. Default: training.",
+            otherwise=usual_work,
+        ),
+    ] = Path("training")
+    protocol: Annotated[
+        tuple[str, ...],
+        Option(RESULT, "Evaluate on it at last.", flags=("--protocol", "-p")),
+    ] = ()
+    protocol_data: Annotated[str | None, Option(RESULT, "--data of the evaluation.")] = None
+    licence: Annotated[str, Option(RESULT, "Of the weights, for the card.")] = ""
+    overwrite: Annotated[bool, Option(RESULT_AFTER, "Weights that exist.")] = False
+    quiet: Annotated[bool, Option(RESULT_AFTER, "No progress.", flags=("--quiet", "-q"))] = False
 
     def check(self) -> None:
         """UserError for what cannot work on this machine, before anything is loaded."""
@@ -90,7 +143,7 @@ def carry_out(plan: ConnectionPlan, lab: Lab) -> list[str]:
         return prune_connections(ConnectionRun(plan, work))
 
 
-def prepare(lab: Lab, protocols: tuple[str, ...] = ()) -> None:
+def prepare(lab: Lab, protocols: tuple[str, ...]) -> None:
     """Check the options and set threads and memory; UserError for what cannot work here."""
     import torch
 
@@ -100,7 +153,7 @@ def prepare(lab: Lab, protocols: tuple[str, ...] = ()) -> None:
     require_folder(lab.work, "--work")
     require_folder(Path("models"), "cards go to")
     require_folder(Path("reports/results"), "results go to")
-    _check_evaluation(protocols, lab.evaluation_data)
+    _check_evaluation(protocols, lab.protocol_data)
     if lab.device.startswith("cuda") and not torch.cuda.is_available():
         raise UserError(f"--device {lab.device}: torch sees no CUDA device here; use cpu")
     if lab.threads is not None:
@@ -134,11 +187,10 @@ def learned_from(
         raise UserError("--bank: the recipe has none; give --recipe plain, or one with [bank]")
     planned = planned or Data()
     given = lab.data or planned.sources
-    path = lab.teacher.path or (Path(planned.teacher) if planned.teacher else None)
+    path = lab.teacher or (Path(planned.teacher) if planned.teacher else None)
     if recipe.bank is not None and path is None:
         raise UserError("the recipe learns from a bank, which needs a --teacher")
-    chosen = replace(lab.teacher, path=path)
-    embedder = _embedder(chosen) if path else None
+    embedder = _embedder(lab, path) if path else None
     teacher = None if embedder is None else _teacher(embedder)
     hold_out = lab.hold_out or planned.hold_out
     data = training_data(
@@ -152,12 +204,12 @@ def learned_from(
     text = own or _words(given, path, lab)
     text += f"; {hold_out} identities of each source held out" if hold_out else ""
     if lab.apart_from is not None:
-        of = f" of {', '.join(lab.apart_sources)}" if lab.apart_sources else ""
+        of = f" of {', '.join(lab.apart_source)}" if lab.apart_source else ""
         text += f"; {data.left_out} identities{of} left out as like faces of {lab.apart_from.name}"
-    if recipe.bank is None or teacher is None:
+    if recipe.bank is None or path is None:
         return data, text
     _require_even(given)
-    data, words = _banked(data, recipe.bank, lab, chosen)
+    data, words = _banked(data, recipe.bank, lab, path)
     return data, f"{text}; {words}"
 
 
@@ -166,14 +218,14 @@ def _looked_like(lab: Lab, embedder: Embedder | None) -> Apart | None:
     from facebench.lab.data.apart import Apart, embeddings_of_people, reference_people
 
     if lab.apart_from is None:
-        if lab.apart_sources:
+        if lab.apart_source:
             raise UserError("--apart-source: of whom is told apart by --apart-from FOLDER")
         return None
     if embedder is None:
         raise UserError("--apart-from needs a --teacher, which says who looks like whom")
     people = reference_people(lab.apart_from)
     faces = embeddings_of_people(people, embedder, lab.work / "data" / "apart")
-    return Apart(faces, lab.apart_sources)
+    return Apart(faces, lab.apart_source)
 
 
 def _require_even(given: tuple[str, ...]) -> None:
@@ -187,7 +239,7 @@ def _require_even(given: tuple[str, ...]) -> None:
 
 
 def _banked(
-    data: TrainingData, bank: BankFields, lab: Lab, teacher: TeacherOptions
+    data: TrainingData, bank: BankFields, lab: Lab, teacher: Path
 ) -> tuple[TrainingData, str]:
     from facebench.lab.data.banked import with_bank
     from facebench.lab.learning.progress import shown_machine
@@ -195,7 +247,7 @@ def _banked(
     with shown_machine(lab.device, lab.precision, not lab.quiet) as machine:
         told = machine.bar("bank", bank.faces) if machine.bar else None
         folder = lab.bank or lab.work / "bank"
-        return with_bank(data, bank, folder, lambda: _teacher(_embedder(teacher)), told)
+        return with_bank(data, bank, folder, lambda: _teacher(_embedder(lab, teacher)), told)
 
 
 def _tell(line: str) -> None:
@@ -221,17 +273,17 @@ def _words(given: tuple[str, ...], teacher: Path | None, lab: Lab) -> str:
     return "; ".join(parts) + (f"; teacher {teacher.stem}" if teacher else "")
 
 
-def _embedder(teacher: TeacherOptions) -> Embedder:
+def _embedder(lab: Lab, teacher: Path) -> Embedder:
     from facebench.models.embedders.options import parse_options
     from facebench.models.zoo import load_model
 
     options = parse_options(
-        size=teacher.size,
-        normalise=teacher.normalise,
-        flip=teacher.flip,
-        untrusted=teacher.untrusted,
+        size=lab.teacher_size,
+        normalise=lab.teacher_normalise,
+        flip=lab.teacher_flip,
+        untrusted=lab.untrusted,
     )
-    return load_model(str(teacher.path), options)
+    return load_model(str(teacher), options)
 
 
 def _teacher(embedder: Embedder) -> Teacher:
@@ -254,7 +306,7 @@ def evaluated(card: Path, protocols: tuple[str, ...], lab: Lab) -> list[Evaluate
 
     told = []
     records = evaluate_many(
-        [str(card)], protocols, lab.evaluation_data, store=False, progress=not lab.quiet
+        [str(card)], protocols, lab.protocol_data, store=False, progress=not lab.quiet
     )
     for record in records:
         save_record(record, Path("reports/results"))
@@ -297,20 +349,12 @@ def laboratory(
         )  # fmt: skip
 
 
-def train(
-    card: ModelCard,
-    lab: Lab,
-    recipe: str | None,
-    steps: int | None,
-    seed: int,
-    protocols: tuple[str, ...],
-    licence: str,
-) -> ModelCard:
+def train(card: ModelCard, lab: Lab, recipe: str | None, seed: int) -> ModelCard:
     """Learn the weights of a compact card; see `facebench.lab.laboratory.train`."""
     from facebench.lab.laboratory import train as training
 
-    with laboratory(lab, recipe or RECIPE, protocols) as work:
-        return training.train(card, work, steps, seed, protocols, licence)
+    with laboratory(lab, recipe or RECIPE, lab.protocol) as work:
+        return training.train(card, work, lab.steps, seed, lab.protocol, lab.licence)
 
 
 def remove_filters(plan: FilterPlan, card: ModelCard, lab: Lab, recipe: str | None) -> list[str]:

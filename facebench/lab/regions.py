@@ -15,7 +15,7 @@ import argparse
 import hashlib
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -241,20 +241,21 @@ def _connections(
     return masks
 
 
-def learn(
+def learn_members(
     ensemble: ModelCard,
     only: Sequence[str],
     plan: MemberPlan,
     data: tuple[Sources, NDArray[np.uint8]],
     work: Path,
     to: Path,
+    tell: Callable[[str], None],
 ) -> None:
-    """Learn and publish the members of an ensemble, or those named."""
+    """Learn and publish the members of an ensemble, or those named; tell: of waiting."""
     sources, held_out = data
     settings = settings_of(plan, sources, held_out)
     work = folder_of(work, "members", settings)
-    with at_work(work, print):
-        begin_folder(work, settings, (), print)
+    with at_work(work, tell):
+        begin_folder(work, settings, (), tell)
         learn_beginning(plan, sources, work)
         for member in ensemble.members:
             if only and member.model not in only:
@@ -281,7 +282,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if unknown := set(chosen.only) - set(names):
             raise UserError(f"--only {', '.join(sorted(unknown))}: members are {', '.join(names)}")
         data = training_data(chosen.data, chosen.teacher, chosen.work)
-        learn(ensemble, chosen.only, PLAN, data, chosen.work, chosen.models)
+        learn_members(ensemble, chosen.only, PLAN, data, chosen.work, chosen.models, print)
     except UserError as error:
         sys.exit(f"region_members: {error}")
 

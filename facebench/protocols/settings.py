@@ -106,7 +106,7 @@ class Settings:
     threads: Annotated[int | None, Option(MACHINE, "Of the network.", bounds=(1, None))] = None
     batch: Annotated[int, Option(MACHINE, "Faces per pass.", least=1)] = 32
     workers: Annotated[
-        int, Option(MACHINE, "Processes that read images.", least=0, machine=usual_workers)
+        int, Option(MACHINE, "Processes that read images.", least=0, otherwise=usual_workers)
     ] = 1
     store: Annotated[
         bool,

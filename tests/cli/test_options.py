@@ -22,7 +22,7 @@ class Tea:
 
     leaves: Annotated[Literal["green", "black"], Option(HOW, "Of the bush.")] = "green"
     minutes: Annotated[int, Option(MACHINE, "In the pot.", bounds=(1, 9))] = 4
-    cups: Annotated[int, Option(MACHINE, "Poured.", machine=lambda: 6)] = 1
+    cups: Annotated[int, Option(MACHINE, "Poured.", otherwise=lambda: 6)] = 1
     milk: Annotated[bool, Option(HOW, "None.", flags=("--no-milk",), off=True)] = True
     sugar: Annotated[
         tuple[int, int] | None, Option(HOW, "Lumps.", read=lambda flag, text: (int(text), 0))

@@ -10,7 +10,8 @@ import typer
 
 from facebench.base.options import ASIDE, Option
 from facebench.cli.errors import importing
-from facebench.cli.options import KINDS, takes
+from facebench.cli.lab import KINDS
+from facebench.cli.options import takes
 from facebench.cli.output import kept_in, require_output, table_text, write
 from facebench.models.embedders.options import ModelOptions
 

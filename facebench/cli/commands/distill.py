@@ -8,34 +8,35 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from facebench.base.errors import UserError, nearest
+from facebench.base.options import ASIDE
 from facebench.cli.errors import importing
-from facebench.cli.lab import RECIPE_HELP, Lab, TeacherOptions
-from facebench.cli.options import (
-    HOW_PANEL,
+from facebench.cli.lab import (
+    DATA,
     KINDS,
-    RESULT_PANEL,
-    DataOption,
-    DeviceOption,
-    HoldOutOption,
-    IdentitiesOption,
-    ImagesOption,
-    OverwriteOption,
-    PrecisionOption,
-    ProtocolDataOption,
-    ProtocolOption,
-    QuietOption,
-    StepsOption,
-    ThreadsOption,
-    UntrustedOption,
-    WorkOption,
+    RECIPE_HELP,
+    RESULT,
+    RESULT_AFTER,
+    TRAINING,
+    TRAINING_ON,
+    Lab,
 )
+from facebench.cli.options import takes
 
 if TYPE_CHECKING:
     from facebench.models.embedders.options import ModelOptions
 
 _STUDENT, _TAUGHT = "The student", "What is taught"
+_OF_TRAINING = (
+    *("data", "untrusted", "identities", "images", "hold_out", "steps", "device", "precision"),
+    *("threads", "work", "protocol", "protocol_data", "licence", "overwrite", "quiet"),
+)
 
 
+@takes(
+    (ASIDE, _STUDENT, _TAUGHT, DATA, TRAINING, TRAINING_ON, RESULT, RESULT_AFTER),
+    dict.fromkeys(_OF_TRAINING),
+    lab=Lab,
+)
 def command(
     student: Annotated[
         str,
@@ -91,7 +92,6 @@ def command(
     temperature: Annotated[
         float | None, typer.Option(rich_help_panel=_TAUGHT, help="Of soft labels; default: 4.")
     ] = None,
-    data: DataOption = None,
     teacher_size: Annotated[
         str | None,
         typer.Option(rich_help_panel=_TAUGHT, help="Of a file without a card; default: 112x112."),
@@ -103,30 +103,18 @@ def command(
     teacher_flip: Annotated[
         str | None, typer.Option(rich_help_panel=_TAUGHT, help="Default: normalised-add.")
     ] = None,
-    untrusted: UntrustedOption = False,
-    identities: IdentitiesOption = 1200,
-    images: ImagesOption = 14,
-    hold_out: HoldOutOption = None,
     recipe: Annotated[
         str | None,
         typer.Option(
-            rich_help_panel=HOW_PANEL,
+            rich_help_panel="How",
             help=f"{RECIPE_HELP} Default: short; of compact networks compact.",
         ),
     ] = None,
-    steps: StepsOption = None,
-    seed: Annotated[int, typer.Option(min=0, rich_help_panel=HOW_PANEL, help="Of everything.")] = 0,
-    device: DeviceOption = "cpu",
-    precision: PrecisionOption = None,
-    threads: ThreadsOption = None,
-    work: WorkOption = None,
-    protocol: ProtocolOption = None,
-    protocol_data: ProtocolDataOption = None,
-    licence: Annotated[
-        str, typer.Option(rich_help_panel=RESULT_PANEL, help="Of the weights, for the card.")
-    ] = "",
-    overwrite: OverwriteOption = False,
-    quiet: QuietOption = False,
+    seed: Annotated[
+        int, typer.Option(min=0, rich_help_panel="How", help="Of everything."), TRAINING_ON
+    ] = 0,
+    *,
+    lab: Lab,
 ) -> None:
     """Train a compact student on a teacher's neurons; again with the same folder continues.
 
@@ -151,14 +139,10 @@ def command(
         neurons=neurons, nuisance_weight=nuisance_weight, redundancy_weight=redundancy_weight,
         temperature=temperature,
     )  # fmt: skip
-    lab = Lab(
-        tuple(data or ()), TeacherOptions(), work or Path("training"), device, precision,
-        identities, images, protocol_data, overwrite, quiet, threads, hold_out,
-    )  # fmt: skip
-    own = {"name": student, "shape": shape, "lesson": lesson, "steps": steps, "seed": seed,
-           "licence": licence, "protocols": tuple(protocol or ())}  # fmt: skip
+    own = {"name": student, "shape": shape, "lesson": lesson, "steps": lab.steps, "seed": seed,
+           "licence": lab.licence, "protocols": lab.protocol}  # fmt: skip
     faces = parse_options(
-        size=teacher_size, normalise=teacher_normalise, flip=teacher_flip, untrusted=untrusted
+        size=teacher_size, normalise=teacher_normalise, flip=teacher_flip, untrusted=lab.untrusted
     )
     named = recipe or ("short" if shape.architecture == CONVNET else "compact")
     typer.echo(_carry_out(tuple(teacher), faces, named, lab, own))

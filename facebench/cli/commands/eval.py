@@ -12,7 +12,8 @@ import typer
 from facebench.base.errors import UserError
 from facebench.base.options import ASIDE, FACES, HOW, INPUT, MACHINE
 from facebench.cli.errors import importing
-from facebench.cli.options import KINDS, takes, without_effect_on_embeddings
+from facebench.cli.lab import KINDS
+from facebench.cli.options import takes, without_effect_on_embeddings
 from facebench.cli.results import Format, Outputs
 from facebench.models.embedders.options import ModelOptions
 from facebench.protocols.settings import Settings

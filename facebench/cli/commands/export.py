@@ -9,7 +9,8 @@ import typer
 
 from facebench.base.options import ASIDE, Option
 from facebench.cli.errors import importing
-from facebench.cli.options import KINDS, takes
+from facebench.cli.lab import KINDS
+from facebench.cli.options import takes
 from facebench.models.embedders.options import ModelOptions
 
 _INPUT, _CHECK, _RESULT = "Input of a model without a card", "Check", "Result"

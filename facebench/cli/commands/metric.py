@@ -12,7 +12,8 @@ from rich.table import Table
 from facebench.base.errors import UserError
 from facebench.base.text import rich_text
 from facebench.cli.errors import importing
-from facebench.cli.options import KINDS, UntrustedOption
+from facebench.cli.lab import KINDS
+from facebench.cli.options import UntrustedOption
 from facebench.cli.output import require_output, require_writable
 
 if TYPE_CHECKING:

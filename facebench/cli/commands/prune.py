@@ -8,37 +8,25 @@ from typing import Annotated, Any
 import typer
 
 from facebench.base.errors import UserError
+from facebench.base.options import ASIDE, Option, options_of
 from facebench.cli.errors import importing
-from facebench.cli.lab import RECIPE_HELP, Lab, TeacherOptions
-from facebench.cli.options import (
-    HOW_PANEL,
-    RESULT_PANEL,
-    ApartOption,
-    ApartSourceOption,
-    BankOption,
-    DataOption,
-    DeviceOption,
-    HoldOutOption,
-    IdentitiesOption,
-    ImagesOption,
-    OverwriteOption,
-    PrecisionOption,
-    ProtocolDataOption,
-    ProtocolOption,
-    QuietOption,
-    StepsOption,
-    TeacherFlipOption,
-    TeacherNormaliseOption,
-    TeacherOption,
-    TeacherSizeOption,
-    ThreadsOption,
-    UntrustedOption,
-    WorkOption,
+from facebench.cli.lab import (
+    DATA,
+    RECIPE_HELP,
+    RESULT,
+    RESULT_AFTER,
+    TRAINING,
+    TRAINING_ON,
+    Lab,
 )
+from facebench.cli.options import takes
 
 _WHAT, _FILTERS = "What is made sparse", "Filters"
+_SAID: dict[str, Option | None] = {field.name: None for field in options_of(Lab)}
+_SAID["licence"] = Option(RESULT, "Of the weights, for the cards.")
 
 
+@takes((ASIDE, _WHAT, _FILTERS, DATA, TRAINING, TRAINING_ON, RESULT, RESULT_AFTER), _SAID, lab=Lab)
 def command(
     what: Annotated[
         str, typer.Argument(metavar="CARD|PLAN.toml", help="A trained model, or a plan.")
@@ -101,39 +89,17 @@ def command(
     name: Annotated[
         str | None, typer.Option(rich_help_panel=_WHAT, help="Of the new model.")
     ] = None,
-    data: DataOption = None,
-    teacher: TeacherOption = None,
-    teacher_size: TeacherSizeOption = "112x112",
-    teacher_normalise: TeacherNormaliseOption = "imagenet",
-    teacher_flip: TeacherFlipOption = "normalised-add",
-    untrusted: UntrustedOption = False,
-    identities: IdentitiesOption = 1200,
-    images: ImagesOption = 14,
-    hold_out: HoldOutOption = None,
-    apart_from: ApartOption = None,
-    apart_source: ApartSourceOption = None,
-    bank: BankOption = None,
     recipe: Annotated[
         str | None,
         typer.Option(
-            rich_help_panel=HOW_PANEL, help=f"{RECIPE_HELP} Default: the plan's, or paper; compact."
+            rich_help_panel="How", help=f"{RECIPE_HELP} Default: the plan's, or paper; compact."
         ),
     ] = None,
-    steps: StepsOption = None,
     seed: Annotated[
-        int | None, typer.Option(min=0, rich_help_panel=HOW_PANEL, help="Of everything.")
+        int | None, typer.Option(min=0, rich_help_panel="How", help="Of everything."), TRAINING_ON
     ] = None,
-    device: DeviceOption = "cpu",
-    precision: PrecisionOption = None,
-    threads: ThreadsOption = None,
-    work: WorkOption = None,
-    protocol: ProtocolOption = None,
-    protocol_data: ProtocolDataOption = None,
-    licence: Annotated[
-        str, typer.Option(rich_help_panel=RESULT_PANEL, help="Of the weights, for the cards.")
-    ] = "",
-    overwrite: OverwriteOption = False,
-    quiet: QuietOption = False,
+    *,
+    lab: Lab,
 ) -> None:
     """Select connections, retrain, and write card and weights to ./models; again continues.
 
@@ -146,12 +112,6 @@ def command(
         from facebench.cli.lab import carry_out
         from facebench.lab.connections.plan import ConnectionPlan
 
-    lab = Lab(
-        tuple(data or ()),
-        TeacherOptions(teacher, teacher_size, teacher_normalise, teacher_flip, untrusted),
-        work or Path("training"), device, precision, identities, images, protocol_data, overwrite,
-        quiet, threads, hold_out, bank, apart_from, tuple(apart_source or ()),
-    )  # fmt: skip
     if structured:
         if layer or keep or freeze_below or views:
             raise UserError(
@@ -159,8 +119,8 @@ def command(
             )
         for made in _filters(
             what, lab, recipe, criterion=criterion, model=name, step=step, until=until,
-            points=points, fine_tune=steps, point_fine_tune=point_steps, seed=seed,
-            protocols=tuple(protocol or ()), licence=licence,
+            points=points, fine_tune=lab.steps, point_fine_tune=point_steps, seed=seed,
+            protocols=lab.protocol, licence=lab.licence,
         ):  # fmt: skip
             typer.echo(f"models/{made}.toml")
         return
@@ -169,16 +129,21 @@ def command(
     path = Path(what)
     written = read_toml(path) if path.suffix == ".toml" else {}
     if "baseline" in written:
-        if layer or keep or name or steps or freeze_below or views:
+        if layer or keep or name or lab.steps or freeze_below or views:
             raise UserError(
                 f"{what} is a plan: leave out --layer, --keep, --name, --steps, --freeze-below and "
                 "--views"
             )
         values = written
     else:
-        values = _one_step(what, layer, keep, criterion or "correlation", name, steps)
+        values = _one_step(what, layer, keep, criterion or "correlation", name, lab.steps)
         values |= _frozen(freeze_below, views)
-    chosen = {"recipe": recipe, "seed": seed, "licence": licence or None, "protocols": protocol}
+    chosen = {
+        "recipe": recipe,
+        "seed": seed,
+        "licence": lab.licence or None,
+        "protocols": lab.protocol or None,
+    }
     values = {**values, **{key: value for key, value in chosen.items() if value is not None}}
     for made in carry_out(validated(ConnectionPlan, values, what), lab):
         typer.echo(f"models/{made}.toml" if made != values["baseline"].get("from") else made)

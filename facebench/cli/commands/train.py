@@ -8,33 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from facebench.base.errors import UserError
+from facebench.base.options import ASIDE
 from facebench.cli.errors import importing
-from facebench.cli.lab import RECIPE_HELP, Lab, TeacherOptions
-from facebench.cli.options import (
-    HOW_PANEL,
-    RESULT_PANEL,
-    ApartOption,
-    ApartSourceOption,
-    BankOption,
-    DataOption,
-    DeviceOption,
-    HoldOutOption,
-    IdentitiesOption,
-    ImagesOption,
-    OverwriteOption,
-    PrecisionOption,
-    ProtocolDataOption,
-    ProtocolOption,
-    QuietOption,
-    StepsOption,
-    TeacherFlipOption,
-    TeacherNormaliseOption,
-    TeacherOption,
-    TeacherSizeOption,
-    ThreadsOption,
-    UntrustedOption,
-    WorkOption,
+from facebench.cli.lab import (
+    DATA,
+    RECIPE_HELP,
+    RESULT,
+    RESULT_AFTER,
+    TRAINING,
+    TRAINING_ON,
+    Lab,
 )
+from facebench.cli.options import takes
 from facebench.cli.output import require_output
 
 if TYPE_CHECKING:
@@ -43,47 +28,30 @@ if TYPE_CHECKING:
 _WHAT = "What is trained"
 
 
+@takes((ASIDE, _WHAT, DATA, TRAINING, TRAINING_ON, RESULT, RESULT_AFTER), lab=Lab)
 def command(
     card: Annotated[str, typer.Argument(help="A card of ours, or the name of a new ConvNet.")],
     width: Annotated[
         float | None,
         typer.Option(rich_help_panel=_WHAT, help="Of all layers; default: the card's, or 0.5."),
     ] = None,
-    data: DataOption = None,
-    teacher: TeacherOption = None,
-    teacher_size: TeacherSizeOption = "112x112",
-    teacher_normalise: TeacherNormaliseOption = "imagenet",
-    teacher_flip: TeacherFlipOption = "normalised-add",
-    untrusted: UntrustedOption = False,
-    identities: IdentitiesOption = 1200,
-    images: ImagesOption = 14,
-    hold_out: HoldOutOption = None,
-    apart_from: ApartOption = None,
-    apart_source: ApartSourceOption = None,
-    bank: BankOption = None,
     recipe: Annotated[
         str | None,
         typer.Option(
-            rich_help_panel=HOW_PANEL,
+            rich_help_panel="How",
             help=f"{RECIPE_HELP} Default: paper; of compact nets compact.",
         ),
     ] = None,
-    steps: StepsOption = None,
-    seed: Annotated[int, typer.Option(min=0, rich_help_panel=HOW_PANEL, help="Of everything.")] = 0,
-    device: DeviceOption = "cpu",
-    precision: PrecisionOption = None,
-    threads: ThreadsOption = None,
-    work: WorkOption = None,
-    protocol: ProtocolOption = None,
-    protocol_data: ProtocolDataOption = None,
-    licence: Annotated[
-        str, typer.Option(rich_help_panel=RESULT_PANEL, help="Of the weights, for the card.")
-    ] = "",
+    seed: Annotated[
+        int, typer.Option(min=0, rich_help_panel="How", help="Of everything."), TRAINING_ON
+    ] = 0,
     plot: Annotated[
-        Path | None, typer.Option(rich_help_panel=RESULT_PANEL, help="Losses: .png, .svg or .pdf.")
+        Path | None,
+        typer.Option(rich_help_panel="Result", help="Losses: .png, .svg or .pdf."),
+        RESULT_AFTER,
     ] = None,
-    overwrite: OverwriteOption = False,
-    quiet: QuietOption = False,
+    *,
+    lab: Lab,
 ) -> None:
     """Train a dense network; card and weights go to ./models, and the same command continues.
 
@@ -99,33 +67,26 @@ def command(
     if plot is not None and plot.suffix not in FORMATS:
         raise UserError(f"--plot {plot}: pictures are {', '.join(FORMATS)}")
     require_output(plot, "--plot")
-    folder = work or Path("training")
-    lab = Lab(
-        tuple(data or ()),
-        TeacherOptions(teacher, teacher_size, teacher_normalise, teacher_flip, untrusted),
-        folder, device, precision, identities, images, protocol_data, overwrite, quiet, threads,
-        hold_out, bank, apart_from, tuple(apart_source or ()),
-    )  # fmt: skip
     name, own_width, compact = _named(card)
     if compact is not None:
         if width is not None:
             raise UserError(f"--width: {card} says its own; write another card for another width")
         from facebench.cli.lab import train
 
-        train(compact, lab, recipe, steps, seed, tuple(protocol or ()), licence)
+        train(compact, lab, recipe, seed)
     else:
         values = {
             "width": width or own_width or 0.5,
             "recipe": recipe or "paper",
             "seed": seed,
-            "licence": licence,
-            "protocols": tuple(protocol or ()),
-            "baseline": {"model": name, "steps": steps},
+            "licence": lab.licence,
+            "protocols": lab.protocol,
+            "baseline": {"model": name, "steps": lab.steps},
         }
         carry_out(validated(ConnectionPlan, values, f"train {card}"), lab)
     if plot is not None:
         learned = read_card(Path("models") / f"{name}.toml").training.fingerprint
-        plot_log(folder / f"{name}-{learned}" / "log.csv", plot)
+        plot_log(lab.work / f"{name}-{learned}" / "log.csv", plot)
     typer.echo(f"models/{name}.toml")
 
 
