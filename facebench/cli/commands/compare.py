@@ -75,7 +75,7 @@ def command(
         raise UserError("--pairs is the list of --data; name the faces' folder, too")
     require_outputs({"--flips-out": drawn, "--output": output})
     with importing():
-        from facebench.comparison.compare import compare_records
+        from facebench.comparison.compare import compare
         from facebench.records.find import named_in
     if not 50 <= level < 100:
         raise UserError(f"--level {level:g}: give percent from 50 to below 100, e.g. 95")
@@ -90,7 +90,7 @@ def command(
         from facebench.figures.flips import require_faces
 
         require_faces(first, data)
-    compared = compare_records(first, others, level=level / 100)
+    compared = list(compare(first, others, level=level / 100))
     failed = None
     if show_flips is not None or data is not None:
         from facebench.figures.flips import pair_faces
