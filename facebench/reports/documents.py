@@ -24,6 +24,7 @@ from pathlib import Path
 from scipy.stats import spearmanr
 
 from facebench.base.errors import UserError, nearest
+from facebench.base.storage import write_atomically
 from facebench.base.text import points
 from facebench.records.find import Finder
 from facebench.reports.build import fill_card
@@ -143,7 +144,7 @@ def main(arguments: Sequence[str]) -> int:
             changed += 1
             print(f"{path}: {'out of date; `make tables` renews it' if check else 'renewed'}")
             if not check:
-                path.write_text(new, encoding="utf-8")
+                write_atomically(path, new.encode())
     return int(check and changed > 0)
 
 

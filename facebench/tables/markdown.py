@@ -51,8 +51,6 @@ def _cell(cell: Cell, details: Details) -> str:
     text = f"{plain(cell.text)} {cell.mark}".rstrip()
     if cell.letters:
         text += f" <sup>{cell.letters}</sup>"
-    if details == "beside":
-        return f"{text} {plain(cell.detail)}".rstrip()
     detail = f"<sub>{plain(cell.detail)}</sub>" if details == "small" else plain(cell.detail)
     difference = f" ({plain(cell.difference)})" if cell.difference else ""
     parts = [
@@ -60,7 +58,7 @@ def _cell(cell: Cell, details: Details) -> str:
         detail if cell.detail else "",
         f"paper {plain(cell.paper)}{difference}" if cell.paper else "",
     ]
-    return "<br>".join(filter(None, parts))
+    return (" " if details == "beside" else "<br>").join(filter(None, parts))
 
 
 def _escape(match: re.Match[str]) -> str:

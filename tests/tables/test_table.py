@@ -1,0 +1,129 @@
+"""One table in every format: what stands in a cell, and where."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import pytest
+from rich.console import Console
+
+from facebench.tables.csv import to_csv
+from facebench.tables.html import to_html
+from facebench.tables.latex import to_latex
+from facebench.tables.markdown import grid, to_markdown
+from facebench.tables.table import DASH, Cell, Table, columns_of, list_of, rows_of
+from facebench.tables.terminal import print_list, print_tables
+from tests.tables.test_html import Page
+
+FULL = Cell(
+    "96.90 ± 0.38", "[96.35, 97.37]", 0.969, "▼", "a", paper="98.95", difference="−2.05",
+    told="−0.25 ▼ p = 0.012",
+)  # fmt: skip
+PAPER_ONLY = Cell(DASH, paper="97.30")
+MISSING = Cell("missing", told="no record")
+
+
+def table(*cells: Cell, **fields: object) -> Table:
+    headings = ["row", *(f"column {number}" for number in range(len(cells)))]
+    rows = rows_of((Cell("model_1"), *cells))
+    return Table("Title", columns_of(*headings), rows, **fields)  # type: ignore[arg-type]
+
+
+def row_in(markdown: list[str]) -> str:
+    return markdown[2]
+
+
+@pytest.mark.parametrize(
+    ("details", "expected"),
+    [
+        ("beside", r"96.90 ± 0.38 ▼ <sup>a</sup> \[96.35, 97.37\] paper 98.95 (−2.05)"),
+        ("below", r"96.90 ± 0.38 ▼ <sup>a</sup><br>\[96.35, 97.37\]<br>paper 98.95 (−2.05)"),
+        (
+            "small",
+            r"96.90 ± 0.38 ▼ <sup>a</sup><br><sub>\[96.35, 97.37\]</sub><br>paper 98.95 (−2.05)",
+        ),
+    ],
+)
+def test_markdown_puts_a_detail_beside_or_below(details: str, expected: str) -> None:
+    assert row_in(grid(table(FULL, details=details))) == rf"| model\_1 | {expected} |"
+
+
+def test_where_only_the_paper_has_a_value_no_dash_stands_before_it() -> None:
+    made = table(PAPER_ONLY, Cell(DASH), details="small")
+    assert row_in(grid(made)) == rf"| model\_1 | paper 97.30 | {DASH} |"
+    assert DASH not in to_html([table(PAPER_ONLY)], "x").partition("<tbody>")[2]
+    assert "-- & 97.30 &" in to_latex([made])
+
+
+def test_columns_of_words_stand_at_the_left() -> None:
+    assert grid(table(FULL))[1] == "| :--- | ---: |"
+    assert grid(list_of(("a", "b"), [("1", "2")]))[1] == "| :--- | :--- |"
+
+
+def test_footnotes_notes_and_signatures_follow_the_table() -> None:
+    made = table(FULL, notes=("a note",), footnotes=(("a", "another setting"),), signatures=("s",))
+    told = "- a: another setting\n- a note\n\nSignatures:\n\n- s\n"
+    assert to_markdown([made]).endswith(f"|\n\n{told}")
+
+
+def test_a_page_says_what_is_missing_and_what_a_mark_means() -> None:
+    text = to_html([table(FULL, MISSING)], "x")
+    assert not Page(text).open
+    spans = {attrs.get("class"): attrs for tag, attrs in Page(text).elements if tag == "span"}
+    assert spans["missing"]["title"] == "no record"
+    assert spans["worse"]["title"] == "−0.25 ▼ p = 0.012"
+    assert spans["worse"]["aria-label"] == "significantly worse than the reference"
+    assert "<small>paper 98.95 (−2.05)</small>" in text
+
+
+def test_latex_gives_the_papers_values_columns_of_their_own() -> None:
+    text = to_latex([table(FULL, Cell("3"), details="small")], "table_3")
+    assert r"\begin{tabular}{lrrrr}" in text and r"\label{tab:table-3-1}" in text
+    assert "row & \\multicolumn{3}{c}{column 0} & column 1 \\\\\n\\cmidrule(lr){2-4}\n" in text
+    assert " & here & paper & $\\Delta$ &  \\\\\n\\midrule" in text
+    value = r"96.90 $\pm$ 0.38 $\blacktriangledown$\textsuperscript{a}"
+    assert rf"model\_1 & {value} & 98.95 & $-$2.05 & 3 \\" in text
+
+
+def test_latex_without_the_papers_values_has_one_line_of_headings() -> None:
+    text = to_latex([table(Cell("1", "[0, 2]"))])
+    assert "\\toprule\nrow & column 0 \\\\\n\\midrule\nmodel\\_1 & 1 {[}0, 2{]} \\\\\n" in text
+
+
+def shown(made: Table, width: int) -> str:
+    text = io.StringIO()
+    print_tables([made], Console(file=text, width=width, color_system=None))
+    return text.getvalue()
+
+
+def test_rows_become_columns_where_the_terminal_is_narrow() -> None:
+    cells = [Cell(f"{number}.00 ± 0.50", f"[{number}.10, {number}.90]") for number in range(4)]
+    wide, narrow = shown(table(*cells, turns=True), 100), shown(table(*cells, turns=True), 40)
+    assert wide.splitlines()[2].split("┃")[0].startswith("│ row")
+    heads = [line for line in narrow.splitlines() if line.startswith("│ column")]
+    assert [line.split("│")[1].strip() for line in heads] == [f"column {n}" for n in range(4)]
+    assert "…" not in narrow and max(map(len, narrow.splitlines())) <= 40
+
+
+def test_a_list_has_neither_frame_nor_title() -> None:
+    text = io.StringIO()
+    made = list_of(("name", "what"), [("a", "[red]"), ("bb", "c")])
+    print_list(made, Console(file=text, width=40, color_system=None), ruled=False)
+    assert [line.split() for line in text.getvalue().splitlines()] == [
+        ["name", "what"], ["a", "[red]"], ["bb", "c"],
+    ]  # fmt: skip
+
+
+def test_rows_are_sorted_by_the_number_in_full() -> None:
+    assert Cell("66.67", value=2 / 3).sort_key == repr(2 / 3)
+    assert Cell("words", value="words").sort_key == "words" and Cell(DASH).sort_key == ""
+
+
+def test_csv_takes_lines_of_other_fields_and_no_formulas() -> None:
+    text = to_csv([{"a": 1 / 3, "b": "=1+1"}, {"a": None, "c": True}])
+    assert list(csv.DictReader(io.StringIO(text))) == [
+        {"a": repr(1 / 3), "b": "'=1+1", "c": ""},
+        {"a": "", "b": "", "c": "True"},
+    ]
+    assert to_csv([], ["report"]) == "report\n"
