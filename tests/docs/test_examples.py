@@ -67,7 +67,7 @@ def test_the_gate_passes_one_rule_and_cannot_tell_another(
 def test_the_notebook_shows_tables(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(EXAMPLES)
     compared, differences, frame, (outcome, lines) = shown(EXAMPLES / "records.ipynb")
-    assert set(compared.to_frame()["candidate_model"]) == {"sparse_074", "sparse_012"}
+    assert "sparse_012" in compared._repr_html_()
     assert len(differences) == 2 and (differences["difference"] < 0).all()
     assert len(frame) > 5 and frame["value"].between(0.9, 1).all()
     assert outcome == "undecided" and len(lines) == 1
