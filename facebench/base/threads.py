@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import sys
 from collections.abc import Iterator, Mapping
@@ -78,6 +77,8 @@ def keep_freed_memory() -> bool:
     """
     if not sys.platform.startswith("linux"):
         return False
+    import ctypes  # late: every start of pytest imports this module
+
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError):

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sys
-from importlib.util import find_spec, module_from_spec, spec_from_file_location
-from pathlib import Path
 
 __version__ = "0.1.0"
 
@@ -13,6 +11,10 @@ def torch_version() -> str:
     """``torch.__version__``."""
     if "torch" in sys.modules:
         return str(sys.modules["torch"].__version__)
+    # Late: every start of pytest imports this module.
+    from importlib.util import find_spec, module_from_spec, spec_from_file_location
+    from pathlib import Path
+
     found = find_spec("torch")
     if found is None or found.origin is None:
         raise ImportError("facebench needs torch")
