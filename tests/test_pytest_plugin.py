@@ -8,6 +8,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
+import scipy.special  # noqa: F401  as those below
 
 import facebench.gate.formats
 import facebench.gate.judge
