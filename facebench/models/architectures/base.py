@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -35,6 +36,57 @@ class CompactNet(nn.Module):
         """Embeddings: float32 N×3×H×W, normalised → float32 N×D."""
         embedding: Tensor = self.embedding(self.trunk(x))
         return embedding
+
+
+def convolution(
+    inputs: int,
+    outputs: int,
+    kernel: int,
+    rectifier: Callable[[int], nn.Module],
+    *,
+    stride: int = 1,
+    groups: int = 1,
+) -> nn.Sequential:
+    """Convolution, batch normalisation and rectifier, numbered 0, 1, 2 as in torchvision.
+
+    rectifier: of so many channels.
+    """
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False),
+        nn.BatchNorm2d(outputs),
+        rectifier(outputs),
+    )
+
+
+class InvertedResidual(nn.Module):
+    """Expand t times, filter each channel on its own, project linearly; added to its input where
+    shapes allow.
+
+    Source: Sandler et al. 2018, MobileNetV2, Table 1 and Figure 4d.
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        stride: int,
+        expansion: int,
+        rectifier: Callable[[int], nn.Module],
+    ) -> None:
+        super().__init__()
+        hidden = inputs * expansion
+        self.residual = stride == 1 and inputs == outputs
+        expand = [] if expansion == 1 else [convolution(inputs, hidden, 1, rectifier)]
+        self.conv = nn.Sequential(
+            *expand,
+            convolution(hidden, hidden, 3, rectifier, stride=stride, groups=hidden),
+            nn.Conv2d(hidden, outputs, 1, bias=False),
+            nn.BatchNorm2d(outputs),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        features: Tensor = x + self.conv(x) if self.residual else self.conv(x)
+        return features
 
 
 def initialise(net: nn.Module) -> None:

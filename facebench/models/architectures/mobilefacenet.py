@@ -4,41 +4,13 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from facebench.models.architectures.base import CompactNet, initialise
+from facebench.models.architectures.base import (
+    CompactNet,
+    InvertedResidual,
+    convolution,
+    initialise,
+)
 from facebench.models.architectures.shapes import FACE_BLOCKS, FACE_LAST, FACE_STEM, scaled
-
-
-def convolution(
-    inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1
-) -> nn.Sequential:
-    """Convolution, batch normalisation and PReLU with a slope per channel."""
-    return nn.Sequential(
-        nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False),
-        nn.BatchNorm2d(outputs),
-        nn.PReLU(outputs),
-    )
-
-
-class Block(nn.Module):
-    """MobileNetV2's inverted residual block with PReLU.
-
-    Source: Chen et al. 2018, MobileFaceNets, Section 3.2 and Table 1.
-    """
-
-    def __init__(self, inputs: int, outputs: int, stride: int, expansion: int) -> None:
-        super().__init__()
-        hidden = inputs * expansion
-        self.residual = stride == 1 and inputs == outputs
-        self.conv = nn.Sequential(
-            convolution(inputs, hidden, 1),
-            convolution(hidden, hidden, 3, stride, groups=hidden),
-            nn.Conv2d(hidden, outputs, 1, bias=False),
-            nn.BatchNorm2d(outputs),
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        features: Tensor = x + self.conv(x) if self.residual else self.conv(x)
-        return features
 
 
 class MobileFaceNet(CompactNet):
@@ -46,7 +18,7 @@ class MobileFaceNet(CompactNet):
 
     The global depthwise convolution has one weight per channel and position, 7×7 for 112×112 faces
     and 7×6 for 112×96: the network takes only the size that it was built for. The embedding is
-    linear and batch-normalised.
+    linear and batch-normalised; rectifiers have a slope per channel.
 
     Source: Chen, Liu, Gao, Han 2018, MobileFaceNets, Table 1.
     """
@@ -55,18 +27,19 @@ class MobileFaceNet(CompactNet):
         super().__init__(dimension, input_size)
         channels = scaled(FACE_STEM, width)
         self.stem = nn.Sequential(
-            convolution(3, channels, 3, stride=2),
-            convolution(channels, channels, 3, groups=channels),
+            convolution(3, channels, 3, nn.PReLU, stride=2),
+            convolution(channels, channels, 3, nn.PReLU, groups=channels),
         )
         blocks = []
         for expansion, full, count, stride in FACE_BLOCKS:
             outputs = scaled(full, width)
             for index in range(count):
-                blocks.append(Block(channels, outputs, stride if index == 0 else 1, expansion))
+                step = stride if index == 0 else 1
+                blocks.append(InvertedResidual(channels, outputs, step, expansion, nn.PReLU))
                 channels = outputs
         self.blocks = nn.Sequential(*blocks)
         last = scaled(FACE_LAST, width)
-        self.expand = convolution(channels, last, 1)
+        self.expand = convolution(channels, last, 1, nn.PReLU)
         # Every stride of two rounds up: the convolutions are padded.
         left = (-(-input_size[0] // 16), -(-input_size[1] // 16))
         self.weighted = nn.Sequential(

@@ -4,43 +4,18 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from facebench.models.architectures.base import CompactNet, initialise
+from facebench.models.architectures.base import (
+    CompactNet,
+    InvertedResidual,
+    convolution,
+    initialise,
+)
 from facebench.models.architectures.shapes import MOBILE_BLOCKS, MOBILE_LAST, MOBILE_STEM, scaled
 
 
-def convolution(
-    inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1
-) -> nn.Sequential:
-    """Convolution, batch normalisation and ReLU6, numbered 0, 1, 2 as in torchvision."""
-    return nn.Sequential(
-        nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False),
-        nn.BatchNorm2d(outputs),
-        nn.ReLU6(inplace=True),
-    )
-
-
-class InvertedResidual(nn.Module):
-    """Expand t times, filter each channel on its own, project linearly; added to its input where
-    shapes allow.
-
-    Source: Sandler et al. 2018, MobileNetV2, Table 1 and Figure 4d.
-    """
-
-    def __init__(self, inputs: int, outputs: int, stride: int, expansion: int) -> None:
-        super().__init__()
-        hidden = inputs * expansion
-        self.residual = stride == 1 and inputs == outputs
-        layers: list[nn.Module] = [] if expansion == 1 else [convolution(inputs, hidden, 1)]
-        layers += [
-            convolution(hidden, hidden, 3, stride, groups=hidden),
-            nn.Conv2d(hidden, outputs, 1, bias=False),
-            nn.BatchNorm2d(outputs),
-        ]
-        self.conv = nn.Sequential(*layers)
-
-    def forward(self, x: Tensor) -> Tensor:
-        features: Tensor = x + self.conv(x) if self.residual else self.conv(x)
-        return features
+def relu6(channels: int) -> nn.ReLU6:
+    """The rectifier of MobileNetV2, the same for any number of channels."""
+    return nn.ReLU6(inplace=True)
 
 
 class MobileNetV2(CompactNet):
@@ -57,15 +32,15 @@ class MobileNetV2(CompactNet):
     def __init__(self, dimension: int, input_size: tuple[int, int], width: float = 1.0) -> None:
         super().__init__(dimension, input_size)
         channels = scaled(MOBILE_STEM, width)
-        layers: list[nn.Module] = [convolution(3, channels, 3, stride=2)]
+        layers: list[nn.Module] = [convolution(3, channels, 3, relu6, stride=2)]
         for expansion, full, count, stride in MOBILE_BLOCKS:
             outputs = scaled(full, width)
             for index in range(count):
                 step = stride if index == 0 else 1
-                layers.append(InvertedResidual(channels, outputs, step, expansion))
+                layers.append(InvertedResidual(channels, outputs, step, expansion, relu6))
                 channels = outputs
         last = scaled(MOBILE_LAST, width)
-        layers.append(convolution(channels, last, 1))
+        layers.append(convolution(channels, last, 1, relu6))
         self.features = nn.Sequential(*layers)
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.embedding = nn.Linear(last, dimension)
