@@ -17,9 +17,10 @@ from facebench.faces.lfw.rendered import (
     kind_of,
     kind_of_people,
     rendering_of,
+    require_one_kind,
 )
 from facebench.faces.twins import lfw as twin
-from facebench.faces.types import DataKind, FaceSource, Progress
+from facebench.faces.types import FaceSource, Progress
 
 AS_BIN_FILES = ("cfp-fp", "cfp-ff", "agedb-30", "calfw", "cplfw")
 DATASETS = ("lfw", *AS_BIN_FILES)
@@ -124,7 +125,8 @@ def locate_images(
         raise UserError(f"there is no folder {where}; check --data")
     source = _images(dataset, where)
     keys = source.keys()
-    _require_kind(source, kind_of_people({key.split("/")[0] for key in keys}, str(where)), where)
+    people = {key.split("/")[0] for key in keys}
+    require_one_kind(where, source.kind, kind_of_people(people, str(where)))
     if source.kind == SYNTHETIC:
         notice = f"SYNTHETIC FACES in {where}: {NO_REAL}"
         return LocatedImages(source, where, None, notice, aligned=True)
@@ -198,7 +200,7 @@ def _folder(dataset: str, data: Path, pairs: str | Path | None) -> LocatedData:
         )
     file = _pairs_file(data, source.root, pairs)
     listed = read_pairs(file)
-    _require_kind(source, kind_of(listed, str(file)), data)
+    require_one_kind(data, source.kind, kind_of(listed, str(file)))
     if source.kind == SYNTHETIC:
         notice = f"SYNTHETIC FACES in {data}: {NO_REAL}"
         return LocatedData(source, data, listed, None, notice, aligned=True)
@@ -216,21 +218,6 @@ def _images(dataset: str, data: Path) -> LfwSource | FlatFolderSource:
             raise error from None
     rendering = rendering_of(data, source.root.parent)
     return source if rendering is None else SyntheticSource(data, rendering)
-
-
-def _require_kind(source: FaceSource, listed: DataKind, data: Path) -> None:
-    """Images and the names in their list must both be rendered, or both photographs."""
-    if listed == source.kind:
-        return
-    if listed == SYNTHETIC:
-        raise UserError(
-            f"{data} holds synthetic faces that are not complete or lost their {MARKER}; "
-            "use --data synthetic"
-        )
-    raise UserError(
-        f"{data} holds rendered faces by its {MARKER}, and the list names photographs; the two "
-        "are never mixed: keep photographs in a folder of their own"
-    )
 
 
 def _bin(dataset: str, path: Path, pairs: str | Path | None) -> LocatedData:
@@ -253,7 +240,7 @@ def _twin(
     source = SyntheticSource(folder, rendering)
     file = _pairs_file(folder, source.root, pairs)
     listed = read_pairs(file)
-    _require_kind(source, kind_of(listed, str(file)), folder)
+    require_one_kind(folder, source.kind, kind_of(listed, str(file)))
     return LocatedData(source, folder, listed, None, notice, aligned=True)
 
 

@@ -24,7 +24,6 @@ from facebench.faces.lfw import rendered
 from facebench.faces.lfw.folder import LfwSource
 from facebench.faces.lfw.lists import read_pairs
 from facebench.faces.types import ImageError
-from facebench.faces.ytf import frames as ytf
 from facebench.faces.ytf.lists import read_splits
 from facebench.lab.data.labelled import ZippedCrops, read_identities
 from facebench.lab.filters.curve import read_curve
@@ -224,13 +223,10 @@ def test_an_image_that_is_no_plain_file_cannot_be_read(
         assert source.fingerprint(["Ann/Ann_0001.jpg"]) == source.fingerprint(["Ann/Ann_0001.jpg"])
 
 
-@pytest.mark.parametrize("rendering_of", [rendered.rendering_of, ytf.rendering_of])
-def test_a_marker_that_is_no_plain_file_marks_nothing(
-    tmp_path: Path, rendering_of: Callable[[Path], str | None]
-) -> None:
+def test_a_marker_that_is_no_plain_file_marks_nothing(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / rendered.MARKER)
     with _within_seconds():
-        assert rendering_of(tmp_path) is None
+        assert rendered.rendering_of(tmp_path) is None
 
 
 def test_a_name_that_no_file_can_have_is_one_line() -> None:

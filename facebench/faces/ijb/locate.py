@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from facebench.base.errors import UserError
-from facebench.base.opening import SETTINGS, plain_bytes
 from facebench.base.storage import data_folder
 from facebench.faces.ijb.ijba import SEARCH, VERIFICATION, has_ijba_lists
 from facebench.faces.ijb.ijbc import IMAGES, meta_folder
 from facebench.faces.ijb.images import absent_folder
 from facebench.faces.install.installed import REGISTERED
 from facebench.faces.lfw.folder import folder_itself
-from facebench.faces.lfw.rendered import MARKER
+from facebench.faces.lfw.rendered import marked_as, require_one_kind
 from facebench.faces.locate import NO_REAL, SYNTHETIC, rendered_twin
 from facebench.faces.twins import ijba as twin
 from facebench.faces.types import DataKind, Progress
@@ -95,17 +93,9 @@ def require_kind(located: LocatedLists, faces: Iterable[str], images: bool) -> D
             "the two are never mixed: evaluate them apart"
         )
     named: DataKind = "synthetic" if rendered else "real"
-    if named == located.kind or (named == "synthetic" and not images):
-        return named
-    if named == "synthetic":
-        raise UserError(
-            f"{located.folder} holds synthetic faces that are not complete or lost their {MARKER}; "
-            "use --data synthetic"
-        )
-    raise UserError(
-        f"{located.folder} holds rendered faces by its {MARKER}, and the lists name photographs; "
-        "keep photographs in a folder of their own"
-    )
+    if images or named == "real":
+        require_one_kind(located.folder, located.kind, named, named="the lists name photographs")
+    return named
 
 
 def require_image_folder(located: LocatedLists, faces: Iterable[str]) -> None:
@@ -151,11 +141,8 @@ def _how_to_get(dataset: str) -> str:
 
 
 def _rendering(folder: Path) -> str | None:
-    try:
-        name = json.loads(plain_bytes(folder / MARKER, SETTINGS))["fingerprint"]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return None
-    known = isinstance(name, str) and name.startswith(f"{twin.TEMPLATE_TWIN}-v")
+    name = marked_as(folder)
+    known = name is None or name.startswith(f"{twin.TEMPLATE_TWIN}-v")
     return name if known else f"{twin.TEMPLATE_TWIN}-unknown"
 
 

@@ -16,7 +16,6 @@ from facebench.faces.twins import lfw as twin
 from facebench.faces.types import DataKind
 
 MARKER = "COMPLETE.json"
-_NAME = re.compile(r"synthetic-lfw-v\d{1,6}-s\d{1,9}")
 _PERSON = twin.twin_name(1).split("_")[0] + "_"
 
 
@@ -48,16 +47,49 @@ class SyntheticSource(LfwSource):
         return content_fingerprint("", keys, self._bytes).removeprefix("-")
 
 
-def rendering_of(*folders: Path) -> str | None:
+def marked_as(folder: Path) -> str | None:
+    """What the marker of rendered faces in a folder calls them, empty where that is no text; None:
+    there is no marker.
+    """
+    try:
+        name = json.loads(plain_bytes(folder / MARKER, SETTINGS))["fingerprint"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return name if isinstance(name, str) else ""
+
+
+def rendering_of(*folders: Path, twin_of: str = "lfw") -> str | None:
     """Version and seed by the marker of rendered faces in one of the folders, or None."""
     for folder in folders:
-        try:
-            name = json.loads(plain_bytes(folder / MARKER, SETTINGS))["fingerprint"]
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
-            continue
-        if isinstance(name, str) and name.startswith("synthetic-"):
-            return name if _NAME.fullmatch(name) else "synthetic-lfw-unknown"
+        name = marked_as(folder)
+        if name is not None and name.startswith("synthetic-"):
+            known = re.fullmatch(rf"synthetic-{twin_of}-v\d{{1,6}}-s\d{{1,9}}", name)
+            return name if known else f"synthetic-{twin_of}-unknown"
     return None
+
+
+def require_one_kind(
+    data: Path,
+    images: DataKind,
+    listed: DataKind,
+    what: str = "faces",
+    named: str = "the list names photographs",
+) -> None:
+    """UserError unless images and the names in their list are both rendered, or both photographs.
+
+    what: the images are; named: what to say of a list of photographs beside rendered images.
+    """
+    if listed == images:
+        return
+    if listed == "synthetic":
+        raise UserError(
+            f"{data} holds synthetic {what} that are not complete or lost their {MARKER}; "
+            "use --data synthetic"
+        )
+    raise UserError(
+        f"{data} holds rendered {what} by its {MARKER}, and {named}; the two are never mixed: keep "
+        "photographs in a folder of their own"
+    )
 
 
 def kind_of(pairs: PairList, where: str) -> DataKind:

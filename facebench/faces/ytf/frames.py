@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from facebench.base.errors import UserError
-from facebench.base.opening import SETTINGS, plain_bytes
 from facebench.faces.lfw.folder import _Folder
-from facebench.faces.lfw.rendered import MARKER
 from facebench.faces.twins import ytf as ytf_twin
 from facebench.faces.types import DataKind
 
@@ -19,7 +16,6 @@ ALIGNED, FRAMES = "aligned_images_DB", "frame_images_DB"
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp"})
 BOXES = ".labeled_faces.txt"
 _DIGITS = re.compile(r"(\d+)")
-_NAME = re.compile(r"synthetic-ytf-v\d{1,6}-s\d{1,9}")
 
 
 class YtfSource(_Folder):
@@ -109,18 +105,6 @@ def numbered_videos(root: Path) -> bool:
         if person.is_dir()
         for video in _entries(Path(person.path))
     )
-
-
-def rendering_of(*folders: Path) -> str | None:
-    """Version and seed by the marker of rendered videos in one of the folders, or None."""
-    for folder in folders:
-        try:
-            name = json.loads(plain_bytes(folder / MARKER, SETTINGS))["fingerprint"]
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
-            continue
-        if isinstance(name, str) and name.startswith("synthetic-"):
-            return name if _NAME.fullmatch(name) else "synthetic-ytf-unknown"
-    return None
 
 
 def _holds_videos(root: Path) -> bool:

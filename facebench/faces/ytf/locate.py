@@ -9,17 +9,16 @@ from facebench.base.errors import UserError
 from facebench.base.storage import data_folder
 from facebench.faces.install.installed import REGISTERED
 from facebench.faces.lfw.folder import folder_itself
-from facebench.faces.lfw.rendered import MARKER, kind_of_people
+from facebench.faces.lfw.rendered import kind_of_people, rendering_of, require_one_kind
 from facebench.faces.locate import NO_REAL, SYNTHETIC, rendered_twin
 from facebench.faces.twins import ytf as ytf_twin
-from facebench.faces.types import DataKind, Progress
+from facebench.faces.types import Progress
 from facebench.faces.ytf.frames import (
     ALIGNED,
     FRAMES,
     SyntheticYtf,
     YtfSource,
     numbered_videos,
-    rendering_of,
     video_folder,
 )
 from facebench.faces.ytf.lists import VideoPairs, find_splits, read_splits
@@ -85,13 +84,13 @@ def _given(data: Path, pairs: str | Path | None) -> LocatedVideos:
         raise UserError(f"--data {data} {what}; {REGISTERED['ytf']}")
     data = folder_itself(data)
     root = video_folder(data)
-    rendering = rendering_of(data, root.parent)
+    rendering = rendering_of(data, root.parent, twin_of="ytf")
     source = YtfSource(data) if rendering is None else SyntheticYtf(data, rendering)
     file = _splits_file(data, root, pairs)
     listed = read_splits(file)
     if root.name not in _OFFICIAL and not any(map(source.has_video, listed.videos())):
         raise _no_ytf(data, f"people's folders with the videos that {file} names")
-    _require_kind(source, kind_of_people(set(listed.people()), str(file)), data)
+    _require_one_kind(data, source, listed, file)
     if rendering is not None:
         notice = f"SYNTHETIC FACES in {data}: {NO_REAL}"
         return LocatedVideos(source, data, listed, None, notice, aligned=True)
@@ -108,23 +107,13 @@ def _twin(
     source = SyntheticYtf(folder, rendering)
     file = _splits_file(folder, source.root, pairs)
     listed = read_splits(file)
-    _require_kind(source, kind_of_people(set(listed.people()), str(file)), folder)
+    _require_one_kind(folder, source, listed, file)
     return LocatedVideos(source, folder, listed, None, notice, aligned=True)
 
 
-def _require_kind(source: YtfSource, listed: DataKind, data: Path) -> None:
-    """Videos and the names in their list must both be rendered, or both photographed."""
-    if listed == source.kind:
-        return
-    if listed == SYNTHETIC:
-        raise UserError(
-            f"{data} holds synthetic videos that are not complete or lost their {MARKER}; "
-            "use --data synthetic"
-        )
-    raise UserError(
-        f"{data} holds rendered videos by its {MARKER}, and the list names people of photographs; "
-        "the two are never mixed: keep photographs in a folder of their own"
-    )
+def _require_one_kind(data: Path, source: YtfSource, listed: VideoPairs, file: Path) -> None:
+    kind = kind_of_people(set(listed.people()), str(file))
+    require_one_kind(data, source.kind, kind, "videos", "the list names people of photographs")
 
 
 def _splits_file(data: Path, root: Path, pairs: str | Path | None) -> Path:
