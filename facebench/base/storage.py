@@ -73,6 +73,19 @@ def workspace_folders(kind: Workspace) -> list[Path]:
     return found
 
 
+def toml_files(kind: Workspace, *folders: str) -> dict[str, Path]:
+    """TOML files of a kind by name, those of the working directory first: {name: path}, sorted.
+
+    folders: below those of the kind, where not directly in them; the first goes before the others.
+    """
+    found: dict[str, Path] = {}
+    for place in workspace_folders(kind):
+        for folder in folders or (".",):
+            for path in (place / folder).glob("*.toml"):
+                found.setdefault(path.stem, path)
+    return dict(sorted(found.items()))
+
+
 def result_folders() -> list[Path]:
     """Folders of results kept in git: the working directory's first, then the shipped ones."""
     return [folder / "results" for folder in workspace_folders("reports")]

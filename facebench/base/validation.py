@@ -93,6 +93,12 @@ def validated(model: type[Validated], values: object, where: str) -> Validated:
         raise UserError(f"{where}: {explain(error, model)}") from None
 
 
+def require_own_name(name: str, path: Path) -> None:
+    """UserError where the name in a card's file is not the file's."""
+    if name != path.stem:
+        raise UserError(f"{path}: field 'name' is {name!r}; it must be the file's, {path.stem!r}")
+
+
 def explain(error: ValidationError, model: type[BaseModel]) -> str:
     """The first wrong field of values that were to be a model, in one line of plain words."""
     # A misspelt field is missing under its right name too: the misspelling is what to mend.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, ClassVar, Literal
@@ -16,8 +15,8 @@ from pydantic import (
 )
 
 from facebench.base.errors import UserError, nearest
-from facebench.base.storage import workspace_folders
-from facebench.base.validation import PositiveShare, Strict, read_toml, validated
+from facebench.base.storage import toml_files
+from facebench.base.validation import PositiveShare, Strict, read_toml, require_own_name, validated
 
 SpreadKind = Literal["standard error", "standard deviation"]
 SPREAD_SHORT: MappingProxyType[SpreadKind, str] = MappingProxyType(
@@ -236,19 +235,13 @@ def read_protocol(path: Path) -> ProtocolCard:
         hint = nearest(str(kind), CARD_CLASSES)
         raise UserError(f"{path}: field 'kind': must be one of {known}, not {kind!r}{hint}")
     card = validated(CARD_CLASSES[kind], values, str(path))
-    if card.name != path.stem:
-        raise UserError(
-            f"{path}: field 'name' is {card.name!r}; it must be the file's, {path.stem!r}"
-        )
+    require_own_name(card.name, path)
     return card
 
 
 def protocol_paths() -> dict[str, Path]:
     """Cards by name, those of the working directory first: {name: path}, sorted."""
-    found: dict[str, Path] = {}
-    for path in _card_files():
-        found.setdefault(path.stem, path)
-    return dict(sorted(found.items()))
+    return toml_files("protocols")
 
 
 def load_protocol(name: str) -> ProtocolCard:
@@ -300,8 +293,3 @@ def list_protocols() -> list[ProtocolCard]:
     ['verification']
     """
     return [read_protocol(path) for path in protocol_paths().values()]
-
-
-def _card_files() -> Iterator[Path]:
-    for folder in workspace_folders("protocols"):
-        yield from sorted(folder.glob("*.toml"))

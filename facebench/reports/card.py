@@ -13,8 +13,8 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from facebench.base.errors import UserError, nearest
-from facebench.base.storage import workspace_folders
-from facebench.base.validation import Strict, Text, read_toml, validated
+from facebench.base.storage import toml_files
+from facebench.base.validation import Strict, Text, read_toml, require_own_name, validated
 from facebench.models.architectures.shapes import LAYERS
 from facebench.protocols.cards import protocol_paths
 from facebench.records.statistics import Family, Unit, family, unit_of
@@ -208,10 +208,7 @@ class ReportCard(Strict):
 def read_report(path: Path) -> ReportCard:
     """The card in a TOML file; UserError names the file, the field and what is allowed there."""
     card = validated(ReportCard, read_toml(path), str(path))
-    if card.name != path.stem:
-        raise UserError(
-            f"{path}: field 'name' is {card.name!r}; it must be the file's, {path.stem!r}"
-        )
+    require_own_name(card.name, path)
     known = protocol_paths()
     for protocol in card.protocols:
         if protocol not in known:
@@ -222,11 +219,7 @@ def read_report(path: Path) -> ReportCard:
 
 def report_paths() -> Mapping[str, Path]:
     """Cards by name, those of the working directory first: {name: path}, sorted."""
-    found: dict[str, Path] = {}
-    for folder in workspace_folders("reports"):
-        for path in sorted(folder.glob("*.toml")):
-            found.setdefault(path.stem, path)
-    return MappingProxyType(dict(sorted(found.items())))
+    return MappingProxyType(toml_files("reports"))
 
 
 def load_report(name: str) -> ReportCard:

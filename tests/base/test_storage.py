@@ -207,6 +207,23 @@ def test_cards_of_the_working_directory_come_first(
     assert storage.workspace_folders("protocols") == [ROOT / "protocols"]
 
 
+def test_files_of_a_name_are_found_once_and_in_the_order_of_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("reports/zoo.toml", "reports/a.toml", "reports/b/a.toml", "reports/b/c.toml"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    monkeypatch.chdir(tmp_path)
+    shipped = sorted(path.stem for path in (ROOT / "reports").glob("*.toml"))
+    found = storage.toml_files("reports")
+    assert list(found) == sorted({*shipped, "a", "zoo"})
+    assert found["zoo"] == tmp_path / "reports" / "zoo.toml"
+    assert found[shipped[0]] == ROOT / "reports" / f"{shipped[0]}.toml"
+    below = storage.toml_files("reports", ".", "b")
+    assert (below["a"].parent, below["c"].parent) == (found["a"].parent, found["a"].parent / "b")
+    assert list(storage.toml_files("reports", "b")) == ["a", "c"]
+
+
 def test_the_checkout_is_listed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     assert storage.workspace_folders("reports") == [ROOT / "reports"]

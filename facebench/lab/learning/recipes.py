@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from facebench.base.errors import UserError, nearest
-from facebench.base.storage import workspace_folders
+from facebench.base.storage import toml_files
 from facebench.base.validation import Share, Strict, Text, read_toml, validated
 from facebench.lab.data.bank import BankPlan
 from facebench.lab.learning.loop import Recipe
@@ -145,7 +145,7 @@ def load_recipe(name: str) -> RecipeFile:
     if name.endswith(".toml"):
         path = Path(name)
     else:
-        files = _files()
+        files = toml_files("models", "recipes")
         if name not in files:
             raise UserError(
                 f"unknown recipe {name!r}{nearest(name, files)} ({', '.join(sorted(files))}, or a "
@@ -153,11 +153,3 @@ def load_recipe(name: str) -> RecipeFile:
             )
         path = files[name]
     return validated(RecipeFile, read_toml(path), str(path))
-
-
-def _files() -> dict[str, Path]:
-    found: dict[str, Path] = {}
-    for folder in workspace_folders("models"):
-        for path in sorted((folder / "recipes").glob("*.toml")):
-            found.setdefault(path.stem, path)
-    return found

@@ -20,9 +20,16 @@ from pydantic import (
 )
 
 from facebench.base.errors import UserError, nearest
-from facebench.base.storage import workspace_folders
+from facebench.base.storage import toml_files
 from facebench.base.text import fraction
-from facebench.base.validation import PositiveShare, Strict, Text, read_toml, validated
+from facebench.base.validation import (
+    PositiveShare,
+    Strict,
+    Text,
+    read_toml,
+    require_own_name,
+    validated,
+)
 from facebench.models.architectures.registry import ARCHITECTURES, Compact, smallest_side
 from facebench.models.architectures.shapes import LAYERS
 from facebench.models.cards.places import require_inside
@@ -369,10 +376,7 @@ def recorded_names() -> list[str]:
 
 def _named_card(path: Path) -> ModelCard:
     card = read_card(path)
-    if card.name != path.stem:
-        raise UserError(
-            f"{path}: field 'name' is {card.name!r}; it must be the file's {path.stem!r}"
-        )
+    require_own_name(card.name, path)
     return card
 
 
@@ -382,8 +386,4 @@ def _kept_first(card: ModelCard) -> tuple[bool, float, str]:
 
 
 def _card_files() -> dict[str, Path]:
-    found: dict[str, Path] = {}
-    for folder in workspace_folders("models"):
-        for path in (*folder.glob("*.toml"), *(folder / RECORDED).glob("*.toml")):
-            found.setdefault(path.stem, path)
-    return found
+    return toml_files("models", ".", RECORDED)

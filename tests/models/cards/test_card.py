@@ -86,7 +86,7 @@ def test_the_working_directorys_card_comes_first(
     assert find_card("baseline").title == "My network"
     assert [c.title for c in list_models() if c.name == "baseline"] == ["My network"]
     mine.write_text(GOOD)
-    with pytest.raises(UserError, match="'name' is 'mine'; it must be the file's 'baseline'"):
+    with pytest.raises(UserError, match="'name' is 'mine'; it must be the file's, 'baseline'"):
         find_card("baseline")
 
 
