@@ -28,6 +28,7 @@ from facebench.lab.data.sources import TrainingData, faces_of
 from facebench.lab.laboratory.work_folder import name_in
 from facebench.lab.learning.loop import (
     Extras,
+    Recipe,
     bake_masks,
     load_checkpoint,
     mask_layers,
@@ -53,6 +54,14 @@ class Machine:
     precision: str | None = None
     report: Report = print
     bar: Callable[[str, int], Callable[[int], None]] | None = None
+
+    def recipe(self, recipe: Recipe) -> Recipe:
+        """A recipe in this machine's precision."""
+        return recipe if self.precision is None else replace(recipe, precision=self.precision)
+
+    def on_step(self, folder: Path, recipe: Recipe) -> Callable[[int], None] | None:
+        """What is told every step of a training in its folder; None: nobody is."""
+        return None if self.bar is None else self.bar(name_in(folder), recipe.steps)
 
 
 @dataclass
@@ -89,16 +98,13 @@ class Learner:
         penalty: tuple[str, float] | None = None,
     ) -> None:
         """Train in place under the masks; what ``folder`` holds already is not done again."""
-        recipe = self.recipe.recipe(which, seed, steps)
+        recipe = machine.recipe(self.recipe.recipe(which, seed, steps))
         self.net.dropout = self.recipe.phase(which).dropout or self.recipe.dropout
-        if machine.precision is not None:
-            recipe = replace(recipe, precision=machine.precision)
-        told = machine.bar(name_in(folder), recipe.steps) if machine.bar else None
         extras = Extras(
             device=machine.device,
             make=make_pair_batch if self.supervision.pairs else make_batch,
             penalty=penalty,
-            on_step=told,
+            on_step=machine.on_step(folder, recipe),
         )
         net: nn.Module = self.net
         sources = self.data.sources
@@ -237,11 +243,10 @@ class CompactLearner:
 
         compiled: on CUDA; not worth its minutes where training is short.
         """
-        recipe = self.recipe.recipe(which, seed, steps)
-        if machine.precision is not None:
-            recipe = replace(recipe, precision=machine.precision)
-        told = machine.bar(name_in(folder), recipe.steps) if machine.bar else None
-        extras = Extras(device=machine.device, on_step=told, compiled=compiled)
+        recipe = machine.recipe(self.recipe.recipe(which, seed, steps))
+        extras = Extras(
+            device=machine.device, on_step=machine.on_step(folder, recipe), compiled=compiled
+        )
         normalised = which == "train" and self.recipe.normalised
         with normalising(self.net) if normalised else nullcontext():
             train(self.net, self.supervision, self.data.sources, recipe, folder,
