@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -32,10 +32,16 @@ KINDS = (
     "Weights with a card and ONNX files are data; .pt, .pt2 and package.module:factory are "
     "programs: run only what you trust."
 )
-RECIPE_HELP = "short, paper, compact, plain, or a TOML file."
 DATA, TRAINING, RESULT = Group("Data"), Group("How"), Group("Result")
 # What a command's own options may come before.
 TRAINING_ON, RESULT_AFTER = Group("How"), Group("Result")
+SEED = typer.Option(min=0, rich_help_panel=TRAINING.title, help="Of everything.")
+
+
+def recipe_option(default: str) -> Any:
+    """The option of a recipe. default: in words, what is taken without it."""
+    kinds = "short, paper, compact, plain, or a TOML file."
+    return typer.Option(rich_help_panel=TRAINING.title, help=f"{kinds} Default: {default}.")
 
 
 def usual_work() -> Path:

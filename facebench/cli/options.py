@@ -123,3 +123,6 @@ def _parameter(field: Field) -> Parameter:
 UntrustedOption = Annotated[
     bool, typer.Option("--untrusted", help=words_of(ModelOptions, "untrusted"))
 ]
+QuietOption = Annotated[
+    bool, typer.Option("--quiet", "-q", rich_help_panel="Result", help="No progress.")
+]

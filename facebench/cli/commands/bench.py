@@ -11,7 +11,7 @@ import typer
 from facebench.base.options import ASIDE, Option
 from facebench.cli.errors import importing
 from facebench.cli.lab import KINDS
-from facebench.cli.options import takes
+from facebench.cli.options import QuietOption, takes
 from facebench.cli.output import kept_in, require_output, table_text, write
 from facebench.models.embedders.options import ModelOptions
 
@@ -70,9 +70,7 @@ def command(
             "folder reports, else the cache.",
         ),
     ] = None,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", rich_help_panel=_RESULT, help="No progress.")
-    ] = False,
+    quiet: QuietOption = False,
     *,
     options: ModelOptions,
 ) -> None:

@@ -13,12 +13,13 @@ from facebench.cli.errors import importing
 from facebench.cli.lab import (
     DATA,
     KINDS,
-    RECIPE_HELP,
     RESULT,
     RESULT_AFTER,
+    SEED,
     TRAINING,
     TRAINING_ON,
     Lab,
+    recipe_option,
 )
 from facebench.cli.options import takes
 
@@ -103,16 +104,8 @@ def command(
     teacher_flip: Annotated[
         str | None, typer.Option(rich_help_panel=_TAUGHT, help="Default: normalised-add.")
     ] = None,
-    recipe: Annotated[
-        str | None,
-        typer.Option(
-            rich_help_panel="How",
-            help=f"{RECIPE_HELP} Default: short; of compact networks compact.",
-        ),
-    ] = None,
-    seed: Annotated[
-        int, typer.Option(min=0, rich_help_panel="How", help="Of everything."), TRAINING_ON
-    ] = 0,
+    recipe: Annotated[str | None, recipe_option("short; of compact networks compact")] = None,
+    seed: Annotated[int, SEED, TRAINING_ON] = 0,
     *,
     lab: Lab,
 ) -> None:

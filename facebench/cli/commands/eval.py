@@ -13,7 +13,7 @@ from facebench.base.errors import UserError
 from facebench.base.options import ASIDE, FACES, HOW, INPUT, MACHINE
 from facebench.cli.errors import importing
 from facebench.cli.lab import KINDS
-from facebench.cli.options import takes, without_effect_on_embeddings
+from facebench.cli.options import QuietOption, takes, without_effect_on_embeddings
 from facebench.cli.results import Format, Outputs
 from facebench.models.embedders.options import ModelOptions
 from facebench.protocols.settings import Settings
@@ -83,9 +83,7 @@ def command(
         bool,
         typer.Option("--profile", rich_help_panel=_RESULT, help="Say where the time went."),
     ] = False,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", rich_help_panel=_RESULT, help="No progress.")
-    ] = False,
+    quiet: QuietOption = False,
     *,
     options: ModelOptions,
     settings: Settings,

@@ -10,7 +10,7 @@ import typer
 from facebench.base.options import ASIDE, Option
 from facebench.cli.errors import importing
 from facebench.cli.lab import KINDS
-from facebench.cli.options import takes
+from facebench.cli.options import QuietOption, takes
 from facebench.models.embedders.options import ModelOptions
 
 _INPUT, _CHECK, _RESULT = "Input of a model without a card", "Check", "Result"
@@ -55,9 +55,7 @@ def command(
     workers: Annotated[
         int, typer.Option(min=0, rich_help_panel=_CHECK, help="Processes that read images.")
     ] = 1,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", rich_help_panel=_RESULT, help="No progress.")
-    ] = False,
+    quiet: QuietOption = False,
     *,
     options: ModelOptions,
 ) -> None:

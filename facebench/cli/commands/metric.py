@@ -13,14 +13,22 @@ from facebench.base.errors import UserError
 from facebench.base.text import rich_text
 from facebench.cli.errors import importing
 from facebench.cli.lab import KINDS
-from facebench.cli.options import UntrustedOption
+from facebench.cli.options import QuietOption, UntrustedOption
 from facebench.cli.output import require_output, require_writable
 
 if TYPE_CHECKING:
     from facebench.lab.metrics.joint_bayesian import FittedMetric
+    from facebench.lab.metrics.projection import FittedProjection
+    from facebench.models.cards.card import ModelCard
     from facebench.similarity.metric_file import MetricFile
 
 _DATA, _HOW, _RESULT = "Faces with identities", "How", "Result"
+_Out = Annotated[
+    Path | None, typer.Option(rich_help_panel=_RESULT, help="The metric file to write.")
+]
+_Attach = Annotated[
+    bool, typer.Option("--attach", rich_help_panel=_RESULT, help="Name it in the model's card.")
+]
 
 app = typer.Typer(
     help="Make a similarity (Joint Bayesian, or a projection) for a model's embeddings, and look "
@@ -94,16 +102,9 @@ def fit(
         bool,
         typer.Option("--no-store", rich_help_panel=_HOW, help="Neither use nor keep embeddings."),
     ] = False,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", rich_help_panel=_RESULT, help="No progress.")
-    ] = False,
-    out: Annotated[
-        Path | None, typer.Option(rich_help_panel=_RESULT, help="The metric file to write.")
-    ] = None,
-    attach: Annotated[
-        bool,
-        typer.Option("--attach", rich_help_panel=_RESULT, help="Name it in the model's card."),
-    ] = False,
+    quiet: QuietOption = False,
+    out: _Out = None,
+    attach: _Attach = False,
 ) -> None:
     """Learn a Joint Bayesian for a model and write it to a file, into the model's card, or both.
 
@@ -117,13 +118,10 @@ def fit(
     with importing():
         from facebench.lab.metrics import joint_bayesian as metric_fit
         from facebench.models.embedders.options import ModelOptions
-        from facebench.models.zoo import card_for, load_model
+        from facebench.models.zoo import load_model
     choices = metric_fit.FitChoices(components or None, normalise, shrinkage, iterations)
     choices.check()
-    card = card_for(model)
-    if attach:
-        metric_fit.require_own_card(card)
-        require_writable("--attach", card.path, card.path.parent)
+    card = _card(model, attach)
     embedder = load_model(model, ModelOptions(untrusted=untrusted))
     if embeddings is not None and names is not None:
         labelled = metric_fit.read_labelled(embeddings, names, identities)
@@ -143,11 +141,7 @@ def fit(
     fitted = metric_fit.fit_metric(labelled, choices, embedder)
     for line in labelled.unknown:
         typer.echo(line, err=True)
-    written = [path for path in (out,) if path is not None]
-    for path in written:
-        fitted.write(path)
-    if attach:
-        written.append(fitted.attach(card))
+    written = _write(fitted, card, out, attach)
     _tell(fitted, written)
 
 
@@ -161,13 +155,8 @@ def projection(
             help="The final.pt of its training (`facebench train` or `prune`), with a teacher.",
         ),
     ],
-    out: Annotated[
-        Path | None, typer.Option(rich_help_panel=_RESULT, help="The metric file to write.")
-    ] = None,
-    attach: Annotated[
-        bool,
-        typer.Option("--attach", rich_help_panel=_RESULT, help="Name it in the model's card."),
-    ] = False,
+    out: _Out = None,
+    attach: _Attach = False,
 ) -> None:
     """Take the regression head of a model's training over as a metric: cosine after a linear map.
 
@@ -175,19 +164,11 @@ def projection(
     """
     _require_place(out, attach)
     with importing():
-        from facebench.lab.metrics import joint_bayesian as metric_fit
         from facebench.lab.metrics import projection as projection_fit
-        from facebench.models.zoo import card_for, load_model
-    card = card_for(model)
-    if attach:
-        metric_fit.require_own_card(card)
-        require_writable("--attach", card.path, card.path.parent)
+        from facebench.models.zoo import load_model
+    card = _card(model, attach)
     fitted = projection_fit.fit_projection(card, load_model(model), checkpoint)
-    written = [path for path in (out,) if path is not None]
-    for path in written:
-        fitted.write(path)
-    if attach:
-        written.append(fitted.attach(card))
+    written = _write(fitted, card, out, attach)
     taken = fitted.model
     typer.echo(
         f"{taken.dimension} -> {len(taken.bias)} numbers by {taken.values:,} weights, for "
@@ -250,6 +231,28 @@ def _require_place(out: Path | None, attach: bool) -> None:
         raise UserError("where is the metric to go? --attach (the model's card) or --out FILE")
     if out is not None:
         require_output(out, "--out", in_new_folder=True)
+
+
+def _card(model: str, attach: bool) -> ModelCard:
+    """The model's card; UserError where it is to name the metric and cannot be written."""
+    from facebench.lab.metrics.joint_bayesian import require_own_card
+    from facebench.models.zoo import card_for
+
+    card = card_for(model)
+    if attach:
+        require_own_card(card)
+        require_writable("--attach", card.path, card.path.parent)
+    return card
+
+
+def _write(
+    fitted: FittedMetric | FittedProjection, card: ModelCard, out: Path | None, attach: bool
+) -> list[Path]:
+    """Write the metric wherever it is asked for; the files."""
+    written = [] if out is None else [out]
+    for path in written:
+        fitted.write(path)
+    return [*written, fitted.attach(card)] if attach else written
 
 
 def _tell(fitted: FittedMetric, written: list[Path]) -> None:

@@ -12,12 +12,13 @@ from facebench.base.options import ASIDE, Option, options_of
 from facebench.cli.errors import importing
 from facebench.cli.lab import (
     DATA,
-    RECIPE_HELP,
     RESULT,
     RESULT_AFTER,
+    SEED,
     TRAINING,
     TRAINING_ON,
     Lab,
+    recipe_option,
 )
 from facebench.cli.options import takes
 
@@ -89,15 +90,8 @@ def command(
     name: Annotated[
         str | None, typer.Option(rich_help_panel=_WHAT, help="Of the new model.")
     ] = None,
-    recipe: Annotated[
-        str | None,
-        typer.Option(
-            rich_help_panel="How", help=f"{RECIPE_HELP} Default: the plan's, or paper; compact."
-        ),
-    ] = None,
-    seed: Annotated[
-        int | None, typer.Option(min=0, rich_help_panel="How", help="Of everything."), TRAINING_ON
-    ] = None,
+    recipe: Annotated[str | None, recipe_option("the plan's, or paper; compact")] = None,
+    seed: Annotated[int | None, SEED, TRAINING_ON] = None,
     *,
     lab: Lab,
 ) -> None:

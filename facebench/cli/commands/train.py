@@ -12,12 +12,13 @@ from facebench.base.options import ASIDE
 from facebench.cli.errors import importing
 from facebench.cli.lab import (
     DATA,
-    RECIPE_HELP,
     RESULT,
     RESULT_AFTER,
+    SEED,
     TRAINING,
     TRAINING_ON,
     Lab,
+    recipe_option,
 )
 from facebench.cli.options import takes
 from facebench.cli.output import require_output
@@ -35,16 +36,8 @@ def command(
         float | None,
         typer.Option(rich_help_panel=_WHAT, help="Of all layers; default: the card's, or 0.5."),
     ] = None,
-    recipe: Annotated[
-        str | None,
-        typer.Option(
-            rich_help_panel="How",
-            help=f"{RECIPE_HELP} Default: paper; of compact nets compact.",
-        ),
-    ] = None,
-    seed: Annotated[
-        int, typer.Option(min=0, rich_help_panel="How", help="Of everything."), TRAINING_ON
-    ] = 0,
+    recipe: Annotated[str | None, recipe_option("paper; of compact nets compact")] = None,
+    seed: Annotated[int, SEED, TRAINING_ON] = 0,
     plot: Annotated[
         Path | None,
         typer.Option(rich_help_panel="Result", help="Losses: .png, .svg or .pdf."),
