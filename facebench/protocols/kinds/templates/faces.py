@@ -17,10 +17,10 @@ from facebench.embedding.types import Embeddings
 from facebench.faces.ijb.align import FaceHints, make_template_aligner
 from facebench.faces.ijb.images import TemplateFaces
 from facebench.faces.ijb.locate import LocatedLists, require_image_folder, require_kind
-from facebench.faces.ijb.templates import TemplateSet
+from facebench.faces.ijb.templates import TemplatePairs, TemplateSearch, TemplateSet
 from facebench.faces.twins.ijba import TEMPLATE_CONTENTS
-from facebench.protocols.cards import ProtocolCard
-from facebench.protocols.prepared import ProtocolFaces
+from facebench.protocols.cards import ProtocolCard, TemplateCard, TemplateSearchCard
+from facebench.protocols.prepared import PreparedProtocol, ProtocolFaces
 from facebench.protocols.settings import Settings
 from facebench.similarity.base import Similarity
 from facebench.similarity.pooling import MEAN_POOLINGS, MeanPooler, Pooled, check_pooling
@@ -95,40 +95,6 @@ def listed_faces(
     return ListedFaces(keys, name, kind, source, aligner, located.notice, remarks, scores)
 
 
-def chosen_pooling(card: ProtocolCard, pooling: str, settings: Settings, faces: ListedFaces) -> str:
-    """The pooling of a run. UserError: unknown, for videos only, by detector scores that the data
-    do not have, or frames were chosen.
-    """
-    if settings.frames is not None:
-        raise UserError(
-            f"protocol {card.name}: --frames {settings.frames} has no effect, since its templates "
-            "say which frames they hold; leave it out"
-        )
-    name = pooling if settings.pooling is None else settings.pooling
-    check_pooling(name)
-    if name not in MEAN_POOLINGS:
-        raise UserError(
-            f"protocol {card.name}: pooling {name!r} is for videos; choose one of "
-            f"{', '.join(MEAN_POOLINGS)}"
-        )
-    if by_detector(name) and faces.scores is None:
-        raise UserError(
-            f"pooling {name!r} needs the detector's score of every face, and these data have "
-            f"none; choose {name.partition('+')[0]!r} or its '+norm'"
-        )
-    return name
-
-
-def recorded_pooling(
-    card: ProtocolCard, pooling: str, settings: Settings, faces: ListedFaces
-) -> str:
-    """What records say of `chosen_pooling`: its name, and where it weights by the detector's scores
-    a digest of them, as in ``media-mean+detector(1a2b3c4d)``, since the numbers depend on them.
-    """
-    name = chosen_pooling(card, pooling, settings, faces)
-    return f"{name}({faces.scores_digest})" if by_detector(name) else name
-
-
 def by_detector(pooling: str) -> bool:
     """Whether a pooling weights faces by the detector's scores."""
     return pooling.endswith("+detector")
@@ -143,7 +109,7 @@ def pool_sets(
 ) -> list[Pooled]:
     """Every set's templates, pooled in one pass over the faces; a face is embedded once.
 
-    embeddings: of faces, in parts; pooling: as `chosen_pooling` gives it. A template none of whose
+    embeddings: of faces, in parts; pooling: one of means. A template none of whose
     faces was acquired is there, with ``acquired`` False. UserError: negative detector scores.
     """
     rows = _Rows(faces.keys, sets)
@@ -163,6 +129,72 @@ def pool_sets(
             None if scores is None else scores[rows.face[chosen]],
         )
     return rows.parted(pooler.finish())
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedSplits(PreparedProtocol):
+    """Lists of templates in splits, and their faces; the kinds say what is compared in a split."""
+
+    card: TemplateCard | TemplateSearchCard
+    faces: ListedFaces
+    splits: tuple[TemplatePairs, ...] | tuple[TemplateSearch, ...]
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits of a SHA-256 over all that records say of the lists."""
+        return hashlib.sha256(b"".join(split.digest() for split in self.splits)).hexdigest()[:16]
+
+    def is_ijba(self, published: str, fault: str | None) -> bool | None:
+        """True for IJB-A's own lists, False where counts are not those published; None: not known.
+
+        published: fingerprint of its own lists; fault: why these are not they, None: no reason.
+        """
+        if self.faces.kind == "synthetic" or self.card.dataset != "ijba":
+            return None
+        if self.fingerprint == published:
+            return True
+        return None if fault is None else False
+
+    def pooling(self, settings: Settings) -> str:
+        """The chosen pooling, and where it weights by the detector's scores a digest of them, as in
+        ``media-mean+detector(1a2b3c4d)``, since the numbers depend on them.
+        """
+        name = self._chosen(settings)
+        return f"{name}({self.faces.scores_digest})" if by_detector(name) else name
+
+    def pooled(
+        self,
+        sets: Sequence[TemplateSet],
+        embeddings: Iterable[Embeddings],
+        similarity: Similarity,
+        settings: Settings,
+    ) -> list[Pooled]:
+        """Templates by the chosen pooling; see `pool_sets`."""
+        return pool_sets(self.faces, sets, embeddings, similarity, self._chosen(settings))
+
+    def _chosen(self, settings: Settings) -> str:
+        """The pooling of a run. UserError: unknown, for videos only, by detector scores that the
+        data do not have, or frames were chosen.
+        """
+        card = self.card
+        if settings.frames is not None:
+            raise UserError(
+                f"protocol {card.name}: --frames {settings.frames} has no effect, since its "
+                "templates say which frames they hold; leave it out"
+            )
+        name = card.pooling if settings.pooling is None else settings.pooling
+        check_pooling(name)
+        if name not in MEAN_POOLINGS:
+            raise UserError(
+                f"protocol {card.name}: pooling {name!r} is for videos; choose one of "
+                f"{', '.join(MEAN_POOLINGS)}"
+            )
+        if by_detector(name) and self.faces.scores is None:
+            raise UserError(
+                f"pooling {name!r} needs the detector's score of every face, and these data have "
+                f"none; choose {name.partition('+')[0]!r} or its '+norm'"
+            )
+        return name
 
 
 class _Rows:

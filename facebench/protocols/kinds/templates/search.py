@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,15 +20,9 @@ from facebench.faces.twins.ijba import SPLITS as TWIN_SPLITS
 from facebench.faces.types import Progress
 from facebench.protocols.cards import TemplateSearchCard
 from facebench.protocols.kinds.identification import kept_ranks, searched_people
-from facebench.protocols.kinds.templates.faces import (
-    ListedFaces,
-    chosen_pooling,
-    listed_faces,
-    pool_sets,
-    recorded_pooling,
-)
+from facebench.protocols.kinds.templates.faces import PreparedSplits, listed_faces
 from facebench.protocols.outcome import Decided, Outcome, Rate, Series
-from facebench.protocols.prepared import PreparedProtocol, refused
+from facebench.protocols.prepared import refused
 from facebench.protocols.settings import DEFAULTS, Settings
 from facebench.similarity.base import Similarity, score_block
 from facebench.similarity.pooling import Pooled
@@ -50,35 +43,23 @@ from facebench.statistics.templates import mean_and_deviation
 
 
 @dataclass(frozen=True, eq=False)
-class PreparedTemplateSearch(PreparedProtocol):
+class PreparedTemplateSearch(PreparedSplits):
     """Searches of templates; every split has a gallery of its own."""
 
     card: TemplateSearchCard
-    faces: ListedFaces
     splits: tuple[TemplateSearch, ...]
 
     @property
     def published_list(self) -> bool | None:
-        """True for IJB-A's own lists, False where splits, galleries or probes are not as many as
-        published; None: not known.
-        """
-        if self.faces.kind == "synthetic" or self.card.dataset != "ijba":
-            return None
-        if _fingerprint(self.splits) == SEARCH_FINGERPRINT:
-            return True
-        return None if search_fault(self.splits) is None else False
-
-    def pooling(self, settings: Settings) -> str:
-        """See `recorded_pooling`."""
-        return recorded_pooling(self.card, self.card.pooling, settings, self.faces)
+        """Of splits, galleries and probes; see `PreparedSplits.is_ijba`."""
+        return self.is_ijba(SEARCH_FINGERPRINT, search_fault(self.splits))
 
     def run(
         self, embeddings: Iterable[Embeddings], similarity: Similarity, settings: Settings
     ) -> Outcome:
         """TPIR at the card's FPIRs, at whatever rank, DIR at the same, at rank 1, and ranks."""
-        name = chosen_pooling(self.card, self.card.pooling, settings, self.faces)
         sets = [part for split in self.splits for part in (split.gallery, split.probes)]
-        pooled = pool_sets(self.faces, sets, embeddings, similarity, name)
+        pooled = self.pooled(sets, embeddings, similarity, settings)
         searched = [
             _search(split, gallery, probes)
             for split, gallery, probes in zip(self.splits, pooled[::2], pooled[1::2], strict=True)
@@ -115,7 +96,7 @@ class PreparedTemplateSearch(PreparedProtocol):
             nonmated=total - mated,
             subjects=len(np.unique(np.concatenate(people))),
             failed=failed,
-            fingerprint=_fingerprint(self.splits),
+            fingerprint=self.fingerprint,
             rule="exact",
             draws=settings.draws,
             decided=_decided(tables, rates[0]),
@@ -249,7 +230,3 @@ def _decided(tables: Sequence[SearchTable], headline: Rate) -> Decided:
 def _subjects(split: TemplateSearch) -> NDArray[np.int64]:
     assert split.probes.subjects is not None
     return split.probes.subjects
-
-
-def _fingerprint(splits: Sequence[TemplateSearch]) -> str:
-    return hashlib.sha256(b"".join(split.digest() for split in splits)).hexdigest()[:16]

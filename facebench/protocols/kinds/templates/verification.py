@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,15 +19,9 @@ from facebench.faces.lfw.remarks import template_remarks
 from facebench.faces.twins.ijba import SPLITS as TWIN_SPLITS
 from facebench.faces.types import Progress
 from facebench.protocols.cards import TemplateCard
-from facebench.protocols.kinds.templates.faces import (
-    ListedFaces,
-    chosen_pooling,
-    listed_faces,
-    pool_sets,
-    recorded_pooling,
-)
+from facebench.protocols.kinds.templates.faces import PreparedSplits, listed_faces
 from facebench.protocols.outcome import Decided, Outcome, Rate, Series
-from facebench.protocols.prepared import PreparedProtocol, refused
+from facebench.protocols.prepared import refused
 from facebench.protocols.settings import DEFAULTS, Settings
 from facebench.similarity.base import Similarity
 from facebench.similarity.pooling import Pooled
@@ -47,39 +40,27 @@ from facebench.statistics.templates import (
 
 
 @dataclass(frozen=True, eq=False)
-class PreparedTemplates(PreparedProtocol):
+class PreparedTemplates(PreparedSplits):
     """Pairs of templates in splits."""
 
     card: TemplateCard
-    faces: ListedFaces
     splits: tuple[TemplatePairs, ...]
 
     @property
     def published_list(self) -> bool | None:
         """False where the comparisons are not as many as published; None: nothing more is known,
-        which for IJB-A's own lists their fingerprint tells.
+        but of IJB-A's; see `PreparedSplits.is_ijba`.
         """
-        if self.faces.kind == "synthetic":
-            return None
-        if self.card.comparisons is not None:
+        if self.faces.kind == "real" and self.card.comparisons is not None:
             return None if sum(map(len, self.splits)) == self.card.comparisons else False
-        if self.card.dataset != "ijba":
-            return None
-        if _fingerprint(self.splits) == VERIFICATION_FINGERPRINT:
-            return True
-        return None if verification_fault(self.splits) is None else False
-
-    def pooling(self, settings: Settings) -> str:
-        """See `recorded_pooling`."""
-        return recorded_pooling(self.card, self.card.pooling, settings, self.faces)
+        return self.is_ijba(VERIFICATION_FINGERPRINT, verification_fault(self.splits))
 
     def run(
         self, embeddings: Iterable[Embeddings], similarity: Similarity, settings: Settings
     ) -> Outcome:
         """TAR at the card's FARs in every split; a template without a face matches nobody."""
-        name = chosen_pooling(self.card, self.card.pooling, settings, self.faces)
         sets = [split.templates for split in self.splits]
-        pooled = pool_sets(self.faces, sets, embeddings, similarity, name)
+        pooled = self.pooled(sets, embeddings, similarity, settings)
         scored = [
             score_split(split, templates, similarity)
             for split, templates in zip(self.splits, pooled, strict=True)
@@ -109,7 +90,7 @@ class PreparedTemplates(PreparedProtocol):
             nonmated=total - mated,
             subjects=_people(self.splits),
             failed=sum(int(np.isneginf(split.scores).sum()) for split in scored),
-            fingerprint=_fingerprint(self.splits),
+            fingerprint=self.fingerprint,
             rule="exact",
             draws=settings.draws,
             decided=_decided(scored, tars[0]) if total < MANY else None,
@@ -211,7 +192,3 @@ def _people(splits: Sequence[TemplatePairs]) -> int | None:
     if any(people is None for people in named):
         return None
     return len(np.unique(np.concatenate([people for people in named if people is not None])))
-
-
-def _fingerprint(splits: Sequence[TemplatePairs]) -> str:
-    return hashlib.sha256(b"".join(split.digest() for split in splits)).hexdigest()[:16]

@@ -141,5 +141,5 @@ def test_a_small_folder_of_ijba_is_not_the_published_list(
     assert prepared.published_list is None  # which is not to say that it is the published one
     kind = template if ready is prepare else template_search
     name = "VERIFICATION_FINGERPRINT" if ready is prepare else "SEARCH_FINGERPRINT"
-    monkeypatch.setattr(kind, name, kind._fingerprint(prepared.splits))
+    monkeypatch.setattr(kind, name, prepared.fingerprint)
     assert prepared.published_list is True
