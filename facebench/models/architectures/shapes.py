@@ -7,7 +7,7 @@ the counts here against theirs.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -118,18 +118,32 @@ def _squeezenet(embedding: int, size: HeightWidth, width: float) -> Blocks:
 def _mobilenet_v2(embedding: int, size: HeightWidth, width: float) -> Blocks:
     channels = scaled(MOBILE_STEM, width)
     yield "features.0", _normalised(3, channels, 3)
-    number = 1
-    for expansion, full, count, _ in MOBILE_BLOCKS:
+    blocks = [*_inverted_residuals(MOBILE_BLOCKS, channels, width, _normalised)]
+    for number, block in enumerate(blocks, 1):
+        yield f"features.{number}", block
+    last = scaled(MOBILE_LAST, width)
+    yield f"features.{len(blocks) + 1}", _normalised(scaled(MOBILE_BLOCKS[-1][1], width), last, 1)
+    yield "embedding", _linear(last, embedding).total
+
+
+def _inverted_residuals(
+    blocks: Sequence[tuple[int, int, int, int]],
+    channels: int,
+    width: float,
+    rectified: Callable[[int, int, int], int],
+) -> Iterator[int]:
+    """Parameters of each block of a table of inverted residuals.
+
+    channels: before the first; rectified: parameters of a convolution and what rectifies it, by
+    inputs of each filter, outputs and kernel.
+    """
+    for expansion, full, count, _ in blocks:
         outputs = scaled(full, width)
         for _ in range(count):
             hidden = channels * expansion
-            expanded = 0 if expansion == 1 else _normalised(channels, hidden, 1)
-            filtered = _normalised(1, hidden, 3)
-            yield f"features.{number}", expanded + filtered + _normalised(hidden, outputs, 1)
-            channels, number = outputs, number + 1
-    last = scaled(MOBILE_LAST, width)
-    yield f"features.{number}", _normalised(channels, last, 1)
-    yield "embedding", _linear(last, embedding).total
+            expanded = 0 if expansion == 1 else rectified(channels, hidden, 1)
+            yield expanded + rectified(1, hidden, 3) + _normalised(hidden, outputs, 1)
+            channels = outputs
 
 
 def _resnet50(embedding: int, size: HeightWidth, width: float) -> Blocks:
@@ -154,16 +168,10 @@ def _mobilefacenet(embedding: int, size: HeightWidth, width: float) -> Blocks:
     channels = scaled(FACE_STEM, width)
     yield "stem.0", rectified(3, channels, 3)
     yield "stem.1", rectified(1, channels, 3)
-    number = 0
-    for expansion, full, count, _ in FACE_BLOCKS:
-        outputs = scaled(full, width)
-        for _ in range(count):
-            hidden = channels * expansion
-            inside = rectified(channels, hidden, 1) + rectified(1, hidden, 3)
-            yield f"blocks.{number}", inside + _normalised(hidden, outputs, 1)
-            channels, number = outputs, number + 1
+    for number, block in enumerate(_inverted_residuals(FACE_BLOCKS, channels, width, rectified)):
+        yield f"blocks.{number}", block
     last = scaled(FACE_LAST, width)
-    yield "expand.0", channels * last
+    yield "expand.0", scaled(FACE_BLOCKS[-1][1], width) * last
     yield "expand.1", 2 * last
     yield "expand.2", last
     # Every stride of two rounds up: the convolutions are padded.
