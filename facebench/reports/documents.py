@@ -8,6 +8,7 @@ in ``reports``::
     <!-- figure zoo sparse_074 accuracy -->         one cell; a third word: ``synthetic``
     <!-- against zoo sparse_074 accuracy -->        the difference from the row's reference
     <!-- spearman zoo accuracy -->                  of a column's values, photographs and rendered
+    <!-- rows ablation -->                          ``ablation.csv``, as ``ablation.toml`` says
 
 each followed by what is written here, and by ``<!-- end -->``. ``python -m
 facebench.reports.documents PAGES`` writes them again; with ``--check`` it only says
@@ -16,27 +17,53 @@ which are out of date.
 
 from __future__ import annotations
 
+import csv
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Annotated, Literal
 
+from pydantic import Field
 from scipy.stats import spearmanr
 
 from facebench.base.errors import UserError, nearest
 from facebench.base.storage import write_atomically
-from facebench.base.text import points
+from facebench.base.text import percent, points
+from facebench.base.validation import Strict, Text, read_toml, validated
 from facebench.records.find import Finder
 from facebench.reports.build import fill_card
 from facebench.reports.card import load_report, read_report
 from facebench.reports.cells import FilledCard, FilledCell
 from facebench.reports.table import meaning_of, report_columns, shown
 from facebench.tables.markdown import grid, plain
-from facebench.tables.table import Cell, Table, TableRow
+from facebench.tables.table import DASH, Cell, Column, Table, TableRow
 from facebench.tables.text import points_text
 
-PLACE = re.compile(r"<!-- (table|figure|against|spearman) ([^>]+?) -->(.*?)<!-- end -->", re.S)
+PLACE = re.compile(r"<!-- (table|figure|against|spearman|rows) ([^>]+?) -->(.*?)<!-- end -->", re.S)
 _SYNTHETIC = "synthetic"
+_FORMS: dict[str, Callable[..., str]] = {
+    "text": str,
+    "count": lambda text: f"{int(text):,}",
+    "percent": lambda text: percent(float(text)),
+    "share": lambda text: f"{float(text):.3f}",
+    "points": lambda *texts: "{} [{}, {}]".format(*(points(float(text)) for text in texts)),
+}
+
+
+class RowsColumn(Strict):
+    """A column of a page, of fields of a CSV file: one, or of points a difference and its ends."""
+
+    heading: Text
+    fields: Annotated[tuple[str, ...], Field(min_length=1)]
+    form: Literal["text", "count", "percent", "share", "points"] = "text"
+
+
+class RowsCard(Strict):
+    """What a page shows of a CSV file; needs: the field without which a row is left out."""
+
+    needs: str
+    columns: Annotated[tuple[RowsColumn, ...], Field(min_length=1)]
 
 
 class Documents:
@@ -58,7 +85,7 @@ class Documents:
         kind = "real"
         if words[-1] == _SYNTHETIC:
             kind = words.pop()
-        needed = {"table": 1, "figure": 3, "against": 3, "spearman": 2}[what]
+        needed = {"table": 1, "figure": 3, "against": 3, "spearman": 2, "rows": 1}[what]
         if len(words) != needed:
             raise UserError(f"{what} {found[2]}: needs {needed} words, a card's name first")
         value = getattr(self, f"_{what}")(kind, *words)
@@ -84,6 +111,19 @@ class Documents:
         rows = [row for row in both[0] if row in both[1]]
         found = spearmanr(*([values[row] for row in rows] for values in both))
         return f"{found.statistic:.2f}"
+
+    def _rows(self, kind: str, name: str) -> str:
+        path = self.cards / f"{name}.toml"
+        card = validated(RowsCard, read_toml(path), str(path))
+        with path.with_suffix(".csv").open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        asked = [card.needs, *(field for one in card.columns for field in one.fields)]
+        if unknown := next((field for field in asked if any(field not in row for row in rows)), ""):
+            raise UserError(f"{path}: {name}.csv has no field {unknown!r}")
+        rows = [row for row in rows if row[card.needs]]
+        columns = tuple(Column(one.heading, left=one.form == "text") for one in card.columns)
+        cells = [TableRow(tuple(_field(row, one) for one in card.columns)) for row in rows]
+        return "\n\n" + "\n".join(grid(Table("", columns, tuple(cells)))) + "\n\n"
 
     def _column(self, name: str, kind: str, key: str) -> dict[str, float]:
         found = {}
@@ -122,6 +162,11 @@ def _cell(cell: FilledCell) -> Cell:
     found = shown(cell)
     below = _against(cell) if cell.paired else "" if cell.reference else found.detail
     return Cell(found.text, below, paper=found.paper)
+
+
+def _field(row: dict[str, str], column: RowsColumn) -> Cell:
+    texts = [row[name] for name in column.fields]
+    return Cell(_FORMS[column.form](*texts) if all(texts) else DASH)
 
 
 def _against(cell: FilledCell) -> str:

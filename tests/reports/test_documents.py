@@ -52,6 +52,32 @@ def test_a_figure_changed_by_hand_is_found_and_written_again(
     assert main(["--check", str(page)]) == 0
 
 
+def test_rows_of_a_csv_file_are_shown_as_their_card_says(tmp_path: Path) -> None:
+    (tmp_path / "runs.csv").write_text(
+        "run,faces,error,change,low,high\na_b,1200,0.16444,-0.02886,-0.041,-0.01672\n"
+        "open,1200,,,,\nlast,,0.5,,,\n",
+        encoding="utf-8",
+    )
+    (tmp_path / "runs.toml").write_text(
+        'needs = "error"\ncolumns = [\n{ heading = "run", fields = ["run"] },\n'
+        '{ heading = "faces", fields = ["faces"], form = "count" },\n'
+        '{ heading = "%", fields = ["error"], form = "percent" },\n'
+        '{ heading = "share", fields = ["error"], form = "share" },\n'
+        '{ heading = "by", fields = ["change", "low", "high"], form = "points" },\n]\n',
+        encoding="utf-8",
+    )
+    written = Documents(tmp_path).renewed("<!-- rows runs --><!-- end -->").splitlines()
+    assert written[2:-2] == [
+        "| run | faces | % | share | by |",
+        "| :--- | ---: | ---: | ---: | ---: |",
+        r"| a\_b | 1,200 | 16.44 | 0.164 | −2.89 \[−4.10, −1.67\] |",
+        "| last | – | 50.00 | 0.500 | – |",
+    ]
+    (tmp_path / "runs.csv").write_text("run,faces\na,1\n", encoding="utf-8")
+    with pytest.raises(UserError, match=r"runs.csv has no field 'error'"):
+        Documents(tmp_path).renewed("<!-- rows runs --><!-- end -->")
+
+
 @pytest.mark.parametrize(
     ("place", "message"),
     [
@@ -60,6 +86,7 @@ def test_a_figure_changed_by_hand_is_found_and_written_again(
         ("table taylor synthetic", "no records of synthetic faces for table 'taylor'"),
         ("table zooo", "no report 'zooo'"),
         ("figure zoo", "figure zoo: needs"),
+        ("rows ablations", "ablations.toml"),
     ],
 )
 def test_a_place_that_asks_for_nothing_is_told(
