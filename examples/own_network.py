@@ -39,5 +39,5 @@ def main(data: str) -> None:
     print(facebench.compare(theirs, [mine]).to_frame().head(1).to_string(index=False))
 
 
-if __name__ == "__main__":
+if __name__ == "__main__":  # the processes that read faces import this file
     main(sys.argv[1] if len(sys.argv) > 1 else "synthetic")

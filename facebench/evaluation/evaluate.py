@@ -52,6 +52,9 @@ def evaluate(
 ) -> Record:
     """The record of one model on one protocol.
 
+    A script calls this below ``if __name__ == "__main__":``, since the processes that read faces
+    import the script.
+
     Parameters
     ----------
     model : str, path, torch.nn.Module, callable or Embedder
@@ -111,7 +114,8 @@ def evaluate_many(
     """Records of every model on every protocol, protocol by protocol; faces are found once.
 
     All models are loaded and the faces of all protocols found before the first pass of a network,
-    so that a mistake in the last costs no time.
+    so that a mistake in the last costs no time. A script calls this below
+    ``if __name__ == "__main__":``, as it does `evaluate`.
 
     Parameters
     ----------
