@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import safetensors.numpy
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
@@ -26,6 +26,9 @@ from facebench.records.columns import (
 TYPES = ("bool", "uint32", "int64", "float32", "float64")
 LIMIT = 1 << 24
 Columns = dict[str, NDArray[Any]]
+
+# A busy machine draws slowly, which says nothing of the columns.
+at_leisure = settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 
 
 @st.composite
@@ -43,6 +46,7 @@ def same(one: Columns, other: Columns) -> bool:
     }
 
 
+@at_leisure
 @given(columns(), st.dictionaries(st.sampled_from(["list", "of"]), st.text(max_size=9)))
 def test_columns_come_back_to_the_bit(given_columns: Columns, facts: dict[str, str]) -> None:
     data = packed(given_columns, facts)
@@ -52,6 +56,7 @@ def test_columns_come_back_to_the_bit(given_columns: Columns, facts: dict[str, s
     assert packed(given_columns, facts) == data
 
 
+@at_leisure
 @given(columns())
 def test_tensors_are_safetensors(given_columns: Columns) -> None:
     assert same(safetensors.numpy.load(tensor_bytes(given_columns)), given_columns)
@@ -162,6 +167,7 @@ def test_a_column_that_unfolds_without_end_is_left_when_it_is_long_enough() -> N
         tracemalloc.stop()
 
 
+@at_leisure
 @given(st.data())
 def test_one_changed_byte_is_refused_or_read_as_columns(data: st.DataObject) -> None:
     """Never another error; that the columns are the record's is what their SHA-256 tells."""
