@@ -8,6 +8,8 @@ import pytest
 
 import facebench
 from facebench.records.frames import Results, Shown
+from facebench.tables.html import to_fragment
+from facebench.tables.table import Cell, Table, columns_of, rows_of
 from tests.helpers.records import MakeRecord
 
 SCORES, MATED = [0.9, 0.8, 0.35, 0.7, 0.2, 0.4, 0.1, 0.5], [True] * 4 + [False] * 4
@@ -78,3 +80,15 @@ def test_without_the_public_layer_nothing_is_shown(
 ) -> None:
     monkeypatch.setattr(Shown, "writer", None)
     assert shown["record"]._repr_html_() is None
+
+
+def test_letters_in_cells_are_explained_and_lines_of_a_cell_stay_apart() -> None:
+    cell = Cell("96.92", "[96.35, 97.37]", letters="a", paper="98.95", difference="−2.05")
+    rows = rows_of((Cell("view 2"), cell))
+    html = to_fragment([Table("t", columns_of("", "lfw"), rows, footnotes=(("a", "one crop"),))])
+    lines = "".join(html.split("\n"))
+    assert (
+        "96.92<sup>a</sup><br><small>[96.35, 97.37]</small>"
+        "<br><small>paper 98.95 (−2.05)</small>" in lines
+    )
+    assert "<li><sup>a</sup> one crop</li>" in lines
