@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 
 class UserError(Exception):
@@ -34,7 +36,20 @@ class Notice(UserWarning):
         self.text, self.protocol = text, protocol
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
+IN_LINES = ContextVar("in_lines", default=False)
+
+
+@contextmanager
+def said_in_lines() -> Iterator[None]:
+    """Within it, a line stands for a bar where no terminal is: a program of others gets none."""
+    before = IN_LINES.set(True)
+    try:
+        yield
+    finally:
+        IN_LINES.reset(before)
+
+
+def nearest(name: object, known: Iterable[str]) -> str:
     """``; did you mean 'x'?`` for the nearest known name, or an empty string where none is near."""
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    close = difflib.get_close_matches(str(name), list(known), n=1, cutoff=0.5)
     return f"; did you mean {close[0]!r}?" if close else ""

@@ -15,10 +15,16 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from facebench.base.errors import IN_LINES
 from facebench.base.text import printable
 
 Stage = Callable[[str, int], Callable[[], None]]
 """What is done next and in how many steps → what is called after each of them."""
+
+
+def lines_on(console: Console) -> bool:
+    """Whether a line on work that is done may be written."""
+    return console.is_terminal or IN_LINES.get()
 
 
 def error_console() -> Console:
@@ -50,11 +56,13 @@ def bar_on(
 def counting_bar(
     title: str, shown: bool, said: bool = False
 ) -> Iterator[Callable[[int, int], None]]:
-    """Yields a function of (done, in all); said: one line with both where no terminal is."""
+    """Yields a function of (done, in all); said: one line of the number of steps where no
+    terminal is and lines are said.
+    """
     console = error_console()
     with bar_on(console, shown) as bar:
         task = bar.add_task(printable(title), total=None, visible=False)
-        unsaid = said and shown and not console.is_terminal
+        unsaid = said and shown and IN_LINES.get() and not console.is_terminal
 
         def advance(done: int, total: int) -> None:
             nonlocal unsaid

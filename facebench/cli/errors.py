@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from facebench.base.errors import Notice, UserError, nearest
+from facebench.base.errors import Notice, UserError, nearest, said_in_lines
 from facebench.base.processes import interrupted_at_once
 from facebench.base.storage import cache_folder
 from facebench.base.text import printable
@@ -46,7 +46,8 @@ class ErrorGroup(TyperGroup):
     def main(self, *args: Any, **extra: Any) -> NoReturn:
         """Run the command line and end with SystemExit; a usage error is one line, too."""
         try:
-            code = super().main(*args, **{**extra, "standalone_mode": False})
+            with said_in_lines():
+                code = super().main(*args, **{**extra, "standalone_mode": False})
             if code == INTERRUPTED:
                 say_stopped()
         except typer.Abort:  # a question that was not answered

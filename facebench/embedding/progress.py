@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from rich.progress import MofNCompleteColumn, ProgressColumn, Task
 from rich.text import Text
 
-from facebench.base.progress import bar_on, error_console
+from facebench.base.progress import bar_on, error_console, lines_on
 from facebench.base.text import printable
 from facebench.embedding.types import ExtractionProfile
 
@@ -32,7 +32,10 @@ def progress_bar(
 
 
 def summarise(title: str, profile: ExtractionProfile) -> None:
-    """One line on standard error: what was done, how fast, and the failures."""
+    """One line on standard error, where `lines_on`: what was done, how fast, and the failures."""
+    console = error_console()
+    if not lines_on(console):
+        return
     line = f"{title}: {profile.embedded:,} faces embedded"
     if profile.embedded:
         line += f" in {profile.total:.1f} s ({profile.faces_per_second:,.0f} faces/s)"
@@ -40,4 +43,4 @@ def summarise(title: str, profile: ExtractionProfile) -> None:
         line += f", {profile.from_store:,} from the store"
     if profile.failed:
         line += f", {profile.failed:,} not acquired"
-    error_console().print(printable(line), markup=False)
+    console.print(printable(line), markup=False)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from facebench.base.errors import UserError
+from facebench.base.errors import UserError, said_in_lines
 from facebench.embedding.extract import extract
 from facebench.embedding.store import EmbeddingStore
 from facebench.embedding.types import ExtractionProfile
@@ -285,13 +286,19 @@ def test_profile_adds_up(faces: Faces, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("progress", [True, False])
-def test_standard_output_stays_clean(
-    faces: Faces, capfd: pytest.CaptureFixture[str], progress: bool
+@pytest.mark.parametrize("where", [said_in_lines, nullcontext])
+def test_without_a_terminal_the_command_line_alone_says_what_was_done(
+    faces: Faces,
+    capfd: pytest.CaptureFixture[str],
+    progress: bool,
+    where: Callable[[], AbstractContextManager[None]],
 ) -> None:
     source, keys = faces
-    extract(Linear(), source, keys, Crop(frozenset(keys[:1])), workers=0, progress=progress)
+    with where():
+        extract(Linear(), source, keys, Crop(frozenset(keys[:1])), workers=0, progress=progress)
     out, err = capfd.readouterr()
+    told = progress and where is said_in_lines
     assert out == ""
-    assert err.count("\n") == int(progress)  # without a terminal: the summary alone
-    assert ("linear on toy: 39 faces embedded" in err) == progress
-    assert ("1 not acquired" in err) == progress
+    assert err.count("\n") == int(told)
+    assert ("linear on toy: 39 faces embedded" in err) == told
+    assert ("1 not acquired" in err) == told
