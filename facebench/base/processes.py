@@ -20,11 +20,16 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from multiprocessing import util
 from multiprocessing.context import BaseContext
+from pathlib import Path
 from types import FrameType
 from typing import IO
 
 _FORKSERVER = "forkserver" in multiprocessing.get_all_start_methods()
 _LOG = logging.getLogger(__name__)
+RERUN = (
+    "does the script lack `if __name__ == '__main__':`? Each process runs the script again: put "
+    "below that line what it does"
+)
 
 
 class NoProcessError(Exception):
@@ -40,6 +45,8 @@ def worker_context(preload: Sequence[str] = ()) -> BaseContext:
     """
     if multiprocessing.current_process().daemon:
         raise NoProcessError("a daemonic process, as those of a multiprocessing.Pool, starts none")
+    if _main_is_gone():
+        raise NoProcessError("the program came by standard input, where no process can read it too")
     with starting():
         context = multiprocessing.get_context("forkserver" if _FORKSERVER else "spawn")
         if _FORKSERVER:
@@ -48,6 +55,13 @@ def worker_context(preload: Sequence[str] = ()) -> BaseContext:
             start_fork_server()
         context.Lock()  # needs the shared memory that queues need
     return context
+
+
+def _main_is_gone() -> bool:
+    """Whether processes would look in vain for the file of the program, as that of ``python -``."""
+    main = sys.modules["__main__"]
+    path = None if main.__spec__ else getattr(main, "__file__", None)
+    return path is not None and not Path(path).exists()
 
 
 def leave_if_rerun() -> None:
@@ -65,6 +79,8 @@ def starting() -> Iterator[None]:
     """Around the start of processes: what the system refuses is a NoProcessError."""
     try:
         yield
+    except BrokenPipeError as error:  # most often by `leave_if_rerun`
+        raise NoProcessError(f"one ended as it began; {RERUN}") from error
     except (OSError, EOFError) as error:
         why = getattr(error, "strerror", None) or str(error) or "the fork server has ended"
         raise NoProcessError(why) from error
@@ -73,7 +89,7 @@ def starting() -> Iterator[None]:
 @functools.cache
 def go_on_without(what: str, why: str) -> None:
     """Say, once, that something is done by this process alone; what: ``reading images``."""
-    _LOG.warning("no process is %s (%s); going on without, which is slower", what, why)
+    _LOG.warning("facebench: no process is %s (%s); going on without, which is slower", what, why)
 
 
 def begin_worker() -> None:

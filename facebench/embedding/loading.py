@@ -17,10 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facebench.base.errors import UserError
-from facebench.base.processes import (
-    NoProcessError,
-    go_on_without,
-)
+from facebench.base.processes import RERUN, NoProcessError, go_on_without
 from facebench.embedding.missing import UnusableFacesError
 from facebench.faces.types import Aligner, FaceSource, ImageError
 
@@ -127,7 +124,7 @@ def _received(
 ) -> Iterator[FaceBatch]:
     """What the processes read; if none came to work, this process reads (and says so)."""
     reading, began = None, None
-    why = "does the script lack `if __name__ == '__main__':`?"
+    why = RERUN
     try:
         reading, began = started.result()
         while (batch := next(reading, None)) is not None:

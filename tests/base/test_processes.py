@@ -144,6 +144,7 @@ def _said_anew() -> Iterator[None]:
         (OSError(30, "Read-only file system"), "Read-only file system"),
         (FileNotFoundError(2, "No such file or directory"), "No such file or directory"),
         (EOFError(), "the fork server has ended"),
+        (BrokenPipeError(32, "Broken pipe"), f"one ended as it began; {processes.RERUN}"),
     ],
 )
 @pytest.mark.parametrize("where", ["start_fork_server", "Lock"])
@@ -164,7 +165,7 @@ def test_where_no_process_can_be_started_the_work_is_done_and_that_is_said_once(
     for _ in range(2):
         assert list(pooled(abs, [-1, -2, -3], 2)) == [1, 2, 3]
     assert caplog.messages == [
-        f"no process is rendering faces ({why}); going on without, which is slower"
+        f"facebench: no process is rendering faces ({why}); going on without, which is slower"
     ]
 
 

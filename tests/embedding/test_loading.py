@@ -63,7 +63,8 @@ def test_without_processes_the_faces_are_read_here_and_that_is_said_once(
     for _ in range(2):
         assert [len(batch.faces) for batch in read_ahead(batches_of(*faces), 2)] == [8] * 5
     assert caplog.messages == [
-        "no process is reading images (Read-only file system); going on without, which is slower"
+        "facebench: no process is reading images (Read-only file system); going on without, "
+        "which is slower"
     ]
 
 

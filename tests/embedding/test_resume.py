@@ -118,21 +118,36 @@ def test_killed_in_the_act_of_writing(
 
 
 @pytest.mark.slow
-def test_a_script_without_a_main_guard_is_served_too(many_faces: Faces, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("by_file", "why"),
+    [
+        (True, "does the script lack `if __name__ == '__main__':`? Each process runs the script"),
+        (False, "the program came by standard input"),
+    ],
+)
+def test_a_script_without_a_main_guard_is_served_too(
+    many_faces: Faces, tmp_path: Path, by_file: bool, why: str
+) -> None:
     script = tmp_path / "script.py"
     script.write_text(
         "from pathlib import Path\n"
-        "from embedding_toys import Crop, FolderFaces, Linear\n"
+        "from tests.helpers.embedding_toys import Crop, FolderFaces, Linear\n"
         "from facebench.embedding.extract import extract\n"
         f"source = FolderFaces(Path({str(many_faces[0].folder)!r}))\n"
         "keys = source.keys()[:300]\n"
         "print(extract(Linear(), source, keys, Crop(), progress=False).acquired.sum())\n"
     )
-    run = subprocess.run(
-        [sys.executable, script], env=environment(), capture_output=True, text=True, timeout=600
-    )
+    with script.open() as text:
+        run = subprocess.run(
+            [sys.executable, script if by_file else "-"],
+            env=environment(),
+            stdin=text,
+            capture_output=True,
+            text=True,
+            timeout=600,
+        )
     assert run.stdout == "300\n"
-    assert run.stderr.startswith("no process is reading images (does the script lack")
+    assert run.stderr.startswith("facebench: no process is reading images (") and why in run.stderr
     assert run.stderr.count("\n") == 1
 
 

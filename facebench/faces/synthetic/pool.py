@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facebench.base.processes import (
+    RERUN,
     NoProcessError,
     begin_worker,
     go_on_without,
@@ -102,7 +103,7 @@ class _Renderers:
         return work(task)
 
     def _give_up(self, error: Exception) -> None:
-        ended = "one has ended; out of memory, or no `if __name__ == '__main__':` in the script?"
+        ended = f"one has ended; out of memory, or {RERUN}"
         go_on_without(_RENDERING, str(error) if isinstance(error, NoProcessError) else ended)
         self._end()
 
