@@ -7,9 +7,13 @@ options of a command of it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
+from difflib import get_close_matches
 from inspect import Parameter, cleandoc, signature
+from numbers import Integral, Real
+from os import PathLike
+from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -126,6 +130,80 @@ def check_bounds(chosen: object) -> None:
             raise UserError(f"{field.name} is {value}; it must be at least {least}")
         if value is not None and most is not None and value > most:
             raise UserError(f"{field.name} is {value}; it must be at most {most}")
+
+
+def check_types(chosen: object) -> None:
+    """UserError for a field of a dataclass that is not of its type, with a value that is."""
+    hints = get_type_hints(type(chosen))
+    for field in fields(chosen):  # type: ignore[arg-type]
+        value = getattr(chosen, field.name)
+        if not _fits(value, hints[field.name]):
+            words, example = _WORDS[_first(hints[field.name])]
+            right = example if field.default is None else field.default
+            raise UserError(f"{field.name} is {value!r}; it must be {words}, such as {right!r}")
+
+
+def _fits(value: object, hint: Any) -> bool:
+    """Whether a value is of a type; a name of a `Literal` is looked at elsewhere."""
+    kind = get_origin(hint)
+    if kind in (Union, UnionType):
+        return any(_fits(value, one) for one in get_args(hint))
+    if kind is Literal:
+        return isinstance(value, str)
+    if kind is tuple:
+        inner = [one for one in get_args(hint) if one is not Ellipsis]
+        sure = isinstance(value, tuple) and (len(inner) == len(value) or ... in get_args(hint))
+        return sure and all(_fits(one, inner[0]) for one in value)  # type: ignore[attr-defined]
+    if hint is bool or isinstance(value, bool):
+        return hint is bool and isinstance(value, bool)
+    return isinstance(value, _ACCEPTED.get(hint, hint))
+
+
+def _first(hint: Any) -> Any:
+    """What stands first in a choice of types, a tuple by itself."""
+    kind = get_origin(hint)
+    if kind in (Union, UnionType):
+        return _first(get_args(hint)[0])
+    return str if kind is Literal else kind or hint
+
+
+_ACCEPTED: dict[Any, Any] = {int: Integral, float: Real, Path: PathLike}
+_WORDS: dict[Any, tuple[str, object]] = {
+    bool: ("True or False", True),
+    int: ("a whole number", 4),
+    float: ("a number", 0.5),
+    str: ("a text", "name"),
+    Path: ("a pathlib.Path", Path("file")),
+    tuple: ("a tuple", ()),
+}
+
+
+def check_keywords(
+    function: Callable[..., Any], given: Iterable[str], inside: type | None = None
+) -> None:
+    """TypeError for a keyword that a function does not take, with the nearest one.
+
+    inside: a dataclass that its ``options`` are, the fields of which are meant at times.
+    """
+    taken = {name: repr(name) for name in signature(function).parameters}
+    if inside is not None:
+        for field in fields(inside):
+            taken.setdefault(field.name, f"options={inside.__name__}({field.name}=...)")
+    for name in given:
+        if name in signature(function).parameters:
+            continue
+        close = get_close_matches(name, taken, n=1, cutoff=0.5)
+        hint = f"; did you mean {taken[close[0]]}?" if close else ""
+        raise TypeError(f"{function.__name__}: there is no keyword {name!r}{hint}")
+
+
+def listed(what: str, given: Any, example: str) -> list[Any]:
+    """Several as a list: a text or path is one, and not its letters. UserError: no sequence."""
+    if isinstance(given, (str, PathLike)):
+        return [given]
+    if not isinstance(given, Iterable):
+        raise UserError(f"{what} is {given!r}; it must be one or several, such as {example}")
+    return list(given)
 
 
 def told(kind: type[Chosen]) -> type[Chosen]:

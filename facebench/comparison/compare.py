@@ -117,7 +117,7 @@ def compare(
     """
     if not 0 < level < 1:
         raise UserError(f"compare: level is {level}; give a share between 0 and 1, such as 0.95")
-    first, *others = named_in(found_in, [base, *several(candidates)], protocol, similarity)
+    first, *others = named_in(found_in, several([base, *several(candidates)]), protocol, similarity)
     return Results(compare_records(first, others, level=level))
 
 

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from facebench.base.errors import UserError, nearest
-from facebench.base.options import with_fields
+from facebench.base.options import check_keywords, check_types, listed, with_fields
 from facebench.base.progress import Stage, unseen
 from facebench.base.storage import sha256_file, temporary_folder, write_atomically
 from facebench.base.version import __version__
@@ -27,7 +28,7 @@ from facebench.costs.runtimes import Job, native_runtime, needs_program, why_not
 from facebench.costs.worker import Loaded, WorkerProcess
 from facebench.models.cards.names import is_bare
 from facebench.models.cards.publish import write_card
-from facebench.models.embedders.options import ModelOptions, Precision
+from facebench.models.embedders.options import ModelOptions, Precision, check_size
 from facebench.models.export import plain_network, program_bytes, program_card
 from facebench.records.costs import RUNTIMES, CostRecord, CostRun, MachineFacts, Ratios, Runtime
 from facebench.records.frames import Scalar, Shown, frame_of
@@ -52,6 +53,10 @@ class BenchSettings:
     untrusted: bool = False
 
     def __post_init__(self) -> None:
+        if isinstance(self.runtimes, str):
+            object.__setattr__(self, "runtimes", (self.runtimes,))
+        check_size("size", self.size)
+        check_types(self)
         for name in self.runtimes or ():
             if name not in RUNTIMES:
                 hint = nearest(name, RUNTIMES)
@@ -113,7 +118,7 @@ class _Ready:
 
 @with_fields(BenchSettings)
 def bench(
-    models: Sequence[str],
+    models: str | Sequence[str],
     baseline: str | None = None,
     *,
     stage: Stage = unseen,
@@ -123,7 +128,7 @@ def bench(
 
     Parameters
     ----------
-    models : sequence of str
+    models : str, or sequence of str
         Names of the zoo, cards, or model files. Each is loaded in a process of its own.
     baseline : str, optional
         Which of them the others are divided by, by default the first; one that is not among them is
@@ -165,7 +170,10 @@ def bench(
     >>> found.records[0].model, found.records[0].runs[0].ratios.latency.median
     ('sparse_074', 1.0)
     """
+    check_keywords(bench, keywords)
     settings = BenchSettings(**keywords)
+    models = [_name_of(model) for model in listed("models", models, "['sparse_074']")]
+    baseline = None if baseline is None else _name_of(baseline)
     before = [] if baseline is None or baseline in models else [baseline]
     specs = list(dict.fromkeys([*before, *models]))
     if not specs:
@@ -197,6 +205,16 @@ def bench(
         tuple(skipped),
         machine,
     )
+
+
+def _name_of(model: object) -> str:
+    """Each process loads it anew, which needs a name."""
+    if not isinstance(model, (str, PathLike)):
+        raise UserError(
+            f"bench takes names of models, cards or files, not a {type(model).__name__}; save it "
+            "as a file (`facebench export`, torch.export), and name that"
+        )
+    return str(model)
 
 
 def _jobs(

@@ -11,7 +11,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from facebench.base.errors import Notice, UserError
-from facebench.base.options import with_fields
+from facebench.base.options import check_keywords, listed, with_fields
 from facebench.base.progress import counting_bar
 from facebench.base.threads import torch_threads
 from facebench.evaluation.build import Facts, build_record
@@ -35,7 +35,7 @@ _CALLER = 5  # frames up to who called `evaluate`
 if TYPE_CHECKING:
     from facebench.models.zoo import AnyModel
 
-    Models = Sequence[AnyModel] | Mapping[str, AnyModel]
+    Models = AnyModel | Sequence[AnyModel] | Mapping[str, AnyModel]
 
 _RENDERING = "rendering synthetic faces"
 
@@ -81,6 +81,8 @@ def evaluate(
     ------
     UserError
         One line for whatever is wrong with the inputs.
+    TypeError
+        A keyword that there is not, with the nearest one.
 
     Warns
     -----
@@ -96,6 +98,7 @@ def evaluate(
     >>> 0 <= record.statistics.accuracy.interval.low <= record.statistics.accuracy.value <= 1
     True
     """
+    check_keywords(evaluate, settings, ModelOptions)
     models: Models = [model] if name is None else {name: model}
     return evaluate_many(models, [protocol], data, options=options, **settings)[0]
 
@@ -103,7 +106,7 @@ def evaluate(
 @with_fields(Settings)
 def evaluate_many(
     models: Models,
-    protocols: Sequence[str],
+    protocols: str | Sequence[str],
     data: str | Path | None = None,
     *,
     embeddings: Sequence[tuple[Path, Path]] = (),
@@ -119,9 +122,9 @@ def evaluate_many(
 
     Parameters
     ----------
-    models : sequence of models, or mapping of names to models
+    models : one model, sequence of models, or mapping of names to models
         Each as of `evaluate`.
-    protocols : sequence of str
+    protocols : str, or sequence of str
         Names, or files of cards.
     data : str or path, optional
         As of `evaluate`.
@@ -166,6 +169,7 @@ def evaluate_many(
     >>> [record.model.id for record in records]
     ['pixels', 'inverse']
     """
+    check_keywords(evaluate_many, settings, ModelOptions)
     chosen = Settings(**settings)
     with torch_threads(chosen.threads):
         return _evaluate_all(models, protocols, data, embeddings, options, on_record, chosen)
@@ -180,8 +184,13 @@ def _evaluate_all(
     on_record: Callable[[Record], None] | None,
     chosen: Settings,
 ) -> Results[Record]:
-    cards = [load_protocol(name) for name in dict.fromkeys(protocols)]
-    candidates = _candidates(models, options)
+    _require(options, (ModelOptions,), "options", "facebench.ModelOptions(size=(112, 96))")
+    _require(data, (str, PathLike), "data", "'data/lfw'")
+    names = listed("protocols", protocols, "['lfw']")
+    for name in names:
+        _require(name, (str, PathLike), "protocol", "'lfw'")
+    cards = [load_protocol(str(name)) for name in dict.fromkeys(names)]
+    candidates = _candidates(_several(models), options)
     candidates += [candidate_of_embeddings(npy, names) for npy, names in embeddings]
     if not candidates or not cards:
         raise UserError("nothing to evaluate: name at least one model and one protocol")
@@ -199,6 +208,19 @@ def _evaluate_all(
                 on_record(records[-1])
             _tell(records[-1], told)
     return Results(records)
+
+
+def _require(given: object, kinds: tuple[type, ...], what: str, example: str) -> None:
+    if given is not None and not isinstance(given, kinds):
+        raise UserError(f"{what} is {given!r}; it must be like {example}")
+
+
+def _several(models: Any) -> Sequence[AnyModel] | Mapping[str, AnyModel]:
+    """One model is one, and not its letters or layers."""
+    if isinstance(models, Mapping):
+        return models
+    one = callable(models) or isinstance(models, Embedder)
+    return [models] if one else listed("models", models, "['sparse_074']")
 
 
 def _prepare_all(
@@ -280,7 +302,9 @@ def _inverted(outcome: FoldOutcome | Outcome) -> tuple[str, ...]:
     )
 
 
-def _candidates(models: Models, options: ModelOptions | None) -> list[Candidate]:
+def _candidates(
+    models: Sequence[AnyModel] | Mapping[str, AnyModel], options: ModelOptions | None
+) -> list[Candidate]:
     """The models, loaded, under the names that were given to them."""
     names = list(models) if isinstance(models, Mapping) else [None] * len(models)
     given = list(models.values()) if isinstance(models, Mapping) else list(models)

@@ -7,6 +7,7 @@ from os import PathLike
 from pathlib import Path
 
 from facebench.base.errors import UserError, nearest
+from facebench.base.options import listed
 from facebench.gate.judge import GateResult, gated
 from facebench.gate.rules import Rules, Undecided, parse_rules, read_rules
 from facebench.records.find import Named, is_file, named_in, records_in, several
@@ -35,7 +36,7 @@ def judge(
         What is judged: records, their files, folders of them (of which the newest record of each
         model counts), or names of models that were evaluated.
     rules : str, path, or list of str
-        A TOML file with ``rules`` and ``undecided``, or the rules themselves, such as
+        One rule, a TOML file with ``rules`` and ``undecided``, or the rules themselves, such as
         ``lfw.accuracy drop <= 0.3pt at 95%`` and ``bytes <= 0.75 of baseline``.
     baseline : Record, str, path, or several of them, optional
         What rules on a drop, or a share of the baseline, are held against: of every protocol one.
@@ -116,8 +117,14 @@ def newest_named(
 
 
 def _rules(rules: GivenRules, undecided: Undecided | None) -> Rules:
+    if isinstance(rules, str) and ("<=" in rules or ">=" in rules) and not Path(rules).exists():
+        rules = [rules]  # no file, but a rule
     if not isinstance(rules, (str, PathLike)):
-        return parse_rules(rules, undecided or "report")
+        texts = listed("rules", rules, "['lfw.accuracy >= 0.9']")
+        wrong = [text for text in texts if not isinstance(text, str)]
+        if wrong:
+            raise UserError(f"rules: {wrong[0]!r} is no rule; write e.g. 'lfw.accuracy >= 0.9'")
+        return parse_rules(texts, undecided or "report")
     read = read_rules(Path(rules))
     return parse_rules([rule.text for rule in read.rules], undecided or read.undecided)
 

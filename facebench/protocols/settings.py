@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from facebench.base.errors import UserError, nearest
-from facebench.base.options import FACES, HOW, MACHINE, Option, check_bounds, told
+from facebench.base.options import FACES, HOW, MACHINE, Option, check_bounds, check_types, told
 from facebench.base.vocabulary import MOST_DRAWS
 from facebench.faces.align.landmarks import check_order
 from facebench.faces.align.rules import RULES
@@ -35,7 +35,7 @@ class Settings:
     Raises
     ------
     UserError
-        A name that is not known, with the nearest one, or a number out of bounds.
+        A name that is not known, with the nearest one, a number out of bounds, a wrong type.
 
     Examples
     --------
@@ -115,6 +115,7 @@ class Settings:
     progress: bool = True  # bars on standard error; on the command line, unless --quiet
 
     def __post_init__(self) -> None:
+        check_types(self)
         known("alignment", self.align, RULES)
         check_order(self.landmarks_order)
         known("similarity", self.similarity, SIMILARITIES)

@@ -75,6 +75,8 @@ def save_record(record: Record, folder: str | PathLike[str]) -> Path:
 
     Raises
     ------
+    UserError
+        What is no record, or a folder that is a file.
     OSError
         A full disk, no permission; then nothing is changed.
 
@@ -91,6 +93,12 @@ def save_record(record: Record, folder: str | PathLike[str]) -> Path:
     >>> facebench.save_record(record, "records").parts[:2]
     ('records', 'lfw')
     """
+    if not isinstance(record, Record):
+        raise UserError(f"record is {record!r}; it must be a Record, as `evaluate` gives one")
+    if not isinstance(folder, (str, PathLike)):
+        raise UserError(f"folder is {folder!r}; it must be a path, such as 'records'")
+    if Path(folder).exists() and not Path(folder).is_dir():
+        raise UserError(f"{folder}: is a file; name a folder for records, such as 'records'")
     path = record_path(record, Path(folder))
     write_record(_made_again(record, path), path)
     return path

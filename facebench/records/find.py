@@ -16,6 +16,7 @@ from typing import Any
 
 from facebench.base.errors import UserError, nearest
 from facebench.base.opening import RECORD, plain_bytes
+from facebench.base.options import listed
 from facebench.base.storage import result_folders
 from facebench.faces.types import DataKind
 from facebench.protocols.cards import load_protocol
@@ -102,7 +103,7 @@ class Finder:
         UserError: a named or committed file that is not a record of this version.
         """
         finder = cls()
-        for place in folders:
+        for place in map(Path, listed("found_in", folders, "['records']")):
             if not place.exists():
                 raise UserError(f"--records {place}: no such file or folder")
             finder._add(place, 0)
@@ -273,8 +274,16 @@ def named_together(
 
 
 def several(given: Named | Sequence[Named]) -> list[Named]:
-    """One or several as a list."""
-    return [given] if isinstance(given, (str, PathLike, Record)) else list(given)
+    """One or several as a list; UserError where one is no record, nor the name of any."""
+    one = isinstance(given, Record)
+    names: list[Any] = [given] if one else listed("records", given, "'sparse_074'")
+    for name in names:
+        if not isinstance(name, (str, PathLike, Record)):
+            raise UserError(
+                f"{name!r} is no record; give a Record, its file, or the name of a model that was "
+                "evaluated, such as 'sparse_074'"
+            )
+    return names
 
 
 def _given(name: Named) -> Record | None:

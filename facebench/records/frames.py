@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
+from facebench.base.errors import UserError
 from facebench.records.sections import (
     AccuracySection,
     Estimate,
@@ -49,12 +50,12 @@ class Results(Shown, tuple[One, ...]):
         return frame(self)
 
 
-def frame(results: Iterable[Framed]) -> DataFrame:
+def frame(results: Framed | Iterable[Framed]) -> DataFrame:
     """Several results in one pandas frame, one row for every statistic of each.
 
     Parameters
     ----------
-    results : iterable of Record, Comparison or whatever else has ``to_frame()``
+    results : Record, Comparison or whatever else has ``to_frame()``, or an iterable of them
         Kinds may be mixed; a column that a kind does not have is empty there.
 
     Returns
@@ -67,7 +68,7 @@ def frame(results: Iterable[Framed]) -> DataFrame:
 
     Raises
     ------
-    TypeError
+    UserError
         Something among the results has no frame.
 
     Examples
@@ -80,13 +81,19 @@ def frame(results: Iterable[Framed]) -> DataFrame:
     """
     from pandas import DataFrame, concat
 
-    parts = [_own(result) for result in results]
+    parts = [_own(result) for result in _each(results)]
     return concat(parts, ignore_index=True) if parts else DataFrame()
+
+
+def _each(results: Any) -> Iterable[Any]:
+    """One result is one: a record, which would give its fields, or what is refused."""
+    several = isinstance(results, Results) or not hasattr(results, "to_frame")
+    return results if several and isinstance(results, Iterable) else [results]
 
 
 def _own(result: Framed) -> DataFrame:
     if not hasattr(result, "to_frame"):
-        raise TypeError(f"a {type(result).__name__} has no frame; pass records or comparisons")
+        raise UserError(f"a {type(result).__name__} has no frame; pass records or comparisons")
     return result.to_frame()
 
 

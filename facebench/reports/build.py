@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from facebench.base.errors import UserError
+from facebench.base.options import listed
 from facebench.comparison.paired import corrected, paired_with_first
 from facebench.faces.types import DataKind
 from facebench.records.find import DataKey, Entry, Finder, Wanted, load_entry
@@ -63,7 +65,7 @@ class FilledReport(Shown):
 def report(
     card: str,
     *,
-    models: Sequence[str] = (),
+    models: str | Sequence[str] = (),
     similarity: str | None = None,
     found_in: Sequence[Path] = (),
 ) -> FilledReport:
@@ -73,7 +75,7 @@ def report(
     ----------
     card : str
         A card's name, such as ``table3`` or ``compare``, its file, or a group of cards, ``paper``.
-    models : sequence of str, optional
+    models : str, or sequence of str, optional
         The rows of ``compare``, the first of which is the reference; by default all models that
         have records.
     similarity : str, optional
@@ -100,7 +102,10 @@ def report(
     >>> sorted(set(accuracies["model"]))
     ['baseline', 'sparse_074']
     """
-    cards, finder = cards_named(card), Finder.of(found_in)
+    if not isinstance(card, (str, PathLike)):
+        raise UserError(f"card is {card!r}; it must be the name of one, such as 'table3'")
+    models = listed("models", models, "['baseline', 'sparse_074']")
+    cards, finder = cards_named(str(card)), Finder.of(found_in)
     cards = [with_rows(one, finder, models, similarity) for one in cards]
     filled = [one for each in cards for one in fill_card(each, finder)]
     return FilledReport(tuple(filled), tuple(finder.skipped))

@@ -64,7 +64,7 @@ def test_frames_of_several_kinds_and_of_none(records: list[facebench.Record]) ->
     both = facebench.frame([records[0], *facebench.compare(records[0], records[1])])
     assert {"model", "candidate_model"} <= set(both.columns)
     assert facebench.frame([]).empty
-    with pytest.raises(TypeError, match="a str has no frame"):
+    with pytest.raises(UserError, match="a str has no frame"):
         facebench.frame(["m0"])  # type: ignore[list-item]
 
 

@@ -5,11 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from numbers import Integral, Real
 from types import MappingProxyType
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from facebench.base.errors import UserError, nearest
-from facebench.base.options import ASIDE, HOW, INPUT, MACHINE, Option, from_texts, told
+from facebench.base.options import (
+    ASIDE,
+    HOW,
+    INPUT,
+    MACHINE,
+    Option,
+    check_types,
+    from_texts,
+    told,
+)
 from facebench.models.embedders.base import FLIP_RULES, FlipRule
 
 Colour = Literal["rgb", "bgr"]
@@ -19,6 +29,7 @@ COLOURS: tuple[str, ...] = get_args(Colour)
 PRECISIONS: tuple[str, ...] = get_args(Precision)
 LAYOUTS: tuple[str, ...] = get_args(Layout)
 Triple = tuple[float, float, float]
+_LEAST_SIDE, _MOST_SIDE = 8, 4096  # pixels
 
 # Mean and scale of (pixel - mean) / scale, pixels 0 to 255, in the order red, green, blue.
 NORMALISE: MappingProxyType[str, tuple[Triple, Triple]] = MappingProxyType(
@@ -35,9 +46,15 @@ def _size(option: str, text: str) -> tuple[int, int]:
     if len(parts) > 2 or not all(p.isascii() and p.isdigit() for p in parts):
         raise UserError(f"{option} {text!r}: height x width in pixels, for example 112x96")
     height, width = int(parts[0]), int(parts[-1])
-    if not (8 <= height <= 4096 and 8 <= width <= 4096):
-        raise UserError(f"{option} {text!r}: each side must be 8 to 4096 pixels")
+    if not _possible(height, width):
+        raise UserError(
+            f"{option} {text!r}: each side must be {_LEAST_SIDE} to {_MOST_SIDE} pixels"
+        )
     return height, width
+
+
+def _possible(height: int, width: int) -> bool:
+    return all(_LEAST_SIDE <= side <= _MOST_SIDE for side in (height, width))
 
 
 def _triple(option: str, text: str) -> Triple:
@@ -75,8 +92,8 @@ class ModelOptions:
     Raises
     ------
     UserError
-        A name that is not known, normalise beside mean or scale, and a mean or scale that cannot be
-        meant for pixels of 0 to 255.
+        A wrong type, a name that is not known, normalise beside mean or scale, a mean or scale that
+        cannot be meant for pixels of 0 to 255, and a size that no face has.
 
     Examples
     --------
@@ -117,6 +134,12 @@ class ModelOptions:
     ] = False
 
     def __post_init__(self) -> None:
+        check_size("size", self.size)
+        for name in ("mean", "scale"):
+            _check_triple(name, getattr(self, name))
+        check_types(self)
+        if self.batch < 1:
+            raise UserError(f"batch is {self.batch}; it must be at least 1, such as 32")
         for name, allowed in _NAMES.items():
             value = getattr(self, name)
             if value is not None and value not in allowed:
@@ -170,6 +193,33 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "flip": FLIP_RULES,
     "precision": PRECISIONS,
 }
+
+
+def check_size(name: str, size: Any) -> None:
+    """UserError where a size is neither None nor (height, width) of a face."""
+    if size is None:
+        return
+    pair = isinstance(size, tuple) and len(size) == 2
+    if not pair or not all(_is(Integral, side) for side in size) or not _possible(*size):
+        raise UserError(
+            f"{name} is {size!r}; it must be (height, width), each {_LEAST_SIDE} to {_MOST_SIDE} "
+            "pixels, such as (112, 96)"
+        )
+
+
+def _check_triple(name: str, values: Any) -> None:
+    if values is None:
+        return
+    three = isinstance(values, tuple) and len(values) == 3
+    if not three or not all(_is(Real, one) and math.isfinite(one) for one in values):
+        raise UserError(
+            f"{name} is {values!r}; it must be three numbers, one per channel, such as "
+            "(127.5, 127.5, 127.5)"
+        )
+
+
+def _is(kind: type, value: object) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool)
 
 
 def check_scale(where: str, scale: Triple) -> None:

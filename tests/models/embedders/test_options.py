@@ -12,7 +12,7 @@ from facebench.models.embedders.torch import torch_device
 def test_nothing_given_overrides_nothing() -> None:
     assert parse_options() == ModelOptions()
     assert ModelOptions().given("size", "mean") == []
-    assert ModelOptions(size=(1, 1), flip="none").given("size", "mean", "flip") == ["size", "flip"]
+    assert ModelOptions(size=(8, 8), flip="none").given("size", "mean", "flip") == ["size", "flip"]
     assert ModelOptions(device="cuda", output="").given("device", "precision", "output") == [
         "output",
         "device",
