@@ -134,6 +134,9 @@ class ModelOptions:
     ] = False
 
     def __post_init__(self) -> None:
+        for name in ("size", "mean", "scale"):
+            if isinstance(given := getattr(self, name), list):  # as JSON gives it
+                object.__setattr__(self, name, tuple(given))
         check_size("size", self.size)
         for name in ("mean", "scale"):
             _check_triple(name, getattr(self, name))

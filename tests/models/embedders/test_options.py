@@ -82,3 +82,8 @@ def test_devices_that_are_not_there(name: str) -> None:
     with pytest.raises(UserError, match="--device"):
         torch_device(name)
     assert torch_device("cpu").type == "cpu"
+
+
+def test_lists_are_taken_as_what_they_hold() -> None:
+    options = ModelOptions(size=[112, 96], mean=[1, 2, 3])  # type: ignore[arg-type]
+    assert options == ModelOptions(size=(112, 96), mean=(1, 2, 3))
