@@ -16,6 +16,7 @@ from facebench.statistics.folds import FoldAccuracy, ten_fold_accuracy
 from facebench.statistics.given import (
     SubjectPair,
     given_array,
+    given_fars,
     given_mated,
     given_scores,
     given_subjects,
@@ -124,6 +125,7 @@ def compare_scores(
     with refused_in(_WHERE):
         left, right = given_subjects(subjects, flags.size)
         parts = None if folds is None else given_array(folds, "folds")
+        fars = given_fars(fars)
         one, *models = (
             _Scored.of(values, flags, parts, fars, rule) for values in (first, *others.values())
         )
@@ -195,7 +197,7 @@ class _Scored:
 def _paired(one: _Scored, other: _Scored, differences: Mapping[str, Difference]) -> list[Paired]:
     return [
         Paired(
-            key if key in NAMES else f"TAR@FAR={key.partition('=')[2]}",
+            key if key in NAMES else f"TAR@FAR={float(key.partition('=')[2]):g}",
             one.values[key],
             other.values[key],
             interval=difference.interval,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,6 +30,7 @@ from facebench.statistics.folds import ten_fold_accuracy
 from facebench.statistics.given import (
     SubjectPair,
     given_array,
+    given_fars,
     given_mated,
     given_people,
     given_scores,
@@ -146,7 +148,7 @@ def verification(
         left, right = given_subjects(subjects, values.size)
         units = Units.of(flags, left, right, "verification")
         checked_level(level, "verification")
-        found = roc_estimates(roc_statistics(values, units, fars, level=level))
+        found = roc_estimates(roc_statistics(values, units, given_fars(fars), level=level))
         if folds is not None:
             found = {"accuracy": _accuracy(values, units, folds, rule, level), **found}
     mates = int(np.count_nonzero(flags))
@@ -229,9 +231,9 @@ def identification(
             given_people(gallery, matrix.shape[1], "gallery"),
         )
         searches = search(lambda g, p: matrix[np.ix_(p, g)].T, whom, who)
-        fars = _fars(fars, searches.mated)
+        fars = given_fars(_fars(fars, searches.mated))
         table = SearchTable(search_scores(searches), searches.mated, who, ranks_of(searches))
-        rates = search_rates(fars, ranks, [searches], [table], level=level)
+        rates = search_rates(fars, _whole(ranks), [searches], [table], level=level)
     mates = int(np.count_nonzero(searches.mated))
     lost = (matrix == -np.inf).all(axis=1) | (searches.mated & (searches.own == -np.inf))
     return ScoreStatistics(
@@ -269,6 +271,14 @@ def _fars(fars: Sequence[float] | None, mated: BoolArray) -> Sequence[float]:
     if fars is None:
         return () if mated.all() else SEARCH_FARS
     return fars
+
+
+def _whole(ranks: Sequence[int]) -> Sequence[int]:
+    """The ranks; ValueError: no whole numbers."""
+    for rank in ranks:
+        if not isinstance(rank, Integral):
+            raise ValueError(f"ranks has {rank!r}; ranks are whole numbers from 1")
+    return ranks
 
 
 def _numbered(one: NDArray[Any], other: NDArray[Any]) -> tuple[IntArray, IntArray]:

@@ -238,12 +238,12 @@ class CurveSection(Section):
     def of(cls, far: Iterable[float], tar: Iterable[float], nonmated: int, mated: int) -> Self:
         """The section of rates; ValueError where they are not of that many comparisons."""
         x, y = tuple(far), tuple(tar)
-        found = cls(
-            mated=mated,
-            nonmated=nonmated,
-            true_accepts=tuple(round(rate * mated) for rate in y),
-            false_accepts=tuple(round(rate * nonmated) for rate in x),
-        )
+        try:
+            true = tuple(round(rate * mated) for rate in y)
+            false = tuple(round(rate * nonmated) for rate in x)
+        except OverflowError as error:  # a count of hundreds of digits
+            raise ValueError("rates must be of fewer comparisons") from error
+        found = cls(mated=mated, nonmated=nonmated, true_accepts=true, false_accepts=false)
         if (found.far, found.tar) != (x, y):
             raise ValueError(f"rates must be of {nonmated:,} and {mated:,} comparisons")
         return found

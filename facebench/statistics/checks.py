@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -88,7 +89,7 @@ def checked_folds(folds: ArrayLike, n: int, where: str) -> tuple[IntArray, IntAr
 
 def checked_level(level: float, where: str) -> float:
     """Return the confidence level, strictly between 0 and 1."""
-    if not 0.0 < level < 1.0:
+    if not isinstance(level, Real) or not 0.0 < level < 1.0:
         raise ValueError(f"{where}: level is {level}; give a share between 0 and 1, such as 0.95")
     return float(level)
 

@@ -16,6 +16,7 @@ from facebench.statistics.checks import AnyFloatArray, BoolArray, checked_flags,
 # The person on either side of every comparison: two lists [n] of names or whole numbers.
 SubjectPair = tuple[ArrayLike, ArrayLike] | Sequence[ArrayLike]
 _WHERE = "given"
+_MOST = int(np.iinfo(np.int64).max)
 _FUNCTION = re.compile(r"\A[a-z_][a-z0-9_]*: ")  # statistics begin their errors with their name
 
 
@@ -68,7 +69,23 @@ def given_people(values: ArrayLike, n: int, name: str) -> NDArray[Any]:
             raise ValueError(f"{name} has {array[odd]!r} at index {odd}, not a name")
     if array.dtype.kind not in "iuUS":
         raise ValueError(f"{name} must be names or whole numbers, not {array.dtype}")
+    if array.dtype.kind == "u":  # beside signed numbers they would become floats, and two one
+        if array.size and array.max() > _MOST:
+            raise ValueError(f"{name} has numbers above {_MOST}; give them as text")
+        return array.astype(np.int64)
     return array
+
+
+def given_fars(fars: Sequence[float]) -> tuple[float, ...]:
+    """FARs as numbers; ValueError: no list of numbers, or two of the same name ``TAR@FAR=…``."""
+    array = given_array(fars, "fars")
+    if array.ndim != 1 or (array.size and array.dtype.kind not in "iuf"):
+        raise ValueError(f"fars is {fars!r}; give a list of numbers, such as [0.1, 0.01]")
+    named: dict[str, float] = {}
+    for far in array.tolist():
+        if named.setdefault(f"{far:g}", far) != far:
+            raise ValueError(f"fars has {named[f'{far:g}']!r} and {far!r}, both called {far:g}")
+    return tuple(array.tolist())
 
 
 def given_subjects(
@@ -77,9 +94,10 @@ def given_subjects(
     """The people on the left and on the right [n], or None for both; ValueError: no such pair."""
     if subjects is None:
         return None, None
-    if len(subjects) != 2:
+    if not hasattr(subjects, "__len__") or len(subjects) != 2:
+        parts = f"{len(subjects)} parts" if hasattr(subjects, "__len__") else "no parts"
         raise ValueError(
-            f"subjects has {len(subjects)} parts; give a pair (left, right) of {n} people each, "
+            f"subjects has {parts}; give a pair (left, right) of {n} people each, "
             "the person on either side of every comparison"
         )
     left, right = subjects

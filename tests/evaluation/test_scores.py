@@ -191,6 +191,8 @@ def test_lost_probes_and_gallery_faces_count_as_failures() -> None:
         ({"fars": [0.1]}, "all probes are of people in the gallery"),
         ({"probes": ["a", "x"], "fars": [2]}, "FAR target 2 is not a share"),
         ({"ranks": [0]}, "rank is 0"),
+        ({"ranks": [1.5]}, "ranks are whole numbers"),
+        ({"level": "x"}, "level is x"),
     ],
 )
 def test_wrong_searches_are_one_line(change: dict[str, Any], says: str) -> None:
@@ -210,3 +212,26 @@ def test_frames_have_a_row_for_every_statistic() -> None:
     assert accuracy["low"] <= 0.75 <= accuracy["high"] and accuracy["level"] == 0.95
     assert accuracy["spread"] == found["accuracy"].spread
     assert list(frame["resolvable"]) == [True] * 3 + [False] * 3
+
+
+@pytest.mark.parametrize("fars", [0.1, ["0.1"], [[0.1]]])
+def test_fars_are_a_list_of_numbers(fars: Any) -> None:
+    with pytest.raises(UserError, match=r"fars is .*; give a list of numbers"):
+        facebench.verification(SCORES, MATED, fars=fars)
+
+
+def test_two_fars_of_one_name_are_refused_and_names_are_the_same_in_a_comparison() -> None:
+    with pytest.raises(UserError, match=r"both called 0\.1"):
+        facebench.verification(SCORES, MATED, fars=[0.1, 0.1000000001])
+    found = facebench.verification(SCORES, MATED, fars=[1, 1 / 3])
+    (compared,) = facebench.compare_scores(SCORES, SCORES, MATED, fars=[1, 1 / 3])
+    assert [one.statistic for one in compared.statistics] == list(found)
+
+
+def test_people_of_long_numbers_stay_apart_whatever_their_types() -> None:
+    people = np.array([2**53, 2**53 + 1])
+    for kind in ("u8", "i8"):
+        found = facebench.identification([[0.0, 1.0]], people[:1].astype(kind), people)
+        assert found["rank-1"].value == 0.0
+    with pytest.raises(UserError, match="give them as text"):
+        facebench.identification([[0.0, 1.0]], np.array([2**63], "u8"), people)

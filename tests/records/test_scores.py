@@ -303,3 +303,12 @@ def test_processes_that_save_into_one_folder(tmp_path: Path) -> None:
     records = [read_record(path) for path in tmp_path.rglob("*.json")]
     assert len(records) == 2 and all(record.table is not None for record in records)
     assert len(list(tmp_path.rglob("comparisons-*"))) == 1
+
+
+def test_a_record_of_version_1_with_an_endless_count_is_one_line(tmp_path: Path) -> None:
+    (kept,) = VERSION_1.glob("*.json")
+    values = json.loads(kept.read_bytes())
+    values["comparisons"]["mated"] = 10**400
+    (tmp_path / "wrong.json").write_text(json.dumps(values))
+    with pytest.raises(UserError, match="its curve is not of its comparisons"):
+        read_record(tmp_path / "wrong.json")
