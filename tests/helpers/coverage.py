@@ -15,6 +15,7 @@ from statistics import NormalDist
 
 import numpy as np
 
+from facebench.records.files import read_record
 from facebench.statistics.intervals.bootstrap import Units
 from facebench.statistics.intervals.dyadic import Sharing
 from facebench.statistics.intervals.exact import (
@@ -50,12 +51,12 @@ class PairGraph:
         return self.left == self.right
 
 
-def lfw(scores: Path) -> PairGraph:
-    """LFW's 6,000 pairs, from a file of scores: 4,281 people, most of them in one or two pairs."""
-    from safetensors.numpy import load_file
-
-    arrays = load_file(scores)
-    return PairGraph("LFW, 6,000 pairs", arrays["left_subjects"], arrays["right_subjects"])
+def lfw(record: Path) -> PairGraph:
+    """LFW's 6,000 pairs, from a record: 4,281 people, most of them in one or two pairs."""
+    table = read_record(record).table
+    assert table is not None and table.left_subjects is not None
+    assert table.right_subjects is not None
+    return PairGraph("LFW, 6,000 pairs", table.left_subjects, table.right_subjects)
 
 
 def balanced(
