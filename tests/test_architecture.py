@@ -1,12 +1,8 @@
-"""The rules of the house: arrows go down, no circles, rooms that fit, one meaning per name.
-
-What breaks a rule today stands in ``architecture_exceptions.toml``; the list may only shrink.
-"""
+"""The rules of the house: arrows go down, no circles, rooms that fit, one meaning per name."""
 
 from __future__ import annotations
 
 import ast
-import tomllib
 from collections import Counter, defaultdict
 from pathlib import Path
 
@@ -16,7 +12,6 @@ import facebench
 from tests.helpers.imports import arrows_of, circles_of, modules_of
 
 PACKAGE = Path(facebench.__file__).parent
-EXCEPTIONS = tomllib.loads(Path(__file__).with_name("architecture_exceptions.toml").read_text())
 
 # From the top down; a room may import from its own floor's room and from floors below.
 FLOORS = (
@@ -76,19 +71,19 @@ def test_arrows_only_go_down() -> None:
         for target in targets
         if floor_of(target) < floor_of(source) and MODULES[target] != PACKAGE / "__init__.py"
     }
-    assert_only(up, "arrows_up")
+    assert up == set()
 
 
 def test_what_the_package_exports_is_used_from_above_only() -> None:
     takers = {source for source, targets in ARROWS.items() if "" in targets}
-    assert_only(takers, "takers_of_the_exports")
+    assert takers == set()
 
 
 def test_no_files_import_each_other_in_a_circle() -> None:
     without_exports = {
         name: {target for target in targets if target} for name, targets in ARROWS.items() if name
     }
-    assert_only({" <-> ".join(circle) for circle in circles_of(without_exports)}, "circles")
+    assert {" <-> ".join(circle) for circle in circles_of(without_exports)} == set()
 
 
 def test_rooms_have_no_more_files_than_one_remembers() -> None:
@@ -97,7 +92,7 @@ def test_rooms_have_no_more_files_than_one_remembers() -> None:
         for room, files in files_of_rooms().items()
         if len(files) > MOST_FILES and room not in MORE_FILES_ALLOWED
     }
-    assert_only(full, "full_rooms")
+    assert full == set()
 
 
 def test_no_two_files_of_a_room_share_their_first_word() -> None:
@@ -107,7 +102,7 @@ def test_no_two_files_of_a_room_share_their_first_word() -> None:
         for word, count in Counter(file.lstrip("_").split("_")[0] for file in files).items()
         if count > 1
     }
-    assert_only(shared, "shared_first_words")
+    assert shared == set()
 
 
 def test_a_type_name_is_defined_once() -> None:
@@ -115,7 +110,7 @@ def test_a_type_name_is_defined_once() -> None:
     for module, path in MODULES.items():
         for name in types_of(ast.parse(path.read_text("utf-8"))):
             places[name].add(module)
-    assert_only({name for name, found in places.items() if len(found) > 1}, "names_defined_twice")
+    assert {name for name, found in places.items() if len(found) > 1} == set()
 
 
 def types_of(tree: ast.Module) -> set[str]:
@@ -131,13 +126,6 @@ def types_of(tree: ast.Module) -> set[str]:
     return classes | {
         name for name in targets if name.lstrip("_")[0].isupper() and not name.isupper()
     }
-
-
-def assert_only(found: set[str], kind: str) -> None:
-    """Nothing but the exceptions of a kind, and every exception is still needed."""
-    allowed = set(EXCEPTIONS.get(kind, []))
-    assert not found - allowed, f"{kind}: new {sorted(found - allowed)}"
-    assert not allowed - found, f"{kind}: take these off the list {sorted(allowed - found)}"
 
 
 @pytest.mark.parametrize(
