@@ -146,8 +146,22 @@ def _received(
         if reading is None and not started.cancel():  # Ctrl-C while the processes were starting
             with contextlib.suppress(Exception):
                 reading, _ = started.result()
-        shut_down = getattr(reading, "_shutdown_workers", None)
-        if shut_down is not None:
-            shut_down()
+        if reading is not None:
+            _shut_down(reading)
     go_on_without("reading images", why)
     yield from (batches[number] for number in range(len(batches)))
+
+
+def _shut_down(reading: Iterator[FaceBatch]) -> None:
+    """End torch's processes, and the threads that fed them.
+
+    Torch does not wait for those threads. One that still runs while Python ends may be cut short
+    between removing a semaphore and saying so, and the tracker of semaphores warns of a leak.
+    """
+    shut_down = getattr(reading, "_shutdown_workers", None)
+    if shut_down is not None:
+        shut_down()
+    for tasks in getattr(reading, "_index_queues", ()):
+        thread = getattr(tasks, "_thread", None)
+        if thread is not None:
+            thread.join(timeout=1)  # it is told to end already; a pipe that nobody reads is closed

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from itertools import islice
+
 import numpy as np
 import pytest
 
@@ -99,3 +102,14 @@ def test_giving_up_early_ends_the_processes(faces: Faces) -> None:
     reading = read_ahead(batches_of(*faces), 1)
     next(reading)
     reading.close()
+
+
+@pytest.mark.usefixtures("_all_in_workers")
+@pytest.mark.parametrize("taken", [1, 5])
+def test_no_thread_that_feeds_a_process_stays(faces: Faces, taken: int) -> None:
+    """One that Python cuts short as it ends leaves a warning of leaked semaphores (seen in CI)."""
+    reading = read_ahead(batches_of(*faces), 2)
+    assert len(list(islice(reading, taken))) == taken
+    reading.close()
+    left = {thread.name for thread in threading.enumerate()}
+    assert "QueueFeederThread" not in left
