@@ -23,7 +23,7 @@ from facebench.lab.data.augment import FACE_SIZE, Batch, Change, augment, batche
 from facebench.lab.data.crops import TrainingCrops
 from facebench.lab.data.device_feed import DeviceBatch, DeviceFeed
 from facebench.lab.learning.losses import Judge
-from facebench.lab.learning.precision import AUTO, settled
+from facebench.lab.learning.precision import AUTO, computing_in, settled
 from facebench.lab.learning.stopping import stopping
 from facebench.models.architectures.convnet import to_input
 
@@ -245,8 +245,7 @@ def _step(
     for group in optimiser.param_groups:
         group["lr"] = recipe.rate_at(step)
     device = torch.device(extras.device)
-    low = recipe.precision == "bfloat16"
-    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=low):
+    with computing_in(recipe.precision, net, device.type):
         features = net(extras.to_input(torch.as_tensor(batch.faces, device=device)))
     losses = supervision(
         features.float(),

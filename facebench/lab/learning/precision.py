@@ -5,7 +5,9 @@ from __future__ import annotations
 import copy
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -45,13 +47,47 @@ def chosen_precision(folder: Path) -> str | None:
     return str(json.loads(path.read_text())["chosen"]) if path.is_file() else None
 
 
+@contextmanager
+def computing_in(precision: str, net: nn.Module, device: str) -> Iterator[None]:
+    """Within it ``net`` computes in a precision, ``bfloat16`` by autocast on ``device``.
+
+    device: ``cpu`` or ``cuda``. On the CPU depthwise convolutions of a stride above 1 stay in
+    float32: their backward pass is 10 times faster there, or more (docs/training.md).
+    """
+    low = precision == "bfloat16"
+    layers = _strided_depthwise(net) if low and device == "cpu" else []
+    for layer in layers:
+        layer.forward = partial(_in_float32, layer)  # type: ignore[method-assign]
+    try:
+        with torch.autocast(device, torch.bfloat16, enabled=low):
+            yield
+    finally:
+        for layer in layers:
+            del layer.forward
+
+
+def _strided_depthwise(net: nn.Module) -> list[nn.Conv2d]:
+    """Convolutions that filter each channel on its own and leave out positions."""
+    convolutions = (layer for layer in net.modules() if isinstance(layer, nn.Conv2d))
+    return [
+        layer
+        for layer in convolutions
+        if 1 < layer.groups == layer.in_channels and max(layer.stride) > 1
+    ]
+
+
+def _in_float32(layer: nn.Conv2d, x: Tensor) -> Tensor:
+    with torch.autocast(x.device.type, enabled=False):
+        return type(layer).forward(layer, x.float())
+
+
 def faces_per_second(net: nn.Module, faces: Tensor, precision: str) -> float:
     """Speed of a forward and a backward pass, the best of a few: others may use the machine."""
     own = copy.deepcopy(net).train()
     device, best = faces.device, float("inf")
     for _ in range(_ROUNDS + 1):  # the first round is slower, and never the best
         start = time.perf_counter()
-        with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+        with computing_in(precision, own, device.type):
             output = own(faces)
         output.float().square().mean().backward()
         if device.type == "cuda":

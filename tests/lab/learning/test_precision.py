@@ -49,3 +49,26 @@ def test_measuring_leaves_the_network_alone() -> None:
     assert not net.training and all(p.grad is None for p in net.parameters())
     for name, value in net.state_dict().items():
         assert torch.equal(value, before[name]), name
+
+
+def test_strided_depthwise_layers_stay_in_float32() -> None:
+    net = nn.Sequential(
+        nn.Conv2d(3, 8, 1),
+        nn.Conv2d(8, 8, 3, 2, 1, groups=8),
+        nn.Conv2d(8, 8, 3, 1, 1, groups=8),
+        nn.Conv2d(8, 8, 3, 2, 1, groups=2),
+    )
+    kinds: list[torch.dtype] = []
+    for layer in net:
+        layer.register_forward_hook(lambda _, __, output: kinds.append(output.dtype))
+    low, full = torch.bfloat16, torch.float32
+    for precision_name, expected in (("bfloat16", [low, full, low, low]), ("float32", [full] * 4)):
+        with precision.computing_in(precision_name, net, "cpu"):
+            net(FACES).float().sum().backward()
+        assert kinds == expected and all(p.grad is not None for p in net.parameters())
+        kinds.clear()
+    # Outside nothing is left of it, also after an error within.
+    with pytest.raises(RuntimeError), precision.computing_in("bfloat16", net, "cpu"):
+        net(FACES[:, :2])
+    net(FACES)
+    assert kinds[-4:] == [full] * 4 and all("forward" not in vars(layer) for layer in net)
