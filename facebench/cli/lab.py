@@ -280,6 +280,7 @@ def _words(given: tuple[str, ...], teacher: Path | None, lab: Lab) -> str:
 
 
 def _embedder(lab: Lab, teacher: Path) -> Embedder:
+    from facebench.base.threads import torch_threads
     from facebench.models.embedders.options import parse_options
     from facebench.models.zoo import load_model
 
@@ -289,7 +290,8 @@ def _embedder(lab: Lab, teacher: Path) -> Embedder:
         flip=lab.teacher_flip,
         untrusted=lab.untrusted,
     )
-    return load_model(str(teacher), options)
+    with torch_threads(1):  # every worker's own (`side_by_side`)
+        return load_model(str(teacher), options)
 
 
 def _teacher(embedder: Embedder) -> Teacher:

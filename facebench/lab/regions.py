@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from facebench.base.errors import UserError
-from facebench.base.threads import keep_freed_memory
+from facebench.base.threads import keep_freed_memory, torch_threads
 from facebench.faces.synthetic import RENDERER_VERSION, training_faces
 from facebench.lab.connections.correlation import prune_layer
 from facebench.lab.data.augment import region_change, regions_of
@@ -83,7 +83,8 @@ PLAN = MemberPlan(
 def teacher_of(path: Path) -> Teacher:
     """The teacher network, which sees the central 112×112 faces of 128×112 crops."""
     options = parse_options(size="112x112", normalise="imagenet", flip="normalised-add")
-    embedder = load_model(str(path), options)
+    with torch_threads(1):  # every worker's own (`side_by_side`)
+        embedder = load_model(str(path), options)
     return teacher_from(embedder)
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 import torch
 
-from facebench.base.threads import keep_threads
+from facebench.base.threads import keep_threads, side_by_side
 
 ROOT = Path(__file__).parents[2]
 _NAMES = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
@@ -54,5 +55,32 @@ def test_a_run_keeps_its_first_number_of_threads() -> None:
         torch.set_num_threads(2)
         assert keep_threads(None) == 2
         assert keep_threads(1) == 1 == torch.get_num_threads()
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_workers_of_one_thread_answer_in_order() -> None:
+    together, seen = threading.Barrier(2), []
+
+    def make(item: int) -> int:
+        if item < 2:
+            together.wait(60)  # only where two are at work at once
+        seen.append(torch.get_num_threads())
+        if item == 9:
+            raise ValueError("nine")
+        return item * item
+
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        assert list(side_by_side(make, range(9))) == [n * n for n in range(9)]
+        assert set(seen) == {1} and torch.get_num_threads() == 2
+        with pytest.raises(ValueError, match="nine"):
+            list(side_by_side(make, range(99)))
+        assert torch.get_num_threads() == 2 and len(seen) < 99
+        one_only = side_by_side(make, range(2, 9))
+        assert next(one_only) == 4
+        one_only.close()
+        assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from facebench.base.errors import UserError, nearest
 from facebench.base.storage import write_atomically
+from facebench.base.threads import side_by_side
 from facebench.lab.data.crops import TrainingCrops
 from facebench.lab.data.labelled import LabelledFaces, labelled_faces
 from facebench.models.embedders.base import Embedder, unit
@@ -40,19 +41,22 @@ def embeddings_of_people(
     if path.is_file():
         kept: NDArray[np.float32] = np.load(path)
         return kept
-    size, parts = teacher.preprocessing.size, []
-    for begin in range(0, len(people.keys), _BATCH):
+    size = teacher.preprocessing.size
+
+    def embedded(begin: int) -> NDArray[np.float32]:
         faces = []
         for key in people.keys[begin : begin + _BATCH]:
             face = people.aligner(key, people.source.read(key), size)
             if face is None:
                 raise UserError(f"--apart-from: {key} has no landmarks to align it by")
             faces.append(face)
-        parts.append(unit(teacher.embed(np.stack(faces))))
+        return unit(teacher.embed(np.stack(faces)))
+
+    found = np.concatenate(list(side_by_side(embedded, range(0, len(people.keys), _BATCH))))
     buffer = io.BytesIO()
-    np.save(buffer, np.concatenate(parts))
+    np.save(buffer, found)
     write_atomically(path, buffer.getvalue())
-    return np.concatenate(parts)
+    return found
 
 
 @dataclass(frozen=True)

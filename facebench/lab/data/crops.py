@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from facebench.base.errors import UserError
 from facebench.base.opening import ARCHIVE, member_bytes, plain_file, read_text
+from facebench.base.threads import side_by_side
 from facebench.faces.images import decode
 from facebench.faces.synthetic import TRAIN_IDENTITIES, render
 from facebench.faces.types import ImageError
@@ -147,10 +148,13 @@ def targets_of(
     if teacher is None:
         return np.full((count, 1), np.nan, np.float32)
 
+    def embedded(start: int) -> NDArray[np.float32]:
+        found = teacher.embed(np.asarray(images[start : start + _SEEN]))
+        rows: NDArray[np.float32] = found / np.linalg.norm(found, axis=1, keepdims=True)
+        return rows
+
     def seen(begin: int) -> Iterator[NDArray[np.float32]]:
-        for start in range(begin, count, _SEEN):
-            found = teacher.embed(np.asarray(images[start : start + _SEEN]))
-            yield found / np.linalg.norm(found, axis=1, keepdims=True)
+        return side_by_side(embedded, range(begin, count, _SEEN))
 
     if not teacher.kept:
         return np.concatenate(list(seen(0)))

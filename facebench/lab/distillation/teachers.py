@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facebench.base.errors import UserError
+from facebench.base.threads import side_by_side, torch_threads
 from facebench.lab.data.crops import CROP_SIZE, TrainingCrops, embed_centres, key_of
 from facebench.lab.data.kept_rows import Rows, kept_rows
 from facebench.models.cards.names import FACTORY, is_bare
@@ -81,7 +82,8 @@ def load_teachers(specs: Sequence[str], given: ModelOptions | None = None) -> Te
     options = tuple(_options(spec, given or ModelOptions()) for spec in specs)
     embedders = []
     for spec, own in zip(specs, options, strict=True):
-        embedder = load_model(spec, own)
+        with torch_threads(1):  # every worker's own (`side_by_side`)
+            embedder = load_model(spec, own)
         height, width = embedder.preprocessing.size
         if height > CROP_SIZE[0] or width > CROP_SIZE[1]:
             raise UserError(
@@ -112,12 +114,16 @@ def neurons_of(
     """
     total = len(crops.images)
 
+    def of(start: int) -> NDArray[np.float32]:
+        rows = range(start, min(start + BATCH, total))
+        return teachers.neurons(np.stack([np.asarray(crops.images[row]) for row in rows]))
+
     def blocks(begin: int) -> Iterator[NDArray[np.float32]]:
-        for start in range(begin, total, BATCH):
-            rows = range(start, min(start + BATCH, total))
-            yield teachers.neurons(np.stack([np.asarray(crops.images[row]) for row in rows]))
+        starts = range(begin, total, BATCH)
+        for start, neurons in zip(starts, side_by_side(of, starts), strict=True):
+            yield neurons
             if advance is not None:
-                advance(rows.stop)
+                advance(start + len(neurons))
 
     if not all(one.storable for one in teachers.embedders):
         return np.concatenate(list(blocks(0)))
