@@ -7,6 +7,7 @@ is far above any file of its kind that circulates.
 
 from __future__ import annotations
 
+import csv
 import errno
 import lzma
 import os
@@ -30,6 +31,15 @@ MODEL = 2 * GIB  # weights, programs and metrics; no ONNX file is longer
 ARCHIVE = 1 << 40  # of images, which are read one by one
 ARRAY = 16 * GIB  # embeddings that were computed elsewhere: a million of 512 values take 2 GB
 _BLOCK = MIB
+# What systems and tools leave in folders of one's own, beside all that begins with a dot: Windows,
+# macOS (also within zip files), Synology, QNAP, Python.
+_STRAY = frozenset(
+    {
+        *("thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "icon\r", "__macosx"),
+        *("@eadir", "@recycle", "#recycle", "#snapshot", "$recycle.bin"),
+        *("system volume information", "lost+found", "__pycache__"),
+    }
+)
 _UNPACKING = (zlib.error, lzma.LZMAError)
 _KINDS = (
     (stat.S_ISDIR, errno.EISDIR, "it is a folder"),
@@ -82,25 +92,71 @@ def read_list(path: Path, what: str = "the list", expected: str = "the official 
         raise wrong_line(path, text.count("\n", 0, at) + 1, why)
     if not (text := text.rstrip()):
         raise UserError(f"{path} is empty; expected {expected}")
-    if "\r" in text:
-        text = text.replace("\r\n", "\n") if "\n" in text else text.replace("\r", "\n")
-    return text.split("\n")
+    return unix_lines(text).split("\n")
+
+
+def unix_lines(text: str) -> str:
+    """Text whose lines end with ``\n``: see `read_list` for what else ends them."""
+    if "\r" not in text:
+        return text
+    return text.replace("\r\n", "\n") if "\n" in text else text.replace("\r", "\n")
 
 
 def read_rows(path: Path, what: str = "the list") -> Iterator[tuple[int, str]]:
-    """The lines of an official list with their numbers, from 1, without those that begin with
-    ``#``; errors as those of `read_list`, and for an empty line in the middle.
+    """The lines of an official list with their numbers, from 1, without comments; errors as those
+    of `read_list`, and for an empty line in the middle.
     """
     for number, line in enumerate(read_list(path, what), 1):
         if not line.strip():
             raise wrong_line(path, number, "an empty line in the middle of the list")
-        if not line.startswith("#"):
+        if not is_comment(line):
             yield number, line
+
+
+def is_comment(line: str) -> bool:
+    """Whether a line is for people only: it begins with ``#`` and is no row of a table.
+
+    Official lists have no comments, and a name may begin with ``#``: where it does, no blank comes
+    next, and a tab or comma parts it from the next field.
+    """
+    text = line.rstrip()
+    return text.startswith("#") and (not text[1:2].strip() or not {"\t", ","} & set(text))
+
+
+def read_csv(
+    path: Path, what: str = "the list", expected: str = "the official list"
+) -> Iterator[tuple[int, list[str]]]:
+    """The rows of a user's CSV list with the numbers of their lines; fields have no blanks around
+    them. Errors as those of `read_list`, and for what is not CSV.
+    """
+    rows = csv.reader(read_list(path, what, expected), strict=True)
+    try:
+        for row in rows:
+            yield rows.line_num, [field.strip() for field in row]
+    except csv.Error as error:
+        raise wrong_line(path, rows.line_num, f"cannot be read as CSV: {error}") from error
 
 
 def wrong_line(path: Path, line: int, what: str) -> UserError:
     """The one line about a line of a list, counted from 1."""
     return UserError(f"{path}, line {line}: {what}")
+
+
+def is_stray(name: str) -> bool:
+    """Whether a file or folder of that name is no one's data: ``.DS_Store``, ``._a.jpg``,
+    ``.ipynb_checkpoints``, ``.git``, ``Thumbs.db``, ``__MACOSX``, ``@eaDir`` and their kin.
+    """
+    return name.startswith(".") or name.lower() in _STRAY
+
+
+def folder_entries(folder: Path) -> list[os.DirEntry[str]]:
+    """What a user's folder holds, by name, without what `is_stray`; UserError: unreadable."""
+    try:
+        with os.scandir(folder) as found:
+            inside = [entry for entry in found if not is_stray(entry.name)]
+    except OSError as error:
+        raise UserError(f"cannot read the folder {folder}: {error.strerror}") from error
+    return sorted(inside, key=lambda entry: entry.name)
 
 
 def open_file(path: Path, what: str, limit: int = LIST) -> BinaryIO:

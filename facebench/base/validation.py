@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from facebench.base.errors import UserError, nearest
-from facebench.base.opening import SETTINGS, plain_bytes
+from facebench.base.opening import SETTINGS, plain_bytes, unix_lines
 
 Validated = TypeVar("Validated", bound=BaseModel)
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -74,7 +74,7 @@ def read_toml(path: Path) -> dict[str, Any]:
     """The tables of a TOML file; UserError in one line: absent, not UTF-8, or not TOML."""
     try:
         # -sig: Windows writes a mark.
-        return tomllib.loads(plain_bytes(path, SETTINGS).decode("utf-8-sig"))
+        return tomllib.loads(unix_lines(plain_bytes(path, SETTINGS).decode("utf-8-sig")))
     except UnicodeDecodeError as error:
         raise UserError(
             f"{path}: not UTF-8 at byte {error.start}; save the card as UTF-8"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import tokenize
 from collections import Counter
@@ -15,12 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facebench.base.errors import UserError
-from facebench.base.opening import ARRAY, plain_file, read_text
+from facebench.base.opening import ARRAY, plain_file, read_csv, read_list, read_text
 from facebench.embedding.types import Embeddings
+from facebench.faces.images import without_ending
 
-_IMAGE_ENDINGS = frozenset(
-    (".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".webp", ".ppm", ".pgm", ".tif", ".tiff")
-)
 _HEADERS = frozenset(("name", "names", "file", "filename", "key", "path", "image"))
 _SHOWN = 3
 # What numpy raises where a header is no header, of which it makes Python tokens.
@@ -97,9 +93,9 @@ def _match(names: Sequence[str], keys: Sequence[str]) -> dict[str, int]:
     row_of = {name: row for row, name in enumerate(names)}
     rows = {key: row_of[key] for key in keys if key in row_of}
     if len(rows) < len(keys):
-        known, wanted = _by_short(names, _without_ending), _by_short(keys, _without_ending)
+        known, wanted = _by_short(names, without_ending), _by_short(keys, without_ending)
         for key in keys:
-            short = _without_ending(key)
+            short = without_ending(key)
             if key not in rows and short in known:
                 _require_one(key, short, known[short], wanted[short])
                 rows[key] = row_of[known[short][0]]
@@ -163,17 +159,12 @@ def _by_short(names: Iterable[str], shorten: Callable[[str], str]) -> dict[str, 
     return found
 
 
-def _without_ending(name: str) -> str:
-    path = PurePosixPath(name.replace("\\", "/"))
-    return str(path.with_suffix("") if path.suffix.lower() in _IMAGE_ENDINGS else path)
-
-
 def _without_folder(name: str) -> str:
     return _parts(name)[-1]
 
 
 def _parts(name: str) -> tuple[str, ...]:
-    return PurePosixPath(_without_ending(name)).parts or (name,)
+    return PurePosixPath(without_ending(name)).parts or (name,)
 
 
 def _load_vectors(npy: Path) -> NDArray[np.float32]:
@@ -198,25 +189,19 @@ def _load_vectors(npy: Path) -> NDArray[np.float32]:
 
 
 def _load_names(path: Path) -> list[str]:
-    text = read_text(path, "the list of names")
+    what, expected = "the list of names", "one name per row of the array"
     ending = path.suffix.lower()
     if ending == ".json":
-        return _names_of_json(path, text)
-    names = _first_column(path, text) if ending == ".csv" else text.split("\n")
-    names = [name.strip() for name in names]
-    while names and not names[-1]:
-        names.pop()
+        return _names_of_json(path, read_text(path, what))
+    if ending == ".csv":
+        names = [row[0] if row else "" for _, row in read_csv(path, what, expected)]
+        if names[0].lower() in _HEADERS:
+            del names[0]
+    else:
+        names = [line.strip() for line in read_list(path, what, expected)]
     if "" in names:
         raise UserError(f"{path}: name {names.index('') + 1:,} is blank; give one name per row")
     return names
-
-
-def _first_column(path: Path, text: str) -> list[str]:
-    try:
-        names = [row[0] if row else "" for row in csv.reader(io.StringIO(text), strict=True)]
-    except csv.Error as error:
-        raise UserError(f"{path} cannot be read as CSV: {_line(error)}") from error
-    return names[1:] if names and names[0].strip().lower() in _HEADERS else names
 
 
 def _names_of_json(path: Path, text: str) -> list[str]:

@@ -15,10 +15,12 @@ import re
 import struct
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import PurePosixPath
 
 import cv2
 import numpy as np
 
+from facebench.base.opening import is_stray
 from facebench.faces.types import Image, ImageError
 
 MAX_PIXELS = 64_000_000
@@ -28,6 +30,20 @@ _JPEG_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)
 _JPEG_SCAN, _JPEG_END = 0xDA, 0xD9
 _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _PNG = b"\x89PNG\r\n\x1a\n"
+# Of files that `decode` reads, in small letters.
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".jpe", ".jfif")
+_FOREIGN = (".ppm", ".pgm", ".tif", ".tiff")  # of images that others embedded
+
+
+def is_image(name: str) -> bool:
+    """Whether a file of that name is an image by its ending, and not one that a system left."""
+    return name.lower().endswith(SUFFIXES) and not is_stray(name)
+
+
+def without_ending(key: str) -> str:
+    """A key without the ending of an image, and with forward slashes."""
+    path = PurePosixPath(key.replace("\\", "/"))
+    return str(path.with_suffix("") if path.suffix.lower() in (*SUFFIXES, *_FOREIGN) else path)
 
 
 def decode(key: str, data: bytes) -> Image:

@@ -270,10 +270,14 @@ def _twin_of_lfw_only(dataset: str) -> str:
 def _pairs_file(data: Path, root: Path, pairs: str | Path | None) -> Path:
     if pairs is not None:
         return Path(pairs)
-    for folder in dict.fromkeys((data, root.parent, data.parent)):
-        if (folder / "pairs.txt").is_file():
-            return folder / "pairs.txt"
-    raise UserError(f"there is no pairs.txt in {data}: {_LIST_HELP}")
+    # Of archives in folders of their own name (lfw/lfw), the list lies beside the outer one.
+    doubled = data.parent.name.lower() == data.name.lower()
+    above = data.parent.parent if doubled else data.parent
+    for folder in dict.fromkeys((data, root.parent, data.parent, above)):
+        for name in ("pairs.txt", "pairs.csv"):
+            if (folder / name).is_file():
+                return folder / name
+    raise UserError(f"there is no pairs.txt or pairs.csv in {data}: {_LIST_HELP}")
 
 
 def _landmarks_file(data: Path, root: Path) -> Path | None:

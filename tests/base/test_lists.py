@@ -48,6 +48,8 @@ def test_rows_have_their_lines(tmp_path: Path) -> None:
     path = tmp_path / "list.txt"
     path.write_text("# mine\na\n#\nb\n")
     assert list(read_rows(path)) == [(2, "a"), (4, "b")]
+    path.write_text("#\t1\n#Bo\t1\t2\n##\n#fold 2 \t\n#Cy\\0,0\n")
+    assert list(read_rows(path)) == [(2, "#Bo\t1\t2"), (5, "#Cy\\0,0")]  # names that begin with #
     path.write_text("a\n\t\nb\n")
     with pytest.raises(UserError, match="line 2: an empty line in the middle"):
         list(read_rows(path))

@@ -104,7 +104,7 @@ def test_truncated_absent_and_archived_arrays(tmp_path: Path) -> None:
     ("ending", "data", "words"),
     [
         ("txt", b"Ann_0001\nAnn_0002\n", "2 names but"),
-        ("txt", b"", "0 names but"),
+        ("txt", b"", "is empty; expected one name per row"),
         ("txt", b"Ann_0001\nBo_0001\nAnn_0001\n", r"repeats 1 names \(Ann_0001\)"),
         ("txt", b"Ann_0001\n\nBo_0001\n", "name 2 is blank"),
         ("txt", "Ann_0001\nÅsa\nBo".encode("latin-1"), "not UTF-8"),
@@ -121,7 +121,7 @@ def test_wrong_names(tmp_path: Path, ending: str, data: bytes, words: str) -> No
 
 
 def test_absent_names(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="cannot be read: No such file"):
+    with pytest.raises(UserError, match=r"cannot read the list of names .*: No such file"):
         load_embeddings(saved(tmp_path, VECTORS), tmp_path / "names.txt")
 
 

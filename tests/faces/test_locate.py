@@ -56,7 +56,7 @@ def test_the_list_may_lie_beside_the_people_or_be_named(small_lfw: Path, tmp_pat
     other.write_text("1\t1\nPerson_A\t1\t2\nPerson_A\t1\tPerson_B\t1\n")
     assert len(locate("lfw", small_lfw, pairs=other).pairs) == 2
     (small_lfw / "pairs.txt").unlink()
-    with pytest.raises(UserError, match=r"no pairs\.txt in .*official list.*--pairs"):
+    with pytest.raises(UserError, match=r"no pairs\.txt or pairs\.csv in .*official list.*--pairs"):
         locate("lfw", small_lfw)
 
 

@@ -21,6 +21,7 @@ from facebench.faces.align.template import (
     template_frame,
     warp,
 )
+from facebench.faces.images import without_ending
 from facebench.faces.lfw.lists import some
 from facebench.faces.types import Aligner, Image
 
@@ -80,12 +81,25 @@ class LandmarkAligner(Aligner):
 
     def require(self, keys: Sequence[str]) -> None:
         """Look at all faces that are to be cut: UserError with the first few and their number where
-        images have no landmarks; what can be no face is remarked.
+        images have no landmarks; what can be no face is remarked. A row may name the image with
+        another ending than it has.
         """
+        self._take_other_endings(keys)
         if not self.published and (wrong := impossible(self.landmarks, keys)):
             self._impossible = frozenset(wrong)
             self.remarks = (impossible_remark(wrong, len(set(keys))),)
         self._require_landmarks(keys)
+
+    def _take_other_endings(self, keys: Sequence[str]) -> None:
+        without = set(keys) - self.landmarks.keys()
+        if not without:
+            return
+        known: dict[str, list[str]] = {}
+        for name in self.landmarks:
+            known.setdefault(without_ending(name), []).append(name)
+        for key in without:
+            if len(names := known.get(without_ending(key), [])) == 1:
+                self.landmarks[key] = self.landmarks[names[0]]
 
     def _require_landmarks(self, keys: Sequence[str]) -> None:
         missing = sorted(set(keys) - self.landmarks.keys())

@@ -159,7 +159,8 @@ def _rows(path: Path) -> dict[str, tuple[int, Points]]:
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
-        key, *fields = line.rstrip().split("\t")
+        text = line.rstrip()
+        key, *fields = text.split("\t") if "\t" in text else text.rsplit(None, 10)
         try:
             row = np.array([float(field) for field in fields]).reshape(10)
         except ValueError as error:
@@ -171,5 +172,5 @@ def _rows(path: Path) -> dict[str, tuple[int, Points]]:
 
 
 def _bad_row(path: Path, number: int) -> UserError:
-    what = "expected a file name and x y of five points, separated by tabs"
+    what = "expected a file name and x y of five points, separated by tabs or spaces"
     return wrong_line(path, number, what)

@@ -7,9 +7,8 @@ every template) and ``verify_comparisons_N.csv`` (two template numbers a line, n
 
 from __future__ import annotations
 
-import csv
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facebench.base.errors import UserError, nearest
-from facebench.base.opening import read_list, wrong_line
+from facebench.base.opening import read_csv, wrong_line
 from facebench.faces.ijb.ijbc import read_number_rows
 from facebench.faces.ijb.templates import (
     Boxes,
@@ -160,17 +159,17 @@ def read_face_rows(path: Path) -> FaceRows:
     UserError with file and line: absent or empty, not UTF-8 text, no header, a column missing, a
     number that is none, a row without an image, a box without an area.
     """
-    lines = _lines(path)
-    header = next(lines)
+    lines = read_csv(path, expected="a header and a row for every face")
+    _, header = next(lines)
     columns = _columns(path, header)
     numbers: list[tuple[int, ...]] = []
     files: list[str] = []
     boxes: list[tuple[float, ...]] = []
-    for number, row in enumerate(lines, _FIRST):
+    for number, row in lines:
         if len(row) <= max(columns.values()):
             raise wrong_line(path, number, f"{len(row)} fields where the header has {len(header)}")
         numbers.append(tuple(_whole(path, number, name, row[columns[name]]) for name in _NUMBERS))
-        files.append(row[columns["FILE"]].strip())
+        files.append(row[columns["FILE"]])
         if not files[-1]:
             raise wrong_line(
                 path, number, f"template {numbers[-1][0]} has a row without an image (FILE)"
@@ -227,13 +226,6 @@ def _is_one_face(box: Sequence[float], other: Sequence[float]) -> bool:
     shared = max(0.0, min(x + width, u + across) - max(x, u))
     shared *= max(0.0, min(y + height, v + down) - max(y, v))
     return 2 * shared > width * height + across * down - shared
-
-
-def _lines(path: Path) -> Iterator[list[str]]:
-    try:
-        yield from csv.reader(read_list(path, expected="a header and a row for every face"))
-    except csv.Error as error:
-        raise UserError(f"{path} cannot be read as CSV: {error}") from error
 
 
 def _columns(path: Path, header: list[str]) -> dict[str, int]:

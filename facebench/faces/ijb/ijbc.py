@@ -158,7 +158,12 @@ def read_number_rows(path: Path, columns: int, what: str) -> NDArray[np.int32]:
     try:
         with plain_file(path) as file:
             rest = file.read(len(BOM_UTF8)).removeprefix(BOM_UTF8)
+            old_ends = None  # whether lines end with \r alone
             while chunk := file.read(_CHUNK):
+                if old_ends is None:
+                    old_ends = b"\r" in chunk and b"\n" not in chunk
+                if old_ends:
+                    chunk = chunk.replace(b"\r", b"\n")
                 whole, newline, left = (rest + chunk).rpartition(b"\n")
                 rest = left if newline else whole + left
                 if len(rest) > _LONGEST:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from facebench.base.opening import IMAGE, plain_bytes
+from facebench.base.opening import IMAGE, is_stray, plain_bytes
 from facebench.faces.align.aligners import LFW_MEAN_LANDMARKS, LFW_SIDE
 from facebench.faces.align.template import Matrix, similarity_transform, warp
 from facebench.faces.align.yunet import YuNetAligner
@@ -78,7 +78,8 @@ def absent_folder(images: Path, folder: Path, faces: Iterable[str]) -> Path | No
 
 def folder_contents(root: Path) -> str:
     """16 hexadecimal digits over all images below a folder, names and bytes."""
-    files = {str(p.relative_to(root)): p for s in ("jpg", "png") for p in root.rglob(f"*.{s}")}
+    found = (path for ending in ("jpg", "png") for path in root.rglob(f"*.{ending}"))
+    files = {str(p.relative_to(root)): p for p in found if not is_stray(p.name)}
     return content_fingerprint("", files, lambda name: plain_bytes(files[name], IMAGE))[1:]
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from facebench.base.errors import UserError
-from facebench.base.opening import read_rows, wrong_line
+from facebench.base.opening import read_csv, read_rows, wrong_line
 from facebench.faces.types import FaceSource
 
 ListRow = tuple[int, list[str]]  # number of the line, fields
@@ -28,9 +28,10 @@ class Pair:
 
 @dataclass(frozen=True)
 class PairList:
-    """Comparisons in the order of the list."""
+    """Comparisons in the order of the list. cut: the list has one fold, and these are ours."""
 
     pairs: tuple[Pair, ...]
+    cut: bool = False
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -75,9 +76,13 @@ def read_pairs(path: str | Path) -> PairList:
     """Parse ``pairs.txt``: ``folds<TAB>n``, then per fold n mated and n non-mated lines.
 
     Mated: ``name i j``; non-mated: ``name i name j`` (Huang et al. 2007). A header of one number
-    is a list of one fold (``pairsDevTest.txt``). UserError with file and line for anything else.
+    is a list of one fold (``pairsDevTest.txt``), which is cut into ten: see `in_folds`. A ``.csv``
+    is read as Kaggle's edition has it: see `_csv_pairs`. UserError with file and line for anything
+    else.
     """
     path = Path(path)
+    if path.suffix.lower() == ".csv":
+        return in_folds(_csv_pairs(path))
     rows = _rows(path)
     line, header = next(rows, (1, []))
     numbers = [number_of(path, line, text) for text in header if text]
@@ -92,7 +97,61 @@ def read_pairs(path: str | Path) -> PairList:
             for _ in range(count):
                 pairs.append(_pair(path, *_next(path, rows, _expected(mated, fold)), mated, fold))
     _end(path, rows, f"{folds} folds of {count} mated and {count} non-mated pairs")
-    return PairList(tuple(pairs))
+    return in_folds(pairs)
+
+
+def in_folds(pairs: Sequence[Pair]) -> PairList:
+    """A list of pairs; of one fold, its mated and its non-mated pairs are each cut into ten runs.
+
+    For a threshold is never chosen on the pairs that it is tested on. There are fewer folds where
+    a kind has fewer pairs, and the one where it has one.
+    """
+    kinds = [[i for i, pair in enumerate(pairs) if pair.mated is mated] for mated in (True, False)]
+    folds = min(_CUT, *map(len, kinds))
+    if len({pair.fold for pair in pairs}) != 1 or folds < 2:
+        return PairList(tuple(pairs))
+    fold_of = {row: n * folds // len(rows) for rows in kinds for n, row in enumerate(rows)}
+    return PairList(tuple(replace(pair, fold=fold_of[i]) for i, pair in enumerate(pairs)), cut=True)
+
+
+_CUT = 10
+_MATCH, _MISMATCH = "matchpairs", "mismatchpairs"
+
+
+def _csv_pairs(path: Path) -> list[Pair]:
+    """Pairs of a CSV with the heading ``name,imagenum1,imagenum2,``: mated ``name,i,j`` and
+    non-mated ``name,i,name,j`` (``pairs.csv``). A mated pair after a non-mated one begins a fold.
+
+    ``matchpairsDevTest.csv`` and ``mismatchpairsDevTest.csv`` are one list of one fold, whichever
+    is named.
+    """
+    name = path.name.lower()
+    parts = [path]
+    if name.startswith((_MATCH, _MISMATCH)):
+        own = path.name[len(_MATCH if name.startswith(_MATCH) else _MISMATCH) :]
+        parts = [path.with_name(f"{start}{own}") for start in (_MATCH, _MISMATCH)]
+    pairs: list[Pair] = []
+    for part in parts:
+        rows = read_csv(part, "the list of pairs", "rows of name,imagenum1,imagenum2")
+        line, heading = next(rows)
+        if [field.lower() for field in heading[:2]] != ["name", "imagenum1"]:
+            raise wrong_line(
+                part,
+                line,
+                "expected the heading name,imagenum1,imagenum2 (of Kaggle's pairs.csv); a list in "
+                "the form of LFW's pairs.txt is called so",
+            )
+        for line, fields in rows:
+            fields = [field for field in fields if field]
+            if not fields:
+                continue
+            mated = len(fields) == 3
+            fold = pairs[-1].fold if pairs else 0
+            fold += bool(mated and pairs and not pairs[-1].mated)
+            pairs.append(_pair(part, line, fields, mated, fold))
+    if len({(pair.fold, pair.mated) for pair in pairs}) != 2 * (pairs[-1].fold + 1 if pairs else 1):
+        raise UserError(f"{path}: every fold needs mated pairs (name,i,j) and non-mated ones")
+    return pairs
 
 
 def read_people(path: str | Path) -> list[Person]:

@@ -17,11 +17,19 @@ from facebench.faces.ytf.lists import VideoPairs
 
 
 def pair_remarks(pairs: PairList | VideoPairs) -> tuple[str, ...]:
-    """Of comparisons that stand twice, in either order, and of people in several folds."""
+    """Of comparisons that stand twice, in either order, of people in several folds, and of a list
+    of one fold.
+    """
+    cut = ""
     if isinstance(pairs, PairList):
         rows = [
             (p.left_key, p.right_key, p.left_person, p.right_person, p.fold) for p in pairs.pairs
         ]
+        if pairs.cut:
+            cut = (
+                f"the list has one fold; its pairs were cut in their order into {pairs.folds}, so "
+                "that a threshold is never chosen on the pairs that it is tested on"
+            )
     else:
         rows = [(p.left, p.right, p.left_person, p.right_person, p.fold) for p in pairs.pairs]
     seen: set[tuple[str, str]] = set()
@@ -35,7 +43,8 @@ def pair_remarks(pairs: PairList | VideoPairs) -> tuple[str, ...]:
         for person in (first, second):
             folds.setdefault(person, set()).add(fold)
     several = sum(len(found) > 1 for found in folds.values())
-    return tuple(_said(_repeated(again, turned, len(rows)), _in_several_folds(several, len(folds))))
+    people = _in_several_folds(several, len(folds))
+    return tuple(_said(_repeated(again, turned, len(rows)), cut, people))
 
 
 def template_remarks(splits: Sequence[TemplatePairs]) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from facebench.faces.align.aligners import LFW_MEAN_LANDMARKS, LFW_SIDE, Landmar
 from facebench.faces.align.landmarks import ORDERS
 from facebench.faces.align.rules import make_aligner, require_inside, require_order_has_use
 from facebench.faces.align.template import Matrix, similarity_transform, warp
+from facebench.faces.images import without_ending
 from facebench.faces.lfw.lists import PairList, some
 from facebench.faces.locate import LocatedData
 from facebench.faces.types import Aligner, Image
@@ -46,7 +47,7 @@ class LabelledBoxAligner(Aligner):
 
     def require(self, keys: Sequence[str]) -> None:
         """UserError with the first few and their number where frames have no box."""
-        missing = [key for key in sorted(keys) if key not in self._boxes(person_of(key))]
+        missing = [key for key in sorted(keys) if self._box(key) is None]
         if missing and self.on_missing == "error":
             raise UserError(
                 f"{some(missing)} of {len(keys)} frames have no row in their person's {BOXES[1:]} "
@@ -56,17 +57,22 @@ class LabelledBoxAligner(Aligner):
 
     def __call__(self, key: str, image: Image, size: tuple[int, int]) -> Image | None:
         """One crop, or None where the frame has no box and these are counted."""
-        box = self._boxes(person_of(key)).get(key)
+        box = self._box(key)
         if box is None:
             self.require([key])
             return None
         return warp(image, box_matrix(box, size), size)
 
-    def _boxes(self, person: str) -> dict[str, Box]:
+    def _box(self, key: str) -> Box | None:
+        """Of a frame, whose file may have another ending than the list says."""
+        person = person_of(key)
         if self._last[0] != person:
-            path = self.root / f"{person}{BOXES}"
-            self._last = (person, read_boxes(path, person))
-        return self._last[1]
+            found = {without_ending(name): box for name, box in self._boxes(person).items()}
+            self._last = (person, found)
+        return self._last[1].get(without_ending(key))
+
+    def _boxes(self, person: str) -> dict[str, Box]:
+        return read_boxes(self.root / f"{person}{BOXES}", person)
 
 
 def box_matrix(box: Box, size: tuple[int, int]) -> Matrix:

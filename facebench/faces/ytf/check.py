@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from facebench.base.errors import UserError
-from facebench.base.opening import IMAGE, plain_bytes
-from facebench.faces.images import incomplete
+from facebench.base.opening import IMAGE, folder_entries, plain_bytes
+from facebench.faces.images import incomplete, without_ending
 from facebench.faces.lfw.lists import some
 from facebench.faces.types import Check, Progress
-from facebench.faces.ytf.frames import ALIGNED, BOXES, FRAMES, IMAGE_SUFFIXES
+from facebench.faces.ytf.frames import ALIGNED, BOXES, FRAMES, frame_files
 from facebench.faces.ytf.lists import find_splits, read_boxes, read_splits
 
 VIDEOS, PEOPLE, PAIRS = 3_425, 1_595, 5_000
@@ -48,17 +48,14 @@ def check_ytf(folder: Path, progress: Progress | None = None) -> Iterator[Check]
 
 
 def _frames(root: Path) -> Frames:
-    """Every video with its frames, none where it is empty; UserError: unreadable folders."""
-    try:
-        return {
-            f"{video.parent.name}/{video.name}": sorted(
-                file.name for file in video.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES
-            )
-            for video in sorted(root.glob("*/*"))
-            if video.is_dir()
-        }
-    except OSError as error:
-        raise UserError(f"cannot read the folder {error.filename}: {error.strerror}") from error
+    """Every video with its frames, none where it is empty; UserError: see `frame_files`."""
+    return {
+        f"{person.name}/{video.name}": frame_files(Path(video.path))
+        for person in folder_entries(root)
+        if person.is_dir()
+        for video in folder_entries(Path(person.path))
+        if video.is_dir()
+    }
 
 
 def _videos(name: str, frames: Frames) -> Iterator[Check]:
@@ -83,11 +80,11 @@ def _boxes(root: Path, frames: Frames) -> Iterator[Check]:
             absent.append(person)
             continue
         try:
-            boxes = read_boxes(path, person)
+            boxes = {without_ending(key) for key in read_boxes(path, person)}
         except UserError as error:  # as the evaluation would refuse it
             wrong.append(str(error))
             continue
-        without += [key for key in own if key not in boxes]
+        without += [key for key in own if without_ending(key) not in boxes]
     yield not absent, f"{root.name}: people without *{BOXES}: {_some(absent)}"
     shown = some(wrong, 1) if wrong else "none"
     yield not wrong, f"{root.name}: *{BOXES} that cannot be read: {shown}"

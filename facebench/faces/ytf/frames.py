@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from facebench.base.errors import UserError
-from facebench.faces.lfw.folder import _Folder
+from facebench.base.opening import folder_entries
+from facebench.faces.images import is_image
+from facebench.faces.lfw.folder import _Folder, image_files, one_file
 from facebench.faces.twins import ytf as ytf_twin
 from facebench.faces.types import DataKind
 
 ALIGNED, FRAMES = "aligned_images_DB", "frame_images_DB"
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp"})
 BOXES = ".labeled_faces.txt"
 _DIGITS = re.compile(r"(\d+)")
 
@@ -31,30 +31,30 @@ class YtfSource(_Folder):
     def __init__(self, folder: str | Path, name: str = "ytf") -> None:
         root = video_folder(Path(folder))
         super().__init__(name, root)
-        self.framed = root.name == FRAMES or next(root.glob(f"*{BOXES}"), None) is not None
+        self.framed = root.name == FRAMES or any(
+            entry.name.endswith(BOXES) for entry in folder_entries(root)
+        )
 
     def videos(self) -> list[str]:
         """Every ``Person/video`` folder there is, sorted; it may be empty."""
-        people = (entry for entry in _entries(self.root) if entry.is_dir())
+        people = (entry for entry in folder_entries(self.root) if entry.is_dir())
         return sorted(
             f"{person.name}/{video.name}"
             for person in people
-            for video in _entries(Path(person.path))
-            if video.is_dir() and not video.name.startswith(".")
+            for video in folder_entries(Path(person.path))
+            if video.is_dir()
         )
 
     def frames(self, video: str) -> list[str]:
-        """Keys of one video's frames in the order of time; none where it is absent or empty."""
-        try:
-            files = [entry.name for entry in os.scandir(self._path(video)) if entry.is_file()]
-        except OSError:
-            return []
-        images = (f for f in files if Path(f).suffix.lower() in IMAGE_SUFFIXES and f[0] != ".")
-        return [f"{video}/{file}" for file in sorted(images, key=_natural)]
+        """Keys of one video's frames in the order of time; none where it is absent or empty.
+
+        UserError: a folder that cannot be read, and one frame with two endings.
+        """
+        return [f"{video}/{file}" for file in frame_files(self._named(video))]
 
     def has_video(self, video: str) -> bool:
         """Whether there is a folder of that video, with frames or without."""
-        return self._path(video).is_dir()
+        return self._named(video).is_dir()
 
     def keys(self) -> list[str]:
         """Every frame of every video, sorted."""
@@ -97,23 +97,33 @@ def video_folder(folder: Path) -> Path:
     )
 
 
+def frame_files(folder: Path) -> list[str]:
+    """Names of a video's frames in the order of time, none where the folder is absent.
+
+    UserError: it cannot be read, or holds one frame with two endings.
+    """
+    if not folder.is_dir():
+        return []
+    found = image_files(folder).values()
+    return sorted((one_file(folder, names) for names in found), key=_natural)
+
+
 def numbered_videos(root: Path) -> bool:
     """Whether a folder holds ``Person/0``: all videos of YouTube Faces have numbers for names."""
     return any(
         video.is_dir() and video.name.isdecimal()
-        for person in _entries(root)
+        for person in folder_entries(root)
         if person.is_dir()
-        for video in _entries(Path(person.path))
+        for video in folder_entries(Path(person.path))
     )
 
 
 def _holds_videos(root: Path) -> bool:
-    for person in _entries(root):
+    for person in folder_entries(root):
         if person.is_dir():
-            for video in _entries(Path(person.path)):
+            for video in folder_entries(Path(person.path)):
                 if video.is_dir() and any(
-                    Path(file.name).suffix.lower() in IMAGE_SUFFIXES
-                    for file in _entries(Path(video.path))
+                    is_image(file.name) for file in folder_entries(Path(video.path))
                 ):
                     return True
     return False
@@ -123,11 +133,3 @@ def _natural(name: str) -> tuple[tuple[int, int, str], ...]:
     """2 before 10: numbers compare as numbers, and before text."""
     parts = (part for part in _DIGITS.split(name) if part)
     return tuple((0, int(part), part) if part.isdecimal() else (1, 0, part) for part in parts)
-
-
-def _entries(folder: Path) -> list[os.DirEntry[str]]:
-    try:
-        with os.scandir(folder) as found:
-            return sorted(found, key=lambda entry: entry.name)
-    except OSError as error:
-        raise UserError(f"cannot read the folder {folder}: {error.strerror}") from error

@@ -170,7 +170,10 @@ def _require_folds(path: Path, line: int, pairs: list[VideoPair]) -> None:
 def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Rows with the numbers of their lines, cut at commas."""
     for number, line in read_rows(path):
-        yield number, [field.strip() for field in line.split(",")]
+        fields = [field.strip() for field in line.split(",")]
+        while fields and not fields[-1]:  # spreadsheets end all rows alike
+            fields.pop()
+        yield number, fields
 
 
 def _video(path: Path, line: int, text: str) -> str:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facebench.base.errors import UserError
-from facebench.base.opening import ARCHIVE, member_bytes, plain_file, read_text
+from facebench.base.opening import ARCHIVE, member_bytes, plain_file, read_csv, wrong_line
 from facebench.base.threads import side_by_side
 from facebench.faces.images import decode
 from facebench.faces.synthetic import TRAIN_IDENTITIES, render
@@ -179,7 +177,7 @@ def teacher_from(embedder: Embedder) -> Teacher:
 
 def indexed_files(folder: Path) -> CropFiles:
     """The crops of an index CSV over zip files, as they lie on disk."""
-    rows = _read_index(folder / "index.csv")
+    rows = read_index(folder / "index.csv")
     archives: dict[str, zipfile.ZipFile] = {}
 
     def member(number: int) -> tuple[zipfile.ZipFile, zipfile.ZipInfo]:
@@ -220,18 +218,27 @@ def indexed_files(folder: Path) -> CropFiles:
     return CropFiles(identities, key, read, sources)
 
 
-def _read_index(path: Path) -> list[dict[str, str]]:
-    text = read_text(path, "the index of training crops")
-    try:
-        rows = list(csv.DictReader(io.StringIO(text, newline="")))
-    except csv.Error as error:
-        raise UserError(f"{path}: cannot be read as CSV: {error}") from None
-    missing = {"file", "source", "identity"} - set(rows[0] if rows else ())
-    if missing:
-        raise UserError(f"{path} lacks the columns {', '.join(sorted(missing))}, or has no row")
-    for number, row in enumerate(rows, 2):
-        if not row["file"] or Path(row["source"] or ".").name != row["source"]:
-            raise UserError(f"{path}, line {number}: 'file' or 'source' is no name of a file")
+def read_index(path: Path) -> list[dict[str, str]]:
+    """The rows of an index CSV: file, source and identity, which may be empty.
+
+    UserError: it cannot be read, lacks a column, has no row, or a row names no file.
+    """
+    needed, expected = ("file", "source", "identity"), "the columns file, source and identity"
+    lines = read_csv(path, "the index of training crops", expected)
+    _, header = next(lines)
+    if missing := sorted(set(needed) - set(header)):
+        raise UserError(f"{path} lacks {', '.join(missing)}; expected {expected}")
+    rows = []
+    for number, fields in lines:
+        if not any(fields):
+            continue
+        row = {name: "" for name in needed} | dict(zip(header, fields, strict=False))
+        for name in ("file", "source"):
+            if not row[name] or (name == "source" and Path(row[name]).name != row[name]):
+                raise wrong_line(path, number, f"{name} {row[name]!r} is no name of a file")
+        rows.append({name: row[name] for name in needed})
+    if not rows:
+        raise UserError(f"{path} has a heading and no row; expected {expected}")
     return rows
 
 

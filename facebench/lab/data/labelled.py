@@ -4,9 +4,6 @@ rendered people.
 
 from __future__ import annotations
 
-import csv
-import io
-import os
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,15 +14,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facebench.base.errors import UserError, nearest
-from facebench.base.opening import ARCHIVE, IMAGE, member_bytes, plain_bytes, plain_file, read_bytes
+from facebench.base.opening import (
+    ARCHIVE,
+    IMAGE,
+    folder_entries,
+    member_bytes,
+    plain_bytes,
+    plain_file,
+    read_bytes,
+    read_list,
+)
 from facebench.faces.align.aligners import LandmarkAligner, TemplateCrop
-from facebench.faces.images import content_fingerprint, decode
+from facebench.faces.images import SUFFIXES, content_fingerprint, decode, is_image
 from facebench.faces.synthetic import RENDERER_VERSION, TRAIN_IDENTITIES, render
 from facebench.faces.types import Aligner, DataKind, FaceSource, Image, ImageError
-from facebench.lab.data.crops import CROP_SIZE, CropFiles, Teacher, TrainingCrops, keep_crops
+from facebench.lab.data.crops import (
+    CROP_SIZE,
+    CropFiles,
+    Teacher,
+    TrainingCrops,
+    keep_crops,
+    read_index,
+)
 from facebench.lab.data.kept_rows import Tell
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 _TEMPLATE = (112, 96)
 _MARGIN = 8
 
@@ -45,7 +57,7 @@ def prepare_folders(
 
 def people_files(folder: Path) -> CropFiles:
     """The crops of a folder per identity, as they lie on disk."""
-    paths = sorted(p for p in folder.glob("*/*") if p.suffix.lower() in SUFFIXES)
+    paths = [folder / key for key in _keys_of_people(folder)]
     if not paths:
         raise UserError(
             f"{folder}: neither index.csv nor folders of identities with images in them "
@@ -57,6 +69,17 @@ def people_files(folder: Path) -> CropFiles:
         lambda key: read_bytes(folder / key, "the image", IMAGE),
     )
     return CropFiles(tuple(path.parent.name for path in paths), key, lambda row: _crop(paths[row]))
+
+
+def _keys_of_people(folder: Path) -> list[str]:
+    """``identity/image.jpg`` of every image, person by person; UserError: unreadable."""
+    return [
+        f"{person.name}/{file.name}"
+        for person in folder_entries(folder)
+        if person.is_dir()
+        for file in folder_entries(Path(person.path))
+        if is_image(file.name)
+    ]
 
 
 def _crop(path: Path) -> NDArray[np.uint8]:
@@ -76,7 +99,6 @@ def _crop(path: Path) -> NDArray[np.uint8]:
     return image
 
 
-_ENDINGS = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".webp"))
 _CROPS = ((112, 96), (112, 112), (128, 112))
 # Far from the first ones, which networks are trained on.
 SYNTHETIC_FIRST, SYNTHETIC_IMAGES, SYNTHETIC_SEED = 500_000, 12, 0
@@ -122,16 +144,7 @@ class PeopleFolder(FaceSource):
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.name = folder, folder.resolve().name
-        try:
-            people = [entry.name for entry in os.scandir(folder) if entry.is_dir()]
-        except OSError as error:
-            raise UserError(f"cannot read the folder {folder}: {error.strerror}") from None
-        self._keys = sorted(
-            f"{person}/{file.name}"
-            for person in people
-            for file in os.scandir(folder / person)
-            if Path(file.name).suffix.lower() in _ENDINGS
-        )
+        self._keys = sorted(_keys_of_people(folder))
         if not self._keys:
             raise UserError(
                 f"{folder} holds no folder per identity with images in it; that, or a folder with "
@@ -172,21 +185,9 @@ class ZippedCrops(FaceSource):
         self.folder, self.name = index.parent, index.resolve().parent.name
         self._zips: dict[str, zipfile.ZipFile] = {}
         self._rows: dict[str, tuple[str, str]] = {}
-        try:
-            with (
-                plain_file(index) as plain,
-                io.TextIOWrapper(plain, encoding="utf-8-sig", newline="") as file,
-            ):
-                for row in csv.DictReader(file):
-                    if Path(row["source"] or ".").name != row["source"]:
-                        raise UserError(f"{index}: source {row['source']!r} is no name of a file")
-                    if row["identity"]:
-                        self._rows[row["file"]] = (row["source"], row["identity"])
-        except (OSError, UnicodeDecodeError, KeyError, csv.Error) as error:
-            raise UserError(
-                f"{index}: cannot be read as an index with the columns file, source and identity "
-                f"({error})"
-            ) from None
+        for row in read_index(index):
+            if row["identity"]:
+                self._rows[row["file"]] = (row["source"], row["identity"])
         if not self._rows:
             raise UserError(f"{index}: no row has an identity")
         for source in {source for source, _ in self._rows.values()}:
@@ -298,15 +299,8 @@ def labelled_faces(
 
 def read_identities(path: Path) -> list[str]:
     """Names of identities, one per line, repeated ones once; UserError: unreadable or empty."""
-    try:
-        lines = plain_bytes(path).decode("utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        told = getattr(error, "strerror", None) or error
-        raise UserError(f"{path}: cannot be read as a list of identities ({told})") from None
-    names = list(dict.fromkeys(line.strip() for line in lines if line.strip()))
-    if not names:
-        raise UserError(f"{path}: empty; name one identity per line")
-    return names
+    lines = read_list(path, "the list of identities", "one identity per line")
+    return list(dict.fromkeys(line.strip() for line in lines if line.strip()))
 
 
 def require_identities(wanted: Sequence[str], known: Sequence[str], where: Path) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facebench.base.errors import UserError
-from facebench.base.opening import read_list
+from facebench.base.opening import is_comment, read_list
 from facebench.base.storage import workspace_folders
 from facebench.faces.types import DataKind
 from facebench.models.cards.places import require_inside
@@ -46,7 +46,7 @@ def listed_names(card: IdentificationCard) -> list[str]:
 
 def _names_in(path: Path) -> list[str]:
     lines = read_list(path, "the list of subjects", "at least one subject, and each once")
-    names = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+    names = [line.strip() for line in lines if line.strip() and not is_comment(line)]
     if not names or len(set(names)) < len(names):
         raise UserError(f"{path} must name at least one subject, and each once")
     return names

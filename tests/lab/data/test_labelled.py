@@ -99,7 +99,7 @@ def test_lists_of_identities(tmp_path: Path) -> None:
     path.write_text("\n")
     with pytest.raises(UserError, match="empty"):
         read_identities(path)
-    with pytest.raises(UserError, match="cannot be read"):
+    with pytest.raises(UserError, match="cannot read"):
         read_identities(tmp_path / "absent")
 
 
