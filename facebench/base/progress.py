@@ -24,7 +24,7 @@ Stage = Callable[[str, int], Callable[[], None]]
 
 def lines_on(console: Console) -> bool:
     """Whether a line on work that is done may be written."""
-    return console.is_terminal or IN_LINES.get()
+    return console.file.isatty() or IN_LINES.get()
 
 
 def error_console() -> Console:
@@ -47,7 +47,8 @@ def bar_on(
         TimeRemainingColumn(),
         console=console,
         transient=True,
-        disable=not (shown and console.is_terminal),
+        # Not ``is_terminal``: where FORCE_COLOR says so, the log of a build is one.
+        disable=not (shown and console.file.isatty()),
         refresh_per_second=refreshed,
     )
 
@@ -62,7 +63,7 @@ def counting_bar(
     console = error_console()
     with bar_on(console, shown) as bar:
         task = bar.add_task(printable(title), total=None, visible=False)
-        unsaid = said and shown and IN_LINES.get() and not console.is_terminal
+        unsaid = said and shown and IN_LINES.get() and not console.file.isatty()
 
         def advance(done: int, total: int) -> None:
             nonlocal unsaid

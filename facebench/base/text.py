@@ -11,10 +11,6 @@ import json
 import re
 import unicodedata
 from fractions import Fraction
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from rich.text import Text
 
 
 def points(share: float) -> str:
@@ -70,11 +66,40 @@ def printable(text: object, most: int | None = None) -> str:
     return _COMMAND.sub(r"\g<0> ", line)
 
 
-def rich_text(text: object, style: str = "") -> Text:
-    """As `printable`, for tables and lines of Rich, which would take ``[red]`` for markup."""
-    from rich.text import Text
+_PLAIN = {
+    "✓": "+", "✗": "x", "×": "x", "−": "-", "–": "-", "—": "-", "·": "*", "…": "...", "±": "+/-",
+    "→": "->", "≤": "<=", "≥": ">=", "“": '"', "”": '"', "’": "'", "†": "+", "‡": "++",
+    "▲": "^", "▼": "v", "≈": "~", "◯": "o",
+}  # fmt: skip
 
-    return Text(printable(text), style=style)
+
+def plain_signs(text: str, encoding: str) -> str:
+    """Text whose signs an encoding has: in place of others plain ones that look like them."""
+    if _has(encoding, text):
+        return text
+    return "".join(sign if _has(encoding, sign) else _plain_sign(sign) for sign in text)
+
+
+def _has(encoding: str, text: str) -> bool:
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _plain_sign(sign: str) -> str:
+    if sign in _PLAIN:
+        return _PLAIN[sign]
+    name = unicodedata.name(sign, "")
+    if name.startswith("BOX DRAWINGS"):
+        along, across = (
+            any(word in name for word in words)
+            for words in (("HORIZONTAL", "LEFT", "RIGHT"), ("VERTICAL", "UP", "DOWN"))
+        )
+        return "-" if along and not across else "|" if across and not along else "+"
+    letters = unicodedata.normalize("NFKD", sign).encode("ascii", "ignore").decode()
+    return letters or "?"
 
 
 def json_text(values: object, indent: int = 1) -> str:

@@ -88,11 +88,9 @@ def _show(notice: Notice) -> None:
     if notice.protocol:
         print(printable(f"facebench: note: {notice}"), file=sys.stderr)
         return
-    from rich.console import Console
+    from facebench.tables.terminal import console_for, notice_text
 
-    from facebench.tables.terminal import notice_panel
-
-    Console(stderr=True).print(notice_panel(notice.text))
+    sys.stderr.write(notice_text(notice.text, console_for(sys.stderr)))
 
 
 def _end(message: str, code: int) -> NoReturn:

@@ -1,9 +1,8 @@
-"""Where the tables of compare, gate and history go: standard output, or a file."""
+"""Where the tables of commands go: standard output, or a file."""
 
 from __future__ import annotations
 
 import errno
-import io
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -17,10 +16,10 @@ from facebench.base.opening import plain_bytes
 
 if TYPE_CHECKING:
     from facebench.tables.table import Table
+    from facebench.tables.terminal import Style
 
 ListFormat = Literal["table", "json"]
 FormatOption = Annotated[ListFormat, typer.Option("--format", help="table or json.")]
-_FILE_WIDTH = 160  # of a table in a file: characters
 
 
 def table_text(
@@ -29,12 +28,8 @@ def table_text(
     title: str,
     *,
     file: bool = False,
-    width: int = _FILE_WIDTH,
 ) -> str:
-    """Tables in a format, as text. title: of a page; file: they go to one; width: there.
-
-    ``table`` is in colour only where there is a terminal.
-    """
+    """Tables in a format, as text. title: of a page; file: they go to one."""
     if format == "md":
         from facebench.tables.markdown import to_markdown
 
@@ -43,17 +38,16 @@ def table_text(
         from facebench.tables.html import to_html
 
         return to_html(tables, title)
-    from rich.console import Console
+    from facebench.tables.terminal import console_for, tables_text
 
-    from facebench.tables.terminal import print_tables
+    return tables_text(tables, console_for(None if file else sys.stdout))
 
-    text = io.StringIO()
-    if sys.stdout.isatty() and not file:
-        console = Console(force_terminal=True, file=text, width=Console().width)
-    else:
-        console = Console(file=text, width=width, color_system=None)
-    print_tables(tables, console)
-    return text.getvalue()
+
+def show_table(table: Table, style: Style) -> None:
+    """A list, or facts, on standard output."""
+    from facebench.tables.terminal import console_for, tables_text
+
+    sys.stdout.write(tables_text([table], console_for(sys.stdout), style))
 
 
 def require_output(

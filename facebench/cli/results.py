@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 Format = Literal["table", "json", "md", "html", "csv"]
 FORMATS: tuple[str, ...] = get_args(Format)
-_FILE_WIDTH = 200  # of a table in a file: characters
 
 
 @dataclass(frozen=True)
@@ -111,14 +110,8 @@ class Outputs:
             raise UserError("; ".join(self._failed))
 
     def _result(self, records: Sequence[Record], tables: Sequence[Table]) -> None:
-        if self.format == "table" and self.output is None:
-            from rich.console import Console
-
-            from facebench.tables.terminal import print_tables
-
-            print_tables(tables, Console())
-            return
-        write(render(self.format, records, tables), self.output, quiet=self.quiet)
+        text = render(self.format, records, tables, file=self.output is not None)
+        write(text, self.output, quiet=self.quiet)
 
     @contextlib.contextmanager
     def _going_on(self, what: str = "the result") -> Iterator[None]:
@@ -141,14 +134,16 @@ def _upwards(path: Path) -> list[Path]:
     return [whole, *whole.parents]
 
 
-def render(format: Format, records: Sequence[Record], tables: Sequence[Table]) -> str:
-    """Records in a format, as text."""
+def render(
+    format: Format, records: Sequence[Record], tables: Sequence[Table], *, file: bool = False
+) -> str:
+    """Records in a format, as text. file: it goes to one."""
     if format == "json" or format == "csv":
         from facebench.tables.exports import records_csv, records_json
 
         return records_json(records) if format == "json" else records_csv(records)
     title = "; ".join(table.title for table in tables)
-    return table_text(tables, format, title, file=True, width=_FILE_WIDTH)
+    return table_text(tables, format, title, file=file)
 
 
 def profile_text(records: Sequence[Record], wall: float) -> str:

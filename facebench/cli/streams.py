@@ -7,15 +7,12 @@ import errno
 import io
 import os
 import sys
-import unicodedata
 from typing import TextIO
+
+from facebench.base.text import plain_signs
 
 STDOUT = "standard output"  # in place of a file's name in errors
 _CLOSED = "facebench: standard output is closed; what belongs there goes to standard error"
-_SIGNS = {
-    "✓": "+", "✗": "x", "×": "x", "−": "-", "–": "-", "—": "-", "·": "*", "…": "...", "±": "+/-",
-    "→": "->", "≤": "<=", "≥": ">=", "“": '"', "”": '"', "’": "'", "†": "+", "‡": "++",
-}  # fmt: skip
 
 
 def prepare_streams() -> None:
@@ -85,18 +82,4 @@ def _plain(error: UnicodeError) -> tuple[str, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
     signs = error.object[error.start : error.end]
-    return "".join(map(_plain_sign, signs)), error.end
-
-
-def _plain_sign(sign: str) -> str:
-    if sign in _SIGNS:
-        return _SIGNS[sign]
-    name = unicodedata.name(sign, "")
-    if name.startswith("BOX DRAWINGS"):
-        along, across = (
-            any(word in name for word in words)
-            for words in (("HORIZONTAL", "LEFT", "RIGHT"), ("VERTICAL", "UP", "DOWN"))
-        )
-        return "-" if along and not across else "|" if across and not along else "+"
-    letters = unicodedata.normalize("NFKD", sign).encode("ascii", "ignore").decode()
-    return letters or "?"
+    return plain_signs(signs, "ascii"), error.end

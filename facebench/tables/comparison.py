@@ -37,6 +37,7 @@ def comparison_table(comparison: Comparison) -> Table:
         rows=rows_of(*map(paired_cells, comparison.statistics)),
         notes=tuple(_notes(comparison)),
         notice=base.data.notice,
+        signatures=(f"{one}: {base.signature}", f"{other}: {comparison.candidate.signature}"),
     )
 
 
@@ -98,8 +99,6 @@ def _notes(comparison: Comparison) -> Iterator[str]:
         yield from _without_one(comparison)
     if comparison.settings:
         yield f"other settings differ: {'; '.join(map(str, comparison.settings))}"
-    yield f"signature of {base.model.id}: {base.signature}"
-    yield f"signature of {candidate.model.id}: {candidate.signature}"
 
 
 def _without_one(comparison: Comparison) -> Iterator[str]:

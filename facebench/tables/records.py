@@ -38,7 +38,6 @@ def record_table(records: Sequence[Record]) -> Table:
         notes=tuple(_notes(records, of_kind)),
         notice=first.data.notice,
         signatures=tuple(record.signature for record in records),
-        turns=True,
     )
 
 

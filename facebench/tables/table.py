@@ -47,11 +47,10 @@ class Cell:
 
 @dataclass(frozen=True)
 class Column:
-    """A heading. left: it holds words, not numbers; folds: a list may break its cells."""
+    """A heading. left: it holds words, not numbers."""
 
     heading: str
     left: bool = False
-    folds: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,8 +66,7 @@ class TableRow:
 class Table:
     """One table. notice: what must not be overlooked; footnotes: (letter, text).
 
-    details: where a cell's detail stands in Markdown, small ones below the value and not in LaTeX;
-    turns: rows may become columns where a terminal is narrow.
+    details: where a cell's detail stands in Markdown, small ones below the value and not in LaTeX.
     """
 
     title: str
@@ -79,7 +77,6 @@ class Table:
     footnotes: tuple[tuple[str, str], ...] = ()
     signatures: tuple[str, ...] = ()
     details: Details = "beside"
-    turns: bool = False
 
     @property
     def headings(self) -> tuple[str, ...]:
@@ -97,10 +94,19 @@ def columns_of(*headings: str) -> tuple[Column, ...]:
     return tuple(Column(heading, left=not number) for number, heading in enumerate(headings))
 
 
-def list_of(headings: Sequence[str | Column], rows: Iterable[Sequence[str]]) -> Table:
-    """A list of what there is: words alone, without a title or notes."""
+def list_of(
+    headings: Sequence[str | Column], rows: Iterable[Sequence[str]], notes: Sequence[str] = ()
+) -> Table:
+    """A list of what there is, without a title: words, except in columns that are given as such."""
     columns = (h if isinstance(h, Column) else Column(h, left=True) for h in headings)
-    return Table("", tuple(columns), rows_of(*(tuple(map(Cell, row)) for row in rows)))
+    cells = (tuple(map(Cell, row)) for row in rows)
+    return Table("", tuple(columns), rows_of(*cells), tuple(notes))
+
+
+def facts_of(facts: Iterable[tuple[str, object]], title: str = "") -> Table:
+    """Names and what they stand for."""
+    rows = ((Cell(name), Cell(str(value))) for name, value in facts)
+    return Table(title, (Column("", left=True), Column("", left=True)), rows_of(*rows))
 
 
 def rows_of(*rows: tuple[Cell, ...]) -> tuple[TableRow, ...]:

@@ -1,111 +1,261 @@
-"""Tables for a terminal: rows where they fit, else rows as columns, in blocks; and plain lists."""
+"""Tables as plain text: rows where every word fits a line, else rows as columns, in blocks.
+
+A line takes what ``COLUMNS`` or the terminal allows; in a pipe or a file, without ``COLUMNS``, what
+it needs. A word is broken only where it alone is longer than a line, and nothing is ever cut.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import io
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, TextIO
 
 from rich import box
-from rich.console import Console, Group, RenderableType
-from rich.measure import Measurement
+from rich.cells import cell_len, chop_cells
+from rich.console import Console, RenderableType
 from rich.panel import Panel
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from facebench.base.text import printable, rich_text
-from facebench.tables.table import Cell, Table, TableRow
+from facebench.base.text import plain_signs, printable
+from facebench.tables.table import Cell, Column, Table
+
+Style = Literal["framed", "ruled", "bare", "facts"]
+_WHOLE = 100_000  # characters of a line that nothing limits
+_USUAL = 80  # of a terminal that does not tell
+# Where a line may break: between words, and within paths; among numbers not beside one, so that
+# ``8.9 MB`` and ``[96.35, 97.37]`` stay whole.
+_BETWEEN_WORDS = re.compile(r"(?<!±)(?= [^%])")
+_BESIDE_NO_NUMBER = re.compile(r"(?<=[^\W\d_])(?= [^\W\d_])")
+_IN_A_PATH = re.compile(r"(?<=/)(?=[^/])")
+_FOLDERS = 3  # slashes that make a path of a word, other than ``1/256``
 
 
-def print_tables(tables: Sequence[Table], console: Console) -> None:
-    """Print tables with their notice, notes and signatures."""
-    for table in tables:
-        console.print(_body(table, console))
-        if table.notice:
-            console.print(notice_panel(table.notice))
-        for line in table.notes:
-            console.print(rich_text(line, "dim"))
-        if table.signatures:
-            console.print(Text("signatures", style="bold"))
-        for signature in table.signatures:
-            console.print(rich_text(signature), soft_wrap=True, style="dim")
-        console.print()
+def console_for(stream: TextIO | None = None) -> Console:
+    """As wide and as coloured as what is at the other end of a stream takes; None: of a file."""
+    if stream is None:
+        return Console(file=io.StringIO(), width=_width_of(None), color_system=None)
+    return Console(file=stream, width=_width_of(stream))
 
 
-def print_list(table: Table, console: Console, *, ruled: bool = True) -> None:
-    """Headings and rows alone, without a frame. ruled: a line stands below the headings."""
-    drawn = RichTable(box=box.SIMPLE_HEAD, pad_edge=False)
-    if not ruled:
-        drawn = RichTable(box=None, pad_edge=False, padding=(0, 1, 0, 0))
-    for column in table.columns:
-        justify = "left" if column.left else "right"
-        if column.folds:
-            drawn.add_column(Text(column.heading), min_width=10, overflow="fold")
-        else:
-            drawn.add_column(Text(column.heading), justify=justify, no_wrap=True)  # type: ignore[arg-type]
-    for row in table.rows:
-        drawn.add_row(*map(_stacked, row.cells))
-    console.print(drawn)
+def _width_of(stream: TextIO | None) -> int:
+    told = os.environ.get("COLUMNS", "")
+    if told.isdecimal() and int(told) > 0:
+        return int(told)
+    try:
+        return _WHOLE if stream is None else os.get_terminal_size(stream.fileno()).columns or _USUAL
+    except (OSError, ValueError, AttributeError):  # no terminal, or no file at all
+        return _WHOLE
 
 
-def notice_panel(notice: str) -> Panel:
+def tables_text(tables: Sequence[Table], console: Console, style: Style = "framed") -> str:
+    """Tables with titles, notices, notes and signatures, as text with the console's colours.
+
+    framed: of results; ruled, bare: lists, with a line below the headings or without; facts: a name
+    and a value in every row, without headings.
+    """
+    text = "\n".join(_table(table, console, style) for table in tables)
+    return "".join(f"{line.rstrip()}\n" for line in text.splitlines())
+
+
+def notice_text(notice: str, console: Console) -> str:
     """The notice that must not be overlooked, in a frame."""
-    text = rich_text(notice, "bold")
-    return Panel(text, title="NOTICE", border_style="yellow", box=box.HEAVY, padding=(0, 1))
-
-
-def _body(table: Table, console: Console) -> RenderableType:
-    wide = _by_rows(table)
-    return wide if not table.turns or _fits(wide, console) else _by_columns(table, console)
-
-
-def _fits(wide: RichTable, console: Console) -> bool:
-    """Whether no cell has to be wrapped."""
-    unlimited = console.options.update(width=10_000)
-    return Measurement.get(console, unlimited, wide).maximum <= console.width
-
-
-def _by_rows(table: Table) -> RichTable:
-    drawn = _framed(table.title)
-    for column in table.columns:
-        justify = "left" if column.left else "right"
-        drawn.add_column(rich_text(column.heading), justify=justify, no_wrap=table.turns)  # type: ignore[arg-type]
-    for row in table.rows:
-        drawn.add_row(*map(_stacked, row.cells))
-    return drawn
-
-
-def _by_columns(table: Table, console: Console) -> RenderableType:
-    """Columns as rows; as many rows side by side as the width allows, at least one."""
-    label = max(map(len, table.headings))
-    blocks: list[list[TableRow]] = [[]]
-    used = label + 4
-    for row in table.rows:
-        width = max(len(line) for cell in row.cells for line in (cell.text, cell.detail)) + 3
-        if blocks[-1] and used + width > console.width:
-            blocks.append([])
-            used = label + 4
-        blocks[-1].append(row)
-        used += width
-    return Group(*(_block(table, block) for block in blocks))
-
-
-def _block(table: Table, rows: Sequence[TableRow]) -> RichTable:
-    drawn = _framed(table.title)
-    drawn.add_column(rich_text(table.headings[0]), no_wrap=True)
-    for row in rows:
-        heading = rich_text(row.cells[0].text, "bold")
-        drawn.add_column(heading, justify="right", overflow="fold")
-    for index, name in enumerate(table.headings[1:], start=1):
-        drawn.add_row(rich_text(name), *(_stacked(row.cells[index]) for row in rows))
-    return drawn
-
-
-def _framed(title: str) -> RichTable:
-    return RichTable(
-        title=rich_text(title), title_justify="left", box=box.ROUNDED, title_style="bold"
+    panel = Panel(
+        Text(_shown(notice, console), style="bold"),
+        title="NOTICE",
+        border_style="yellow",
+        box=box.HEAVY,
+        padding=(0, 1),
+        expand=console.width < _WHOLE,
     )
+    return _drawn(panel, console)
 
 
-def _stacked(cell: Cell) -> Text:
-    """The cell's text, and its detail in a line below."""
-    detail = Text(printable(cell.detail), style="dim")
-    return Text("\n").join(part for part in (rich_text(cell.text), detail) if part)
+def _table(table: Table, console: Console, style: Style) -> str:
+    parts = [_line(table.title, "bold", console)] if table.title else []
+    parts += [_drawn(body, console) for body in _bodies(table, console, style)]
+    if table.notice:
+        parts.append(notice_text(table.notice, console))
+    parts += [_line(note, "dim", console) for note in table.notes]
+    if table.signatures:
+        # Each in one line, which the terminal breaks: they are to be copied.
+        parts.append(_line("signatures", "bold", console))
+        parts += [_line(signature, "dim", console, _WHOLE) for signature in table.signatures]
+    return "".join(parts)
+
+
+def _bodies(table: Table, console: Console, style: Style) -> Iterator[RenderableType]:
+    headings = [_Field.of(Cell(column.heading), column, console) for column in table.columns]
+    rows = [
+        [_Field.of(*pair, console) for pair in zip(row.cells, table.columns, strict=True)]
+        for row in table.rows
+    ]
+    whole = _Grid([replace(heading, words=True) for heading in headings], rows, style, console)
+    if whole.fits or style == "facts" or not rows:
+        yield whole.drawn()
+        return
+    for some in whole.side_by_side():
+        yield some.drawn()
+    told = f"rows stand as columns; as rows they need lines of {whole.least} characters"
+    yield Text(_lined(told, console.width), style="dim")
+
+
+def _line(text: str, style: str, console: Console, width: int | None = None) -> str:
+    """A text of its own, between words in lines that fit."""
+    lines = _lined(_shown(text, console), width or console.width)
+    return _drawn(Text(lines, style=style), console)
+
+
+def _lined(text: str, width: int) -> str:
+    return "\n".join(_lines(text, width, words=True))
+
+
+def _drawn(drawn: RenderableType, console: Console) -> str:
+    with console.capture() as captured:
+        console.print(drawn, soft_wrap=isinstance(drawn, Text))
+    return captured.get()
+
+
+def _shown(text: str, console: Console) -> str:
+    return plain_signs(printable(text), console.encoding)
+
+
+def _parts(text: str, words: bool) -> Iterator[str]:
+    """What of a text is not to be broken, with the space before it. words: it is no number."""
+    for part in (_BETWEEN_WORDS if words else _BESIDE_NO_NUMBER).split(text):
+        yield from _IN_A_PATH.split(part) if part.count("/") >= _FOLDERS else [part]
+
+
+def _lines(text: str, width: int, words: bool) -> Iterator[str]:
+    line = ""
+    for part in _parts(text, words):
+        if cell_len(line + part) <= width:
+            line += part
+            continue
+        if line:
+            yield line
+        *full, line = chop_cells(part.lstrip(), width) or [""]
+        yield from full
+    yield line
+
+
+@dataclass(frozen=True)
+class _Field:
+    """What stands in a cell: paragraphs and their styles. words: they are no numbers."""
+
+    paragraphs: tuple[tuple[str, str], ...]
+    left: bool
+    words: bool
+
+    @classmethod
+    def of(cls, cell: Cell, column: Column, console: Console) -> _Field:
+        told = ((cell.text, ""), (cell.detail, "dim"))
+        paragraphs = tuple((_shown(text, console), style) for text, style in told if text)
+        return cls(paragraphs, column.left, column.left)
+
+    @property
+    def whole(self) -> int:
+        """Characters of its longest line where none is broken."""
+        return max((cell_len(text) for text, _ in self.paragraphs), default=0)
+
+    @property
+    def least(self) -> int:
+        """Characters of the longest part that is not to be broken."""
+        parts = (part for text, _ in self.paragraphs for part in _parts(text, self.words))
+        return max((cell_len(part.lstrip()) for part in parts), default=0)
+
+    def broken(self, width: int) -> Text:
+        """In lines of so many characters."""
+        lines = (
+            Text(line, style)
+            for text, style in self.paragraphs
+            for line in _lines(text, width, self.words)
+        )
+        text = Text("\n").join(lines)
+        text.justify = "left" if self.left else "right"
+        return text
+
+
+@dataclass(frozen=True)
+class _Grid:
+    """Headings and rows of fields, as wide as a console at most."""
+
+    headings: Sequence[_Field]
+    rows: Sequence[Sequence[_Field]]
+    style: Style
+    console: Console
+
+    @property
+    def least(self) -> int:
+        """Characters of a line in which no word is broken."""
+        return self._between + sum(max(f.least for f in column) for column in self._columns)
+
+    @property
+    def fits(self) -> bool:
+        return self.least <= self.console.width
+
+    def drawn(self) -> RichTable:
+        """With words whole where they fit."""
+        framed, boxes = self.style == "framed", {"framed": box.ROUNDED, "ruled": box.SIMPLE_HEAD}
+        drawn = RichTable(
+            box=boxes.get(self.style),
+            show_header=self.style != "facts",
+            show_edge=framed,
+            pad_edge=framed,
+            padding=(0, 1) if framed else (0, 2 if self.style == "facts" else 1, 0, 0),
+        )
+        widths = self._widths()
+        for heading, width in zip(self.headings, widths, strict=True):
+            drawn.add_column(heading.broken(width), width=width, no_wrap=True)
+        for row in self.rows:
+            drawn.add_row(*(f.broken(width) for f, width in zip(row, widths, strict=True)))
+        return drawn
+
+    def side_by_side(self) -> Iterator[_Grid]:
+        """The rows as columns: as many in a grid as need not be broken, at least one."""
+        some: list[Sequence[_Field]] = []
+        for row in self.rows:
+            more = self._turned([*some, row])
+            if some and sum(max(f.whole for f in c) for c in more._columns) > more._room:
+                yield self._turned(some)
+                some = []
+            some.append(row)
+        yield self._turned(some)
+
+    def _turned(self, rows: Sequence[Sequence[_Field]]) -> _Grid:
+        names, *fields = zip(self.headings, *rows, strict=True)
+        filled = [line for line in fields if any(field.paragraphs for field in line)]
+        labelled = [(replace(line[0], left=True), *line[1:]) for line in filled]
+        return _Grid(names, labelled, "framed", self.console)
+
+    @property
+    def _columns(self) -> list[tuple[_Field, ...]]:
+        headed = [self.headings] if self.style != "facts" else []
+        return list(zip(*headed, *self.rows, strict=True))
+
+    @property
+    def _between(self) -> int:
+        """Characters of a line that are not of a column."""
+        number = len(self.headings)
+        framed = 3 * number + 1
+        return {"framed": framed, "bare": number - 1}.get(self.style, 2 * (number - 1))
+
+    @property
+    def _room(self) -> int:
+        return self.console.width - self._between
+
+    def _widths(self) -> list[int]:
+        """Of the columns: the widest give way first."""
+        widths = [max(field.whole for field in column) for column in self._columns]
+        least = [max(field.least for field in column) for column in self._columns]
+        if not self.fits:  # then a word is broken
+            least = [1] * len(least)
+        while sum(widths) > self._room:
+            at = max(range(len(widths)), key=lambda n: (widths[n] > least[n], widths[n]))
+            if widths[at] <= least[at]:
+                break
+            widths[at] -= 1
+        return [max(width, 1) for width in widths]

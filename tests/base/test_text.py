@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import io
-
 import pytest
-from rich.console import Console
 
-from facebench.base.text import printable, rich_text
+from facebench.base.text import plain_signs, printable
 
 
 @pytest.mark.parametrize(
@@ -61,7 +58,8 @@ def test_long_text_is_cut_where_that_is_asked() -> None:
     assert printable("x" * 10, most=10) == "x" * 10
 
 
-def test_rich_shows_brackets_as_they_are() -> None:
-    out = io.StringIO()
-    Console(file=out, width=60).print(rich_text("ResNet [/2 stride] [red]x[/red]\x1b[31m"))
-    assert out.getvalue() == "ResNet [/2 stride] [red]x[/red]\\x1b[31m\n"
+def test_signs_that_an_encoding_has_stay() -> None:
+    text = "96.5 ± 0.2 ≈ José ▼"
+    assert plain_signs(text, "utf-8") == text
+    assert plain_signs(text, "latin-1") == "96.5 ± 0.2 ~ José v"
+    assert plain_signs(text, "ascii") == "96.5 +/- 0.2 ~ Jose v"

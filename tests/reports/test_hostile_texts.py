@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Callable
 from xml.etree import ElementTree
 
 import pytest
-from rich.console import Console
 
 from facebench.cli.results import FORMATS, render
 from facebench.comparison.compare import compare_records
@@ -22,7 +20,7 @@ from facebench.tables.comparison import comparison_table, comparisons_csv, compa
 from facebench.tables.html import to_html
 from facebench.tables.markdown import to_markdown
 from facebench.tables.records import record_tables
-from facebench.tables.terminal import print_tables
+from facebench.tables.terminal import console_for, tables_text
 
 MakeRecord = Callable[..., Record]
 NAME = (
@@ -61,12 +59,12 @@ def test_tables_on_a_terminal_show_brackets_and_no_escapes(
     width: int, make_record: MakeRecord
 ) -> None:
     records = [hostile(make_record), hostile(make_record, NAME + "2")]
-    out = io.StringIO()
-    console = Console(file=out, width=width, color_system=None)
-    print_tables(record_tables(records), console)
-    print_tables([comparison_table(compare_records(records[0], records[1:])[0])], console)
-    assert_harmless(out.getvalue())
-    assert "[red]" in out.getvalue() or width == 40  # broken anywhere there
+    console = console_for()
+    console.width = width
+    compared = comparison_table(compare_records(records[0], records[1:])[0])
+    text = tables_text([*record_tables(records), compared], console)
+    assert_harmless(text)
+    assert "[red]" in text or width == 40  # broken anywhere there
 
 
 def test_a_comparison(make_record: MakeRecord) -> None:

@@ -9,23 +9,22 @@ import re
 from collections.abc import Callable
 
 import pytest
-from rich.console import Console
 
 from facebench.base.vocabulary import SYNTHETIC_LABEL
 from facebench.records.record import Record
 from facebench.tables.exports import records_csv, records_json
 from facebench.tables.markdown import to_markdown
 from facebench.tables.records import record_table, record_tables
-from facebench.tables.terminal import print_tables
+from facebench.tables.terminal import console_for, tables_text
 
 MakeRecord = Callable[..., Record]
 NOTICE = "These faces are rendered; no number here is about real faces."
 
 
 def terminal(records: list[Record], width: int) -> str:
-    text = io.StringIO()
-    print_tables(record_tables(records), Console(file=text, width=width, color_system=None))
-    return text.getvalue()
+    console = console_for()
+    console.width = width
+    return tables_text(record_tables(records), console)
 
 
 def words(text: str) -> str:

@@ -6,14 +6,13 @@ import csv
 import io
 
 import pytest
-from rich.console import Console
 
 from facebench.tables.csv import to_csv
 from facebench.tables.html import to_html
 from facebench.tables.latex import to_latex
 from facebench.tables.markdown import grid, to_markdown
 from facebench.tables.table import DASH, Cell, Table, columns_of, list_of, rows_of
-from facebench.tables.terminal import print_list, print_tables
+from facebench.tables.terminal import console_for, tables_text
 from tests.tables.test_html import Page
 
 FULL = Cell(
@@ -91,26 +90,10 @@ def test_latex_without_the_papers_values_has_one_line_of_headings() -> None:
     assert "\\toprule\nrow & column 0 \\\\\n\\midrule\nmodel\\_1 & 1 {[}0, 2{]} \\\\\n" in text
 
 
-def shown(made: Table, width: int) -> str:
-    text = io.StringIO()
-    print_tables([made], Console(file=text, width=width, color_system=None))
-    return text.getvalue()
-
-
-def test_rows_become_columns_where_the_terminal_is_narrow() -> None:
-    cells = [Cell(f"{number}.00 ± 0.50", f"[{number}.10, {number}.90]") for number in range(4)]
-    wide, narrow = shown(table(*cells, turns=True), 100), shown(table(*cells, turns=True), 40)
-    assert wide.splitlines()[2].split("┃")[0].startswith("│ row")
-    heads = [line for line in narrow.splitlines() if line.startswith("│ column")]
-    assert [line.split("│")[1].strip() for line in heads] == [f"column {n}" for n in range(4)]
-    assert "…" not in narrow and max(map(len, narrow.splitlines())) <= 40
-
-
 def test_a_list_has_neither_frame_nor_title() -> None:
-    text = io.StringIO()
     made = list_of(("name", "what"), [("a", "[red]"), ("bb", "c")])
-    print_list(made, Console(file=text, width=40, color_system=None), ruled=False)
-    assert [line.split() for line in text.getvalue().splitlines()] == [
+    text = tables_text([made], console_for(), "bare")
+    assert [line.split() for line in text.splitlines()] == [
         ["name", "what"], ["a", "[red]"], ["bb", "c"],
     ]  # fmt: skip
 

@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from facebench.base.errors import UserError, nearest
 from facebench.base.progress import counting_bar
-from facebench.base.text import printable, rich_text
+from facebench.base.text import printable
+from facebench.cli.output import show_table
 from facebench.faces.install.download import get_lfw
 from facebench.faces.install.installed import (
     CHECKABLE,
@@ -22,6 +21,7 @@ from facebench.faces.install.installed import (
     unpacked,
 )
 from facebench.faces.locate import DATASETS, how_to_get, installed_at
+from facebench.tables.table import Column, list_of
 
 app = typer.Typer(help="Get, list and check data sets of faces.", no_args_is_help=True)
 NameArgument = Annotated[str, typer.Argument(help=f"One of {', '.join(CHECKABLE)}.")]
@@ -51,13 +51,12 @@ def get(
 @app.command("list")
 def list_() -> None:
     """Show what is installed where, with fingerprints. Example: facebench data list"""
-    table = Table("data set", "images", "fingerprint", "where")
+    rows = []
     for row in list_installed():
         images = "" if row.images is None else f"{row.images:,}"
         where = " ".join(filter(None, [str(row.where or ""), row.note]))
-        cells = (row.name, images, row.fingerprint or "", where)
-        table.add_row(*(rich_text(cell) for cell in cells))
-    Console().print(table)
+        rows.append((row.name, images, row.fingerprint or "", where))
+    show_table(list_of(("data set", Column("images"), "fingerprint", "where"), rows), "ruled")
 
 
 @app.command()

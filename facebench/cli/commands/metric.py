@@ -6,15 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from facebench.base.errors import UserError
-from facebench.base.text import rich_text
 from facebench.cli.errors import importing
 from facebench.cli.lab import KINDS
 from facebench.cli.options import QuietOption, UntrustedOption
-from facebench.cli.output import require_output, require_writable
+from facebench.cli.output import require_output, require_writable, show_table
+from facebench.tables.table import facts_of
 
 if TYPE_CHECKING:
     from facebench.lab.metrics.joint_bayesian import FittedMetric
@@ -188,10 +186,7 @@ def show(
     """
     from facebench.similarity.metric_file import read_metric
 
-    table = Table(show_header=False, box=None, pad_edge=False)
-    for key, value in describe(read_metric(file)).items():
-        table.add_row(key, rich_text(value))
-    Console().print(table)
+    show_table(facts_of(describe(read_metric(file)).items()), "facts")
 
 
 def describe(found: MetricFile) -> dict[str, str]:

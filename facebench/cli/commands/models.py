@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from facebench.base.errors import UserError
 from facebench.base.storage import write_atomically
-from facebench.base.text import json_text, printable, rich_text
-from facebench.cli.output import FormatOption
+from facebench.base.text import json_text
+from facebench.cli.output import FormatOption, show_table
 from facebench.models.cards.card import (
     MetricFields,
     ModelCard,
@@ -31,8 +31,7 @@ from facebench.models.sizes import (
     planned_report,
 )
 from facebench.similarity import SIMILARITIES
-from facebench.tables.table import Column, list_of
-from facebench.tables.terminal import print_list
+from facebench.tables.table import Column, Table, facts_of, list_of
 
 app = typer.Typer(
     help="List the models of the zoo and of the working directory's models/ folder.\n\n"
@@ -64,15 +63,13 @@ def models(
     if format == "json":
         typer.echo(json_text(rows, 2), nl=False)
         return
-    numbers = ("width", "million\nweights", "ratio", "MB", "here", "its\npaper")
-    structures = Column("structure", left=True, folds=True)
-    listed = list_of(("name", structures, *map(Column, numbers)), map(_row, rows))
-    console = Console()
-    print_list(listed, console, ruled=False)  # fits into 80 columns
+    numbers = map(Column, ("width", "kept", "ratio", "MB", "here", "paper"))
+    notes = ["kept: millions of weights; here: whether they are; paper: its paper's accuracy, %"]
     if not all(row["weights"] for row in rows):
-        console.print("A model without weights cannot be evaluated; `facebench models show NAME`.")
+        notes.append("A model without weights cannot be evaluated; `facebench models show NAME`.")
     if not recorded and (others := len(recorded_names())):
-        console.print(f"{others} more have records and no weights: facebench models --recorded")
+        notes.append(f"{others} more have records and no weights: facebench models --recorded")
+    show_table(list_of(("name", "structure", *numbers), map(_row, rows), notes=notes), "bare")
 
 
 def _row(row: dict[str, Any]) -> list[str]:
@@ -84,7 +81,7 @@ def _row(row: dict[str, Any]) -> list[str]:
         _text(row["compression_ratio"], ".2f"),
         _text(row["bytes"], ".2f", 1e6),
         "yes" if row["weights"] else "no",
-        _text(row["published_accuracy"], ".4f"),
+        _text(row["published_accuracy"], ".2f", 0.01),
     ]
 
 
@@ -108,28 +105,26 @@ def show(
     if format == "json":
         typer.echo(json_text(details, 2), nl=False)
         return
-    console = Console()
-    console.print(rich_text(card.name, "bold").append(printable(f"  {card.title}"), "not bold"))
+    title = f"{card.name}  {card.title}"
     if details["layers"]:
-        console.print(_layer_table(details))
-    facts = Table(show_header=False, box=None, pad_edge=False)
+        show_table(replace(_layer_table(details), title=title), "ruled")
+        title = ""
+    show_table(facts_of(_facts(card, details), title), "facts")
+
+
+def _facts(card: ModelCard, details: dict[str, Any]) -> Iterator[tuple[str, object]]:
     for key in ("structure", "parent", "licence", "notes", "signature"):
         if details[key]:
-            facts.add_row(key, rich_text(details[key]))
+            yield key, details[key]
     for region in details["regions"]:
-        facts.add_row(
-            rich_text(f"region {region['name']}"),
-            rich_text(f"{region['model']}: {region['signature']}"),
-        )
-    facts.add_row("weights", rich_text(_weights_text(card, details)))
+        yield f"region {region['name']}", f"{region['model']}: {region['signature']}"
+    yield "weights", _weights_text(card, details)
     for similarity in SIMILARITIES:
         if (metric := card.metric_fields(similarity)) is not None:
-            learned = f"{similarity}, {_learned(metric)}: {metric.fitted_on}"
-            facts.add_row("metric", rich_text(learned))
+            yield "metric", f"{similarity}, {_learned(metric)}: {metric.fitted_on}"
     for group in ("training", "source"):
         for key, value in (details[group] or {}).items():
-            facts.add_row(f"{group}: {key.replace('_', ' ')}", rich_text(value))
-    console.print(facts)
+            yield f"{group}: {key.replace('_', ' ')}", value
 
 
 def _learned(metric: MetricFields) -> str:
@@ -259,16 +254,13 @@ def _measured(card: ModelCard) -> SparsityReport:
 
 
 def _layer_table(details: dict[str, Any]) -> Table:
-    table = Table()
-    for heading in ("layer", "kept", "of", "share"):
-        table.add_column(heading, justify="left" if heading == "layer" else "right")
     total = {"name": "all", "kept": details["kept"], "total": details["total"]}
-    for layer in [*details["layers"], total]:
-        if layer is total:
-            table.add_section()
-        share = layer["kept"] / layer["total"]
-        table.add_row(layer["name"], f"{layer['kept']:,}", f"{layer['total']:,}", f"{share:.4f}")
-    return table
+    rows = (
+        (layer["name"], f"{layer['kept']:,}", f"{layer['total']:,}",
+         f"{layer['kept'] / layer['total']:.4f}")
+        for layer in [*details["layers"], total]
+    )  # fmt: skip
+    return list_of(("layer", *map(Column, ("kept", "of", "share"))), rows)
 
 
 def _text(value: float | None, form: str, unit: float = 1.0) -> str:

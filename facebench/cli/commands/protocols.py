@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
 
-from facebench.base.text import json_text, rich_text
-from facebench.cli.output import FormatOption, ListFormat
+from facebench.base.text import json_text
+from facebench.cli.output import FormatOption, ListFormat, show_table
 from facebench.protocols.cards import (
     SPREAD_SHORT,
     ProtocolCard,
@@ -45,15 +46,9 @@ def show(
     if format == "json":
         typer.echo(json_text(values), nl=False)
         return
-    from rich.console import Console
-    from rich.table import Table
+    from facebench.tables.table import facts_of
 
-    table = Table(show_header=False, box=None, pad_edge=False)
-    for field, value in values.items():
-        for text in _lines(value):
-            table.add_row(rich_text(field, "bold"), rich_text(text))
-            field = ""
-    Console().print(table)
+    show_table(facts_of(_facts(values)), "facts")
 
 
 def _list(format: ListFormat) -> None:
@@ -62,14 +57,10 @@ def _list(format: ListFormat) -> None:
         values = [card.model_dump(mode="json") for card in cards]
         typer.echo(json_text(values), nl=False)
         return
-    from rich.console import Console
-
     from facebench.tables.table import Column, list_of
-    from facebench.tables.terminal import print_list
 
-    title = Column("title", left=True, folds=True)
-    headings = ("name", "kind", "comparisons", "parts", "±", title)
-    print_list(list_of(headings, map(_row, cards)), Console())
+    headings = ("name", "kind", Column("comparisons"), "parts", "±", "title")
+    show_table(list_of(headings, map(_row, cards)), "ruled")
 
 
 def _row(card: ProtocolCard) -> list[str]:
@@ -80,6 +71,12 @@ def _row(card: ProtocolCard) -> list[str]:
     kind: SpreadKind = getattr(card, "spread", "standard deviation")
     spread = SPREAD_SHORT[kind] if parts else ""
     return [f"{card.name} v{card.version}", card.kind, comparisons, parts, spread, card.title]
+
+
+def _facts(values: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    for field, value in values.items():
+        for number, text in enumerate(_lines(value)):
+            yield "" if number else field, text
 
 
 def _lines(value: Any) -> list[str]:

@@ -11,7 +11,7 @@ import typer
 from facebench.base.errors import UserError
 from facebench.base.text import printable
 from facebench.cli.errors import importing
-from facebench.cli.output import require_folder
+from facebench.cli.output import require_folder, show_table
 
 if TYPE_CHECKING:
     from facebench.records.find import Finder
@@ -293,16 +293,12 @@ def _evaluate(order: Order, out: Path | None, finder: Finder, quiet: bool) -> No
 
 
 def _list() -> None:
-    from rich.console import Console
-
     from facebench.reports.card import list_reports
-    from facebench.tables.table import Column, list_of
-    from facebench.tables.terminal import print_list
+    from facebench.tables.table import list_of
 
-    folding = (Column(heading, left=True, folds=True) for heading in ("protocols", "title"))
     rows = (
         (card.name, card.group or "", str(len(card.rows) or "any"), " ".join(card.protocols),
          card.title)
         for card in list_reports()
     )  # fmt: skip
-    print_list(list_of(("name", "group", "rows", *folding), rows), Console())
+    show_table(list_of(("name", "group", "rows", "protocols", "title"), rows), "ruled")

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from facebench.base.errors import UserError
-from facebench.base.text import printable, rich_text
+from facebench.base.text import printable
+from facebench.cli.output import show_table
 from facebench.embedding.store import EmbeddingStore
+from facebench.tables.table import Column, list_of
 
-_HEADINGS = ("model", "faces of", "embedded", "of", "size")
+_NUMBERS = ("embedded", "of", "size")
 app = typer.Typer(
     help="List and clear the embeddings that are kept.\n\nExample: facebench store list",
     no_args_is_help=True,
@@ -23,15 +23,12 @@ app = typer.Typer(
 def list_() -> None:
     """Show the embeddings that are kept, and where. Example: facebench store list"""
     store = EmbeddingStore()
-    table = Table(*_HEADINGS)
-    for column in table.columns[2:]:
-        column.justify = "right"
-    for run in store.entries():
-        counts = (f"{run.stored:,}", f"{run.faces:,}")
-        table.add_row(rich_text(run.model), rich_text(run.source), *counts, _megabytes(run.bytes))
-    console = Console()
-    if table.row_count:
-        console.print(table)
+    rows = [
+        (run.model, run.source, f"{run.stored:,}", f"{run.faces:,}", _megabytes(run.bytes))
+        for run in store.entries()
+    ]
+    if rows:
+        show_table(list_of(("model", "faces of", *map(Column, _NUMBERS)), rows), "ruled")
     typer.echo(f"{_megabytes(store.size())} in {store.folder}")
 
 

@@ -11,19 +11,12 @@ from pathlib import Path, PurePosixPath
 
 import pooch
 import requests
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
-    TransferSpeedColumn,
-)
+from rich.progress import DownloadColumn, TransferSpeedColumn
 
 from facebench.base.errors import UserError
 from facebench.base.locks import only_one
 from facebench.base.opening import ARRAY, plain_file
+from facebench.base.progress import bar_on, error_console
 from facebench.base.storage import data_folder
 from facebench.faces.install.registry import LFW, LFW_FUNNELED, LfwFiles, RemoteFile
 from facebench.faces.lfw.folder import LfwSource
@@ -169,22 +162,12 @@ class _Continuing:
                 have = 0
             length = answer.headers.get("Content-Length")
             total = have + int(length) if length else None
-            with self._bar() as bar, self.part.open("ab" if have else "wb") as file:
+            drawn = bar_on(error_console(), self.progress, DownloadColumn(), TransferSpeedColumn())
+            with drawn as bar, self.part.open("ab" if have else "wb") as file:
                 task = bar.add_task(self.name, total=total, completed=have)
                 for block in answer.iter_content(_BLOCK):
                     file.write(block)
                     bar.advance(task, len(block))
-
-    def _bar(self) -> Progress:
-        return Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            DownloadColumn(),
-            TransferSpeedColumn(),
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
-            disable=not self.progress,
-        )
 
 
 def _short(error: requests.RequestException) -> str:

@@ -63,7 +63,7 @@ def test_the_list_tells_which_models_have_weights(
     assert round(rows["sparse_012"]["compression_ratio"], 2) == 0.12
     monkeypatch.setenv("COLUMNS", "80")
     lines = {line.split()[0]: line for line in run().splitlines() if line.strip()}
-    assert " no " in lines["bare"] and "yes" in lines["small"] and "0.9895" in lines["baseline"]
+    assert " no " in lines["bare"] and "yes" in lines["small"] and "98.95" in lines["baseline"]
     assert "…" not in run()  # no cell is cut
 
 
