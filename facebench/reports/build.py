@@ -277,6 +277,9 @@ class _Builder:
         for column in self.card.columns:
             other_faces = self.data.kind == "synthetic" and column.protocol is not None
             empty = FilledCell(column, paper=None if other_faces else row.paper.get(column.key))
+            if column.key in row.without:
+                cells.append(empty)
+                continue
             if column.family == "members":
                 cells.append(self._members(empty, row))
                 continue

@@ -118,7 +118,8 @@ class ReportRow(Strict):
 
     similarity, pooling: None: cosine, and the protocol card's; layer: of a table of layers; paper:
     the paper's value by column; how: what to do where the model is not in the zoo yet; reference:
-    the label of the row that it is tested against, in place of the table's.
+    the label of the row that it is tested against, in place of the table's; without: columns that
+    say nothing of the row.
     """
 
     label: Text
@@ -131,6 +132,7 @@ class ReportRow(Strict):
     )
     how: Text = ""
     reference: Text | None = None
+    without: tuple[str, ...] = ()
 
     @field_validator("layer")
     @classmethod
@@ -173,7 +175,8 @@ class ReportCard(Strict):
             if named is not None and self.rows and named not in labels:
                 raise ValueError(f"reference: no row {named!r}{nearest(named, labels)}")
         for row in self.rows:
-            unknown = next((key for key in row.paper if key not in keys), None)
+            wanted = (*row.paper, *row.without)
+            unknown = next((key for key in wanted if key not in keys), None)
             if unknown is not None:
                 hint = nearest(unknown, keys)
                 raise ValueError(

@@ -64,6 +64,7 @@ def test_a_card_is_read(tmp_path: Path) -> None:
         ('reference = "one"', 'reference = "oen"', "did you mean 'one'?"),
         ('heading = "accuracy"', 'heding = "accuracy"', "did you mean 'heading'?"),
         ("{ accuracy = 0.9 }", "{ acuracy = 0.9 }", "no column 'acuracy'; did you mean"),
+        ("{ accuracy = 0.9 }", '{}\nwithout = ["acuracy"]', "no column 'acuracy'; did you mean"),
         ("{ accuracy = 0.9 }", "{ accuracy = { value = 1, spread = -1 } }", "spread"),
         ("{ accuracy = 0.9 }", "{ accuracy = true }", "accuracy"),
         ('name = "mine"', 'name = "yours"', "it must be the file's, 'mine'"),

@@ -313,22 +313,29 @@ def test_a_column_has_a_similarity_of_its_own(records: list[Record], tmp_path: P
 
 
 def test_diagnostics_are_missing_until_they_are_measured(elsewhere: Path) -> None:
-    (table,) = tables_of(load_report("figure1"))
+    card = load_report("figure1")
+    (row,) = (row for row in card.rows if row.model == "quarter_076")
+    card = card.model_copy(update={"rows": (row,)})
+    (table,) = tables_of(card)
     assert "no 'rank_frequencies' in reports/results/diagnostics/quarter_076.json" in (
         table.missing[0].why
     )
+    bare = row.model_copy(update={"without": ("ranks", "distance", "negative")})
+    (table,) = tables_of(card.model_copy(update={"rows": (bare,)}))
+    assert not table.missing and not any(cell.missing for cell in table.rows[0].cells)
     folder = elsewhere / "reports" / "results" / "diagnostics"
     folder.mkdir(parents=True)
     values = {"rank_frequencies": [0.25, 0.5, 0.25], "rank_distance": 0.25}
+    values |= {"rank_distance_negative": 0.5}
     path = folder / "quarter_076.json"
     path.write_text(json.dumps({"model": "sparse_076", "values": values}))
-    (table,) = tables_of(load_report("figure1"))
+    (table,) = tables_of(card)
     assert not table.missing
     assert table.rows[0].cells[0].bars == (0.25, 0.5, 0.25)
     assert table.rows[0].cells[1].value == 0.25
     path.write_text('{"model": "sparse_076", "valus": {}}')
     with pytest.raises(UserError, match="did you mean 'values'"):
-        tables_of(load_report("figure1"))
+        tables_of(card)
 
 
 def test_what_differs_from_the_paper_is_a_footnote(records: list[Record], tmp_path: Path) -> None:
