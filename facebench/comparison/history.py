@@ -15,7 +15,7 @@ from facebench.records.comparability import measure_of, method_of, require_compa
 from facebench.records.find import records_in
 from facebench.records.frames import Results, Scalar, Shown, frame_of
 from facebench.records.record import Record
-from facebench.records.sections import IntervalSection
+from facebench.records.sections import COUNTED_LATER, IntervalSection, ModelSection
 from facebench.records.statistics import (
     OF_MODELS,
     OF_PROTOCOLS,
@@ -67,6 +67,11 @@ class History(Shown):
         return self.runs[self.reference].record.model.id if self.reference else "first"
 
     @property
+    def models(self) -> list[ModelSection]:
+        """The models of the runs."""
+        return [run.record.model for run in self.runs]
+
+    @property
     def first(self) -> Record:
         return self.runs[0].record
 
@@ -103,6 +108,7 @@ class History(Shown):
             "kept_parameters": record.model.kept_parameters,
             "compression_ratio": record.model.compression_ratio,
             "bytes": record.model.bytes,
+            **{name: getattr(record.model, name) for name in COUNTED_LATER},
             "digest": record.digest(),
         }
 

@@ -30,13 +30,19 @@ from facebench.models.cards.names import is_bare
 from facebench.models.cards.publish import write_card
 from facebench.models.embedders.options import ModelOptions, Precision, check_size
 from facebench.models.export import plain_network, program_bytes, program_card
-from facebench.records.costs import RUNTIMES, CostRecord, CostRun, MachineFacts, Ratios, Runtime
+from facebench.records.costs import (
+    OF_MODELS,
+    RUNTIMES,
+    CostRecord,
+    CostRun,
+    MachineFacts,
+    Ratios,
+    Runtime,
+)
 from facebench.records.frames import Scalar, Shown, frame_of
 
 if TYPE_CHECKING:
     from pandas import DataFrame
-
-SIZES = ("parameters", "kept_parameters", "bytes", "multiply_adds", "kept_multiply_adds")
 
 
 @dataclass(frozen=True)
@@ -91,7 +97,7 @@ def _row(record: CostRecord, run: CostRun) -> dict[str, Scalar]:
     row: dict[str, Scalar] = {"model": record.model, "runtime": run.runtime, "version": run.version}
     row |= {"execution": run.execution, "precision": run.precision, "threads": run.threads}
     row |= {"batch": run.batch}
-    row |= {name: getattr(record, name) for name in SIZES}
+    row |= {name: getattr(record, name) for name in OF_MODELS}
     row |= {"passes": record.passes, "peak_memory": run.peak_memory}
     row |= {"idle_memory": run.idle_memory}
     for name, spread in (
@@ -355,7 +361,9 @@ def _record(facts: ModelFacts, runs: Sequence[tuple[ModelFacts, CostRun]]) -> Co
         weights_hash=facts.weights_hash,
         parameters=facts.sizes.parameters,
         kept_parameters=facts.sizes.kept,
-        bytes=facts.bytes,
+        bytes=facts.sizes.bytes,
+        packed_bytes=facts.sizes.packed_bytes,
+        packed_int8_bytes=facts.sizes.packed_int8_bytes,
         multiply_adds=facts.sizes.multiply_adds,
         kept_multiply_adds=facts.sizes.kept_multiply_adds,
         input=facts.input,

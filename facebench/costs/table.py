@@ -15,6 +15,7 @@ _SIZES: tuple[tuple[str, str, Callable[[int | None], str]], ...] = (
     ("parameters", "parameters", count_text),
     ("kept", "kept_parameters", count_text),
     ("on disk", "bytes", size_text),
+    ("packed", "packed_bytes", size_text),
     ("multiply-adds", "multiply_adds", count_text),
     ("of kept weights", "kept_multiply_adds", count_text),
 )

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from facebench.base.errors import UserError
 from facebench.base.storage import sha256_file
 from facebench.embedding.precomputed import load_embeddings
 from facebench.embedding.types import Embeddings
 from facebench.models.cards.card import ModelCard
 from facebench.models.cards.names import card_for
+from facebench.models.counting.cost import Cost
 from facebench.models.embedders.base import UNPINNED, Embedder
 from facebench.models.embedders.deferred import known_or_loaded
 from facebench.models.embedders.options import ModelOptions
-from facebench.models.sizes import Cost, cost_of
 from facebench.records.sections import UNKNOWN, ModelSection
 from facebench.similarity import Cosine, Similarity
 
@@ -34,19 +36,20 @@ class Candidate:
     """What is evaluated: an embedder, or the embeddings that one gave elsewhere.
 
     facts: all but the dimension, which is known when there are embeddings; card: where the model
-    has one.
+    has one; cost: what it takes.
     """
 
     facts: ModelSection
     embedder: Embedder | None
     embeddings: Embeddings | None = None
     card: ModelCard | None = None
+    cost: Cost = field(default_factory=Cost)
 
     @property
     def remarks(self) -> tuple[str, ...]:
         """What is to be said of it."""
         unhashed = (_UNHASHED,) if self.facts.weights_hash == UNPINNED else ()
-        return (*unhashed, *(self.embedder.remarks if self.embedder else ()))
+        return (*unhashed, *(self.embedder.remarks if self.embedder else ()), *self.cost.remarks)
 
     def similarity(self, name: str, metric: Path | None = None) -> Similarity:
         """A similarity by name; metric: its file, None: the card's. UserError: it cannot be."""
@@ -65,6 +68,44 @@ class Candidate:
         )
 
 
+def with_ratios(candidates: Sequence[Candidate], parent: Candidate | None) -> list[Candidate]:
+    """The candidates with their ratios: kept parameters to all of a parent, of those that say none.
+
+    parent: of all of them; None: the one that a card names, or else the first candidate. UserError:
+    a parent that no candidate can have, or whose parameters are not known.
+    """
+    if parent is not None and parent.facts.parameters is None:
+        raise UserError(f"--parent {parent.facts.id}: its parameters are not known")
+    if parent is not None and not any(map(_takes_ratio, candidates)):
+        raise UserError(
+            "--parent has no effect: the ratio of these models is to their own dense network, or "
+            "their weights are not counted; leave it out"
+        )
+    reference = parent or candidates[0]
+    return [
+        _with_ratio(candidate, reference, parent is None) if _takes_ratio(candidate) else candidate
+        for candidate in candidates
+    ]
+
+
+def _takes_ratio(candidate: Candidate) -> bool:
+    cost, card = candidate.cost, candidate.card
+    whole = card is None or card.architecture != "ensemble"
+    return whole and cost.ratio is None and cost.kept is not None
+
+
+def _with_ratio(candidate: Candidate, reference: Candidate, named: bool) -> Candidate:
+    """named: whether the parent that its card names comes first."""
+    from facebench.models.counting.model import parent_parameters
+
+    own = parent_parameters(candidate.card) if named else None
+    whole, kept = own or reference.facts.parameters, candidate.cost.kept
+    if whole is None or kept is None:
+        return candidate
+    facts = candidate.facts.model_copy(update={"compression_ratio": kept / whole})
+    return replace(candidate, facts=facts)
+
+
 def candidate_of(
     model: AnyModel, options: ModelOptions | None = None, name: str | None = None
 ) -> Candidate:
@@ -78,10 +119,16 @@ def candidate_of(
 
     if not isinstance(model, (str, PathLike)):
         embedder = load()
-        return Candidate(_facts(embedder), embedder)
+        cost = _counted(embedder)
+        return Candidate(_facts(embedder, cost), embedder, cost=cost)
     card = card_for(str(model))
-    embedder = known_or_loaded(card, options, load) if name is None else load()
-    return Candidate(_facts(embedder, card), embedder, card=card)
+
+    def count(model: Embedder) -> Cost:
+        return _counted(model, card)
+
+    embedder = known_or_loaded(card, options, load, count) if name is None else load()
+    cost = embedder.cost or count(embedder)
+    return Candidate(_facts(embedder, cost), embedder, card=card, cost=cost)
 
 
 def candidate_of_embeddings(npy: Path, names: Path) -> Candidate:
@@ -103,8 +150,13 @@ def candidate_of_embeddings(npy: Path, names: Path) -> Candidate:
     return Candidate(facts, None, embeddings)
 
 
-def _facts(embedder: Embedder, card: ModelCard | None = None) -> ModelSection:
-    cost = cost_of(card) if card else Cost()
+def _counted(embedder: Embedder, card: ModelCard | None = None) -> Cost:
+    from facebench.models.counting.model import count_model  # late, as of `load`
+
+    return count_model(embedder, card)
+
+
+def _facts(embedder: Embedder, cost: Cost) -> ModelSection:
     preprocessing = embedder.preprocessing
     return ModelSection(
         id=embedder.id,
@@ -113,6 +165,10 @@ def _facts(embedder: Embedder, card: ModelCard | None = None) -> ModelSection:
         kept_parameters=cost.kept,
         compression_ratio=cost.ratio,
         bytes=cost.bytes,
+        packed_bytes=cost.packed_bytes,
+        packed_int8_bytes=cost.packed_int8_bytes,
+        multiply_adds=cost.multiply_adds,
+        kept_multiply_adds=cost.kept_multiply_adds,
         dimension=0,
         precision=embedder.precision,
         preprocessing=preprocessing.signature.replace(f" flip={preprocessing.flip}", ""),

@@ -15,7 +15,12 @@ from facebench.base.options import check_keywords, listed, with_fields
 from facebench.base.progress import counting_bar
 from facebench.base.threads import torch_threads
 from facebench.evaluation.build import Facts, build_record
-from facebench.evaluation.candidate import Candidate, candidate_of, candidate_of_embeddings
+from facebench.evaluation.candidate import (
+    Candidate,
+    candidate_of,
+    candidate_of_embeddings,
+    with_ratios,
+)
 from facebench.evaluation.environment import environment_section, run_section
 from facebench.evaluation.faces import CandidateFaces
 from facebench.models.cards.names import is_bare
@@ -47,6 +52,7 @@ def evaluate(
     data: str | Path | None = None,
     *,
     name: str | None = None,
+    parent: AnyModel | None = None,
     options: ModelOptions | None = None,
     **settings: Any,
 ) -> Record:
@@ -67,6 +73,9 @@ def evaluate(
         LFW otherwise its rendered twin.
     name : str, optional
         What the record calls the model, in place of its own name.
+    parent : as model, optional
+        What a model that is not of the zoo was made of: the record's ratio is of its kept
+        parameters to all of the parent's. By default its card's parent, or it is its own.
     options : ModelOptions, optional
         Override the model's card; the ``size`` of modules and functions is said here.
     **settings
@@ -100,7 +109,7 @@ def evaluate(
     """
     check_keywords(evaluate, settings, ModelOptions)
     models: Models = [model] if name is None else {name: model}
-    return evaluate_many(models, [protocol], data, options=options, **settings)[0]
+    return evaluate_many(models, [protocol], data, parent=parent, options=options, **settings)[0]
 
 
 @with_fields(Settings)
@@ -110,6 +119,7 @@ def evaluate_many(
     data: str | Path | None = None,
     *,
     embeddings: Sequence[tuple[Path, Path]] = (),
+    parent: AnyModel | None = None,
     options: ModelOptions | None = None,
     on_record: Callable[[Record], None] | None = None,
     **settings: Any,
@@ -130,6 +140,8 @@ def evaluate_many(
         As of `evaluate`.
     embeddings : sequence of (path, path), optional
         ``.npy`` files and the names of their rows, each evaluated as a model after the others.
+    parent : as one of models, optional
+        As of `evaluate`; by default the first model, of those whose card names none.
     options : ModelOptions, optional
         What it says of the input is of models without a card, where others have one.
     on_record : callable, optional
@@ -172,7 +184,9 @@ def evaluate_many(
     check_keywords(evaluate_many, settings, ModelOptions)
     chosen = Settings(**settings)
     with torch_threads(chosen.threads):
-        return _evaluate_all(models, protocols, data, embeddings, options, on_record, chosen)
+        return _evaluate_all(
+            models, protocols, data, embeddings, parent, options, on_record, chosen
+        )
 
 
 def _evaluate_all(
@@ -180,6 +194,7 @@ def _evaluate_all(
     protocols: Sequence[str],
     data: str | Path | None,
     embeddings: Sequence[tuple[Path, Path]],
+    parent: AnyModel | None,
     options: ModelOptions | None,
     on_record: Callable[[Record], None] | None,
     chosen: Settings,
@@ -195,6 +210,7 @@ def _evaluate_all(
     if not candidates or not cards:
         raise UserError("nothing to evaluate: name at least one model and one protocol")
     _require_distinct(candidates)
+    candidates = with_ratios(candidates, _parent(parent, options))
     images = any(candidate.embedder for candidate in candidates)
     records: list[Record] = []
     told: set[str] = set()
@@ -333,6 +349,14 @@ def _is_bare(model: AnyModel) -> bool:
     if isinstance(model, (str, PathLike)):
         return is_bare(str(model))
     return not isinstance(model, Embedder)
+
+
+def _parent(model: AnyModel | None, options: ModelOptions | None) -> Candidate | None:
+    if model is None:
+        return None
+    if options is not None and not _is_bare(model):
+        options = options.of_the_machine()
+    return candidate_of(model, options)
 
 
 def _require_distinct(candidates: Sequence[Candidate]) -> None:

@@ -69,7 +69,7 @@ def fact_of(rule: Rule, record: Record) -> float | int:
     if value is None:
         raise UserError(
             f"rule {rule.text!r}: the record of {record.model.id} does not tell its "
-            f"{rule.statistic}; leave the rule out, or evaluate a model with a card"
+            f"{rule.statistic}; leave the rule out, or make the record again with `facebench eval`"
         )
     require_recounted(record)
     return value

@@ -2,7 +2,7 @@
 
 A rule is ``WHAT [drop|rise] <=|>= BOUND [of baseline] [at LEVEL%]``. WHAT is a statistic of a
 protocol (``lfw.accuracy``, ``lfw.tar@0.001``, ``lfw-open.dir@0.01``, ``lfw-closed.rank-1``) or a
-fact of the model (``bytes``, ``parameters``, ``kept_parameters``, ``compression_ratio``). Bounds of
+fact of the model (``bytes``, ``packed_bytes``, ``kept_parameters``, ``multiply_adds``). Bounds of
 rates are shares (``0.45``) or percent (``45%``), of a drop or rise points of percent (``0.3pt``),
 of bytes also ``30MB`` (1 MB = 10⁶ bytes). A rule with a level passes or fails only where the whole
 interval does, and is undecided where the interval straddles the bound; a rule without one takes the
@@ -168,7 +168,7 @@ def _unit(unit: str | None, statistic: str, change: Direction | None) -> float:
         return 1.0
     if statistic in OF_MODELS:
         factor = {name.lower(): value for name, value in _BYTES.items()}.get(unit.lower())
-        if statistic != "bytes" or factor is None:
+        if not statistic.endswith("bytes") or factor is None:
             raise ValueError(f"{statistic} has no unit {unit!r}; bytes have kB, MB and GB")
         return factor
     if unit.lower() in ("pt", "pts"):
@@ -258,7 +258,7 @@ def _of_size(rule: Rule) -> None:
 
 
 def _of_ratio(rule: Rule) -> None:
-    """Kept parameters over those of the dense network, above 0 and at most 1."""
+    """Kept parameters over those of the network it was made of, above 0 and at most 1."""
     if rule.bound > 1:
         raise ValueError(f"{_RATIO} is kept over all parameters, at most 1; write e.g. 0.75")
     if rule.bound == (1 if rule.at_most else 0):

@@ -20,6 +20,7 @@ from facebench.base.opening import MODEL, plain_file
 from facebench.models.architectures.shapes import compact_blocks, convnet_layers, module_name
 from facebench.models.cards.card import ModelCard, Shape, is_compact, shape_of
 from facebench.models.cards.members import trained_members
+from facebench.models.counting.cost import Cost
 from facebench.models.weights.files import tensors_in, weights_bytes
 
 _NO_PARAMETERS = (".running_mean", ".running_var", ".num_batches_tracked", ".weight.scale")
@@ -59,28 +60,6 @@ class SparsityReport:
     def compression_ratio(self) -> float:
         """Parameters kept / parameters of the dense network (Sun et al. 2015, Section 5.1)."""
         return self.kept / self.total
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What a model takes; None: not known."""
-
-    parameters: int | None = None
-    kept: int | None = None
-    ratio: float | None = None
-    bytes: int | None = None
-
-
-@dataclass(frozen=True)
-class EnsembleFacts:
-    """Sums over an ensemble's members.
-
-    bytes: of the weight files; parameters, kept: None where a member is not a ConvNet of ours.
-    """
-
-    bytes: int
-    parameters: int | None
-    kept: int | None
 
 
 def planned_report(
@@ -127,31 +106,18 @@ def compact_report(card: ModelCard) -> SparsityReport:
 
 
 def cost_of(card: ModelCard) -> Cost:
-    """From the files of a card; parameters of ConvNets of the zoo only, and of ensembles of them.
+    """From the files of a card; parameters of networks of ours only, and of ensembles of them.
 
     The compression ratio is one to the dense network of the same structure; an ensemble has none.
     """
     if card.architecture == "ensemble":
-        facts = ensemble_facts(card)
-        return Cost(facts.parameters, facts.kept, None, facts.bytes)
+        return Cost.sum([cost_of(member) for member in trained_members(card)])
     path = card.weights_path
     size = path.stat().st_size if path else None
     report = compact_report(card) if is_compact(card) else _of_weights(card)
     if report is None:
         return Cost(bytes=size)
     return Cost(report.total, report.kept, report.compression_ratio, size)
-
-
-def ensemble_facts(ensemble: ModelCard) -> EnsembleFacts:
-    """Bytes and parameters of all members; UserError where one has no weights yet."""
-    cards = trained_members(ensemble)
-    paths = [card.weights_path for card in cards]
-    size = sum(path.stat().st_size for path in paths if path)
-    reports = [_of_weights(card) for card in cards]
-    if None in reports:
-        return EnsembleFacts(size, None, None)
-    found = [report for report in reports if report is not None]
-    return EnsembleFacts(size, sum(r.total for r in found), sum(r.kept for r in found))
 
 
 def _of_weights(card: ModelCard) -> SparsityReport | None:

@@ -96,9 +96,9 @@ class CostRun(Strict):
 
 
 class CostRecord(Strict):
-    """``costs/<model>.json``. multiply_adds: of one pass of one face, zeros multiplied too; kept:
-    without the weights that masks drop; passes: of the network for one embedding, by its flip rule;
-    None: not known. runs: the latest first. Its file ends with a seal.
+    """``costs/<model>.json``. What the model takes is counted as in its records (`ModelSection`);
+    passes: of the network for one embedding, by its flip rule; None: not known. runs: the latest
+    first. Its file ends with a seal.
     """
 
     schema_version: Literal[1] = 1
@@ -108,6 +108,8 @@ class CostRecord(Strict):
     parameters: Count | None
     kept_parameters: Count | None
     bytes: Count | None
+    packed_bytes: Count | None = None
+    packed_int8_bytes: Count | None = None
     multiply_adds: Count | None
     kept_multiply_adds: Count | None
     input: tuple[int, int]
@@ -199,6 +201,8 @@ OF_MODELS: MappingProxyType[str, CostUnit] = MappingProxyType(
         "parameters": "count",
         "kept_parameters": "count",
         "bytes": "bytes",
+        "packed_bytes": "bytes",
+        "packed_int8_bytes": "bytes",
         "multiply_adds": "count",
         "kept_multiply_adds": "count",
     }

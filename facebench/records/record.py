@@ -23,6 +23,7 @@ from facebench.base.errors import UserError
 from facebench.records.frames import Scalar, Shown, estimate_row, frame_of, named_estimates
 from facebench.records.scores import ScoreTable
 from facebench.records.sections import (
+    COUNTED_LATER,
     BootstrapSection,
     ComparisonsSection,
     CurveSection,
@@ -196,6 +197,7 @@ class Record(Shown, Section):
             "kept_parameters": model.kept_parameters,
             "compression_ratio": model.compression_ratio,
             "bytes": model.bytes,
+            **{name: getattr(model, name) for name in COUNTED_LATER},
             "signature": self.signature,
         }
         found = named_estimates(self.statistics).items()
@@ -208,6 +210,7 @@ class Record(Shown, Section):
         """
         values = self.model_dump(mode="json", exclude={"run", SEAL})
         values["schema_version"] = 1
+        values["model"] = {k: v for k, v in values["model"].items() if k not in COUNTED_LATER}
         if self.curve is not None:
             values["curve"] = {"far": self.curve.far, "tar": self.curve.tar}
         return hashlib.sha256(_json_bytes(values)).hexdigest()

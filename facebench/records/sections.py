@@ -259,14 +259,23 @@ class CurveSection(Section):
         return tuple(count / self.mated for count in self.true_accepts)
 
 
+# Counts that records of before do not have; a record is the same with and without them.
+COUNTED_LATER = ("packed_bytes", "packed_int8_bytes", "multiply_adds", "kept_multiply_adds")
+
+
 class ModelSection(Section):
     """The model; parameters are counts of weights, null where the model does not tell.
 
     weights_hash: ``unpinned`` where the numbers depend on code that no hash covers. variant: what
     else they depend on, e.g. ``output=b layout=nhwc``, or empty. guessed: what of its input nobody
-    said, e.g. ``colour mean scale``, absent where all was said. compression_ratio: kept parameters
-    / those of the baseline, as in the paper; bytes: of its file. metric_values: how many numbers
-    the similarity has learned on top, absent where it has learned none (cosine).
+    said, e.g. ``colour mean scale``, absent where all was said. kept_parameters: of weights with
+    two or more axes those that are not zero, and all others. compression_ratio: these / the
+    parameters of what it was made of: the dense network of a network of ours, of others the parent
+    that was named, or the first model that it was evaluated with. bytes: of its file as it stands;
+    packed_bytes, packed_int8_bytes: as ``facebench pack`` writes it in float16 and int8;
+    multiply_adds: of one pass of one face, kept_multiply_adds: without those of zeros; absent where
+    not counted. metric_values: how many numbers the similarity has learned on top, absent where it
+    has learned none (cosine).
     """
 
     id: str
@@ -275,6 +284,10 @@ class ModelSection(Section):
     kept_parameters: Count | None
     compression_ratio: float | None
     bytes: Count | None
+    packed_bytes: Count | None = None
+    packed_int8_bytes: Count | None = None
+    multiply_adds: Count | None = None
+    kept_multiply_adds: Count | None = None
     dimension: Count
     precision: str
     preprocessing: str
@@ -287,7 +300,7 @@ class ModelSection(Section):
     def _without_nothing(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Records of similarities that learn nothing are as they were before there was a count."""
         values: dict[str, Any] = handler(self)
-        absent = {"metric_values": None, "guessed": ""}
+        absent = {"metric_values": None, "guessed": "", **dict.fromkeys(COUNTED_LATER)}
         return {k: v for k, v in values.items() if k not in absent or v != absent[k]}
 
 

@@ -11,6 +11,7 @@ from facebench.base.errors import UserError, nearest
 from facebench.records.costs import COST_STATISTICS, cost_unit
 from facebench.records.record import Record
 from facebench.records.sections import (
+    COUNTED_LATER,
     AccuracySection,
     Estimate,
     IntervalSection,
@@ -24,7 +25,7 @@ Family = Literal["protocol", "members", "model", "layer", "card", "diagnostic", 
 Unit = Literal["percent", "ratio", "count", "bytes", "plain"]
 
 OVER_FOLDS = ("accuracy", "auc", "eer")
-OF_MODELS = ("parameters", "kept_parameters", "compression_ratio", "bytes")
+OF_MODELS = ("parameters", "kept_parameters", "compression_ratio", "bytes", *COUNTED_LATER)
 OF_LAYERS = ("layer:output", "layer:parameters")
 OF_CARDS = ("card:sparsified", "card:parent", "card:structure", "card:width", "card:images")
 DIAGNOSTIC = "diagnostic:"
@@ -51,6 +52,10 @@ _UNITS: dict[str, Unit] = {
     "card:images": "count",
     "compression_ratio": "ratio",
     "bytes": "bytes",
+    "packed_bytes": "bytes",
+    "packed_int8_bytes": "bytes",
+    "multiply_adds": "count",
+    "kept_multiply_adds": "count",
 }
 OF_PROTOCOLS = (*OVER_FOLDS, "tar@0.001", "dir@0.01", "tpir@0.01", "rank-1")
 NAMED = (*OF_PROTOCOLS, *OF_MODELS)  # as people write them in rules and on the command line

@@ -99,10 +99,11 @@ def _of_model(
         if value is not None:
             return replace(cell, value=float(value))
     size = size_of(row.model or "", paper_width)
-    if size is None or getattr(size, statistic) is None:
+    value = getattr(size, statistic, None)  # what only an evaluation counts is in records alone
+    if size is None or value is None:
         return replace(cell, missing=why_no_record(row))
     remark = "counted from the model card: it has no weights yet" if size.planned else ""
-    return replace(cell, value=float(getattr(size, statistic)), remark=remark)
+    return replace(cell, value=float(value), remark=remark)
 
 
 def _of_diagnostic(cell: FilledCell, row: ReportRow) -> FilledCell:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from facebench.base.text import json_text
 from facebench.records.record import Record, folds_of
-from facebench.records.sections import Estimate
+from facebench.records.sections import COUNTED_LATER, Estimate
 from facebench.tables.columns import rates_of
 from facebench.tables.csv import Value, to_csv
 
@@ -47,6 +47,7 @@ def _flat(record: Record) -> dict[str, Value]:
         "kept_parameters": model.kept_parameters,
         "compression_ratio": model.compression_ratio,
         "bytes": model.bytes,
+        **{name: getattr(model, name) for name in COUNTED_LATER},
         "metric_values": model.metric_values,
         "notice": record.data.notice,
         "signature": record.signature,

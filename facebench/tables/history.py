@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from facebench.base.text import count_text, percent, ratio_text, size_text
+from facebench.base.text import percent
 from facebench.comparison.history import History
 from facebench.records.comparability import told_apart
 from facebench.records.record import similarity_kind
 from facebench.tables.csv import to_csv
 from facebench.tables.table import Cell, Table, columns_of, rows_of
-from facebench.tables.text import difference_cell, interval_text, labelled, p_text, protocol_text
+from facebench.tables.text import (
+    difference_cell,
+    interval_text,
+    labelled,
+    p_text,
+    protocol_text,
+    size_cells,
+    size_headings,
+    sizes_text,
+)
 
 
 def history_table(history: History) -> Table:
@@ -25,9 +34,7 @@ def history_table(history: History) -> Table:
             f"{history.statistic} %",
             f"vs {history.versus}",
             "p",
-            "kept",
-            "ratio",
-            "size",
+            *size_headings(history.models),
             "",
         ),
         rows=rows_of(*(_row(history, number) for number in range(len(history.runs)))),
@@ -41,6 +48,7 @@ def _row(history: History, number: int) -> tuple[Cell, ...]:
     record = run.record
     against = run.against
     fall = "▼ first significant fall" if number == history.first_fall else ""
+    sizes = size_cells(record.model)
     adjusted = f"Holm {p_text(against.adjusted)}" if against and against.tested else ""
     return (
         Cell(record.model.id, told_apart([one.record for one in history.runs])[number]),
@@ -48,9 +56,7 @@ def _row(history: History, number: int) -> tuple[Cell, ...]:
         Cell(percent(run.value), interval_text(run.interval)),
         Cell("reference") if against is None else difference_cell(against),
         Cell("" if against is None else p_text(against.p_value), adjusted),
-        Cell(count_text(record.model.kept_parameters)),
-        Cell(ratio_text(record.model.compression_ratio)),
-        Cell(size_text(record.model.bytes)),
+        *(sizes[heading] for heading in size_headings(history.models)),
         Cell(fall or ("▼ fell" if run.fell else "")),
     )
 
@@ -59,6 +65,7 @@ def _notes(history: History) -> Iterator[str]:
     first = history.first
     yield f"data: {first.data.fingerprint} ({first.data.kind}); alignment: {first.alignment}"
     yield f"similarity: {similarity_kind(first.similarity)}; pooling: {first.pooling}"
+    yield sizes_text(history.models)
     tested = [run.against for run in history.runs if run.against and run.against.interval]
     if tested:
         over = "people" if any(one.over_subjects for one in tested) else "comparisons"

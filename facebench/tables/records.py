@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from facebench.base.text import count_text, ratio_text, size_text
 from facebench.comparison.paired import corrected, paired_with_first
 from facebench.records.comparability import group_records, require_comparable, told_apart
 from facebench.records.record import Record
 from facebench.tables.columns import RecordColumn, StatisticColumns, statistic_columns
 from facebench.tables.table import Cell, Table, TableRow, columns_of
-from facebench.tables.text import failures_cell, labelled, protocol_text, versus_cell
+from facebench.tables.text import (
+    failures_cell,
+    labelled,
+    protocol_text,
+    size_cells,
+    size_headings,
+    sizes_text,
+    versus_cell,
+)
 
 _SEARCHES = ("identification", "template-search")
 
@@ -50,10 +57,12 @@ def _columns(records: Sequence[Record], of_kind: StatisticColumns) -> list[Recor
         *_versus_column(records),
         *others,
         RecordColumn("FTA %", failures_cell),
-        RecordColumn("kept", lambda r: Cell(count_text(r.model.kept_parameters))),
-        RecordColumn("ratio", lambda r: Cell(ratio_text(r.model.compression_ratio))),
-        RecordColumn("size", lambda r: Cell(size_text(r.model.bytes))),
+        *(_size_column(heading) for heading in size_headings([r.model for r in records])),
     ]
+
+
+def _size_column(heading: str) -> RecordColumn:
+    return RecordColumn(heading, lambda r: size_cells(r.model)[heading])
 
 
 def _versus_column(records: Sequence[Record]) -> Iterator[RecordColumn]:
@@ -79,7 +88,8 @@ def _notes(records: Sequence[Record], of_kind: StatisticColumns) -> list[str]:
         f"{_values(records, lambda r: r.rule)}",
         of_kind.spread,
         f"FTA: share of {_unit(first)} with a face that was not acquired; they stay in every "
-        "number. kept, ratio: weights kept, and their share of the baseline's",
+        "number.",
+        sizes_text([r.model for r in records]),
         *of_kind.remarks,
         *_noted(records),
         *([_versus_line(first)] if len(records) > 1 else []),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
-from facebench.base.text import percent, points
+from facebench.base.text import count_text, percent, points, ratio_text, size_text
 from facebench.base.vocabulary import SYNTHETIC_LABEL
 from facebench.comparison.paired import Paired
 from facebench.records.record import Record
-from facebench.records.sections import Estimate
+from facebench.records.sections import Estimate, ModelSection
 from facebench.tables.table import DASH, Cell
 
 
@@ -84,3 +85,36 @@ def failures_cell(record: Record) -> Cell:
     failures = record.failures_to_acquire
     detail = f"{failures.faces:,} faces" if failures.faces else ""
     return Cell(percent(failures.share), detail)
+
+
+def size_headings(models: Sequence[ModelSection]) -> tuple[str, ...]:
+    """Columns of what models take; multiply-adds where any record tells them."""
+    told = any(model.multiply_adds is not None for model in models)
+    return ("kept", "ratio", "size", *(("multiply-adds",) if told else ()))
+
+
+def size_cells(model: ModelSection) -> dict[str, Cell]:
+    """What a model takes, by heading: the same in every table of records."""
+    packed, products = size_text(model.packed_bytes), count_text(model.kept_multiply_adds)
+    fewer = model.kept_multiply_adds not in (None, model.multiply_adds)
+    return {
+        "kept": Cell(count_text(model.kept_parameters)),
+        "ratio": Cell(ratio_text(model.compression_ratio)),
+        "size": Cell(
+            size_text(model.bytes), "" if model.packed_bytes is None else f"packed {packed}"
+        ),
+        "multiply-adds": Cell(count_text(model.multiply_adds), f"kept {products}" if fewer else ""),
+    }
+
+
+def sizes_text(models: Sequence[ModelSection]) -> str:
+    """The line that explains these columns."""
+    words = (
+        "kept: weights that are not zero, and biases; ratio: of these to all of what the model was "
+        "made of, or of the first model"
+    )
+    if any(model.packed_bytes is not None for model in models):
+        words += "; size: of the file, and as `facebench pack` writes it in float16"
+    if any(model.multiply_adds is not None for model in models):
+        words += "; multiply-adds: of one face, kept: without those of zeros"
+    return words

@@ -160,7 +160,7 @@ def measured(pretended: Path) -> Bench:
 def test_the_table(measured: Bench) -> None:
     sheet = bench_table(measured)
     assert sheet.headings == (
-        "model", "parameters", "kept", "on disk", "multiply-adds", "of kept weights",
+        "model", "parameters", "kept", "on disk", "packed", "multiply-adds", "of kept weights",
         "peak memory", "ms, 1 face", "faces/s, 8 at once",
     )  # fmt: skip
     dense, sparse = (row.cells for row in sheet.rows)
@@ -169,9 +169,9 @@ def test_the_table(measured: Bench) -> None:
     assert sparse[1].detail == "1.000×"
     kept = measured.records[1].kept_parameters / measured.records[0].parameters
     assert sparse[2].detail == f"{kept:.3f}×"
-    assert (sparse[6].text, sparse[6].detail) == ("300.0 MB", "2.000×")
-    assert sparse[7].text == "1.000 [1.000, 1.000]" and sparse[7].detail.startswith("0.500× [")
-    assert sparse[8].text == "800.0 [800.0, 800.0]" and sparse[8].detail.startswith("2.000× [")
+    assert (sparse[7].text, sparse[7].detail) == ("300.0 MB", "2.000×")
+    assert sparse[8].text == "1.000 [1.000, 1.000]" and sparse[8].detail.startswith("0.500× [")
+    assert sparse[9].text == "800.0 [800.0, 800.0]" and sparse[9].detail.startswith("2.000× [")
     caption = "\n".join(sheet.notes)
     assert "sparse in eager runs sparse csr:f" in caption
     assert "float32, 1 thread, eager (eager 1)" in caption
@@ -191,7 +191,7 @@ def test_what_is_not_known_is_said(measured: Bench) -> None:
     unknown = {"parameters": None, "multiply_adds": None, "bytes": None}
     first, second = measured.records
     sheet = bench_table(replace(measured, records=(first, second.model_copy(update=unknown))))
-    assert [sheet.rows[1].cells[n].text for n in (1, 3, 4)] == ["not known"] * 3
+    assert [sheet.rows[1].cells[n].text for n in (1, 3, 5)] == ["not known"] * 3
     assert sheet.rows[1].cells[1].detail == ""
 
 

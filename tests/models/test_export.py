@@ -194,7 +194,7 @@ def test_differences_are_found(small_zoo: Path) -> None:
     net = load_network("small")
     with torch.no_grad():
         net.f.bias += 0.01
-    other._network = net.eval()  # type: ignore[attr-defined]
+    other.network = net.eval()  # type: ignore[attr-defined]
     found = compare_embeddings(one, other, faces)
     assert not found.equal and found.largest >= 0.01 and "NOT THE SAME" in found.text
     assert not EmbeddingCheck(1, 0.5e-4, 1.0, 0.99998).equal

@@ -110,6 +110,8 @@ def test_values_of_statistics(make_run: MakeRun, make_costs: MakeCosts) -> None:
         "cost:parameters": None,
         "cost:kept_parameters": 500,
         "cost:bytes": 2000,
+        "cost:packed_bytes": None,
+        "cost:packed_int8_bytes": None,
         "cost:multiply_adds": 3e6,
         "cost:kept_multiply_adds": 2e6,
         "cost:latency": pytest.approx(11.0),  # milliseconds, of the native runtime

@@ -27,7 +27,7 @@ from facebench.models.sizes import (
     SparsityReport,
     compact_report,
     convnet_report,
-    ensemble_facts,
+    cost_of,
     planned_report,
 )
 from facebench.similarity import SIMILARITIES
@@ -141,7 +141,7 @@ def summary(card: ModelCard) -> dict[str, Any]:
     present = card.architecture == "python" or (path is not None and path.is_file())
     size = path.stat().st_size if path is not None and path.is_file() else None
     if card.architecture == "ensemble" and not untrained_members(card):
-        present, size = True, ensemble_facts(card).bytes
+        present, size = True, cost_of(card).bytes
     return {
         "name": card.name,
         "title": card.title,

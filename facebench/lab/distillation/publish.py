@@ -99,7 +99,7 @@ def teacher_sizes(teachers: Teachers) -> Footprint:
         for spec, options in zip(teachers.specs, teachers.options, strict=True)
     ]
     parameters = [one.sizes.kept for one in facts]
-    sizes = [one.bytes for one in facts]
+    sizes = [one.sizes.bytes for one in facts]
     return Footprint(_total(parameters), _total(sizes))
 
 

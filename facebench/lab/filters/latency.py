@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from facebench.costs.counts import network_multiply_adds
 from facebench.costs.worker import pass_seconds
+from facebench.models.counting.products import network_multiply_adds
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ NOT_MEASURED = Latency(*(float("nan"),) * 3)
 
 
 def multiply_adds(net: nn.Module, size: tuple[int, int]) -> int:
-    """Multiply-adds for one face of H×W on the CPU; see `facebench.costs.counts`."""
+    """Multiply-adds for one face of H×W on the CPU; see `facebench.models.counting`."""
     return network_multiply_adds(net.eval(), size) or 0
 
 

@@ -12,7 +12,7 @@ from facebench.base.validation import validated
 from facebench.models.cards.card import ModelCard, is_compact, read_card
 from facebench.models.cards.publish import card_bytes
 from facebench.models.cards.trained import packed_weights
-from facebench.models.weights.packed import packed_bytes
+from facebench.models.weights.packed import PackedWeights, packed_bytes
 
 NOTE = (
     "Weights of {parent} rounded to int8 after training, symmetric, one scale per output channel. "
@@ -47,12 +47,11 @@ def quantise_model(
     packed = packed_weights(card)
     if packed.dtype == "int8":
         raise UserError(f"model {card.name!r} has int8 weights already: {card.weights_path}")
-    name = name or f"{card.name}_int8"
+    name = name or rounded_name(card)
     path = models_folder / f"{name}.toml"
     made = _card(card, name, path)
     assert card.weights_path is not None
-    source = {"model": name, "rounded_from": packed.sha256}
-    data = packed_bytes(packed.state, packed.masks, "int8", source)
+    data = rounded_bytes(packed, name)
     made = made.model_copy(update={"sha256": hashlib.sha256(data).hexdigest()})
     weights = models_folder / f"weights/{name}.safetensors"
     files = {weights: data, path: card_bytes(made, path)}
@@ -62,6 +61,17 @@ def quantise_model(
         )
     write_together(files)
     return QuantisedModel(read_card(path), card.weights_path.stat().st_size, len(data))
+
+
+def rounded_name(card: ModelCard) -> str:
+    """What a model is called when it is rounded, where nothing else is said."""
+    return f"{card.name}_int8"
+
+
+def rounded_bytes(packed: PackedWeights, name: str) -> bytes:
+    """The file of packed weights rounded to int8, for a model of a name."""
+    source = {"model": name, "rounded_from": packed.sha256}
+    return packed_bytes(packed.state, packed.masks, "int8", source)
 
 
 def _card(card: ModelCard, name: str, path: Path) -> ModelCard:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facebench.base.errors import UserError
+from facebench.models.counting.cost import Cost
 
 FlipRule = Literal["none", "add", "normalised-add", "concat"]
 FLIP_RULES: tuple[str, ...] = get_args(FlipRule)
@@ -55,7 +56,7 @@ class Embedder(ABC):
     what else the numbers depend on, e.g. ``output=b layout=nhwc`` (`variant_of`); runtime: library
     and version that computes them, where that is not torch; storable: whether embeddings may be
     kept for later runs, never if unpinned; guessed: what of its input nobody said, e.g. ``colour
-    mean scale``; remarks: sentences on that for records.
+    mean scale``; remarks: sentences on that for records; cost: what it takes, where that is known.
     """
 
     id: str
@@ -68,6 +69,7 @@ class Embedder(ABC):
     storable: bool = True
     guessed: str = ""
     remarks: tuple[str, ...] = ()
+    cost: Cost | None = None
 
     def ready(self) -> None:  # noqa: B027 (most have nothing to do)
         """Load what embedding needs; called before the first faces are embedded."""

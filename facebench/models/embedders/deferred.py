@@ -24,6 +24,7 @@ from facebench.base.storage import cache_folder, sha256_file, write_atomically
 from facebench.base.version import __version__, torch_version
 from facebench.models.cards.card import ModelCard, is_compact
 from facebench.models.cards.members import trained_members
+from facebench.models.counting.cost import Cost
 from facebench.models.embedders.base import Embedder, Preprocessing
 from facebench.models.embedders.options import ModelOptions
 
@@ -45,6 +46,7 @@ class DeferredEmbedder(Embedder):
         for name in _TOLD:
             setattr(self, name, str(told[name]))
         self.remarks = tuple(map(str, told["remarks"]))
+        self.cost = Cost(**told["cost"] | {"remarks": tuple(told["cost"]["remarks"])})
         self._load = load
         self._model: Embedder | None = None
 
@@ -69,8 +71,11 @@ class DeferredEmbedder(Embedder):
         return self._model
 
 
-def known_or_loaded(card: ModelCard, options: ModelOptions | None, load: Load) -> Embedder:
-    """A card's model: deferred where it was loaded just so before, else loaded now and noted.
+def known_or_loaded(
+    card: ModelCard, options: ModelOptions | None, load: Load, count: Callable[[Embedder], Cost]
+) -> Embedder:
+    """A card's model with its cost: deferred where it was loaded just so before, else loaded and
+    counted now, and noted.
 
     UserError: what ``load`` raises.
     """
@@ -79,9 +84,11 @@ def known_or_loaded(card: ModelCard, options: ModelOptions | None, load: Load) -
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             return DeferredEmbedder(json.loads(plain_bytes(path, SETTINGS)), load)
     model = load()
+    model.cost = count(model)
     if path is not None and model.storable:
         told: dict[str, Any] = {name: getattr(model, name) for name in _TOLD}
         told |= {"preprocessing": asdict(model.preprocessing), "remarks": model.remarks}
+        told |= {"cost": asdict(model.cost)}
         with contextlib.suppress(OSError):  # it is loaded again
             write_atomically(path, json.dumps(told).encode(), durable=False)
     return model

@@ -57,7 +57,7 @@ class TorchEmbedder(CheckedEmbedder):
             network.to(self._device)
         if isinstance(network, nn.Module) and channels_last:
             network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._network = network
+        self.network = network
         shape = (1, 3, 1, 1)
         self._mean = torch.tensor(preprocessing.mean, device=self._device).reshape(shape)
         self._scale = torch.tensor(preprocessing.scale, device=self._device).reshape(shape)
@@ -68,7 +68,7 @@ class TorchEmbedder(CheckedEmbedder):
             torch.inference_mode(),
             torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=low),
         ):
-            output = self._network(self._prepared(faces))
+            output = self.network(self._prepared(faces))
             return _chosen(self.id, output, self._output).float().cpu().numpy()
 
     def _prepared(self, faces: NDArray[Any]) -> Tensor:

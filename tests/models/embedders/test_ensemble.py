@@ -19,7 +19,7 @@ from facebench.models.embedders.base import UNPINNED, Embedder, FlipRule, Prepro
 from facebench.models.embedders.ensemble import EnsembleEmbedder, RegionEmbedder
 from facebench.models.embedders.options import ModelOptions
 from facebench.models.regions import Region, cut
-from facebench.models.sizes import ensemble_facts
+from facebench.models.sizes import cost_of
 from facebench.models.zoo import load_model
 
 FACES = np.random.default_rng(0).integers(0, 256, (4, 112, 112, 3), dtype=np.uint8)
@@ -148,7 +148,7 @@ def test_an_ensemble_of_the_zoo(region_zoo: Path) -> None:
     )
     assert one.weights_hash == read_card(region_zoo / "one.toml").sha256
     assert "region=0,14,60,84/112x112->80x80:rgb" in one.signature
-    facts = ensemble_facts(read_card(region_zoo / "pair.toml"))
+    facts = cost_of(read_card(region_zoo / "pair.toml"))
     files = [region_zoo / "weights" / f"{name}.safetensors" for name in ("one", "two")]
     assert facts.bytes == sum(file.stat().st_size for file in files)
     single = sum(p.numel() for p in ConvNet(0.125, (80, 80)).parameters())

@@ -10,16 +10,11 @@ import torch
 from torch import nn
 
 from facebench.base.errors import UserError
-from facebench.costs.counts import (
-    OnnxCounts,
-    dropped_multiply_adds,
-    multiply_adds_of,
-    network_multiply_adds,
-    onnx_counts,
-)
 from facebench.costs.facts import model_facts
 from facebench.models.architectures.convnet import ConvNet
 from facebench.models.cards.names import card_for
+from facebench.models.counting.graph import GraphCounts, graph_counts
+from facebench.models.counting.products import Products, network_multiply_adds, products_of
 from facebench.models.embedders.base import Preprocessing
 from facebench.models.embedders.options import ModelOptions
 from facebench.models.export import PlainNetwork, plain_network, program_bytes
@@ -46,7 +41,7 @@ def test_the_convnet_of_the_paper() -> None:
         full = ConvNet(1.0).eval()
         face = torch.zeros(1, 3, 112, 96)
     assert by_hand(full) == 1_310_490_624  # 1310.5 M
-    assert multiply_adds_of(lambda: full(face)) == by_hand(full)
+    assert products_of(full, face).total == by_hand(full)
 
 
 def test_groups_strides_and_what_torch_does_not_compute() -> None:
@@ -55,15 +50,39 @@ def test_groups_strides_and_what_torch_does_not_compute() -> None:
     assert network_multiply_adds(nn.Flatten(), (8, 8)) is None
 
 
-def test_dropped_weights_are_counted_once_per_position() -> None:
+def test_zeros_are_counted_once_per_position() -> None:
     net = ConvNet(0.125, SIZE).eval()
-    masks = {}
+    faces, whole = torch.zeros(3, 3, *SIZE), by_hand(net)
+    assert products_of(net, faces) == Products(whole, whole)
     for name in ("conv4b", "local5b", "f"):
-        mask = torch.ones_like(net.get_submodule(name).weight, dtype=torch.bool)
-        mask.view(-1)[:7] = False
-        masks[name] = mask
-    assert dropped_multiply_adds(net, SIZE, masks) == 7 * (10 * 10) + 7 + 7
-    assert dropped_multiply_adds(net, SIZE, {}) == 0
+        net.get_submodule(name).weight.data.view(-1)[:7] = 0  # type: ignore[union-attr,operator]
+    assert products_of(net, faces) == Products(whole, whole - 7 * (10 * 10) - 7 - 7)
+
+
+def test_products_of_two_values_that_follow_from_the_face_have_no_weights() -> None:
+    class Attending(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.patches = nn.Conv2d(3, 16, 4, 4)
+            self.block = nn.TransformerEncoderLayer(16, 2, 32, batch_first=True)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            embedded: torch.Tensor = self.block(self.patches(x).flatten(2).transpose(1, 2))
+            return embedded.mean(1)
+
+    found = products_of(Attending().eval(), torch.zeros(1, 3, 8, 8))
+    tokens = 4
+    layers = tokens * (16 * 48 + 16 * 48 + 16 * 16 + 2 * 16 * 32)
+    assert found.total == found.kept == layers + 2 * tokens * tokens * 16
+
+
+def test_weights_that_torch_does_not_show_are_not_claimed() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        net = torch.ao.quantization.quantize_dynamic(
+            nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(4 * 36, 8)), {nn.Linear}
+        )
+    assert products_of(net, torch.zeros(1, 3, 8, 8)) == Products(None, None)
 
 
 def test_facts_of_dense_and_sparse_networks(zoo: Path) -> None:
@@ -77,13 +96,20 @@ def test_facts_of_dense_and_sparse_networks(zoo: Path) -> None:
     assert sparse.sizes.kept_multiply_adds == by_hand(net) - dropped
     assert (dense.passes, sparse.passes, dense.input) == (1, 2, SIZE)
     file = zoo / "models" / "weights" / "sparse.safetensors"
-    assert sparse.bytes == file.stat().st_size < (dense.bytes or 0)
+    assert sparse.sizes.bytes == file.stat().st_size < (dense.sizes.bytes or 0)
 
 
 def test_a_card_without_weights_is_the_usual_line(zoo: Path) -> None:
     with pytest.raises(UserError, match="'bare' has no trained weights yet") as caught:
         model_facts("bare")
     assert "\n" not in str(caught.value)
+
+
+def counted_in(counts: GraphCounts) -> tuple[int | None, int | None]:
+    """Parameters and multiply-adds."""
+    weights = counts.weights
+    total = None if weights is None else sum(value.size for value in weights.values())
+    return total, counts.multiply_adds
 
 
 def test_an_onnx_file_is_counted_from_its_graph(tmp_path: Path) -> None:
@@ -94,10 +120,10 @@ def test_an_onnx_file_is_counted_from_its_graph(tmp_path: Path) -> None:
     path = tmp_path / "net.onnx"
     plain = PlainNetwork(card_for("baseline"), net, Preprocessing(SIZE))
     path.write_bytes(program_bytes(plain, "onnx"))
-    counts = onnx_counts(path, SIZE)
-    assert counts == OnnxCounts(sum(p.numel() for p in net.parameters()), by_hand(net))
+    counts = graph_counts(path, SIZE)
+    assert counted_in(counts) == (sum(p.numel() for p in net.parameters()), by_hand(net))
     facts = model_facts(str(path), ModelOptions(size=SIZE))
-    assert facts.sizes.multiply_adds == by_hand(net) and facts.bytes == path.stat().st_size
+    assert facts.sizes.multiply_adds == by_hand(net) and facts.sizes.bytes == path.stat().st_size
 
 
 def test_an_ensemble_with_an_onnx_member_counts_all_of_its_members(zoo: Path) -> None:
@@ -136,7 +162,7 @@ def test_a_graph_with_more_than_it_can_tell_claims_nothing(tmp_path: Path) -> No
     helper, kind = onnx.helper, onnx.TensorProto.FLOAT
     weight = helper.make_tensor("w", kind, [192, 5], [0.0] * 960)
 
-    def counted(*nodes: object, side: object = 8) -> OnnxCounts:
+    def counted(*nodes: object, side: object = 8) -> tuple[int | None, int | None]:
         graph = helper.make_graph(
             list(nodes),
             "g",
@@ -146,18 +172,17 @@ def test_a_graph_with_more_than_it_can_tell_claims_nothing(tmp_path: Path) -> No
         )
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
         onnx.save(model, str(tmp_path / "m.onnx"))
-        return onnx_counts(tmp_path / "m.onnx", (8, 8))
+        return counted_in(graph_counts(tmp_path / "m.onnx", (8, 8)))
 
     flat = helper.make_node("Flatten", ["x"], ["flat"], axis=1)
     product = helper.make_node("MatMul", ["flat", "w"], ["y"])
-    assert counted(flat, product) == counted(flat, product, side="h") == OnnxCounts(960, 960)
+    assert counted(flat, product) == counted(flat, product, side="h") == (960, 960)
     gemm = helper.make_node("Gemm", ["w", "w"], ["y"], transA=1)
-    assert counted(gemm) == OnnxCounts(960, 192 * 5 * 5)
+    assert counted(gemm) == (960, 192 * 5 * 5)
     odd = helper.make_node("Einsum", ["flat", "w"], ["y"], equation="ij,jk->ik")
-    assert counted(flat, odd) == OnnxCounts(960, None)
+    assert counted(flat, odd) == (960, None)
     unknown = helper.make_node("Foreign", ["flat"], ["z"], domain="elsewhere")
-    assert counted(flat, unknown, helper.make_node("MatMul", ["z", "w"], ["y"])).multiply_adds is (
-        None
-    )
+    assert counted(flat, unknown, helper.make_node("MatMul", ["z", "w"], ["y"])) == (960, None)
     (tmp_path / "m.onnx").write_bytes(b"no graph")
-    assert onnx_counts(tmp_path / "m.onnx", (8, 8)) == OnnxCounts(None, None)
+    damaged = graph_counts(tmp_path / "m.onnx", (8, 8))
+    assert damaged == GraphCounts(remark="its ONNX graph cannot be read by the package onnx")
