@@ -1,9 +1,9 @@
 """Reads the plain data of a pickle without Python's unpickler: nothing in the file is ever called.
 
 A small interpreter of the opcodes that bytes, text, numbers, booleans, lists, tuples and NumPy
-arrays of plain dtypes need (protocols 0 to 5, written by Python 2 or 3). A global name is pushed
-as a name and means something only to the five rules in ``numpy_rules.py``; every other opcode
-(EXT, PERSID, INST, OBJ, NEWOBJ, dicts, sets, ...) is refused. Memory stays near the file's size.
+arrays of these need (protocols 0 to 5, written by Python 2 or 3). A global name is pushed as a name
+and means something only to the rules of `reduce`; every other opcode (EXT, PERSID, INST, OBJ,
+NEWOBJ, dicts, sets, ...) is refused. Memory stays near the file's size.
 """
 
 from __future__ import annotations
@@ -197,6 +197,8 @@ _STEPS: dict[bytes, Callable[[_Machine], None]] = {
     b"K": _push(lambda m: m.number("B")),
     b"M": _push(lambda m: m.number("<H")),
     b"\x8a": _push(_long),
+    b"G": _push(lambda m: m.number(">d")),
+    b"F": _push(lambda m: float(m.line())),
     b"S": _push(_quoted),
     b"T": _push(lambda m: m.take(m.number("<i"))),
     b"U": _push(lambda m: m.take(m.number("B"))),
@@ -238,6 +240,7 @@ _PLAIN = frozenset(
     for kind, sizes in {"b": "1", "u": "1248", "i": "1248", "f": "248"}.items()
     for size in sizes
 )
+_OBJECTS = ("O", "O4", "O8")
 _MAX_DIMENSIONS = 4
 
 
@@ -261,9 +264,10 @@ class PlainDtype:
 
 @dataclass
 class PlainArray:
-    """An array while it is read: empty until its state was seen."""
+    """An array while it is read: empty until its state was seen. items: of one of objects."""
 
     value: NDArray[np.generic] | None = None
+    items: list[Any] | None = None
 
 
 def reduce(function: object, arguments: object) -> object:
@@ -301,6 +305,9 @@ def build(target: object, state: object) -> object:
         target.order = order
     elif isinstance(target, PlainArray) and len(state) == 5:
         _, shape, dtype, fortran, data = state
+        if isinstance(dtype, PlainDtype) and dtype.code in _OBJECTS:
+            target.items = _items(shape, data)
+            return target
         target.value = _array(dtype, shape, data, "F" if fortran is True else "C")
     else:
         raise ValueError("it sets the state of an object")
@@ -309,8 +316,8 @@ def build(target: object, state: object) -> object:
 
 def _dtype_code(code: object) -> str:
     text = code.decode("latin-1") if isinstance(code, bytes) else code
-    if not isinstance(text, str) or text.lstrip("|<>=") not in _PLAIN:
-        raise ValueError("it holds an array of another dtype than booleans and numbers")
+    if not isinstance(text, str) or text.lstrip("|<>=") not in (*_PLAIN, *_OBJECTS):
+        raise ValueError("it holds an array of another dtype than booleans, numbers and objects")
     return text.lstrip("|<>=")
 
 
@@ -320,11 +327,20 @@ def _latin1(text: object) -> bytes:
     return text.encode("latin-1")
 
 
+def _items(shape: object, data: object) -> list[Any]:
+    """What a one-dimensional array of objects holds: plain values, as all in the file."""
+    if not (isinstance(data, list) and shape in ((len(data),), (len(data), 1), (1, len(data)))):
+        raise ValueError("it holds an array of objects that is no list")
+    return data
+
+
 def _array(dtype: object, shape: object, data: object, order: object) -> NDArray[np.generic]:
     if not (isinstance(dtype, PlainDtype) and isinstance(shape, tuple) and isinstance(data, bytes)):
         raise ValueError("it holds an array whose parts are not plain")
     if len(shape) > _MAX_DIMENSIONS or any(type(n) is not int or n < 0 for n in shape):
         raise ValueError("it holds an array of an impossible shape")
+    if dtype.code in _OBJECTS:
+        raise ValueError("it holds an array whose parts are not plain")
     kind = dtype.dtype()
     if math.prod(shape) * kind.itemsize != len(data):
         raise ValueError("it holds an array whose size does not fit its data")

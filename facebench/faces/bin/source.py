@@ -103,7 +103,7 @@ def read_bin(path: Path) -> tuple[list[bytes], list[bool]]:
                 f"{path} has {len(images)} images and {len(labels)} labels; expected two images "
                 f"for every label and at least {FOLDS} labels"
             )
-        return list(_image_files(images)), [_label(label) for label in labels]
+        return list(_image_files(images)), _mated(labels)
     except PlainPickleError as error:
         raise UserError(
             f"{path} is no .bin file of face pairs ({error}); expected a pickle of JPEG byte "
@@ -119,8 +119,10 @@ def _two_lists(value: object) -> tuple[_Many, _Many]:
 
 
 def _as_list(part: object) -> _Many:
-    if isinstance(part, PlainArray) and part.value is not None and part.value.ndim == 1:
-        return part.value  # not as a list, which takes eight times as much
+    if isinstance(part, PlainArray) and part.items is not None:
+        return part.items
+    if isinstance(part, PlainArray) and part.value is not None and _is_row(part.value):
+        return part.value.ravel()  # not as a list, which takes eight times as much
     if not isinstance(part, (list, tuple)):
         raise PlainPickleError("images or labels are not a list")
     return part
@@ -133,12 +135,17 @@ def _image_files(images: _Many) -> Iterator[bytes]:
     """
     kept: dict[int, bytes] = {}
     total = 0
-    for image in images:
+    for number, image in enumerate(images):
         row = image.value if isinstance(image, PlainArray) else image
-        if isinstance(row, np.ndarray) and row.ndim == 1 and row.dtype == np.uint8:
-            row = row.data
+        if isinstance(row, np.ndarray) and _is_row(row) and row.dtype == np.uint8:
+            row = row.ravel().data  # OpenCV's encoder once gave columns
         if not isinstance(row, (bytes, memoryview)):
-            raise PlainPickleError("an image is neither a byte string nor a row of uint8")
+            what = type(row).__name__
+            if isinstance(row, np.ndarray):
+                what = f"an array {'×'.join(map(str, row.shape))} of {row.dtype}"
+            raise PlainPickleError(
+                f"image {number} is {what}, neither a byte string nor a row of uint8"
+            )
         total += len(row)
         if total > MAX_BYTES:
             raise PlainPickleError(
@@ -149,11 +156,23 @@ def _image_files(images: _Many) -> Iterator[bytes]:
         yield kept[id(image)]
 
 
-def _label(label: object) -> bool:
-    if isinstance(label, np.generic):
-        label = label.item()
-    if isinstance(label, PlainArray) and label.value is not None and label.value.size == 1:
-        label = label.value.item()
-    if not isinstance(label, (bool, int)) or label not in (0, 1):
-        raise PlainPickleError("a label is neither true nor false")
-    return bool(label)
+def _is_row(array: NDArray[np.generic]) -> bool:
+    """Whether an array has one axis, others of length 1 apart."""
+    return array.ndim > 0 and array.size == max(array.shape)
+
+
+def _mated(labels: _Many) -> list[bool]:
+    """Labels of whatever type of numbers: 1 is mated, and 0 or, in all of them, −1 is not."""
+    found = []
+    for number, label in enumerate(labels):
+        if isinstance(label, np.generic):
+            label = label.item()
+        if isinstance(label, PlainArray) and label.value is not None and label.value.size == 1:
+            label = label.value.item()
+        if not isinstance(label, (bool, int, float)) or label not in (-1, 0, 1):
+            shown = f"{label!r:.20}" if isinstance(label, (int, float, str, bytes)) else "no number"
+            raise PlainPickleError(f"label {number} is {shown}, neither true nor false")
+        found.append(int(label))
+    if {-1, 0} <= set(found):
+        raise PlainPickleError("labels are −1, 0 and 1, and only two of these mean true and false")
+    return [label == 1 for label in found]

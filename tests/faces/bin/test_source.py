@@ -31,16 +31,26 @@ def write(folder: Path, value: object, protocol: int = 4) -> Path:
 
 
 @pytest.mark.parametrize("protocol", range(6))
-@pytest.mark.parametrize("kind", ["bytes", "arrays"])
-@pytest.mark.parametrize("labels", ["bools", "numpy bools", "array", "ints"])
+@pytest.mark.parametrize("kind", ["bytes", "arrays", "columns", "rows", "an array of objects"])
+@pytest.mark.parametrize(
+    "labels", ["bools", "numpy bools", "array", "ints", "floats", "column of floats", "signs",
+               "signs as int8", "objects"],
+)  # fmt: skip
 def test_every_variant_reads_the_same(
     tmp_path: Path, images: list[bytes], protocol: int, kind: str, labels: str
 ) -> None:
     stored: list[Any] = list(images)
-    if kind == "arrays":
-        stored = [np.frombuffer(image, np.uint8).copy() for image in images]
+    shape = {"columns": (-1, 1), "rows": (1, -1)}.get(kind, (-1,))  # as OpenCV's encoder gives
+    if kind != "bytes":
+        stored = [np.frombuffer(image, np.uint8).copy().reshape(shape) for image in images]
+    if kind == "an array of objects":
+        stored = np.array([*stored, None], object)[:-1]
     marks: Any = {"bools": LABELS, "numpy bools": [np.bool_(x) for x in LABELS],
-                  "array": np.array(LABELS), "ints": [int(x) for x in LABELS]}[labels]  # fmt: skip
+                  "array": np.array(LABELS), "ints": [int(x) for x in LABELS],
+                  "floats": np.array(LABELS, float), "signs": [2 * x - 1 for x in LABELS],
+                  "column of floats": np.array(LABELS, np.float32).reshape(-1, 1),
+                  "signs as int8": np.where(LABELS, 1, -1).astype(np.int8),
+                  "objects": np.array(LABELS, object)}[labels]  # fmt: skip
     source = BinSource(write(tmp_path, (stored, marks), protocol))
     assert source.name == "cfp-fp" and source.kind == "real" and source.labels == LABELS
     assert source.keys() == [f"{i:06d}" for i in range(24)]
@@ -120,11 +130,14 @@ def test_a_hostile_file_is_an_error_and_runs_nothing(tmp_path: Path, images: lis
     [
         ([1, 2, 3], "not a pair of images and labels"),
         (([b"a"] * 24, "x"), "not a list"),
-        (([b"a"] * 24, [2] * 12), "neither true nor false"),
-        (([b"a"] * 24, [None] * 12), "neither true nor false"),
-        (([5] * 24, [True] * 12), "neither a byte string"),
-        (([np.zeros((2, 2), np.uint8)] * 24, [True] * 12), "neither a byte string"),
-        (([np.zeros(4)] * 24, [True] * 12), "neither a byte string"),
+        (([b"a"] * 24, [True, 2] * 6), "label 1 is 2, neither true nor false"),
+        (([b"a"] * 24, [np.nan] * 12), "label 0 is nan, neither true nor false"),
+        (([b"a"] * 24, [None] * 12), "label 0 is no number, neither true nor false"),
+        (([b"a"] * 24, [0, 1, -1] * 4), "labels are −1, 0 and 1"),
+        (([5] * 24, [True] * 12), "image 0 is int, neither a byte string"),
+        (([b"a", np.zeros((4, 2, 3), np.uint8)] * 12, [True] * 12), "image 1 is an array 4×2×3 of"),
+        (([np.zeros(4)] * 24, [True] * 12), "image 0 is an array 4 of float64, neither"),
+        ((np.array([[1, "x"], [b"", None]], object), [True] * 12), "array of objects that is no"),
         (([b"a"] * 23, [True] * 12), "23 images and 12 labels"),
         (([b"a"] * 8, [True] * 4), "at least 10 labels"),
     ],
