@@ -25,11 +25,18 @@ _ASIDE, _PART = ".facebench-", ".part"  # around the random name of what is not 
 
 
 def cache_folder() -> Path:
-    """Folder of everything that can be made again: ``$FACEBENCH_CACHE`` or ~/.cache/facebench.
+    """Folder of everything that can be made again: ``$FACEBENCH_CACHE``, or ``facebench`` in
+    ``$XDG_CACHE_HOME`` where that is an absolute path, or in ~/.cache.
 
-    UserError where neither that variable nor a home is known.
+    UserError where neither a variable nor a home is known.
     """
-    return _named("FACEBENCH_CACHE") or _with_home("~/.cache/facebench", "no home folder is known")
+    named = _named("FACEBENCH_CACHE")
+    if named is not None:
+        return named
+    caches = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    if not caches.is_absolute():  # the XDG specification: a relative one is to be ignored
+        caches = _with_home("~/.cache", "no home folder is known")
+    return caches / "facebench"
 
 
 def data_folder() -> Path:

@@ -30,6 +30,22 @@ def test_a_file_is_written_whole_with_its_folders(tmp_path: Path) -> None:
     assert storage.sha256_file(path) == hashlib.sha256(b"second").hexdigest()
 
 
+def test_where_the_cache_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """FACEBENCH_CACHE before XDG_CACHE_HOME before ~/.cache; data below the cache, or as named."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    for name in ("FACEBENCH_CACHE", "FACEBENCH_DATA", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    assert storage.cache_folder() == tmp_path / "home/.cache/facebench"
+    for ignored in ("", "caches"):  # unset, and relative, as the XDG specification says
+        monkeypatch.setenv("XDG_CACHE_HOME", ignored)
+        assert storage.cache_folder() == tmp_path / "home/.cache/facebench"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "caches"))
+    assert storage.cache_folder() == tmp_path / "caches/facebench"
+    assert storage.data_folder() == tmp_path / "caches/facebench/data"
+    monkeypatch.setenv("FACEBENCH_CACHE", "~/own")
+    assert storage.cache_folder() == tmp_path / "home/own"
+
+
 def test_a_device_is_written_to_and_stays_one(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
