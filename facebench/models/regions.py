@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -93,6 +92,8 @@ def cut(faces: Faces, region: Region) -> Faces:
     height, width = region.size
     if parts.shape[1:3] != region.size:
         shrinks = parts.shape[1] >= height and parts.shape[2] >= width
+        import cv2  # late: lists of models need no picture
+
         how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
         resized = np.empty((len(parts), height, width, 3), np.uint8)
         for row, part in enumerate(parts):
@@ -111,6 +112,8 @@ def in_colour(faces: Faces, colour: RegionColour) -> Faces:
     if colour == "rgb" or not faces.size:
         return np.ascontiguousarray(faces)
     if colour == "grey":
+        import cv2
+
         flat = np.ascontiguousarray(faces).reshape(-1, 1, 3)
         one: NDArray[Any] = cv2.cvtColor(flat, cv2.COLOR_RGB2GRAY).reshape(faces.shape[:-1])
     else:

@@ -15,7 +15,7 @@ from tests.evaluation.test_candidate import publish_half4b
 CHECKOUT = Path(__file__).parents[2]
 # What no answer of these commands needs, by the command.
 WITHOUT = {
-    "models": ("torch", "scipy", "matplotlib", "sklearn", "pooch"),
+    "models": ("torch", "scipy", "matplotlib", "sklearn", "pooch", "cv2"),
     "models show sparse_074": ("torch", "scipy", "matplotlib"),
     "models show resnet50_quarter_taylor_60_int8": ("torch", "scipy", "matplotlib"),
     "models show ensemble_5 --format json": ("torch", "scipy", "matplotlib"),

@@ -20,14 +20,13 @@ from facebench.models.cards.card import (
     list_models,
     recorded_names,
 )
-from facebench.models.cards.members import untrained_members
+from facebench.models.cards.members import trained_bytes, untrained_members
 from facebench.models.cards.names import card_for
 from facebench.models.embedders.base import Preprocessing
 from facebench.models.sizes import (
     SparsityReport,
     compact_report,
     convnet_report,
-    cost_of,
     planned_report,
 )
 from facebench.similarity import SIMILARITIES
@@ -140,8 +139,9 @@ def summary(card: ModelCard) -> dict[str, Any]:
     path, report = card.weights_path, _planned(card)
     present = card.architecture == "python" or (path is not None and path.is_file())
     size = path.stat().st_size if path is not None and path.is_file() else None
-    if card.architecture == "ensemble" and not untrained_members(card):
-        present, size = True, cost_of(card).bytes
+    if card.architecture == "ensemble":
+        size = trained_bytes(card)
+        present = size is not None
     return {
         "name": card.name,
         "title": card.title,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -78,6 +77,8 @@ def share_inside(matrix: Matrix, size: tuple[int, int], shape: tuple[int, int]) 
 
 def warp(image: Image, matrix: Matrix, size: tuple[int, int]) -> Image:
     """The crop of (height, width) that a 2×3 similarity cuts: bilinear, black outside."""
+    import cv2  # late: the template's frame needs no picture
+
     height, width = size
     crop = cv2.warpAffine(image, matrix, (width, height), flags=cv2.INTER_LINEAR)
     return crop.astype(np.uint8, copy=False)

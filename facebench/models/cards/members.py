@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from facebench.base.errors import UserError
 from facebench.models.cards.card import Member, ModelCard, card_names, find_card, read_card
 
 SCRIPT = "python -m facebench.lab.regions"
 
 
-def member_card(ensemble: ModelCard, member: Member) -> ModelCard | None:
-    """The card of one member: beside the ensemble's, or of that name; None where there is none.
+def member_cards(ensemble: ModelCard) -> list[ModelCard | None]:
+    """The members' cards in order: beside the ensemble's, or of their names; None where there is
+    none.
 
-    UserError where it is an ensemble itself, or its own region is not the ensemble's.
+    UserError where one is an ensemble itself, or its own region is not the ensemble's.
     """
+    known = card_names()
+    return [_member_card(ensemble, member, known) for member in ensemble.members]
+
+
+def _member_card(ensemble: ModelCard, member: Member, known: Sequence[str]) -> ModelCard | None:
     beside = ensemble.path.parent / f"{member.model}.toml"
-    if not beside.is_file() and member.model not in card_names():
+    if not beside.is_file() and member.model not in known:
         return None
     card = read_card(beside) if beside.is_file() else find_card(member.model)
     if card.architecture == "ensemble":
@@ -30,8 +38,8 @@ def member_card(ensemble: ModelCard, member: Member) -> ModelCard | None:
 
 def trained_members(ensemble: ModelCard) -> list[ModelCard]:
     """The members' cards in order; UserError naming the first that has no weights yet."""
-    cards = [member_card(ensemble, member) for member in ensemble.members]
-    missing = untrained_members(ensemble)
+    cards = member_cards(ensemble)
+    missing = _untrained(ensemble, cards)
     if missing:
         raise UserError(
             f"model {ensemble.name!r}: {len(missing)} of its {len(cards)} members have no trained "
@@ -43,11 +51,23 @@ def trained_members(ensemble: ModelCard) -> list[ModelCard]:
 
 def untrained_members(ensemble: ModelCard) -> list[str]:
     """Names of the members that have no card or no weights file yet, in order."""
-    names = []
-    for member in ensemble.members:
-        card = member_card(ensemble, member)
-        path = None if card is None else card.weights_path
-        ready = path is not None and path.is_file()
-        if card is None or not (ready or card.architecture == "python"):
-            names.append(member.model)
-    return names
+    return _untrained(ensemble, member_cards(ensemble))
+
+
+def trained_bytes(ensemble: ModelCard) -> int | None:
+    """Bytes of all members' weights files; None where one has none yet."""
+    cards = member_cards(ensemble)
+    if _untrained(ensemble, cards):
+        return None
+    paths = [card.weights_path for card in cards if card is not None]
+    return sum(path.stat().st_size for path in paths if path is not None)
+
+
+def _untrained(ensemble: ModelCard, cards: Sequence[ModelCard | None]) -> list[str]:
+    members = zip(ensemble.members, cards, strict=True)
+    return [member.model for member, card in members if card is None or not _ready(card)]
+
+
+def _ready(card: ModelCard) -> bool:
+    path = card.weights_path
+    return card.architecture == "python" or (path is not None and path.is_file())
