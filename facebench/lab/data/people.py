@@ -51,7 +51,7 @@ def held_out_figures(net: nn.Module, supervision: Judge, data: TrainingData) -> 
     if data.strangers is not None:
         labels = np.where(data.strangers[rows], labels, UNLABELLED)
     taught = ~np.isnan(targets[:, 0])
-    outputs = np.concatenate(list(_outputs(net, data, rows)))
+    outputs = np.concatenate(list(outputs_of(net, data, rows)))
     found = _verification("", outputs, labels)
     if regressor is None or not taught.any():
         return found
@@ -94,9 +94,10 @@ def true_matches(
     return float(np.mean(shares))
 
 
-def _outputs(
+def outputs_of(
     net: nn.Module, data: TrainingData, rows: NDArray[np.int64]
 ) -> Iterator[NDArray[np.float32]]:
+    """A network's outputs of some held-out faces with their mirror images, batches float32 n×F."""
     net.eval()
     for begin in range(0, len(rows), _BATCH):
         faces = to_input(torch.from_numpy(faces_of(data.held_out, rows[begin : begin + _BATCH])))
