@@ -26,7 +26,7 @@ from facebench.costs.measure import (
 )
 from facebench.costs.runtimes import Job, native_runtime, needs_program, why_not_in, why_unavailable
 from facebench.costs.worker import Loaded, WorkerProcess
-from facebench.models.cards.names import is_bare
+from facebench.models.cards.names import is_bare, names_apart
 from facebench.models.cards.publish import write_card
 from facebench.models.embedders.options import ModelOptions, Precision, check_size
 from facebench.models.export import plain_network, program_bytes, program_card
@@ -40,6 +40,7 @@ from facebench.records.costs import (
     Runtime,
 )
 from facebench.records.frames import Scalar, Shown, frame_of
+from facebench.records.scores import file_name
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -192,6 +193,8 @@ def bench(
         )
         facts.append(model_facts(spec, options))
         counted()
+    apart = names_apart(specs, [one.name for one in facts])
+    facts = [replace(one, name=name) for one, name in zip(facts, apart, strict=True)]
     _require_distinct(facts)
     base = facts[specs.index(baseline)] if baseline is not None else facts[0]
     machine = describe_machine()  # before this makes it busy
@@ -265,7 +268,7 @@ def _runtime(name: str) -> Runtime:
 
 def _program(facts: ModelFacts, folder: Path) -> str:
     """The path of the model as an ONNX file, with its card beside it; made once."""
-    path = folder / f"{facts.name}.onnx"
+    path = folder / f"{file_name(facts.name)}.onnx"
     if not path.is_file():
         plain = plain_network(facts.spec, replace(facts.options, precision="float32"))
         write_atomically(path, program_bytes(plain, "onnx"))

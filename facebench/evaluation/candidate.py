@@ -51,6 +51,12 @@ class Candidate:
         unhashed = (_UNHASHED,) if self.facts.weights_hash == UNPINNED else ()
         return (*unhashed, *(self.embedder.remarks if self.embedder else ()), *self.cost.remarks)
 
+    def called(self, name: str) -> Candidate:
+        """The same under another name."""
+        if name == self.facts.id:
+            return self
+        return replace(self, facts=self.facts.model_copy(update={"id": name}))
+
     def similarity(self, name: str, metric: Path | None = None) -> Similarity:
         """A similarity by name; metric: its file, None: the card's. UserError: it cannot be."""
         if name == "cosine":

@@ -23,7 +23,7 @@ from facebench.evaluation.candidate import (
 )
 from facebench.evaluation.environment import environment_section, run_section
 from facebench.evaluation.faces import CandidateFaces
-from facebench.models.cards.names import is_bare
+from facebench.models.cards.names import is_bare, names_apart
 from facebench.models.embedders.base import Embedder
 from facebench.models.embedders.options import ModelOptions
 from facebench.protocols.cards import ProtocolCard, edition_of, load_protocol
@@ -205,8 +205,7 @@ def _evaluate_all(
     for name in names:
         _require(name, (str, PathLike), "protocol", "'lfw'")
     cards = [load_protocol(str(name)) for name in dict.fromkeys(names)]
-    candidates = _candidates(_several(models), options)
-    candidates += [candidate_of_embeddings(npy, names) for npy, names in embeddings]
+    candidates = _candidates(_several(models), options, embeddings)
     if not candidates or not cards:
         raise UserError("nothing to evaluate: name at least one model and one protocol")
     _require_distinct(candidates)
@@ -319,16 +318,22 @@ def _inverted(outcome: FoldOutcome | Outcome) -> tuple[str, ...]:
 
 
 def _candidates(
-    models: Sequence[AnyModel] | Mapping[str, AnyModel], options: ModelOptions | None
+    models: Sequence[AnyModel] | Mapping[str, AnyModel],
+    options: ModelOptions | None,
+    embeddings: Sequence[tuple[Path, Path]],
 ) -> list[Candidate]:
-    """The models, loaded, under the names that were given to them."""
+    """The models, loaded, and the embeddings, under the names that were given to them."""
     names = list(models) if isinstance(models, Mapping) else [None] * len(models)
     given = list(models.values()) if isinstance(models, Mapping) else list(models)
     chosen = _options_of(given, options)
-    return [
+    found = [
         candidate_of(model, own, name)
         for model, own, name in zip(given, chosen, names, strict=True)
     ]
+    given += [npy for npy, _ in embeddings]
+    found += [candidate_of_embeddings(npy, names) for npy, names in embeddings]
+    apart = names_apart(given, [candidate.facts.id for candidate in found])
+    return [candidate.called(name) for candidate, name in zip(found, apart, strict=True)]
 
 
 def _options_of(
@@ -365,5 +370,5 @@ def _require_distinct(candidates: Sequence[Candidate]) -> None:
     if repeated:
         raise UserError(
             f"{names[repeated[0]]} models are called {repeated[0]!r}; name each once, or give "
-            "them cards or files with different names"
+            "them cards or files with different names, from Python a mapping of names to models"
         )

@@ -21,6 +21,7 @@ from facebench.models.architectures.shapes import compact_blocks, convnet_layers
 from facebench.models.cards.card import ModelCard, Shape, is_compact, shape_of
 from facebench.models.cards.members import trained_members
 from facebench.models.counting.cost import Cost
+from facebench.models.weights.external import onnx_size
 from facebench.models.weights.files import tensors_in, weights_bytes
 
 _NO_PARAMETERS = (".running_mean", ".running_var", ".num_batches_tracked", ".weight.scale")
@@ -113,7 +114,9 @@ def cost_of(card: ModelCard) -> Cost:
     if card.architecture == "ensemble":
         return Cost.sum([cost_of(member) for member in trained_members(card)])
     path = card.weights_path
-    size = path.stat().st_size if path else None
+    size = None
+    if path is not None:
+        size = onnx_size(path) if card.architecture == "onnx" else path.stat().st_size
     report = compact_report(card) if is_compact(card) else _of_weights(card)
     if report is None:
         return Cost(bytes=size)

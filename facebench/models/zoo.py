@@ -216,6 +216,8 @@ def _onnx(card: ModelCard, options: ModelOptions) -> Embedder:
         size=options.size or card.preprocessing.size,
     )
     preprocessing, own = _preprocessing(card, options, file.size), file.normalisation
+    if file.pixels:
+        preprocessing, own = _of_pixels(card, options, preprocessing), None
     if own is not None and not _says_normalisation(card, options):
         same = (float(own.unit),) * 3
         preprocessing = replace(preprocessing, mean=(0.0, 0.0, 0.0), scale=same)
@@ -241,6 +243,19 @@ def _onnx(card: ModelCard, options: ModelOptions) -> Embedder:
     return embedder
 
 
+def _of_pixels(
+    card: ModelCard, options: ModelOptions, preprocessing: Preprocessing
+) -> Preprocessing:
+    """For an input of bytes; UserError where a mean or scale other than 0 and 1 is said."""
+    none = replace(preprocessing, mean=(0.0, 0.0, 0.0), scale=(1.0, 1.0, 1.0))
+    if _says_normalisation(card, options) and preprocessing != none:
+        raise UserError(
+            f"model {card.name}: its input is of bytes (uint8), which it normalises itself; leave "
+            "mean and scale out"
+        )
+    return none
+
+
 def _says_normalisation(card: ModelCard, options: ModelOptions) -> bool:
     """Whether the user or the card says mean or scale."""
     written = card.preprocessing.model_fields_set & {"mean", "scale"}
@@ -259,7 +274,8 @@ def _with_guesses(embedder: Embedder, card: ModelCard, options: ModelOptions) ->
     prepared, guessed = embedder.preprocessing, []
     if not options.given("colour"):
         guessed.append(f"colour {prepared.colour}")
-    if not (_says_normalisation(card, options) or "mean" in embedder.guessed):
+    known = isinstance(embedder, OnnxEmbedder) and embedder.pixels
+    if not (known or _says_normalisation(card, options) or "mean" in embedder.guessed):
         guessed += [f"mean {prepared.mean[0]:g}", f"scale {prepared.scale[0]:g}"]
     if guessed:
         embedder.remarks += (

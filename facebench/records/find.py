@@ -217,7 +217,7 @@ def is_file(name: str) -> bool:
     """Whether a name is meant as a record or folder and not as a model; an empty one is neither."""
     if name.lower().endswith(_MODEL_FILES):
         return False
-    return bool(name) and (name.endswith(".json") or "/" in name or Path(name).exists())
+    return bool(name) and (name.endswith(".json") or Path(name).exists())
 
 
 def known_as(name: str) -> str:
@@ -265,7 +265,15 @@ def named_together(
         return [record for record in given if record is not None]
     if of_file is not None:
         protocol, similarity = of_file.protocol.name, of_file.similarity
-    found = {name: _entries(finder, known_as(name), protocol, similarity) for name in models}
+    from facebench.models.cards.names import names_apart
+
+    known = {entry.model for entry in finder.entries}
+    called = [known_as(name) for name in models]
+    pairs = zip(models, called, names_apart(models, called), strict=True)
+    found = {
+        name: _entries(finder, apart if apart in known else own, protocol, similarity)
+        for name, own, apart in pairs
+    }
     chosen = _of_one_data(found, of_file)
     return [
         load_entry(chosen[str(name)]) if record is None else record

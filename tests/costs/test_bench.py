@@ -130,6 +130,16 @@ def test_an_onnx_file_beside_networks(pretended: Path) -> None:
     assert len(result.records) == 1
 
 
+def test_files_of_one_name_are_told_apart(pretended: Path) -> None:
+    pytest.importorskip("onnx")
+    paths = [pretended / run / "model.onnx" for run in ("one", "two")]
+    for path in paths:
+        path.parent.mkdir()
+        path.write_bytes(program_bytes(plain_network("dense"), "onnx"))
+    result = bench([*map(str, paths)], **quick(size=(80, 80)))
+    assert [record.model for record in result.records] == ["one/model", "two/model"]
+
+
 @pytest.mark.parametrize(
     ("models", "baseline", "settings", "message"),
     [

@@ -80,3 +80,23 @@ def test_several_have_names(faces: Path) -> None:
 def test_a_name_keeps_what_a_card_says(faces: Path) -> None:
     record = facebench.evaluate("sparse_074", "lfw", faces, name="mine", **QUICK)
     assert record.model.id == "mine" and record.model.kept_parameters
+
+
+def test_files_of_one_name_are_told_apart(
+    faces: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    files = []
+    for number in (1, 2):
+        files.append(f"run{number}/model.pt")
+        Path(f"run{number}").mkdir()
+        network = torch.jit.trace(Net().eval(), torch.zeros(1, 3, 112, 96))
+        network.save(files[-1])
+    records = facebench.evaluate_many(files, ["lfw"], faces, options=OPTIONS, **QUICK)
+    assert [record.model.id for record in records] == ["run1/model", "run2/model"]
+    for record in records:
+        assert facebench.save_record(record, "records").name.startswith("run")
+    for names in (["run1/model", "run2/model"], files):
+        found = facebench.compare(*names, found_in=["records"])[0]
+        assert [found.base.model.id, found.candidate.model.id] == ["run1/model", "run2/model"]
+    assert facebench.evaluate(files[0], "lfw", faces, options=OPTIONS, **QUICK).model.id == "model"

@@ -114,7 +114,8 @@ def test_a_folder_gives_all_and_an_empty_one_is_refused(folder: Path, tmp_path: 
 
 
 def test_names_and_files_are_told_apart(folder: Path) -> None:
-    assert is_file("x.json") and is_file("runs/x") and is_file(str(folder))
+    assert is_file("x.json") and is_file("runs/x.json") and is_file(str(folder))
+    assert not is_file("run1/model")  # a name of files that were evaluated together
     assert not is_file("baseline")
 
 

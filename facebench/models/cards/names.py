@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from os import PathLike
 from pathlib import Path
 
 from facebench.base.errors import UserError, nearest
@@ -41,6 +43,44 @@ def card_for(spec: str) -> ModelCard:
             f"{spec}: not a kind of model file ({known}); packed weights are named by their card"
         )
     return find_card(spec)
+
+
+def names_apart(models: Sequence[object], names: Sequence[str]) -> list[str]:
+    """The names of models that are compared; files of one name get as much of their paths as tells
+    them apart: ``run1/model`` and ``run2/model``.
+
+    models: as given, some of them files of models, cards or embeddings by their paths. Where
+    nothing tells two apart, their name stays.
+    """
+    found = list(names)
+    for name in {name for name in names if names.count(name) > 1}:
+        rows = [row for row, other in enumerate(names) if other == name]
+        paths = {row: path for row in rows if (path := _path_of(models[row])) is not None}
+        if len(paths) < len(rows):  # one is a card by its name, perhaps the other's
+            continue
+        for deep in range(1, max(len(path.parts) for path in paths.values())):
+            for whole in (False, True):  # without the ending where folders are enough
+                told = {
+                    row: "/".join([*path.parts[-deep:-1], path.name if whole else name])
+                    for row, path in paths.items()
+                }
+                others = {found[row] for row in range(len(found)) if row not in told}
+                if len(set(told.values())) == len(paths) and not others & set(told.values()):
+                    break
+            else:
+                continue
+            for row, apart in told.items():
+                found[row] = apart
+            break
+    return found
+
+
+def _path_of(model: object) -> Path | None:
+    """Where the file of a model or card lies, None: it is no file."""
+    if not isinstance(model, (str, PathLike)):
+        return None
+    path = Path(model)
+    return path.resolve() if path.suffix.lower() in (".toml", ".npy", *_FILES) else None
 
 
 def require_data(card: ModelCard) -> None:

@@ -41,6 +41,7 @@ def count_model(embedder: Embedder, card: ModelCard | None = None) -> Cost:
     path = None if card is None else card.weights_path
     size = path.stat().st_size if path is not None else None
     if isinstance(embedder, OnnxEmbedder) and path is not None:
+        size = embedder.bytes
         found = _of_graph(path, embedder.preprocessing.size)
     elif isinstance(embedder, TorchEmbedder) and isinstance(embedder.network, nn.Module):
         found = _of_module(embedder, embedder.network)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,15 +11,21 @@ import torch
 from numpy.typing import NDArray
 
 from facebench.base.errors import UserError, nearest
-from facebench.base.opening import MODEL, read_bytes
 from facebench.models.embedders.base import CheckedEmbedder, Preprocessing, variant_of
 from facebench.models.embedders.options import LAYOUTS, Layout, Precision, device_parts
+from facebench.models.weights.external import whole_onnx
 
-_TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
+_TYPES = {
+    "tensor(float)": np.float32,
+    "tensor(float16)": np.float16,
+    "tensor(uint8)": np.uint8,
+}
 
 
 class OnnxFile:
     """An ONNX file with what it says of its input: layout, size and batch where they are fixed.
+
+    pixels: it takes bytes, and prepares them itself; bytes: of the file and of those beside it.
 
     variant: the layout and output that were asked for, where they are not the file's own; runtime:
     the library that runs it. UserError where the file or the extra is missing, or the model has not
@@ -36,8 +41,8 @@ class OnnxFile:
         output: str | None = None,
         size: tuple[int, int] | None = None,
     ) -> None:
-        data = read_bytes(path, "the model", MODEL)
-        self.path, self.sha256 = path, hashlib.sha256(data).hexdigest()
+        whole = whole_onnx(path)
+        data, self.path, self.sha256, self.bytes = whole.data, path, whole.sha256, whole.size
         self.session, self.runtime = _session(path, data, device)
         inputs = self.session.get_inputs()
         if len(inputs) != 1:
@@ -48,10 +53,11 @@ class OnnxFile:
         self.input, shape = inputs[0].name, list(inputs[0].shape)
         if inputs[0].type not in _TYPES or len(shape) != 4:
             raise UserError(
-                f"{path}: its input is {inputs[0].type} of {len(shape)} axes; float images of "
-                "4 axes are needed"
+                f"{path}: its input is {inputs[0].type} of {len(shape)} axes; images of 4 axes, "
+                "of floats or bytes (uint8), are needed"
             )
-        self.dtype = _TYPES[inputs[0].type]
+        self.dtype: Any = _TYPES[inputs[0].type]
+        self.pixels = self.dtype is np.uint8
         own: Layout = "nhwc" if shape[3] == 3 and shape[1] != 3 else "nchw"
         self.layout = layout or own
         if self.layout not in LAYOUTS:
@@ -109,13 +115,13 @@ class OnnxEmbedder(CheckedEmbedder):
         self.id, self.weights_hash, self.preprocessing = id, file.sha256, preprocessing
         self.device, self.precision = device, "float32"
         self.batch, self.variant, self.runtime = file.batch, file.variant, file.runtime
-        self._file = file
+        self._file, self.pixels, self.bytes = file, file.pixels, file.bytes
         self._mean = np.array(preprocessing.mean, dtype=np.float32)
         self._scale = np.array(preprocessing.scale, dtype=np.float32)
 
     def _run(self, faces: NDArray[Any]) -> NDArray[Any]:
         pixels = faces[..., ::-1] if self.preprocessing.colour == "bgr" else faces
-        x = (pixels.astype(np.float32) - self._mean) / self._scale
+        x = pixels if self.pixels else (pixels.astype(np.float32) - self._mean) / self._scale
         if self._file.layout == "nchw":
             x = x.transpose(0, 3, 1, 2)
         x = np.ascontiguousarray(x, dtype=self._file.dtype)
@@ -156,9 +162,11 @@ def _session(path: Path, data: bytes, device: str) -> tuple[Any, str]:
         session = onnxruntime.InferenceSession(data, settings, providers=[(provider, chosen)])
     except Exception as error:
         first = " ".join(str(error).split())[:200]
-        hint = (
-            "; save it as one file, weights inside" if "external data" in str(error).lower() else ""
-        )
+        hint = ""
+        if "external data" in str(error).lower():  # `whole_onnx` could not read the graph
+            hint = (
+                "; its weights are in another file, which the package onnx reads: pip install onnx"
+            )
         raise UserError(f"{path}: not a model that ONNX Runtime can load: {first}{hint}") from None
     return session, f"onnxruntime {onnxruntime.__version__}"
 

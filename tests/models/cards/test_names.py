@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from facebench.base.errors import UserError
+from facebench.models.cards.names import names_apart
 from facebench.models.embedders.options import ModelOptions
 from facebench.models.zoo import load_model
 
@@ -62,3 +63,28 @@ def test_data_is_taken() -> None:
 
 def test_what_is_said_of_the_machine_keeps_the_distrust() -> None:
     assert ModelOptions(untrusted=True).of_the_machine().untrusted
+
+
+@pytest.mark.parametrize(
+    ("models", "expected"),
+    [
+        (["a/model.onnx", "b/model.onnx"], ["a/model", "b/model"]),
+        (["model.onnx", "a/model.pt"], ["model.onnx", "model.pt"]),
+        (["a/x/model.onnx", "b/x/model.onnx", "b/y/model.onnx"],
+         ["a/x/model", "b/x/model", "b/y/model"]),
+        (["a/model.onnx", "a/model.pt", "b/model.pt"],
+         ["a/model.onnx", "a/model.pt", "b/model.pt"]),
+        (["a/model.npy", "b/model.npy"], ["a/model", "b/model"]),
+        (["a/model.onnx", "b/../a/model.onnx"], ["model", "model"]),  # one file
+        (["model", "a/model.toml"], ["model", "model"]),  # perhaps one card
+    ],
+)  # fmt: skip
+def test_files_of_one_name_are_told_apart_by_their_paths(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, models: list[str], expected: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert names_apart([*models, "other"], ["model"] * len(models) + ["other"]) == [
+        *expected,
+        "other",
+    ]
+    assert names_apart([*map(Path, models)], ["model"] * len(models)) == expected

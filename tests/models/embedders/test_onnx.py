@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from facebench.base.errors import UserError
+from facebench.evaluation.candidate import candidate_of
 from facebench.models.embedders.options import ModelOptions, parse_options
+from facebench.models.weights.external import onnx_size
 from facebench.models.zoo import load_model
 
 onnx = pytest.importorskip("onnx", reason="needs the onnx package to make small models")
@@ -49,6 +51,7 @@ def faces(n: int, size: tuple[int, int] = (9, 8)) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (n, *size, 3), dtype=np.uint8)
 
 
+OPEN = ModelOptions(mean=(0.0, 0.0, 0.0), scale=(1.0, 1.0, 1.0))
 RAW = {"mean": (0.0, 0.0, 0.0), "scale": (1.0, 1.0, 1.0)}
 
 
@@ -152,21 +155,93 @@ def test_two_inputs_integers_and_files_that_are_not_onnx(tmp_path: Path) -> None
         load_model(str(tmp_path / "absent.onnx"))
 
 
-def test_weights_outside_the_file_are_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The hash of the file would not cover them."""
-    path = save(tmp_path / "m.onnx", ["n", 3, 9, 8])
+def with_weights_beside(path: Path, location: str = "w/m.onnx.data") -> Path:
+    """A model whose factors lie in another file, as torch.onnx.export writes them."""
+    save(path, ["n", 3, 9, 8])
     model = onnx.load(str(path))
     model.graph.node[1].input[1] = "w"
-    weight = onnx.numpy_helper.from_array(np.ones(216, np.float32), "w")
+    weight = onnx.numpy_helper.from_array(np.full(216, 2, np.float32), "w")
     model.graph.initializer.append(weight)
-    onnx.save(model, str(path), save_as_external_data=True, location="w.bin", size_threshold=0)
-    assert (tmp_path / "w.bin").is_file()
-    for folder in (tmp_path.parent, tmp_path):
-        monkeypatch.chdir(folder)
-        with pytest.raises(UserError, match="save it as one file"):
-            load_model(str(path))
+    (path.parent / location).parent.mkdir(exist_ok=True)
+    onnx.save(model, str(path), save_as_external_data=True, location=location, size_threshold=0)
+    return path
+
+
+def test_weights_beside_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = with_weights_beside(tmp_path / "m.onnx")
+    inside = onnx.load(str(path))
+    onnx.save(inside, str(tmp_path / "one.onnx"))
+    monkeypatch.chdir(tmp_path.parent)
+    found, expected = load_model(str(path), OPEN), load_model(str(tmp_path / "one.onnx"), OPEN)
+    np.testing.assert_array_equal(found.embed(faces(2)), expected.embed(faces(2)))
+    assert found.embed(faces(2)).max() > 255
+    # The hash is over both files, wherever they lie, and the bytes are those of both.
+    beside = tmp_path / "w" / "m.onnx.data"
+    assert candidate_of(str(path)).facts.bytes == path.stat().st_size + beside.stat().st_size
+    assert onnx_size(path) == path.stat().st_size + beside.stat().st_size
+    (tmp_path / "copy").mkdir()
+    with_weights_beside(tmp_path / "copy" / "m.onnx")
+    assert load_model(str(tmp_path / "copy" / "m.onnx"), OPEN).weights_hash == found.weights_hash
+    beside.write_bytes(np.full(216, 3, np.float32).tobytes())
+    changed = load_model(str(path), OPEN)
+    assert changed.weights_hash != found.weights_hash
+    np.testing.assert_array_equal(2 * changed.embed(faces(2)), 3 * found.embed(faces(2)))
+
+
+def test_weights_that_are_not_beside_the_file(tmp_path: Path) -> None:
+    path = with_weights_beside(tmp_path / "m.onnx", "m.onnx.data")
+    (tmp_path / "elsewhere").mkdir()
+    copy = tmp_path / "elsewhere" / "m.onnx"
+    copy.write_bytes(path.read_bytes())
+    with pytest.raises(UserError) as caught:
+        load_model(str(copy), OPEN)
+    assert str(caught.value) == (
+        f"{copy}: its weights are in m.onnx.data, which is not beside it; copy that file there "
+        "too, or save the model as one file (torch.onnx.export(..., external_data=False))"
+    )
+    (tmp_path / "m.onnx.data").write_bytes((tmp_path / "m.onnx.data").read_bytes()[:-8])
+    with pytest.raises(UserError, match=r"m\.onnx\.data does not hold all of its weights"):
+        load_model(str(path), OPEN)
+
+
+@pytest.mark.parametrize("location", ["../secret", "/etc/passwd", "a/../../secret", ""])
+def test_weights_are_read_in_the_model_s_folder_only(tmp_path: Path, location: str) -> None:
+    path = with_weights_beside(tmp_path / "m.onnx", "m.onnx.data")
+    (tmp_path.parent / "secret").write_bytes(bytes(864))
+    model = onnx.load(str(path), load_external_data=False)
+    weight = next(one for one in model.graph.initializer if one.name == "w")
+    next(one for one in weight.external_data if one.key == "location").value = location
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(UserError, match="outside its folder"):
+        load_model(str(path), OPEN)
+
+
+def test_an_input_of_bytes(tmp_path: Path) -> None:
+    from onnx import TensorProto, helper
+
+    path = tmp_path / "bytes.onnx"
+    nodes = [
+        helper.make_node("Cast", ["x"], ["f"], to=TensorProto.FLOAT),
+        helper.make_node("Flatten", ["f"], ["embedding"], axis=1),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.UINT8, ["n", 9, 8, 3])],
+        [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, None)],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    onnx.save(model, str(path))
+    found = load_model(str(path), ModelOptions(flip="none"))
+    given = faces(2)
+    np.testing.assert_array_equal(found.embed(given), given.reshape(2, -1).astype(np.float32))
+    assert "mean" not in found.guessed and "colour rgb" in found.remarks[0]
+    assert found.preprocessing.mean == (0, 0, 0) and found.preprocessing.scale == (1, 1, 1)
+    turned = load_model(str(path), ModelOptions(flip="none", colour="bgr")).embed(given)
+    np.testing.assert_array_equal(turned, given[..., ::-1].reshape(2, -1).astype(np.float32))
+    load_model(str(path), ModelOptions(**RAW))
+    with pytest.raises(UserError, match=r"its input is of bytes .*; leave mean and scale out"):
+        load_model(str(path), parse_options(normalise="imagenet"))
 
 
 def test_without_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
