@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PAGES := README.md $(shell find docs -name '*.md')
 
-.PHONY: eval test test-slow docs records tables pictures example lint browser clean
+.PHONY: eval test test-slow lower-bounds docs records tables pictures example lint browser clean
 
 eval: $(VENV)/installed
 	$(BIN)/facebench eval --model sparse_074 --protocol lfw

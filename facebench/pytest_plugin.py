@@ -6,6 +6,7 @@ Every pytest start imports this module, so it imports nothing of facebench that 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,10 +28,11 @@ class AccuracyGate:
     """Called with records, it passes, fails the test, or warns that it cannot tell.
 
     Settings of pytest (``[tool.pytest.ini_options]``), paths from the root folder:
-    ``facebench_baseline``, a record or a folder of them, and ``facebench_rules``, a TOML file.
+    ``facebench_baseline``, a record or a folder of them, or several, and ``facebench_rules``, a
+    TOML file or the rules themselves, one a line.
     """
 
-    def __init__(self, root: Path, baseline: str, rules: str) -> None:
+    def __init__(self, root: Path, baseline: Sequence[str], rules: Sequence[str]) -> None:
         self._root, self._baseline, self._rules = root, baseline, rules
 
     def __call__(
@@ -52,16 +54,20 @@ class AccuracyGate:
         UserError: input that is wrong, as of ``facebench gate``.
         """
         __tracebackhide__ = True
+        from facebench.base.errors import UserError
         from facebench.gate.formats import render_gate
         from facebench.gate.named import judge
 
-        result = judge(
-            records,
-            self._chosen_rules(rules),
-            self._held(baseline),
-            undecided=undecided,
-            model=model,
-        )
+        try:
+            result = judge(
+                records,
+                self._chosen_rules(rules),
+                self._held(baseline),
+                undecided=undecided,
+                model=model,
+            )
+        except UserError as error:  # what a test gave is wrong: our own frames say nothing of it
+            raise error.with_traceback(None) from None
         text = render_gate(result, "text")
         if result.outcome == "fail":
             pytest.fail(f"accuracy gate:\n{text}", pytrace=False)
@@ -72,23 +78,35 @@ class AccuracyGate:
     def _chosen_rules(self, rules: GivenRules | None) -> GivenRules:
         from facebench.base.errors import UserError
 
-        if rules is None and not self._rules:
+        if rules is not None:
+            return rules
+        if not self._rules:
             raise UserError(f"accuracy_gate: pass rules=, or set {_RULES} in pytest's settings")
-        return self._root / self._rules if rules is None else rules
+        first, *others = self._rules
+        return self._rules if others or "<=" in first or ">=" in first else self._root / first
 
     def _held(self, baseline: Some | None) -> Some:
-        if baseline is not None:
-            return baseline
-        return self._root / self._baseline if self._baseline else ()
+        return [self._root / one for one in self._baseline] if baseline is None else baseline
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """The settings."""
-    parser.addini(_BASELINE, "facebench: the baseline's record, or a folder of them", default="")
-    parser.addini(_RULES, "facebench: the TOML file with the rules of accuracy_gate", default="")
+    """The settings: of lines, which a list in pyproject.toml is, too."""
+    held = "facebench: the baseline's record, or a folder of them; or several, one a line"
+    parser.addini(_BASELINE, held, type="linelist", default=[])
+    rules = "facebench: the TOML file with the rules of accuracy_gate, or the rules, one a line"
+    parser.addini(_RULES, rules, type="linelist", default=[])
 
 
-@pytest.fixture
+def _setting(config: pytest.Config, name: str) -> list[str]:
+    """The lines of a setting; in its table ``[tool.pytest]`` pytest takes no text for a list."""
+    try:
+        return [str(line) for line in config.getini(name)]
+    except (TypeError, pytest.UsageError):
+        said = f'{name}: write a list in pyproject.toml: {name} = ["..."]'
+        raise pytest.fail.Exception(said, pytrace=False) from None
+
+
+@pytest.fixture(scope="session")
 def accuracy_gate(request: pytest.FixtureRequest) -> AccuracyGate:
     """Fails a test whose model is worse than the rules allow; see `AccuracyGate.__call__`.
 
@@ -103,4 +121,4 @@ def accuracy_gate(request: pytest.FixtureRequest) -> AccuracyGate:
             )
     """
     config = request.config
-    return AccuracyGate(config.rootpath, config.getini(_BASELINE), config.getini(_RULES))
+    return AccuracyGate(config.rootpath, _setting(config, _BASELINE), _setting(config, _RULES))

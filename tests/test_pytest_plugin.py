@@ -133,6 +133,96 @@ def test_without_rules_the_error_says_where_to_write_them(
     assert "pass rules=, or set facebench_rules" in result.stdout.str()
 
 
+def test_several_come_in_any_kind_and_a_gate_at_any_scope(
+    pytester: pytest.Pytester, records: dict[str, Path]
+) -> None:
+    pytester.makepyfile(
+        f"""
+        import pytest
+
+        RULE, BASE = {RULE.format("0.3")!r}, {str(records["base"])!r}
+
+        @pytest.fixture(scope="session")
+        def gate(accuracy_gate):
+            return accuracy_gate
+
+        @pytest.mark.parametrize("kind", [iter, set, tuple, lambda one: one[0]])
+        def test_each(gate, kind):
+            result = gate(kind([BASE]), baseline=kind([BASE]), rules=kind([RULE]))
+            assert [verdict.outcome for verdict in result.verdicts] == ["pass"]
+        """
+    )
+    run(pytester).assert_outcomes(passed=4)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        '[tool.pytest.ini_options]\nfacebench_rules = ["{rule}"]\nfacebench_baseline = ["{base}"]',
+        '[tool.pytest.ini_options]\nfacebench_rules = "{rule}"\nfacebench_baseline = "{base}"',
+    ],
+)
+def test_rules_may_stand_in_the_settings(
+    pytester: pytest.Pytester, records: dict[str, Path], settings: str
+) -> None:
+    base = records["base"].relative_to(pytester.path)
+    pytester.makepyprojecttoml(settings.format(rule=RULE.format(0.3), base=base))
+    pytester.makepyfile(
+        f"""
+        def test_same(accuracy_gate):
+            accuracy_gate({str(records["base"])!r})
+
+        def test_worse(accuracy_gate):
+            accuracy_gate({str(records["worse"])!r})
+        """
+    )
+    run(pytester).assert_outcomes(passed=1, failed=1)
+
+
+@pytest.mark.skipif(pytest.version_tuple < (9,), reason="pytest 9 reads [tool.pytest]")
+def test_pytests_own_table_takes_lists_and_a_text_is_one_line(
+    pytester: pytest.Pytester, records: dict[str, Path]
+) -> None:
+    base = records["base"]
+    pytester.makepyfile(f"def test_it(accuracy_gate): accuracy_gate({str(base)!r})")
+    pytester.makepyprojecttoml('[tool.pytest]\nfacebench_rules = ["lfw.accuracy >= 0.6"]')
+    run(pytester).assert_outcomes(passed=1)
+    pytester.makepyprojecttoml('[tool.pytest]\nfacebench_rules = "gates.toml"')
+    result = run(pytester)
+    result.assert_outcomes(errors=1)
+    assert 'write a list in pyproject.toml: facebench_rules = ["..."]' in result.stdout.str()
+    assert len(result.outlines) < 12
+
+
+WRONG = {
+    "[], rules=RULES": "a gate needs at least one record",
+    "5, rules=RULES": "records is 5; it must be one or several",
+    "None, rules=RULES": "records is None; it must be one or several",
+    "[{}], rules=RULES": "{} is no record; give a Record",
+    "'nowhere.json', rules=RULES": "nowhere.json: cannot be read: No such file",
+    "BASE, rules=[]": "a gate needs at least one rule",
+    "BASE, rules=[1]": "rules: 1 is no rule",
+    "BASE, rules=['lfw.accuracy > 1']": "cannot be read; write e.g.",
+    "BASE, rules=RULES, undecided='never'": "undecided is 'never'",
+}
+
+
+def test_wrong_input_is_one_line_without_our_own_frames(
+    pytester: pytest.Pytester, records: dict[str, Path]
+) -> None:
+    head = f"RULES, BASE = ['lfw.accuracy >= 0.6'], {str(records['base'])!r}\n"
+    tests = [
+        f"def test_{n}(accuracy_gate):\n    accuracy_gate({call})\n" for n, call in enumerate(WRONG)
+    ]
+    pytester.makepyfile(head + "\n".join(tests))
+    result = run(pytester)
+    result.assert_outcomes(failed=len(WRONG))
+    errors = [line for line in result.outlines if line.startswith("E ")]
+    for told, error in zip(WRONG.values(), errors, strict=True):
+        assert f"UserError: {told}" in error or told in error
+    assert len(result.outlines) < 14 * len(WRONG)
+
+
 def test_the_plugin_imports_nothing_slow() -> None:
     code = (
         "import sys, facebench.pytest_plugin; "

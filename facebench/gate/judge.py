@@ -121,7 +121,9 @@ def gated(
     needs one, one that cannot be compared, a rule at a level where scores or interval are missing.
     """
     if not records:
-        raise UserError("a gate needs at least one record")
+        raise UserError(
+            "a gate needs at least one record: name files, folders or models that were evaluated"
+        )
     tasks: list[tuple[Rule, Record, Record | None, str]] = []
     for rule in rules.rules:  # all checked before the first is computed
         own = _records_of(rule, records)

@@ -76,7 +76,9 @@ def judge(
     needs = next((rule for rule in chosen.rules if rule.needs_baseline), None)
     held = several(baseline)
     if needs is not None and not held:
-        raise UserError(f"rule {needs.text!r} needs a baseline; name it with --baseline")
+        raise UserError(
+            f"rule {needs.text!r} needs a baseline: name it with --baseline (baseline=)"
+        )
     bases = records_named(held, protocol, found_in)
     given, passed_over = newest_named(several(records), protocol, found_in)
     return gated(chosen, bases, _of_model(given, model), passed_over=passed_over)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -75,3 +76,16 @@ def _module(word: str, modules: Iterable[str]) -> str:
     while word and word not in modules:
         word = word.rpartition(".")[0]
     return word
+
+
+def outside(folder: Path) -> set[str]:
+    """Names of packages that the files of a folder import, without the standard library's."""
+    named: set[str] = set()
+    for path in folder.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Import):
+                named |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+                named.add(node.module)
+    tops = {name.partition(".")[0] for name in named}
+    return tops - set(sys.stdlib_module_names)

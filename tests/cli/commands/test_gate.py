@@ -237,7 +237,7 @@ def test_a_rule_that_names_no_statistic_is_one_line(
     [
         (("kept",), "name the rules with --rules"),
         (("kept", "--rules", "none.toml"), "none.toml: cannot be read"),
-        (("kept", "--rules", "gates.toml"), "needs a baseline; name it with --baseline"),
+        (("kept", "--rules", "gates.toml"), "needs a baseline: name it with --baseline"),
         (("none.json", "--rules", "gates.toml", "-b", "kept"), "none.json: cannot be read"),
         (("kept", "--rules", "gates.toml", "-b", "kept"), "3 baselines of lfw fit"),
         (("nobody", "--rules", "gates.toml", "-b", "kept"), "no record of 'nobody'"),
