@@ -216,10 +216,15 @@ def unreadable(path: Path, what: str, error: OSError) -> UserError:
     return UserError(f"{path}: {what} cannot be read: {error.strerror or error}")
 
 
-def _require_plain(path: Path, found: os.stat_result, limit: int) -> None:
+def require_kind(path: Path, found: os.stat_result) -> None:
+    """OSError, whose text says so, where what was found at a path is no plain file."""
     for is_kind, number, words in _KINDS:
         if is_kind(found.st_mode):
             raise OSError(number, words, str(path))
+
+
+def _require_plain(path: Path, found: os.stat_result, limit: int) -> None:
+    require_kind(path, found)
     if found.st_size > limit:
         raise _too_long(path, limit)
 

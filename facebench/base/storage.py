@@ -16,7 +16,7 @@ from typing import Literal, Self
 
 from facebench.base.errors import UserError
 from facebench.base.locks import Lock, path_lock
-from facebench.base.opening import ARRAY, plain_file
+from facebench.base.opening import ARRAY, plain_file, require_kind
 
 Workspace = Literal["models", "protocols", "reports"]
 _BLOCK = 1 << 20
@@ -108,16 +108,17 @@ def write_atomically(path: Path, data: bytes, *, durable: bool = True) -> None:
     durable: False spares the fsync, where a file that a power cut emptied is made again.
     """
     with _naming(path):
-        _publish({path: data}, durable)
+        _publish({path: data}, durable, streams=True)
 
 
 def write_together(files: Mapping[Path, bytes]) -> None:
     """Write files, each as `write_atomically` does, and none before all are complete aside.
 
     So a full disk changes nothing, and only a process killed between two renames leaves some new
-    and some old. They appear in their order.
+    and some old. They appear in their order. OSError for a pipe or a device at one of the names:
+    what is kept together is read again, and a writer would wait for a pipe's reader.
     """
-    _publish(files, durable=True)
+    _publish(files, durable=True, streams=False)
 
 
 def others_in_place(files: Mapping[Path, bytes]) -> list[Path]:
@@ -170,12 +171,14 @@ def sweep(folder: Path) -> None:
                     _remove(part)
 
 
-def _publish(files: Mapping[Path, bytes], durable: bool) -> None:
+def _publish(files: Mapping[Path, bytes], durable: bool, streams: bool) -> None:
     with contextlib.ExitStack() as stack:
         parts: list[_Part] = []
         for path, data in files.items():
             with _naming(path):
                 place, stream = _behind_links(path)
+                if stream and not streams:
+                    require_kind(path, os.stat(place))
                 if stream:
                     place.write_bytes(data)
                     continue

@@ -9,14 +9,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from facebench.base.errors import UserError
+from facebench.base.locks import path_lock
 from facebench.base.opening import read_text
-from facebench.base.storage import write_together
 from facebench.records.comparability import (
     measured_otherwise,
     scored_otherwise,
     signature_differences,
 )
-from facebench.records.files import read_record, remove_scores, table_files, write_record
+from facebench.records.files import read_record, remove_scores, write_record, write_scores
 from facebench.records.find import records_in
 from facebench.records.record import Record, similarity_kind
 from facebench.records.scores import file_name
@@ -132,7 +132,7 @@ def _move(path: Path, record: Record, reason: str, moment: str) -> Move:
         notes = {moves_path(path): _noted(path, move, old, record, reason, moment)}
         write_record(record, path, notes)
     else:  # its scores may have been lost
-        write_together(table_files(record, path))
+        write_scores(record, path)
     _remove_replaced(path)
     return move
 
@@ -164,7 +164,9 @@ def _remove_replaced(path: Path) -> None:
     """Remove the scores that the last move replaced, also where a stop came before that."""
     name = _last(_notes(path)).get("replaced_scores")
     if isinstance(name, str) and Path(name).name == name and ".scores-" in name:
-        remove_scores(path.with_name(name))
+        with path_lock(path.parent) as lock:
+            lock.wait()  # for who writes scores there that the list belongs to
+            remove_scores(path.with_name(name))
 
 
 def _notes(path: Path) -> list[str]:

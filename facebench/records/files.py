@@ -121,6 +121,13 @@ def write_record(record: Record, path: Path, others: Mapping[Path, bytes] | None
                 remove_scores(scores)
 
 
+def write_scores(record: Record, path: Path) -> None:
+    """Write what lies beside a record at a path, without the record."""
+    with path_lock(path.parent) as lock:
+        lock.share()
+        write_together(table_files(record, path))
+
+
 def table_files(record: Record, path: Path) -> dict[Path, bytes]:
     """The files beside a record, the list of comparisons first, which the scores need.
 
@@ -171,7 +178,8 @@ def remove_scores(path: Path) -> None:
     """Delete a file of scores that no record beside it names any more, and the list of comparisons
     that no other scores name.
 
-    A file that cannot be read might name it, too: then it stays.
+    A file that cannot be read might name it, too: then it stays. To be called by who holds the
+    folder's lock alone, since the scores that another one writes may need the list.
     """
     for record in path.parent.glob("*.json"):
         try:
@@ -283,17 +291,17 @@ def _with_scores(record: Record, path: Path) -> Record:
     name, lists = record.model.id, [*beside, *_kept_in(record)]
     try:
         if section.embedded is None:
-            scores = _found(section.file, beside, f"the scores of {name}, {section.file}, are")
+            scores = _found(section.file, beside, f"the scores of {name}, {section.file}, are")[0]
             data, where = read_bytes(scores, "the scores", SCORES), str(scores)
         else:
             data, where = _embedded(section.embedded, path), str(path)
             apart = section.model_copy(update={"embedded": None})
             record = record.model_copy(update={"scores": apart})
 
-        def find_list(file: str) -> Path:
+        def find_lists(file: str) -> list[Path]:
             return _found(file, lists, f"the list of comparisons of {name}, {file}, is")
 
-        return record.with_table(table_in(data, section.sha256, where, find_list))
+        return record.with_table(table_in(data, section.sha256, where, find_lists))
     except _MissingError as error:
         return record.without_table(str(error))
 
@@ -302,11 +310,11 @@ class _MissingError(Exception):
     """A file is in none of the folders; the message says so in words."""
 
 
-def _found(name: str, folders: Iterable[Path], subject: str) -> Path:
-    """subject: the file in words, with its verb."""
+def _found(name: str, folders: Iterable[Path], subject: str) -> list[Path]:
+    """Files of a name, at least one; subject: the file in words, with its verb."""
     places = [folder / name for folder in folders]
-    found = next((place for place in places if place.is_file()), None)
-    if found is None:
+    found = [place for place in places if place.is_file()]
+    if not found:
         sought = ", nor in ".join(str(place.parent) for place in places)
         raise _MissingError(f"{subject} not beside its record in {sought}")
     return found

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -172,11 +172,14 @@ class ScoreTable:
         return cls(**columns)
 
 
-def table_in(data: bytes, sha256: str, where: str, find_list: Callable[[str], Path]) -> ScoreTable:
+def table_in(
+    data: bytes, sha256: str, where: str, find_lists: Callable[[str], Sequence[Path]]
+) -> ScoreTable:
     """The table in a file of scores, of whatever form, whose plain form has a SHA-256.
 
-    find_list: where the list of comparisons in the file of a name is; what it raises is raised
-    here. UserError in one line, which names the file: no such file, or another table's.
+    find_lists: where files of the list of comparisons by a name are, of which the first that is
+    intact counts; what it raises is raised here. UserError in one line, which names the file: no
+    such file, or another table's.
     """
     if hashlib.sha256(data).hexdigest() == sha256:
         return ScoreTable.from_bytes(data, where)
@@ -186,20 +189,33 @@ def table_in(data: bytes, sha256: str, where: str, find_list: Callable[[str], Pa
     except DamagedColumnsError as error:
         raise _no_scores(where, error) from None
     if named is not None:
-        columns |= _listed_in(find_list(list_file(named)), named)
+        columns |= _listed_in(find_lists(list_file(named)), named)
     table = ScoreTable._of(columns, where)
     if table.sha256 != sha256:
         raise UserError(f"{where}: its SHA-256 is not the one in its record; make both again")
     return table
 
 
-def _listed_in(path: Path, sha256: str) -> Columns:
+def _listed_in(paths: Sequence[Path], sha256: str) -> Columns:
+    """The first intact list of files that have its name. UserError about the first: none is."""
+    wrong: UserError | None = None
+    for path in paths:
+        try:
+            return _list_in(path, sha256)
+        except UserError as error:
+            wrong = wrong or error
+    assert wrong is not None  # there is a file at least
+    raise wrong
+
+
+def _list_in(path: Path, sha256: str) -> Columns:
+    mend = "copy it again, or evaluate one of its models again, which writes it anew"
     try:
         columns = unpacked(read_bytes(path, "the list of comparisons", SCORES), SCORES)
     except DamagedColumnsError as error:
-        raise UserError(f"{path}: not a list of comparisons: {error}") from None
+        raise UserError(f"{path}: not a list of comparisons ({error}): {mend}") from None
     if _sha256(columns) != sha256:
-        raise UserError(f"{path}: its SHA-256 is not that of its name; copy it again")
+        raise UserError(f"{path}: its SHA-256 is not that of its name: {mend}")
     return columns
 
 

@@ -46,6 +46,15 @@ def test_where_the_cache_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert storage.cache_folder() == tmp_path / "home/own"
 
 
+def test_what_is_kept_together_is_written_into_no_pipe(tmp_path: Path) -> None:
+    """Nobody reads there, so that a writer would wait; nothing else is written either."""
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="it is a pipe") as caught:
+        storage.write_together({tmp_path / "one": b"1", tmp_path / "pipe": b"2"})
+    assert caught.value.filename == str(tmp_path / "pipe")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["pipe"]
+
+
 def test_a_device_is_written_to_and_stays_one(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from facebench.base.errors import UserError
+from facebench.base.locks import path_lock
 from facebench.gate import update as gate_update
 from facebench.gate.update import moves_path, update_baselines
 from facebench.records.files import read_record, save_record
@@ -189,6 +190,23 @@ def test_a_stop_at_any_rename_can_be_repeated(
     assert new.scores is not None
     assert {entry.name for entry in tmp_path.iterdir()} >= {new.scores.file}
     assert len(list(tmp_path.iterdir())) == 4  # record, scores, list, notes
+
+
+def test_replaced_scores_go_only_when_nobody_writes_there(
+    tmp_path: Path, old: Record, new: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process writes scores, before its record is there to name them, under this lock."""
+    (tmp_path / "b").mkdir()
+    update_baselines(tmp_path / "b", [old], "first")
+    alone: list[bool] = []
+
+    def removed(path: Path) -> None:
+        with path_lock(path.parent) as another:
+            alone.append(not another.alone())
+
+    monkeypatch.setattr(gate_update, "remove_scores", removed)
+    update_baselines(tmp_path / "b", [new], "second")
+    assert alone == [True]
 
 
 @pytest.mark.parametrize("reason", ["", "  \n"])

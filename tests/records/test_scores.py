@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
 from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import replace
@@ -49,7 +50,7 @@ def test_every_form_gives_the_table_back_to_the_bit(
     listed = tmp_path_factory.mktemp("list") / table.list_file
     listed.write_bytes(table.list_bytes())
     for data in (table.own_bytes(), table.whole_bytes(), table.to_bytes()):
-        again = table_in(data, table.sha256, "here", lambda name: listed.with_name(name))
+        again = table_in(data, table.sha256, "here", lambda name: [listed.with_name(name)])
         assert again.to_bytes() == table.to_bytes()
 
 
@@ -238,6 +239,35 @@ def test_a_list_that_is_damaged_or_another(make_record: MakeRecord, tmp_path: Pa
     listed.write_bytes(b"x")
     save_record(make_record(), tmp_path)  # mends it
     assert listed.read_bytes() == whole
+
+
+@pytest.mark.parametrize("harm", ["cut", "another", "pipe"])
+def test_an_intact_list_elsewhere_stands_in_for_a_damaged_one(
+    make_record: MakeRecord, tmp_path: Path, harm: str
+) -> None:
+    path = save_record(make_record(), tmp_path / "own")
+    save_record(make_record(), files.default_folder())
+    (listed,) = path.parent.glob("comparisons-*")
+    whole = listed.read_bytes()
+    listed.unlink()
+    if harm == "pipe":
+        os.mkfifo(listed)
+    else:
+        listed.write_bytes(whole[:-9] if harm == "cut" else packed({"folds": np.arange(3)}, {}))
+    assert read_record(path).table is not None
+    (kept,) = files.default_folder().rglob("comparisons-*")
+    kept.write_bytes(b"damaged, too")
+    if harm == "pipe":
+        kept.unlink()
+        assert "not beside its record" in (read_record(path).missing or "")
+        with pytest.raises(OSError, match="it is a pipe"):
+            save_record(make_record(), tmp_path / "own")
+        return
+    with pytest.raises(UserError, match="evaluate one of its models again") as caught:
+        read_record(path)
+    assert str(caught.value).startswith(str(listed))
+    save_record(make_record("another"), tmp_path / "own")  # as it says
+    assert read_record(path).table is not None
 
 
 @pytest.mark.parametrize("name", ["../../../etc/passwd", 3, ["x"], "0" * 63, "G" * 64])

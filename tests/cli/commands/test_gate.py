@@ -102,7 +102,7 @@ def test_nothing_is_drawn(run: Run, records: dict[str, Path]) -> None:
         assert result.code == 2 and option in result.line
     for draws in (MOST_DRAWS + 1, 10**9):
         result = run("eval", "-m", "tiny_model:make", "-p", "lfw", "--draws", draws)
-        assert "invalid value for '--draws': must be at most 100000; see" in result.line
+        assert "invalid value for '--draws'" in result.line and f"{MOST_DRAWS}" in result.line
 
 
 def test_folders_and_names(run: Run, records: dict[str, Path]) -> None:

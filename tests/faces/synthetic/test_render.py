@@ -20,7 +20,7 @@ from facebench.faces.synthetic import (
 from facebench.faces.synthetic.geometry import TEMPLATE, landmarks, pose_face, relief
 
 # A changed picture invalidates every network trained on the set: raise RENDERER_VERSION with it.
-# The hashes hold for any processor, but another OpenCV may encode JPEG otherwise.
+# The hashes hold for any processor, and for OpenCV 5: 4 draws some pixels up to 18 levels off.
 PINNED = {
     (0, 0, 0): "137483d37a3b67d4dfa93823c7a89a26",
     (0, 24, 2): "7f3f29eded95bac1caaf476899856934",
@@ -42,6 +42,7 @@ def digest(face: np.ndarray) -> str:
     return hashlib.sha256(face.tobytes()).hexdigest()[:32]
 
 
+@pytest.mark.skipif(cv2.__version__ < "5", reason="pinned as OpenCV 5 draws them")
 @pytest.mark.parametrize("key", PINNED, ids=str)
 def test_pinned_pictures(key: tuple[int, int, int]) -> None:
     assert RENDERER_VERSION == 1
