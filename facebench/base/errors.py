@@ -3,9 +3,67 @@
 from __future__ import annotations
 
 import difflib
+import re
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
+from pathlib import Path
+
+_command_line = False
+
+
+@contextmanager
+def on_command_line() -> Iterator[None]:
+    """Within it the command line speaks, to a person: options are called as they are typed, and
+    where no terminal is a line stands for a bar. Outside of it a program of others does.
+    """
+    global _command_line
+    before, _command_line = _command_line, True
+    try:
+        yield
+    finally:
+        _command_line = before
+
+
+def by_command_line() -> bool:
+    """Whether it is the command line that speaks (`on_command_line`)."""
+    return _command_line
+
+
+# In Python, where the name is another, or the option says no.
+_IN_PYTHON = {
+    "output-name": "output",
+    "yunet": "detector",
+    "records": "found_in",
+    "runtime": "runtimes",
+    "no-store": "store=False",
+}
+# A value after an option: what is quoted, a number, a word of these, or what is complained of.
+_WORDS = (
+    "count|synthetic|float32|xxyy|xyxy|none|centre|landmarks|yunet|mean-score|joint-bayesian|"
+    "projection"
+)
+_VALUE = rf"'[^']*'|[A-Z]{{3,}}\b|\d[\d.]*\b(?!x)|(?:{_WORDS})\b|\S+(?=: )|\S+(?= has no effect)"
+_OPTION = re.compile(rf"`[^`]*`|(?<![\w/.'\"-])--([a-z][a-z-]*[a-z])(?: ({_VALUE}))?")
+
+
+def spelled(text: str) -> str:
+    """Words on options, written as of the command line, as whoever is spoken to knows them: from
+    Python ``--data`` is ``data=`` and ``--on-missing count`` is ``on_missing='count'``. Whole
+    commands stand in backticks.
+    """
+    return text if _command_line else _OPTION.sub(_in_python, text)
+
+
+def _in_python(found: re.Match[str]) -> str:
+    flag, value = found[1], found[2]
+    if flag is None:
+        return found[0]
+    name = _IN_PYTHON.get(flag, flag.replace("-", "_"))
+    if value is None:
+        return name if "=" in name else f"{name}="
+    plain = value[0] == "'" or value.isupper() or value.replace(".", "").isdigit()
+    return f"{name}={value if plain else repr(value)}"
 
 
 class UserError(Exception):
@@ -23,6 +81,9 @@ class UserError(Exception):
     True
     """
 
+    def __str__(self) -> str:
+        return spelled(super().__str__())
+
 
 class Notice(UserWarning):
     """What must not be overlooked and is no error: of rendered faces, or a note of a record.
@@ -32,21 +93,37 @@ class Notice(UserWarning):
     """
 
     def __init__(self, text: str, protocol: str = "") -> None:
-        super().__init__(f"{protocol}: {text}" if protocol else text)
+        super().__init__(spelled(f"{protocol}: {text}" if protocol else text))
         self.text, self.protocol = text, protocol
 
 
-IN_LINES = ContextVar("in_lines", default=False)
-
-
 @contextmanager
-def said_in_lines() -> Iterator[None]:
-    """Within it, a line stands for a bar where no terminal is: a program of others gets none."""
-    before = IN_LINES.set(True)
-    try:
-        yield
-    finally:
-        IN_LINES.reset(before)
+def in_one_line(program: str) -> Iterator[None]:
+    """Around a module that is a program beside the command line: a UserError is its one line, and
+    exit code 2.
+    """
+    with on_command_line():
+        try:
+            yield
+        except UserError as error:
+            print(f"{program}: {error}", file=sys.stderr)
+            sys.exit(2)
+
+
+def ended_by(end: SystemExit) -> str:
+    """``module 'net' (line 4 of net.py) ended the program with exit code 3``, of code that is not
+    ours and called ``sys.exit`` or parsed arguments.
+    """
+    said = "" if end.code is None or isinstance(end.code, int) else f": {end.code}"
+    code = f" with exit code {end.code or 0}" if not said else ""
+    where, step = "a module", end.__traceback__
+    while step is not None:
+        module = str(step.tb_frame.f_globals.get("__name__", ""))
+        if module.partition(".")[0] not in sys.stdlib_module_names:
+            file = Path(step.tb_frame.f_code.co_filename).name
+            where = f"module {module!r} (line {step.tb_lineno} of {file})"
+        step = step.tb_next
+    return f"{where} ended the program{code}{said}"
 
 
 def nearest(name: object, known: Iterable[str]) -> str:

@@ -41,6 +41,8 @@ _STRAY = frozenset(
     }
 )
 _UNPACKING = (zlib.error, lzma.LZMAError)
+_POINTER, _LONGEST_POINTER = b"version https://git-lfs.github.com/spec/", 1024  # by its format
+_NOT_PULLED = "it is a pointer of git LFS in place of the file, which `git lfs pull` brings"
 _KINDS = (
     (stat.S_ISDIR, errno.EISDIR, "it is a folder"),
     (stat.S_ISFIFO, errno.EINVAL, "it is a pipe, not a file; save what it gives as a file"),
@@ -191,7 +193,10 @@ def plain_file(path: Path, limit: int = LIST) -> BinaryIO:
     _require_plain(path, os.stat(path), limit)  # before it is opened: that alone can do harm
     handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
-        _require_plain(path, os.fstat(handle), limit)  # it may be another one by now
+        found = os.fstat(handle)
+        _require_plain(path, found, limit)  # it may be another one by now
+        if found.st_size <= _LONGEST_POINTER and os.pread(handle, len(_POINTER), 0) == _POINTER:
+            raise OSError(errno.EINVAL, _NOT_PULLED, str(path))
         return os.fdopen(handle, "rb")
     except BaseException:
         with suppress(OSError):

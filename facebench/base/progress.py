@@ -15,7 +15,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from facebench.base.errors import IN_LINES
+from facebench.base.errors import by_command_line
 from facebench.base.text import printable
 
 Stage = Callable[[str, int], Callable[[], None]]
@@ -24,7 +24,7 @@ Stage = Callable[[str, int], Callable[[], None]]
 
 def lines_on(console: Console) -> bool:
     """Whether a line on work that is done may be written."""
-    return console.file.isatty() or IN_LINES.get()
+    return console.file.isatty() or by_command_line()
 
 
 def error_console() -> Console:
@@ -63,7 +63,7 @@ def counting_bar(
     console = error_console()
     with bar_on(console, shown) as bar:
         task = bar.add_task(printable(title), total=None, visible=False)
-        unsaid = said and shown and IN_LINES.get() and not console.file.isatty()
+        unsaid = said and shown and by_command_line() and not console.file.isatty()
 
         def advance(done: int, total: int) -> None:
             nonlocal unsaid

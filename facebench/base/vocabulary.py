@@ -8,3 +8,5 @@ SYNTHETIC_LABEL = "SYNTHETIC FACES (rendered, not photographs)"
 # Of a bootstrap. It works in blocks, so that draws cost time, not memory: on 6,000 pairs 100,000
 # take half a minute, and p-values are then told to 0.00002.
 MOST_DRAWS = 100_000
+# More cores than machines have; the C library ends the program where it can start no more.
+MOST_THREADS = 1024

@@ -6,7 +6,8 @@ import os
 import sys
 from collections.abc import Sequence
 
-from facebench.cli.errors import finish_undisturbed, importing, notices_shown
+from facebench.base.errors import on_command_line
+from facebench.cli.errors import bug, finish_undisturbed, importing, notices_shown
 from facebench.cli.streams import prepare_streams
 
 # Name, module with `app` (a group) or `command` (a function), and the line in `facebench --help`.
@@ -45,20 +46,22 @@ COMMANDS = (
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line; ends with SystemExit. Exit code 2: wrong input, 130: interrupted.
+    """Run the command line; ends with SystemExit, whose codes are told in docs/use/exit-codes.md.
 
     arguments: of a call from Python; None: those of this process, which then has no other work.
     """
     if arguments is None:
         prepare_streams()
     given = list(sys.argv[1:] if arguments is None else arguments)
-    with importing():
-        from facebench.cli.build import build
-
-        command = build(COMMANDS, _selected(given))
     try:
-        with notices_shown():
+        with on_command_line(), notices_shown():
+            with importing():
+                from facebench.cli.build import build
+
+                command = build(COMMANDS, _selected(given))
             command(args=given, prog_name="facebench")
+    except Exception as error:
+        sys.exit(bug(error))
     finally:
         if arguments is None:
             finish_undisturbed()

@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import sys
+import traceback
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,20 +17,25 @@ from typing import Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from facebench.base.errors import Notice, UserError, nearest, said_in_lines
+from facebench.base.errors import Notice, UserError, ended_by, nearest
 from facebench.base.processes import interrupted_at_once
 from facebench.base.storage import cache_folder
 from facebench.base.text import printable
 from facebench.cli.streams import STDOUT, flush_output
 
-WRONG_INPUT = 2
+# Every exit code means one thing; docs/use/exit-codes.md has the table.
+WRONG_INPUT, BUG = 2, 70  # EX_SOFTWARE of <sysexits.h>
 _LONGEST = 4000  # characters of a line
+_REPORT = (
+    "this is a bug in facebench and says nothing of your models: please report it, with the lines "
+    "above, the command and what `facebench --version` prints"
+)
 
 
 class ErrorGroup(TyperGroup):
     """A group of commands whose user errors are one line and exit code 2, without a traceback.
 
-    Errors that nobody foresaw keep their traceback and exit code 1: they are bugs.
+    Errors that nobody foresaw go on to `bug`.
     """
 
     def invoke(self, ctx: Any) -> Any:
@@ -40,14 +46,17 @@ class ErrorGroup(TyperGroup):
             _end(str(error), WRONG_INPUT)
         except KeyboardInterrupt:
             raise typer.Exit(INTERRUPTED) from None  # as Typer does outside of this
+        except SystemExit as end:  # ours are all `typer.Exit`
+            _end(ended_by(end), WRONG_INPUT)
+        except MemoryError as error:
+            _end(f"there is not enough memory{_colon(error)}; {_LESS_MEMORY}", WRONG_INPUT)
         except OSError as error:
             _end(_of_the_system(error), WRONG_INPUT)
 
     def main(self, *args: Any, **extra: Any) -> NoReturn:
         """Run the command line and end with SystemExit; a usage error is one line, too."""
         try:
-            with said_in_lines():
-                code = super().main(*args, **{**extra, "standalone_mode": False})
+            code = super().main(*args, **{**extra, "standalone_mode": False})
             if code == INTERRUPTED:
                 say_stopped()
         except typer.Abort:  # a question that was not answered
@@ -65,6 +74,14 @@ class ErrorGroup(TyperGroup):
         except OSError as error:
             code = _say(_of_the_system(error))
         sys.exit(code if isinstance(code, int) else 0)
+
+
+def bug(error: BaseException) -> int:
+    """An error that nobody foresaw: its traceback, a line that asks to report it, its exit code."""
+    for line in "".join(traceback.format_exception(error)).splitlines():
+        print(printable(line), file=sys.stderr)
+    print(f"facebench: {_REPORT}", file=sys.stderr)
+    return BUG
 
 
 @contextlib.contextmanager
@@ -111,6 +128,13 @@ def _of_the_system(error: OSError) -> str:
     if error.errno == errno.ENOSPC:
         return f"the disk is full{where}: make room{_elsewhere(error.filename)}"
     return f"{what}{where}"
+
+
+_LESS_MEMORY = "take a smaller --batch, fewer --workers, or a machine with more"
+
+
+def _colon(error: BaseException) -> str:
+    return f": {error}" if str(error) else ""
 
 
 def _elsewhere(name: Any) -> str:

@@ -12,6 +12,7 @@ import typer
 
 from facebench.base.errors import UserError
 from facebench.base.options import ASIDE, Group, Option, words_of
+from facebench.base.vocabulary import MOST_THREADS
 from facebench.cli.output import require_folder
 from facebench.models.embedders.options import ModelOptions
 
@@ -112,7 +113,7 @@ class Lab:
     precision: Annotated[
         str | None, Option(TRAINING_ON, "float32, bfloat16, or auto: the faster of both.")
     ] = None
-    threads: Annotated[int | None, Option(TRAINING_ON, "", bounds=(1, None))] = None
+    threads: Annotated[int | None, Option(TRAINING_ON, "", bounds=(1, MOST_THREADS))] = None
     work: Annotated[
         Path,
         Option(

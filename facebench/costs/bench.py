@@ -15,6 +15,7 @@ from facebench.base.options import check_keywords, check_types, listed, with_fie
 from facebench.base.progress import Stage, unseen
 from facebench.base.storage import sha256_file, temporary_folder, write_atomically
 from facebench.base.version import __version__
+from facebench.base.vocabulary import MOST_THREADS
 from facebench.costs.facts import ModelFacts, model_facts
 from facebench.costs.measure import (
     Rounds,
@@ -68,9 +69,10 @@ class BenchSettings:
             if name not in RUNTIMES:
                 hint = nearest(name, RUNTIMES)
                 raise UserError(f"no runtime {name!r}{hint} ({', '.join(RUNTIMES)})")
-        for name, least in (("threads", 1), ("batch", 1), ("rounds", 1), ("seconds", 0.0)):
-            if getattr(self, name) < least:
-                raise UserError(f"--{name} {getattr(self, name):g}: must be at least {least:g}")
+        for name, least in (("threads", 1), ("batch", 1), ("rounds", 1), ("seconds", 0)):
+            value, most = getattr(self, name), MOST_THREADS if name == "threads" else 10**6
+            if not least <= value <= most:
+                raise UserError(f"--{name} {value:g}: must be from {least} to {most:,}")
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ def answer_of(embedder: Embedder, faces: NDArray[np.uint8]) -> NDArray[np.float3
         answer = np.asarray(embedder.embed(faces))
     except UserError as error:  # its own refusal of what it computes
         raise UnusableFacesError(str(error)) from None
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise failed(embedder.id, error, len(faces)) from error
     if answer.ndim != 2 or len(answer) != len(faces) or not answer.size:
         raise UserError(

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from facebench.base.errors import UserError
+from facebench.base.errors import UserError, in_one_line
 from facebench.evaluation.recompute import recomputed
 from facebench.records.costs import COSTS, read_costs, save_costs
 from facebench.records.files import read_record, table_files, write_record
@@ -94,9 +94,10 @@ def main(places: Sequence[str]) -> int:
     """
     form_only = places[:1] == [FORM_ONLY]
     paths = [Path(place) for place in (places[1:] if form_only else places)]
-    for found in refresh(paths, form_only=form_only):
-        if found.changed or found.why:
-            print(found.line, flush=True)
+    with in_one_line("refresh"):
+        for found in refresh(paths, form_only=form_only):
+            if found.changed or found.why:
+                print(found.line, flush=True)
     return 0
 
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from fractions import Fraction
@@ -25,7 +24,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from facebench.base.errors import UserError
+from facebench.base.errors import UserError, in_one_line
 from facebench.base.threads import keep_freed_memory, torch_threads
 from facebench.faces.synthetic import RENDERER_VERSION, training_faces
 from facebench.lab.connections.correlation import prune_layer
@@ -277,15 +276,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--models", type=Path, default=Path("models"), help="folder of cards")
     chosen = parser.parse_args(arguments)
     keep_freed_memory()
-    try:
+    with in_one_line("region_members"):
         ensemble = card_for(chosen.ensemble)
         names = [member.model for member in ensemble.members]
         if unknown := set(chosen.only) - set(names):
             raise UserError(f"--only {', '.join(sorted(unknown))}: members are {', '.join(names)}")
         data = training_data(chosen.data, chosen.teacher, chosen.work)
         learn_members(ensemble, chosen.only, PLAN, data, chosen.work, chosen.models, print)
-    except UserError as error:
-        sys.exit(f"region_members: {error}")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from facebench.base.errors import UserError, nearest
 from facebench.base.options import FACES, HOW, MACHINE, Option, check_bounds, check_types, told
-from facebench.base.vocabulary import MOST_DRAWS
+from facebench.base.vocabulary import MOST_DRAWS, MOST_THREADS
 from facebench.faces.align.landmarks import check_order
 from facebench.faces.align.rules import RULES
 from facebench.protocols.frames import check_frames
@@ -103,7 +103,9 @@ class Settings:
         ),
     ] = 1000
     seed: Annotated[int, Option(HOW, "Of that bootstrap.", least=0)] = 0
-    threads: Annotated[int | None, Option(MACHINE, "Of the network.", bounds=(1, None))] = None
+    threads: Annotated[int | None, Option(MACHINE, "Of the network.", bounds=(1, MOST_THREADS))] = (
+        None
+    )
     batch: Annotated[int, Option(MACHINE, "Faces per pass.", least=1)] = 32
     workers: Annotated[
         int, Option(MACHINE, "Processes that read images.", least=0, otherwise=usual_workers)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import json
 from base64 import b64decode, b64encode
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 
@@ -310,12 +310,12 @@ class _MissingError(Exception):
     """A file is in none of the folders; the message says so in words."""
 
 
-def _found(name: str, folders: Iterable[Path], subject: str) -> list[Path]:
+def _found(name: str, folders: Sequence[Path], subject: str) -> list[Path]:
     """Files of a name, at least one; subject: the file in words, with its verb."""
-    places = [folder / name for folder in folders]
-    found = [place for place in places if place.is_file()]
+    found = [place for folder in folders if (place := folder / name).is_file()]
     if not found:
-        sought = ", nor in ".join(str(place.parent) for place in places)
+        places = {folder.resolve(): folder.absolute() for folder in reversed(folders)}
+        sought = ", nor in ".join(map(str, reversed(places.values())))
         raise _MissingError(f"{subject} not beside its record in {sought}")
     return found
 

@@ -27,7 +27,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from scipy.stats import spearmanr
 
-from facebench.base.errors import UserError, nearest
+from facebench.base.errors import UserError, in_one_line, nearest
 from facebench.base.storage import write_atomically
 from facebench.base.text import percent, points
 from facebench.base.validation import Strict, Text, read_toml, validated
@@ -184,7 +184,8 @@ def main(arguments: Sequence[str]) -> int:
     documents, changed = Documents(Path("docs") / "tables"), 0
     for path in paths:
         text = path.read_text(encoding="utf-8")
-        new = documents.renewed(text)
+        with in_one_line(str(path)):
+            new = documents.renewed(text)
         if new != text:
             changed += 1
             print(f"{path}: {'out of date; `make tables` renews it' if check else 'renewed'}")

@@ -317,7 +317,7 @@ def test_another_run_may_be_the_reference(runs: Path) -> None:
     digest = found.runs[3].record.digest()[:8]
     assert facebench.history(runs, reference=digest)[0].reference == 3
     with pytest.raises(
-        UserError, match=r"--reference run_66: no run on lfw .* did you mean 'run_6'"
+        UserError, match=r"reference='run_66': no run on lfw .* did you mean 'run_6'"
     ):
         facebench.history(runs, reference="run_66")
 

@@ -149,7 +149,7 @@ def test_files_of_one_name_are_told_apart(pretended: Path) -> None:
         ([], None, {}, "nothing to measure"),
         (["dense"], None, {"runtimes": ("compile",)}, "baseline cannot be measured: .*no luck"),
         (["dense"], None, {"runtimes": ("onxruntime",)}, "did you mean 'onnxruntime'"),
-        (["dense"], None, {"rounds": 0}, "--rounds 0: must be at least 1"),
+        (["dense"], None, {"rounds": 0}, "rounds=0: must be from 1 to 1,000,000"),
     ],
 )
 def test_mistakes_are_told_in_one_line(

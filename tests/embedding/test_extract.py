@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from facebench.base.errors import UserError, said_in_lines
+from facebench.base.errors import UserError, on_command_line
 from facebench.embedding.extract import extract
 from facebench.embedding.store import EmbeddingStore
 from facebench.embedding.types import ExtractionProfile
@@ -88,7 +88,7 @@ def test_absent_images_are_all_told_and_nothing_is_written(
         )
     message = str(caught.value)
     assert message.startswith("5 of 45 images of toy cannot be used (Nobody/Nobody_0000.jpg: no")
-    assert "and 2 more" in message and "--on-missing count" in message and "\n" not in message
+    assert "and 2 more" in message and "on_missing='count'" in message and "\n" not in message
     assert not list(tmp_path.glob("store/*"))
 
 
@@ -286,7 +286,7 @@ def test_profile_adds_up(faces: Faces, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("progress", [True, False])
-@pytest.mark.parametrize("where", [said_in_lines, nullcontext])
+@pytest.mark.parametrize("where", [on_command_line, nullcontext])
 def test_without_a_terminal_the_command_line_alone_says_what_was_done(
     faces: Faces,
     capfd: pytest.CaptureFixture[str],
@@ -297,7 +297,7 @@ def test_without_a_terminal_the_command_line_alone_says_what_was_done(
     with where():
         extract(Linear(), source, keys, Crop(frozenset(keys[:1])), workers=0, progress=progress)
     out, err = capfd.readouterr()
-    told = progress and where is said_in_lines
+    told = progress and where is on_command_line
     assert out == ""
     assert err.count("\n") == int(told)
     assert ("linear on toy: 39 faces embedded" in err) == told

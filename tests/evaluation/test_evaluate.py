@@ -158,7 +158,7 @@ class Constant(Grey):
 
 
 def test_the_same_embedding_for_every_face_is_refused(faces: Path) -> None:
-    with pytest.raises(UserError, match=r"the same embedding for all 16 faces.*--output-name"):
+    with pytest.raises(UserError, match=r"the same embedding for all 16 faces.*output="):
         facebench.evaluate(Constant(), "lfw", faces, **QUICK)
 
 
@@ -339,7 +339,7 @@ def test_keywords_are_the_fields_of_settings() -> None:
     ("settings", "says"),
     [
         ({"rule": "exakt"}, "did you mean 'exact'"),
-        ({"on_missing": "ignore"}, "unknown --on-missing 'ignore'"),
+        ({"on_missing": "ignore"}, "unknown on_missing='ignore'"),
         ({"seed": -1}, "seed is -1"),
     ],
 )

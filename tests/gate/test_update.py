@@ -110,7 +110,7 @@ def test_real_faces_become_synthetic_ones_only_when_asked(
         kinds = f"{there.data.kind} faces against {here.data.kind} ones"
         with pytest.raises(UserError, match=f"measure different things .{kinds}; data") as caught:
             update_baselines(tmp_path / place, [here], "moved")
-        assert "or add --other-data" in str(caught.value) and "\n" not in str(caught.value)
+        assert "or add other_data=" in str(caught.value) and "\n" not in str(caught.value)
         assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
         (move,) = update_baselines(tmp_path / place, [here], "asked", other_data=True)
         assert (move.old, move.new) == (there.digest(), here.digest())

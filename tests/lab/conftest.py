@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 
 import numpy as np
@@ -10,11 +10,19 @@ import pytest
 import torch
 from torch import nn
 
+from facebench.base.errors import on_command_line
 from facebench.lab.connections.task import LayerTask
 from facebench.models.architectures.convnet import ConvNet
 
 WIDTH = 0.03125
 MakeTask = Callable[..., LayerTask]
+
+
+@pytest.fixture(autouse=True)
+def _by_the_command_line() -> Iterator[None]:
+    """The lab is reached by commands alone, and its errors name their options."""
+    with on_command_line():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -169,6 +169,9 @@ def test_held_out_identities_are_not_learned(
     assert used == kept and sources[0][0].classes <= 10 and sources[1][0].classes == 2
 
 
-def test_an_unknown_member(workspace: Path) -> None:
-    with pytest.raises(SystemExit, match="--only region_ear: members are region_face"):
+def test_an_unknown_member(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
         script.main(arguments(workspace, "--only", "region_ear"))
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert said.startswith("region_members: --only region_ear: members are region_face")

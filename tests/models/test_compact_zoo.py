@@ -162,7 +162,7 @@ def test_a_card_that_does_not_belong_to_its_weights(models: Path) -> None:
 def test_options_and_other_kinds_are_refused(models: Path) -> None:
     with pytest.raises(UserError, match="takes 64x64 faces"):
         load_model("mobile", ModelOptions(size=(112, 96)))
-    with pytest.raises(UserError, match="--output-name has no effect"):
+    with pytest.raises(UserError, match="output= has no effect"):
         load_model("mobile", ModelOptions(output="x"))
     with pytest.raises(UserError, match="'mobile' is mobilenet_v2, not a convnet"):
         network_of(find_card("mobile"))

@@ -86,7 +86,7 @@ def test_the_official_list_is_the_published_one(shared_data: Path) -> None:
 
 
 def test_embeddings_without_any_list() -> None:
-    with pytest.raises(UserError, match="name it with --pairs, or the images with --data"):
+    with pytest.raises(UserError, match="name it with pairs=, or the images with data="):
         prepare(card(), None, images=False)
 
 

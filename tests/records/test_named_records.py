@@ -39,7 +39,7 @@ def test_a_file_chooses_the_data(folder: Path, make_record: MakeRecord) -> None:
 def test_several_protocols_need_a_choice(folder: Path) -> None:
     save_record(rates_record("a"), folder)
     finder = Finder.of([folder], cache=False)
-    with pytest.raises(UserError, match="records of lfw, lfw-open; choose one with --protocol"):
+    with pytest.raises(UserError, match="records of lfw, lfw-open; choose one with protocol="):
         named_together(["a"], finder)
     assert named_together(["a"], finder, "lfw-open")[0].protocol.name == "lfw-open"
 
@@ -99,7 +99,7 @@ def test_without_settings_that_all_have_the_best_is_taken_or_refused(
 def test_an_unknown_name_is_one_line_with_and_without_a_near_one(folder: Path) -> None:
     save_record(rates_record("baseline"), folder)
     finder = Finder.of([folder], cache=False)
-    rest = "name its file or a folder with --records, or make one with `facebench eval`"
+    rest = "name its file or a folder with found_in=, or make one with `facebench eval`"
     for name, said in (("basline", "; did you mean 'baseline'? Or"), ("zzz", ";")):
         with pytest.raises(UserError) as caught:
             named_together([name], finder)

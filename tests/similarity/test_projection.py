@@ -146,7 +146,7 @@ def test_the_name_needs_a_projection_of_this_network(file: Path, tmp_path: Path)
     for named in ({"metric": file}, {"card_metric": file, "card_sha256": sha256_file(file)}):
         found = similarity_for("projection", **named, **SAME)
         assert isinstance(found, ProjectionSimilarity)
-        with pytest.raises(UserError, match="of kind projection; add --similarity projection"):
+        with pytest.raises(UserError, match="of kind projection; add similarity='projection'"):
             similarity_for("joint-bayesian", **named, **SAME)
     with pytest.raises(UserError, match=r"abab.*cdcd.*facebench metric projection"):
         similarity_for("projection", metric=file, **SAME | {"weights_hash": "cd" * 32})
@@ -161,7 +161,7 @@ def test_the_name_needs_a_projection_of_this_network(file: Path, tmp_path: Path)
     joint = tmp_path / "j.safetensors"
     x, y = np.random.default_rng(0).standard_normal((20, 6)), np.arange(20) // 4
     JointBayesian().fit(x, y).save(joint)
-    with pytest.raises(UserError, match="add --similarity joint-bayesian"):
+    with pytest.raises(UserError, match="add similarity='joint-bayesian'"):
         similarity_for("projection", metric=joint)
 
 

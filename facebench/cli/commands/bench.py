@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from facebench.base.options import ASIDE, Option
+from facebench.base.vocabulary import MOST_THREADS
 from facebench.cli.errors import importing
 from facebench.cli.lab import KINDS
 from facebench.cli.options import QuietOption, takes
@@ -44,7 +45,8 @@ def command(
         ),
     ] = None,
     threads: Annotated[
-        int | None, typer.Option(min=1, rich_help_panel=_HOW, help="Default: one per core.")
+        int | None,
+        typer.Option(min=1, max=MOST_THREADS, rich_help_panel=_HOW, help="Default: one per core."),
     ] = None,
     precision: Annotated[
         Literal["float32", "bfloat16"], typer.Option(rich_help_panel=_HOW)

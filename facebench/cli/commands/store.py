@@ -42,7 +42,8 @@ def clear(
     """
     store = EmbeddingStore()
     if not yes and not typer.confirm(f"Remove {_megabytes(store.size())} in {store.folder}?"):
-        raise typer.Exit(1)
+        typer.echo("nothing was removed")
+        return
     done = store.clear()
     typer.echo(f"{_megabytes(done.freed)} removed from {store.folder}")
     if done.used:

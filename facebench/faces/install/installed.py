@@ -133,7 +133,9 @@ def check_dataset(
     if name in REGISTERED:
         folder = unpacked(name) if data is None else Path(data)
         if folder is None:
-            raise UserError(f"{how_to_unpack(name)}, or: facebench data check {name} --data FOLDER")
+            raise UserError(
+                f"{how_to_unpack(name)}, or: `facebench data check {name} --data FOLDER`"
+            )
         if not folder.is_dir():
             raise UserError(f"there is no folder {folder}; check --data")
         folder = folder_itself(folder)

@@ -85,11 +85,16 @@ def read_pairs(path: str | Path) -> PairList:
         return in_folds(_csv_pairs(path))
     rows = _rows(path)
     line, header = next(rows, (1, []))
-    numbers = [number_of(path, line, text) for text in header if text]
-    if len(numbers) not in (1, 2):
+    header = [field for field in header if field]
+    if len(header) not in (1, 2) or not all(map(_is_number, header)):
         raise wrong_line(
-            path, line, "expected the header: number of folds, then pairs of a kind per fold"
+            path,
+            line,
+            "expected the header of the format of LFW, the number of folds and of pairs of each "
+            f"kind in a fold, such as `10 300`, found {_short(' '.join(header))}; write the list "
+            "in that format (docs/formats/lists.md)",
         )
+    numbers = list(map(int, header))
     folds, count = numbers if len(numbers) == 2 else [1, *numbers]
     pairs: list[Pair] = []
     for fold in range(folds):
@@ -254,11 +259,15 @@ def _count_line(path: Path, line: int, fields: list[str]) -> int:
 
 def number_of(path: Path, line: int, text: str) -> int:
     """The number from 1 up that is written in a line of a list; UserError where none is."""
-    if not (text.isascii() and text.isdecimal()) or len(text) > 6 or int(text) == 0:
+    if not _is_number(text):
         raise wrong_line(
             path, line, f"{_short(text) if text else 'an empty field'} is not a number from 1 up"
         )
     return int(text)
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= 6 and int(text) > 0
 
 
 def _name(path: Path, line: int, text: str) -> str:

@@ -110,6 +110,8 @@ class FrozenLayers(Strict):
     @field_validator("below")
     @classmethod
     def _above_the_first(cls, layer: str) -> str:
+        if layer == LAYERS[0]:
+            raise ValueError(f"below {layer} there is no layer to freeze; name a later one")
         if layer not in LAYERS[1:]:
             raise ValueError(
                 f"no layer {layer!r}{nearest(layer, LAYERS)} ({', '.join(LAYERS[1:])})"

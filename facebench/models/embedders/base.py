@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from urllib.parse import quote
 import numpy as np
 from numpy.typing import NDArray
 
-from facebench.base.errors import UserError
+from facebench.base.errors import UserError, ended_by
 from facebench.models.counting.cost import Cost
 
 FlipRule = Literal["none", "add", "normalised-add", "concat"]
@@ -147,7 +148,7 @@ class CheckedEmbedder(Embedder):
             output = in_fixed_batches(self._run, faces, self.batch)
         except UserError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise failed(self.id, error, len(faces)) from error
         vectors = as_embeddings(self.id, output, len(faces))
         self.dimension = vectors.shape[1]
@@ -219,9 +220,32 @@ def in_fixed_batches(
 
 
 def failed(model: str, error: BaseException, faces: int) -> UserError:
-    """A model that users bring broke on a batch: the error's first line."""
-    first = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+    """A model that users bring broke on a batch: the error's cause."""
+    if isinstance(error, SystemExit):
+        return UserError(f"model {model} failed on {faces} faces: {ended_by(error)}; take that out")
     return UserError(
-        f"model {model} failed on {faces} faces: {type(error).__name__}: {first[:200]}; check "
+        f"model {model} failed on {faces} faces: {type(error).__name__}: {cause(error)}; check "
         "--size, --batch and the model's input"
     )
+
+
+_RAISED = re.compile(r"^(?:[\w.]+\.)?(?:Runtime|(\w*))(?:Error|Exception): ", re.M)
+
+
+def cause(error: BaseException) -> str:
+    """What went wrong, in one line: the first of a text, or what follows the stack of calls that
+    TorchScript tells first.
+    """
+    text = str(error).strip()
+    if "TorchScript interpreter" in text.partition("\n")[0]:
+        raised = list(_RAISED.finditer(text))
+        if raised:
+            last = raised[-1]
+            return shortened(text[last.start() if last[1] else last.end() :])
+    return shortened(text.partition("\n")[0]) or "it says no more"
+
+
+def shortened(text: str, most: int = 200) -> str:
+    """The text of an error of a library as one line that does not end within a word."""
+    line = " ".join(text.split())
+    return line if len(line) <= most else f"{line[: most - 1].rsplit(' ', 1)[0]} …"

@@ -10,6 +10,7 @@ import hashlib
 import io
 import os
 import warnings
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,7 +22,13 @@ import torch
 from facebench.base.errors import UserError
 from facebench.base.opening import MODEL, read_bytes
 from facebench.models.embedders.archives import checked_archive
+from facebench.models.embedders.base import shortened
 from facebench.models.embedders.torch import torch_device
+
+_SAVE_PROGRAM = (
+    "that holds no program: load it into its module and save torch.jit.trace(...), or give "
+    "package.module:factory"
+)
 
 
 @dataclass(frozen=True)
@@ -42,11 +49,30 @@ def load_torchscript(path: Path, device: str = "cpu") -> Program:
             warnings.simplefilter("ignore")  # deprecated in torch, but what people have
             module = torch.jit.load(io.BytesIO(data), map_location=place)
     except Exception as error:
-        raise UserError(
-            f"{path}: not a TorchScript file ({_line(error)}); a state dict or a pickled module "
-            "holds no program: save torch.jit.trace(...) or give package.module:factory"
-        ) from None
+        raise UserError(f"{path}: not a TorchScript file: {_instead(data, error)}") from None
     return Program(module.eval(), hashlib.sha256(data).hexdigest())
+
+
+def _instead(data: bytes, error: Exception) -> str:
+    """What a file is that torch does not load as a program, and what to do."""
+    if not data:
+        return "it is empty; copy or save it again"
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            names = archive.namelist()
+    except (zipfile.BadZipFile, ValueError, NotImplementedError):
+        if data[:2] == b"PK":
+            return "it is cut short or damaged; copy or save it again"
+        if data[:1] == b"\x80":
+            return f"it is a pickle; {_SAVE_PROGRAM}"
+        return f"it is none of torch's; {_SAVE_PROGRAM}"
+    if any(name.endswith("/data.pkl") for name in names) and not _has_code(names):
+        return f"it is what torch.save writes, a state dict or a pickled module; {_SAVE_PROGRAM}"
+    return f"{shortened(str(error))}; {_SAVE_PROGRAM}"
+
+
+def _has_code(names: list[str]) -> bool:
+    return any(name.endswith("/constants.pkl") for name in names)
 
 
 def load_exported(path: Path, device: str = "cpu") -> Program:
@@ -67,7 +93,8 @@ def load_exported(path: Path, device: str = "cpu") -> Program:
     except UserError:
         raise
     except Exception as error:
-        raise UserError(f"{path}: not a torch.export file: {_line(error)}") from None
+        why = shortened(str(error)) or type(error).__name__
+        raise UserError(f"{path}: not a torch.export file: {why}; export it again") from None
     return Program(module, hashlib.sha256(data).hexdigest(), batch, size)
 
 
@@ -98,7 +125,3 @@ def _no_pickle() -> Iterator[None]:
             del os.environ[name]
         else:
             os.environ[name] = before
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:120] or type(error).__name__

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import importlib
+import io
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from facebench.base.errors import UserError, nearest
+from facebench.base.errors import UserError, ended_by, nearest
 from facebench.base.storage import working_folder
 from facebench.models.embedders.base import (
     CheckedEmbedder,
     Embedder,
     Preprocessing,
     require_complete,
+    shortened,
 )
 
+_TAKE_OUT = "put what it does as a program below `if __name__ == '__main__':`"
 RAW = ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 
 
@@ -56,7 +61,10 @@ def make(spec: str, folder: Path) -> Any:
     made = getattr(module, attribute)
     if not isinstance(made, (nn.Module, Embedder)):
         try:
-            made = made()
+            with _on_its_own(name):
+                made = made()
+        except SystemExit as end:
+            raise UserError(f"{spec}: {attribute}() failed: {ended_by(end)}; {_TAKE_OUT}") from None
         except Exception as error:
             raise UserError(f"{spec}: {attribute}() failed: {_line(error)}") from error
     if not isinstance(made, (nn.Module, Embedder)) and not callable(made):
@@ -75,7 +83,12 @@ def _imported(spec: str, name: str, folders: list[Path]) -> Any:
             sys.path.append(folder)  # last, so that no file here shadows an installed package
     importlib.invalidate_caches()
     try:
-        return importlib.import_module(name)
+        with _on_its_own(name):
+            return importlib.import_module(name)
+    except SystemExit as end:
+        raise UserError(
+            f"{spec}: importing {name!r} failed: {ended_by(end)}; {_TAKE_OUT}"
+        ) from None
     except ModuleNotFoundError as error:
         if error.name and (name == error.name or name.startswith(f"{error.name}.")):
             places = " or ".join(dict.fromkeys(map(str, folders)))
@@ -85,5 +98,26 @@ def _imported(spec: str, name: str, folders: list[Path]) -> Any:
         raise UserError(f"{spec}: importing {name!r} failed: {_line(error)}") from error
 
 
+@contextmanager
+def _on_its_own(name: str) -> Iterator[None]:
+    """Around code of the user's: it sees no arguments of ours, should it parse some, and what it
+    wrote on standard error before it ended the program (argparse's usage) is told in our one line.
+    """
+    arguments, said = sys.argv, io.StringIO()
+    sys.argv = [name]
+    try:
+        with redirect_stderr(said):
+            yield
+    except SystemExit as end:
+        lines = [line.strip() for line in said.getvalue().splitlines() if line.strip()]
+        if lines:
+            end.code = lines[-1] if isinstance(end.code, (int, NoneType)) else end.code
+            said.truncate(0)
+        raise
+    finally:
+        sys.argv = arguments
+        print(said.getvalue(), end="", file=sys.stderr)
+
+
 def _line(error: BaseException) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+    return f"{type(error).__name__}: {shortened(str(error))}"

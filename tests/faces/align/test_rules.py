@@ -49,9 +49,9 @@ def test_mistakes(small_lfw: Path) -> None:
     located = locate("lfw", small_lfw)
     with pytest.raises(UserError, match="did you mean 'centre'"):
         make_aligner("center", located)
-    with pytest.raises(UserError, match="--yunet FILE"):
+    with pytest.raises(UserError, match="detector=FILE"):
         make_aligner("yunet", located)
-    with pytest.raises(UserError, match="--landmarks"):
+    with pytest.raises(UserError, match="landmarks="):
         make_aligner("landmarks", located)
 
 
@@ -60,11 +60,11 @@ def test_a_file_that_no_rule_uses_is_refused(small_lfw: Path, tmp_path: Path) ->
     crops = replace(located, aligned=True)
     file = tmp_path / "none"
     for rule, where, files, says in (
-        ("centre", located, {"landmarks": file}, f"--landmarks {file} has no effect with --align"),
-        ("none", located, {"yunet": file}, f"--detector {file} has no effect with --align none"),
+        ("centre", located, {"landmarks": file}, f"landmarks='{file}' has no effect with align="),
+        ("none", located, {"yunet": file}, f"detector='{file}' has no effect with align='none'"),
         ("auto", crops, {"landmarks": file}, "which are aligned crops already"),
         ("auto", crops, {"yunet": file}, "which are aligned crops already"),
-        ("auto", located, {"landmarks": file, "yunet": file}, "has no effect with --align land"),
+        ("auto", located, {"landmarks": file, "yunet": file}, "has no effect with align='land"),
     ):
         with pytest.raises(UserError, match=says):
             make_aligner(rule, where, **files)  # type: ignore[arg-type]
@@ -92,7 +92,7 @@ def test_an_order_of_landmarks(small_lfw: Path, tmp_path: Path) -> None:
     path, keys = tmp_path / "other.txt", located.keys()
     row = "\t".join([*numbers[::2], *numbers[1::2]])
     path.write_text("".join(f"{key}\t{row}\n" for key in keys))
-    with pytest.raises(UserError, match="--landmarks-order xxyy"):
+    with pytest.raises(UserError, match="landmarks_order='xxyy'"):
         make_aligner("auto", located, landmarks=path)
     other = make_aligner("auto", located, landmarks=path, landmarks_order="xxyy")
     usual = make_aligner("auto", located, landmarks=write_landmarks(tmp_path, located.pairs.keys()))
@@ -103,7 +103,7 @@ def test_an_order_of_landmarks(small_lfw: Path, tmp_path: Path) -> None:
         other(key, image, (112, 96)),
         usual(key, image, (112, 96)),  # type: ignore[arg-type]
     )
-    with pytest.raises(UserError, match="--landmarks-order xxyy has no effect with --align centre"):
+    with pytest.raises(UserError, match="landmarks_order='xxyy' has no effect with align='centre'"):
         make_aligner("centre", located, landmarks_order="xxyy")
 
 

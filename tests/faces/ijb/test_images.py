@@ -163,12 +163,12 @@ def test_faces_without_a_box() -> None:
 def test_trap_auto_never_falls_back_to_the_centre_of_the_image() -> None:
     path = Path("/d/meta/ijbc_name_5pts_score.txt")
     for hints, what in (
-        (FaceHints(absent=path), f"landmarks absent: add {path}, or choose --detector YUNET"),
-        (FaceHints(), "these data have no landmarks: name a file with --landmarks, or choose --de"),
+        (FaceHints(absent=path), f"landmarks absent: add {path}, or choose detector=YUNET"),
+        (FaceHints(), "these data have no landmarks: name a file with landmarks=, or choose de"),
     ):
         for rule in ("auto", "landmarks"):
             for on_missing in ("error", "count"):
-                with pytest.raises(UserError, match=what + r".* or --align centre$"):
+                with pytest.raises(UserError, match=what + r".* or align='centre'$"):
                     make_template_aligner(rule, hints, ["1.jpg"], on_missing=on_missing)
         chosen = make_template_aligner("centre", hints, ["1.jpg"])
         assert chosen.signature.startswith("centre-crop(")
@@ -195,8 +195,8 @@ def test_rules_by_name() -> None:
         ("centr", {}, "did you mean 'centre'"),
         ("landmarks", {}, "these data have no landmarks"),
         ("yunet", {}, "needs the detector's ONNX file"),
-        ("centre", {"landmarks": "x.txt"}, "--landmarks x.txt has no effect with --align centre"),
-        ("none", {"detector": "x.onnx"}, "--detector x.onnx has no effect with --align none"),
+        ("centre", {"landmarks": "x.txt"}, "landmarks='x.txt' has no effect with align='centre'"),
+        ("none", {"detector": "x.onnx"}, "detector='x.onnx' has no effect with align='none'"),
     ):
         with pytest.raises(UserError, match=message):
             make_template_aligner(rule, hints, [], **options)

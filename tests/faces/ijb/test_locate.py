@@ -44,7 +44,7 @@ def test_what_is_missing(tmp_path: Path) -> None:
         locate_lists("ijbc")
     with pytest.raises(UserError, match="a twin of ijba only; IJB-B needs"):
         locate_lists("ijbb", "synthetic")
-    with pytest.raises(UserError, match="name their folder with --data"):
+    with pytest.raises(UserError, match="name their folder with data="):
         locate_lists("ijba", images=False)
 
 
@@ -73,7 +73,7 @@ def test_rendered_faces_and_photographs_are_never_mixed(tmp_path: Path) -> None:
     assert require_kind(located, rendered, False) == "synthetic"  # embeddings need no marker
     with pytest.raises(UserError, match="the two are never mixed"):
         require_kind(located, real + rendered, True)
-    with pytest.raises(UserError, match=r"lost their COMPLETE.json; use --data synthetic"):
+    with pytest.raises(UserError, match=r"lost their COMPLETE.json; use data='synthetic'"):
         require_kind(located, rendered, True)
     (folder / "COMPLETE.json").write_text(json.dumps({"fingerprint": "synthetic-lfw-v1-s0"}))
     located = locate_lists("ijba", folder)

@@ -160,7 +160,7 @@ def test_options_of_an_ensemble(region_zoo: Path) -> None:
     assert plain.preprocessing.flip == "none" and plain.precision == "bfloat16"
     assert plain.weights_hash == load_model("pair").weights_hash
     assert plain.signature != load_model("pair").signature
-    with pytest.raises(UserError, match="--size has no effect"):
+    with pytest.raises(UserError, match="size= has no effect"):
         load_model("pair", ModelOptions(size=(112, 112)))
 
 

@@ -87,7 +87,7 @@ def test_preprocessing(tmp_path: Path) -> None:
 
 def test_open_size_must_be_given(tmp_path: Path) -> None:
     path = save(tmp_path / "m.onnx", ["n", 3, "h", "w"])
-    with pytest.raises(UserError, match="size of its input is not known; give --size"):
+    with pytest.raises(UserError, match="size of its input is not known; give size="):
         load_model(str(path))
     assert load_model(str(path), ModelOptions(size=(9, 8))).embed(faces(2)).shape == (2, 216)
 

@@ -123,7 +123,7 @@ def test_what_nobody_says_of_a_file_is_guessed_and_said(tmp_path: Path) -> None:
 
 def test_a_norm_is_no_embedding(tmp_path: Path) -> None:
     path = str(model(tmp_path / "norm.onnx", norm="first"))
-    says = r"its output 'norm' is one number per face .* --output-name \(feature\)"
+    says = r"its output 'norm' is one number per face .* output= \(feature\)"
     with pytest.raises(UserError, match=says):
         load_model(path, ModelOptions())
     chosen = load_model(path, ModelOptions(output="feature", normalise="half", colour="rgb"))

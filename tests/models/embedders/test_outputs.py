@@ -38,7 +38,7 @@ def test_broken_embeddings_are_counted() -> None:
 
 def test_one_number_per_face_is_no_embedding() -> None:
     for output in (np.ones((4, 1)), np.ones((4, 1, 1, 1))):
-        with pytest.raises(UserError, match=r"one number per face.*--output-name"):
+        with pytest.raises(UserError, match=r"one number per face.*output="):
             as_embeddings("m", output, 4)
 
 

@@ -73,7 +73,7 @@ def test_torchscript(tmp_path: Path, net: nn.Module, ending: str) -> None:
     assert len(model.weights_hash) == 64 and model.id == "m"
     with pytest.raises(UserError, match="size of its input is not known"):
         load_model(str(path))
-    with pytest.raises(UserError, match="--layout has no effect"):
+    with pytest.raises(UserError, match="layout= has no effect"):
         load_model(str(path), ModelOptions(size=SIZE, layout="nhwc"))
     with pytest.raises(UserError, match="failed on 1 faces"):
         load_model(str(path), ModelOptions(size=(8, 8))).embed(faces(1)[:, :8])

@@ -129,5 +129,5 @@ def test_mistakes_are_told(tmp_path: Path) -> None:
     alone = prepared(write_images(tmp_path, {"Ann": 2}))
     with pytest.raises(UserError, match=r"protocol lfw-all-pairs: .*mated and non-mated"):
         outcome_of(alone, embed(), Cosine(), Settings(draws=0))
-    with pytest.raises(UserError, match="--frames all has no effect"):
+    with pytest.raises(UserError, match="frames='all' has no effect"):
         alone.pooling(Settings(frames="all"))

@@ -210,14 +210,14 @@ def test_fingerprint_pins_the_searches(folder: Path) -> None:
 
 
 def test_mistakes_are_told(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"--data, or the official people\.txt"):
+    with pytest.raises(UserError, match=r"data=, or the official people\.txt"):
         prepare(card("lfw-open"), None, images=False)
-    with pytest.raises(UserError, match=r"--pairs list\.txt has no effect"):
+    with pytest.raises(UserError, match=r"pairs='list\.txt' has no effect"):
         prepare(card("lfw-open"), folder, Settings(pairs="list.txt"), images=True)
     with pytest.raises(UserError, match="there is no folder"):
         prepare(card("lfw-open"), tmp_path / "absent", images=True)
     run = prepared(folder)
-    with pytest.raises(UserError, match="--pooling max-score has no effect"):
+    with pytest.raises(UserError, match="pooling='max-score' has no effect"):
         outcome_of(run, embed(), Cosine(), Settings(pooling="max-score"))
     assert run.pooling(Settings()) == "none"
     alone = write_images(tmp_path / "alone", {"Ann": 2, "Bob": 2})

@@ -155,7 +155,7 @@ def test_lists_of_subjects_that_are_wrong(tmp_path: Path, monkeypatch: pytest.Mo
     with pytest.raises(UserError, match="line 1: not UTF-8 text"):
         listed_names(card("lfw-open", subjects="mine.txt"))
     names, people = people_of(("Ann/Ann_0001.jpg", "Bob/Bob_0001.jpg"))
-    with pytest.raises(UserError, match="has two images here; point --data at all"):
+    with pytest.raises(UserError, match="has two images here; point data= at all"):
         subjects_of(card("lfw-open"), ["Ann", "Bob"], names, people, "real")
 
 

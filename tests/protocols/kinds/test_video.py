@@ -184,7 +184,7 @@ def test_wrong_choices_are_refused(tmp_path: Path) -> None:
 
 
 def test_embeddings_need_the_folder_that_tells_the_frames(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="name it with --data"):
+    with pytest.raises(UserError, match="name it with data="):
         prepare(card(), None, images=False)
     prepared = prepare(card(), write_ytf(tmp_path), images=False)
     assert prepared.faces.aligner is None

@@ -100,7 +100,7 @@ def test_absent_landmarks_of_ijbc_are_an_error(tmp_path: Path) -> None:
     folder = write_ijbc(tmp_path / "IJBC")
     points = folder / "meta/ijbc_name_5pts_score.txt"
     points.unlink()
-    with pytest.raises(UserError, match=f"landmarks absent: add {points}, or choose --detector"):
+    with pytest.raises(UserError, match=f"landmarks absent: add {points}, or choose detector="):
         prepare(IJBC, folder, images=True)
     prepared = prepare(IJBC, folder, Settings(align="centre"), images=True)
     assert prepared.faces.aligner.signature.startswith("centre-crop(")

@@ -226,10 +226,10 @@ def test_a_data_set_of_ones_own_in_either_layout(tmp_path: Path) -> None:
 
 
 def test_options_without_effect_are_refused(folder: Path) -> None:
-    with pytest.raises(UserError, match=r"--pairs .* has no effect"):
+    with pytest.raises(UserError, match=r"pairs='.*' has no effect"):
         prepare(CARD, folder, Settings(pairs="x.txt"), images=True)
     prepared = prepare(CARD, folder, images=True)
-    with pytest.raises(UserError, match="--frames all has no effect"):
+    with pytest.raises(UserError, match="frames='all' has no effect"):
         prepared.pooling(Settings(frames="all"))
     with pytest.raises(UserError, match="did you mean 'media-mean'"):
         prepared.pooling(Settings(pooling="media_mean"))
