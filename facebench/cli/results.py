@@ -31,6 +31,7 @@ class Outputs:
     records: Path | None = None
     folder: Path | None = None  # of the records, where they can be written
     plot: Path | None = None
+    history: Path | None = None
     profile: bool = False
     quiet: bool = False
     _failed: list[str] = field(default_factory=list)  # what could not be written, and why
@@ -45,6 +46,8 @@ class Outputs:
 
         if self.plot is not None:
             plot_format(self.plot)
+        if self.history is not None:
+            plot_format(self.history, "--history")
         for option, path in self._files():
             if not path.parent.is_dir():
                 raise UserError(f"{option} {path}: there is no folder {path.parent}")
@@ -59,13 +62,18 @@ class Outputs:
         return replace(self, folder=folder)
 
     def _files(self) -> list[tuple[str, Path]]:
-        named = (("--output", self.output), ("--plot", self.plot))
+        named = (
+            ("--output", self.output),
+            ("--plot", self.plot),
+            ("--history", self.history),
+        )
         return [(option, path) for option, path in named if path is not None]
 
     def _require_distinct(self) -> None:
         files = self._files()
         if len({path.resolve() for _, path in files}) < len(files):
-            raise UserError(f"--output and --plot are the same file, {self.output}; name two")
+            options = " and ".join(option for option, _ in files)
+            raise UserError(f"{options} are the same file, {files[0][1]}; name each once")
         for option, path in files:
             if self.records is not None and path.resolve() in _upwards(self.records):
                 raise UserError(f"{option} {path}: is in the way of --out {self.records}")
@@ -103,11 +111,23 @@ class Outputs:
             with self._going_on(f"--plot {self.plot}"):
                 save_roc_plot([table.records for table in tables], self.plot)
                 self._say(f"plot: {self.plot}")
+        if self.history is not None:
+            with self._going_on(f"--history {self.history}"):
+                self._draw_history(records, self.history)
         if self.profile:
             for line in profile_text(records, wall).splitlines():
                 print(printable(line), file=sys.stderr)
         if self._failed:
             raise UserError("; ".join(self._failed))
+
+    def _draw_history(self, records: Sequence[Record], path: Path) -> None:
+        from facebench.comparison.history import in_order
+        from facebench.figures.history import not_drawn, save_history_plot
+
+        found = in_order(records)
+        save_history_plot(found, path)
+        for line in (f"history: {path}", *not_drawn(found)):
+            self._say(line)
 
     def _result(self, records: Sequence[Record], tables: Sequence[Table]) -> None:
         text = render(self.format, records, tables, file=self.output is not None)

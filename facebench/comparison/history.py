@@ -105,6 +105,7 @@ class History(Shown):
             "p_holm": against.adjusted if against else None,
             "fell": run.fell,
             "first_fall": number == self.first_fall,
+            "parameters": record.model.parameters,
             "kept_parameters": record.model.kept_parameters,
             "compression_ratio": record.model.compression_ratio,
             "bytes": record.model.bytes,
@@ -169,6 +170,11 @@ def history(
         require_recounted(record)
     ordered = sorted([*made.values(), *_back_again(list(made.values()))], key=_age)
     return Results(_history(group, name, reference) for group in _by_setting(ordered))
+
+
+def in_order(records: Sequence[Record]) -> list[History]:
+    """Histories of records as they stand, each against the first: what one evaluation made."""
+    return [_history(group, None, None) for group in _by_setting(records)]
 
 
 def _name(statistic: str | None) -> str | None:

@@ -29,6 +29,7 @@ from facebench.costs.runtimes import Job, native_runtime, needs_program, why_not
 from facebench.costs.worker import Loaded, WorkerProcess
 from facebench.models.cards.names import is_bare, names_apart
 from facebench.models.cards.publish import write_card
+from facebench.models.cards.sweep import NamedModel, Weights, swept
 from facebench.models.embedders.options import ModelOptions, Precision, check_size
 from facebench.models.export import plain_network, program_bytes, program_card
 from facebench.records.costs import (
@@ -130,6 +131,7 @@ def bench(
     models: str | Sequence[str],
     baseline: str | None = None,
     *,
+    weights: Weights | None = None,
     stage: Stage = unseen,
     **keywords: Any,
 ) -> Bench:
@@ -142,6 +144,9 @@ def bench(
     baseline : str, optional
         Which of them the others are divided by, by default the first; one that is not among them is
         measured before them.
+    weights : str, path, or sequence of them, optional
+        Files of weights, or patterns, for the one ``package.module:factory`` among the models, as
+        of `evaluate_many`.
     stage : callable, optional
         Called with what is done next and in how many steps; gives what is called after each step.
     runtimes : tuple of str, optional
@@ -184,7 +189,9 @@ def bench(
     models = [_name_of(model) for model in listed("models", models, "['sparse_074']")]
     baseline = None if baseline is None else _name_of(baseline)
     before = [] if baseline is None or baseline in models else [baseline]
-    specs = list(dict.fromkeys([*before, *models]))
+    several = [NamedModel(None, model) for model in dict.fromkeys([*before, *models])]
+    named = {one.spec: one.name for one in swept(several, weights)}
+    specs = list(named)
     if not specs:
         raise UserError("nothing to measure: name at least one model")
     counted = stage("counting", len(specs))
@@ -193,12 +200,12 @@ def bench(
         options = ModelOptions(
             size=size, precision=settings.precision, untrusted=settings.untrusted
         )
-        facts.append(model_facts(spec, options))
+        facts.append(model_facts(spec, options, named[spec]))
         counted()
     apart = names_apart(specs, [one.name for one in facts])
     facts = [replace(one, name=name) for one, name in zip(facts, apart, strict=True)]
     _require_distinct(facts)
-    base = facts[specs.index(baseline)] if baseline is not None else facts[0]
+    base = facts[specs.index(baseline)] if baseline in specs else facts[0]
     machine = describe_machine()  # before this makes it busy
     with temporary_folder() as folder, ExitStack() as stack:
         jobs, skipped = _jobs(facts, settings, folder)

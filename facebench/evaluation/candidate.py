@@ -15,6 +15,7 @@ from facebench.embedding.precomputed import load_embeddings
 from facebench.embedding.types import Embeddings
 from facebench.models.cards.card import ModelCard
 from facebench.models.cards.names import card_for
+from facebench.models.cards.sweep import NamedModel
 from facebench.models.counting.cost import Cost
 from facebench.models.embedders.base import UNPINNED, Embedder
 from facebench.models.embedders.deferred import known_or_loaded
@@ -113,21 +114,26 @@ def _with_ratio(candidate: Candidate, reference: Candidate, named: bool) -> Cand
 
 
 def candidate_of(
-    model: AnyModel, options: ModelOptions | None = None, name: str | None = None
+    model: AnyModel,
+    options: ModelOptions | None = None,
+    name: str | None = None,
+    weights: Path | None = None,
 ) -> Candidate:
-    """A model, loaded; UserError where it cannot be. options: override its card."""
+    """A model, loaded; UserError where it cannot be. options: override its card; weights: for a
+    network that takes them.
+    """
 
     def load() -> Embedder:
         # Late: torch, which takes seconds and is not needed where all embeddings are stored.
         from facebench.models.zoo import load_model
 
-        return load_model(model, options, name=name)
+        return load_model(model, options, name=name, weights=weights)
 
     if not isinstance(model, (str, PathLike)):
         embedder = load()
         cost = _counted(embedder)
         return Candidate(_facts(embedder, cost), embedder, cost=cost)
-    card = card_for(str(model))
+    card = card_for(NamedModel(name, model, weights).spec)
 
     def count(model: Embedder) -> Cost:
         return _counted(model, card)

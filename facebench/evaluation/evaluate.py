@@ -24,6 +24,7 @@ from facebench.evaluation.candidate import (
 from facebench.evaluation.environment import environment_section, run_section
 from facebench.evaluation.faces import CandidateFaces
 from facebench.models.cards.names import is_bare, names_apart
+from facebench.models.cards.sweep import NamedModel, Weights, swept
 from facebench.models.embedders.base import Embedder
 from facebench.models.embedders.options import ModelOptions
 from facebench.protocols.cards import ProtocolCard, edition_of, load_protocol
@@ -52,6 +53,7 @@ def evaluate(
     data: str | Path | None = None,
     *,
     name: str | None = None,
+    weights: str | PathLike[str] | None = None,
     parent: AnyModel | None = None,
     options: ModelOptions | None = None,
     **settings: Any,
@@ -73,6 +75,8 @@ def evaluate(
         LFW otherwise its rendered twin.
     name : str, optional
         What the record calls the model, in place of its own name.
+    weights : str or path, optional
+        A file of weights for a torch module or ``package.module:factory``, as of `load_model`.
     parent : as model, optional
         What a model that is not of the zoo was made of: the record's ratio is of its kept
         parameters to all of the parent's. By default its card's parent, or it is its own.
@@ -109,7 +113,8 @@ def evaluate(
     """
     check_keywords(evaluate, settings, ModelOptions)
     models: Models = [model] if name is None else {name: model}
-    return evaluate_many(models, [protocol], data, parent=parent, options=options, **settings)[0]
+    given: Any = {"weights": weights, "parent": parent, "options": options}
+    return evaluate_many(models, [protocol], data, **given, **settings)[0]
 
 
 @with_fields(Settings)
@@ -119,6 +124,7 @@ def evaluate_many(
     data: str | Path | None = None,
     *,
     embeddings: Sequence[tuple[Path, Path]] = (),
+    weights: Weights | None = None,
     parent: AnyModel | None = None,
     options: ModelOptions | None = None,
     on_record: Callable[[Record], None] | None = None,
@@ -140,6 +146,10 @@ def evaluate_many(
         As of `evaluate`.
     embeddings : sequence of (path, path), optional
         ``.npy`` files and the names of their rows, each evaluated as a model after the others.
+    weights : str, path, or sequence of them, optional
+        Files of weights, or patterns such as ``runs/*/ckpt.pt``, for the one torch module or
+        ``package.module:factory`` among the models: each is a model, called by what differs in its
+        path.
     parent : as one of models, optional
         As of `evaluate`; by default the first model, of those whose card names none.
     options : ModelOptions, optional
@@ -185,7 +195,7 @@ def evaluate_many(
     chosen = Settings(**settings)
     with torch_threads(chosen.threads):
         return _evaluate_all(
-            models, protocols, data, embeddings, parent, options, on_record, chosen
+            models, protocols, data, embeddings, weights, parent, options, on_record, chosen
         )
 
 
@@ -194,6 +204,7 @@ def _evaluate_all(
     protocols: Sequence[str],
     data: str | Path | None,
     embeddings: Sequence[tuple[Path, Path]],
+    weights: Weights | None,
     parent: AnyModel | None,
     options: ModelOptions | None,
     on_record: Callable[[Record], None] | None,
@@ -205,7 +216,7 @@ def _evaluate_all(
     for name in names:
         _require(name, (str, PathLike), "protocol", "'lfw'")
     cards = [load_protocol(str(name)) for name in dict.fromkeys(names)]
-    candidates = _candidates(_several(models), options, embeddings)
+    candidates = _candidates(swept(_several(models), weights), options, embeddings)
     if not candidates or not cards:
         raise UserError("nothing to evaluate: name at least one model and one protocol")
     _require_distinct(candidates)
@@ -230,12 +241,13 @@ def _require(given: object, kinds: tuple[type, ...], what: str, example: str) ->
         raise UserError(f"{what} is {given!r}; it must be like {example}")
 
 
-def _several(models: Any) -> Sequence[AnyModel] | Mapping[str, AnyModel]:
-    """One model is one, and not its letters or layers."""
+def _several(models: Any) -> list[NamedModel]:
+    """One model is one, and not its letters or layers; with the names that were given to them."""
     if isinstance(models, Mapping):
-        return models
+        return [NamedModel(name, model) for name, model in models.items()]
     one = callable(models) or isinstance(models, Embedder)
-    return [models] if one else listed("models", models, "['sparse_074']")
+    several = [models] if one else listed("models", models, "['sparse_074']")
+    return [NamedModel(None, model) for model in several]
 
 
 def _prepare_all(
@@ -318,17 +330,16 @@ def _inverted(outcome: FoldOutcome | Outcome) -> tuple[str, ...]:
 
 
 def _candidates(
-    models: Sequence[AnyModel] | Mapping[str, AnyModel],
+    models: Sequence[NamedModel],
     options: ModelOptions | None,
     embeddings: Sequence[tuple[Path, Path]],
 ) -> list[Candidate]:
     """The models, loaded, and the embeddings, under the names that were given to them."""
-    names = list(models) if isinstance(models, Mapping) else [None] * len(models)
-    given = list(models.values()) if isinstance(models, Mapping) else list(models)
-    chosen = _options_of(given, options)
+    given = [one.spec if one.weights else one.model for one in models]
+    chosen = _options_of([one.model for one in models], options)
     found = [
-        candidate_of(model, own, name)
-        for model, own, name in zip(given, chosen, names, strict=True)
+        candidate_of(one.model, own, one.name, one.weights)
+        for one, own in zip(models, chosen, strict=True)
     ]
     given += [npy for npy, _ in embeddings]
     found += [candidate_of_embeddings(npy, names) for npy, names in embeddings]

@@ -27,8 +27,7 @@ from facebench.models.architectures.base import LocallyConnected2d
 from facebench.models.cards.card import Architecture, ModelCard, PreprocessingFields, is_name
 from facebench.models.embedders.base import Embedder, Preprocessing
 from facebench.models.embedders.options import ModelOptions
-from facebench.models.embedders.python import make
-from facebench.models.zoo import card_for, load_model, load_network
+from facebench.models.zoo import card_for, load_model, load_network, made_by
 
 ExportKind = Literal["onnx", "torch-export"]
 KINDS: tuple[ExportKind, ...] = get_args(ExportKind)
@@ -58,7 +57,7 @@ def plain_network(spec: str, options: ModelOptions | None = None) -> PlainNetwor
         raise UserError(f"model {card.name}: {why}")
     embedder = load_model(spec, options)  # says in one line what is wrong with card and options
     if card.architecture == "python":
-        made = make(card.weights or "", card.path.parent)
+        made, _ = made_by(card)
         if not isinstance(made, nn.Module):
             raise UserError(f"model {card.name}: is Python code, not a torch module")
         net = copy.deepcopy(made)

@@ -15,6 +15,7 @@ from facebench.base.storage import sha256_file, working_folder
 from facebench.models.architectures.base import CompactNet
 from facebench.models.architectures.convnet import ConvNet
 from facebench.models.cards.card import (
+    FACTORY,
     ModelCard,
     PreprocessingFields,
     find_card,
@@ -22,7 +23,8 @@ from facebench.models.cards.card import (
     list_models,
 )
 from facebench.models.cards.members import trained_members
-from facebench.models.cards.names import FACTORY, card_for, require_data
+from facebench.models.cards.names import card_for, require_data
+from facebench.models.cards.sweep import takes_weights
 from facebench.models.cards.trained import compact_network_of, network_of
 from facebench.models.embedders.base import UNPINNED, Embedder, Preprocessing, require_complete
 from facebench.models.embedders.ensemble import EnsembleEmbedder, RegionEmbedder
@@ -46,6 +48,7 @@ from facebench.models.embedders.python import RAW, CallableEmbedder, make
 from facebench.models.embedders.torch import TorchEmbedder
 from facebench.models.sparsity.execution import accelerate, runtime_of
 from facebench.models.sparsity.masks import freeze
+from facebench.models.weights.checkpoint import load_state, state_in
 
 AnyModel = str | PathLike[str] | Embedder | nn.Module | EmbeddingFunction
 _CODES_OWN = ("colour", "mean", "scale", "normalise", "layout", "output", "device", "precision")
@@ -54,7 +57,11 @@ __all__ = ["card_for", "find_card", "list_models", "load_model", "load_network"]
 
 
 def load_model(
-    model: AnyModel, options: ModelOptions | None = None, *, name: str | None = None
+    model: AnyModel,
+    options: ModelOptions | None = None,
+    *,
+    name: str | None = None,
+    weights: str | PathLike[str] | None = None,
 ) -> Embedder:
     """The model that a user names or hands over, ready to embed faces.
 
@@ -70,6 +77,9 @@ def load_model(
         an attribute ``input_size`` of the module.
     name : str, optional
         What records and tables call it, in place of its own name.
+    weights : str or path, optional
+        A file of weights for a torch module or a factory: a state dict as ``torch.save`` writes it,
+        alone or within a checkpoint, or safetensors. No pickles are read.
 
     Returns
     -------
@@ -99,26 +109,40 @@ def load_model(
     >>> embedder.id, embedder.embed(np.zeros((2, 8, 8, 3), np.uint8)).shape
     ('pixels', (2, 64))
     """
-    embedder = _loaded(model, options)
+    embedder = _loaded(model, options, None if weights is None else Path(weights))
     if name is not None:
         embedder = copy(embedder)
         embedder.id = name
     return embedder
 
 
-def _loaded(model: AnyModel, options: ModelOptions | None) -> Embedder:
+def _loaded(model: AnyModel, options: ModelOptions | None, weights: Path | None = None) -> Embedder:
+    if weights is not None and not takes_weights(model):
+        raise UserError(
+            f"weights={str(weights)!r} are of package.module:factory or a torch module, which this "
+            "model is not; leave them out"
+        )
     if isinstance(model, Embedder):
         require_complete(model, "the model")
         return model
     if isinstance(model, (str, PathLike)):
-        return _named(str(model), options or ModelOptions())
+        spec = str(model) if weights is None else f"{model}@{weights}"
+        return _named(spec, options or ModelOptions())
     card = handed_card(model)
     options = options or ModelOptions(device=device_of(model))
     if options.untrusted:
         require_data(card)
     if not isinstance(model, nn.Module):
         return _made(model, card, options, None)
-    return _made(copied(model), card, options, handed_hash(model))
+    net = copied(model)
+    remarks: tuple[str, ...] = ()
+    if weights is not None:
+        remarks = load_state(net, state_in(weights), str(weights))
+    embedder = _made(net, card, options, handed_hash(net))
+    embedder.remarks += remarks
+    if isinstance(embedder, TorchEmbedder):
+        embedder.path = weights
+    return embedder
 
 
 def _named(spec: str, options: ModelOptions) -> Embedder:
@@ -299,15 +323,37 @@ def _program(card: ModelCard, options: ModelOptions) -> Embedder:
     return _brought(card, options, program.run, program.sha256, preprocessing, program.batch)
 
 
-def _python(card: ModelCard, options: ModelOptions) -> Embedder:
-    spec = card.weights or ""
+def made_by(card: ModelCard) -> tuple[Any, tuple[str, ...]]:
+    """What the code of a python card makes, with the card's weights in it, and what is to be said.
+
+    UserError: as of `make`; the weights are not there, changed, or those of another network.
+    """
+    spec = card.factory or card.weights or ""
     if not FACTORY.fullmatch(spec):
-        raise UserError(f"{card.path}: 'weights' of a python model is package.module:factory")
-    made, digest = make(spec, card.path.parent), None
+        raise UserError(
+            f"{card.path}: 'weights' of a python model is package.module:factory, or a file of "
+            "weights beside 'factory'"
+        )
+    made = make(spec, card.path.parent)
+    if card.factory is None:
+        return made, ()
+    path = _checked_file(card)
+    if not isinstance(made, nn.Module):
+        raise UserError(f"{spec}: made a {type(made).__name__}, which takes no weights from {path}")
+    net = copied(made)  # another file of weights may go into it, too
+    return net, load_state(net, state_in(path, card.sha256), str(path))
+
+
+def _python(card: ModelCard, options: ModelOptions) -> Embedder:
+    made, remarks = made_by(card)
+    digest = None
     if isinstance(made, nn.Module):
         folders = (working_folder(), card.path.parent)
-        digest = module_hash(made.eval(), spec.partition(":")[0], folders)
-    return _made(made, card, options, digest)
+        factory = (card.factory or card.weights or "").partition(":")[0]
+        digest = module_hash(made.eval(), factory, folders)
+    embedder = _made(made, card, options, digest)
+    embedder.remarks += remarks
+    return embedder
 
 
 def _made(made: Any, card: ModelCard, options: ModelOptions, digest: str | None) -> Embedder:

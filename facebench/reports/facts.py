@@ -15,7 +15,7 @@ from facebench.base.errors import UserError
 from facebench.base.opening import RECORD, read_bytes
 from facebench.base.storage import result_folders
 from facebench.base.validation import validated
-from facebench.models.cards.card import ModelCard
+from facebench.models.cards.card import ModelCard, is_code
 from facebench.models.cards.members import untrained_members
 from facebench.models.cards.names import card_for
 from facebench.models.sizes import convnet_report, planned_report
@@ -75,7 +75,7 @@ def has_weights(card: ModelCard) -> bool:
     """Whether a model can be evaluated now; an ensemble: all of its members."""
     if card.architecture == "ensemble":
         return not untrained_members(card)
-    if card.architecture == "python":
+    if is_code(card):
         return True
     path = card.weights_path
     return path is not None and path.is_file()

@@ -36,6 +36,12 @@ def command(
     baseline: Annotated[
         str | None, typer.Option(help="What the others are divided by; default: the first.")
     ] = None,
+    weights: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Weights for the one package.module:factory among the models, as of `eval`."
+        ),
+    ] = None,
     runtime: Annotated[
         str | None,
         typer.Option(
@@ -92,6 +98,7 @@ def command(
         result = bench(
             models,
             baseline,
+            weights=weights,
             stage=stage,
             runtimes=tuple(names) or None,
             threads=threads or usable_cores(),

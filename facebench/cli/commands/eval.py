@@ -45,6 +45,23 @@ def command(
             help="See `facebench protocols`; may be repeated.",
         ),
     ] = None,
+    weights: Annotated[
+        Strings,
+        typer.Option(
+            rich_help_panel=_WHAT,
+            help="Weights for the one package.module:factory among the models: a state dict, alone "
+            "or in a checkpoint, or safetensors; a pattern in quotes ('runs/*/ckpt.pt') is a model "
+            "for each file; may be repeated.",
+        ),
+    ] = None,
+    parent: Annotated[
+        str | None,
+        typer.Option(
+            rich_help_panel=_WHAT,
+            help="What models that are not of the zoo were made of: the ratio is to all of its "
+            "parameters. Default: their card's parent, or the first model.",
+        ),
+    ] = None,
     embeddings: Annotated[
         Files,
         typer.Option(
@@ -79,6 +96,14 @@ def command(
         Path | None,
         typer.Option(rich_help_panel=_RESULT, help="Curves (ROC, DIR, CMC): .png, .svg or .pdf."),
     ] = None,
+    history: Annotated[
+        Path | None,
+        typer.Option(
+            rich_help_panel=_RESULT,
+            help="Accuracy against kept parameters, each model against the first: .png, .svg or "
+            ".pdf.",
+        ),
+    ] = None,
     profile: Annotated[
         bool,
         typer.Option("--profile", rich_help_panel=_RESULT, help="Say where the time went."),
@@ -93,7 +118,9 @@ def command(
     Example: facebench eval -m sparse_074 -m baseline -p lfw --data ~/lfw --plot roc.png
     """  # fmt: skip
     started = perf_counter()
-    outputs = Outputs(format, output, out, plot=plot, profile=profile, quiet=quiet).checked()
+    outputs = Outputs(
+        format, output, out, plot=plot, history=history, profile=profile, quiet=quiet
+    ).checked()
     brought = _brought(embeddings or [], names or [])
     if not (model or brought):
         raise UserError("name a model with --model (`facebench models` lists them)")
@@ -112,6 +139,8 @@ def command(
         protocol,
         data,
         embeddings=brought,
+        weights=weights,
+        parent=parent,
         options=options,
         on_record=outputs.save,
         **vars(replace(settings, progress=not quiet)),

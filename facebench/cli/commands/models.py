@@ -16,6 +16,7 @@ from facebench.cli.output import FormatOption, show_table
 from facebench.models.cards.card import (
     MetricFields,
     ModelCard,
+    is_code,
     is_compact,
     list_models,
     recorded_names,
@@ -137,7 +138,7 @@ def summary(card: ModelCard) -> dict[str, Any]:
     ``bytes``: of the weights file, None where there is none.
     """
     path, report = card.weights_path, _planned(card)
-    present = card.architecture == "python" or (path is not None and path.is_file())
+    present = is_code(card) or (path is not None and path.is_file())
     size = path.stat().st_size if path is not None and path.is_file() else None
     if card.architecture == "ensemble":
         size = trained_bytes(card)

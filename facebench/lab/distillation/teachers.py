@@ -14,7 +14,8 @@ from facebench.base.errors import UserError
 from facebench.base.threads import side_by_side, torch_threads
 from facebench.lab.data.crops import CROP_SIZE, TrainingCrops, embed_centres, key_of
 from facebench.lab.data.kept_rows import Rows, kept_rows
-from facebench.models.cards.names import FACTORY, is_bare
+from facebench.models.cards.card import FACTORY
+from facebench.models.cards.names import is_bare
 from facebench.models.embedders.base import Embedder, unit
 from facebench.models.embedders.options import ModelOptions
 from facebench.models.zoo import card_for, load_model

@@ -52,6 +52,11 @@ def is_compact(card: ModelCard) -> bool:
     return card.architecture in ARCHITECTURES
 
 
+def is_code(card: ModelCard) -> bool:
+    """Whether a card is of Python code that has its weights from nowhere else."""
+    return card.architecture == "python" and card.factory is None
+
+
 def check_compact(card: ModelCard) -> None:
     """ValueError where the fields of compact networks are wrong, or stand in another card."""
     if not is_compact(card):
@@ -81,6 +86,7 @@ def shape_of(card: ModelCard) -> Shape:
     return Shape(card.architecture, card.embedding, card.preprocessing.size, card.width or 1.0)
 
 
+FACTORY = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 Architecture = Literal["convnet", "onnx", "torchscript", "export", "python", "ensemble", Compact]
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
 Name = Annotated[str, Field(pattern=_NAME, max_length=64)]
@@ -168,9 +174,11 @@ def is_name(text: str) -> bool:
 class ModelCard(Strict):
     """A model of the zoo, of a pruning run, or one that a user brings.
 
-    weights: a file, relative to the card (``package.module:factory`` for python); sha256: of that
-    file, required for networks of ours; width: of these; sparsity: of a ConvNet, S by layer as
-    ``"1/256"``; embedding: dimension of a compact network, filters_removed: the share that it lost;
+    weights: a file, relative to the card; sha256: of that file, required for networks of ours;
+    factory: of a python model the code that makes the network, ``package.module:factory``, whose
+    weights the file holds (without such a file ``weights`` names the code); width: of networks of
+    ours; sparsity: of a ConvNet, S by layer as ``"1/256"``; embedding: dimension of a compact
+    network, filters_removed: the share that it lost;
     parent: the card whose weights it started from; layout, output: of ONNX models. region: what a
     ConvNet sees of the face, left out for all of it; members, regions: of an ensemble, by name;
     metric: the Joint Bayesian that ``facebench metric fit --attach`` learned for it; projection:
@@ -185,6 +193,7 @@ class ModelCard(Strict):
     filters_removed: Annotated[float, Field(ge=0, lt=1)] | None = None
     parent: Name | None = None
     licence: Text = ""
+    factory: Annotated[str, Field(pattern=rf"^{FACTORY.pattern}$")] | None = None
     weights: str | None = None
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
     layout: Layout | None = None
@@ -240,8 +249,12 @@ class ModelCard(Strict):
         elif (self.width is not None or self.sparsity) and not is_compact(self):
             raise ValueError("width and sparsity belong to architecture 'convnet'")
         check_compact(self)
-        if self.architecture == "python" and self.sha256 is not None:
-            raise ValueError("sha256 is of a file of weights; a python model has none")
+        if self.factory is not None and (self.architecture != "python" or self.weights is None):
+            raise ValueError("factory belongs to architecture 'python', with a file of weights")
+        if self.architecture == "python" and self.sha256 is not None and self.factory is None:
+            raise ValueError(
+                "sha256 is of a file of weights; a python model has none without 'factory'"
+            )
         self._check_regions()
         return self
 
@@ -265,7 +278,7 @@ class ModelCard(Strict):
     @property
     def weights_path(self) -> Path | None:
         """The weights file, or None: the card has none, or its model is Python code."""
-        if self.weights is None or self.architecture == "python":
+        if self.weights is None or is_code(self):
             return None
         return self._path.parent / self.weights
 
@@ -308,7 +321,7 @@ def read_card(path: Path, named: Path | None = None) -> ModelCard:
     """
     card = validated(ModelCard, read_toml(path), str(path))
     card._path = path
-    weights = None if card.architecture == "python" else card.weights
+    weights = None if card.weights_path is None else card.weights
     files = {"weights": weights}
     for field in ("metric", "projection"):
         learned: MetricFields | None = getattr(card, field)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from facebench.base.errors import UserError
-from facebench.models.cards.card import Member, ModelCard, card_names, find_card, read_card
+from facebench.models.cards.card import Member, ModelCard, card_names, find_card, is_code, read_card
 
 SCRIPT = "python -m facebench.lab.regions"
 
@@ -70,4 +70,4 @@ def _untrained(ensemble: ModelCard, cards: Sequence[ModelCard | None]) -> list[s
 
 def _ready(card: ModelCard) -> bool:
     path = card.weights_path
-    return card.architecture == "python" or (path is not None and path.is_file())
+    return is_code(card) or (path is not None and path.is_file())

@@ -8,9 +8,9 @@ from os import PathLike
 from pathlib import Path
 
 from facebench.base.errors import UserError, nearest
-from facebench.models.cards.card import ModelCard, card_names, find_card, read_card
+from facebench.models.cards.card import FACTORY, ModelCard, card_names, find_card, read_card
 
-FACTORY = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+_WEIGHTED = re.compile(rf"({FACTORY.pattern})@(.+)")  # a factory, and a file of weights for it
 # Kinds of model that are programs, in words; the others are data: numbers that facebench's own
 # networks take, and ONNX graphs, which have no operation that reaches a file or another process.
 PROGRAMS = {
@@ -30,6 +30,8 @@ def card_for(spec: str) -> ModelCard:
             f"{spec}: holds embeddings, not a model: give it with --embeddings and the names of "
             "its rows with --names"
         )
+    if (weighted := _WEIGHTED.fullmatch(spec)) is not None:
+        return _weighted_card(*weighted.groups())
     if suffix == ".toml":
         return read_card(path)
     if FACTORY.fullmatch(spec):
@@ -95,8 +97,25 @@ def require_data(card: ModelCard) -> None:
 def is_bare(spec: str) -> bool:
     """Whether a model is a file or code without a card: only options say what its input is."""
     path = Path(spec)
+    if _WEIGHTED.fullmatch(spec):
+        return True
     is_file = path.suffix.lower() in _FILES and not path.with_suffix(".toml").is_file()
     return is_file or (path.suffix != ".toml" and FACTORY.fullmatch(spec) is not None)
+
+
+def _weighted_card(factory: str, file: str) -> ModelCard:
+    path = Path(file)
+    if not path.is_file():
+        raise UserError(f"{path}: there is no such file of weights for {factory}")
+    card = ModelCard(
+        name=_plain(path.stem),
+        title=f"{factory} with {path.name}",
+        architecture="python",
+        factory=factory,
+        weights=path.name,
+    )
+    card._path = path.with_suffix(".toml")
+    return _as_typed(card, path.stem)
 
 
 def _file_card(path: Path, architecture: str) -> ModelCard:

@@ -173,7 +173,7 @@ def _check(card: ModelCard, state: Mapping[str, Tensor], masks: Mapping[str, Ten
 
 
 _WIDTH = 96
-_NEVER_WRAPPED = ("weights", "output", "file")
+_NEVER_WRAPPED = ("factory", "weights", "output", "file")
 _TABLES = ("sparsity", "region", "preprocessing", "training", "source", "metric", "projection")
 
 

@@ -38,7 +38,7 @@ def count_model(embedder: Embedder, card: ModelCard | None = None) -> Cost:
         return Cost.sum([_of_card(member) for member in trained_members(card)])
     if card is not None and _is_ours(card):
         return _of_card(card)
-    path = None if card is None else card.weights_path
+    path = getattr(embedder, "path", None) if card is None else card.weights_path
     size = path.stat().st_size if path is not None else None
     if isinstance(embedder, OnnxEmbedder) and path is not None:
         size = embedder.bytes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -30,8 +31,8 @@ class TorchEmbedder(CheckedEmbedder):
     ``network`` maps float32 N×3×H×W, prepared as ``preprocessing`` says, to N×D; it is in
     evaluation mode already, and an nn.Module is moved to ``device``. ``channels_last``: the memory
     order, which is quicker but breaks networks that call ``view``; ``batch``: the only number of
-    rows that the network takes; ``output``: which of several that have names. Threads are left as
-    they are.
+    rows that the network takes; ``output``: which of several that have names; ``path``: the
+    file of its weights, where no card names it. Threads are left as they are.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class TorchEmbedder(CheckedEmbedder):
         batch: int | None = None,
         output: str | None = None,
         dimension: int | None = None,
+        path: Path | None = None,
     ) -> None:
         self.id, self.weights_hash, self.preprocessing = id, weights_hash, preprocessing
         self.device, self.precision, self.dimension = device, precision, dimension
@@ -57,7 +59,7 @@ class TorchEmbedder(CheckedEmbedder):
             network.to(self._device)
         if isinstance(network, nn.Module) and channels_last:
             network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.network = network
+        self.network, self.path = network, path
         shape = (1, 3, 1, 1)
         self._mean = torch.tensor(preprocessing.mean, device=self._device).reshape(shape)
         self._scale = torch.tensor(preprocessing.scale, device=self._device).reshape(shape)
