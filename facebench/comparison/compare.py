@@ -50,6 +50,8 @@ class Comparison(Shown):
                 "data": base.data.fingerprint,
                 "base_model": base.model.id,
                 "candidate_model": self.candidate.model.id,
+                "base_digest": base.digest(),
+                "candidate_digest": self.candidate.digest(),
                 **paired_row(found),
                 "changed_worse": changed.only_a if changed else None,
                 "changed_better": changed.only_b if changed else None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +12,12 @@ from typing import TYPE_CHECKING
 from facebench.base.errors import UserError, nearest
 from facebench.comparison.paired import Paired, corrected, paired_with_first
 from facebench.records.agreement import require_recounted
-from facebench.records.comparability import measure_of, method_of, require_comparable
+from facebench.records.comparability import (
+    measure_of,
+    method_of,
+    require_comparable,
+    told_apart,
+)
 from facebench.records.find import records_in
 from facebench.records.frames import Results, Scalar, Shown, frame_of
 from facebench.records.record import Record
@@ -64,7 +70,19 @@ class History(Shown):
     @property
     def versus(self) -> str:
         """What the others are held against, in words: ``first``, or the run's name."""
-        return self.runs[self.reference].record.model.id if self.reference else "first"
+        return self.names[self.reference] if self.reference else "first"
+
+    @cached_property
+    def names(self) -> list[str]:
+        """What the runs are called: a model, what else tells it from its likes, or its number."""
+        records = [run.record for run in self.runs]
+        told = [(r.model.id, own) for r, own in zip(records, told_apart(records), strict=True)]
+        names = []
+        for number, (model, own) in enumerate(told, start=1):
+            again = [f"run {number}"] if told.count((model, own)) > 1 else []
+            aside = "; ".join([own] * bool(own) + again)
+            names.append(f"{model} ({aside})" if aside else model)
+        return names
 
     @property
     def models(self) -> list[ModelSection]:

@@ -13,6 +13,7 @@ from facebench.comparison.compare import Comparison
 from facebench.faces.locate import SYNTHETIC
 from facebench.faces.types import FaceSource, Image, ImageError
 from facebench.figures.files import plot_format, plot_style, save_figure
+from facebench.records.comparability import names_of
 from facebench.records.record import Record, folds_of
 
 if TYPE_CHECKING:
@@ -137,9 +138,10 @@ def save_flips(comparison: Comparison, flips: Sequence[Flip], faces: PairFaces, 
     from matplotlib.figure import Figure
 
     if not flips:
+        base, candidate = names_of([comparison.base, comparison.candidate])
         raise UserError(
-            f"--show-flips: no comparison changed between {comparison.base.model.id} and "
-            f"{comparison.candidate.model.id}, or their scores are not there"
+            f"--show-flips: no comparison changed between {base} and {candidate}, or their scores "
+            "are not there"
         )
     columns = min(_MOST_COLUMNS, len(flips))
     rows = -(-len(flips) // columns)
@@ -180,7 +182,7 @@ def _threshold(record: Record, fold: int) -> float:
 
 def _title(comparison: Comparison, number: int) -> str:
     changed = len(comparison.worse) + len(comparison.better)
-    base, candidate = comparison.base.model.id, comparison.candidate.model.id
+    base, candidate = names_of([comparison.base, comparison.candidate])
     label = f"{SYNTHETIC_LABEL}\n" if comparison.base.data.kind == "synthetic" else ""
     title = (
         f"{label}{base} → {candidate} on {comparison.base.protocol.name}: {number} of the "

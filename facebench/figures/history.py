@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _WIDTH, _HEIGHT = 7.6, 4.6  # inches, of one panel
 _HELD, _FELL, _GREY = "#0072B2", "#D55E00", "#555555"  # Okabe and Ito
-_MOST_LABEL, _LETTER = 24, 6.0  # characters; points of print
+_MOST_LABEL, _LEAST_LABEL, _LETTER = 24, 8, 6.0  # characters; points of print
 _POINT, _RING = 5.0, 10.0  # half of what a point and the ring of the first fall take, likewise
 
 
@@ -48,10 +48,10 @@ def save_history_plot(found: Sequence[History], path: Path) -> None:
 def not_drawn(found: Sequence[History]) -> list[str]:
     """One line for each run that a figure leaves out, and why."""
     return [
-        f"not in the plot: {run.record.model.id} on {history.first.protocol.name} "
+        f"not in the plot: {name} on {history.first.protocol.name} "
         f"({history.first.data.fingerprint}): its record does not tell its {history.measure}"
         for history in found
-        for run in history.runs
+        for name, run in zip(history.names, history.runs, strict=True)
         if not run.size
     ]
 
@@ -116,13 +116,13 @@ def _ticks(axes: Axes, history: History, low: float, high: float) -> None:
 
 def _labels(axes: Axes, history: History) -> None:
     """The model's name beside each point, where it hides no other; the axes have their size."""
-    runs = [run for run in history.runs if run.size]
+    named = [pair for pair in zip(history.names, history.runs, strict=True) if pair[1].size]
+    runs = [run for _, run in named]
     fall = None if history.first_fall is None else history.runs[history.first_fall]
     bars = [_bar_extent(axes, run, _RING if run is fall else _POINT) for run in runs]
     taken = [*bars, *(_text_extent(axes, text) for text in axes.texts)]
-    for run, own in zip(runs, bars, strict=True):
-        name = run.record.model.id
-        name = name if len(name) <= _MOST_LABEL else f"{name[: _MOST_LABEL - 1]}…"
+    for (name, run), own in zip(named, bars, strict=True):
+        name = _shortened(name)
         places = list(_places(axes, run, own, _LETTER * len(name)))
         free = (p for p in places if _inside(axes, p[2]) and not hides(p[2], taken))
         place, align, box = next(free, places[0])
@@ -140,6 +140,13 @@ def _labels(axes: Axes, history: History) -> None:
             zorder=5,
             bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.6},
         )
+
+
+def _shortened(name: str) -> str:
+    """A name that is not too long to be drawn; what tells it from its likes, in brackets, stays."""
+    name, opens, own = name.partition(" (")
+    room = max(_MOST_LABEL - len(opens + own), _LEAST_LABEL)
+    return f"{name if len(name) <= room else f'{name[: room - 1]}…'}{opens}{own}"
 
 
 def _bar_extent(axes: Axes, run: HistoryRun, half: float) -> Extent:
@@ -194,7 +201,7 @@ def _name_fall(axes: Axes, history: History) -> None:
         )
     difference = points(run.against.difference)
     axes.annotate(
-        f"◯ first significant fall (▼): {run.record.model.id}, {difference} points against "
+        f"◯ first significant fall (▼): {history.names[number]}, {difference} points against "
         f"{'the first run' if history.reference == 0 else history.versus}".replace("$", r"\$"),
         (0.02, 0.04),
         xycoords="axes fraction",

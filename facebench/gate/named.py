@@ -11,7 +11,7 @@ from facebench.base.options import listed
 from facebench.gate.judge import GateResult, gated
 from facebench.gate.rules import Rules, Undecided, parse_rules, read_rules
 from facebench.records.find import Named, is_file, named_in, records_in, several
-from facebench.records.newest import newest_in
+from facebench.records.newest import newest_in, passed_over_line
 from facebench.records.record import Record
 
 Some = Named | Sequence[Named]
@@ -88,6 +88,16 @@ def records_named(
     names: Sequence[Named], protocol: str | None = None, found_in: Sequence[Path] = ()
 ) -> list[Record]:
     """The records that are given, or behind files, folders and names of models, each once."""
+    return _each_once(_all_named(names, protocol, found_in))
+
+
+def _each_once(records: Sequence[Record]) -> list[Record]:
+    return list({record.digest(): record for record in records}.values())
+
+
+def _all_named(
+    names: Sequence[Named], protocol: str | None, found_in: Sequence[Path]
+) -> list[Record]:
     distinct = list(dict.fromkeys(names))
     models = [name for name in distinct if isinstance(name, str) and not is_file(name)]
     found = {name: _of_file(name) for name in distinct if name not in models}
@@ -106,16 +116,18 @@ def _of_file(name: Named) -> list[Record]:
 def newest_named(
     names: Sequence[Named], protocol: str | None = None, found_in: Sequence[Path] = ()
 ) -> tuple[list[Record], list[str]]:
-    """As `records_named`, of folders the newest of each model, and what of them is passed over."""
-    folders = {
-        name: newest_in(str(name))
-        for name in names
-        if not isinstance(name, Record) and Path(name).is_dir()
-    }
-    named = [name for name in names if name not in folders]
-    records = [record for found in folders.values() for record in found.records]
-    passed_over = [line for found in folders.values() for line in found.passed_over]
-    return records_named(named, protocol, found_in) + records, passed_over
+    """As `records_named`, of folders the newest of each model, and what of them is passed over.
+
+    A folder that lies in another that is named is a part of that.
+    """
+    folders = [n for n in names if not isinstance(n, Record) and Path(n).is_dir()]
+    places = {Path(folder).resolve(): str(folder) for folder in folders}
+    found = [newest_in(name) for at, name in places.items() if not places.keys() & {*at.parents}]
+    named = records_named([name for name in names if name not in folders], protocol, found_in)
+    given = _each_once([*named, *(record for one in found for record in one.records)])
+    judged = {record.digest() for record in given}
+    older = _each_once([record for one in found for record in one.older])
+    return given, [passed_over_line(record) for record in older if record.digest() not in judged]
 
 
 def _rules(rules: GivenRules, undecided: Undecided | None) -> Rules:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -86,7 +86,7 @@ def read_rules(path: Path) -> Rules:
     UserError in one line: the file, a field, or a rule and what is wrong in it.
     """
     card = validated(_RulesFile, read_toml(path), str(path))
-    return Rules(tuple(parse_rule(text, str(path)) for text in card.rules), card.undecided)
+    return Rules(_each_once(card.rules, str(path)), card.undecided)
 
 
 def parse_rules(texts: Sequence[str], undecided: Undecided = "report") -> Rules:
@@ -95,7 +95,13 @@ def parse_rules(texts: Sequence[str], undecided: Undecided = "report") -> Rules:
         raise UserError(f"undecided is {undecided!r}; choose one of {', '.join(UNDECIDED)}")
     if not texts:
         raise UserError(f"a gate needs at least one rule, e.g. {_EXAMPLE!r}")
-    return Rules(tuple(parse_rule(text, "rules") for text in texts), undecided)
+    return Rules(_each_once(texts, "rules"), undecided)
+
+
+def _each_once(texts: Sequence[str], where: str) -> tuple[Rule, ...]:
+    """The rules, however one is written that stands twice."""
+    rules = [parse_rule(text, where) for text in texts]
+    return tuple({replace(rule, text=""): rule for rule in reversed(rules)}.values())[::-1]
 
 
 def parse_rule(text: str, where: str) -> Rule:

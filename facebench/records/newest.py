@@ -14,10 +14,15 @@ from facebench.records.sections import UNKNOWN
 
 @dataclass(frozen=True)
 class Newest:
-    """records: those that count, in their order; passed_over: one line for each that does not."""
+    """records: those that count, in their order; older: those that do not."""
 
     records: tuple[Record, ...]
-    passed_over: tuple[str, ...] = ()
+    older: tuple[Record, ...] = ()
+
+    @property
+    def passed_over(self) -> tuple[str, ...]:
+        """A line for each record that does not count."""
+        return tuple(map(passed_over_line, self.older))
 
 
 def newest_in(name: str) -> Newest:
@@ -45,7 +50,7 @@ def newest(records: Sequence[Record]) -> Newest:
     kept = {record.digest() for record in counting.values()}
     return Newest(
         tuple(record for record in unique if record.digest() in kept),
-        tuple(_line(record) for record in unique if record.digest() not in kept),
+        tuple(record for record in unique if record.digest() not in kept),
     )
 
 
@@ -67,7 +72,8 @@ def _key(record: Record) -> tuple[object, ...]:
     return own, measure_of(record), method_of(record)
 
 
-def _line(record: Record) -> str:
+def passed_over_line(record: Record) -> str:
+    """What is said of a record that does not count."""
     model = record.model
     return (
         f"passed over: {model.id} on {record.protocol.name} (weights {model.weights_hash[:8]}, "

@@ -13,10 +13,11 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from facebench.base.errors import UserError
+from facebench.base.errors import UserError, nearest
 from facebench.base.options import listed
 from facebench.comparison.paired import corrected, paired_with_first
 from facebench.faces.types import DataKind
+from facebench.models.cards.card import card_names
 from facebench.records.find import DataKey, Entry, Finder, Wanted, load_entry
 from facebench.records.frames import Shown, frame_of
 from facebench.records.record import Record
@@ -127,13 +128,29 @@ def with_rows(
         names = models or sorted(
             {entry.model for entry in finder.entries if entry.protocol in card.protocols}
         )
+        for name in models:
+            _require_known(name, finder)
         rows = tuple(ReportRow(label=name, model=name) for name in dict.fromkeys(names))
     elif models:
         raise UserError(f"report {card.name!r} has rows of its own; --model is for `compare`")
     if similarity is not None:
         rows = tuple(row.model_copy(update={"similarity": similarity}) for row in rows)
+    for row in card.rows:
+        if row.model and not row.paper and not row.how:
+            _require_known(row.model, finder, f"report {card.name!r}, row {row.label!r}: ")
     reference = card.reference or (rows[0].label if rows else None)
     return card.model_copy(update={"rows": rows, "reference": reference})
+
+
+def _require_known(name: str, finder: Finder, where: str = "") -> None:
+    """UserError where a name is neither of a model nor of a record: nothing could ever fill it."""
+    recorded = {entry.model for entry in finder.entries}
+    if find_model(name) is None and name not in recorded:
+        hint = nearest(name, sorted(recorded.union(card_names()))) or ";"
+        raise UserError(
+            f"{where}there is no model or record {name!r}{hint} `facebench models --recorded` "
+            "lists the models, and --records names a folder of records"
+        )
 
 
 def wanted_of(row: ReportRow, source: NamedSource) -> Wanted:

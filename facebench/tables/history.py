@@ -74,16 +74,18 @@ def _notes(history: History) -> Iterator[str]:
             "the same, two-sided; Holm: corrected for the number of runs tested; fell: worse, and "
             "that p below 5%"
         )
-    untested = [run for run in history.runs if run.against and not run.against.tested]
-    for run in untested:
-        assert run.against is not None
-        yield f"not tested: {run.record.model.id}, {run.against.why}"
+    untested = [
+        f"not tested: {name}, {run.against.why}"
+        for name, run in zip(history.names, history.runs, strict=True)
+        if run.against and not run.against.tested
+    ]
+    yield from untested
     number = history.first_fall
     if number is None:
         none = "no run" if not untested else "none of the runs tested" if tested else ""
         yield f"{none} fell significantly" if none else "no run could be tested for a fall"
     else:
-        yield f"first significant fall: run {number + 1}, {history.runs[number].record.model.id}"
+        yield f"first significant fall: run {number + 1}, {history.names[number]}"
 
 
 def histories_csv(found: Sequence[History]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from facebench.comparison.paired import corrected, paired_with_first
-from facebench.records.comparability import group_records, require_comparable, told_apart
+from facebench.records.comparability import group_records, names_of, require_comparable, told_apart
 from facebench.records.record import Record
 from facebench.tables.columns import RecordColumn, StatisticColumns, statistic_columns
 from facebench.tables.table import Cell, Table, TableRow, columns_of
@@ -142,9 +142,9 @@ def _not_published(record: Record) -> list[str]:
 def _noted(records: Sequence[Record]) -> list[str]:
     """What the records note, each line once, and of whom where it is not of all."""
     by_note: dict[str, list[str]] = {}
-    for record in records:
+    for name, record in zip(names_of(records), records, strict=True):
         for note in record.notes:
-            by_note.setdefault(note, []).append(record.model.id)
+            by_note.setdefault(note, []).append(name)
     return [
         f"note: {note}" if len(models) == len(records) else f"note ({', '.join(models)}): {note}"
         for note, models in by_note.items()

@@ -41,6 +41,22 @@ def test_of_a_folder_the_newest_of_each_model_counts(
     assert len(found.verdicts) == 1 and len(found.passed_over) == 1
 
 
+def test_what_is_named_twice_is_judged_once(
+    pair: list[facebench.Record], make_record: MakeRecord, tmp_path: Path
+) -> None:
+    older = make_record("half", seed=2, per_kind=20, weights="cd" * 32, created="2025-01-01")
+    new, old = tmp_path / "all" / "new", tmp_path / "all" / "old"
+    file, _ = facebench.save_record(pair[1], new), facebench.save_record(older, old)
+    base = facebench.save_record(pair[0], tmp_path / "base")
+    rules = [RULE, "lfw.accuracy  drop <= 0.30 pt"]
+    for records in ([new, new.parent], [new.parent, file, pair[1]], [old.parent, str(new)]):
+        found = judge(records, rules, [base, base.parent, pair[0]])
+        assert [verdict.rule.text for verdict in found.verdicts] == [RULE]
+        assert len(found.passed_over) == 1
+    chosen = judge([new.parent, old], [RULE], base)
+    assert len(chosen.verdicts) == 1 and len(chosen.passed_over) == 1
+
+
 def test_rules_are_a_file_or_a_list(pair: list[facebench.Record], tmp_path: Path) -> None:
     file = tmp_path / "gates.toml"
     file.write_text(f'rules = ["{RULE} at 95%"]\nundecided = "fail"\n')

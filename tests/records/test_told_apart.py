@@ -8,6 +8,7 @@ import pytest
 
 import facebench
 from facebench.comparison.compare import compare_records
+from facebench.figures.curves.layout import layout_of
 from facebench.gate.judge import gated
 from facebench.gate.rules import parse_rules
 from facebench.protocols.kinds.verification import SINGLE_FACES
@@ -15,6 +16,7 @@ from facebench.records.files import save_record
 from facebench.records.record import Record
 from facebench.tables.comparison import comparison_table
 from facebench.tables.history import history_table
+from facebench.tables.html import to_html
 from facebench.tables.records import record_table
 from tests.comparison.test_compare import changed
 from tests.helpers.records import MakeRecord
@@ -89,3 +91,31 @@ def test_two_records_of_one_model_have_two_names(base: Record, tmp_path: Path) -
     assert [row.cells[0].detail for row in history_table(history).rows] == told
     assert [row.cells[0].detail for row in record_table([base, other]).rows] == told
     assert record_table([base]).rows[0].cells[0].detail == ""
+
+
+def test_runs_of_one_name_differ_in_figures_and_notes(make_record: MakeRecord) -> None:
+    """Curves, the sentences below a history, the picture of what changed."""
+    one, other = (
+        make_record(
+            "m", strength=strength, weights=weights * 64, draws=20, created=f"2026-01-0{day}"
+        )
+        for day, (strength, weights) in enumerate(((3.5, "a"), (2.2, "b")), start=1)
+    )
+    labels = [curve.label for curve in layout_of([one, other]).curves]
+    assert labels == ["m, weights aaaaaaaa", "m, weights bbbbbbbb"]
+    (found,) = facebench.history([one, other])
+    assert "first significant fall: run 2, m (weights bbbbbbbb)" in history_table(found).notes
+    page = to_html([record_table([one, other])], "x")
+    assert all(f"<summary>m (weights {letter * 8})" in page for letter in "ab")
+
+
+def test_a_run_that_went_back_has_its_number(make_record: MakeRecord) -> None:
+    one, other = (
+        make_record("m", per_kind=20, draws=0, created=f"2026-01-0{day}", weights=weights * 64)
+        for day, weights in enumerate("ab", start=1)
+    )
+    again = one.model_copy(update={"run": one.run.model_copy(update={"again": "2026-01-03"})})
+    (found,) = facebench.history([again, other])
+    first, second, last = found.names
+    assert second == "m (weights bbbbbbbb)"
+    assert (first, last) == ("m (weights aaaaaaaa; run 1)", "m (weights aaaaaaaa; run 3)")

@@ -31,7 +31,7 @@ def shown(make_record: MakeRecord) -> dict[str, Any]:
         "scores": facebench.verification(SCORES, MATED, FOLDS),
         "searches": facebench.identification([[0.9, 0.1], [0.2, 0.3]], ["a", "b"], ["a", "b"]),
         "score comparison": scores,
-        "report": facebench.report("compare", models=["m0"]),
+        "report": facebench.report("compare", models=["baseline"]),
     }
 
 
@@ -45,7 +45,7 @@ SAYS = {
     "scores": "8 scores, 4 of them mated",
     "searches": "rank-1",
     "score comparison": "candidate against the base",
-    "report": "m0",
+    "report": "baseline",
 }
 
 

@@ -156,5 +156,5 @@ def test_one_layer_after_the_other_is_one_model(tmp_path: Path) -> None:
 def test_one_rule_and_one_row(make_record: MakeRecord) -> None:
     record = make_record("m", per_kind=20)
     assert len(facebench.judge(record, "lfw.accuracy >= 0.6").verdicts) == 1
-    (filled, *_) = facebench.report("compare", models="m0").filled
-    assert [row.row.label for row in filled.rows] == ["m0"]
+    (filled, *_) = facebench.report("compare", models="baseline").filled
+    assert [row.row.label for row in filled.rows] == ["baseline"]

@@ -16,6 +16,7 @@ from facebench.figures.curves.curves import (
     series_of,
     words_of,
 )
+from facebench.records.comparability import told_apart
 from facebench.records.record import Record
 from facebench.records.sections import SeriesSection
 
@@ -24,7 +25,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 DASHES: tuple[tuple[float, ...], ...] = ((), (7, 3), (2, 2), (9, 3, 2, 3))
 MOST_BANDS = 4  # that can be told apart where they overlap
 POINTED_DRAWS = 200  # of a band that is shown only while its curve is pointed at
-_MOST_LABEL = 28  # characters
+_MOST_LABEL, _LEAST_LABEL = 28, 8  # characters
 
 
 @dataclass(frozen=True)
@@ -157,15 +158,11 @@ def layout_of(records: Sequence[Record], name: str | None = None) -> RocLayout:
 
 
 def _labels_of(records: Sequence[Record]) -> list[str]:
-    """The models' names, short enough to be drawn; with the similarity where a name is there twice.
-
-    A similarity's own parameters, in parentheses, are in the signature.
-    """
-    names = [record.model.id for record in records]
+    """The models' names, short enough to be drawn; what differs, where one is there twice."""
     labels = []
-    for record, name in zip(records, names, strict=True):
-        aside = "" if names.count(name) == 1 else f", {record.similarity.split('(')[0]}"
-        room = _MOST_LABEL - len(aside)
+    for record, own in zip(records, told_apart(records), strict=True):
+        name, aside = record.model.id, f", {own}" if own else ""
+        room = max(_MOST_LABEL - len(aside), _LEAST_LABEL)
         short = name if len(name) <= room else f"{name[: room - 1]}…"
         labels.append(f"{short}{aside}")
     return labels

@@ -78,6 +78,20 @@ def test_a_card_without_records_says_how_to_make_them(run: Run, workspace: Path)
     assert "there is no model 'absent' yet: draw it" in result.out
 
 
+def test_a_row_of_no_model_is_a_mistake_unless_the_card_says_what_it_is(
+    run: Run, workspace: Path
+) -> None:
+    """A row that the paper measured, or that says how to make its model, may be missing."""
+    own = 'model = "absent"\nhow = "draw it"'
+    Path("mine.toml").write_text(CARD.replace(own, 'model = "brigt"'))
+    result = run("report", "mine.toml")
+    assert result.code == 2
+    assert (
+        "row 'absent': there is no model or record 'brigt'; did you mean 'bright'?" in result.line
+    )
+    assert run("report", "compare", "-m", "bright").code == 0
+
+
 def test_run_missing_makes_the_records(run: Run, workspace: Path, faces: Path) -> None:
     arguments = ("report", "mine", "--format", "csv")
     made = run(*arguments, "--run-missing", "--data", faces, "--quiet", "--out", "mine")
@@ -137,6 +151,7 @@ def test_paper_writes_every_table_in_four_formats(run: Run, work: Path) -> None:
     ("arguments", "said"),
     [
         (("tabel3",), "did you mean 'table3'"),
+        (("compare", "-m", "basline"), "there is no model or record 'basline'; did you mean 'base"),
         (("table3", "one.json"), "records follow `run`; one.json follows 'table3'"),
         (("run",), "report run: name record files, e.g. reports/results/lfw/…/*.json, or eval"),
         (("run", "nobody"), "no record of 'nobody'; name its file or a folder with --records"),
