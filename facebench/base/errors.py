@@ -5,9 +5,11 @@ from __future__ import annotations
 import difflib
 import re
 import sys
-from collections.abc import Iterable, Iterator
+import warnings
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 _command_line = False
 
@@ -88,8 +90,8 @@ class UserError(Exception):
 class Notice(UserWarning):
     """What must not be overlooked and is no error: of rendered faces, or a note of a record.
 
-    protocol: that the note is on; empty: of the faces. From Python it is a warning; the command
-    line shows it however quiet a run is.
+    protocol: that the note is on, or what else it is of; empty: of the faces. From Python it is a
+    warning; the command line shows it however quiet a run is.
     """
 
     def __init__(self, text: str, protocol: str = "") -> None:
@@ -124,6 +126,30 @@ def ended_by(end: SystemExit) -> str:
             where = f"module {module!r} (line {step.tb_lineno} of {file})"
         step = step.tb_next
     return f"{where} ended the program{code}{said}"
+
+
+Key = TypeVar("Key")
+Made = TypeVar("Made")
+_LEFT_OUT: set[str] = set()
+_CALLER = 3  # frames up to who reads a list of files
+
+
+def left_out(error: UserError) -> None:
+    """Name a file that stands among others and cannot be read, once: the others are of use."""
+    if str(error) not in _LEFT_OUT:
+        _LEFT_OUT.add(str(error))
+        warnings.warn(Notice(str(error), "left out"), stacklevel=_CALLER)
+
+
+def readable(read: Callable[[Key], Made], keys: Iterable[Key]) -> list[Made]:
+    """What is read of each, in order, without those that cannot be, which `left_out` names."""
+    found = []
+    for key in keys:
+        try:
+            found.append(read(key))
+        except UserError as error:
+            left_out(error)
+    return found
 
 
 def nearest(name: object, known: Iterable[str]) -> str:

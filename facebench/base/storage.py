@@ -16,7 +16,7 @@ from typing import Literal, Self
 
 from facebench.base.errors import UserError
 from facebench.base.locks import Lock, path_lock
-from facebench.base.opening import ARRAY, plain_file, require_kind
+from facebench.base.opening import ARRAY, is_stray, plain_file, require_kind
 
 Workspace = Literal["models", "protocols", "reports"]
 _BLOCK = 1 << 20
@@ -89,7 +89,8 @@ def toml_files(kind: Workspace, *folders: str) -> dict[str, Path]:
     for place in workspace_folders(kind):
         for folder in folders or (".",):
             for path in (place / folder).glob("*.toml"):
-                found.setdefault(path.stem, path)
+                if not is_stray(path.name):
+                    found.setdefault(path.stem, path)
     return dict(sorted(found.items()))
 
 

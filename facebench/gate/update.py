@@ -17,7 +17,7 @@ from facebench.records.comparability import (
     signature_differences,
 )
 from facebench.records.files import read_record, remove_scores, write_record, write_scores
-from facebench.records.find import records_in
+from facebench.records.find import records_below
 from facebench.records.record import Record, similarity_kind
 from facebench.records.scores import file_name
 
@@ -103,7 +103,7 @@ def _place(baseline: Path, record: Record) -> Path:
                 f"--baseline {baseline}: is neither a .json file nor a folder; write "
                 f"{baseline.with_suffix('.json')}, or make the folder first"
             )
-    held = records_in(str(baseline)) if any(baseline.rglob("*.json")) else []
+    held = records_below(baseline)
     fit = [
         (path, old)
         for path, old in held

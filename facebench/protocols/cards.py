@@ -14,7 +14,7 @@ from pydantic import (
     field_validator,
 )
 
-from facebench.base.errors import UserError, nearest
+from facebench.base.errors import UserError, nearest, readable
 from facebench.base.storage import toml_files
 from facebench.base.validation import PositiveShare, Strict, read_toml, require_own_name, validated
 
@@ -281,10 +281,10 @@ def list_protocols() -> list[ProtocolCard]:
         Each with ``name``, which `evaluate` takes, ``kind``, ``title`` and ``source``; those of the
         working directory's folder ``protocols`` are before the shipped ones of the same name.
 
-    Raises
-    ------
-    UserError
-        Names the first card that is wrong, and the field.
+    Warns
+    -----
+    UserWarning
+        Names a card that is wrong, once, and the field: it is left out.
 
     Examples
     --------
@@ -292,4 +292,4 @@ def list_protocols() -> list[ProtocolCard]:
     >>> [card.kind for card in facebench.list_protocols() if card.name == "lfw"]
     ['verification']
     """
-    return [read_protocol(path) for path in protocol_paths().values()]
+    return readable(read_protocol, protocol_paths().values())

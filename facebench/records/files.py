@@ -35,6 +35,11 @@ from facebench.records.scores import (
     table_in,
 )
 
+
+class NoRecordError(UserError):
+    """A JSON file that is meant as something else, such as another tool's metrics."""
+
+
 _HEADER = MIB  # of a file of scores: its first bytes, more than a header takes
 
 
@@ -265,13 +270,14 @@ def _schema_version(values: object, path: Path) -> object:
     expected = "give one that `facebench eval --out FOLDER` wrote"
     if isinstance(values, list):
         of = " of records" if values and all(_looks_like_record(one) for one in values) else ""
-        raise UserError(f"{path}: is a JSON list{of}, not one record; {expected}")
+        wrong = UserError if of else NoRecordError
+        raise wrong(f"{path}: is a JSON list{of}, not one record; {expected}")
     if not isinstance(values, dict):
         kind = {str: "text", bool: "true or false", type(None): "null"}.get(type(values), "number")
-        raise UserError(f"{path}: is a JSON {kind}, no record; {expected}")
+        raise NoRecordError(f"{path}: is a JSON {kind}, no record; {expected}")
     if not _looks_like_record(values):
         fields = ", ".join(map(repr, list(values)[:3])) or "none"
-        raise UserError(f"{path}: is JSON, but no record (it has {fields} …); {expected}")
+        raise NoRecordError(f"{path}: is JSON, but no record (it has {fields} …); {expected}")
     return values.get("schema_version")
 
 

@@ -14,14 +14,14 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from facebench.base.errors import UserError, nearest
-from facebench.base.opening import RECORD, plain_bytes
+from facebench.base.errors import UserError, left_out, nearest
+from facebench.base.opening import RECORD, is_stray, plain_bytes
 from facebench.base.options import listed
 from facebench.base.storage import result_folders
 from facebench.faces.types import DataKind
 from facebench.protocols.cards import load_protocol
 from facebench.records.costs import COSTS
-from facebench.records.files import default_folder, read_record
+from facebench.records.files import NoRecordError, default_folder, read_record
 from facebench.records.record import READABLE, Record, similarity_kind
 
 Named = str | PathLike[str] | Record  # a model that was evaluated, a file, or the record
@@ -91,7 +91,9 @@ class Entry:
 
 @dataclass
 class Finder:
-    """All records in reach. skipped: files of the cache that are no records of this version."""
+    """All records in reach. skipped: files of the cache that are no records of this version; those
+    of other folders are named as they are found (`left_out`).
+    """
 
     entries: list[Entry] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
@@ -100,7 +102,7 @@ class Finder:
     def of(cls, folders: Sequence[Path] = (), *, cache: bool = True) -> Finder:
         """Records of folders (or files) that were named, committed ones, and the default folder.
 
-        UserError: a named or committed file that is not a record of this version.
+        UserError: a named file, or one in a named folder, that is a record and cannot be read.
         """
         finder = cls()
         for place in map(Path, listed("found_in", folders, "['records']")):
@@ -132,9 +134,13 @@ class Finder:
             try:
                 self.entries.append(_head(whole, path, rank))
             except UserError as error:
-                if rank < 2:
+                foreign = isinstance(error, NoRecordError) and place != path
+                if rank == 0 and not foreign:
                     raise
-                self.skipped.append(str(error))
+                if rank < 2:
+                    left_out(error)
+                else:
+                    self.skipped.append(str(error))
 
 
 def load_entry(entry: Entry) -> Record:
@@ -177,7 +183,7 @@ def record_files(place: Path) -> Iterator[Path]:
         return
     for path in sorted(place.rglob("*.json")):
         parts = path.relative_to(place).parts
-        if parts[0] not in _SKIPPED and not path.name.startswith("."):
+        if parts[0] not in _SKIPPED and not any(map(is_stray, parts)):
             yield path
 
 
@@ -238,10 +244,21 @@ def records_in(name: str) -> list[tuple[Path, Record]]:
     path = Path(name)
     if not path.is_dir():
         return [(path, read_record(path))]
-    files = list(record_files(path))
-    if not files:
+    found = records_below(path)
+    if not found:
         raise UserError(f"{path}: holds no record (*.json); make one with `facebench eval --out`")
-    return [(file, read_record(file)) for file in files]
+    return found
+
+
+def records_below(folder: Path) -> list[tuple[Path, Record]]:
+    """All records of a folder, sorted; JSON of other tools is left out, a wrong record is not."""
+    found = []
+    for file in record_files(folder):
+        try:
+            found.append((file, read_record(file)))
+        except NoRecordError as error:
+            left_out(error)
+    return found
 
 
 def named_together(

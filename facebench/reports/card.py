@@ -12,7 +12,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from facebench.base.errors import UserError, nearest
+from facebench.base.errors import UserError, nearest, readable
 from facebench.base.storage import toml_files
 from facebench.base.validation import Strict, Text, read_toml, require_own_name, validated
 from facebench.models.architectures.shapes import LAYERS
@@ -240,14 +240,15 @@ def load_report(name: str) -> ReportCard:
 
 
 def list_reports() -> list[ReportCard]:
-    """All cards that can be found, by name; UserError for the first wrong one."""
-    return [read_report(path) for path in report_paths().values()]
+    """All cards that can be found, by name; wrong ones are named once and left out."""
+    return readable(read_report, report_paths().values())
 
 
 def cards_named(name: str) -> list[ReportCard]:
     """The card of a name or file, or all of a group; UserError: there is none, or it is wrong."""
-    grouped = {} if name.endswith(".toml") else groups()
-    return grouped.get(name) or [load_report(name)]
+    if name.endswith(".toml") or name in report_paths():
+        return [load_report(name)]
+    return groups().get(name) or [load_report(name)]
 
 
 def groups() -> dict[str, list[ReportCard]]:

@@ -108,7 +108,7 @@ def command(
             from facebench.records.files import default_folder
         require_folder(out or default_folder(), "--out")
     with importing():
-        from facebench.reports.card import cards_named, groups
+        from facebench.reports.card import cards_named, groups, report_paths
     if what == "list":
         _list()
         return
@@ -116,7 +116,7 @@ def command(
         _run(files or [], writer, records or [], protocol, similarity)
         return
     cards = cards_named(what)
-    grouped = not what.endswith(".toml") and what in groups()
+    grouped = not what.endswith(".toml") and what not in report_paths() and what in groups()
     if grouped:
         writer.format = writer.format or "all"
         writer.check()

@@ -188,7 +188,7 @@ def templates_of(rows: FaceRows, boxes: Boxes, faces: ImageFaces) -> TemplateSet
     keys = []
     for file, box in zip(rows.files, rows.boxes.tolist(), strict=True):
         known = faces[file]
-        face = next(other for other in known if _is_one_face(other, box))
+        face = known[int(np.argmax([_overlap(other, box) for other in known]))]
         keys.append(file if len(known) == 1 else face_key(file, face))
         boxes[keys[-1]] = face
     template, subject, medium = rows.numbers.T
@@ -200,13 +200,14 @@ def faces_of_images(lists: Sequence[FaceRows]) -> ImageFaces:
 
     One face may have several boxes: the official lists write one box with nine decimals in one
     split and with ten in another, and frame 30091_00000 has two boxes of one face, 2.3 pixels
-    apart. So what overlaps by more than half is one face.
+    apart. So what overlaps by more than half is one face; of several, it is the one that a box
+    overlaps most.
     """
     found: ImageFaces = {}
     for rows in lists:
         for file, (x, y, width, height) in zip(rows.files, rows.boxes.tolist(), strict=True):
             known = found.setdefault(file, [])
-            if not any(_is_one_face(other, (x, y, width, height)) for other in known):
+            if all(_overlap(other, (x, y, width, height)) <= 0.5 for other in known):
                 known.append((x, y, width, height))
     return found
 
@@ -216,16 +217,16 @@ def face_key(file: str, box: Sequence[float]) -> str:
     return f"{file}#{','.join(f'{value:.10g}' for value in box)}"
 
 
-def _is_one_face(box: Sequence[float], other: Sequence[float]) -> bool:
-    """Whether both are blank, or share more than half of the area that they cover together."""
+def _overlap(box: Sequence[float], other: Sequence[float]) -> float:
+    """The share that both cover of the area that they cover together; 1 where both are blank."""
     if tuple(box) == tuple(other):
-        return True
+        return 1.0
     if math.isnan(box[0]) or math.isnan(other[0]):
-        return math.isnan(box[0]) and math.isnan(other[0])
+        return float(math.isnan(box[0]) and math.isnan(other[0]))
     (x, y, width, height), (u, v, across, down) = box, other
     shared = max(0.0, min(x + width, u + across) - max(x, u))
     shared *= max(0.0, min(y + height, v + down) - max(y, v))
-    return 2 * shared > width * height + across * down - shared
+    return shared / (width * height + across * down - shared)
 
 
 def _columns(path: Path, header: list[str]) -> dict[str, int]:

@@ -19,7 +19,7 @@ from pydantic import (
     model_validator,
 )
 
-from facebench.base.errors import UserError, nearest
+from facebench.base.errors import UserError, nearest, readable
 from facebench.base.storage import toml_files
 from facebench.base.text import fraction
 from facebench.base.validation import (
@@ -363,10 +363,10 @@ def list_models(*, recorded: bool = False) -> list[ModelCard]:
         Each with ``name``, which `evaluate` takes, ``title``, ``licence`` and so on; those of the
         working directory's folder ``models`` are before the shipped ones of the same name.
 
-    Raises
-    ------
-    UserError
-        Names a card that is wrong, and the field.
+    Warns
+    -----
+    UserWarning
+        Names a card that is wrong, once, and the field: it is left out.
 
     Examples
     --------
@@ -374,12 +374,8 @@ def list_models(*, recorded: bool = False) -> list[ModelCard]:
     >>> "sparse_074" in [card.name for card in facebench.list_models()]
     True
     """
-    cards = [
-        _named_card(path)
-        for path in _card_files().values()
-        if recorded or path.parent.name != RECORDED
-    ]
-    return sorted(cards, key=_kept_first)
+    paths = [p for p in _card_files().values() if recorded or p.parent.name != RECORDED]
+    return sorted(readable(_named_card, paths), key=_kept_first)
 
 
 def recorded_names() -> list[str]:

@@ -158,6 +158,18 @@ def test_boxes_that_differ_a_little_are_of_one_face(folder: Path, other, faces) 
         assert lists.boxes["img/1.jpg"] == (0.3333333333, 12, 20.1, 24)
 
 
+def test_a_box_that_overlaps_two_faces_is_of_the_one_it_overlaps_most(folder: Path) -> None:
+    first, second, between = (10, 10, 20, 20), (17, 10, 20, 20), (15, 10, 20, 20)
+    rows = [(40, 4, "img/8.jpg", 198, "", first), (41, 5, "img/8.jpg", 198, "", second)]
+    (folder / METADATA).write_text(metadata([*ROWS, *rows, (42, 5, "img/8.jpg", 198, "", between)]))
+    templates = read_ijba_verification(folder, 1).splits[0].templates
+    face_of = {
+        int(templates.ids[t]): templates.keys[f]
+        for t, f in zip(templates.row_template, templates.row_face, strict=True)
+    }
+    assert (face_of[40], face_of[42]) == ("img/8.jpg#10,10,20,20", "img/8.jpg#17,10,20,20")
+
+
 def test_a_blank_box_and_a_box_are_two_faces(folder: Path) -> None:
     (folder / METADATA).write_text(metadata([*ROWS, (40, 4, "img/1.jpg", 199, "", ("",) * 4)]))
     keys = read_ijba_verification(folder, 1).splits[0].templates.keys
