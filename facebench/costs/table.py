@@ -31,7 +31,8 @@ def bench_table(result: Bench) -> Table:
     headings += ["peak memory", "ms, 1 face", f"faces/s, {batch} at once"]
     rows = []
     for record, run in pairs:
-        cells = [Cell(record.model, "baseline" if (record, run) == base else "")]
+        alone = len(pairs) == 1
+        cells = [Cell(record.model, "baseline" if (record, run) == base and not alone else "")]
         cells += [Cell(run.runtime)] if several else []
         cells += [_size_cell(record, base[0], field, text) for _, field, text in _SIZES]
         cells += [

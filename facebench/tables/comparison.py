@@ -16,6 +16,7 @@ from facebench.statistics.paired import McNemar
 from facebench.tables.csv import to_csv
 from facebench.tables.table import Cell, Table, columns_of, rows_of
 from facebench.tables.text import (
+    SEARCHES,
     difference_cell,
     labelled,
     p_equation,
@@ -141,9 +142,18 @@ def _pairs(comparison: Comparison, rows: Sequence[int]) -> Iterator[str]:
     for row in rows[:_SHOWN]:
         kind = "mated" if one.mated[row] else "non-mated"
         faces = f" {' and '.join(comparison.keys[row])}" if comparison.keys else ""
-        yield f"no. {row + 1}{faces} ({kind}) {one.scores[row]:.3f} → {other.scores[row]:.3f}"
+        before, after = (_score(comparison.base, table, row) for table in (one, other))
+        yield f"no. {row + 1}{faces} ({kind}) {before} → {after}"
     if len(rows) > _SHOWN:
         yield f"and {len(rows) - _SHOWN:,} more (--format json)"
+
+
+def _score(record: Record, table: ScoreTable, row: int) -> str:
+    """A score, or why there is none."""
+    score = _finite(table, row)
+    if score is not None:
+        return f"{score:.3f}"
+    return "not first" if record.protocol.kind in SEARCHES else "not acquired"
 
 
 def _json(comparison: Comparison) -> dict[str, Any]:

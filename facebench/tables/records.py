@@ -10,6 +10,7 @@ from facebench.records.record import Record
 from facebench.tables.columns import RecordColumn, StatisticColumns, statistic_columns
 from facebench.tables.table import Cell, Table, TableRow, columns_of
 from facebench.tables.text import (
+    SEARCHES,
     failures_cell,
     labelled,
     protocol_text,
@@ -18,8 +19,6 @@ from facebench.tables.text import (
     sizes_text,
     versus_cell,
 )
-
-_SEARCHES = ("identification", "template-search")
 
 
 def record_tables(records: Sequence[Record]) -> list[Table]:
@@ -109,7 +108,7 @@ def _data_line(first: Record) -> str:
 
 
 def _unit(record: Record) -> str:
-    return "searches" if record.protocol.kind in _SEARCHES else "comparisons"
+    return "searches" if record.protocol.kind in SEARCHES else "comparisons"
 
 
 def _versus_line(first: Record) -> str:

@@ -12,6 +12,8 @@ from facebench.records.record import Record
 from facebench.records.sections import Estimate, ModelSection
 from facebench.tables.table import DASH, Cell
 
+SEARCHES = ("identification", "template-search")  # kinds of protocols
+
 
 class Ends(Protocol):
     """An interval, as computed or as recorded."""

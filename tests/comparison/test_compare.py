@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -220,3 +221,14 @@ def test_a_failure_to_acquire_is_no_number_in_json(make_record: MakeRecord) -> N
     (found,) = compare_records(base, [other])
     values = json.loads(comparisons_json([found]))[0]["changed"]["worse"]
     assert values and all(pair["candidate_score"] is None for pair in values[:1])
+
+
+def test_a_score_that_is_not_there_is_no_minus_infinity(make_record: MakeRecord) -> None:
+    one = make_record("a", per_kind=20, draws=0)
+    other = make_record("b", failures=5, per_kind=20, draws=0)
+    for kind, word in (("verification", "not acquired"), ("identification", "not first")):
+        protocol = one.protocol.model_copy(update={"kind": kind})
+        comparison = compare_records(one, [other])[0]
+        shown = replace(comparison, base=changed(one, protocol=protocol))
+        notes = " ".join(comparison_table(shown).notes)
+        assert f"→ {word}" in notes and "inf" not in notes.replace("information", "")
