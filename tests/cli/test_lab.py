@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tomllib
 from pathlib import Path
 
@@ -12,6 +13,8 @@ import numpy as np
 import pytest
 import torch
 
+from facebench.lab.connections.criteria import NAMES
+from facebench.lab.filters.importance import CRITERIA as FILTER_CRITERIA
 from tests.helpers.training_toys import TINY_RECIPE, write_people
 
 PLAN = """
@@ -33,6 +36,13 @@ def people(work: Path) -> Path:
     (work / "tiny.toml").write_text(TINY_RECIPE)
     (work / "plan.toml").write_text(PLAN)
     return write_people(work / "people")
+
+
+def test_the_help_names_every_criterion(run) -> None:
+    """It is shown without torch, which the registries need."""
+    shown = run("prune", "--help").out
+    words = set(re.findall(r"[a-z0-9]+", shown[shown.index("--criterion") :]))
+    assert {*NAMES, *FILTER_CRITERIA} <= words
 
 
 def test_train_then_prune_a_card_then_a_plan(run, people: Path, work: Path) -> None:

@@ -55,8 +55,8 @@ class TrainingData:
     identities among them of whom nothing is learned, e.g. to learn a metric from; real: keys of the
     whole sources that are not rendered; teacher: what the targets are of, its signature; left_out:
     how many identities were left out altogether, since they look like people that a network will be
-    judged on; strangers: of every held-out crop, whether nothing is learned of its person either
-    (None: of all that have one).
+    judged on; strangers: of every held-out crop, whether nothing is learned of its person either,
+    who is real, or rendered where all are (None: of all that have one).
     """
 
     sources: Sources
@@ -179,7 +179,9 @@ def training_data(
             real.append(whole)
         sources.append((_rows(crops, learned, renumber=True), count))
         apart.append((crops, held))
-        strangers.append(np.isin(crops.labels[held], people))
+        # Rendered people are easier to tell apart, and would make real ones look so.
+        judged = not spec.synthetic or all(one.synthetic for one in specs)
+        strangers.append(np.isin(crops.labels[held], people) & judged)
     if apart_from is not None:
         require_sources(apart_from, named)
     held_out = joined([_rows(crops, rows) for crops, rows in apart])

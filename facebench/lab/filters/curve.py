@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+from pydantic import TypeAdapter, ValidationError
 from scipy.stats import rankdata
 
 from facebench.base.errors import UserError
@@ -88,11 +89,19 @@ def read_curve(path: Path) -> Curve:
     """What `write_curve` wrote; UserError where it is not such a file."""
     try:
         told = json.loads(plain_bytes(path, RECORD))
-        told.pop("schema_version")
-        told["points"] = tuple(Point(**point) for point in told["points"])
-        return Curve(**told)
+        del told["schema_version"]
+        curve = TypeAdapter(Curve).validate_python(told)
+        for point in curve.points:
+            if point.of < 1 or any(len(ends) != 2 for ends in point.intervals.values()):
+                raise ValueError(f"{point.model}: filters of a network, and two ends an interval")
+        return curve
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "the file"
+        why: object = f"{where}: {first['msg'][:200]}"
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise UserError(f"{path}: not a curve of `facebench prune --structured`: {error}") from None
+        why = error
+    raise UserError(f"{path}: not a curve of `facebench prune --structured`: {why}")
 
 
 def _points_csv(curve: Curve) -> str:

@@ -116,7 +116,7 @@ def test_mistakes_are_one_line(tmp_path: Path, old: str, new: str, said: str | N
     ("frozen", "said"),
     [
         ('below = "f"', "step n2: 5b is frozen (below f)"),
-        ('below = "1a"', "no layer '1a'"),
+        ('below = "1a"', "below 1a there is no layer to freeze"),
         ('below = "4c"', "did you mean"),
         ('below = "4a"\nviews = 0', "views"),
         ("views = 2", "below"),

@@ -135,6 +135,10 @@ def test_synthetic_and_real_mix_in_batches(tmp_path: Path) -> None:
     assert [count for _, count in data.sources] == [6, 2]
     assert batch.faces.shape == (8, 112, 96, 3)
     assert (batch.labels[6:] >= 9).all() and (batch.labels[:6] < 9).all()
+    # Rendered people are held out, too, and the figures are of the real ones alone.
+    assert data.strangers is not None and set(data.held_out.labels[data.strangers]) < set(range(10))
+    rendered = training_data(["synthetic"], 8, Path("unused"), identities=10, images=3)
+    assert rendered.strangers is not None and rendered.strangers.all()
 
 
 def test_a_teacher_gives_unit_targets(tmp_path: Path) -> None:

@@ -47,9 +47,45 @@ def test_csv_of_points_and_layers(tmp_path: Path) -> None:
     assert layers[1]["filters"] == "16" and layers[1]["net_taylor_50"] == "0.500000"
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"schema_version": 1, "points": [{}]}'])
+ONE = {"model": "net", "step": 0, "filters": 0, "of": 88, "parameters": 1, "multiply_adds": 1}
+WHOLE = {"schema_version": 1, "model": "m", "criterion": "taylor", "source": "", "points": [ONE]}
+
+
+def test_the_least_that_is_a_curve(tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    path.write_text(json.dumps(WHOLE))
+    assert read_curve(path).points[0].removed == 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        "5",
+        "[" * 100_000,
+        json.dumps(WHOLE | {"points": [{}]}),
+        json.dumps(WHOLE | {"points": 5}),
+        json.dumps(WHOLE | {"layers": {"a": "many"}}),
+        json.dumps(WHOLE | {"removed": {"net": [1]}}),
+        *(
+            json.dumps(WHOLE | {"points": [ONE | wrong]})
+            for wrong in (
+                {"step": "first"},
+                {"of": 0},
+                {"filters": None},
+                {"accuracy": [0.9]},
+                {"accuracy": {"lfw": "good"}},
+                {"intervals": {"lfw": [0.9]}},
+                {"latency": {}},
+            )
+        ),
+    ],
+)
 def test_another_file_is_a_user_error(tmp_path: Path, text: str) -> None:
     path = tmp_path / "x.json"
     path.write_text(text)
-    with pytest.raises(UserError, match=r"x\.json: not a curve"):
+    with pytest.raises(UserError, match=r"x\.json: not a curve") as caught:
         read_curve(path)
+    assert "\n" not in str(caught.value)
