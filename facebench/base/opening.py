@@ -3,23 +3,28 @@
 A pipe or a device (``/dev/zero``) may never end, and a file of holes is longer than memory; so
 what a path leads to is looked at before a byte is read. The limits stand here, in one place; each
 is far above any file of its kind that circulates.
+
+What the bytes then do to the library that reads them is told here, too: `reading` stands around
+every such call, so that a damaged file is one line, whatever the library raises.
 """
 
 from __future__ import annotations
 
 import csv
 import errno
-import lzma
+import json
 import os
 import stat
 import zipfile
-import zlib
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from facebench.base.errors import UserError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 MIB, GIB = 1 << 20, 1 << 30
 SETTINGS = MIB // 4  # cards, recipes, plans and rules; TOML can take quadratic time
@@ -40,7 +45,7 @@ _STRAY = frozenset(
         *("system volume information", "lost+found", "__pycache__"),
     }
 )
-_UNPACKING = (zlib.error, lzma.LZMAError)
+_LONGEST_CAUSE = 160  # characters: what a library says may hold the whole file
 _POINTER, _LONGEST_POINTER = b"version https://git-lfs.github.com/spec/", 1024  # by its format
 _NOT_PULLED = "it is a pointer of git LFS in place of the file, which `git lfs pull` brings"
 _KINDS = (
@@ -50,6 +55,43 @@ _KINDS = (
     (stat.S_ISCHR, errno.EINVAL, "it is a device, not a file"),
     (stat.S_ISBLK, errno.EINVAL, "it is a device, not a file"),
 )
+
+
+@contextmanager
+def reading(where: object, what: str, to_do: str = "") -> Iterator[None]:
+    """Around what makes sense of a user's file: any error within is one line about the file.
+
+    Libraries raise whatever their innermost parts do where bytes are damaged, of more kinds than
+    their pages name; so no list of kinds is kept, and no more than the call that reads belongs in
+    the block. A UserError, which says its own, passes.
+
+    where: the file; what: is wrong with it, in words (``not a curve``); to_do: what mends it.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        then = f"; {to_do}" if to_do else ""
+        raise UserError(f"{where}: {what}: {cause(error)}{then}") from error
+
+
+def cause(error: Exception) -> str:
+    """Why a file cannot be read, by the error of a library: a few words of one line."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    if isinstance(error, MemoryError):
+        return "it takes more memory than there is"
+    # Tokens and syntax say the place after the words.
+    words = error.args[0] if error.args and isinstance(error.args[0], str) else error
+    text = " ".join(str(words).split())
+    if "integer string conversion" in text:  # Python's own line advises to change the interpreter
+        return "it has a number of thousands of digits"
+    if isinstance(error, KeyError) and " " not in text:
+        text = f"it has no {text!r}"
+    return text[:_LONGEST_CAUSE] or type(error).__name__
 
 
 def read_bytes(path: Path, what: str, limit: int = LIST) -> bytes:
@@ -70,6 +112,27 @@ def read_text(path: Path, what: str, limit: int = LIST) -> str:
     except UnicodeDecodeError as error:
         where = f"byte {error.start:,}"
         raise UserError(f"{path}: {what} is not UTF-8 text ({where}); save it as UTF-8") from None
+
+
+def read_json(path: Path, what: str, limit: int = RECORD, to_do: str = "") -> Any:
+    """As `read_bytes`, the values of JSON; to_do: what mends a file that is none."""
+    data = read_bytes(path, what, limit)
+    with reading(path, f"{what} is not JSON", to_do):
+        return json.loads(data)
+
+
+def read_fields(
+    path: Path, what: str, *names: str, limit: int = RECORD, to_do: str = ""
+) -> dict[str, Any]:
+    """As `read_json`, a table that has at least the fields of those names; what: ``a curve``."""
+    data = read_bytes(path, "the file", limit)
+    with reading(path, f"not {what}", to_do):
+        values = json.loads(data)
+        if not isinstance(values, dict):
+            raise TypeError("it is no table of fields")
+        if lacks := set(names) - set(values):
+            raise KeyError(min(lacks))
+    return values
 
 
 def read_list(path: Path, what: str = "the list", expected: str = "the official list") -> list[str]:
@@ -209,11 +272,31 @@ def member_bytes(archive: zipfile.ZipFile, name: str, limit: int = IMAGE) -> byt
     try:
         if archive.getinfo(name).file_size > limit:  # zipfile unfolds no more than that
             raise OSError(errno.EFBIG, f"it is longer than {size_words(limit)}")
-        return archive.read(name)
     except KeyError:
         raise FileNotFoundError(errno.ENOENT, "there is no such member") from None
-    except (RuntimeError, EOFError, ValueError, zipfile.BadZipFile, *_UNPACKING) as error:
-        raise OSError(errno.EIO, f"it is damaged ({error})") from None
+    try:
+        return archive.read(name)
+    except Exception as error:  # of zipfile, and of each of the ways to pack
+        raise OSError(errno.EIO, f"it is damaged ({cause(error)})") from None
+
+
+def tensors_in(data: bytes) -> dict[str, NDArray[Any]]:
+    """The tensors of safetensors; ValueError in a few words where the bytes are none."""
+    from safetensors.numpy import load  # late: of all that open files, few hold tensors
+
+    try:
+        return dict(load(data))
+    except Exception as error:  # of many kinds, also for types that NumPy does not know
+        raise ValueError(f"truncated or not safetensors ({cause(error)})") from None
+
+
+def note_in(data: bytes, entry: str) -> Any:
+    """The JSON in a metadata entry of safetensors, by their first bytes; None: there is none."""
+    length = int.from_bytes(data[:8], "little")
+    try:
+        return json.loads(json.loads(data[8 : 8 + length])["__metadata__"][entry])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
 
 
 def unreadable(path: Path, what: str, error: OSError) -> UserError:

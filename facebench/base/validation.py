@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from facebench.base.errors import UserError, nearest
-from facebench.base.opening import SETTINGS, plain_bytes, unix_lines
+from facebench.base.opening import SETTINGS, plain_bytes, reading, unix_lines
 
-Validated = TypeVar("Validated", bound=BaseModel)
+Validated = TypeVar("Validated")  # a pydantic model, or a plain dataclass
 Share = Annotated[float, Field(ge=0, le=1)]
 PositiveShare = Annotated[float, Field(gt=0, le=1)]
 # Text whose line breaks and runs of spaces are of the file alone.
@@ -58,6 +59,7 @@ _WORDS = {
     "string_pattern_mismatch": "must be written as {pattern}",
 }
 _NOT_TABLES = (*(kind for kind in _WORDS if kind.endswith(("_type", "_parsing"))), "literal_error")
+_MISSPELT = ("extra_forbidden", "unexpected_keyword_argument")  # of models, and of dataclasses
 _TYPES = (
     "str",
     "int",
@@ -74,21 +76,21 @@ def read_toml(path: Path) -> dict[str, Any]:
     """The tables of a TOML file; UserError in one line: absent, not UTF-8, or not TOML."""
     try:
         # -sig: Windows writes a mark.
-        return tomllib.loads(unix_lines(plain_bytes(path, SETTINGS).decode("utf-8-sig")))
+        text = unix_lines(plain_bytes(path, SETTINGS).decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise UserError(
             f"{path}: not UTF-8 at byte {error.start}; save the card as UTF-8"
         ) from None
-    except (ValueError, RecursionError) as error:  # not only TOML's own: a number of 5,000 digits
-        raise UserError(f"{path}: not TOML: {_one_line(str(error))}") from None
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from None
+    with reading(path, "not TOML"):
+        return tomllib.loads(text)
 
 
 def validated(model: type[Validated], values: object, where: str) -> Validated:
     """values as a model; UserError names where, the first wrong field and what is allowed there."""
     try:
-        return model.model_validate(values)
+        return TypeAdapter(model).validate_python(values)
     except ValidationError as error:
         raise UserError(f"{where}: {explain(error, model)}") from None
 
@@ -99,17 +101,17 @@ def require_own_name(name: str, path: Path) -> None:
         raise UserError(f"{path}: field 'name' is {name!r}; it must be the file's, {path.stem!r}")
 
 
-def explain(error: ValidationError, model: type[BaseModel]) -> str:
+def explain(error: ValidationError, model: type) -> str:
     """The first wrong field of values that were to be a model, in one line of plain words."""
     # A misspelt field is missing under its right name too: the misspelling is what to mend.
     errors = error.errors(include_url=False)
-    first = min(errors, key=lambda one: one["type"] != "extra_forbidden")
+    first = min(errors, key=lambda one: one["type"] not in _MISSPELT)
     place = _place(first)
     same = [one for one in errors if _place(one) == place]
     more = len(errors) - len(same)
     rest = f" (and {more} more)" if more else ""
     field = ".".join(str(part) for part in place)
-    if first["type"] == "extra_forbidden":
+    if first["type"] in _MISSPELT:
         known = _fields(model, place[:-1])
         hint = nearest(str(place[-1]), known)
         has = f" (fields: {', '.join(known)})" if known else ""
@@ -166,28 +168,40 @@ def _is_word(given: object) -> bool:
     return given is None or isinstance(given, bool)
 
 
-def _fields(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
+def _fields(model: type, path: tuple[int | str, ...]) -> list[str]:
     """Field names of the model, or models, that lie at a path inside another."""
     here = [model]
     for part in path:
-        inside = [one.model_fields[str(part)] for one in here if str(part) in one.model_fields]
+        inside = [fields[str(part)] for one in here if str(part) in (fields := _hints(one))]
         if inside:
-            here = [found for field in inside for found in _inner_models(field.annotation)]
+            here = [found for hint in inside for found in _inner_models(hint)]
         else:  # an index, a key of one's own, or the kind of one of several models
             here = [one for one in here if part in _kinds(one)] or here
-    return list(dict.fromkeys(name for one in here for name in one.model_fields))
+    return list(dict.fromkeys(name for one in here for name in _hints(one)))
 
 
-def _inner_models(annotation: Any) -> list[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+def _hints(model: type) -> dict[str, Any]:
+    """Fields of a model or a dataclass, with what they are annotated as."""
+    if issubclass(model, BaseModel):
+        return {name: field.annotation for name, field in model.model_fields.items()}
+    assert dataclasses.is_dataclass(model)
+    hints = get_type_hints(model)
+    return {field.name: hints[field.name] for field in dataclasses.fields(model)}
+
+
+def _inner_models(annotation: Any) -> list[type]:
+    if isinstance(annotation, type) and (
+        issubclass(annotation, BaseModel) or dataclasses.is_dataclass(annotation)
+    ):
         return [annotation]
     return [found for arg in get_args(annotation) for found in _inner_models(arg)]
 
 
-def _kinds(model: type[BaseModel]) -> set[Any]:
+def _kinds(model: type) -> set[Any]:
     """The words that tell a model among several, e.g. of a field ``kind``."""
-    annotations = [field.annotation for field in model.model_fields.values()]
-    return {word for a in annotations if get_origin(a) is Literal for word in get_args(a)}
+    return {
+        word for a in _hints(model).values() if get_origin(a) is Literal for word in get_args(a)
+    }
 
 
 def _one_line(text: str) -> str:

@@ -25,7 +25,7 @@ from facebench.cli.streams import STDOUT, flush_output
 
 # Every exit code means one thing; docs/use/exit-codes.md has the table.
 WRONG_INPUT, BUG = 2, 70  # EX_SOFTWARE of <sysexits.h>
-_LONGEST = 4000  # characters of a line
+_LONGEST = 1200  # characters of a line, of which the first say where, and the last what to do
 _REPORT = (
     "this is a bug in facebench and says nothing of your models: please report it, with the lines "
     "above, the command and what `facebench --version` prints"
@@ -117,7 +117,10 @@ def _end(message: str, code: int) -> NoReturn:
 
 
 def _say(message: str) -> int:
-    line = printable(" ".join(message.split()), _LONGEST)
+    line = " ".join(message.split())
+    if len(line) > _LONGEST:  # what the user gave may be a file that is no list: one line of it all
+        line = f"{line[: _LONGEST // 2]} … {line[-_LONGEST // 2 :]}"
+    line = printable(line)
     print(f"facebench: {line}", file=sys.stderr)
     return WRONG_INPUT
 

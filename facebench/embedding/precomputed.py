@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tokenize
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path, PurePosixPath
@@ -13,17 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facebench.base.errors import UserError
-from facebench.base.opening import ARRAY, plain_file, read_csv, read_list, read_text
+from facebench.base.opening import ARRAY, plain_file, read_csv, read_list, read_text, reading
 from facebench.embedding.types import Embeddings
 from facebench.faces.images import without_ending
 
 _HEADERS = frozenset(("name", "names", "file", "filename", "key", "path", "image"))
 _SHOWN = 3
-# What numpy raises where a header is no header, of which it makes Python tokens.
-_UNREADABLE = (
-    *(OSError, ValueError, EOFError, MemoryError, OverflowError, SyntaxError, RecursionError),
-    tokenize.TokenError,
-)
 
 
 def load_embeddings(npy: Path, names: Path) -> Embeddings:
@@ -168,14 +162,9 @@ def _parts(name: str) -> tuple[str, ...]:
 
 
 def _load_vectors(npy: Path) -> NDArray[np.float32]:
-    try:
-        with plain_file(npy, ARRAY) as file:
-            array = np.load(file, allow_pickle=False)
-    except _UNREADABLE as error:
-        raise UserError(
-            f"{npy} cannot be read as an .npy array: {_line(error)}; save it with numpy.save, "
-            "as floats"
-        ) from error
+    to_do = "save it with numpy.save, as floats"
+    with reading(npy, "cannot be read as an .npy array", to_do), plain_file(npy, ARRAY) as file:
+        array = np.load(file, allow_pickle=False)
     if not isinstance(array, np.ndarray):
         array.close()
         raise UserError(f"{npy} is an .npz archive; save the one array with numpy.save")
@@ -205,10 +194,8 @@ def _load_names(path: Path) -> list[str]:
 
 
 def _names_of_json(path: Path, text: str) -> list[str]:
-    try:
+    with reading(path, "not JSON"):
         names = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{path} is not JSON: {_line(error)}") from error
     if not isinstance(names, list) or not all(isinstance(name, str) and name for name in names):
         raise UserError(f"{path} must be a JSON list of names")
     return names
@@ -216,8 +203,3 @@ def _names_of_json(path: Path, text: str) -> list[str]:
 
 def _first(names: Sequence[str], count: int = _SHOWN) -> str:
     return ", ".join(names[:count]) + (", …" if len(names) > count else "")
-
-
-def _line(error: BaseException) -> str:
-    told = getattr(error, "strerror", None) or str(error)  # not the number and the name again
-    return " ".join(told.split()) or type(error).__name__

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from facebench.base.errors import UserError
 from facebench.base.locks import path_lock
+from facebench.base.opening import SETTINGS, read_json, tensors_in
 from facebench.base.storage import cache_folder, sweep, write_atomically
 
 SHARD = 512  # faces in a shard
@@ -178,10 +179,10 @@ class StoreEntry:
 
     def _decode(self, data: bytes, number: int, faces: int) -> Shard | None:
         try:
-            tensors = safetensors.numpy.load(data)
+            tensors = tensors_in(data)
             shard = Shard(tensors["vectors"], tensors["acquired"])
             checksum = tensors["checksum"]
-        except Exception:  # safetensors raises several kinds for bytes that are not its own
+        except (ValueError, KeyError):
             return None
         intact = (
             shard.vectors.ndim == 2
@@ -247,8 +248,8 @@ def _remove_entry(folder: Path) -> None:
 
 def _manifest_of(folder: Path) -> dict[str, object]:
     try:
-        manifest = json.loads((folder / _MANIFEST).read_text("utf-8"))
-    except (OSError, ValueError):
+        manifest = read_json(folder / _MANIFEST, "the manifest", SETTINGS)
+    except UserError:
         return {}
     return manifest if isinstance(manifest, dict) else {}
 

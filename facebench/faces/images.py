@@ -24,6 +24,7 @@ from facebench.base.opening import is_stray
 from facebench.faces.types import Image, ImageError
 
 MAX_PIXELS = 64_000_000
+MOST_OBLONG = 100  # a crop of one pixel across has no points to align by
 MOST_SCANS = 100  # each goes over all pixels again; progressive files have about ten
 # In entropy-coded JPEG data 0xFF is followed by 0 (a stuffed byte), RSTn, or 0xFF (filling).
 _JPEG_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)
@@ -94,12 +95,14 @@ def _webp(data: bytes) -> str | None:
         width, height = (int.from_bytes(data[at : at + 3], "little") + 1 for at in (24, 27))
     else:
         return "is a damaged WebP"
-    return _too_large(height, width) or ("is truncated" if length + 8 > len(data) else None)
+    return _unusable(height, width) or ("is truncated" if length + 8 > len(data) else None)
 
 
-def _too_large(height: int, width: int) -> str | None:
+def _unusable(height: int, width: int) -> str | None:
     if height * width > MAX_PIXELS:
         return f"is too large ({width}×{height}; at most {MAX_PIXELS // 1_000_000} megapixels)"
+    if max(height, width) > MOST_OBLONG * min(height, width) > 0:
+        return f"is too narrow to show a face ({width}×{height})"
     return None
 
 
@@ -116,7 +119,7 @@ def _jpeg(data: bytes) -> str | None:
         if marker == _JPEG_END:
             return None if scans else "is a JPEG without an image"
         length = struct.unpack_from(">H", data, at + 2)[0]
-        if marker in _JPEG_FRAMES and (why := _too_large(*struct.unpack_from(">HH", data, at + 5))):
+        if marker in _JPEG_FRAMES and (why := _unusable(*struct.unpack_from(">HH", data, at + 5))):
             return why
         at += 2 + length
         if marker == _JPEG_SCAN:
@@ -131,7 +134,8 @@ def _jpeg(data: bytes) -> str | None:
 def _png(data: bytes) -> str | None:
     """Walk the chunks up to IEND (PNG specification, section 5)."""
     at = len(_PNG)
-    if why := _too_large(*struct.unpack_from(">II", data, at + 8)):
+    width, height = struct.unpack_from(">II", data, at + 8)
+    if why := _unusable(height, width):
         return why
     while True:
         length, kind = struct.unpack_from(">I4s", data, at)
@@ -146,7 +150,7 @@ def _bmp(data: bytes) -> str | None:
     """Compare the length with the header's, and with the rows of an uncompressed image."""
     size, pixels = struct.unpack_from("<I4xI", data, 2)
     width, height, bits, compression = struct.unpack_from("<ii2xHI", data, 18)
-    if why := _too_large(abs(height), abs(width)):
+    if why := _unusable(abs(height), abs(width)):
         return why
     rows = (abs(width) * bits + 31) // 32 * 4 * abs(height) if compression == 0 else 0
     return "is truncated" if len(data) < max(size, pixels + rows) else None

@@ -177,6 +177,6 @@ def _notes(path: Path) -> list[str]:
 def _last(lines: Sequence[str]) -> dict[str, object]:
     try:
         found = json.loads(lines[-1]) if lines else {}
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}

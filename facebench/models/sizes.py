@@ -16,13 +16,13 @@ from pathlib import Path
 import safetensors
 
 from facebench.base.errors import UserError
-from facebench.base.opening import MODEL, plain_file
+from facebench.base.opening import MODEL, plain_file, tensors_in
 from facebench.models.architectures.shapes import compact_blocks, convnet_layers, module_name
 from facebench.models.cards.card import ModelCard, Shape, is_compact, shape_of
 from facebench.models.cards.members import trained_members
 from facebench.models.counting.cost import Cost
 from facebench.models.weights.external import onnx_size
-from facebench.models.weights.files import tensors_in, weights_bytes
+from facebench.models.weights.files import weights_bytes
 
 _NO_PARAMETERS = (".running_mean", ".running_var", ".num_batches_tracked", ".weight.scale")
 

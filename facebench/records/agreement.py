@@ -138,8 +138,11 @@ def _wrong_scores(
     shares = [table.correct[table.folds == fold].mean() for fold in accuracy.folds]
     if not np.allclose(shares, accuracy.per_fold, atol=_ROUNDING):
         yield "its accuracy is not that of its scores"
-    if not _is_its_own(accuracy, table):
-        yield "its accuracy's interval is not that of its scores"
+    try:
+        if not _is_its_own(accuracy, table):
+            yield "its accuracy's interval is not that of its scores"
+    except ValueError as error:
+        yield f"its people are not those of its comparisons ({error})"
     for point in statistics.tar_at_far:
         accepted = table.scores >= point.threshold
         found = (int(accepted[table.mated].sum()), int(accepted[~table.mated].sum()))

@@ -18,6 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from facebench.base.opening import note_in, tensors_in
+
 FORMAT, VERSION = "facebench-columns", 1
 Columns = dict[str, NDArray[Any]]
 _ENTRY = "facebench"
@@ -89,30 +91,22 @@ def header_of(data: bytes) -> dict[str, Any] | None:
 
     `DamagedColumnsError`: of another version.
     """
-    length = int.from_bytes(data[:8], "little")
-    try:
-        text = json.loads(data[8 : 8 + length])["__metadata__"][_ENTRY]
-        header = json.loads(text)
-        if header["format"] != FORMAT:
-            return None
-    except (ValueError, KeyError, TypeError, RecursionError):
+    header = note_in(data, _ENTRY)
+    if not isinstance(header, dict) or header.get("format") != FORMAT:
         return None
     if header.get("version") != VERSION:
         raise DamagedColumnsError(
             f"version {header.get('version')!r}, and this facebench reads {VERSION}"
         )
-    return dict(header)
+    return header
 
 
 def loaded(data: bytes) -> Columns:
     """The tensors of safetensors; `DamagedColumnsError`: the bytes are none."""
-    from safetensors import SafetensorError  # late: of all that read records, few read scores
-    from safetensors.numpy import load
-
     try:
-        return dict(load(data))
-    except (SafetensorError, KeyError, ValueError) as error:
-        raise DamagedColumnsError(" ".join(str(error).split())[:120]) from None
+        return tensors_in(data)
+    except ValueError as error:
+        raise DamagedColumnsError(str(error)) from None
 
 
 def tensor_bytes(

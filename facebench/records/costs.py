@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import Field
 
 from facebench.base.errors import UserError
-from facebench.base.opening import RECORD, plain_bytes
+from facebench.base.opening import read_json
 from facebench.base.storage import (
     cache_folder,
     result_folders,
@@ -156,17 +156,13 @@ def find_costs(model: str) -> CostRecord | None:
 
 def read_costs(path: Path) -> CostRecord:
     """The cost record in a file; UserError in one line names the file and what is wrong."""
-    try:
-        values: Any = json.loads(plain_bytes(path, RECORD))
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror}") from None
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{path}: not JSON: {error}") from None
+    to_do = "measure the model again with `facebench bench`"
+    values: Any = read_json(path, "the record of costs", to_do=to_do)
     version = values.get("schema_version") if isinstance(values, dict) else None
     if version != SCHEMA_VERSION:
         raise UserError(
             f"{path}: schema version {version!r}, and this facebench reads {SCHEMA_VERSION}; "
-            "measure the model again with `facebench bench`"
+            f"{to_do}"
         )
     content = {name: value for name, value in values.items() if name != SEAL}
     record = validated(CostRecord, content, str(path))

@@ -18,6 +18,7 @@ from facebench.base.opening import (
     plain_bytes,
     plain_file,
     read_bytes,
+    reading,
     size_words,
 )
 from facebench.base.storage import cache_folder, result_folders, write_together
@@ -239,13 +240,13 @@ def read_record(path: str | PathLike[str]) -> Record:
     """
     path = Path(path)
     try:
-        values = json.loads(plain_bytes(path, RECORD))
+        data = plain_bytes(path, RECORD)
     except IsADirectoryError:
         raise UserError(f"{path}: is a folder; name the file of one record in it") from None
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from None
-    except (ValueError, RecursionError) as error:  # not only JSON's own: a number of 5,000 digits
-        raise UserError(f"{path}: not a complete JSON record: {error}") from None
+    with reading(path, "not a complete JSON record"):
+        values = json.loads(data)
     version = _schema_version(values, path)
     if version not in READABLE:
         raise UserError(

@@ -5,7 +5,6 @@ Only the heads of files are looked at until a record is chosen, so that a large 
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from facebench.base.errors import UserError, left_out, nearest
-from facebench.base.opening import RECORD, is_stray, plain_bytes
+from facebench.base.opening import is_stray, read_json
 from facebench.base.options import listed
 from facebench.base.storage import result_folders
 from facebench.faces.types import DataKind
@@ -189,7 +188,7 @@ def record_files(place: Path) -> Iterator[Path]:
 
 def _head(path: Path, shown: Path, place: int) -> Entry:
     try:
-        values: Any = json.loads(plain_bytes(path, RECORD))
+        values: Any = read_json(path, "the record")
         if values["schema_version"] not in READABLE:
             raise ValueError
         return Entry(
@@ -211,7 +210,7 @@ def _head(path: Path, shown: Path, place: int) -> Entry:
             version=version_of(values["facebench"]),
             created=values["run"].get("again") or values["run"]["created"],
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (UserError, ValueError, KeyError, TypeError, AttributeError):
         read_record(shown)  # says in one line what is wrong
         raise UserError(f"{shown}: not a record; leave it out, or make it again") from None
 

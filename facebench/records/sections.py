@@ -65,6 +65,12 @@ class AccuracySection(Estimate):
     folds: tuple[int, ...]
     over_subjects: IntervalSection | None = None
 
+    @model_validator(mode="after")
+    def _of_every_fold(self) -> Self:
+        if not 0 < len(self.folds) == len(self.per_fold) == len(self.thresholds):
+            raise ValueError("folds, per_fold and thresholds must be of one length, at least 1")
+        return self
+
     @property
     def shown(self) -> IntervalSection | None:
         """The interval of tables and gates: over people wherever they are known."""
@@ -192,6 +198,15 @@ class RatesSection(Section):
     rates: Annotated[tuple[RateSection, ...], Field(min_length=1)]
     counts: dict[str, Count] = {}
 
+    @model_validator(mode="after")
+    def _of_every_part(self) -> Self:
+        number = self.number_of_parts
+        for rate in self.rates:
+            told = {len(rate.reached), len(rate.thresholds)} - {0}
+            if not number or told | {len(rate.per_part)} != {number}:
+                raise ValueError(f"{rate.label} must have a value for each of number_of_parts")
+        return self
+
     @property
     def spread_kind(self) -> SpreadKind:
         """What ± is."""
@@ -212,6 +227,12 @@ class SeriesSection(Section):
     x: tuple[float, ...]
     y: tuple[float, ...]
     log: bool
+
+    @model_validator(mode="after")
+    def _paired(self) -> Self:
+        if len(self.x) != len(self.y):
+            raise ValueError("x and y must be of one length")
+        return self
 
 
 class CurveSection(Section):

@@ -18,6 +18,7 @@ which are out of date.
 from __future__ import annotations
 
 import csv
+import io
 import re
 import sys
 from collections.abc import Callable, Sequence
@@ -28,6 +29,7 @@ from pydantic import Field
 from scipy.stats import spearmanr
 
 from facebench.base.errors import UserError, in_one_line, nearest
+from facebench.base.opening import read_text, reading
 from facebench.base.storage import write_atomically
 from facebench.base.text import percent, points
 from facebench.base.validation import Strict, Text, read_toml, validated
@@ -115,14 +117,17 @@ class Documents:
     def _rows(self, kind: str, name: str) -> str:
         path = self.cards / f"{name}.toml"
         card = validated(RowsCard, read_toml(path), str(path))
-        with path.with_suffix(".csv").open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
+        beside = path.with_suffix(".csv")
+        text = read_text(beside, "the table")
+        with reading(beside, "cannot be read as CSV"):
+            rows = list(csv.DictReader(io.StringIO(text, newline="")))
         asked = [card.needs, *(field for one in card.columns for field in one.fields)]
         if unknown := next((field for field in asked if any(field not in row for row in rows)), ""):
             raise UserError(f"{path}: {name}.csv has no field {unknown!r}")
         rows = [row for row in rows if row[card.needs]]
         columns = tuple(Column(one.heading, left=one.form == "text") for one in card.columns)
-        cells = [TableRow(tuple(_field(row, one) for one in card.columns)) for row in rows]
+        with reading(beside, f"a field is not of the form that {path.name} says"):
+            cells = [TableRow(tuple(_field(row, one) for one in card.columns)) for row in rows]
         return "\n\n" + "\n".join(grid(Table("", columns, tuple(cells)))) + "\n\n"
 
     def _column(self, name: str, kind: str, key: str) -> dict[str, float]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -12,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from facebench.base.errors import UserError
-from facebench.base.opening import RECORD, read_bytes
+from facebench.base.opening import read_json
 from facebench.base.storage import result_folders
 from facebench.base.validation import validated
 from facebench.models.cards.card import ModelCard, is_code
@@ -178,11 +177,7 @@ def diagnostic_path(model: str) -> str:
 
 
 def _read_diagnostics(path: Path) -> Diagnostics:
-    try:
-        values = json.loads(read_bytes(path, "the diagnostics", RECORD))
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{path}: not JSON: {error}") from None
-    return validated(Diagnostics, values, str(path))
+    return validated(Diagnostics, read_json(path, "the file of diagnostics"), str(path))
 
 
 def _note(outputs: dict[str, str], layer: str) -> Any:

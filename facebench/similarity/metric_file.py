@@ -15,19 +15,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
-import safetensors
 import safetensors.numpy
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from facebench.base.errors import UserError
-from facebench.base.opening import MODEL, plain_bytes
+from facebench.base.opening import MODEL, note_in, plain_bytes, reading, tensors_in
 from facebench.base.storage import write_atomically
 from facebench.base.validation import validated
 from facebench.similarity.joint_bayesian.model import JointBayesianModel, Normalise, Preparation
@@ -146,26 +144,14 @@ def read_metric(path: Path, sha256: str | None = None) -> MetricFile:
             f"{path}: its SHA-256 is {found[:12]}…, the card says {sha256[:12]}…; the file was "
             "changed or does not belong to the card: fit and attach it again"
         )
-    try:
-        tensors = safetensors.numpy.load(data)
-        header = _header_of(data)
-    except (
-        *(safetensors.SafetensorError, RecursionError),
-        *(KeyError, ValueError, TypeError, AttributeError),
-    ) as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise UserError(
-            f"{path}: not a metric file ({reason[:80]}); `facebench metric fit` makes one"
-        ) from None
+    with reading(path, "not a metric file", "`facebench metric fit` makes one"):
+        tensors, header = tensors_in(data), note_in(data, _ENTRY)
+        if header is None:
+            raise ValueError(f"it has no header of {FORMAT}")
     fields = validated(_Header, header, str(path))
     _check(path, tensors, fields)
     facts = MetricFacts(**{name: getattr(fields, name) for name in MetricFacts.model_fields})
     return MetricFile(_model(tensors, fields.normalise), facts, found, len(data))
-
-
-def _header_of(data: bytes) -> Any:
-    (length,) = struct.unpack("<Q", data[:8])
-    return json.loads(json.loads(data[8 : 8 + length])["__metadata__"][_ENTRY])
 
 
 def _check(path: Path, tensors: Tensors, header: _Header) -> None:

@@ -138,3 +138,14 @@ def test_a_jpeg_that_is_gone_over_again_and_again_is_refused(encode) -> None:
     scan = data[at:-2]
     assert incomplete(data[:at] + scan * 100 + data[-2:]) is None
     assert incomplete(data[:at] + scan * 101 + data[-2:]) == "is a JPEG of more than 100 scans"
+
+
+@pytest.mark.parametrize("ending", [".jpg", ".png", ".bmp", ".webp"])
+@pytest.mark.parametrize("shape", [(1, 101), (2000, 10)])
+def test_strips_are_no_faces(ending: str, shape: tuple[int, int]) -> None:
+    data = cv2.imencode(ending, np.zeros((*shape, 3), np.uint8))[1].tobytes()
+    height, width = shape
+    with pytest.raises(ImageError, match=f"is too narrow to show a face .{width}×{height}."):
+        decode("strip", data)
+    broad = cv2.imencode(ending, np.zeros((1, 100, 3), np.uint8))[1].tobytes()
+    assert decode("broad", broad).shape == (1, 100, 3)

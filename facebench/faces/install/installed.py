@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from facebench.base.errors import UserError, nearest
-from facebench.base.opening import SETTINGS, plain_bytes
+from facebench.base.opening import SETTINGS, read_fields
 from facebench.base.storage import cache_folder, data_folder
 from facebench.faces.bin.source import BinSource
 from facebench.faces.ijb.check import check_ijba, check_ijbc
@@ -55,8 +54,8 @@ def list_installed() -> list[Installed]:
 def _twin(marker: Path) -> Installed:
     """A twin of templates or videos, by its marker: its images were complete when that was made."""
     try:
-        images = json.loads(plain_bytes(marker, SETTINGS))["images"]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        images = read_fields(marker, "a marker", "images", limit=SETTINGS)["images"]
+    except UserError:
         images = None
     rendering = marker.parent.name
     name = rendering.partition("-v")[0]

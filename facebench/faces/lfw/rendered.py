@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from facebench.base.errors import UserError
-from facebench.base.opening import SETTINGS, plain_bytes
+from facebench.base.opening import SETTINGS, read_fields
 from facebench.faces.images import content_fingerprint
 from facebench.faces.lfw.folder import LfwSource
 from facebench.faces.lfw.lists import PairList
@@ -52,9 +51,10 @@ def marked_as(folder: Path) -> str | None:
     there is no marker.
     """
     try:
-        name = json.loads(plain_bytes(folder / MARKER, SETTINGS))["fingerprint"]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        told = read_fields(folder / MARKER, "a marker", "fingerprint", limit=SETTINGS)
+    except UserError:
         return None
+    name = told["fingerprint"]
     return name if isinstance(name, str) else ""
 
 

@@ -62,6 +62,8 @@ def _stamped(marker: Path) -> object:
         return json.loads(marker.read_bytes())
     except FileNotFoundError:
         return None
+    except (ValueError, RecursionError):  # another's, or damaged
+        return {}
 
 
 def whole(path: Path) -> bool:

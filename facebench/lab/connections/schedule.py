@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -33,6 +32,7 @@ from facebench.lab.laboratory.work_folder import (
     folder_of,
     is_published,
     learned_there,
+    read_kept,
 )
 from facebench.lab.learning.learner import Learner, copy_of, untrained
 from facebench.lab.learning.recipes import Which
@@ -83,7 +83,7 @@ class ConnectionRun:
         if baseline.start is None:
             return None
         for folder in learned_there(self.lab.work, baseline.model, card_for(baseline.start).sha256):
-            before = json.loads((folder / SETTINGS).read_text())
+            before = read_kept(folder / SETTINGS)
             if all(before.get(key) == own[key] for key in ("width", "data", "recipe")):
                 return folder
         return None

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facebench.base.errors import UserError, nearest
+from facebench.base.opening import reading
 from facebench.base.storage import write_atomically
 from facebench.base.threads import side_by_side
 from facebench.lab.data.crops import TrainingCrops
@@ -39,7 +40,8 @@ def embeddings_of_people(
     words = f"{people.source.fingerprint(people.keys)} {teacher.signature}"
     path = cache / f"{hashlib.sha256(words.encode()).hexdigest()[:16]}.npy"
     if path.is_file():
-        kept: NDArray[np.float32] = np.load(path)
+        with reading(path, "kept embeddings cannot be read", "remove it, and it is made again"):
+            kept: NDArray[np.float32] = np.load(path)
         return kept
     size = teacher.preprocessing.size
 

@@ -6,7 +6,6 @@ import hashlib
 import io
 import json
 import threading
-import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from numpy.typing import NDArray
 
 from facebench.base.errors import UserError
 from facebench.base.locks import only_one
+from facebench.base.opening import read_fields, reading
 from facebench.base.storage import write_atomically
 from facebench.lab.data.augment import centre_crop
 from facebench.lab.data.crops import UNLABELLED, Teacher, TrainingCrops
@@ -116,16 +116,16 @@ def open_bank(folder: Path, plan: BankPlan, fingerprint: str) -> Bank:
     """The first faces of a bank; UserError where one of its files is damaged or absent."""
     faces, targets, sources = [], [], []
     for shard in range(plan.shards):
-        try:
+        to_do = f"remove {_answers(folder, shard).name}, and it is written again"
+        with reading(folder, f"part {shard} of the bank cannot be read", to_do):
             faces.append(np.load(_faces(folder, shard), mmap_mode="r"))
             with np.load(_answers(folder, shard)) as answers:
                 targets.append(answers["targets"])
                 sources.append(answers["sources"])
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            raise UserError(
-                f"{folder}: part {shard} of the bank cannot be read ({error}); remove "
-                f"{_answers(folder, shard).name}, and it is written again"
-            ) from None
+            wanted = [(SHARD, *targets[0].shape[1:]), (SHARD, 2)]
+            found = [targets[-1].shape, sources[-1].shape]
+            if len(faces[-1]) != SHARD or found != wanted or targets[0].ndim != 2:
+                raise ValueError("its faces and what is known of them do not fit together")
     return Bank(
         BankFaces(faces, np.arange(plan.faces)),
         np.concatenate(targets)[: plan.faces].astype(np.float32),
@@ -171,7 +171,8 @@ def _claim(folder: Path, plan: BankPlan, fingerprint: str) -> None:
     """Write down whose bank a folder holds; UserError where it is another."""
     card = folder / _CARD
     if card.exists():
-        before = json.loads(card.read_text())
+        to_do = "give another --bank, or remove it"
+        before = read_fields(card, "the card of a bank", "fingerprint", "faces", to_do=to_do)
         if before["fingerprint"] != fingerprint:
             raise UserError(
                 f"{folder} holds a bank of other crops, teacher, seed or share of morphs; give "

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facebench.base.errors import UserError
-from facebench.base.opening import ARCHIVE, member_bytes, plain_file, read_csv, wrong_line
+from facebench.base.opening import ARCHIVE, member_bytes, plain_file, read_csv, reading, wrong_line
 from facebench.base.threads import side_by_side
 from facebench.faces.images import decode
 from facebench.faces.synthetic import TRAIN_IDENTITIES, render
@@ -182,35 +182,29 @@ def indexed_files(folder: Path) -> CropFiles:
 
     def member(number: int) -> tuple[zipfile.ZipFile, zipfile.ZipInfo]:
         source, file = rows[number]["source"], rows[number]["file"]
-        if source not in archives:
-            archives[source] = zipfile.ZipFile(plain_file(folder / f"{source}.zip", ARCHIVE))
-        return archives[source], archives[source].getinfo(file)
-
-    def failed(number: int, error: Exception) -> UserError:
-        source, file = rows[number]["source"], rows[number]["file"]
-        return UserError(f"{folder}/{source}.zip: cannot read {file}: {error}")
+        path = folder / f"{source}.zip"
+        with reading(path, f"cannot read {file}"):
+            if source not in archives:
+                archives[source] = zipfile.ZipFile(plain_file(path, ARCHIVE))
+            return archives[source], archives[source].getinfo(file)
 
     def read(number: int) -> NDArray[np.uint8]:
+        where, file = folder / f"{rows[number]['source']}.zip", rows[number]["file"]
+        archive, info = member(number)
+        with reading(where, f"cannot read {file}"):
+            data = member_bytes(archive, info.filename)
         try:
-            archive, info = member(number)
-            image = decode(info.filename, member_bytes(archive, info.filename))
-        except (OSError, KeyError, zipfile.BadZipFile) as error:
-            raise failed(number, error) from None
+            image = decode(info.filename, data)
         except ImageError as error:
-            where = f"{folder}/{rows[number]['source']}.zip"
             raise UserError(f"{where}: {error}; crops are 128×112 JPEGs") from None
         if image.shape[:2] != CROP_SIZE:
-            where = f"{folder}/{rows[number]['source']}.zip"
-            raise UserError(f"{where}: {rows[number]['file']} is not a 128×112 JPEG")
+            raise UserError(f"{where}: {file} is not a 128×112 JPEG")
         return image
 
     identities = tuple(row["identity"] or "" for row in rows)
     digest = hashlib.sha256()
     for number, row in enumerate(rows):
-        try:
-            info = member(number)[1]
-        except (OSError, KeyError, zipfile.BadZipFile) as error:
-            raise failed(number, error) from None
+        info = member(number)[1]
         # By the zips' own checksums, which reading verifies.
         line = f"{row['file']}\0{row['identity']}\0{info.CRC} {info.file_size}\n"
         digest.update(line.encode())

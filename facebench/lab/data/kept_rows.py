@@ -15,6 +15,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from facebench.base.errors import UserError
 from facebench.base.locks import only_one
+from facebench.base.opening import reading
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 Tell = Callable[[str], None]
@@ -74,7 +75,8 @@ def kept_rows(
         with only_one(path.parent, tell):
             if not _is_whole(path, rows):
                 _complete(path, rows, make)
-    array: NDArray[Any] = np.load(path, mmap_mode="r")
+    with reading(path, "kept rows cannot be read", "remove it, and it is made again"):
+        array: NDArray[Any] = np.load(path, mmap_mode="r")
     return array
 
 

@@ -23,6 +23,7 @@ from facebench.base.opening import (
     plain_file,
     read_bytes,
     read_list,
+    reading,
 )
 from facebench.faces.align.aligners import LandmarkAligner, TemplateCrop
 from facebench.faces.images import SUFFIXES, content_fingerprint, decode, is_image
@@ -218,10 +219,8 @@ class ZippedCrops(FaceSource):
     def _open(self, source: str) -> zipfile.ZipFile:
         if source not in self._zips:
             path = self.folder / f"{source}.zip"
-            try:
+            with reading(path, "cannot be read as a zip file"):
                 self._zips[source] = zipfile.ZipFile(plain_file(path, ARCHIVE))
-            except (OSError, zipfile.BadZipFile) as error:
-                raise UserError(f"{path}: cannot be read as a zip file ({error})") from None
         return self._zips[source]
 
     def _bytes(self, key: str) -> bytes | None:

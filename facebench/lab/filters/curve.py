@@ -8,16 +8,18 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Annotated, ClassVar
 
 import numpy as np
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field
 from scipy.stats import rankdata
 
-from facebench.base.errors import UserError
-from facebench.base.opening import RECORD, plain_bytes
+from facebench.base.opening import read_fields
 from facebench.base.storage import write_atomically
+from facebench.base.validation import validated
 
 FOLDER = Path("diagnostics") / "filters"
+_Count = Annotated[int, Field(ge=0, le=1 << 53)]  # shares of it are taken as floats
 
 
 @dataclass(frozen=True)
@@ -30,18 +32,20 @@ class Point:
     high, where there are any.
     """
 
+    __pydantic_config__: ClassVar = ConfigDict(extra="forbid")
+
     model: str
-    step: int
-    filters: int
-    of: int
-    parameters: int
-    multiply_adds: int
+    step: _Count
+    filters: _Count
+    of: Annotated[_Count, Field(gt=0)]
+    parameters: _Count
+    multiply_adds: _Count
     latency: float = float("nan")
     latency_low: float = float("nan")
     latency_high: float = float("nan")
-    threads: int = 0
+    threads: _Count = 0
     accuracy: Mapping[str, float] = field(default_factory=dict)
-    intervals: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     @property
     def removed(self) -> float:
@@ -56,6 +60,8 @@ class Curve:
     layers: filters of each layer in the whole network; removed: share gone at each point, by model
     and layer; source: command and data in words.
     """
+
+    __pydantic_config__: ClassVar = ConfigDict(extra="forbid")
 
     model: str
     criterion: str
@@ -87,21 +93,10 @@ def write_curve(curve: Curve, results: Path) -> Path:
 
 def read_curve(path: Path) -> Curve:
     """What `write_curve` wrote; UserError where it is not such a file."""
-    try:
-        told = json.loads(plain_bytes(path, RECORD))
-        del told["schema_version"]
-        curve = TypeAdapter(Curve).validate_python(told)
-        for point in curve.points:
-            if point.of < 1 or any(len(ends) != 2 for ends in point.intervals.values()):
-                raise ValueError(f"{point.model}: filters of a network, and two ends an interval")
-        return curve
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
-        why: object = f"{where}: {first['msg'][:200]}"
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        why = error
-    raise UserError(f"{path}: not a curve of `facebench prune --structured`: {why}")
+    what = "a curve of `facebench prune --structured`"
+    told = read_fields(path, what, "schema_version", "points")
+    told.pop("schema_version")
+    return validated(Curve, told, f"{path}: not {what}")
 
 
 def _points_csv(curve: Curve) -> str:

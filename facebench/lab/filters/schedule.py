@@ -29,6 +29,7 @@ from facebench.lab.laboratory.work_folder import (
     folder_of,
     learned_there,
     name_unseen,
+    read_kept,
 )
 from facebench.lab.learning.learner import CompactLearner
 from facebench.lab.learning.loop import CHECKPOINT
@@ -64,7 +65,7 @@ class FilterRun:
         """
         own = as_json(self.lab.data.settings)
         for folder in learned_there(self.lab.work, self.card.name, self.card.sha256):
-            if json.loads((folder / SETTINGS).read_text()).get("data") == own:
+            if read_kept(folder / SETTINGS).get("data") == own:
                 return folder
         return None
 
@@ -78,7 +79,7 @@ class FilterRun:
 
     def counts(self) -> dict[str, int]:
         """Filters by layer of the whole network, those that may be removed."""
-        counts: dict[str, int] = json.loads((self.folder / COUNTS).read_text())
+        counts: dict[str, int] = read_kept(self.folder / COUNTS)
         return counts
 
 
@@ -276,7 +277,7 @@ def _publish(run: FilterRun, step: int, name: str) -> None:
 
 def _published(run: FilterRun) -> dict[str, str]:
     path = run.folder / POINTS
-    return json.loads(path.read_text()) if path.exists() else {}
+    return read_kept(path) if path.exists() else {}
 
 
 def _seed(plan: FilterPlan, step: int) -> int:

@@ -17,7 +17,7 @@ import torch
 
 from facebench.base.errors import UserError
 from facebench.base.locks import only_one
-from facebench.base.opening import read_text
+from facebench.base.opening import read_fields, read_text
 from facebench.base.storage import write_atomically
 from facebench.base.threads import keep_threads
 from facebench.lab.data.people import unseen_beside
@@ -122,7 +122,7 @@ def begin_folder(
     if (folder / SETTINGS).exists():
         return
     for other in sorted(folder.parent.glob(f"{folder.name[:-12]}{'?' * 12}/{SETTINGS}")):
-        changed = _differences(settings, json.loads(other.read_text()))
+        changed = _differences(settings, read_kept(other))
         tell(f"{folder.name} begins anew: {other.parent} has another {', '.join(changed)}")
     write_unseen(folder / UNSEEN, unseen)
     write_atomically(folder / THREADS, f"{torch.get_num_threads()}\n".encode())
@@ -197,7 +197,15 @@ def as_json(values: Mapping[str, Any]) -> dict[str, Any]:
 def published_hash(folder: Path) -> str | None:
     """Hash of the weights that were published from a folder, None: none were."""
     path = folder / DONE
-    return str(json.loads(path.read_text())["sha256"]) if path.exists() else None
+    return str(read_kept(path, "sha256")["sha256"]) if path.exists() else None
+
+
+def read_kept(path: Path, *names: str) -> dict[str, Any]:
+    """A table that a folder of work keeps, with fields of those names at least; UserError: a power
+    cut, or a hand, has damaged it.
+    """
+    to_do = "remove its folder, and the work there is done again"
+    return read_fields(path, "of a folder of work", *names, to_do=to_do)
 
 
 def is_published(folder: Path, path: Path) -> bool:

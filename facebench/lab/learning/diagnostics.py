@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from facebench.base.opening import read_fields
 from facebench.base.storage import write_atomically
 from facebench.lab.connections.correlation import connections_of
 from facebench.lab.connections.moments import layer_correlations
@@ -168,7 +169,7 @@ def write_diagnostics(model: str, values: MeasuredValues, source: str, results: 
     source: the command and the data that the values are of. Values that are NaN are left out.
     """
     path = results / "diagnostics" / f"{model}.json"
-    before = json.loads(path.read_text())["values"] if path.is_file() else {}
+    before = read_fields(path, "diagnostics", "values")["values"] if path.is_file() else {}
     new = {name: value for name, value in values.items() if value == value}
     told = {"schema_version": 1, "model": model, "source": source, "values": {**before, **new}}
     write_atomically(path, (json.dumps(told, indent=2, sort_keys=True) + "\n").encode())

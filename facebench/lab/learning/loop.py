@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import math
+import pickle
 import sys
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
@@ -18,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_, prune
 
 from facebench.base.errors import UserError
+from facebench.base.opening import ARRAY, reading, require_plain
 from facebench.base.storage import write_atomically
 from facebench.lab.data.augment import FACE_SIZE, Batch, Change, augment, batches, make_batch
 from facebench.lab.data.crops import TrainingCrops
@@ -29,6 +32,7 @@ from facebench.models.architectures.convnet import to_input
 
 CHECKPOINT, LOG = "checkpoint.pt", "log.csv"
 LOG_EVERY = 100
+_AGAIN = "remove it, and what it holds is learned again"
 Make = Callable[[list[tuple[TrainingCrops, int]], int, int, Change], Batch]
 
 
@@ -366,10 +370,24 @@ def save_checkpoint(state: Mapping[str, Any], path: Path) -> None:
     write_atomically(path, buffer.getvalue())
 
 
-def load_checkpoint(path: Path) -> dict[str, Any]:
-    """What ``save_checkpoint`` wrote."""
-    state: dict[str, Any] = torch.load(path, weights_only=True)
+def load_checkpoint(path: Path, to_do: str = _AGAIN) -> dict[str, Any]:
+    """What ``save_checkpoint`` wrote; UserError, which ends with to_do, where it did not."""
+    require_plain(path, "the checkpoint", ARRAY)
+    with reading(path, "not a checkpoint", to_do):
+        # torch's own line advises to unpickle whatever is in the file.
+        with _without_advice():
+            state = torch.load(path, weights_only=True)
+        if not isinstance(state, dict):
+            raise TypeError(f"it holds a {type(state).__name__}")
     return state
+
+
+@contextmanager
+def _without_advice() -> Iterator[None]:
+    try:
+        yield
+    except pickle.UnpicklingError:
+        raise ValueError("it holds other things than tensors and plain values") from None
 
 
 def _interned(value: Any) -> Any:

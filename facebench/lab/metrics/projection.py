@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 
 from facebench.base.errors import UserError
-from facebench.base.opening import ARRAY, require_plain
 from facebench.base.storage import write_atomically
 from facebench.lab.learning.loop import load_checkpoint
 from facebench.lab.learning.losses import JointSupervision, Supervision
@@ -103,12 +102,8 @@ def _read(path: Path) -> dict[str, Any]:
     how = "name a final.pt of `facebench train` or `facebench prune`"
     if not path.is_file():
         raise UserError(f"{path}: no such checkpoint; {how}")
-    require_plain(path, "the checkpoint", ARRAY)
-    try:
-        saved = load_checkpoint(path)
-    except Exception:  # a damaged file makes torch raise whatever its parts do
-        raise UserError(f"{path}: not a checkpoint; {how}") from None
-    if not isinstance(saved, dict) or not {"net", "supervision", "masks"} <= set(saved):
+    saved = load_checkpoint(path, how)
+    if not {"net", "supervision", "masks"} <= set(saved):
         raise UserError(f"{path}: not the checkpoint of a finished training; {how}")
     return saved
 

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facebench.base.errors import UserError
-from facebench.base.opening import SETTINGS, plain_bytes
+from facebench.base.opening import SETTINGS, plain_bytes, read_json
 from facebench.base.storage import cache_folder, sha256_file, write_atomically
 from facebench.base.version import __version__, torch_version
 from facebench.models.cards.card import ModelCard, is_compact
@@ -81,8 +81,8 @@ def known_or_loaded(
     """
     path = _path(card, options or ModelOptions())
     if path is not None:
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-            return DeferredEmbedder(json.loads(plain_bytes(path, SETTINGS)), load)
+        with contextlib.suppress(UserError, KeyError, TypeError, ValueError):
+            return DeferredEmbedder(read_json(path, "what is known of the model", SETTINGS), load)
     model = load()
     model.cost = count(model)
     if path is not None and model.storable:

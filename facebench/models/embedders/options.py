@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from numbers import Integral, Real
@@ -43,7 +44,7 @@ NORMALISE: MappingProxyType[str, tuple[Triple, Triple]] = MappingProxyType(
 
 def _size(option: str, text: str) -> tuple[int, int]:
     parts = text.lower().replace("×", "x").split("x")
-    if len(parts) > 2 or not all(p.isascii() and p.isdigit() for p in parts):
+    if len(parts) > 2 or not all(re.fullmatch("[0-9]{1,9}", part) for part in parts):
         raise UserError(f"{option} {text!r}: height x width in pixels, for example 112x96")
     height, width = int(parts[0]), int(parts[-1])
     if not _possible(height, width):
@@ -246,7 +247,7 @@ def check_mean(where: str, mean: Triple) -> None:
 def device_parts(name: str) -> tuple[str, int]:
     """Kind (``cpu`` or ``cuda``) and index of the device with a name; UserError: no such name."""
     kind, colon, index = name.partition(":")
-    if kind not in ("cpu", "cuda") or (colon and not (index.isascii() and index.isdigit())):
+    if kind not in ("cpu", "cuda") or (colon and not re.fullmatch("[0-9]{1,3}", index)):
         hint = nearest(kind, ("cpu", "cuda"))
         raise UserError(f"--device {name!r} is not cpu, cuda or cuda:N{hint}")
     return kind, int(index or 0)

@@ -4,11 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any
-
-import safetensors
-import safetensors.numpy
-from numpy.typing import NDArray
 
 from facebench.base.errors import UserError
 from facebench.base.opening import MODEL, plain_bytes
@@ -30,12 +25,3 @@ def weights_bytes(path: Path, sha256: str | None = None) -> tuple[bytes, str]:
             "changed or does not belong to the card: fetch or publish it again"
         )
     return data, found
-
-
-def tensors_in(data: bytes) -> dict[str, NDArray[Any]]:
-    """The tensors of safetensors; ValueError in one line where the bytes are none."""
-    try:
-        return dict(safetensors.numpy.load(data))
-    except (safetensors.SafetensorError, KeyError, ValueError) as error:
-        reason = " ".join(str(error).split())[:120]
-        raise ValueError(f"truncated or not safetensors ({reason})") from None

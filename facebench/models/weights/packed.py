@@ -28,7 +28,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from facebench.base.errors import UserError, nearest
-from facebench.models.weights.files import tensors_in, weights_bytes
+from facebench.base.opening import note_in, tensors_in
+from facebench.models.weights.files import weights_bytes
 from facebench.models.weights.quantise import channel_axes, dequantise, is_quantised, quantise
 
 FORMAT, VERSION, INT8_VERSION = "facebench-packed", 1, 2
@@ -141,7 +142,7 @@ def _unpacked(data: bytes, sha256: str) -> PackedWeights:
             state[name] = torch.from_numpy(_dense_int8(name, tensors))
     for name, array in tensors.items():
         if name in state or name.endswith((".kept", ".bits", ".gaps", ".weight.scale")):
-            raise _BadFileError(f"unexpected tensor {name!r}")
+            raise _BadFileError(f"unexpected tensor {name[:80]!r}")
         state[name] = torch.from_numpy(_loaded(name, array, dtype))
     values = cast(Values, "int8" if header["int8"] else header["dtype"])
     return PackedWeights(state, masks, header["metadata"], sha256, values)
@@ -149,12 +150,7 @@ def _unpacked(data: bytes, sha256: str) -> PackedWeights:
 
 def _header(data: bytes) -> dict[str, Any]:
     """Our metadata entry; the bytes have already passed the safetensors reader."""
-    length = int.from_bytes(data[:8], "little")
-    text = (json.loads(data[8 : 8 + length]).get("__metadata__") or {}).get("facebench")
-    try:
-        header = json.loads(text) if isinstance(text, str) else None
-    except (ValueError, RecursionError):
-        header = None
+    header = note_in(data, "facebench")
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         raise _BadFileError(f"safetensors without the {FORMAT} header")
     if (version := header.get("version")) not in (VERSION, INT8_VERSION):

@@ -30,7 +30,7 @@ def test_read_back(tmp_path: Path) -> None:
     assert write_curve(read, tmp_path / "again").read_bytes() == path.read_bytes()
     assert "NaN" not in path.read_text() and json.loads(path.read_text())["schema_version"] == 1
     assert read.points[1].latency != read.points[1].latency  # not measured
-    assert read.points[2].intervals == {"lfw": [0.94, 0.96]}
+    assert read.points[2].intervals == {"lfw": (0.94, 0.96)}
     assert read.points[2].latency == curve.points[2].latency
 
 
