@@ -23,7 +23,7 @@ from facebench.lab.laboratory.work_folder import (
     own_notes,
 )
 from facebench.lab.learning.diagnostics import (
-    input_correlation,
+    input_correlations,
     layer_inputs,
     mean_absolute_correlation,
     rank_distance,
@@ -115,7 +115,8 @@ def diagnose(
     """Errors on pairs of training and held-out faces; of a new sparse layer Tables 5, 6, Figure 1.
 
     Names: training_error, held_out_error, correlation_before, correlation_after,
-    input_correlation, rank_frequencies, rank_distance (positive weights), rank_distance_negative.
+    input_correlation, input_correlation_absolute, rank_frequencies, rank_distance (positive
+    weights), rank_distance_negative.
     """
     values: dict[str, float | str | list[float]] = {
         "training_error": _error(net, [crops for crops, _ in learner.data.sources]),
@@ -138,7 +139,8 @@ def diagnose(
     values["rank_distance_negative"] = rank_distance(rankings(-weight, mask))
     if mask.ndim < 4:
         inputs = layer_inputs(net, layer, learner.data.held_out_faces)
-        values["input_correlation"] = input_correlation(mask, inputs)
+        signed, absolute = input_correlations(mask, inputs)
+        values |= {"input_correlation": signed, "input_correlation_absolute": absolute}
     return values
 
 

@@ -35,20 +35,20 @@ def mean_absolute_correlation(
     return float(found[mask].mean())
 
 
-def input_correlation(
-    mask: KeptConnections, inputs: Iterator[NDArray[np.float32]], *, absolute: bool = False
-) -> float:
-    """Mean correlation among the inputs of a common neuron, over all pairs and neurons.
+def input_correlations(
+    mask: KeptConnections, inputs: Iterator[NDArray[np.float32]]
+) -> tuple[float, float]:
+    """Mean r and mean |r| among the inputs of a common neuron, over all pairs and neurons.
 
     mask: bool [position, out, K] or [out, K]; inputs: batches float positions×N×K of what each
     position sees. Pairs with an input that never changes have no correlation and take no part; a
-    neuron with fewer than two inputs has no pair. absolute: mean of |r| instead.
+    neuron with fewer than two inputs has no pair. Where signs vary, means of r cancel.
 
     Source: Sun, Wang, Tang 2015, Section 5.2, Table 6.
     """
     seen = np.concatenate([part for part in inputs], axis=1).astype(np.float64)
     mask = mask.reshape(len(seen), -1, mask.shape[-1])
-    total, pairs = 0.0, 0.0
+    totals, pairs = np.zeros(2), 0.0
     for activations, rows in zip(seen, mask, strict=True):
         centred = activations - activations.mean(0)
         spread = np.sqrt(np.square(centred).sum(0))
@@ -57,11 +57,12 @@ def input_correlation(
         r = unit.T @ unit
         kept = (rows & lives).astype(np.float64)
         # Σ over j, k in a neuron's inputs, itself with itself included, all neurons at once.
-        sums = np.einsum("ij,ij->i", kept @ (np.abs(r) if absolute else r), kept)
+        sums = [np.einsum("ij,ij->i", kept @ one, kept) for one in (r, np.abs(r))]
         counts = kept.sum(1)
-        total += float((sums - counts).sum()) / 2
+        totals += [float((one - counts).sum()) / 2 for one in sums]
         pairs += float((counts * (counts - 1)).sum()) / 2
-    return total / pairs if pairs else float("nan")
+    signed, absolute = totals / pairs if pairs else (float("nan"), float("nan"))
+    return float(signed), float(absolute)
 
 
 def layer_inputs(

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from facebench.lab.connections.correlation import select_connections
 from facebench.lab.learning.diagnostics import (
-    input_correlation,
+    input_correlations,
     layer_inputs,
     least_error,
     mean_absolute_correlation,
@@ -41,7 +41,7 @@ def test_correlation_among_the_inputs_of_a_common_neuron(tiny) -> None:
     net, faces, _ = tiny
     inputs, outputs = activations(net, "5b", faces)
     mask = np.random.default_rng(1).random(tuple(net.local5b.weight.shape)) < 0.2
-    found, magnitudes = [], []
+    found = []
     for place in range(outputs.shape[2] * outputs.shape[3]):
         y, x = divmod(place, outputs.shape[3])
         window = inputs[:, :, y : y + 3, x : x + 3].reshape(len(faces), -1)
@@ -50,10 +50,9 @@ def test_correlation_among_the_inputs_of_a_common_neuron(tiny) -> None:
                 if np.ptp(window[:, j]) > 0 and np.ptp(window[:, k]) > 0:
                     found.append(np.corrcoef(window[:, j], window[:, k])[0, 1])
     magnitudes = np.abs(found)
-    batches = lambda: layer_inputs(net, "5b", lambda: iter([faces[:7], faces[7:]]))  # noqa: E731
-    assert input_correlation(mask, batches()) == pytest.approx(np.mean(found), abs=1e-6)
-    got = input_correlation(mask, batches(), absolute=True)
-    assert got == pytest.approx(magnitudes.mean(), abs=1e-6)
+    batches = layer_inputs(net, "5b", lambda: iter([faces[:7], faces[7:]]))
+    expected = (np.mean(found), magnitudes.mean())
+    assert input_correlations(mask, batches) == pytest.approx(expected, abs=1e-6)
 
 
 def test_rankings_by_hand() -> None:
