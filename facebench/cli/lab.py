@@ -188,11 +188,15 @@ def learned_from(
     UserError: they do not fit together.
     """
     from facebench.lab.connections.plan import Data
-    from facebench.lab.data.sources import training_data
+    from facebench.lab.data.sources import parse_source, training_data
 
     if lab.bank is not None and recipe.bank is None:
         raise UserError("--bank: the recipe has none; give --recipe plain, or one with [bank]")
     planned = planned or Data()
+    for text in () if lab.data else planned.sources:
+        _require_planned(parse_source(text).place, "faces", "--data FOLDER")
+    if planned.teacher and not lab.teacher:
+        _require_planned(planned.teacher, "teacher", "--teacher FILE")
     given = lab.data or planned.sources
     path = lab.teacher or (Path(planned.teacher) if planned.teacher else None)
     if recipe.bank is not None and path is None:
@@ -218,6 +222,12 @@ def learned_from(
     _require_even(given)
     data, words = _banked(data, recipe.bank, lab, path)
     return data, f"{text}; {words}"
+
+
+def _require_planned(place: str, what: str, option: str) -> None:
+    """UserError where a path that a plan names, and no option replaces, is not there."""
+    if "/" in place and not Path(place).exists():
+        raise UserError(f"{place}, where the plan has its {what}, is not there; give {option}")
 
 
 def _looked_like(lab: Lab, embedder: Embedder | None) -> Apart | None:

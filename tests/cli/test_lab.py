@@ -62,6 +62,24 @@ def test_train_then_prune_a_card_then_a_plan(run, people: Path, work: Path) -> N
     assert '"s1"' in listed and '"thin_scratch"' in listed
 
 
+def test_what_a_plan_names_and_is_not_there(run, people: Path, work: Path) -> None:
+    """The zoo's plan names folders of the machine that made it; options name others."""
+    plan = PLAN.replace(
+        'sources = ["people"]', 'sources = ["../far/people:3"]\nteacher = "../far/t.onnx"'
+    )
+    (work / "plan.toml").write_text(plan)
+    said = run("prune", "plan.toml").line
+    assert said == (
+        "facebench: ../far/people, where the plan has its faces, is not there; give --data FOLDER"
+    )
+    said = run("prune", "plan.toml", "--data", "people").line
+    assert said == (
+        "facebench: ../far/t.onnx, where the plan has its teacher, is not there; "
+        "give --teacher FILE"
+    )
+    assert not (work / "training").exists()
+
+
 @pytest.mark.parametrize(
     "arguments, said",
     [

@@ -28,10 +28,10 @@ def test_readme_is_short() -> None:
 def test_every_command_exists_with_its_options(page: Path) -> None:
     for words in commands(page.read_text(encoding="utf-8")):
         if words[0] not in ("COMMAND", "--version"):
-            _parse(words)
+            parse(words)
 
 
-def _parse(words: list[str]) -> None:
+def parse(words: list[str]) -> None:
     """Raises where a command or an option is not known."""
     name, *arguments = words
     command: Any = build(COMMANDS, name).commands[name]

@@ -38,7 +38,7 @@ def command(
     Each run is tested against the first, or --reference; p-values are corrected for their number
     (Holm).
 
-    Example: facebench history runs/records --plot history.svg
+    Example: facebench history runs --plot history.svg
     """
     require_outputs({"--plot": plot, "--output": output})
     with importing():

@@ -31,7 +31,7 @@ _Attach = Annotated[
 app = typer.Typer(
     help="Make a similarity (Joint Bayesian, or a projection) for a model's embeddings, and look "
     "at one.\n\n"
-    "Example: facebench metric fit sparse_074 --data my_people --attach",
+    "Example: facebench metric fit sparse_074 --data my_people --out my_people.safetensors",
     no_args_is_help=True,
 )
 
@@ -106,7 +106,7 @@ def fit(
 ) -> None:
     """Learn a Joint Bayesian for a model and write it to a file, into the model's card, or both.
 
-    Example: facebench metric fit sparse_074 --data my_people --identities unseen.txt --attach
+    Example: facebench metric fit net --data my_people --identities unseen.txt --attach
     """
     _require_place(out, attach)
     if (embeddings is None) != (names is None):
@@ -158,7 +158,7 @@ def projection(
 ) -> None:
     """Take the regression head of a model's training over as a metric: cosine after a linear map.
 
-    Example: facebench metric projection mini --checkpoint final.pt --attach
+    Example: facebench metric projection net --checkpoint final.pt --attach
     """
     _require_place(out, attach)
     with importing():
@@ -182,7 +182,7 @@ def show(
 ) -> None:
     """Show what a metric was learned from, for which model, and how large it is.
 
-    Example: facebench metric show models/weights/sparse_074.metric.safetensors
+    Example: facebench metric show my_people.safetensors
     """
     from facebench.similarity.metric_file import read_metric
 

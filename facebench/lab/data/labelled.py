@@ -133,7 +133,7 @@ class AlignedCrop(TemplateCrop):
             height, width = image.shape[:2]
             raise UserError(
                 f"{key} is {height}x{width}; an aligned crop is 112x96, 112x112 or 128x112 (height "
-                "x width): align the images, or give their --landmarks"
+                "x width): align the images, or put their landmarks.txt into the folder"
             )
         return super().__call__(key, image, size)
 
