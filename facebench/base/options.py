@@ -197,6 +197,28 @@ def check_keywords(
         raise TypeError(f"{function.__name__}: there is no keyword {name!r}{hint}")
 
 
+def require(what: str, given: object, kinds: tuple[type, ...], example: str) -> None:
+    """UserError where what was given to a function is of none of its types."""
+    if not isinstance(given, kinds) or (isinstance(given, bool) and bool not in kinds):
+        said = repr(given)
+        raise UserError(
+            f"{what} is {said if len(said) < 80 else f'a {type(given).__name__}'}; it must be like "
+            f"{example}"
+        )
+
+
+def check_name(name: object) -> None:
+    """UserError where what a model is to be called is no text, or a blank one."""
+    if not isinstance(name, str) or not name.strip():
+        raise UserError(f"name is {name!r}; it must be a text, such as 'mine'")
+
+
+def require_function(what: str, given: object) -> None:
+    """UserError where what is to be called cannot be."""
+    if given is not None and not callable(given):
+        raise UserError(f"{what} is {given!r}; it must be a function, or left out")
+
+
 def listed(what: str, given: Any, example: str) -> list[Any]:
     """Several as a list: a text or path is one, and not its letters. UserError: no sequence."""
     if isinstance(given, (str, PathLike)):

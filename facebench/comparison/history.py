@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
+from types import NoneType
 from typing import TYPE_CHECKING
 
 from facebench.base.errors import UserError, nearest
+from facebench.base.options import listed, require
 from facebench.comparison.paired import Paired, corrected, paired_with_first
 from facebench.records.agreement import require_recounted
 from facebench.records.comparability import (
@@ -178,8 +180,14 @@ def history(
     >>> sorted(run.record.model.id for run in found.runs), found.first_fall
     (['baseline', 'sparse_074'], None)
     """
+    require("statistic", statistic, (str, NoneType), "'accuracy'")
+    require("reference", reference, (str, NoneType), "'baseline'")
     name = _name(statistic)
-    if isinstance(records, (str, PathLike)):
+    if not isinstance(records, (str, PathLike)):
+        records = listed("records", records, "'records', a folder of them")
+        for record in records:
+            require("records", record, (Record,), "a folder, or a list of Record")
+    else:
         if not Path(records).is_dir():
             raise UserError(f"{records}: is not a folder of records")
         records = [record for _, record in records_in(str(records))]

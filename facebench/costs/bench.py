@@ -11,7 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from facebench.base.errors import UserError, nearest
-from facebench.base.options import check_keywords, check_types, listed, with_fields
+from facebench.base.options import (
+    check_keywords,
+    check_types,
+    listed,
+    require_function,
+    with_fields,
+)
 from facebench.base.progress import Stage, unseen
 from facebench.base.storage import sha256_file, temporary_folder, write_atomically
 from facebench.base.version import __version__
@@ -185,6 +191,7 @@ def bench(
     ('sparse_074', 1.0)
     """
     check_keywords(bench, keywords)
+    require_function("stage", stage)
     settings = BenchSettings(**keywords)
     models = [_name_of(model) for model in listed("models", models, "['sparse_074']")]
     baseline = None if baseline is None else _name_of(baseline)

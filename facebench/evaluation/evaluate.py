@@ -8,10 +8,18 @@ from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from time import perf_counter
+from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 from facebench.base.errors import Notice, UserError
-from facebench.base.options import check_keywords, listed, with_fields
+from facebench.base.options import (
+    check_keywords,
+    check_name,
+    listed,
+    require,
+    require_function,
+    with_fields,
+)
 from facebench.base.progress import counting_bar
 from facebench.base.threads import torch_threads
 from facebench.evaluation.build import Facts, build_record
@@ -112,6 +120,8 @@ def evaluate(
     True
     """
     check_keywords(evaluate, settings, ModelOptions)
+    if name is not None:
+        check_name(name)
     models: Models = [model] if name is None else {name: model}
     given: Any = {"weights": weights, "parent": parent, "options": options}
     return evaluate_many(models, [protocol], data, **given, **settings)[0]
@@ -210,13 +220,14 @@ def _evaluate_all(
     on_record: Callable[[Record], None] | None,
     chosen: Settings,
 ) -> Results[Record]:
-    _require(options, (ModelOptions,), "options", "facebench.ModelOptions(size=(112, 96))")
-    _require(data, (str, PathLike), "data", "'data/lfw'")
+    require("options", options, (ModelOptions, NoneType), "facebench.ModelOptions(size=(112, 96))")
+    require("data", data, (str, PathLike, NoneType), "'data/lfw'")
+    require_function("on_record", on_record)
     names = listed("protocols", protocols, "['lfw']")
     for name in names:
-        _require(name, (str, PathLike), "protocol", "'lfw'")
+        require("protocol", name, (str, PathLike), "'lfw'")
     cards = [load_protocol(str(name)) for name in dict.fromkeys(names)]
-    candidates = _candidates(swept(_several(models), weights), options, embeddings)
+    candidates = _candidates(swept(_several(models), weights), options, _pairs(embeddings))
     if not candidates or not cards:
         raise UserError("nothing to evaluate: name at least one model and one protocol")
     _require_distinct(candidates)
@@ -236,14 +247,24 @@ def _evaluate_all(
     return Results(records)
 
 
-def _require(given: object, kinds: tuple[type, ...], what: str, example: str) -> None:
-    if given is not None and not isinstance(given, kinds):
-        raise UserError(f"{what} is {given!r}; it must be like {example}")
+def _pairs(embeddings: Any) -> list[tuple[Path, Path]]:
+    """The files of embeddings, each with that of its rows' names."""
+    example = "[('mine.npy', 'names.txt')]"
+    found = []
+    for pair in listed("embeddings", embeddings, example):
+        if isinstance(pair, str) or not isinstance(pair, Sequence) or len(pair) != 2:
+            raise UserError(f"embeddings has {pair!r}; it must be like {example}")
+        for file in pair:
+            require("embeddings", file, (str, PathLike), example)
+        found.append((Path(pair[0]), Path(pair[1])))
+    return found
 
 
 def _several(models: Any) -> list[NamedModel]:
     """One model is one, and not its letters or layers; with the names that were given to them."""
     if isinstance(models, Mapping):
+        for name in models:
+            check_name(name)
         return [NamedModel(name, model) for name, model in models.items()]
     one = callable(models) or isinstance(models, Embedder)
     several = [models] if one else listed("models", models, "['sparse_074']")
@@ -342,7 +363,7 @@ def _candidates(
         for one, own in zip(models, chosen, strict=True)
     ]
     given += [npy for npy, _ in embeddings]
-    found += [candidate_of_embeddings(npy, names) for npy, names in embeddings]
+    found += [candidate_of_embeddings(npy, rows) for npy, rows in embeddings]
     apart = names_apart(given, [candidate.facts.id for candidate in found])
     return [candidate.called(name) for candidate, name in zip(found, apart, strict=True)]
 

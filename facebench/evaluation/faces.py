@@ -20,6 +20,12 @@ from facebench.protocols.settings import Settings
 _PART = 512  # rows of embeddings that were given, handed on at a time
 
 
+_OF_A_MODEL = (
+    "check its weights, its mean and scale, or choose another of its outputs with --output-name"
+)
+_OF_A_FILE = "check what wrote the file: every face must have a row of its own"
+
+
 class CandidateFaces:
     """What a protocol asks embeddings of, and how the asking went.
 
@@ -70,8 +76,7 @@ class CandidateFaces:
         if acquired > 1 and not self._varied:
             raise UserError(
                 f"model {self._candidate.facts.id} gave the same embedding for all {acquired:,} "
-                "faces; check its weights, its mean and scale, or choose another of its outputs "
-                "with --output-name"
+                f"faces; {_OF_A_MODEL if self._candidate.embedder else _OF_A_FILE}"
             )
 
     @property

@@ -5,7 +5,7 @@ The numbers, intervals and kinds are those of a record of the same scores.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
@@ -275,6 +275,8 @@ def _fars(fars: Sequence[float] | None, mated: BoolArray) -> Sequence[float]:
 
 def _whole(ranks: Sequence[int]) -> Sequence[int]:
     """The ranks; ValueError: no whole numbers."""
+    if isinstance(ranks, str) or not isinstance(ranks, Iterable):
+        raise ValueError(f"ranks is {ranks!r}; give a list of whole numbers, such as [1, 5]")
     for rank in ranks:
         if not isinstance(rank, Integral):
             raise ValueError(f"ranks has {rank!r}; ranks are whole numbers from 1")

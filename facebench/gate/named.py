@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
+from types import NoneType
 
 from facebench.base.errors import UserError, nearest
-from facebench.base.options import listed
+from facebench.base.options import listed, require
 from facebench.gate.judge import GateResult, gated
 from facebench.gate.rules import Rules, Undecided, parse_rules, read_rules
 from facebench.records.find import Named, is_file, named_in, records_in, several
@@ -72,13 +73,13 @@ def judge(
     >>> found.outcome, found.verdicts[0].why
     ('undecided', 'the comparisons are too few to tell')
     """
+    require("protocol", protocol, (str, NoneType), "'lfw'")
+    require("model", model, (str, NoneType), "'sparse_074'")
     chosen = _rules(rules, undecided)
     needs = next((rule for rule in chosen.rules if rule.needs_baseline), None)
     held = several(baseline)
     if needs is not None and not held:
-        raise UserError(
-            f"rule {needs.text!r} needs a baseline: name it with --baseline (baseline=)"
-        )
+        raise UserError(f"rule {needs.text!r} needs a baseline: name it with --baseline")
     bases = records_named(held, protocol, found_in)
     given, passed_over = newest_named(several(records), protocol, found_in)
     return gated(chosen, bases, _of_model(given, model), passed_over=passed_over)

@@ -6,11 +6,13 @@ from copy import copy
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 from torch import nn
 
-from facebench.base.errors import UserError
+from facebench.base.errors import UserError, by_command_line
+from facebench.base.options import check_name, require
 from facebench.base.storage import sha256_file, working_folder
 from facebench.models.architectures.base import CompactNet
 from facebench.models.architectures.convnet import ConvNet
@@ -109,8 +111,11 @@ def load_model(
     >>> embedder.id, embedder.embed(np.zeros((2, 8, 8, 3), np.uint8)).shape
     ('pixels', (2, 64))
     """
+    require("options", options, (ModelOptions, NoneType), "facebench.ModelOptions(size=(112, 96))")
+    require("weights", weights, (str, PathLike, NoneType), "'net.pth'")
     embedder = _loaded(model, options, None if weights is None else Path(weights))
     if name is not None:
+        check_name(name)
         embedder = copy(embedder)
         embedder.id = name
     return embedder
@@ -190,7 +195,7 @@ def _preprocessing(
     size = options.size or fields.size or size
     if size is None:
         how = "--size 112x96 (height x width) or a card with preprocessing.size"
-        if card.weights is None:  # a program handed it over
+        if not by_command_line():
             how = "options=ModelOptions(size=(112, 96)), height and width"
         raise UserError(f"model {card.name}: the size of its input is not known; give {how}")
     colour = options.colour or fields.colour

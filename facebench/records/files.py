@@ -21,6 +21,7 @@ from facebench.base.opening import (
     reading,
     size_words,
 )
+from facebench.base.options import require
 from facebench.base.storage import cache_folder, result_folders, write_together
 from facebench.base.validation import validated
 from facebench.models.embedders.base import UNPINNED
@@ -238,6 +239,7 @@ def read_record(path: str | PathLike[str]) -> Record:
     >>> facebench.read_record(path) == record
     True
     """
+    require("path", path, (str, PathLike), "'records/lfw.json'")
     path = Path(path)
     try:
         data = plain_bytes(path, RECORD)

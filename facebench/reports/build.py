@@ -11,10 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
+from types import NoneType
 from typing import TYPE_CHECKING
 
 from facebench.base.errors import UserError, nearest
-from facebench.base.options import listed
+from facebench.base.options import listed, require
 from facebench.comparison.paired import corrected, paired_with_first
 from facebench.faces.types import DataKind
 from facebench.models.cards.card import card_names
@@ -105,6 +106,7 @@ def report(
     """
     if not isinstance(card, (str, PathLike)):
         raise UserError(f"card is {card!r}; it must be the name of one, such as 'table3'")
+    require("similarity", similarity, (str, NoneType), "'cosine'")
     models = listed("models", models, "['baseline', 'sparse_074']")
     cards, finder = cards_named(str(card)), Finder.of(found_in)
     cards = [with_rows(one, finder, models, similarity) for one in cards]

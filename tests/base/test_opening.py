@@ -232,3 +232,13 @@ def test_a_marker_that_is_no_plain_file_marks_nothing(tmp_path: Path) -> None:
 def test_a_name_that_no_file_can_have_is_one_line() -> None:
     with pytest.raises(UserError, match="holds a NUL"):
         opening.read_bytes(Path("a\0b"), "the card")
+
+
+def test_a_pointer_of_git_lfs_is_called_that(tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n")
+    said = "it is a pointer of git LFS in place of the file, which `git lfs pull` brings"
+    with pytest.raises(UserError, match=said):
+        opening.read_bytes(path, "the model")
+    path.write_text(path.read_text() + "x" * 1024)  # no pointer is that long
+    assert opening.read_bytes(path, "the model")

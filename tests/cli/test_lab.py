@@ -107,6 +107,10 @@ def test_what_a_plan_names_and_is_not_there(run, people: Path, work: Path) -> No
         (("prune", "plan.toml", "--layer", "f"), "is a plan"),
         (("prune", "plan.toml", "--freeze-below", "4a"), "is a plan"),
         (("prune", "baseline", "--layer", "f", "--keep", "1/2", "--views", "2"), "--freeze-below"),
+        (
+            ("prune", "baseline", "--layer", "f", "--keep", "1/2", "--freeze-below", "1a"),
+            "below 1a there is no layer to freeze; name a later one",
+        ),
         (("prune", "baseline", "--layer", "4b", "--keep", "1/2", "--freeze-below", "5a"), "frozen"),
         (("prune", "squeezenet1_1", "--structured", "--freeze-below", "5a"), "--structured"),
         (("prune", "absent.toml", "--layer", "f"), "absent.toml"),

@@ -160,6 +160,13 @@ class Constant(Grey):
 def test_the_same_embedding_for_every_face_is_refused(faces: Path) -> None:
     with pytest.raises(UserError, match=r"the same embedding for all 16 faces.*output="):
         facebench.evaluate(Constant(), "lfw", faces, **QUICK)
+    names = [f"{path.parent.name}/{path.name}" for path in sorted(faces.rglob("*.jpg"))]
+    np.save(faces / "same.npy", np.ones((len(names), 4), np.float32))
+    (faces / "names.txt").write_text("\n".join(names))
+    given = [(faces / "same.npy", faces / "names.txt")]
+    with pytest.raises(UserError, match="check what wrote the file") as caught:
+        facebench.evaluate_many([], "lfw", faces, embeddings=given, **QUICK)
+    assert "output" not in str(caught.value)
 
 
 def test_inverted_labels_are_noted(faces: Path) -> None:

@@ -154,7 +154,7 @@ def moved(path: Path, folder: Path, *patterns: str) -> Path:
 
 
 def test_a_record_moved_alone_has_its_numbers_and_says_what_it_lacks(
-    make_record: MakeRecord, tmp_path: Path
+    make_record: MakeRecord, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     record = make_record()
     path = save_record(record, tmp_path / "kept")
@@ -165,6 +165,8 @@ def test_a_record_moved_alone_has_its_numbers_and_says_what_it_lacks(
     assert alone.missing == f"{said}{tmp_path / 'alone'}"
     with pytest.raises(UserError, match="are not beside its record in"):
         whole_json(alone)
+    monkeypatch.chdir(tmp_path / "alone")  # however it is spelt, a folder is named once
+    assert read_record(path.name).missing == alone.missing
 
 
 def test_scores_without_their_list_say_where_it_is_sought(

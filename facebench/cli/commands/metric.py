@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -76,6 +76,13 @@ def fit(
         Path | None,
         typer.Option(rich_help_panel=_DATA, help="Names of its rows: identity/image."),
     ] = None,
+    on_missing: Annotated[
+        Literal["error", "count"],
+        typer.Option(
+            rich_help_panel=_DATA,
+            help="Unreadable images and those without landmarks: an error, or left out (count).",
+        ),
+    ] = "error",
     components: Annotated[
         int, typer.Option(min=0, rich_help_panel=_HOW, help="Of the PCA; 0: no PCA.")
     ] = 100,
@@ -130,6 +137,7 @@ def fit(
             identities=identities,
             landmarks=landmarks,
             synthetic_identities=synthetic_identities,
+            on_missing=on_missing,
             batch=batch,
             workers=workers,
             store=not no_store,

@@ -25,6 +25,7 @@ from facebench.base.opening import (
     read_list,
     reading,
 )
+from facebench.embedding.stream import OnMissing
 from facebench.faces.align.aligners import LandmarkAligner, TemplateCrop
 from facebench.faces.images import SUFFIXES, content_fingerprint, decode, is_image
 from facebench.faces.synthetic import RENDERER_VERSION, TRAIN_IDENTITIES, render
@@ -266,13 +267,16 @@ class RenderedPeople(FaceSource):
 
 
 def labelled_faces(
-    data: str, landmarks: Path | None = None, synthetic_identities: int = 300
+    data: str,
+    landmarks: Path | None = None,
+    synthetic_identities: int = 300,
+    on_missing: OnMissing = "error",
 ) -> LabelledFaces:
     """The faces that ``--data`` names: ``synthetic``, an index CSV or the folder that holds one as
     ``index.csv``, or a folder per identity (aligned crops, or landmarks for them).
 
-    landmarks: five points per image of a folder; without, ``landmarks.txt`` in it. UserError where
-    there is nothing usable.
+    landmarks: five points per image of a folder; without, ``landmarks.txt`` in it. on_missing: of
+    images that have no row there. UserError where there is nothing usable.
     """
     if data == "synthetic":
         first = SYNTHETIC_FIRST
@@ -291,7 +295,7 @@ def labelled_faces(
     file = landmarks or (beside if beside.is_file() else None)
     if file is None:
         return _of_people(folder, AlignedCrop(), folder.name)
-    aligner = LandmarkAligner.from_file(file)
+    aligner = LandmarkAligner.from_file(file, on_missing)
     aligner.require(folder.keys())
     return _of_people(folder, aligner, folder.name)
 

@@ -17,6 +17,7 @@ from facebench.base.storage import write_atomically, write_together
 from facebench.embedding.extract import extract
 from facebench.embedding.precomputed import load_embeddings
 from facebench.embedding.store import EmbeddingStore
+from facebench.embedding.stream import OnMissing
 from facebench.lab.data.labelled import (
     LabelledFaces,
     labelled_faces,
@@ -126,6 +127,7 @@ def embed_labelled(
     identities: Path | None = None,
     landmarks: Path | None = None,
     synthetic_identities: int = 300,
+    on_missing: OnMissing = "error",
     batch: int = 32,
     workers: int = 1,
     store: bool = True,
@@ -135,9 +137,10 @@ def embed_labelled(
     """Embeddings of the faces that each ``--data`` names (`labelled_faces`), of all or of the
     listed identities; rendered ones are never restricted. UserError: whatever is wrong with them.
 
+    on_missing: ``count`` leaves faces out that cannot be read or aligned.
     card: of the model, for `refuse_seen`; None: anybody is embedded.
     """
-    parts = [labelled_faces(name, landmarks, synthetic_identities) for name in data]
+    parts = [labelled_faces(name, landmarks, synthetic_identities, on_missing) for name in data]
     if not parts:
         raise UserError("nothing to learn from: --data FOLDER, or --embeddings with --names")
     if identities is not None:
@@ -150,6 +153,7 @@ def embed_labelled(
             part.source,
             part.keys,
             part.aligner,
+            on_missing=on_missing,
             batch=batch,
             workers=workers,
             store=EmbeddingStore() if store and embedder.storable else None,

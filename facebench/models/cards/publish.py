@@ -204,7 +204,8 @@ def _inline(rows: dict[str, Any]) -> str:
 
 
 def _key(key: str) -> str:
-    return key if key.isascii() and key.replace("_", "").isalpha() else json.dumps(key)
+    bare = key.isascii() and key.replace("_", "").isalnum() and key[0].isalpha()
+    return key if bare else json.dumps(key)
 
 
 def _value(value: Any, used: int) -> str:

@@ -229,14 +229,20 @@ def failed(model: str, error: BaseException, faces: int) -> UserError:
     )
 
 
+_OF_ONNX = re.compile(
+    r"^\[ONNXRuntimeError\] : \d+ : \w+ : |(?<=node\.) Name:'.*?(?=Status)|Status Message: "
+    r"|/\S+:\d+ (?:.* was false\. )?"
+)
 _RAISED = re.compile(r"^(?:[\w.]+\.)?(?:Runtime|(\w*))(?:Error|Exception): ", re.M)
 
 
 def cause(error: BaseException) -> str:
-    """What went wrong, in one line: the first of a text, or what follows the stack of calls that
-    TorchScript tells first.
+    """What went wrong, in one line: the first of a text, without the places in its source that ONNX
+    Runtime tells, or what follows the stack of calls that TorchScript tells first.
     """
     text = str(error).strip()
+    if text.startswith("[ONNXRuntimeError]"):
+        return shortened(_OF_ONNX.sub(" ", text))
     if "TorchScript interpreter" in text.partition("\n")[0]:
         raised = list(_RAISED.finditer(text))
         if raised:

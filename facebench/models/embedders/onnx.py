@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from facebench.base.errors import UserError, nearest
-from facebench.models.embedders.base import CheckedEmbedder, Preprocessing, variant_of
+from facebench.models.embedders.base import CheckedEmbedder, Preprocessing, cause, variant_of
 from facebench.models.embedders.options import LAYOUTS, Layout, Precision, device_parts
 from facebench.models.weights.external import whole_onnx
 
@@ -150,7 +150,7 @@ def _session(path: Path, data: bytes, device: str) -> tuple[Any, str]:
     if provider not in onnxruntime.get_available_providers():
         raise UserError(f"--device {device}: this ONNX Runtime has no {provider}; use cpu")
     settings = onnxruntime.SessionOptions()
-    settings.log_severity_level = 3
+    settings.log_severity_level = 4  # what it logs below that, it raises as well
     settings.intra_op_num_threads = torch.get_num_threads()  # one choice for both libraries
     # From memory, so that the hash is of the very bytes that run; weights in further files, which
     # it would not cover, are sought where there are none instead of in the working directory.
@@ -161,13 +161,14 @@ def _session(path: Path, data: bytes, device: str) -> tuple[Any, str]:
     try:
         session = onnxruntime.InferenceSession(data, settings, providers=[(provider, chosen)])
     except Exception as error:
-        first = " ".join(str(error).split())[:200]
         hint = ""
         if "external data" in str(error).lower():  # `whole_onnx` could not read the graph
             hint = (
                 "; its weights are in another file, which the package onnx reads: pip install onnx"
             )
-        raise UserError(f"{path}: not a model that ONNX Runtime can load: {first}{hint}") from None
+        raise UserError(
+            f"{path}: not a model that ONNX Runtime can load: {cause(error)}{hint}"
+        ) from None
     return session, f"onnxruntime {onnxruntime.__version__}"
 
 

@@ -154,6 +154,19 @@ def test_landmarks_align_a_folder(run: Run, card: Path, tmp_path: Path, work: Pa
     assert load_metric(work / "m").facts.alignment.startswith("landmarks-5pt(")
 
 
+def test_the_advice_on_images_without_landmarks_can_be_taken(
+    run: Run, card: Path, tmp_path: Path
+) -> None:
+    folder = in_folder(tmp_path / "large", crops((300, 260)))
+    points = "100\t110\t160\t110\t130\t150\t105\t180\t155\t180"
+    rows = [f"{key}\t{points}\n" for key in crops()]
+    (folder / "landmarks.txt").write_text("".join(rows[1:]))
+    fit = ("metric", "fit", "toy", "--data", folder, "--out", "m", *QUIET)
+    assert run(*fit).line.endswith("failures to acquire with --on-missing count")
+    ended = run(*fit, "--on-missing", "count")
+    assert ended.code == 0 and f"{len(rows) - 1} images of" in ended.out
+
+
 def test_embeddings_of_a_file(run: Run, card: Path, work: Path) -> None:
     rng = np.random.default_rng(0)
     np.save("x.npy", rng.standard_normal((12, 7)).astype(np.float32))

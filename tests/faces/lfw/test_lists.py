@@ -66,8 +66,13 @@ def test_what_is_tolerated(tmp_path: Path, change: str) -> None:
         (GOOD.replace("C\t1\t4\n", ""), "line 4: expected a mated pair .* of fold 2"),
         (GOOD + "E\t1\t2\n", "line 6: more lines than its header"),
         (GOOD[:-8], "ends where a non-mated pair .* of fold 2 was expected"),
-        ("ten\t300\n", "line 1: 'ten' is not a number"),
+        ("ten\t300\n", "such as `10 300`, found 'ten 300'"),
         ("1\t2\t3\n", "line 1: expected the header"),
+        (
+            "a/1.jpg b/1.jpg 1\n",
+            "line 1: expected the header of the format of LFW, the number of "
+            "folds and of pairs of each kind in a fold, such as `10 300`, found 'a/1.jpg b/1.jpg",
+        ),
     ],
 )
 def test_what_is_refused_names_file_and_line(tmp_path: Path, text: str, message: str) -> None:

@@ -87,7 +87,7 @@ def test_preprocessing(tmp_path: Path) -> None:
 
 def test_open_size_must_be_given(tmp_path: Path) -> None:
     path = save(tmp_path / "m.onnx", ["n", 3, "h", "w"])
-    with pytest.raises(UserError, match="size of its input is not known; give size="):
+    with pytest.raises(UserError, match="not known; give options=ModelOptions"):
         load_model(str(path))
     assert load_model(str(path), ModelOptions(size=(9, 8))).embed(faces(2)).shape == (2, 216)
 
@@ -306,3 +306,26 @@ def test_the_teacher(shared_data: Path) -> None:
         "weights:0c9ad2a83969fc82 rgb 112x112 mean=123.675,116.28,103.53 "
         "scale=58.395,57.12,57.375 flip=normalised-add float32"
     )
+
+
+def test_a_failing_graph_is_told_by_its_cause_alone(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """ONNX Runtime's own lines do not stand beside ours."""
+    from onnx import TensorProto, helper
+
+    info = helper.make_tensor_value_info
+    graph = helper.make_graph(
+        [helper.make_node("Reshape", ["x", "s"], ["y"])],
+        "g",
+        [info("x", TensorProto.FLOAT, ["N", 3, 9, 8])],
+        [info("y", TensorProto.FLOAT, [1, 4])],
+        [helper.make_tensor("s", TensorProto.INT64, [2], [1, 4])],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    onnx.save(model, tmp_path / "m.onnx")
+    loaded = load_model(str(tmp_path / "m.onnx"))
+    with pytest.raises(UserError, match=r"requested shape:\{1,4\}; check size=") as caught:
+        loaded.embed(np.zeros((2, 9, 8, 3), np.uint8))
+    assert "onnxruntime" not in str(caught.value).lower()
+    assert capfd.readouterr().err == ""

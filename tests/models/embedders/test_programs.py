@@ -172,3 +172,56 @@ def test_rewriting_alone_breaks_nothing(tmp_path: Path, net: nn.Module) -> None:
     path = save_export(net, tmp_path / "m.pt2", None)
     rewrite(path, {})
     assert load_model(str(path)).embed(faces(1)).shape == (1, 5)
+
+
+class OneRow(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.mean((2, 3)).reshape(1, 3)
+
+
+class Refusing(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if x.shape[0] > 1:
+            raise ValueError("only one face\nat a time")
+        return x
+
+
+@pytest.mark.parametrize(
+    ("make", "cause"),
+    [
+        (lambda: torch.jit.trace(OneRow(), torch.zeros(1, 3, 9, 8)),
+         "RuntimeError: shape '[1, 3]' is invalid for input of size 6; check size="),
+        (lambda: torch.jit.script(Refusing()), "ValueError: only one face at a time; check size="),
+    ],
+)  # fmt: skip
+@pytest.mark.filterwarnings("ignore")
+def test_a_failing_program_is_told_by_its_cause(tmp_path: Path, make: Any, cause: str) -> None:
+    make().save(str(tmp_path / "m.pt"))
+    model = load_model(str(tmp_path / "m.pt"), ModelOptions(size=(9, 8)))
+    with pytest.raises(UserError) as caught:
+        model.embed(faces(2))
+    assert cause in str(caught.value) and "interpreter" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("state", "it is what torch.save writes, a state dict or a pickled module; that holds no"),
+        ("module", "it is what torch.save writes, a state dict or a pickled module; that holds no"),
+        ("pickle", "it is a pickle; that holds no program"),
+        ("text", "it is none of torch's; that holds no program"),
+        ("cut", "it is cut short or damaged; copy or save it again"),
+        ("empty", "it is empty; copy or save it again"),
+    ],
+)
+def test_what_is_no_program_is_told_by_what_it_is(
+    tmp_path: Path, net: nn.Module, kind: str, said: str
+) -> None:
+    path = tmp_path / "m.pt"
+    torch.save(net.state_dict() if kind == "state" else nn.Flatten(), path)
+    data = {"pickle": pickle.dumps(1), "text": b"hello", "cut": path.read_bytes()[:300]}
+    if kind not in ("state", "module"):
+        path.write_bytes(data.get(kind, b""))
+    with pytest.raises(UserError) as caught:
+        load_model(str(path), ModelOptions(size=(9, 8)))
+    assert f"{path}: not a TorchScript file: {said}" in str(caught.value)
