@@ -124,6 +124,7 @@ def test_a_synthetic_record_cannot_lose_its_notice(make_record: MakeRecord) -> N
 
 
 def test_the_shipped_schema_is_current() -> None:
-    assert (REPORTS / "record.schema.json").read_bytes() == schema_json(), (
+    shipped = (REPORTS / "record.schema.json").read_bytes()
+    assert json.loads(shipped) == json.loads(schema_json()), (  # pydantic writes 1 or 1.0
         "run: facebench schema > reports/record.schema.json"
     )

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import safetensors.numpy
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -26,6 +26,7 @@ from facebench.records.record import Record
 from facebench.records.scores import ScoreTable, table_in
 
 MakeRecord = Callable[..., Record]
+at_leisure = settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 VERSION_1 = Path(__file__).parents[1] / "helpers" / "version_1"
 
 
@@ -43,6 +44,7 @@ def tables(draw: st.DrawFn) -> ScoreTable:
     )  # fmt: skip
 
 
+@at_leisure
 @given(tables())
 def test_every_form_gives_the_table_back_to_the_bit(
     tmp_path_factory: pytest.TempPathFactory, table: ScoreTable
@@ -54,6 +56,7 @@ def test_every_form_gives_the_table_back_to_the_bit(
         assert again.to_bytes() == table.to_bytes()
 
 
+@at_leisure
 @given(tables())
 def test_the_plain_form_is_that_of_the_library(table: ScoreTable) -> None:
     """SHA-256 of it stand in records, also in those that the library has written."""
