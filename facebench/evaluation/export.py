@@ -69,13 +69,14 @@ class RecordCheck:
 
 @dataclass(frozen=True)
 class Exported:
-    """A file and its card; written: whether they were, which takes that all checks are equal."""
+    """A file and its card; packed: bytes of the weights that it was made of, where they are a file."""
 
     file: Path
     card: Path
     size: int
     embeddings: EmbeddingCheck
     records: tuple[RecordCheck, ...]
+    packed: int | None = None
 
     @property
     def equal(self) -> bool:
@@ -128,7 +129,9 @@ def export_model(
                 for spec, own in ((model, options), (str(aside), None))
             ]
             records = tuple(map(compare_headlines, *made))
-    exported = Exported(path, place, len(program), check, records)
+    weights = plain.card.weights_path
+    packed = None if weights is None else weights.stat().st_size
+    exported = Exported(path, place, len(program), check, records, packed)
     if exported.equal:
         write_together(files)
     return exported

@@ -88,3 +88,8 @@ def command(
         typer.echo(f"not written: {made.file} would not give what {model} gives", err=True)
         raise typer.Exit(1)
     typer.echo(f"{made.file} ({size_text(made.size)}), card {made.card}")
+    if made.packed is not None and made.packed < made.size:
+        typer.echo(
+            f"larger than the {size_text(made.packed)} of {model}'s own weights: the program has "
+            "float32 values, and a zero for each dropped weight"
+        )

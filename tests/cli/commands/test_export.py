@@ -52,6 +52,7 @@ def test_the_file_is_evaluated_alone_and_gives_the_same_record(
     assert "embeddings of 3 rendered faces: the same; largest difference" in lines[0]
     assert "the same; accuracy" in lines[1] and "0 of 24 decisions differ" in lines[1]
     assert lines[2].startswith(f"{file} (")
+    assert lines[3].startswith("larger than the ") and "small's own weights" in lines[3]
     card = read_card(small / Path(file).with_suffix(".toml"))
     assert (card.parent, card.licence, card.preprocessing.flip) == ("small", "mine", "add")
     want = load_model("small").embed(FEW)
