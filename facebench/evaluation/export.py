@@ -69,7 +69,7 @@ class RecordCheck:
 
 @dataclass(frozen=True)
 class Exported:
-    """A file and its card; packed: bytes of the weights that it was made of, where they are a file."""
+    """A file and its card; packed: bytes of the weights that it was made of; None: of no file."""
 
     file: Path
     card: Path

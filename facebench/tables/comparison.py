@@ -11,6 +11,7 @@ from facebench.comparison.paired import Paired, paired_row
 from facebench.records.comparability import names_of
 from facebench.records.record import Record
 from facebench.records.scores import ScoreTable
+from facebench.records.statistics import OF_MODELS
 from facebench.statistics.intervals.dyadic import FEW_ACCEPTED
 from facebench.statistics.paired import McNemar
 from facebench.tables.csv import to_csv
@@ -23,6 +24,7 @@ from facebench.tables.text import (
     p_text,
     points_text,
     protocol_text,
+    taken_text,
 )
 
 _SHOWN = 5  # changed comparisons in a caption
@@ -75,6 +77,8 @@ def paired_cells(found: Paired) -> tuple[Cell, ...]:
 def _notes(comparison: Comparison) -> Iterator[str]:
     base, candidate = comparison.base, comparison.candidate
     yield f"data: {base.data.fingerprint} ({base.data.kind}); alignment: {base.alignment}"
+    names = names_of([base, candidate])
+    yield "; ".join(map(taken_text, names, (base.model, candidate.model)))
     if comparison.changed:
         total = len(base.table.mated) if base.table else 0
         yield changed_text(comparison.changed, total, *names_of([base, candidate]))
@@ -179,9 +183,10 @@ def _json(comparison: Comparison) -> dict[str, Any]:
     }
 
 
-def _facts(record: Record) -> dict[str, str]:
+def _facts(record: Record) -> dict[str, Any]:
     return {
         "model": record.model.id,
+        **{name: getattr(record.model, name) for name in OF_MODELS},
         "digest": record.digest(),
         "signature": record.signature,
     }

@@ -120,3 +120,13 @@ def sizes_text(models: Sequence[ModelSection]) -> str:
     if any(model.multiply_adds is not None for model in models):
         words += "; multiply-adds: of one face, kept: without those of zeros"
     return words
+
+
+def taken_text(name: str, model: ModelSection) -> str:
+    """``sparse_074: kept 0.74 M, ratio 0.742, size 1.2 MB``: what a model takes, in one phrase."""
+    cells = size_cells(model)
+    told = []
+    for heading in size_headings([model]):
+        cell = cells[heading]
+        told.append(f"{heading} {cell.text}" + (f" ({cell.detail})" if cell.detail else ""))
+    return f"{name}: {', '.join(told)}"

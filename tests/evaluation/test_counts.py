@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from facebench.gate.baselines import fact_of
 from facebench.gate.rules import parse_rules
 from facebench.models.cards.brought import pack_model
 from facebench.records.sections import COUNTED_LATER
+from facebench.tables.comparison import comparisons_json
 from facebench.tables.history import history_table
 from facebench.tables.records import record_table
 from tests.costs.test_bench import Pretended
@@ -114,6 +116,9 @@ def test_counts_are_those_by_hand_and_the_same_everywhere(
     rows = {row["model"]: row for row in runs.rows()}
     drawn = {row.cells[0].text: row.cells for row in history_table(runs).rows}
     columns = history_table(runs).headings
+    compared = json.loads(comparisons_json(facebench.compare(records[0], records[1:])))
+    facts = {one["candidate"]["model"]: one["candidate"] for one in compared}
+    facts["dense"] = compared[0]["base"]
     for record in records:
         facebench.save_record(record, faces / "reports" / "results" / "lfw")
     monkeypatch.setattr(bench_job, "WorkerProcess", Pretended)
@@ -138,7 +143,7 @@ def test_counts_are_those_by_hand_and_the_same_everywhere(
         own = reported[reported["model"] == name].set_index("statistic")["value"]
         for field in SHOWN:
             value = getattr(one, field)
-            assert rows[name][field] == value == getattr(costs[name], field)
+            assert rows[name][field] == value == getattr(costs[name], field) == facts[name][field]
             if value is None:
                 continue
             assert own[field] == value
