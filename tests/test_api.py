@@ -66,9 +66,10 @@ def test_other_names_are_no_attributes() -> None:
 def test_functions_say_what_they_take_give_and_refuse(name: str) -> None:
     function = getattr(facebench, name)
     said = inspect.getdoc(function) or ""
-    sections = [s for s in ("Parameters", "Returns", "Raises", "Examples") if underlined(said, s)]
+    wrong = "Raises" if underlined(said, "Raises") else "Warns"  # what leaves wrong files out
+    expected = ["Parameters", "Returns", wrong, "Examples"]
     takes = list(inspect.signature(function).parameters)
-    assert sections == ["Parameters", "Returns", "Raises", "Examples"][not takes :]
+    assert [s for s in expected if underlined(said, s)] == expected[not takes :]
     for taken in takes:
         own = inspect.signature(function).parameters[taken]
         fields = inspect.signature(facebench.Settings).parameters

@@ -9,7 +9,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from facebench.base.errors import UserError
+from facebench.base.errors import Notice, UserError
 from facebench.cli.commands.models import app
 from facebench.models.architectures.convnet import ConvNet
 from facebench.models.architectures.shapes import module_name
@@ -114,8 +114,10 @@ def test_a_card_that_is_wrong_is_one_line(workspace: Path) -> None:
     card = workspace / "models" / "bare.toml"
     card.write_text(card.read_text().replace("[80, 80]", "[16, 16]"))
     with pytest.raises(UserError, match=r"bare\.toml: field 'preprocessing'.*size 16x16") as caught:
-        run()
+        run("show", "bare")
     assert "\n" not in str(caught.value)
+    with pytest.warns(Notice, match=r"left out: .*bare\.toml: field 'preprocessing'"):
+        assert "bare" not in run()  # the others are listed
 
 
 def test_an_unknown_name_and_other_kinds(workspace: Path) -> None:
