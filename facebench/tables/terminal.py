@@ -6,24 +6,21 @@ it needs. A word is broken only where it alone is longer than a line, and nothin
 
 from __future__ import annotations
 
-import io
 import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TextIO
 
-from rich import box
+# All else of rich takes a tenth of the time in which a list of models is shown.
 from rich.cells import cell_len, chop_cells
-from rich.console import Console, RenderableType
-from rich.panel import Panel
-from rich.table import Table as RichTable
-from rich.text import Text
 
 from facebench.base.text import plain_signs, printable
 from facebench.tables.table import Cell, Column, Table
 
 Style = Literal["framed", "ruled", "bare", "facts"]
+_CODES = {"bold": 1, "dim": 2, "yellow": 33}
+_EDGES = {"framed": ("│ ", " │ ", " │"), "ruled": ("", "  ", ""), "bare": ("", " ", "")}
 _WHOLE = 100_000  # characters of a line that nothing limits
 _USUAL = 80  # of a terminal that does not tell
 # Where a line may break: between words, and within paths; among numbers not beside one, so that
@@ -34,11 +31,33 @@ _IN_A_PATH = re.compile(r"(?<=/)(?=[^/])")
 _FOLDERS = 3  # slashes that make a path of a word, other than ``1/256``
 
 
+@dataclass
+class Console:
+    """What is at the other end of a stream. styled: bold and dim are shown; coloured: yellow."""
+
+    width: int
+    encoding: str = "utf-8"
+    styled: bool = False
+    coloured: bool = False
+
+    def drawn(self, text: str, style: str) -> str:
+        """The text in a style: ``bold``, ``dim`` or ``yellow``."""
+        wanted = self.coloured if style == "yellow" else self.styled
+        return f"\x1b[{_CODES[style]}m{text}\x1b[0m" if wanted and style and text else text
+
+    def shown(self, text: str) -> str:
+        """Foreign text fit to print, in signs that there are."""
+        return plain_signs(printable(text), self.encoding)
+
+
 def console_for(stream: TextIO | None = None) -> Console:
     """As wide and as coloured as what is at the other end of a stream takes; None: of a file."""
     if stream is None:
-        return Console(file=io.StringIO(), width=_width_of(None), color_system=None)
-    return Console(file=stream, width=_width_of(stream))
+        return Console(_width_of(None))
+    able = os.environ.get("TERM", "").lower() not in ("dumb", "unknown")
+    styled = able and (bool(os.environ.get("FORCE_COLOR")) or stream.isatty())
+    encoding = stream.encoding or "utf-8"
+    return Console(_width_of(stream), encoding, styled, styled and not os.environ.get("NO_COLOR"))
 
 
 def _width_of(stream: TextIO | None) -> int:
@@ -63,20 +82,24 @@ def tables_text(tables: Sequence[Table], console: Console, style: Style = "frame
 
 def notice_text(notice: str, console: Console) -> str:
     """The notice that must not be overlooked, in a frame."""
-    panel = Panel(
-        Text(_shown(notice, console), style="bold"),
-        title="NOTICE",
-        border_style="yellow",
-        box=box.HEAVY,
-        padding=(0, 1),
-        expand=console.width < _WHOLE,
+    text = console.shown(notice)
+    room = console.width - 4 if console.width < _WHOLE else cell_len(text)
+    lines = list(_lines(text, room, words=True))
+
+    def edge(signs: str) -> str:
+        return console.drawn(plain_signs(signs, console.encoding), "yellow")
+
+    middle = (
+        f"{edge('┃')} {console.drawn(line, 'bold')}{' ' * (room - cell_len(line))} {edge('┃')}"
+        for line in lines
     )
-    return _drawn(panel, console)
+    above, below = " NOTICE ".center(room + 2, "━"), "━" * (room + 2)
+    return "".join(f"{line}\n" for line in (edge(f"┏{above}┓"), *middle, edge(f"┗{below}┛")))
 
 
 def _table(table: Table, console: Console, style: Style) -> str:
     parts = [_line(table.title, "bold", console)] if table.title else []
-    parts += [_drawn(body, console) for body in _bodies(table, console, style)]
+    parts += _bodies(table, console, style)
     if table.notice:
         parts.append(notice_text(table.notice, console))
     parts += [_line(note, "dim", console) for note in table.notes]
@@ -87,7 +110,7 @@ def _table(table: Table, console: Console, style: Style) -> str:
     return "".join(parts)
 
 
-def _bodies(table: Table, console: Console, style: Style) -> Iterator[RenderableType]:
+def _bodies(table: Table, console: Console, style: Style) -> Iterator[str]:
     headings = [_Field.of(Cell(column.heading), column, console) for column in table.columns]
     rows = [
         [_Field.of(*pair, console) for pair in zip(row.cells, table.columns, strict=True)]
@@ -100,27 +123,13 @@ def _bodies(table: Table, console: Console, style: Style) -> Iterator[Renderable
     for some in whole.side_by_side():
         yield some.drawn()
     told = f"rows stand as columns; as rows they need lines of {whole.least} characters"
-    yield Text(_lined(told, console.width), style="dim")
+    yield _line(told, "dim", console)
 
 
 def _line(text: str, style: str, console: Console, width: int | None = None) -> str:
     """A text of its own, between words in lines that fit."""
-    lines = _lined(_shown(text, console), width or console.width)
-    return _drawn(Text(lines, style=style), console)
-
-
-def _lined(text: str, width: int) -> str:
-    return "\n".join(_lines(text, width, words=True))
-
-
-def _drawn(drawn: RenderableType, console: Console) -> str:
-    with console.capture() as captured:
-        console.print(drawn, soft_wrap=isinstance(drawn, Text))
-    return captured.get()
-
-
-def _shown(text: str, console: Console) -> str:
-    return plain_signs(printable(text), console.encoding)
+    lines = _lines(console.shown(text), width or console.width, words=True)
+    return "".join(f"{console.drawn(line, style)}\n" for line in lines)
 
 
 def _parts(text: str, words: bool) -> Iterator[str]:
@@ -153,7 +162,7 @@ class _Field:
     @classmethod
     def of(cls, cell: Cell, column: Column, console: Console) -> _Field:
         told = ((cell.text, ""), (cell.detail, "dim"))
-        paragraphs = tuple((_shown(text, console), style) for text, style in told if text)
+        paragraphs = tuple((console.shown(text), style) for text, style in told if text)
         return cls(paragraphs, column.left, column.left)
 
     @property
@@ -167,16 +176,13 @@ class _Field:
         parts = (part for text, _ in self.paragraphs for part in _parts(text, self.words))
         return max((cell_len(part.lstrip()) for part in parts), default=0)
 
-    def broken(self, width: int) -> Text:
-        """In lines of so many characters."""
-        lines = (
-            Text(line, style)
+    def broken(self, width: int) -> list[tuple[str, str]]:
+        """Lines of so many characters, and their styles."""
+        return [
+            (line, style)
             for text, style in self.paragraphs
             for line in _lines(text, width, self.words)
-        )
-        text = Text("\n").join(lines)
-        text.justify = "left" if self.left else "right"
-        return text
+        ]
 
 
 @dataclass(frozen=True)
@@ -197,22 +203,36 @@ class _Grid:
     def fits(self) -> bool:
         return self.least <= self.console.width
 
-    def drawn(self) -> RichTable:
-        """With words whole where they fit."""
-        framed, boxes = self.style == "framed", {"framed": box.ROUNDED, "ruled": box.SIMPLE_HEAD}
-        drawn = RichTable(
-            box=boxes.get(self.style),
-            show_header=self.style != "facts",
-            show_edge=framed,
-            pad_edge=framed,
-            padding=(0, 1) if framed else (0, 2 if self.style == "facts" else 1, 0, 0),
-        )
+    def drawn(self) -> str:
+        """Its lines, with words whole where they fit."""
         widths = self._widths()
-        for heading, width in zip(self.headings, widths, strict=True):
-            drawn.add_column(heading.broken(width), width=width, no_wrap=True)
+        lines = list(self._lines_of(self.headings, widths, "bold")) if self._headed else []
+        bars = ["─" * width for width in widths]
+        if self.style == "framed":
+            lines = [f"╭─{'─┬─'.join(bars)}─╮", *lines, f"├─{'─┼─'.join(bars)}─┤"]
+        elif self.style == "ruled":
+            lines.append("──".join(bars))
         for row in self.rows:
-            drawn.add_row(*(f.broken(width) for f, width in zip(row, widths, strict=True)))
-        return drawn
+            lines += self._lines_of(row, widths)
+        if self.style == "framed":
+            lines.append(f"╰─{'─┴─'.join(bars)}─╯")
+        return "".join(f"{plain_signs(line, self.console.encoding)}\n" for line in lines)
+
+    def _lines_of(
+        self, fields: Sequence[_Field], widths: Sequence[int], style: str = ""
+    ) -> Iterator[str]:
+        """Those of a row; headings, which have a style, stand at the foot of theirs."""
+        left, between, right = _EDGES.get(self.style, _EDGES["ruled"])
+        broken = [field.broken(width) for field, width in zip(fields, widths, strict=True)]
+        high = max(map(len, broken))
+        for number in range(high):
+            parts = []
+            for field, lines, width in zip(fields, broken, widths, strict=True):
+                at = number - (high - len(lines)) * bool(style)
+                text, own = lines[at] if 0 <= at < len(lines) else ("", "")
+                space, text = " " * (width - cell_len(text)), self.console.drawn(text, own or style)
+                parts.append(f"{text}{space}" if field.left else f"{space}{text}")
+            yield f"{left}{between.join(parts)}{right}"
 
     def side_by_side(self) -> Iterator[_Grid]:
         """The rows as columns: as many in a grid as need not be broken, at least one."""
@@ -232,8 +252,12 @@ class _Grid:
         return _Grid(names, labelled, "framed", self.console)
 
     @property
+    def _headed(self) -> bool:
+        return self.style != "facts"
+
+    @property
     def _columns(self) -> list[tuple[_Field, ...]]:
-        headed = [self.headings] if self.style != "facts" else []
+        headed = [self.headings] if self._headed else []
         return list(zip(*headed, *self.rows, strict=True))
 
     @property
