@@ -32,6 +32,9 @@ RERUN = (
 )
 
 
+_NEEDED = "they need /dev/shm, and a TMPDIR whose path is short and can be written to"
+
+
 class NoProcessError(Exception):
     """Processes cannot be started here; the text says why."""
 
@@ -83,7 +86,7 @@ def starting() -> Iterator[None]:
         raise NoProcessError(f"one ended as it began; {RERUN}") from error
     except (OSError, EOFError) as error:
         why = getattr(error, "strerror", None) or str(error) or "the fork server has ended"
-        raise NoProcessError(why) from error
+        raise NoProcessError(f"{why}; {_NEEDED}") from error
 
 
 @functools.cache

@@ -66,7 +66,8 @@ def test_without_processes_the_faces_are_read_here_and_that_is_said_once(
     for _ in range(2):
         assert [len(batch.faces) for batch in read_ahead(batches_of(*faces), 2)] == [8] * 5
     assert caplog.messages == [
-        "facebench: no process is reading images (Read-only file system); going on without, "
+        "facebench: no process is reading images (Read-only file system; they need "
+        "/dev/shm, and a TMPDIR whose path is short and can be written to); going on without, "
         "which is slower"
     ]
 

@@ -26,8 +26,8 @@ from facebench.models.embedders.base import shortened
 from facebench.models.embedders.torch import torch_device
 
 _SAVE_PROGRAM = (
-    "that holds no program: load it into its module and save torch.jit.trace(...), or give "
-    "package.module:factory"
+    "that holds no program: name the code of its network, package.module:factory, with --weights "
+    "FILE, or save torch.jit.trace(...) of it"
 )
 
 
