@@ -9,6 +9,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from facebench.base.errors import UserError
+
 Image = NDArray[np.uint8]
 Array = NDArray[np.float64]
 Map = NDArray[np.float32]
@@ -17,11 +19,14 @@ Check = tuple[bool, str]  # whether it is as it should be, and what was found
 DataKind = Literal["real", "synthetic"]
 
 
-class ImageError(Exception):
-    """An image that is absent or cannot be decoded: which one, and why."""
+class ImageError(UserError):
+    """An image that is absent or cannot be decoded: which one, and why.
+
+    Who reads many counts or lists it; where nobody does, it is the user's one line.
+    """
 
     def __init__(self, key: str, why: str) -> None:
-        super().__init__(key, why)
+        super().__init__(key, why)  # travels between processes
         self.key, self.why = key, why
 
     def __str__(self) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import importlib.util
 import io
 import logging
@@ -18,7 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn.utils import parametrize
+from torch.nn.utils import parametrize, prune
 
 from facebench.base.errors import UserError
 from facebench.base.storage import temporary_folder
@@ -26,6 +25,7 @@ from facebench.faces.synthetic import EVALUATION_IDENTITIES, render_many
 from facebench.models.architectures.base import LocallyConnected2d
 from facebench.models.cards.card import Architecture, ModelCard, PreprocessingFields, is_name
 from facebench.models.embedders.base import Embedder, Preprocessing
+from facebench.models.embedders.handed import copied
 from facebench.models.embedders.options import ModelOptions
 from facebench.models.zoo import card_for, load_model, load_network, made_by
 
@@ -60,7 +60,7 @@ def plain_network(spec: str, options: ModelOptions | None = None) -> PlainNetwor
         made, _ = made_by(card)
         if not isinstance(made, nn.Module):
             raise UserError(f"model {card.name}: is Python code, not a torch module")
-        net = copy.deepcopy(made)
+        net = copied(made)
     else:
         net = load_network(spec)
     return PlainNetwork(card, without_masks(net), embedder.preprocessing)
@@ -83,6 +83,9 @@ def without_masks(net: nn.Module) -> nn.Module:
         if parametrize.is_parametrized(module):
             for name in list(cast(nn.ModuleDict, module.parametrizations)):
                 parametrize.remove_parametrizations(module, name, leave_parametrized=True)
+        for hook in list(module._forward_pre_hooks.values()):
+            if isinstance(hook, prune.BasePruningMethod):
+                prune.remove(module, hook._tensor_name)
     return net.eval().requires_grad_(False)
 
 
@@ -180,7 +183,7 @@ class _Slices(nn.Module):
 
 def _with_slices(net: nn.Module) -> nn.Module:
     """A copy of a network in which locally-connected layers are slices."""
-    net = copy.deepcopy(net)
+    net = copied(net)
     for name, module in list(net.named_modules()):
         if isinstance(module, LocallyConnected2d):
             parent, _, child = name.rpartition(".")

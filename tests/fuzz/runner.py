@@ -24,7 +24,6 @@ from pathlib import Path
 from typing import Literal
 
 from facebench.base.errors import UserError
-from facebench.faces.types import ImageError
 from tests.fuzz.target import Files, Target, write
 
 ACCEPTED, REFUSED = "accepted", "refused"
@@ -84,8 +83,6 @@ def judged(target: Target, files: Files, folder: Path) -> tuple[Verdict, str, st
         target.read(folder)
     except UserError as error:
         return _of_line(str(error), files, folder)
-    except ImageError as error:  # a face that cannot be read: counted or refused by who asked
-        return REFUSED, str(error), ""
     except MemoryError as error:
         return "MEMORY", "MemoryError", _place(error)
     except BaseException as error:

@@ -49,6 +49,17 @@ def make():
     torch.manual_seed(0)
     return Net()
 
+def pruned():  # its weights are computed before every pass
+    net = make()
+    torch.nn.utils.prune.l1_unstructured(net.f, "weight", amount=0.5)
+    torch.nn.utils.prune.random_unstructured(net.f, "bias", amount=0.2)
+    return net
+
+def normalised():  # so are those of the older way to normalise weights
+    net = make()
+    torch.nn.utils.weight_norm(net.f)
+    return net
+
 class Fixed(Net):
     def forward(self, x):
         return self.f(x.reshape(2, -1))
@@ -145,14 +156,15 @@ def plain_card() -> Any:
 
 
 @pytest.mark.parametrize("kind", ["onnx", "torch-export"])
-def test_a_module_of_ones_own(module: Path, kind: ExportKind) -> None:
+@pytest.mark.parametrize("made", ["make", "pruned", "normalised"])
+def test_a_module_of_ones_own(module: Path, kind: ExportKind, made: str) -> None:
     if kind == "onnx":
         pytest.importorskip("onnx")
         pytest.importorskip("onnxruntime")
-    path = export("exported_module:make", kind, module)
+    path = export(f"exported_module:{made}", kind, module)
     assert card_for(str(path)).parent is None  # it is of no card
     faces = np.random.default_rng(0).integers(0, 256, (3, 9, 8, 3), dtype=np.uint8)
-    want = load_model("exported_module:make").embed(faces)
+    want = load_model(f"exported_module:{made}").embed(faces)
     np.testing.assert_allclose(load_model(str(path)).embed(faces), want, rtol=1e-4, atol=1e-4)
 
 

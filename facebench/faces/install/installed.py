@@ -19,7 +19,7 @@ from facebench.faces.lfw.folder import LFW_IMAGE_FOLDERS, FlatFolderSource, LfwS
 from facebench.faces.lfw.lists import some
 from facebench.faces.lfw.rendered import MARKER
 from facebench.faces.locate import DATASETS, SYNTHETIC, installed_at, locate
-from facebench.faces.types import Progress
+from facebench.faces.types import ImageError, Progress
 from facebench.faces.ytf.check import check_ytf
 from facebench.faces.ytf.frames import video_folder
 
@@ -189,9 +189,17 @@ def _verification(name: str, data: str | Path | None) -> Iterator[Finding]:
         yield Finding(not missing, f"images of the pairs that are absent: {absent}")
     else:
         yield Finding(True, f"{len(keys)} images")
-    broken = [key for key in keys if incomplete(source.encoded(key))]
-    yield Finding(not broken, f"images that are truncated: {some(broken) if broken else 'none'}")
+    broken = [key for key in keys if _is_broken(source, key)]
+    shown = some(broken) if broken else "none"
+    yield Finding(not broken, f"images that are truncated or cannot be read: {shown}")
     yield Finding(True, f"fingerprint {source.label(located.pairs.keys())}")
+
+
+def _is_broken(source: LfwSource | FlatFolderSource | BinSource, key: str) -> bool:
+    try:
+        return incomplete(source.encoded(key)) is not None
+    except ImageError:  # a folder, or a link to nothing
+        return True
 
 
 def _ytf(folder: Path, progress: Progress | None) -> Iterator[Finding]:

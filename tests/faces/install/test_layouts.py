@@ -26,7 +26,7 @@ def test_lfw(small_lfw: Path) -> None:
     (small_lfw / "lfw/Person_D/Person_D_0002.jpg").unlink()
     assert wrong("lfw", small_lfw)[1:] == [
         "images of the pairs that are absent: 1 (Person_D/Person_D_0002.jpg)",
-        "images that are truncated: 1 (Person_A/Person_A_0001.jpg)",
+        "images that are truncated or cannot be read: 1 (Person_A/Person_A_0001.jpg)",
     ]
 
 
@@ -38,7 +38,21 @@ def test_lfw_in_a_flat_folder(small_lfw: Path, tmp_path: Path) -> None:
     expected = [finding.text for finding in check_dataset("lfw", small_lfw)]
     assert [finding.text for finding in check_dataset("lfw", flat)] == expected
     (flat / "Person_A_0001.jpg").write_bytes(b"")
-    assert wrong("lfw", flat)[1:] == ["images that are truncated: 1 (Person_A/Person_A_0001.jpg)"]
+    assert wrong("lfw", flat)[1:] == [
+        "images that are truncated or cannot be read: 1 (Person_A/Person_A_0001.jpg)"
+    ]
+
+
+@pytest.mark.parametrize("kind", ["folder", "link to nothing"])
+def test_what_is_no_image_under_its_name_is_told(small_lfw: Path, kind: str) -> None:
+    file = small_lfw / "lfw/Person_A/Person_A_0001.jpg"
+    file.unlink()
+    if kind == "folder":
+        file.mkdir()
+    else:
+        file.symlink_to("/nowhere")
+    told = "1 (Person_A/Person_A_0001.jpg)"
+    assert wrong("lfw", small_lfw)[-1] == f"images that are truncated or cannot be read: {told}"
 
 
 def test_bin(tmp_path: Path, encode) -> None:
@@ -47,7 +61,7 @@ def test_bin(tmp_path: Path, encode) -> None:
     path.write_bytes(pickle.dumps((images, [True] * 10)))
     assert wrong("calfw", path) == []
     path.write_bytes(pickle.dumps(([*images[:-1], images[0][:-5]], [True] * 10)))
-    assert wrong("calfw", tmp_path) == ["images that are truncated: 1 (000019)"]
+    assert wrong("calfw", tmp_path) == ["images that are truncated or cannot be read: 1 (000019)"]
 
 
 def test_registered_sets_say_how_to_get_them() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import zipfile
@@ -12,6 +13,7 @@ from random import Random
 import numpy as np
 import torch
 
+from facebench.faces.types import ImageError
 from facebench.lab.data.bank import BankPlan, open_bank
 from facebench.lab.data.crops import prepare_crops
 from facebench.lab.data.labelled import labelled_faces, read_identities
@@ -65,7 +67,8 @@ def _read_labelled(folder: Path) -> None:
     faces = labelled_faces(str(folder))
     faces.source.fingerprint(faces.keys)
     for key in faces.keys[:4]:
-        faces.aligner(key, faces.source.read(key), (112, 96))
+        with contextlib.suppress(ImageError):  # as an extraction, which lists such faces
+            faces.aligner(key, faces.source.read(key), (112, 96))
 
 
 def _curve(rng: Random) -> Files:
