@@ -125,7 +125,7 @@ class Outputs:
         from facebench.figures.history import not_drawn, save_history_plot
 
         found = in_order(records)
-        save_history_plot(found, path)
+        save_history_plot(found, path, "--history")
         for line in (f"history: {path}", *not_drawn(found)):
             self._say(line)
 

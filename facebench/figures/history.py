@@ -22,18 +22,18 @@ _MOST_LABEL, _LEAST_LABEL, _LETTER = 24, 8, 6.0  # characters; points of print
 _POINT, _RING = 5.0, 10.0  # half of what a point and the ring of the first fall take, likewise
 
 
-def save_history_plot(found: Sequence[History], path: Path) -> None:
+def save_history_plot(found: Sequence[History], path: Path, option: str = "--plot") -> None:
     """Write the figure: PNG, SVG or PDF by the ending; kept size, logarithmic, falls to the right.
 
-    Runs that fell significantly have another shape and colour; the first is named. UserError: an
-    ending that is none of these, no run whose size is known.
+    Runs that fell significantly have another shape and colour; the first is named. UserError of the
+    option: an ending that is none of these, no run whose size is known.
     """
-    plot_format(path)  # before any work
+    plot_format(path, option)  # before any work
     from matplotlib.figure import Figure
 
     drawn = [history for history in found if any(run.size for run in history.runs)]
     if not drawn:
-        raise UserError(f"--plot {path}: no record tells its model's size")
+        raise UserError(f"{option} {path}: no record tells its model's size")
     with plot_style():
         figure = Figure(figsize=(_WIDTH, _HEIGHT * len(drawn)), layout="constrained")
         panels = figure.subplots(len(drawn), 1, squeeze=False)[:, 0]

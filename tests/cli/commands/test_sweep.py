@@ -91,3 +91,12 @@ def test_what_cannot_be_packed_is_one_line(
 def test_untrusted_weights_run_no_code(run: Run, runs: Path) -> None:
     ended = run("eval", "-m", FACTORY, "--weights", "runs/s90/ckpt.pt", "--untrusted", *INPUT)
     assert ended.code == 2 and "is a program (Python code)" in ended.line
+
+
+def test_a_history_of_models_whose_size_is_not_known_is_one_line(
+    run: Run, faces: Path, work: Path
+) -> None:
+    ended = run("eval", "-m", "tiny_model:make", "--size", "112x96", *INPUT[2:], "--data", faces,
+                "--history", "sweep.svg", "-q", "--format", "csv")  # fmt: skip
+    assert ended.code == 2 and "--history sweep.svg: no record tells" in ended.err
+    assert "tiny_model:make" in ended.out and not (work / "sweep.svg").exists()
