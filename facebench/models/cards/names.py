@@ -42,7 +42,8 @@ def card_for(spec: str) -> ModelCard:
     if suffix == ".safetensors" or path.is_file() or "/" in spec:
         known = ", ".join((".toml", *_FILES))
         raise UserError(
-            f"{spec}: not a kind of model file ({known}); packed weights are named by their card"
+            f"{spec}: not a kind of model file ({known}); packed weights are named by their card, "
+            "others go into package.module:factory with --weights FILE"
         )
     return find_card(spec)
 

@@ -20,7 +20,7 @@ from facebench.base.opening import MODEL, read_bytes
 from facebench.base.text import printable
 from facebench.models.counting.state import as_wanted, place_of, without_masks_beside
 from facebench.models.weights.brought import TIED
-from facebench.models.weights.packed import load_packed
+from facebench.models.weights.packed import PackedWeights, load_packed
 
 # Where training programs keep the state dict of the network among other things.
 _WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "network", "backbone", "module")
@@ -38,8 +38,7 @@ def state_in(path: Path, sha256: str | None = None) -> dict[str, Tensor]:
     if path.suffix.lower() == ".safetensors":
         if b'"facebench"' in data[: 8 + int.from_bytes(data[:8], "little")]:
             packed = load_packed(path, sha256)
-            tied = packed.metadata.get(TIED) or {}
-            return packed.state | {name: packed.state[first] for name, first in tied.items()}
+            return packed.state | _tied(path, packed)
         try:
             return safetensors.torch.load(data)
         except Exception as error:  # of safetensors, or an overflow of a damaged header
@@ -50,6 +49,16 @@ def state_in(path: Path, sha256: str | None = None) -> dict[str, Tensor]:
     except Exception as error:
         raise UserError(f"{path}: {_why_not_read(error)}") from None
     return _unwrapped(path, found)
+
+
+def _tied(path: Path, packed: PackedWeights) -> dict[str, Tensor]:
+    """The other names of tensors that packed weights have once."""
+    tied = packed.metadata.get(TIED, {})
+    if not isinstance(tied, dict) or not all(
+        isinstance(first, str) and first in packed.state for first in tied.values()
+    ):
+        raise UserError(f"{path}: not usable as packed weights: its tied tensors are not in it")
+    return {name: packed.state[first] for name, first in tied.items()}
 
 
 def load_state(net: nn.Module, state: Mapping[str, Tensor], where: str) -> tuple[str, ...]:
@@ -106,6 +115,12 @@ def _unwrapped(path: Path, found: Any) -> dict[str, Tensor]:
         inner = [found[key] for key in _WRAPPERS if isinstance(found.get(key), Mapping)]
         if not inner:
             state = {str(k): v for k, v in found.items() if isinstance(v, Tensor)}
+            for name, value in state.items():
+                if not _is_whole(value):
+                    raise UserError(
+                        f"{path}: {printable(name, 60)} has more numbers than the file; save it as "
+                        "a plain tensor (.contiguous())"
+                    )
             if state:
                 return state
             keys = ", ".join(printable(str(key), 40) for key in list(found)[:6])
@@ -118,6 +133,13 @@ def _unwrapped(path: Path, found: Any) -> dict[str, Tensor]:
         f"{path}: holds a {type(found).__name__}, not a state dict; save one: "
         "torch.save(network.state_dict(), FILE)"
     )
+
+
+def _is_whole(value: Tensor) -> bool:
+    """Whether the memory behind a tensor has all of its numbers: a view may repeat one for ever."""
+    if value.layout != torch.strided:
+        return True
+    return value.numel() * value.element_size() <= value.untyped_storage().nbytes()
 
 
 def _plain_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -16,6 +16,7 @@ from facebench.base.errors import UserError
 from facebench.models.counting.state import plain_state
 from facebench.models.weights.brought import brought_bytes
 from facebench.models.weights.checkpoint import load_state, state_in
+from facebench.models.weights.packed import packed_bytes
 from tests.helpers.brought import dense, masked, removed, save_torchscript, tied
 
 State = dict[str, Tensor]
@@ -85,6 +86,13 @@ def test_safetensors_packed_weights_and_ties(tmp_path: Path) -> None:
     load_state(zeroed(tied()), state, "packed")
 
 
+def test_ties_to_what_is_not_there_are_one_line(tmp_path: Path) -> None:
+    data = packed_bytes({"one.weight": torch.ones(2, 2)}, {}, metadata={"tied": {"two": "no"}})
+    (tmp_path / "packed.safetensors").write_bytes(data)
+    with pytest.raises(UserError, match="its tied tensors are not in it"):
+        state_in(tmp_path / "packed.safetensors")
+
+
 def test_what_the_network_has_no_place_for_is_said() -> None:
     state = dense().state_dict() | {"head.weight": torch.ones(3, 8)}
     assert load_state(dense(), state, "c.pt") == (
@@ -98,6 +106,7 @@ def test_what_the_network_has_no_place_for_is_said() -> None:
         ({"state_dict": {"x": 1}}, "holds no state dict but x"),
         ([torch.ones(2)], "holds a list, not a state dict"),
         ({"args": argparse.Namespace(), "model": {}}, r"more than tensors \(argparse.Namespace\)"),
+        ({"x": torch.ones(1).expand(10**12)}, "x has more numbers than the file"),
         (dense(), "more than tensors .*nothing is unpickled"),
     ],
 )
