@@ -125,6 +125,10 @@ def test_wrong_fields_of_a_curve_are_one_line(change: Change, line: str, tmp_pat
         (lambda v: v["curve"]["false_accepts"].pop(), "must be of one length"),
         (lambda v: v["comparisons"].update(mated=10**400), "are not all of its comparisons"),
         (lambda v: v["statistics"]["accuracy"].update(value=float("nan")), "must be a finite"),
+        (
+            lambda v: v["statistics"]["tar_at_far"][0].update(true_accepts=10**400),
+            "it counts more than there can be",
+        ),
         (lambda v: v["protocol"].update(name="\ud800"), "signature does not follow"),
     ],
 )
