@@ -50,7 +50,7 @@ def test_options_override_the_card(small_zoo: Path) -> None:
     np.testing.assert_array_equal(by_path.embed(FACES), load_model("small").embed(FACES))
     for options, message in (
         (ModelOptions(size=(112, 96)), "takes 80x80 faces"),
-        (ModelOptions(output="x"), "--output-name has no effect"),
+        (ModelOptions(output="x"), "output= has no effect"),
         (ModelOptions(layout="nchw"), "--layout has no effect"),
         (ModelOptions(device="tpu"), "--device"),
     ):
@@ -125,7 +125,7 @@ def test_weights_of_another_network(
     ("spec", "message"),
     [
         ("smal", "unknown model 'smal'; did you mean 'small'"),
-        ("vectors.npy", "--embeddings"),
+        ("vectors.npy", "with embeddings="),
         ("models/weights/small.safetensors", "named by their card"),
         ("models/absent.toml", "absent.toml: cannot be read"),
         ("somewhere/net.h5", "not a kind of model file"),

@@ -4,6 +4,7 @@ handed over in their place, such as state dicts and pickled modules.
 
 from __future__ import annotations
 
+import copy
 import io
 import pickle
 import zipfile
@@ -14,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+import safetensors.torch
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
@@ -21,6 +23,8 @@ from facebench.embedding.stream import answer_of
 from facebench.models.counting.graph import graph_counts
 from facebench.models.embedders.options import ModelOptions
 from facebench.models.embedders.programs import load_exported, load_torchscript
+from facebench.models.weights.brought import brought_bytes
+from facebench.models.weights.checkpoint import load_state, state_in
 from facebench.models.zoo import load_model
 from tests.fuzz.mutations import bytes_changed, zip_changed
 from tests.fuzz.target import Files, Target
@@ -182,6 +186,25 @@ def _program(name: str, right: Any) -> Any:
     return make
 
 
+def _checkpoint(rng: Random) -> Files:
+    """A state dict for the network of `_net`, in a file of each kind, whole or damaged."""
+    match rng.randrange(4):
+        case 0:
+            return {"own.pt": foreign_torch_file(rng)}
+        case 1:
+            packed = brought_bytes(_net().state_dict(), rng.choice(("float16", "int8")))
+            return {"own.safetensors": bytes_changed(rng, packed)}
+        case 2:
+            plain = safetensors.torch.save(_net().state_dict())
+            return {"own.safetensors": bytes_changed(rng, plain)}
+    return {"own.pt": zip_changed(rng, saved({"state_dict": _net().state_dict()}), _FOREIGN)}
+
+
+def _read_checkpoint(folder: Path) -> None:
+    (path,) = folder.iterdir()
+    load_state(copy.deepcopy(_net()), state_in(path), str(path))
+
+
 def _other_zip(rng: Random) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
@@ -197,6 +220,7 @@ TARGETS = (
         lambda folder: load_torchscript(folder / "own.pt"),
         0.5,
     ),
+    Target("checkpoint", _checkpoint, _read_checkpoint, 0.5),
     Target(
         "torch.export",
         _program("own.pt2", _exported),
