@@ -51,8 +51,8 @@ def test_options_override_the_card(small_zoo: Path) -> None:
     for options, message in (
         (ModelOptions(size=(112, 96)), "takes 80x80 faces"),
         (ModelOptions(output="x"), "output= has no effect"),
-        (ModelOptions(layout="nchw"), "--layout has no effect"),
-        (ModelOptions(device="tpu"), "--device"),
+        (ModelOptions(layout="nchw"), "layout= has no effect"),
+        (ModelOptions(device="tpu"), "device=.tpu. is not cpu"),
     ):
         with pytest.raises(UserError, match=message):
             load_model("small", options)
