@@ -14,7 +14,9 @@ from tests.helpers.lower_bounds import bounds, declared, lowest
 DISTRIBUTIONS = packages_distributions()
 # Each folder: the extras that it may import from beside the dependencies of everybody.
 FOLDERS = {"facebench": ("onnx",), "tests": ("onnx", "test"), "docs": ("docs",), "examples": ()}
-OURS = {"facebench", "tests", "hatch_build", "pages", "pictures", "transcripts", "tiny_model"}
+# Our own: packages, what a test writes and imports, and the scripts of the documentation.
+OURS = {"facebench", "tests", "hatch_build", "tiny_model"}
+OURS |= {path.stem for path in (CHECKOUT / "docs").rglob("*.py")}
 NOT_OURS_TO_DECLARE = {
     ("facebench", "pytest"),  # the plugin is imported by pytest alone
     ("tests", "pillow"),  # matplotlib's; a benchmark reads images with it

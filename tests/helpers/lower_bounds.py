@@ -1,6 +1,7 @@
 """What `make lower-bounds` installs: the lowest versions that pyproject.toml allows.
 
-Torch alone is that of constraints.txt: older ones are not to be had for every machine.
+Torch alone is that of constraints.txt: older ones are not to be had for every machine. The extra
+``docs`` is left out, since the site is only ever built with constraints.txt (`make docs`).
 """
 
 from __future__ import annotations
@@ -36,8 +37,9 @@ def bounds() -> dict[str, str]:
 
 def lowest() -> Iterator[str]:
     """``numpy==2.0`` and so on."""
+    of_docs = {_REQUIREMENT.fullmatch(one)["name"] for one in declared()["docs"]}  # type: ignore[index]
     for name, version in bounds().items():
-        if name != _NOT_TESTED:
+        if name != _NOT_TESTED and name not in of_docs:
             yield f"{name}=={version}"
     constraints = (CHECKOUT / "constraints.txt").read_text(encoding="utf-8").splitlines()
     yield next(line for line in constraints if line.startswith(f"{_NOT_TESTED}=="))
