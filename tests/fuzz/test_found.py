@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import resource
 import struct
 import zipfile
 from collections.abc import Callable
@@ -22,7 +23,7 @@ from tests.fuzz.targets import TARGETS
 from tests.fuzz.targets.embeddings import array_bytes
 from tests.fuzz.targets.images import jpeg_crop
 from tests.fuzz.targets.lab import INDEX
-from tests.fuzz.targets.programs import flat_onnx, foreign_torch_file, saved
+from tests.fuzz.targets.programs import flat_onnx, foreign_torch_file, saved, script_bytes
 from tests.fuzz.targets.records import kept_records
 
 DEEP = b"[" * 100_000
@@ -305,3 +306,40 @@ def test_state_dicts_and_pickles_are_no_programs(tmp_path: Path) -> None:
         data = foreign_torch_file(Random(number))
         said = read("TorchScript", {"own.pt": data}, tmp_path / str(number))
         assert said.startswith("own.pt: ")
+
+
+def torchscript(change: Callable[[bytes], bytes]) -> bytes:
+    """A program whose main pickle is changed."""
+    out = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(script_bytes())) as before,
+        zipfile.ZipFile(out, "w") as after,
+    ):
+        for name in before.namelist():
+            part = before.read(name)
+            after.writestr(name, change(part) if name.endswith("/data.pkl") else part)
+    return out.getvalue()
+
+
+def test_a_program_that_claims_gigabytes_of_text_takes_none(tmp_path: Path) -> None:
+    at = b"X" + struct.pack("<I", len("training"))  # of a name of a module's field
+    claim = torchscript(lambda part: part.replace(at, b"X" + struct.pack("<I", 2**31 - 1)))
+    assert claim != torchscript(bytes)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    said = read("TorchScript", {"own.pt": claim}, tmp_path)
+    assert (
+        said == "own.pt: not a TorchScript file: it is cut short or damaged; copy or save it again"
+    )
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 500 << 10
+    assert read("TorchScript", {"own.pt": torchscript(bytes)}, tmp_path / "right") == ""
+
+
+def test_a_few_bytes_do_not_unfold_to_gigabytes_of_weights(tmp_path: Path) -> None:
+    header = {
+        **{"format": "facebench-packed", "version": 1, "dtype": "float16", "metadata": {}},
+        "sparse": {"w.weight": [1 << 28]},
+    }
+    tensors = {"w.weight.kept": np.ones(0, np.float16), "w.weight.gaps": np.zeros(0, np.uint16)}
+    data = safetensors.numpy.save(tensors, metadata={"facebench": json.dumps(header)})
+    said = read("packed weights", {"weights.safetensors": data}, tmp_path)
+    assert "unfolds to more than the 16,777,216 weights that are taken of its size" in said

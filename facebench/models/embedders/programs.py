@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import pickletools
 import warnings
 import zipfile
 from collections.abc import Callable, Iterator
@@ -20,11 +21,12 @@ from typing import Any
 import torch
 
 from facebench.base.errors import UserError
-from facebench.base.opening import MODEL, read_bytes
+from facebench.base.opening import MODEL, member_bytes, read_bytes
 from facebench.models.embedders.archives import checked_archive
 from facebench.models.embedders.base import shortened
 from facebench.models.embedders.torch import torch_device
 
+_DAMAGED = "it is cut short or damaged; copy or save it again"
 _SAVE_PROGRAM = (
     "that holds no program: name the code of its network, package.module:factory, with --weights "
     "FILE, or save torch.jit.trace(...) of it"
@@ -44,6 +46,8 @@ class Program:
 def load_torchscript(path: Path, device: str = "cpu") -> Program:
     """A TorchScript file in evaluation mode; UserError where it is none."""
     data, place = read_bytes(path, "the model", MODEL), torch_device(device)
+    if zipfile.is_zipfile(io.BytesIO(data)) and not _is_whole(data):
+        raise UserError(f"{path}: not a TorchScript file: {_DAMAGED}")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # deprecated in torch, but what people have
@@ -51,6 +55,21 @@ def load_torchscript(path: Path, device: str = "cpu") -> Program:
     except Exception as error:
         raise UserError(f"{path}: not a TorchScript file: {_instead(data, error)}") from None
     return Program(module.eval(), hashlib.sha256(data).hexdigest())
+
+
+def _is_whole(data: bytes) -> bool:
+    """Whether an archive's pickles are as long as they say: torch makes room for any length first,
+    and compares no checksums.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            for name in archive.namelist():
+                if name.endswith(".pkl"):
+                    for _ in pickletools.genops(member_bytes(archive, name)):
+                        pass
+    except Exception:  # of the archive, or of any of a pickle's parts
+        return False
+    return True
 
 
 def _instead(data: bytes, error: Exception) -> str:
@@ -62,7 +81,7 @@ def _instead(data: bytes, error: Exception) -> str:
             names = archive.namelist()
     except (zipfile.BadZipFile, ValueError, NotImplementedError):
         if data[:2] == b"PK":
-            return "it is cut short or damaged; copy or save it again"
+            return _DAMAGED
         if data[:1] == b"\x80":
             return f"it is a pickle; {_SAVE_PROGRAM}"
         return f"it is none of torch's; {_SAVE_PROGRAM}"

@@ -39,6 +39,8 @@ AnyArray = NDArray[Any]
 # network is near this size: 268 million weights, 1 GiB in float32.
 _MOST_ENTRIES = 1 << 28
 _MOST_AXES = 8
+_FEW_ENTRIES = 1 << 24  # are taken of a file of any size
+_MOST_PER_BYTE = 1024  # a kept weight and its gap take three bytes or more: one kept in 3,000
 
 
 @dataclass(frozen=True)
@@ -178,8 +180,10 @@ def _require_bounded(header: dict[str, Any], tensors: dict[str, AnyArray]) -> No
         if len(shape) > _MOST_AXES or max(shape, default=1) > _MOST_ENTRIES:
             raise _BadFileError(f"{name[:80]}: a shape that no layer has")
         entries += math.prod(shape)
-    if entries > _MOST_ENTRIES:
-        raise _BadFileError(f"unfolds to more than the {_MOST_ENTRIES:,} weights that are taken")
+    size = sum(array.nbytes for array in tensors.values())
+    most = min(_MOST_ENTRIES, max(_FEW_ENTRIES, _MOST_PER_BYTE * size))
+    if entries > most:
+        raise _BadFileError(f"unfolds to more than the {most:,} weights that are taken of its size")
 
 
 def _sparse(

@@ -129,7 +129,7 @@ def _net() -> _Flat:
 
 
 @lru_cache(maxsize=1)
-def _script() -> bytes:
+def script_bytes() -> bytes:
     out = io.BytesIO()
     torch.jit.save(torch.jit.trace(_net(), torch.zeros(1, 3, 8, 8)), out)
     return out.getvalue()
@@ -216,7 +216,7 @@ TARGETS = (
     Target("ONNX", _onnx, _read_onnx, 0.7),
     Target(
         "TorchScript",
-        _program("own.pt", _script),
+        _program("own.pt", script_bytes),
         lambda folder: load_torchscript(folder / "own.pt"),
         0.5,
     ),
