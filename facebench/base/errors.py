@@ -39,6 +39,7 @@ _IN_PYTHON = {
     "records": "found_in",
     "runtime": "runtimes",
     "no-store": "store=False",
+    "overwrite": "overwrite=True",
 }
 # A value after an option: what is quoted, a number, a word of these, or what is complained of.
 _WORDS = (

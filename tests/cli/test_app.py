@@ -108,15 +108,20 @@ def test_a_full_disk_of_the_cache_names_what_moves_it(
     assert "FACEBENCH_CACHE" not in run("protocols").line
 
 
-def test_a_bug_keeps_its_traceback(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bug_keeps_its_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def fail() -> None:
         raise ZeroDivisionError("a bug")
 
     monkeypatch.setattr("facebench.cli.commands.protocols.list_protocols", fail)
     from facebench.cli.app import main
 
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(SystemExit) as ended:
         main(["protocols"])
+    assert ended.value.code == 70
+    said = capsys.readouterr().err
+    assert "Traceback" in said and "ZeroDivisionError: a bug" in said and "please report" in said
 
 
 def test_what_an_error_names_acts_on_nothing(tmp_path: Path) -> None:

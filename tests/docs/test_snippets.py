@@ -20,6 +20,7 @@ ELSEWHERE = {
     "docs/api.md": "the example of README.md",
     "docs/use/compare-and-gate.md": "the first test of docs/pruning-in-ci, with a rule",
     "docs/pruning-in-ci.md": "a file of that folder: tests/cli/test_pruning_in_ci.py runs it",
+    "docs/use/own-network.md": "the sweep of tests/cli/commands/test_sweep.py, from Python",
     "docs/contributing/criterion.md": "tests/docs/test_guides.py puts it into facebench",
     "docs/contributing/network.md": "tests/docs/test_guides.py puts it into facebench",
 }

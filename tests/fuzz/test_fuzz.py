@@ -66,7 +66,7 @@ def turn_for_ever(folder: Path) -> None:
 
 
 def take_memory(folder: Path) -> None:
-    np.ones(100 << 20, np.uint8)
+    np.ones(800 << 20, np.uint8)  # more than pages of files that the system may take back meanwhile
 
 
 def take_all_memory(folder: Path) -> None:

@@ -88,7 +88,7 @@ def test_check_without_data(lfw: Path) -> None:
     assert "no data set is installed" in RUN.invoke(data.app, ["check"]).output
     with pytest.raises(UserError, match="lfw is not installed"):
         RUN.invoke(data.app, ["check", "lfw"], catch_exceptions=False)
-    with pytest.raises(UserError, match="--data needs the name"):
+    with pytest.raises(UserError, match="data= needs the name"):
         RUN.invoke(data.app, ["check", "--data", str(lfw)], catch_exceptions=False)
     shutil.copytree(lfw, data_folder() / "lfw")
     assert "WRONG lfw" in RUN.invoke(data.app, ["check"]).output

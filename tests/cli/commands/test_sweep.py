@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from torch.nn.utils import prune
 
+import facebench
 from facebench.models.cards.card import read_card
 from tests.cli.conftest import Run
 from tests.helpers.brought import PARAMETERS, dense, save_checkpoint
@@ -48,6 +49,20 @@ def test_a_sweep_is_one_command_one_table_and_one_plot(
     assert "history: sweep.svg" in ended.err and "not in the plot" not in ended.err
     table = run("history", "records", "--format", "csv")
     assert len(list(csv.DictReader(io.StringIO(table.out)))) == 10
+
+
+def test_a_sweep_from_python(
+    runs: Path, faces: Path, work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(work)
+    records = facebench.evaluate_many(
+        FACTORY, "lfw", faces, weights="runs/*/ckpt.pt", align="centre", draws=0, workers=0,
+        options=facebench.ModelOptions(size=(16, 16)),
+    )  # fmt: skip
+    rows = records.to_frame()[["model", "kept_parameters", "packed_bytes"]].drop_duplicates()
+    assert list(rows["model"]) == [f"s{percent:02}" for percent in range(0, 100, 10)]
+    kept = [PARAMETERS - round(128 * percent / 100) for percent in range(0, 100, 10)]
+    assert list(rows["kept_parameters"]) == kept and rows["packed_bytes"].gt(0).all()
 
 
 def test_a_network_is_packed_with_a_card_that_names_its_code(

@@ -64,7 +64,7 @@ def test_an_image_without_landmarks_is_an_error_or_counted(tmp_path: Path) -> No
     path = tmp_path / "landmarks.txt"
     path.write_text(ROW)
     strict = LandmarkAligner.from_file(path)
-    with pytest.raises(UserError, match=r"2 \(B, C\) of 3 images have no row .*on-missing count"):
+    with pytest.raises(UserError, match=r"2 \(B, C\) of 3 images have no row .*on_missing='count'"):
         strict.require(["C", "A/A_0001.jpg", "B"])
     with pytest.raises(UserError, match="no row"):
         strict("B", RANDOM, (112, 96))

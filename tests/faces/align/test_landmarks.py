@@ -35,7 +35,7 @@ def lfw(shared_data: Path) -> dict[str, np.ndarray]:
         (ROW[:-5].encode(), "line 1: expected a file name"),
         (ROW.replace("148", "x").encode(), "line 1"),
         (ROW.replace("148", "nan").encode(), "line 1: its five points are no numbers"),
-        ((ROW + "B.jpg" + 10 * "\t0" + "\n").encode(), "line 2: .* --on-missing count"),
+        ((ROW + "B.jpg" + 10 * "\t0" + "\n").encode(), "line 2: .* on_missing='count'"),
         ((ROW + ROW).encode(), "line 2: A/A_0001.jpg has a row already"),
         (b"\xff\xfe", "not UTF-8"),
     ],
@@ -71,8 +71,8 @@ def test_the_orders_of_a_row(tmp_path: Path, lfw: dict[str, np.ndarray]) -> None
 @pytest.mark.parametrize(
     ("change", "order", "says"),
     [
-        (lambda p: p.T.reshape(5, 2), "xyxy", "--landmarks-order xxyy"),
-        (lambda p: p, "xxyy", "--landmarks-order xyxy"),
+        (lambda p: p.T.reshape(5, 2), "xyxy", "landmarks_order='xxyy'"),
+        (lambda p: p, "xxyy", "landmarks_order='xyxy'"),
         (lambda p: p[[1, 0, 2, 4, 3]], "xyxy", "with left and right exchanged they are"),
         (lambda p: p[[1, 0, 2, 3, 4]], "xyxy", "as right eye, left eye, nose, left corner, right"),
         (lambda p: p[[0, 1, 2, 4, 3]], "xyxy", "nose, right corner of the mouth, left corner they"),

@@ -272,7 +272,7 @@ def test_names_and_models_that_do_not_fit(
     (small_zoo / "tiny8.toml").write_bytes(other)
     assert other != before
     cases: list[tuple[ModelCard, dict[str, Any], str]] = [
-        (card, {"name": "tiny8"}, "there is such a model already; .*--overwrite"),
+        (card, {"name": "tiny8"}, "there is such a model already; .*overwrite=True"),
         (card, {"name": "small", "overwrite": True}, "there is such a model already"),
         (card, {"name": "a/b"}, "'name'|name"),
         (find_card("tiny8"), {}, "int8 weights already"),
