@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import io
 from pathlib import Path
 
 from facebench.base.errors import UserError
+from facebench.base.opening import read_bytes, reading
 from facebench.figures.files import save_figure
 from facebench.lab.laboratory.work_folder import name_in
 
@@ -34,11 +36,8 @@ def read_log(log: Path) -> tuple[list[str], list[int], list[list[float]]]:
     """Names of the losses, mini-batches, and each loss's values; UserError where none is logged."""
     if not log.is_file():
         raise UserError(f"{log}: no log of a training there yet")
-    with log.open(newline="", encoding="utf-8", errors="replace") as handle:
-        lines = list(csv.reader(handle))
-    try:
-        head, *rows = lines
+    text = read_bytes(log, "the log").decode("utf-8", errors="replace")
+    with reading(log, "not the log of a training (any more)"):
+        head, *rows = csv.reader(io.StringIO(text, newline=""))
         columns = [[float(row[i]) for row in rows] for i in range(1, len(head) - 1)]
         return head[1:-1], [int(row[0]) for row in rows], columns
-    except (ValueError, IndexError):
-        raise UserError(f"{log}: not the log of a training (any more)") from None

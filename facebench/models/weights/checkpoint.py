@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from facebench.base.errors import UserError
-from facebench.base.opening import MODEL, read_bytes
+from facebench.base.opening import MODEL, read_bytes, reading
 from facebench.base.text import printable
 from facebench.models.counting.state import as_wanted, place_of, without_masks_beside
 from facebench.models.weights.brought import TIED
@@ -39,11 +39,8 @@ def state_in(path: Path, sha256: str | None = None) -> dict[str, Tensor]:
         if b'"facebench"' in data[: 8 + int.from_bytes(data[:8], "little")]:
             packed = load_packed(path, sha256)
             return packed.state | _tied(path, packed)
-        try:
+        with reading(path, "truncated or not safetensors"):
             return safetensors.torch.load(data)
-        except Exception as error:  # of safetensors, or an overflow of a damaged header
-            why = " ".join(str(error).split())[:120]
-            raise UserError(f"{path}: truncated or not safetensors ({why})") from None
     try:
         found = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except Exception as error:

@@ -7,7 +7,6 @@ from __future__ import annotations
 import copy
 import io
 import pickle
-import zipfile
 from functools import lru_cache
 from pathlib import Path
 from random import Random
@@ -26,7 +25,7 @@ from facebench.models.embedders.programs import load_exported, load_torchscript
 from facebench.models.weights.brought import brought_bytes
 from facebench.models.weights.checkpoint import load_state, state_in
 from facebench.models.zoo import load_model
-from tests.fuzz.mutations import bytes_changed, zip_changed
+from tests.fuzz.mutations import bytes_changed, tensors_changed, zip_changed
 from tests.fuzz.target import Files, Target
 
 
@@ -186,30 +185,23 @@ def _program(name: str, right: Any) -> Any:
     return make
 
 
-def _checkpoint(rng: Random) -> Files:
+def _state(rng: Random) -> Files:
     """A state dict for the network of `_net`, in a file of each kind, whole or damaged."""
     match rng.randrange(4):
         case 0:
             return {"own.pt": foreign_torch_file(rng)}
         case 1:
             packed = brought_bytes(_net().state_dict(), rng.choice(("float16", "int8")))
-            return {"own.safetensors": bytes_changed(rng, packed)}
+            return {"own.safetensors": tensors_changed(rng, packed)}
         case 2:
             plain = safetensors.torch.save(_net().state_dict())
-            return {"own.safetensors": bytes_changed(rng, plain)}
+            return {"own.safetensors": tensors_changed(rng, plain, None)}
     return {"own.pt": zip_changed(rng, saved({"state_dict": _net().state_dict()}), _FOREIGN)}
 
 
-def _read_checkpoint(folder: Path) -> None:
+def _read_state(folder: Path) -> None:
     (path,) = folder.iterdir()
     load_state(copy.deepcopy(_net()), state_in(path), str(path))
-
-
-def _other_zip(rng: Random) -> bytes:
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as archive:
-        archive.writestr("a", b"x")
-    return bytes_changed(rng, out.getvalue())
 
 
 TARGETS = (
@@ -220,7 +212,7 @@ TARGETS = (
         lambda folder: load_torchscript(folder / "own.pt"),
         0.5,
     ),
-    Target("checkpoint", _checkpoint, _read_checkpoint, 0.5),
+    Target("state dicts", _state, _read_state, 0.5),
     Target(
         "torch.export",
         _program("own.pt2", _exported),
