@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from facebench.base.errors import UserError
 from facebench.base.storage import others_in_place, write_together
@@ -15,8 +17,10 @@ from facebench.models.cards.card import ModelCard, PreprocessingFields, is_name,
 from facebench.models.cards.names import card_for
 from facebench.models.cards.publish import card_bytes
 from facebench.models.counting.state import plain_state
+from facebench.models.embedders.handed import copied
 from facebench.models.embedders.options import ModelOptions
 from facebench.models.weights.brought import brought_bytes
+from facebench.models.weights.checkpoint import load_state
 from facebench.models.weights.packed import Values
 from facebench.models.zoo import load_model, made_by
 
@@ -54,7 +58,9 @@ def pack_model(
     net, _ = made_by(card)
     if not isinstance(net, nn.Module):
         raise UserError(f"model {card.name}: is Python code, not a torch module")
-    data = brought_bytes(plain_state(net), values)
+    state = plain_state(net.eval())
+    data = brought_bytes(state, values)
+    _require_whole(net, state, card.name)
     fields = {
         "name": out.stem,
         "title": f"{card.title}, packed"[:200],
@@ -83,3 +89,16 @@ def pack_model(
     size = None if before is None else before.stat().st_size
     write_together(files)
     return PackedModel(read_card(place), size, len(data))
+
+
+def _require_whole(net: nn.Module, state: Mapping[str, Tensor], name: str) -> None:
+    """UserError where a network is another one after its plain state has been put into it."""
+    again = copied(net)
+    load_state(again, state, f"model {name}")
+    for key, value in plain_state(again).items():
+        if not torch.allclose(value.double(), state[key].double(), rtol=1e-3, atol=1e-6):
+            raise UserError(
+                f"model {name}: cannot be packed: {key} shares its memory with another tensor that "
+                "has other values, such as one with a mask; make the masks permanent first "
+                "(torch.nn.utils.prune.remove)"
+            )

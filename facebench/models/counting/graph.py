@@ -29,6 +29,8 @@ _QUANTISED = MappingProxyType(
 _BIASES = MappingProxyType(
     {"QLinearConv": 8, "QGemm": 6, "MatMulIntegerToFloat": 6, "DynamicQuantizeMatMul": 4}
 )
+# Sides of quantised arithmetic, each followed by its scale and its zero point.
+_SIDES = MappingProxyType({"QLinearAdd": (0, 3), "QLinearMul": (0, 3)})
 _NO_PARAMETERS = MappingProxyType(
     {
         "BatchNormalization": (3, 4),
@@ -39,8 +41,10 @@ _NO_PARAMETERS = MappingProxyType(
         "Pad": (2,),
         "Pow": (1,),
         "QGemm": (1, 4, 7),
+        "QLinearAdd": (1, 4, 6),
         "QLinearConv": (1, 4, 6),
         "QLinearMatMul": (1, 4, 6),
+        "QLinearMul": (1, 4, 6),
         "QuantizeLinear": (1,),
         "Resize": (1, 2, 3),
         "Upsample": (1,),
@@ -60,12 +64,11 @@ _MATRICES = MappingProxyType(
         "QGemm": (0, 3),
     }
 )
-# What else may multiply weights: where a graph has one of these, nothing is claimed.
-_UNCOUNTED = (
-    "Attention", "ConvTranspose", "DeformConv", "Einsum", "FusedConv", "FusedMatMul", "GRU", "If",
-    "LSTM", "Loop", "MatMulNBits", "MultiHeadAttention", "QAttention", "QLinearConvTranspose",
-    "RNN", "Scan",
-)  # fmt: skip
+# What else may multiply weights: where a graph has one of these, or another whose name has one of
+# the words, nothing is claimed.
+_UNCOUNTED = ("Einsum", "GRU", "If", "LSTM", "Loop", "RNN", "Scan")
+_WORDS = ("Attention", "Conv", "Gemm", "MatMul")
+_BLOCKED = "com.microsoft.nchwc"  # ONNX Runtime's own layout, in which weights are filled up
 _PASSING = ("DequantizeLinear", "QuantizeLinear", "Transpose", "Reshape", "Identity", "Cast",
             "Flatten", "Squeeze", "Unsqueeze")  # fmt: skip
 
@@ -95,7 +98,13 @@ def graph_counts(path: Path, size: tuple[int, int]) -> GraphCounts:
         return GraphCounts(remark="counting an ONNX file needs the package onnx")
     try:
         model = onnx.load(str(path))
+        if model.functions:
+            import onnx.inliner
+
+            model = onnx.inliner.inline_local_functions(model)
         graph = _Graph(onnx, model)
+        if any(one.sparse_initializer for one in graph.graphs):
+            return GraphCounts(remark="its ONNX graph has sparse initializers, which nobody counts")
         weights = graph.weights()
         shapes = _shapes(onnx, model, set(graph.constants), size)
         total, kept = _multiply_adds(graph, shapes)
@@ -130,7 +139,7 @@ class _Graph:
 
     def strange(self) -> list[str]:
         """Kinds of node that may multiply, and are not counted."""
-        return sorted({node.op_type for node in self.nodes if node.op_type in _UNCOUNTED})
+        return sorted({node.op_type for node in self.nodes if _is_strange(node)})
 
     def weights(self) -> dict[str, NDArray[np.float32]]:
         """The parameters, each once, whatever uses it."""
@@ -144,6 +153,9 @@ class _Graph:
                     found[name] = self._from(node, name, _input(node, zero))
                 if bias in self.constants:
                     found[bias] = self._array(self.constants[bias]).astype(np.float32)
+            for at in _SIDES.get(node.op_type, ()):
+                if (name := _input(node, at)) in self.constants:
+                    found[name] = self._from(node, name, _input(node, at + 2))
         for name, one in self.constants.items():
             if name not in others and name not in found and one.data_type in _FLOATS and one.dims:
                 found[name] = self._array(one).astype(np.float32)
@@ -183,7 +195,8 @@ class _Graph:
             block = -(-values.shape[axis] // points.shape[axis])
             spread = np.repeat(points, block, axis=axis)
             return np.asarray(values - np.take(spread, range(values.shape[axis]), axis=axis))
-        if node.op_type in ("QLinearConv", "ConvInteger"):
+        turned = any(a.name == "transB" and a.i for a in node.attribute)
+        if node.op_type in ("QLinearConv", "ConvInteger") or turned:
             axis = 0
         elif node.op_type != "DequantizeLinear":
             axis = values.ndim - 1
@@ -199,6 +212,13 @@ class _Graph:
                 side is not None and side.op_type == "DynamicQuantizeLinear" for side in sides
             ):
                 yield from node.input  # the scales of weights and of the face
+
+
+def _is_strange(node: Any) -> bool:
+    if node.op_type in _UNCOUNTED or node.domain == _BLOCKED:
+        return True
+    known = node.op_type in _CONVOLUTIONS or node.op_type in _MATRICES
+    return not known and any(word in node.op_type for word in _WORDS)
 
 
 def _graphs(graph: Any) -> Iterator[Any]:

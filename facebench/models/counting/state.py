@@ -18,22 +18,24 @@ def parameters_of(net: nn.Module) -> dict[str, Tensor]:
     """The parameters of a module, TorchScript or an exported program as it computes with them.
 
     Masks of ``torch.nn.utils.prune`` and parametrizations are applied; one that several layers
-    share is there once, under its first name.
+    share is there once, under its first name, with zeros where all of them have one.
     """
     buffers = dict(net.named_buffers())
     found: dict[str, Tensor] = {}
-    seen: set[object] = set()
+    names: dict[object, str] = {}
     for name, parameter in net.named_parameters(remove_duplicate=False):
-        if (key := place_of(parameter)) in seen:
-            continue
-        seen.add(key)
         value: Tensor = parameter.detach()
         mask = buffers.get(f"{name.removesuffix(_ORIGINAL)}{_MASK}")
         if name.endswith(_ORIGINAL) and mask is not None and mask.shape == value.shape:
             name, value = name.removesuffix(_ORIGINAL), value * mask
         elif name.endswith(_FIRST) and (made := _parametrized(net, name)) is not None:
             name, value = made
-        found[name] = value
+        first = names.setdefault(place_of(parameter), name)
+        before = found.get(first)
+        if before is None:
+            found[first] = value
+        elif before.shape == value.shape:
+            found[first] = torch.where(before == 0, value, before)
     return found
 
 

@@ -29,7 +29,7 @@ def brought_bytes(state: Mapping[str, Tensor], dtype: Values = "float16") -> byt
     own: dict[str, Tensor] = {}
     tied: dict[str, str] = {}
     for name, value in state.items():
-        stored = first.setdefault((place_of(value), tuple(value.shape)), name)
+        stored = first.setdefault(_same_numbers(value), name)
         if stored == name:
             own[name] = value
         else:
@@ -45,6 +45,12 @@ def brought_bytes(state: Mapping[str, Tensor], dtype: Values = "float16") -> byt
         raise
     except (ValueError, TypeError, RuntimeError) as error:
         raise UserError(f"cannot be packed: {' '.join(str(error).split())[:200]}") from error
+
+
+def _same_numbers(value: Tensor) -> object:
+    """What tensors have in common that are one in memory and have their numbers in one order."""
+    order = value.stride() if value.layout == torch.strided else ()
+    return place_of(value), tuple(value.shape), order
 
 
 def _mask(name: str, value: Tensor, dtype: Values) -> Tensor | None:

@@ -183,6 +183,82 @@ def test_a_graph_with_more_than_it_can_tell_claims_nothing(tmp_path: Path) -> No
     assert counted(flat, odd) == (960, None)
     unknown = helper.make_node("Foreign", ["flat"], ["z"], domain="elsewhere")
     assert counted(flat, unknown, helper.make_node("MatMul", ["z", "w"], ["y"])) == (960, None)
+    fused = helper.make_node("FusedGemm", ["flat", "w"], ["y"], domain="com.microsoft")
+    assert counted(flat, product, fused) == (960, None)
+    blocked = helper.make_node("Conv", ["x", "w"], ["z"], domain="com.microsoft.nchwc")
+    assert counted(flat, product, blocked) == (960, None)
     (tmp_path / "m.onnx").write_bytes(b"no graph")
     damaged = graph_counts(tmp_path / "m.onnx", (8, 8))
     assert damaged == GraphCounts(remark="its ONNX graph cannot be read by the package onnx")
+
+
+def test_functions_of_a_graph_are_looked_into(tmp_path: Path) -> None:
+    onnx = pytest.importorskip("onnx")
+    helper, kind = onnx.helper, onnx.TensorProto.FLOAT
+    versions = [helper.make_opsetid("", 17), helper.make_opsetid("my", 1)]
+    conv = helper.make_node("Conv", ["a", "b"], ["c"])
+    block = helper.make_function("my", "block", ["a", "b"], ["c"], [conv], versions[:1])
+    graph = helper.make_graph(
+        [
+            helper.make_node("block", ["x", "w"], ["z"], domain="my"),
+            helper.make_node("GlobalAveragePool", ["z"], ["mean"]),
+            helper.make_node("Flatten", ["mean"], ["flat"]),
+            helper.make_node("MatMul", ["flat", "v"], ["y"]),
+        ],
+        "g",
+        [helper.make_tensor_value_info("x", kind, [1, 3, 8, 8])],
+        [helper.make_tensor_value_info("y", kind, None)],
+        [
+            helper.make_tensor("w", kind, [4, 3, 1, 1], [1.0] * 12),
+            helper.make_tensor("v", kind, [4, 5], [1.0] * 20),
+        ],
+    )
+    model = helper.make_model(graph, functions=[block], opset_imports=versions, ir_version=9)
+    onnx.save(model, str(tmp_path / "m.onnx"))
+    assert counted_in(graph_counts(tmp_path / "m.onnx", (8, 8))) == (32, 12 * 64 + 20)
+    sparse = model.graph.sparse_initializer.add()
+    sparse.values.name, sparse.dims[:] = "s", [4, 5]
+    onnx.save(model, str(tmp_path / "m.onnx"))
+    found = graph_counts(tmp_path / "m.onnx", (8, 8))
+    assert found.weights is None and "sparse initializers" in found.remark
+
+
+def test_quantised_layers_of_each_output_and_biases_of_their_own(tmp_path: Path) -> None:
+    onnx = pytest.importorskip("onnx")
+    helper, kinds = onnx.helper, onnx.TensorProto
+    codes = [7, 7, 7, 9, 9, 9, 1, 2, 3, 4, 5, 6]  # of 2 outputs, whose zeros are 7 and 9
+    shared = {"s": (kinds.FLOAT, [], [0.1]), "z": (kinds.UINT8, [], [3])}
+    held = shared | {
+        "w": (kinds.UINT8, [2, 6], codes),
+        "ws": (kinds.FLOAT, [2], [0.1, 0.2]),
+        "wz": (kinds.UINT8, [2], [7, 9]),
+        "b": (kinds.INT32, [2], [1, 2]),
+        "e": (kinds.UINT8, [1, 2], [3, 8]),
+    }
+    gemm = ["q", "s", "z", "w", "ws", "wz", "b", "s", "z"]
+    graph = helper.make_graph(
+        [
+            helper.make_node("Flatten", ["x"], ["flat"]),
+            helper.make_node("QuantizeLinear", ["flat", "s", "z"], ["q"]),
+            helper.make_node("QGemm", gemm, ["g"], domain="com.microsoft", transB=1),
+            helper.make_node(
+                "QLinearAdd", ["g", "s", "z", "e", "s", "z", "s", "z"], ["a"],
+                domain="com.microsoft",
+            ),
+            helper.make_node("DequantizeLinear", ["a", "s", "z"], ["y"]),
+        ],
+        "g",
+        [helper.make_tensor_value_info("x", kinds.FLOAT, [1, 3, 1, 2])],
+        [helper.make_tensor_value_info("y", kinds.FLOAT, None)],
+        [helper.make_tensor(name, *one) for name, one in held.items()],
+    )  # fmt: skip
+    versions = [helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)]
+    model = helper.make_model(graph, opset_imports=versions, ir_version=9)
+    onnx.save(model, str(tmp_path / "m.onnx"))
+    pytest.importorskip("onnxruntime")
+    found = graph_counts(tmp_path / "m.onnx", (1, 2))
+    weights = found.weights or {}
+    assert sorted(weights) == ["b", "e", "w"]
+    assert weights["w"].tolist() == [[0, 0, 0, 2, 2, 2], [-8, -7, -6, -5, -4, -3]]
+    assert weights["e"].tolist() == [[0, 5]]
+    assert (found.multiply_adds, found.kept_multiply_adds) == (12, 9)

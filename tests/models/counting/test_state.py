@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from torch import nn
-from torch.nn.utils import parametrizations
+from torch.nn.utils import parametrizations, prune
 
 from facebench.base.errors import UserError
 from facebench.costs.facts import model_facts
@@ -54,6 +54,17 @@ def test_one_memory_under_two_parameters_counts_once() -> None:
     assert len(brought_bytes(plain_state(net))) < len(
         brought_bytes({"0.weight": torch.ones(4, 4), "1.weight": torch.ones(4, 4)})
     ) + len('{"1.weight": "0.weight"}')
+
+
+def test_a_zero_counts_where_all_that_share_the_weight_have_it() -> None:
+    net = nn.Sequential(nn.Linear(4, 4, bias=False), nn.Linear(4, 4, bias=False))
+    net[1].weight = net[0].weight
+    mask = torch.ones(4, 4)
+    mask[0] = 0
+    prune.custom_from_mask(net[0], "weight", mask)  # type: ignore[no-untyped-call]
+    assert counted(net) == (16, 16)  # the second layer has it whole
+    prune.custom_from_mask(net[1], "weight", mask)  # type: ignore[no-untyped-call]
+    assert counted(net) == (16, 12)
 
 
 def test_what_torch_hides_is_said(tmp_path: Path) -> None:
