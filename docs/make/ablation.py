@@ -42,19 +42,24 @@ class Scores:
 
     def __init__(self, embeddings: NDArray[np.float32], people: NDArray[np.int64]) -> None:
         own = [unit(embeddings[people == person]) for person in np.unique(people)]
-        self.mated = np.zeros((len(own), BINS))
+        self.mated = np.zeros((len(own), BINS), np.float32)
         self.others = np.zeros((len(own), len(own), BINS), np.float32)
         for one, faces in enumerate(own):
             self.mated[one] = _counts((faces @ faces.T)[np.triu_indices(len(faces), 1)])
             for two in range(one + 1, len(own)):
                 self.others[one, two] = _counts((faces @ own[two].T).ravel())
 
-    def error(self, drawn: NDArray[np.float64]) -> float:
-        """The least mean of both error rates, where person i was drawn ``drawn[i]`` times."""
-        mated = drawn @ self.mated
-        others = drawn @ (drawn @ self.others.reshape(len(drawn), -1)).reshape(len(drawn), BINS)
-        missed, taken = np.cumsum(mated) / mated.sum(), 1 - np.cumsum(others) / others.sum()
-        return float((missed + taken).min() / 2)
+    def errors(self, drawn: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Of each row of ``drawn``, the least mean of both error rates where person i counts
+        ``drawn[row, i]`` times.
+        """
+        others = np.zeros((len(drawn), BINS))
+        for two in range(drawn.shape[1]):
+            others += drawn[:, two, None] * (drawn @ self.others[:, two])
+        missed = np.cumsum(drawn @ self.mated, axis=1, dtype=np.float64)
+        taken = np.cumsum(others, axis=1)
+        rates = missed / missed[:, -1:] + 1 - taken / taken[:, -1:]
+        return rates.min(1) / 2
 
 
 def _counts(scores: NDArray[np.float32]) -> NDArray[np.int64]:
@@ -65,13 +70,12 @@ def _counts(scores: NDArray[np.float32]) -> NDArray[np.int64]:
 def difference(one: Scores, base: Scores) -> list[str]:
     """Of two networks' errors, with both ends of its interval."""
     rng, people = np.random.default_rng(0), len(one.mated)
-    drawn = [
-        np.bincount(rng.integers(0, people, people), minlength=people).astype(np.float64)
-        for _ in range(DRAWS)
-    ]
-    found = [one.error(times) - base.error(times) for times in drawn]
-    every = np.ones(people)
-    values = [one.error(every) - base.error(every), *np.quantile(found, [0.025, 0.975])]
+    drawn = [np.ones(people)]
+    for _ in range(DRAWS):
+        drawn.append(np.bincount(rng.integers(0, people, people), minlength=people))
+    times = np.array(drawn, np.float32)
+    found = one.errors(times) - base.errors(times)
+    values = [found[0], *np.quantile(found[1:], [0.025, 0.975])]
     return [f"{value:.5f}" for value in values]
 
 

@@ -30,13 +30,15 @@ def test_errors_are_those_of_all_pairs_and_count_drawn_people_as_often() -> None
     same = people[one] == people[two]
     made = Scores(faces, people)
     exact = balanced_error(scores[same], scores[~same])
-    assert made.error(np.ones(8)) == pytest.approx(exact, abs=0.02)
+    everyone = np.ones((1, 8), np.float32)
+    assert made.errors(everyone) == pytest.approx([exact], abs=0.02)
     assert made.mated.sum() == same.sum() and made.others.sum() == (~same).sum()
-    drawn = np.array([2, 0, 1, 1, 3, 0, 1, 0], np.float64)
+    drawn = np.array([2, 0, 1, 1, 3, 0, 1, 0], np.float32)
     kept = drawn[people[one]] * np.where(same, 1, drawn[people[two]])
     times = kept.astype(np.int64)
     again, alike = np.repeat(scores, times), np.repeat(same, times)
-    assert made.error(drawn) == pytest.approx(balanced_error(again[alike], again[~alike]), abs=0.02)
+    expected = balanced_error(again[alike], again[~alike])
+    assert made.errors(drawn[None]) == pytest.approx([expected], abs=0.02)
 
 
 def test_a_difference_has_its_interval() -> None:
