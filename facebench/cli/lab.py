@@ -19,7 +19,6 @@ from facebench.models.embedders.options import ModelOptions
 if TYPE_CHECKING:
     from facebench.lab.connections.plan import ConnectionPlan, Data
     from facebench.lab.data.apart import Apart
-    from facebench.lab.data.crops import Teacher
     from facebench.lab.data.sources import TrainingData
     from facebench.lab.filters.plan import FilterPlan
     from facebench.lab.laboratory.laboratory import Laboratory
@@ -67,11 +66,17 @@ class Lab:
     teacher: Annotated[
         Path | None, Option(DATA, f"A network whose embedding is imitated. {KINDS}")
     ] = None
-    teacher_size: Annotated[str, Option(DATA, "Height x width of its faces.")] = "112x112"
-    teacher_normalise: Annotated[str, Option(DATA, "imagenet, half or arcface.")] = "imagenet"
-    teacher_flip: Annotated[str, Option(DATA, "What is done with the mirrored face.")] = (
-        "normalised-add"
-    )
+    teacher_size: Annotated[
+        str | None,
+        Option(DATA, "Height x width of its faces; of a file without a card, default: 112x112."),
+    ] = None
+    teacher_normalise: Annotated[
+        str | None, Option(DATA, "Likewise: imagenet (default), half or arcface.")
+    ] = None
+    teacher_flip: Annotated[
+        str | None,
+        Option(DATA, "Likewise: what is done with the mirrored face; default: normalised-add."),
+    ] = None
     untrusted: Annotated[bool, Option(ASIDE, words_of(ModelOptions, "untrusted"))] = False
     identities: Annotated[int, Option(DATA, "Of the synthetic set.")] = 1200
     images: Annotated[int, Option(DATA, "Of each synthetic identity.")] = 14
@@ -188,6 +193,7 @@ def learned_from(
     UserError: they do not fit together.
     """
     from facebench.lab.connections.plan import Data
+    from facebench.lab.data.crops import teacher_from
     from facebench.lab.data.sources import parse_source, training_data
 
     if lab.bank is not None and recipe.bank is None:
@@ -202,7 +208,7 @@ def learned_from(
     if recipe.bank is not None and path is None:
         raise UserError("the recipe learns from a bank, which needs a --teacher")
     embedder = _embedder(lab, path) if path else None
-    teacher = None if embedder is None else _teacher(embedder)
+    teacher = None if embedder is None else teacher_from(embedder)
     hold_out = lab.hold_out or planned.hold_out
     data = training_data(
         given, recipe.batch, lab.work / "data", teacher,
@@ -259,12 +265,13 @@ def _banked(
     data: TrainingData, bank: BankFields, lab: Lab, teacher: Path
 ) -> tuple[TrainingData, str]:
     from facebench.lab.data.banked import with_bank
+    from facebench.lab.data.crops import teacher_from
     from facebench.lab.learning.progress import shown_machine
 
     with shown_machine(lab.device, lab.precision, not lab.quiet) as machine:
         told = machine.bar("bank", bank.faces) if machine.bar else None
         folder = lab.bank or lab.work / "bank"
-        return with_bank(data, bank, folder, lambda: _teacher(_embedder(lab, teacher)), told)
+        return with_bank(data, bank, folder, lambda: teacher_from(_embedder(lab, teacher)), told)
 
 
 def _tell(line: str) -> None:
@@ -291,9 +298,9 @@ def _words(given: tuple[str, ...], teacher: Path | None, lab: Lab) -> str:
 
 
 def _embedder(lab: Lab, teacher: Path) -> Embedder:
-    from facebench.base.threads import torch_threads
+    """The teacher, as `distill` loads one: a card says how its faces are made."""
+    from facebench.lab.distillation.teachers import load_teachers
     from facebench.models.embedders.options import parse_options
-    from facebench.models.zoo import load_model
 
     options = parse_options(
         size=lab.teacher_size,
@@ -301,20 +308,8 @@ def _embedder(lab: Lab, teacher: Path) -> Embedder:
         flip=lab.teacher_flip,
         untrusted=lab.untrusted,
     )
-    with torch_threads(1):  # every worker's own (`side_by_side`)
-        return load_model(str(teacher), options)
-
-
-def _teacher(embedder: Embedder) -> Teacher:
-    from facebench.lab.data.crops import teacher_from
-
-    height, width = embedder.preprocessing.size
-    if height > 128 or width > 112:
-        raise UserError(
-            f"--teacher-size {height}x{width}: training crops are 128x112; a larger face cannot be "
-            "cut from them"
-        )
-    return teacher_from(embedder)
+    (embedder,) = load_teachers((str(teacher),), options).embedders
+    return embedder
 
 
 def evaluated(card: Path, protocols: tuple[str, ...], lab: Lab) -> list[Evaluated]:

@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 import torch
 
+from facebench.cli import lab
 from facebench.lab.connections.criteria import NAMES
 from facebench.lab.filters.importance import CRITERIA as FILTER_CRITERIA
+from facebench.models.zoo import load_model
 from tests.helpers.training_toys import TINY_RECIPE, write_people
 
 PLAN = """
@@ -367,3 +369,10 @@ def test_a_network_learns_from_a_bank_apart_from_whom_it_is_judged_on(
     assert done.code == 2 and "leave out the weight" in done.line
     done = run("train", "other", *arguments[2:-3], "-q")
     assert done.code == 2 and "another --bank" in done.line  # other crops are learned
+
+
+def test_a_teacher_with_a_card_takes_its_faces_as_the_card_says() -> None:
+    """The defaults of files went before it: 112x112 and ImageNet's mean, or a refusal."""
+    card = load_model("baseline").preprocessing
+    assert lab._embedder(lab.Lab(), Path("baseline")).preprocessing == card
+    assert card.size == (112, 96) and card.mean[0] == 127.5
