@@ -32,6 +32,11 @@ COMMANDS = (
         "facebench.cli.commands.compare",
         "Compare models, paired on the same comparisons.",
     ),
+    (
+        "power",
+        "facebench.cli.commands.power",
+        "How small a difference can be seen, and how many people would do.",
+    ),
     ("gate", "facebench.cli.commands.gate", "Pass or fail models by rules, against a baseline."),
     (
         "history",

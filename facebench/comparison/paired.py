@@ -27,6 +27,7 @@ from facebench.records.statistics import (
 from facebench.statistics.intervals.exact import Interval, tar_key
 from facebench.statistics.paired import (
     Difference,
+    Scatter,
     difference_of_draws,
     holm,
     mcnemar_exact,
@@ -62,7 +63,8 @@ class Paired:
     None: it rests on no draws. without: of searches, the same without their most frequent person.
     over_people: of base and candidate, the rate with every person counted once, None: not recorded.
     adjusted: the p-value among all tests of one table (`corrected`), which then decides in place of
-    p_value; None: a test of its own, as a gate's.
+    p_value; None: a test of its own, as a gate's. scatter: what chance does to the difference, for
+    `facebench.comparison.power`.
     """
 
     statistic: str
@@ -77,6 +79,7 @@ class Paired:
     without: Without | None = None
     over_people: tuple[float, float] | None = None
     adjusted: float | None = None
+    scatter: Scatter | None = None
 
     @property
     def difference(self) -> float:
@@ -237,6 +240,7 @@ def _of_draws(base: Record, candidate: Record, plain: Paired, level: float) -> P
         interval=found.interval,
         p_value=found.p_value,
         p_range=p_value_range(values),
+        scatter=found.scatter,
     )
 
 
@@ -284,7 +288,7 @@ class _Pairing:
 
     def _rate(self, plain: Paired, found: Difference | None) -> Paired:
         if found is not None:
-            return replace(plain, interval=found.interval, p_value=found.p_value)
+            return _with(plain, found)
         pair = ((self.base, self.one), (self.candidate, self.other))
         bare = next((r.model.id for r, table in pair if table.ranks is None), None)
         if not plain.statistic.startswith("rank-") or bare is None:
@@ -339,11 +343,15 @@ def _tested(pairings: Sequence[_Pairing], plain: Sequence[Sequence[Paired]]) -> 
 
 def _verified(plain: Paired, pairing: _Pairing, found: Difference) -> Paired:
     """A statistic of pairs with its difference."""
-    tested = replace(plain, interval=found.interval, p_value=found.p_value)
+    tested = _with(plain, found)
     if plain.statistic != "accuracy":
         return tested
     exact = mcnemar_exact(pairing.one.correct, pairing.other.correct)
     return replace(tested, mcnemar=exact.p_value)
+
+
+def _with(plain: Paired, found: Difference) -> Paired:
+    return replace(plain, interval=found.interval, p_value=found.p_value, scatter=found.scatter)
 
 
 def _rate_of(record: Record, statistic: str) -> RateSection:

@@ -363,6 +363,48 @@ def _entries(
     return sorted(wanted, key=_preferred, reverse=True)
 
 
+def records_alike(
+    finder: Finder, protocol: str, similarity: str | None = None, like: Record | None = None
+) -> list[Record]:
+    """The best record of every model of a protocol that was evaluated alike, by model.
+
+    On the data and with the settings of ``like``, and then of its protocol, else of the best
+    record. UserError: there is none.
+    """
+    protocol = protocol if like is None else like.protocol.name
+    own = [
+        entry
+        for entry in finder.entries
+        if entry.protocol == protocol
+        and (similarity is None or similarity_kind(entry.similarity) == similarity_kind(similarity))
+    ]
+    if not own:
+        known = sorted({entry.protocol for entry in finder.entries})
+        kind = " ".join(word for word in (protocol, similarity) if word)
+        raise UserError(
+            f"no {kind} record{nearest(protocol, known)} (there are records of "
+            f"{', '.join(known) or 'no protocol'}); name their folder with --records, or make some "
+            "with `facebench eval`"
+        )
+    own.sort(key=_preferred, reverse=True)
+    wanted = _alike(own[0]) if like is None else _alike_record(like)
+    best: dict[str, Entry] = {}
+    for entry in own:
+        if _alike(entry) == wanted:
+            best.setdefault(entry.model, entry)
+    return [load_entry(best[model]) for model in sorted(best)]
+
+
+def _alike(entry: Entry) -> tuple[object, ...]:
+    data = entry.data
+    return data.faces, data.comparisons, *_settings(entry, data)
+
+
+def _alike_record(record: Record) -> tuple[object, ...]:
+    faces, comparisons = record.data.fingerprint, record.comparisons.fingerprint
+    return faces, comparisons, *_settings(record, record)
+
+
 def _preferred(entry: Entry) -> tuple[object, ...]:
     """Ascending, the best last: what was named, then photographs, cosine, and the newest."""
     return entry.place == 0, entry.data.kind == "real", entry.similarity == "cosine", entry.rank

@@ -8,6 +8,7 @@ from typing import Any
 from facebench.base.text import percent
 from facebench.comparison.compare import Comparison
 from facebench.comparison.history import History
+from facebench.comparison.power import Power
 from facebench.comparison.scores import ScoreComparison
 from facebench.costs.bench import Bench
 from facebench.costs.table import bench_table
@@ -21,6 +22,7 @@ from facebench.reports.table import report_table
 from facebench.tables.comparison import changed_text, comparison_table, paired_cells
 from facebench.tables.history import history_table
 from facebench.tables.html import to_fragment
+from facebench.tables.power import power_table
 from facebench.tables.records import record_tables
 from facebench.tables.table import Cell, Table, columns_of, rows_of
 from facebench.tables.text import estimate_cell
@@ -38,9 +40,11 @@ def _tables(shown: Any) -> Sequence[Table]:
 
 
 def _of_several(results: Sequence[Any]) -> Sequence[Table]:
-    """Records of one protocol and data stand in one table."""
+    """Records of one protocol and data stand in one table, and so do pairs of `power`."""
     if results and all(isinstance(one, Record) for one in results):
         return record_tables(results)
+    if results and all(isinstance(one, Power) for one in results):
+        return [power_table(results)]
     return [table for one in results for table in _tables(one)]
 
 
@@ -97,6 +101,7 @@ _BUILDERS: dict[type, Callable[[Any], Sequence[Table]]] = {
     ScoreComparison: lambda found: [_of_score_comparison(found)],
     ScoreStatistics: lambda found: [_of_scores(found)],
     History: lambda found: [history_table(found)],
+    Power: lambda found: [power_table([found])],
     GateResult: lambda found: [verdict_table(found)],
     Bench: lambda found: [bench_table(found)],
     FilledReport: lambda found: list(map(report_table, found.filled)),

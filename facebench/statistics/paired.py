@@ -29,14 +29,33 @@ class McNemar:
 
 
 @dataclass(frozen=True)
+class Scatter:
+    """What chance does to a difference, before any exact bound: `facebench.statistics.power`.
+
+    variance: of the estimate; apart: what it would be if no two comparisons depended on each other,
+    None where it is of draws; freedom: of Student's t; changed: the share of comparisons that the
+    two models decide differently, None of statistics that are no shares; units: people, or
+    comparisons where nobody knows them; changed_units: of these, who gained or lost.
+    """
+
+    variance: float
+    apart: float | None
+    freedom: float
+    changed: float | None
+    units: int
+    changed_units: int | None = None
+
+
+@dataclass(frozen=True)
 class Difference:
     """estimate: candidate minus baseline, in the statistic's unit; interval: of that difference;
-    p_value: two-sided.
+    p_value: two-sided; scatter: None where nothing has changed.
     """
 
     estimate: float
     interval: Interval
     p_value: float
+    scatter: Scatter | None = None
 
 
 def bootstrap_p_value(values: FloatArray) -> float:
@@ -84,7 +103,8 @@ def difference_of_draws(
         kind = f"{interval.kind}{WIDENED}the exact bound for {independent:,} {units}"
         low, high = min(interval.low, bound.low), max(interval.high, bound.high)
         interval = Interval(low, high, level, kind)
-    return Difference(estimate, interval, p_value)
+    scatter = Scatter(float(values.var(ddof=1)), None, float("inf"), None, independent)
+    return Difference(estimate, interval, p_value, scatter)
 
 
 def mcnemar_exact(correct_a: ArrayLike, correct_b: ArrayLike) -> McNemar:

@@ -45,6 +45,8 @@ COMMANDS = {
     "metric show": ("metric", "show", METRIC),
     "history": ("history", "saved"),
     "compare": ("compare", "base", "as_good", "worse", "-p", "lfw", "--records", "saved"),
+    "power": ("power", "base", "as_good", "worse", "-p", "lfw", "--records", "saved",
+              "--drop", "0.3pt"),
     "eval": ("eval", "-m", "tiny_model:make", "-m", "tiny_model:dark", "-p", "lfw", "-q",
              "--size", "112x96", "--workers", "0", "--draws", "20", "--align", "centre"),
     "bench": ("bench", "dense", "another"),

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 import facebench
+from facebench.comparison.power import power
 from facebench.records.frames import Results, Shown
 from facebench.tables.html import to_fragment
 from facebench.tables.table import Cell, Table, columns_of, rows_of
@@ -26,6 +27,8 @@ def shown(make_record: MakeRecord) -> dict[str, Any]:
         "records": Results([base, other]),
         "comparison": compared[0],
         "comparisons": compared,
+        "power": power([base, other], drop=0.01),
+        "one of power": power([base, other], drop=0.01)[0],
         "history": facebench.history([base, other]),
         "gate": facebench.judge([base, other], ["lfw.accuracy >= 0.5"]),
         "scores": facebench.verification(SCORES, MATED, FOLDS),
@@ -40,6 +43,8 @@ SAYS = {
     "records": "vs first",
     "comparison": "m1 against m0",
     "comparisons": "not told apart",
+    "power": "smallest seen",
+    "one of power": "m1 against m0",
     "history": "history of accuracy",
     "gate": "✓ pass",
     "scores": "8 scores, 4 of them mated",

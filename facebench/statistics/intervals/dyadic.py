@@ -22,7 +22,7 @@ large samples, and the sums per person).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import sqrt
 from statistics import NormalDist
@@ -32,7 +32,13 @@ import numpy as np
 from facebench.statistics.checks import BoolArray, FloatArray, IntArray, checked_level
 from facebench.statistics.intervals.bootstrap import Units
 from facebench.statistics.intervals.exact import Interval, exact_binomial, wilson_ends
-from facebench.statistics.paired import WIDENED, Difference, no_change_interval, no_change_p_value
+from facebench.statistics.paired import (
+    WIDENED,
+    Difference,
+    Scatter,
+    no_change_interval,
+    no_change_p_value,
+)
 
 # Where fewer people than this changed, a difference is no surer than an exact sign test of them;
 # of fewer than the second number no sign test calls anything different at 5%.
@@ -40,7 +46,7 @@ FEW_CHANGED, FEWEST_CHANGED = 30, 6
 FEW_CARRIERS = 4
 # Of fewer who carry the non-mated side of a rate a difference is still found a little too often.
 FEW_ACCEPTING, FEW_ACCEPTED = 10, ", false accepts of few people"
-_MANY = 1000.0  # degrees of freedom from which on the normal distribution is Student's
+MANY = 1000.0  # degrees of freedom from which on the normal distribution is Student's
 _TINY = 1e-12  # rounding of sums of influences
 
 
@@ -150,7 +156,8 @@ def share_interval(
         low, high = exact_binomial(float(round(value)), independent, level)
         return Interval(low, high, level, kind)
     freedom = sharing.degrees_of_freedom(influence)
-    error, z = _error(influence, sharing, freedom), _quantile(freedom, level)
+    error = standard_error(sharing.variance(influence), freedom)
+    z = quantile(freedom, level)
     least = independent if comparisons is None else comparisons
     effective = value * (1 - value) / (error * error) if error > 0 else float(least)
     number = effective if comparisons is None else min(effective, comparisons)
@@ -200,10 +207,14 @@ def influenced_difference(
         carriers = sharing.carriers(np.where(mated, 0.0, influence))
         freedom = max(1.0, min(freedom, carriers))
         kind += FEW_ACCEPTED * (carriers < FEW_ACCEPTING)
-    error, z = _error(influence, sharing, freedom), _quantile(freedom, level)
+    variance = sharing.variance(influence)
+    error, z = standard_error(variance, freedom), quantile(freedom, level)
     p_value = _two_sided(abs(estimate) / error, freedom)
     low, high = max(-1.0, estimate - z * error), min(1.0, estimate + z * error)
-    found = Difference(estimate, Interval(low, high, level, kind), p_value)
+    changed = None if gains is None else float(np.abs(gains).sum())
+    apart = float(influence @ influence)
+    scatter = Scatter(variance, apart, freedom, changed, sharing.count)
+    found = Difference(estimate, Interval(low, high, level, kind), p_value, scatter)
     return found if gains is None else _no_surer_than_signs(found, gains, sharing, independent)
 
 
@@ -214,6 +225,8 @@ def _no_surer_than_signs(
     people = np.bincount(sharing.first, gains, minlength=sharing.count)
     better = int(np.count_nonzero(people > _TINY))
     changed = better + int(np.count_nonzero(people < -_TINY))
+    if found.scatter is not None:
+        found = replace(found, scatter=replace(found.scatter, changed_units=changed))
     if changed >= FEW_CHANGED:
         return found
     from scipy.special import bdtr  # late: slow to import
@@ -235,17 +248,18 @@ def _no_surer_than_signs(
     kind = (
         f"{interval.kind}{WIDENED}the exact bound for the {changed:,} {sharing.kind} that changed"
     )
-    return Difference(found.estimate, Interval(low, high, interval.level, kind), p_value)
+    return replace(found, interval=Interval(low, high, interval.level, kind), p_value=p_value)
 
 
-def _error(influence: FloatArray, sharing: Sharing, freedom: float) -> float:
+def standard_error(variance: float, freedom: float) -> float:
     """The standard error, with the correction for few people."""
-    return sqrt(sharing.variance(influence)) * (1 + 1 / freedom)
+    return sqrt(variance) * (1 + 1 / freedom)
 
 
 @lru_cache(maxsize=256)
-def _quantile(freedom: float, level: float) -> float:
-    if freedom >= _MANY:
+def quantile(freedom: float, level: float) -> float:
+    """Student's t that is exceeded to either side in 1 - level of all cases."""
+    if freedom >= MANY:
         return NormalDist().inv_cdf((1 + level) / 2)
     from scipy.special import stdtrit  # late: slow to import
 
@@ -253,7 +267,7 @@ def _quantile(freedom: float, level: float) -> float:
 
 
 def _two_sided(ratio: float, freedom: float) -> float:
-    if freedom >= _MANY:
+    if freedom >= MANY:
         return 2 * NormalDist().cdf(-ratio)
     from scipy.special import stdtr  # late: slow to import
 
