@@ -27,7 +27,7 @@ from facebench.records.statistics import (
 from facebench.statistics.intervals.exact import Interval, tar_key
 from facebench.statistics.paired import (
     Difference,
-    Scatter,
+    Noise,
     difference_of_draws,
     holm,
     mcnemar_exact,
@@ -63,7 +63,7 @@ class Paired:
     None: it rests on no draws. without: of searches, the same without their most frequent person.
     over_people: of base and candidate, the rate with every person counted once, None: not recorded.
     adjusted: the p-value among all tests of one table (`corrected`), which then decides in place of
-    p_value; None: a test of its own, as a gate's. scatter: what chance does to the difference, for
+    p_value; None: a test of its own, as a gate's. noise: what chance does to the difference, for
     `facebench.comparison.power`.
     """
 
@@ -79,7 +79,7 @@ class Paired:
     without: Without | None = None
     over_people: tuple[float, float] | None = None
     adjusted: float | None = None
-    scatter: Scatter | None = None
+    noise: Noise | None = None
 
     @property
     def difference(self) -> float:
@@ -240,7 +240,7 @@ def _of_draws(base: Record, candidate: Record, plain: Paired, level: float) -> P
         interval=found.interval,
         p_value=found.p_value,
         p_range=p_value_range(values),
-        scatter=found.scatter,
+        noise=found.noise,
     )
 
 
@@ -351,7 +351,7 @@ def _verified(plain: Paired, pairing: _Pairing, found: Difference) -> Paired:
 
 
 def _with(plain: Paired, found: Difference) -> Paired:
-    return replace(plain, interval=found.interval, p_value=found.p_value, scatter=found.scatter)
+    return replace(plain, interval=found.interval, p_value=found.p_value, noise=found.noise)
 
 
 def _rate_of(record: Record, statistic: str) -> RateSection:

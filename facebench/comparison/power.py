@@ -22,7 +22,7 @@ from facebench.records.find import Finder, Named, named_in, named_together, reco
 from facebench.records.frames import Results, Scalar, Shown, frame_of
 from facebench.records.record import Record
 from facebench.records.statistics import OF_PROTOCOLS, statistic_name, statistics_in
-from facebench.statistics.paired import Scatter
+from facebench.statistics.paired import Noise
 from facebench.statistics.power import (
     LEVEL,
     POWER,
@@ -43,7 +43,7 @@ QUARTERS = ("a quarter vary less", "the median", "a quarter vary more")
 class Power(Shown):
     """What one pair of models says of a list of comparisons.
 
-    paired: the pair's own difference, and its scatter; drop: the difference that is asked for, a
+    paired: the pair's own difference, and its noise; drop: the difference that is asked for, a
     share; level, power: of the test, and how often it is to find it; among: where the pair stands
     among ``pairs`` pairs, nothing where it was named.
     """
@@ -60,56 +60,56 @@ class Power(Shown):
     @property
     def why(self) -> str:
         """Why nothing can be said of this pair; nothing where something can."""
-        if self.paired.scatter is None:
+        if self.paired.noise is None:
             return self.paired.why or "the two models differ in no comparison"
         return "" if self.paired.resolvable else "too few non-mated comparisons for this FAR"
 
     @property
-    def scatter(self) -> Scatter | None:
+    def noise(self) -> Noise | None:
         """What chance does to the difference; None: see ``why``."""
-        return None if self.why else self.paired.scatter
+        return None if self.why else self.paired.noise
 
     @property
     def smallest(self) -> float | None:
         """The smallest true difference, a share, that would be seen with so many people."""
-        if self.scatter is None:
+        if self.noise is None:
             return None
-        found = smallest_difference(self.scatter, self.level, self.power)
+        found = smallest_difference(self.noise, self.level, self.power)
         return found if found < 1 else None
 
     @property
     def seen(self) -> float | None:
         """How often ``drop`` would be seen with so many people, 0 to 1."""
-        return None if self.scatter is None else power_of(self.scatter, self.drop, self.level)
+        return None if self.noise is None else power_of(self.noise, self.drop, self.level)
 
     @property
     def units(self) -> int | None:
         """How many people (comparisons, where nobody knows them) there are."""
-        return None if self.scatter is None else self.scatter.units
+        return None if self.noise is None else self.noise.units
 
     @property
     def units_needed(self) -> int | None:
         """How many people would do for ``drop``, each in as many comparisons as now."""
-        if self.scatter is None:
+        if self.noise is None:
             return None
-        return units_for(self.scatter, self.drop, self.level, self.power)
+        return units_for(self.noise, self.drop, self.level, self.power)
 
     @property
     def comparisons_needed(self) -> int | None:
         """How many comparisons these people are in; None also of all pairs, whose number grows as
         the people's squared.
         """
-        needed, scatter = self.units_needed, self.scatter
-        if needed is None or scatter is None or scatter.apart is None:
+        needed, noise = self.units_needed, self.noise
+        if needed is None or noise is None or noise.apart is None:
             return None
-        return ceil(self.base.comparisons.total * needed / scatter.units)
+        return ceil(self.base.comparisons.total * needed / noise.units)
 
     @property
     def comparisons_of_these(self) -> int | None:
         """How many comparisons of the same people would do for ``drop``; None: no number would."""
-        if self.scatter is None:
+        if self.noise is None:
             return None
-        growth = growth_of_comparisons(self.scatter, self.drop, self.level, self.power)
+        growth = growth_of_comparisons(self.noise, self.drop, self.level, self.power)
         return None if growth is None else ceil(self.base.comparisons.total * growth)
 
     @property
@@ -119,7 +119,7 @@ class Power(Shown):
 
     def row(self) -> dict[str, Scalar]:
         """Everything; shares in full precision."""
-        base, scatter = self.base, self.scatter
+        base, noise = self.base, self.noise
         return {
             "data_kind": base.data.kind,
             "protocol": base.protocol.name,
@@ -134,9 +134,9 @@ class Power(Shown):
             "over_subjects": self.people_known,
             "units": self.units,
             "comparisons": base.comparisons.total,
-            "changed": scatter.changed if scatter else None,
-            "changed_units": scatter.changed_units if scatter else None,
-            "standard_error": scatter.variance**0.5 if scatter else None,
+            "changed": noise.changed if noise else None,
+            "changed_units": noise.changed_units if noise else None,
+            "standard_error": noise.variance**0.5 if noise else None,
             "smallest": self.smallest,
             "drop": self.drop,
             "seen": self.seen,
@@ -225,7 +225,7 @@ def _nearest_pairs(records: Sequence[Record], first: Record | None) -> list[tupl
 
 def _at_quarters(found: list[Power]) -> list[Power]:
     """The pairs at the quarters by variance; all of so few that they have none."""
-    told = [(one.scatter.variance, at) for at, one in enumerate(found) if one.scatter is not None]
+    told = [(one.noise.variance, at) for at, one in enumerate(found) if one.noise is not None]
     if len(told) <= len(QUARTERS):
         return found
     told.sort()

@@ -29,7 +29,7 @@ class McNemar:
 
 
 @dataclass(frozen=True)
-class Scatter:
+class Noise:
     """What chance does to a difference, before any exact bound: `facebench.statistics.power`.
 
     variance: of the estimate; apart: what it would be if no two comparisons depended on each other,
@@ -49,13 +49,13 @@ class Scatter:
 @dataclass(frozen=True)
 class Difference:
     """estimate: candidate minus baseline, in the statistic's unit; interval: of that difference;
-    p_value: two-sided; scatter: None where nothing has changed.
+    p_value: two-sided; noise: None where nothing has changed.
     """
 
     estimate: float
     interval: Interval
     p_value: float
-    scatter: Scatter | None = None
+    noise: Noise | None = None
 
 
 def bootstrap_p_value(values: FloatArray) -> float:
@@ -103,8 +103,8 @@ def difference_of_draws(
         kind = f"{interval.kind}{WIDENED}the exact bound for {independent:,} {units}"
         low, high = min(interval.low, bound.low), max(interval.high, bound.high)
         interval = Interval(low, high, level, kind)
-    scatter = Scatter(float(values.var(ddof=1)), None, float("inf"), None, independent)
-    return Difference(estimate, interval, p_value, scatter)
+    noise = Noise(float(values.var(ddof=1)), None, float("inf"), None, independent)
+    return Difference(estimate, interval, p_value, noise)
 
 
 def mcnemar_exact(correct_a: ArrayLike, correct_b: ArrayLike) -> McNemar:

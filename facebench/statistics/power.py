@@ -7,7 +7,7 @@ z that of ``power`` (both Student's t), and the standard error e of the differen
     smallest difference seen = (q + z) e
 
 A gate's rule ``drop <= that at 95%`` passes a model that is no worse as often, as the upper end of
-its interval lies q e beyond the drop found. e is of two models whose `Scatter` is known. On
+its interval lies q e beyond the drop found. e is of two models whose `Noise` is known. On
 other numbers of people it is taken to be as theirs, if
 
 - *people* are added who are like the present ones, each in as many comparisons: the variance falls
@@ -27,38 +27,36 @@ from functools import lru_cache
 from statistics import NormalDist
 
 from facebench.statistics.intervals.dyadic import MANY, quantile, standard_error
-from facebench.statistics.paired import Scatter
+from facebench.statistics.paired import Noise
 
 LEVEL, POWER = 0.95, 0.8
 MOST = 10**12  # units; more are as good as none
 
 
-def smallest_difference(scatter: Scatter, level: float = LEVEL, power: float = POWER) -> float:
+def smallest_difference(noise: Noise, level: float = LEVEL, power: float = POWER) -> float:
     """The smallest true difference that is seen with so many people, as a share."""
-    found = _errors(scatter.freedom, level, power) * standard_error(
-        scatter.variance, scatter.freedom
-    )
-    return found if scatter.changed is None else max(found, found * found / scatter.changed)
+    found = _errors(noise.freedom, level, power) * standard_error(noise.variance, noise.freedom)
+    return found if noise.changed is None else max(found, found * found / noise.changed)
 
 
-def power_of(scatter: Scatter, difference: float, level: float = LEVEL) -> float:
+def power_of(noise: Noise, difference: float, level: float = LEVEL) -> float:
     """How often a true difference, a share above 0, is seen with so many people: 0 to 1."""
-    error = standard_error(_variance(scatter, difference), scatter.freedom)
-    return _below(difference / error - quantile(scatter.freedom, level), scatter.freedom)
+    error = standard_error(_variance(noise, difference), noise.freedom)
+    return _below(difference / error - quantile(noise.freedom, level), noise.freedom)
 
 
 def units_for(
-    scatter: Scatter, difference: float, level: float = LEVEL, power: float = POWER
+    noise: Noise, difference: float, level: float = LEVEL, power: float = POWER
 ) -> int | None:
     """The fewest people with whom a true difference, a share above 0, is seen; None: above `MOST`.
 
     Each is in as many comparisons as now.
     """
-    variance = _variance(scatter, difference)
+    variance = _variance(noise, difference)
 
     def seen(units: int) -> bool:
-        growth = units / scatter.units
-        freedom = max(1.0, scatter.freedom * growth)
+        growth = units / noise.units
+        freedom = max(1.0, noise.freedom * growth)
         error = standard_error(variance / growth, freedom)
         return _errors(freedom, level, power) * error <= difference
 
@@ -75,25 +73,25 @@ def units_for(
 
 
 def growth_of_comparisons(
-    scatter: Scatter, difference: float, level: float = LEVEL, power: float = POWER
+    noise: Noise, difference: float, level: float = LEVEL, power: float = POWER
 ) -> float | None:
     """How many times the comparisons of the same people there would have to be for a true
     difference, a share above 0, to be seen; None: however many, it is not, or nobody knows.
     """
-    if scatter.apart is None:
+    if noise.apart is None:
         return None
-    own = min(scatter.apart, scatter.variance)
-    share = _variance(scatter, difference) / scatter.variance
-    times = _errors(scatter.freedom, level, power) * standard_error(1.0, scatter.freedom)
-    left = (difference / times) ** 2 - share * (scatter.variance - own)
+    own = min(noise.apart, noise.variance)
+    share = _variance(noise, difference) / noise.variance
+    times = _errors(noise.freedom, level, power) * standard_error(1.0, noise.freedom)
+    left = (difference / times) ** 2 - share * (noise.variance - own)
     return share * own / left if left > 0 else None
 
 
-def _variance(scatter: Scatter, difference: float) -> float:
+def _variance(noise: Noise, difference: float) -> float:
     """Of a true difference, which changes at least its own share of the comparisons."""
-    if scatter.changed is None:
-        return scatter.variance
-    return scatter.variance * max(1.0, difference / scatter.changed)
+    if noise.changed is None:
+        return noise.variance
+    return noise.variance * max(1.0, difference / noise.changed)
 
 
 def _errors(freedom: float, level: float, power: float) -> float:

@@ -31,16 +31,16 @@ def only(kept: Path, *names: str, **asked: Any) -> list[Any]:
 
 @pytest.mark.parametrize("statistic", [None, "auc", "eer", "tar@0.1"])
 def test_it_is_of_what_compare_finds(three: Path, statistic: str | None) -> None:
-    """The scatter is that of the interval: half of it is q standard errors."""
+    """The noise is that of the interval: half of it is q standard errors."""
     (found,) = only(three, "base", "worse", statistic=statistic)
     pairs = paired_statistics(found.base, found.candidate, [found.paired.statistic])
     assert pairs[0].interval == found.paired.interval
-    interval, freedom = found.paired.interval, found.scatter.freedom
+    interval, freedom = found.paired.interval, found.noise.freedom
     from scipy.stats import t
 
     half = (interval.high - interval.low) / 2
     error = half / t.ppf(0.975, freedom)
-    assert error == pytest.approx(found.scatter.variance**0.5 * (1 + 1 / freedom), rel=1e-3)
+    assert error == pytest.approx(found.noise.variance**0.5 * (1 + 1 / freedom), rel=1e-3)
     expected = (t.ppf(0.975, freedom) + t.ppf(0.8, freedom)) * error
     assert found.smallest == pytest.approx(expected, rel=1e-3)
     assert found.people_known and found.units == found.base.comparisons.subjects
@@ -62,7 +62,7 @@ def test_one_model_is_paired_with_those_most_like_it(three: Path) -> None:
         ("base", "as_good"),
         ("base", "worse"),
     ]
-    assert found[0].scatter.changed < found[1].scatter.changed
+    assert found[0].noise.changed < found[1].noise.changed
 
 
 def test_without_models_each_is_paired_with_the_one_most_like_it(
@@ -85,7 +85,7 @@ def test_without_models_each_is_paired_with_the_one_most_like_it(
         "the median",
         "a quarter vary more",
     ]
-    variances = [one.scatter.variance for one in several]
+    variances = [one.noise.variance for one in several]
     assert variances == sorted(variances) and several[0].pairs >= 8
 
 

@@ -35,7 +35,7 @@ from facebench.statistics.intervals.exact import Interval, exact_binomial, wilso
 from facebench.statistics.paired import (
     WIDENED,
     Difference,
-    Scatter,
+    Noise,
     no_change_interval,
     no_change_p_value,
 )
@@ -213,8 +213,8 @@ def influenced_difference(
     low, high = max(-1.0, estimate - z * error), min(1.0, estimate + z * error)
     changed = None if gains is None else float(np.abs(gains).sum())
     apart = float(influence @ influence)
-    scatter = Scatter(variance, apart, freedom, changed, sharing.count)
-    found = Difference(estimate, Interval(low, high, level, kind), p_value, scatter)
+    noise = Noise(variance, apart, freedom, changed, sharing.count)
+    found = Difference(estimate, Interval(low, high, level, kind), p_value, noise)
     return found if gains is None else _no_surer_than_signs(found, gains, sharing, independent)
 
 
@@ -225,8 +225,8 @@ def _no_surer_than_signs(
     people = np.bincount(sharing.first, gains, minlength=sharing.count)
     better = int(np.count_nonzero(people > _TINY))
     changed = better + int(np.count_nonzero(people < -_TINY))
-    if found.scatter is not None:
-        found = replace(found, scatter=replace(found.scatter, changed_units=changed))
+    if found.noise is not None:
+        found = replace(found, noise=replace(found.noise, changed_units=changed))
     if changed >= FEW_CHANGED:
         return found
     from scipy.special import bdtr  # late: slow to import
