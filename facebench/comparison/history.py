@@ -22,7 +22,7 @@ from facebench.records.comparability import (
 )
 from facebench.records.find import records_in
 from facebench.records.frames import Results, Scalar, Shown, frame_of
-from facebench.records.record import Record
+from facebench.records.record import Record, template_kind
 from facebench.records.sections import COUNTED_LATER, IntervalSection, ModelSection
 from facebench.records.statistics import (
     OF_MODELS,
@@ -130,6 +130,8 @@ class History(Shown):
             "compression_ratio": record.model.compression_ratio,
             "bytes": record.model.bytes,
             **{name: getattr(record.model, name) for name in COUNTED_LATER},
+            "template": template_kind(record.model),
+            "bytes_per_face": record.model.bytes_per_face,
             "digest": record.digest(),
         }
 
@@ -161,11 +163,11 @@ def history(
     Returns
     -------
     Results of History
-        One for every protocol, data, similarity and pooling. Runs are in the order in which they
-        were first made; of those of one moment the one that kept more comes first. A model that
-        went back to an earlier state is a run again. p-values are corrected for the number of runs
-        (Holm); ``first_fall`` is the position of the first run that is significantly worse, or
-        None.
+        One for every protocol, data, similarity, pooling and template. Runs are in the order in
+        which they were first made; of those of one moment the one that kept more comes first. A
+        model that went back to an earlier state is a run again. p-values are corrected for the
+        number of runs (Holm); ``first_fall`` is the position of the first run that is significantly
+        worse, or None.
 
     Raises
     ------
@@ -242,8 +244,8 @@ def _age(record: Record) -> tuple[str, int, str, str]:
 
 
 def _by_setting(records: Sequence[Record]) -> list[list[Record]]:
-    """Records by protocol and data; other similarities or poolings are histories of their own."""
-    groups: dict[tuple[str, ...], dict[tuple[str, str], list[Record]]] = {}
+    """Records by protocol and data; other methods are histories of their own."""
+    groups: dict[tuple[str, ...], dict[tuple[str, ...], list[Record]]] = {}
     for record in records:
         groups.setdefault(_data_of(record), {}).setdefault(method_of(record), []).append(record)
     return [group for of_data in groups.values() for group in of_data.values()]

@@ -31,6 +31,7 @@ from facebench.evaluation.candidate import (
 )
 from facebench.evaluation.environment import environment_section, run_section
 from facebench.evaluation.faces import CandidateFaces
+from facebench.evaluation.templates import kept_parts
 from facebench.models.cards.names import is_bare, names_apart
 from facebench.models.cards.sweep import NamedModel, Weights, swept
 from facebench.models.embedders.base import Embedder
@@ -44,6 +45,7 @@ from facebench.records.frames import Results
 from facebench.records.record import Record
 from facebench.records.sections import UNKNOWN, DataSection
 from facebench.similarity import Similarity
+from facebench.similarity.templates import Template
 
 _CALLER = 5  # frames up to who called `evaluate`
 if TYPE_CHECKING:
@@ -120,6 +122,11 @@ def evaluate(
     True
     """
     check_keywords(evaluate, settings, ModelOptions)
+    if "," in str(settings.get("template", "")):
+        raise UserError(
+            f"template is {settings['template']!r}: evaluate makes one record; name one, or call "
+            "evaluate_many"
+        )
     if name is not None:
         check_name(name)
     models: Models = [model] if name is None else {name: model}
@@ -240,10 +247,11 @@ def _evaluate_all(
     ]
     for prepared in _prepare_all(cards, data, chosen, images):
         for candidate, similarity in zip(candidates, similarities, strict=True):
-            records.append(_evaluate_one(candidate, similarity, prepared, chosen))
-            if on_record is not None:
-                on_record(records[-1])
-            _tell(records[-1], told)
+            for template in chosen.templates:
+                records.append(_evaluate_one(candidate, similarity, template, prepared, chosen))
+                if on_record is not None:
+                    on_record(records[-1])
+                _tell(records[-1], told)
     return Results(records)
 
 
@@ -296,17 +304,26 @@ def _tell(record: Record, told: set[str]) -> None:
 
 
 def _evaluate_one(
-    candidate: Candidate, similarity: Similarity, prepared: PreparedProtocol, settings: Settings
+    candidate: Candidate,
+    similarity: Similarity,
+    template: Template,
+    prepared: PreparedProtocol,
+    settings: Settings,
 ) -> Record:
     started = perf_counter()
     faces, used = prepared.faces, CandidateFaces(candidate, prepared, settings)
-    outcome = prepared.run(used.embeddings(), similarity, settings)
+    kept = used.embeddings() if template.plain else kept_parts(used.embeddings(), template)
+    outcome = prepared.run(kept, similarity, settings)
     total = perf_counter() - started
     profile = used.profile
     aligned = candidate.embedder is not None and faces.aligner is not None
     facts = Facts(
         model=candidate.facts.model_copy(
-            update={"dimension": used.dimension, "metric_values": similarity.values or None}
+            update={
+                "dimension": used.dimension,
+                "metric_values": similarity.values or None,
+                "template": "" if template.plain else template.name,
+            }
         ),
         data=DataSection(
             name=faces.name,

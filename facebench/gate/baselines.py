@@ -1,4 +1,6 @@
-"""Which baseline a record is held against: of the same measure and method."""
+"""Which baseline a record is held against: of the same measure and method; smaller templates, where
+there is none of their kind, against whole ones.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +9,9 @@ from collections.abc import Sequence
 from facebench.base.errors import UserError
 from facebench.gate.rules import Rule
 from facebench.records.agreement import require_recounted
-from facebench.records.comparability import measured_otherwise, require_comparable, scored_otherwise
+from facebench.records.comparability import measured_otherwise, method_of, require_comparable
 from facebench.records.record import Record
+from facebench.similarity.templates import PLAIN
 
 
 def baseline_of(rule: Rule, record: Record, baselines: Sequence[Record]) -> Record:
@@ -23,12 +26,12 @@ def baseline_of(rule: Rule, record: Record, baselines: Sequence[Record]) -> Reco
             f"rule {rule.text!r}: there is no baseline of {record.protocol.name}; name one with "
             "--baseline, or make one with `facebench gate --update`"
         )
-    held = [base for base in own if not scored_otherwise(base, record)]
+    held = _alike(own, record)
     if not held:
-        others = dict.fromkeys(f"{base.similarity} and {base.pooling}" for base in own)
+        others = dict.fromkeys(map(_method_text, own))
         raise UserError(
-            f"rule {rule.text!r}: no baseline of {record.protocol.name} has {record.similarity} "
-            f"and {record.pooling}, as {record.model.id} has (there is: {'; '.join(others)}); "
+            f"rule {rule.text!r}: no baseline of {record.protocol.name} has "
+            f"{_method_text(record)}, as {record.model.id} has (there is: {'; '.join(others)}); "
             "evaluate both alike, or name another with --baseline"
         )
     fit = [base for base in held if not measured_otherwise(base, record)]
@@ -45,12 +48,26 @@ def baseline_of(rule: Rule, record: Record, baselines: Sequence[Record]) -> Reco
     return nearest[0]
 
 
+def _alike(own: Sequence[Record], record: Record) -> list[Record]:
+    """Those of the record's method; where there are none, those that differ from it only in that
+    their embeddings are kept whole.
+    """
+    same = [base for base in own if method_of(base) == method_of(record)]
+    return same or [base for base in own if method_of(base) == (*method_of(record)[:2], PLAIN)]
+
+
+def _method_text(record: Record) -> str:
+    """``cosine and none``, ``cosine and none and int8``."""
+    kept = f" and {record.model.template}" if record.model.template else ""
+    return f"{record.similarity} and {record.pooling}{kept}"
+
+
 def _baseline_of_fact(rule: Rule, record: Record, baselines: Sequence[Record]) -> Record:
     """The baseline of a fact of the model: the record's own where there is one, else all, which
     must then tell the same.
     """
     own = [base for base in baselines if base.protocol.name == record.protocol.name]
-    fit = [base for base in own if not scored_otherwise(base, record)] or baselines
+    fit = _alike(own, record) or baselines
     told = {fact_of(rule, base): base.model.id for base in fit}
     if len(told) > 1:
         values = ", ".join(f"{model} {value:,}" for value, model in told.items())

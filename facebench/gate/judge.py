@@ -14,7 +14,7 @@ from facebench.gate.baselines import baseline_of, fact_of
 from facebench.gate.rules import Rule, Rules, Undecided, require_reachable
 from facebench.records.comparability import told_apart
 from facebench.records.frames import Shown, frame_of
-from facebench.records.record import Record
+from facebench.records.record import Record, template_kind
 from facebench.records.sections import IntervalSection
 from facebench.records.statistics import require_statistic
 from facebench.statistics.paired import no_change_interval
@@ -132,7 +132,7 @@ def gated(
             _require_told(rule, one, held)
             tasks.append((rule, one, held, settings))
     verdicts = [
-        replace(_judge(rule, record, base), settings=settings)
+        replace(_template_named(_judge(rule, record, base), record, base), settings=settings)
         for rule, record, base, settings in tasks
     ]
     verdicts += [verdict for rule in rules.rules for verdict in _missing(rule, records)]
@@ -199,6 +199,14 @@ def _judge(rule: Rule, record: Record, base: Record | None) -> Verdict:
         assert base is not None
         return _of_change(rule, record, base)
     return _of_value(rule, record, base)
+
+
+def _template_named(verdict: Verdict, record: Record, base: Record | None) -> Verdict:
+    """The verdict with the templates of both, where they differ."""
+    if base is None or base.model.template == record.model.template:
+        return verdict
+    differ = f"template {template_kind(record.model)} against {template_kind(base.model)}"
+    return replace(verdict, why="; ".join(filter(None, (verdict.why, differ))))
 
 
 def _of_model(rule: Rule, record: Record, base: Record | None) -> Verdict:
@@ -299,9 +307,10 @@ def _within(rule: Rule, low: float, high: float) -> Judgement:
 def _records_of(rule: Rule, records: Sequence[Record]) -> list[Record]:
     """Records that a rule is about: of a fact of the model, one record per model."""
     if rule.protocol is None:
-        return list({(r.model.id, r.model.weights_hash): r for r in reversed(records)}.values())[
-            ::-1
-        ]
+        models = {
+            (r.model.id, r.model.weights_hash, r.model.template): r for r in reversed(records)
+        }
+        return list(models.values())[::-1]
     own = [record for record in records if record.protocol.name == rule.protocol]
     if not own:
         has = sorted({record.protocol.name for record in records})

@@ -18,7 +18,7 @@ from facebench.records.comparability import (
 )
 from facebench.records.files import read_record, remove_scores, write_record, write_scores
 from facebench.records.find import records_below
-from facebench.records.record import Record, similarity_kind
+from facebench.records.record import Record, similarity_kind, template_kind
 from facebench.records.scores import file_name
 
 
@@ -50,8 +50,8 @@ def update_baselines(
     """Put records in the place of baselines, with their scores, and note date, reason and digests.
 
     baseline: a record's file, for one record, or a folder: there the record of the same protocol,
-    similarity (whatever it has learned) and pooling is replaced, or one is added; a name that ends
-    otherwise must be a folder that is there. other_data: let a
+    similarity (whatever it has learned), pooling and template is replaced, or one is added; a name
+    that ends otherwise must be a folder that is there. other_data: let a
     baseline become one that its predecessor cannot be compared with, e.g. of synthetic faces. The
     notes are lines of JSON in ``<baseline>.moves.jsonl``. All is checked before the first is
     written. UserError: no reason, a record whose scores are not beside it, two records for one
@@ -118,6 +118,8 @@ def _place(baseline: Path, record: Record) -> Path:
     words = [record.protocol.name]
     if record.similarity != "cosine":
         words.append(similarity_kind(record.similarity))
+    if record.model.template:
+        words.append(template_kind(record.model))
     path = baseline / f"{file_name('-'.join(words))}.json"
     if path.exists():
         raise UserError(f"{path}: is a record of other settings; name a file with --baseline")

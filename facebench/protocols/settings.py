@@ -17,6 +17,7 @@ from facebench.protocols.frames import check_frames
 from facebench.similarity import SIMILARITIES
 from facebench.similarity.pooling import check_pooling
 from facebench.similarity.scoring import no_effect
+from facebench.similarity.templates import Template, templates_of
 from facebench.statistics.folds import THRESHOLD_RULES
 
 
@@ -88,6 +89,14 @@ class Settings:
             "or +detector), max-score, median-score. Default: the protocol's.",
         ),
     ] = None
+    template: Annotated[
+        str,
+        Option(
+            HOW,
+            "How an embedding is kept: fp32 (as it is), fp16, int8, binary. Several with commas "
+            "between are a record each.",
+        ),
+    ] = "fp32"
     frames: Annotated[
         str | None, Option(HOW, "Of videos: all, every-5, first-50, random-25 and so on.")
     ] = None
@@ -130,6 +139,23 @@ class Settings:
             check_frames(self.frames)
         if self.metric is not None and self.similarity == "cosine":
             raise UserError(no_effect(self.metric))
+        for template in self.templates:
+            _require_use(template, self.similarity)
+
+    @property
+    def templates(self) -> tuple[Template, ...]:
+        """How embeddings are kept, one record each."""
+        return templates_of(self.template)
+
+
+def _require_use(template: Template, similarity: str) -> None:
+    """UserError where a similarity was learned of other numbers than a template keeps."""
+    if similarity != "cosine" and (template.axes is not None or template.code == "binary"):
+        raise UserError(
+            f"--template {template.name} is compared by cosine: the similarity {similarity} was "
+            "learned of the network's own numbers, which are not kept; choose fp16 or int8, or "
+            "leave --similarity out"
+        )
 
 
 def known(what: str, name: str, names: Iterable[str]) -> None:

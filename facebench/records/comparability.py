@@ -2,11 +2,12 @@
 
 The *measure* is what a number is of: kind of faces, protocol and its edition, list of comparisons,
 data, alignment, and the rule of thresholds. Numbers of different measures are never compared. The
-*method* is how embeddings become one score: similarity (by its kind, whatever it has learned) and
-pooling. A gate, a history and a baseline hold one method; ``facebench compare`` may compare two,
-and says so. All else in a signature is of the model that is compared, such as weights, input,
-precision and the flip rule (a part of how it makes an embedding, paid for in passes), or is told
-where it differs: the version of facebench, the draws of the bootstrap, what unreadable images are.
+*method* is how embeddings become one score: similarity (by its kind, whatever it has learned),
+pooling and template. A history and a baseline hold one method; ``facebench compare`` may compare
+two, and says so, and so does a gate of smaller templates against whole ones. All else in a
+signature is of the model that is compared, such as weights, input, precision and the flip rule (a
+part of how it makes an embedding, paid for in passes), or is told where it differs: the version of
+facebench, the draws of the bootstrap, what unreadable images are.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from facebench.base.errors import UserError
-from facebench.records.record import Record, similarity_kind
+from facebench.records.record import Record, similarity_kind, template_kind
+from facebench.similarity.templates import PLAIN
 
 _NAMES = {"pairs": "list of comparisons", "align": "alignment"}
 _MEASURE = ("protocol", "pairs", "data", "align", "rule")
@@ -58,9 +60,9 @@ def group_records(records: Sequence[Record]) -> list[list[Record]]:
     return list(groups.values())
 
 
-def method_of(record: Record) -> tuple[str, str]:
-    """The similarity by its kind, and the pooling."""
-    return similarity_kind(record.similarity), record.pooling
+def method_of(record: Record) -> tuple[str, str, str]:
+    """The similarity by its kind, the pooling, and the template by its name."""
+    return similarity_kind(record.similarity), record.pooling, template_kind(record.model)
 
 
 def measured_otherwise(base: Record, candidate: Record) -> list[str]:
@@ -74,7 +76,7 @@ def measured_otherwise(base: Record, candidate: Record) -> list[str]:
 
 def scored_otherwise(base: Record, candidate: Record) -> list[str]:
     """What differs in the method of two records, in words."""
-    names = ("similarity", "pooling")
+    names = ("similarity", "pooling", "template")
     pairs = zip(names, method_of(base), method_of(candidate), strict=True)
     return [f"{name} {one} against {other}" for name, one, other in pairs if one != other]
 
@@ -106,6 +108,7 @@ _OF_MODELS: tuple[_Fact, ...] = (
     lambda record: f"weights {record.model.weights_hash[:8]}",
     lambda record: record.model.variant,
     lambda record: record.model.precision,
+    lambda record: record.model.template or PLAIN,
 )
 _OF_RECORDS: tuple[_Fact, ...] = (
     lambda record: record.pooling,

@@ -21,7 +21,8 @@ from facebench.faces.types import DataKind
 from facebench.protocols.cards import load_protocol
 from facebench.records.costs import COSTS
 from facebench.records.files import NoRecordError, default_folder, read_record
-from facebench.records.record import READABLE, Record, similarity_kind
+from facebench.records.record import READABLE, Record, similarity_kind, template_kind
+from facebench.similarity.templates import PLAIN, template_of
 
 Named = str | PathLike[str] | Record  # a model that was evaluated, a file, or the record
 DIAGNOSTICS = "diagnostics"
@@ -30,12 +31,15 @@ _SKIPPED = (DIAGNOSTICS, COSTS, "distillation", "schema")
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a cell asks for. model: a record's ``model.id``; pooling None: the protocol's."""
+    """What a cell asks for. model: a record's ``model.id``; pooling None: the protocol's;
+    template: ``fp32`` and so on.
+    """
 
     model: str
     protocol: str
     similarity: str = "cosine"
     pooling: str | None = None
+    template: str = PLAIN
 
 
 @dataclass(frozen=True, order=True)
@@ -69,6 +73,7 @@ class Entry:
     protocol: str
     similarity: str
     pooling: str
+    template: str
     weights: str
     data: DataKey
     version: tuple[int, ...]
@@ -80,6 +85,7 @@ class Entry:
             (self.model, self.protocol) == (wanted.model, wanted.protocol)
             and _named(self.similarity, wanted.similarity, "(")
             and _named(self.pooling, pooling, ",(")
+            and self.template == wanted.template
         )
 
     @property
@@ -198,6 +204,7 @@ def _head(path: Path, shown: Path, place: int) -> Entry:
             protocol=values["protocol"]["name"],
             similarity=values["similarity"],
             pooling=values["pooling"],
+            template=template_of(values["model"].get("template") or PLAIN).name,
             weights=values["model"]["weights_hash"],
             data=DataKey(
                 values["data"]["kind"],
@@ -406,13 +413,16 @@ def _alike_record(record: Record) -> tuple[object, ...]:
 
 
 def _preferred(entry: Entry) -> tuple[object, ...]:
-    """Ascending, the best last: what was named, then photographs, cosine, and the newest."""
-    return entry.place == 0, entry.data.kind == "real", entry.similarity == "cosine", entry.rank
+    """Ascending, the best last: what was named, then photographs, whole embeddings, cosine, and the
+    newest.
+    """
+    usual = entry.template == PLAIN, entry.similarity == "cosine"
+    return entry.place == 0, entry.data.kind == "real", *usual, entry.rank
 
 
 def _of_one_data(found: dict[str, list[Entry]], of_file: Record | None) -> dict[str, Entry]:
     """For each model its best record, all of the same protocol, data and, if possible, settings."""
-    for agreed in (4, 2, 0):  # all settings; alignment and threshold rule; none
+    for agreed in (5, 2, 0):  # all settings; alignment and threshold rule; none
         picked = _picked(found, of_file, agreed)
         if picked is not None:
             return picked
@@ -456,6 +466,8 @@ def _picked(
     return None
 
 
-def _settings(of: Entry | Record, measured: DataKey | Record) -> tuple[str, str, str, str]:
+def _settings(of: Entry | Record, measured: DataKey | Record) -> tuple[str, ...]:
     """What may differ on the same data, those that must not first; a similarity by its kind."""
-    return measured.alignment, measured.rule, of.pooling, similarity_kind(of.similarity)
+    template = of.template if isinstance(of, Entry) else template_kind(of.model)
+    method = of.pooling, similarity_kind(of.similarity), template
+    return measured.alignment, measured.rule, *method

@@ -39,6 +39,7 @@ from facebench.records.sections import (
     SeriesSection,
     VerificationSection,
 )
+from facebench.similarity.templates import PLAIN, template_of
 
 
 def folds_of(record: Record) -> VerificationSection:
@@ -65,6 +66,13 @@ def similarity_kind(similarity: str) -> str:
     file that holds what was learned, and another one after each fit.
     """
     return similarity.partition("(")[0]
+
+
+def template_kind(model: ModelSection) -> str:
+    """``fp32``, ``int8``; ``pca-64`` of ``pca-64(people-0123456789abcdef)``, whose parentheses name
+    the faces that the axes were fitted on.
+    """
+    return template_of(model.template or PLAIN).name
 
 
 class Record(Shown, Section):
@@ -198,6 +206,8 @@ class Record(Shown, Section):
             "compression_ratio": model.compression_ratio,
             "bytes": model.bytes,
             **{name: getattr(model, name) for name in COUNTED_LATER},
+            "template": model.template or PLAIN,
+            "bytes_per_face": model.bytes_per_face,
             "signature": self.signature,
         }
         found = named_estimates(self.statistics).items()
@@ -267,6 +277,7 @@ def signature_of(record: Record) -> str:
         **({"guessed": model.guessed} if model.guessed else {}),
         "flip": model.flip,
         "precision": model.precision,
+        **({"template": model.template} if model.template else {}),
         "align": record.alignment,
         "missing": record.failures_to_acquire.policy,
         "pooling": record.pooling,

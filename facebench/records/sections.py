@@ -14,15 +14,18 @@ from pydantic import (
     Field,
     PositiveInt,
     SerializerFunctionWrapHandler,
+    field_validator,
     model_serializer,
     model_validator,
 )
 
+from facebench.base.errors import UserError
 from facebench.base.validation import Share
 from facebench.faces.types import DataKind
 from facebench.models.embedders.base import FlipRule
 from facebench.protocols.cards import SpreadKind
 from facebench.records.scores import ScoreTable
+from facebench.similarity.templates import PLAIN, template_of
 
 UNKNOWN = "unknown (embeddings were given)"  # preprocessing and alignment of such a model
 
@@ -296,7 +299,8 @@ class ModelSection(Section):
     packed_bytes, packed_int8_bytes: as ``facebench pack`` writes it in float16 and int8;
     multiply_adds: of one pass of one face, kept_multiply_adds: without those of zeros; absent where
     not counted. metric_values: how many numbers the similarity has learned on top, absent where it
-    has learned none (cosine).
+    has learned none (cosine). template: how an embedding is kept, e.g. ``int8``, absent where it is
+    as the network gives it.
     """
 
     id: str
@@ -316,12 +320,30 @@ class ModelSection(Section):
     guessed: str = ""
     flip: FlipRule | Literal["unknown"]
     metric_values: Count | None = None
+    template: str = ""
+
+    @field_validator("template")
+    @classmethod
+    def _known(cls, template: str) -> str:
+        if template:
+            try:
+                template_of(template)
+            except UserError as error:
+                raise ValueError(str(error)) from None
+        return template
+
+    @property
+    def bytes_per_face(self) -> int | None:
+        """What a gallery keeps of each face; None: the number of dimensions is not known."""
+        kept = template_of(self.template or PLAIN)
+        return kept.bytes_per_face(self.dimension) if self.dimension else None
 
     @model_serializer(mode="wrap")
     def _without_nothing(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Records of similarities that learn nothing are as they were before there was a count."""
         values: dict[str, Any] = handler(self)
-        absent = {"metric_values": None, "guessed": "", **dict.fromkeys(COUNTED_LATER)}
+        empty = {"metric_values": None, "guessed": "", "template": ""}
+        absent = empty | dict.fromkeys(COUNTED_LATER)
         return {k: v for k, v in values.items() if k not in absent or v != absent[k]}
 
 

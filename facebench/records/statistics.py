@@ -25,7 +25,14 @@ Family = Literal["protocol", "members", "model", "layer", "card", "diagnostic", 
 Unit = Literal["percent", "ratio", "count", "bytes", "plain"]
 
 OVER_FOLDS = ("accuracy", "auc", "eer")
-OF_MODELS = ("parameters", "kept_parameters", "compression_ratio", "bytes", *COUNTED_LATER)
+OF_MODELS = (
+    "parameters",
+    "kept_parameters",
+    "compression_ratio",
+    "bytes",
+    *COUNTED_LATER,
+    "bytes_per_face",
+)
 OF_LAYERS = ("layer:output", "layer:parameters")
 OF_CARDS = ("card:sparsified", "card:parent", "card:structure", "card:width", "card:images")
 DIAGNOSTIC = "diagnostic:"
@@ -56,6 +63,7 @@ _UNITS: dict[str, Unit] = {
     "packed_int8_bytes": "bytes",
     "multiply_adds": "count",
     "kept_multiply_adds": "count",
+    "bytes_per_face": "count",
 }
 OF_PROTOCOLS = (*OVER_FOLDS, "tar@0.001", "dir@0.01", "tpir@0.01", "rank-1")
 NAMED = (*OF_PROTOCOLS, *OF_MODELS)  # as people write them in rules and on the command line

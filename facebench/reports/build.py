@@ -159,7 +159,8 @@ def wanted_of(row: ReportRow, source: NamedSource) -> Wanted:
     """What a row's cell asks for; the row must have a model."""
     assert row.model is not None
     protocol, similarity = source
-    return Wanted(model_id(row.model), protocol, similarity or row.similarity, row.pooling)
+    kind = similarity or row.similarity
+    return Wanted(model_id(row.model), protocol, kind, row.pooling, row.template)
 
 
 def _data_sets(card: ReportCard, finder: Finder) -> list[_Data]:

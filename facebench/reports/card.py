@@ -18,6 +18,7 @@ from facebench.base.validation import Strict, Text, read_toml, require_own_name,
 from facebench.models.architectures.shapes import LAYERS
 from facebench.protocols.cards import protocol_paths
 from facebench.records.statistics import Family, Unit, family, unit_of
+from facebench.similarity.templates import PLAIN, template_of
 
 ReportName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=64)]
 DataPolicy = Literal["any", "real", "synthetic"]
@@ -116,16 +117,17 @@ class ReportColumn(Strict):
 class ReportRow(Strict):
     """One model with its settings, or, without a model, a method that only the paper measured.
 
-    similarity, pooling: None: cosine, and the protocol card's; layer: of a table of layers; paper:
-    the paper's value by column; how: what to do where the model is not in the zoo yet; reference:
-    the label of the row that it is tested against, in place of the table's; without: columns that
-    say nothing of the row.
+    similarity, pooling: None: cosine, and the protocol card's; template: how embeddings are kept,
+    e.g. ``int8``; layer: of a table of layers; paper: the paper's value by column; how: what to do
+    where the model is not in the zoo yet; reference: the label of the row that it is tested
+    against, in place of the table's; without: columns that say nothing of the row.
     """
 
     label: Text
     model: str | None = None
     similarity: SimilarityName = "cosine"
     pooling: str | None = None
+    template: str = PLAIN
     layer: str | None = None
     paper: dict[str, Annotated[PaperValue, BeforeValidator(_as_value)]] = Field(
         default_factory=dict
@@ -133,6 +135,14 @@ class ReportRow(Strict):
     how: Text = ""
     reference: Text | None = None
     without: tuple[str, ...] = ()
+
+    @field_validator("template")
+    @classmethod
+    def _template(cls, template: str) -> str:
+        try:
+            return template_of(template).name
+        except UserError as error:
+            raise ValueError(str(error)) from None
 
     @field_validator("layer")
     @classmethod

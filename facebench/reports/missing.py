@@ -7,7 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from facebench.reports.cells import FilledCard, Missing
+from facebench.similarity.templates import PLAIN
 from facebench.tables.markdown import plain
+
+_How = tuple[str, str | None, str, str | None]  # similarity, pooling, template, data
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,7 @@ class Order:
     protocols: tuple[str, ...]
     similarity: str
     pooling: str | None
+    template: str
     data: str | None
 
     @property
@@ -34,6 +38,8 @@ class Order:
             words += ["--similarity", self.similarity]
         if self.pooling is not None:
             words += ["--pooling", self.pooling]
+        if self.template != PLAIN:
+            words += ["--template", self.template]
         if self.data is not None:
             words += ["--data", self.data]
         return shlex.join(words)
@@ -44,23 +50,21 @@ def orders_of(filled: Iterable[FilledCard], data: str | None = None) -> list[Ord
 
     data: for tables of real faces or of none yet; those of synthetic faces say it themselves.
     """
-    protocols: dict[tuple[str, str, str | None, str | None], list[str]] = {}
+    protocols: dict[tuple[str, _How], list[str]] = {}
     for card in filled:
         where = "synthetic" if card.kind == "synthetic" else data
         for gap in _ready(card.missing):
             row = gap.row
-            key = (row.model or "", gap.column.similarity or row.similarity, row.pooling, where)
-            named = protocols.setdefault(key, [])
+            kind: str = gap.column.similarity or row.similarity
+            how = (kind, row.pooling, row.template, where)
+            named = protocols.setdefault((row.model or "", how), [])
             if gap.column.protocol and gap.column.protocol not in named:
                 named.append(gap.column.protocol)
     # Models with the same protocols and settings are one command.
-    models: dict[tuple[tuple[str, ...], str, str | None, str | None], list[str]] = {}
-    for (model, similarity, pooling, where), named in protocols.items():
-        models.setdefault((tuple(named), similarity, pooling, where), []).append(model)
-    return [
-        Order(tuple(names), named, similarity, pooling, where)
-        for (named, similarity, pooling, where), names in models.items()
-    ]
+    models: dict[tuple[tuple[str, ...], _How], list[str]] = {}
+    for (model, how), named in protocols.items():
+        models.setdefault((tuple(named), how), []).append(model)
+    return [Order(tuple(names), named, *how) for (named, how), names in models.items()]
 
 
 def on_photographs(filled: FilledCard, data: str | None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from facebench.base.text import json_text
-from facebench.records.record import Record, folds_of
+from facebench.records.record import Record, folds_of, template_kind
 from facebench.records.sections import COUNTED_LATER, Estimate
 from facebench.tables.columns import rates_of
 from facebench.tables.csv import Value, to_csv
@@ -49,6 +49,8 @@ def _flat(record: Record) -> dict[str, Value]:
         "bytes": model.bytes,
         **{name: getattr(model, name) for name in COUNTED_LATER},
         "metric_values": model.metric_values,
+        "template": template_kind(model),
+        "bytes_per_face": model.bytes_per_face,
         "notice": record.data.notice,
         "signature": record.signature,
         "digest": record.digest(),

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from facebench.base.text import percent
 from facebench.comparison.history import History
 from facebench.records.comparability import told_apart
-from facebench.records.record import similarity_kind
+from facebench.records.record import similarity_kind, template_kind
 from facebench.tables.csv import to_csv
 from facebench.tables.table import Cell, Table, columns_of, rows_of
 from facebench.tables.text import (
@@ -64,7 +64,8 @@ def _row(history: History, number: int) -> tuple[Cell, ...]:
 def _notes(history: History) -> Iterator[str]:
     first = history.first
     yield f"data: {first.data.fingerprint} ({first.data.kind}); alignment: {first.alignment}"
-    yield f"similarity: {similarity_kind(first.similarity)}; pooling: {first.pooling}"
+    kept = f"; template: {template_kind(first.model)}" if first.model.template else ""
+    yield f"similarity: {similarity_kind(first.similarity)}; pooling: {first.pooling}{kept}"
     yield sizes_text(history.models)
     tested = [run.against for run in history.runs if run.against and run.against.interval]
     if tested:

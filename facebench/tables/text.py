@@ -8,10 +8,11 @@ from typing import Protocol
 from facebench.base.text import count_text, percent, points, ratio_text, size_text
 from facebench.base.vocabulary import SYNTHETIC_LABEL
 from facebench.comparison.paired import Paired
-from facebench.records.record import Record
+from facebench.records.record import Record, template_kind
 from facebench.records.sections import Estimate, ModelSection
 from facebench.tables.table import DASH, Cell
 
+BYTES_PER_FACE = "bytes per face"
 SEARCHES = ("identification", "template-search")  # kinds of protocols
 
 
@@ -90,9 +91,13 @@ def failures_cell(record: Record) -> Cell:
 
 
 def size_headings(models: Sequence[ModelSection]) -> tuple[str, ...]:
-    """Columns of what models take; multiply-adds where any record tells them."""
+    """Columns of what models take; multiply-adds where any record tells them, bytes per face where
+    any keeps less than whole embeddings.
+    """
     told = any(model.multiply_adds is not None for model in models)
-    return ("kept", "ratio", "size", *(("multiply-adds",) if told else ()))
+    smaller = any(model.template for model in models)
+    optional = (("multiply-adds", told), (BYTES_PER_FACE, smaller))
+    return ("kept", "ratio", "size", *(heading for heading, shown in optional if shown))
 
 
 def size_cells(model: ModelSection) -> dict[str, Cell]:
@@ -106,6 +111,7 @@ def size_cells(model: ModelSection) -> dict[str, Cell]:
             size_text(model.bytes), "" if model.packed_bytes is None else f"packed {packed}"
         ),
         "multiply-adds": Cell(count_text(model.multiply_adds), f"kept {products}" if fewer else ""),
+        BYTES_PER_FACE: Cell(count_text(model.bytes_per_face), template_kind(model)),
     }
 
 
@@ -119,6 +125,8 @@ def sizes_text(models: Sequence[ModelSection]) -> str:
         words += "; size: of the file, and as `facebench pack` writes it in float16"
     if any(model.multiply_adds is not None for model in models):
         words += "; multiply-adds: of one face, kept: without those of zeros"
+    if any(model.template for model in models):
+        words += f"; {BYTES_PER_FACE}: of an embedding as the template keeps it"
     return words
 
 

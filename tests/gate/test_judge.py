@@ -217,6 +217,28 @@ def test_a_fact_is_held_against_the_baseline_that_fits(base: Record) -> None:
     assert gated(parse_rules(["parameters <= 1 of baseline"]), [base, large], [base]).code == 0
 
 
+def kept_as(record: Record, template: str) -> Record:
+    """The record of a model whose embeddings are kept smaller."""
+    return changed(record, model=record.model.model_copy(update={"template": template}))
+
+
+def test_smaller_templates_are_held_against_whole_ones_and_it_is_said(base: Record) -> None:
+    (verdict,) = gated(parse_rules([RULE]), [base], [kept_as(base, "int8")]).verdicts
+    assert (verdict.outcome, verdict.why) == ("pass", "template int8 against fp32")
+    both = gated(parse_rules([RULE]), [base, kept_as(base, "int8")], [base, kept_as(base, "int8")])
+    assert [v.subject for v in both.verdicts] == ["sparse_074 (fp32)", "sparse_074 (int8)"]
+    assert [v.why for v in both.verdicts] == ["", ""]
+    with pytest.raises(UserError, match=r"there is: cosine and none \(single faces\) and int8"):
+        gated(parse_rules([RULE]), [kept_as(base, "int8")], [base])
+
+
+def test_bytes_per_face_are_a_fact_of_each_template(base: Record) -> None:
+    rules = parse_rules(["bytes_per_face <= 0.3 of baseline"])
+    result = gated(rules, [base], [base, kept_as(base, "int8"), kept_as(base, "binary")])
+    assert [v.outcome for v in result.verdicts] == ["fail", "pass", "pass"]
+    assert "0.252 of baseline (516 of 2,048)" in result.verdicts[1].measured
+
+
 def test_synthetic_faces_are_said_in_the_verdict(make_record: MakeRecord) -> None:
     twin = make_record("twin", kind="synthetic", per_kind=20, draws=0)
     assert outcome_of(RULE, twin, twin).notice == twin.data.notice

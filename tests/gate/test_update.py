@@ -241,3 +241,15 @@ def test_a_folder_that_is_there_may_be_called_anything(
     folder.mkdir()
     (move,) = update_baselines(folder, [old], "first")
     assert move.path == folder / "lfw.json"
+
+
+def test_a_smaller_template_is_a_baseline_of_its_own(tmp_path: Path, old: Record) -> None:
+    folder = tmp_path / "baselines"
+    small = changed(old, model=old.model.model_copy(update={"template": "int8"}))
+    (first,) = update_baselines(folder, [old], "whole", now=NOW)
+    (second,) = update_baselines(folder, [small], "smaller", now=NOW)
+    assert [first.path.name, second.path.name] == ["lfw.json", "lfw-int8.json"]
+    (again,) = update_baselines(folder, [small], "again", now=NOW)
+    assert again.path == second.path
+    with pytest.raises(UserError, match="template fp32 against int8"):
+        update_baselines(first.path, [small], "by mistake", now=NOW)

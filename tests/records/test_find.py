@@ -11,8 +11,15 @@ import pytest
 
 from facebench.base.errors import UserError
 from facebench.records.files import default_folder, save_record
-from facebench.records.find import Finder, Wanted, default_pooling, load_entry, version_of
-from facebench.records.record import Record
+from facebench.records.find import (
+    Finder,
+    Wanted,
+    default_pooling,
+    load_entry,
+    named_together,
+    version_of,
+)
+from facebench.records.record import Record, signature_of
 
 MakeRecord = Callable[..., Record]
 WANTED = Wanted("m", "lfw")
@@ -147,3 +154,20 @@ def test_without_a_choice_records_have_the_protocols_pooling(
 ) -> None:
     assert default_pooling(protocol) == pooling
     assert default_pooling("no-such-protocol") is None
+
+
+def test_templates_are_records_of_their_own(make_record: MakeRecord, tmp_path: Path) -> None:
+    whole = small(make_record, created="2026-01-01T00:00:00+00:00")
+    model = whole.model.model_copy(update={"template": "int8"})
+    draft = whole.model_copy(update={"model": model})
+    smaller = Record.model_validate(dict(draft) | {"signature": signature_of(draft)})
+    assert whole.table is not None
+    a = save_record(whole, tmp_path / "a")
+    b = save_record(smaller.with_table(whole.table), tmp_path / "b")
+    finder = Finder.of([tmp_path / "a", tmp_path / "b"])
+    assert [e.path for e in finder.candidates(WANTED)] == [a]
+    assert [e.path for e in finder.candidates(Wanted("m", "lfw", template="int8"))] == [b]
+    (named,) = named_together(["m"], finder)
+    assert named == whole
+    (beside, other) = named_together([b, "m"], finder)
+    assert beside == other == smaller  # of the file's template, where there is one

@@ -287,6 +287,7 @@ def _evaluate(order: Order, out: Path | None, finder: Finder, quiet: bool) -> No
         order.data,
         similarity=order.similarity,
         pooling=order.pooling,
+        template=order.template,
         progress=not quiet,
         on_record=lambda record: finder.add(save_record(record, out or default_folder())),
     )

@@ -1,0 +1,141 @@
+"""Evaluations of embeddings as a template keeps them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import facebench
+from facebench.base.errors import UserError
+from facebench.records.comparability import method_of, require_comparable, told_apart
+from facebench.similarity.cosine import cosine_pairs
+from facebench.similarity.templates import kept
+from facebench.tables.records import record_table
+from tests.evaluation.test_evaluate import QUICK, Grey
+
+ALL = "fp32,fp16,int8,binary"
+
+
+class Kept(Grey):
+    """Gives what a template keeps, so that plain embeddings of it are the template's."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__()
+        self.code = code
+        self.weights_hash = f"{len(code)}{ord(code[0])}" * 16
+
+    def forward(self, faces: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return kept(super().forward(faces), self.code)  # type: ignore[arg-type]
+
+
+def evaluated(faces: Path, protocol: str = "lfw", **settings: Any) -> list[facebench.Record]:
+    return list(facebench.evaluate_many(Grey(), [protocol], faces, **QUICK | settings))
+
+
+def test_every_template_is_a_record_of_the_same_passes(faces: Path) -> None:
+    model = Grey()
+    records = facebench.evaluate_many(model, "lfw", faces, template=ALL, **QUICK)
+    assert model.seen == 16  # the others are of the store
+    assert [r.model.template for r in records] == ["", "fp16", "int8", "binary"]
+    assert [r.model.bytes_per_face for r in records] == [672, 336, 172, 21]
+    assert ["template" in r.signature for r in records] == [False, True, True, True]
+    assert records[0] == facebench.evaluate(Grey(), "lfw", faces, **QUICK)
+    assert told_apart(records) == ["fp32", "fp16", "int8", "binary"]
+    assert len({method_of(record) for record in records}) == 4
+    (differs,) = require_comparable(records[0], records[2])
+    assert str(differs) == "template - against int8"
+
+
+@pytest.mark.parametrize("code", ["fp16", "int8", "binary"])
+def test_scores_are_those_of_the_kept_embeddings(faces: Path, code: str) -> None:
+    record = facebench.evaluate(Grey(), "lfw", faces, template=code, **QUICK)
+    plain = facebench.evaluate(Kept(code), "lfw", faces, **QUICK)
+    assert record.table is not None and plain.table is not None
+    assert np.array_equal(record.table.scores, plain.table.scores)
+    assert record.statistics == plain.statistics
+
+
+@pytest.mark.parametrize("protocol", ["lfw-all-pairs"])
+@pytest.mark.parametrize("code", ["int8", "binary"])
+def test_all_pairs_too(faces: Path, protocol: str, code: str) -> None:
+    (record,) = evaluated(faces, protocol, template=code)
+    plain = facebench.evaluate(Kept(code), protocol, faces, **QUICK)
+    assert record.statistics == plain.statistics
+
+
+def test_bits_tie_where_distances_do(faces: Path) -> None:
+    """Decisions and accuracy by Hamming distances, counted with whole numbers."""
+    record = facebench.evaluate(Grey(), "lfw", faces, template="binary", **QUICK)
+    assert record.table is not None
+    distances = (1 - record.table.scores) * 168 / 2
+    assert distances == pytest.approx(np.rint(distances), abs=1e-9)
+    assert len(np.unique(record.table.scores)) == len(np.unique(np.rint(distances)))
+
+
+def test_the_table_has_a_column_of_bytes(faces: Path) -> None:
+    table = record_table(evaluated(faces, template=ALL))
+    headings = [column.heading for column in table.columns]
+    at = headings.index("bytes per face")
+    assert [(r.cells[at].text, r.cells[at].detail) for r in table.rows] == [
+        ("672", "fp32"),
+        ("336", "fp16"),
+        ("172", "int8"),
+        ("21", "binary"),
+    ]
+    assert any("bytes per face: of an embedding as the template keeps it" in n for n in table.notes)
+    whole = record_table(evaluated(faces))
+    assert "bytes per face" not in [column.heading for column in whole.columns]
+
+
+def test_a_record_with_a_template_is_read_as_it_was_written(faces: Path) -> None:
+    (record,) = evaluated(faces, template="int8")
+    path = facebench.save_record(record, faces / "records")
+    again = facebench.read_record(path)
+    assert again == record and again.model.template == "int8"
+    frame = again.to_frame()
+    assert frame["template"][0] == "int8" and frame["bytes_per_face"][0] == 172
+
+
+def test_embeddings_that_were_given_are_kept_smaller_too(faces: Path, tmp_path: Path) -> None:
+    keys = sorted(
+        path.relative_to(faces / "lfw").as_posix() for path in (faces / "lfw").rglob("*.jpg")
+    )
+    vectors = np.random.default_rng(0).standard_normal((len(keys), 24)).astype(np.float32)
+    np.save(tmp_path / "mine.npy", vectors)
+    (tmp_path / "names.txt").write_text("\n".join(keys))
+    given = [(tmp_path / "mine.npy", tmp_path / "names.txt")]
+    (record,) = facebench.evaluate_many(
+        [], "lfw", faces, embeddings=given, template="binary", **QUICK
+    )
+    assert record.model.bytes_per_face == 3 and record.table is not None
+    assert set(record.table.scores) <= set(
+        cosine_pairs(
+            kept(vectors, "binary"), *np.divmod(np.arange(len(keys) ** 2), len(keys))
+        ).tolist()
+    )
+
+
+class Positive(Grey):
+    """No number below zero: all faces have the same bits."""
+
+    def forward(self, faces: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return np.abs(super().forward(faces)) + 1
+
+
+def test_bits_that_are_all_alike_are_refused(faces: Path) -> None:
+    with pytest.raises(UserError, match=r"template binary keeps all 16 faces alike: no number"):
+        facebench.evaluate(Positive(), "lfw", faces, template="binary", store=False, **QUICK)
+
+
+def test_what_cannot_be_meant() -> None:
+    with pytest.raises(UserError, match=r"unknown template 'int4'; did you mean 'int8'\?"):
+        facebench.Settings(template="int4")
+    with pytest.raises(UserError, match="binary is compared by cosine: the similarity"):
+        facebench.Settings(template="binary", similarity="joint-bayesian")
+    assert facebench.Settings(template="int8", similarity="joint-bayesian").templates
+    with pytest.raises(UserError, match="evaluate makes one record; name one, or call"):
+        facebench.evaluate(Grey(), "lfw", template="int8,fp16", **QUICK)
