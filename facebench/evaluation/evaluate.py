@@ -31,7 +31,7 @@ from facebench.evaluation.candidate import (
 )
 from facebench.evaluation.environment import environment_section, run_section
 from facebench.evaluation.faces import CandidateFaces
-from facebench.evaluation.templates import kept_parts
+from facebench.evaluation.templates import FitFaces, FittedTemplate, fitted
 from facebench.models.cards.names import is_bare, names_apart
 from facebench.models.cards.sweep import NamedModel, Weights, swept
 from facebench.models.embedders.base import Embedder
@@ -45,7 +45,6 @@ from facebench.records.frames import Results
 from facebench.records.record import Record
 from facebench.records.sections import UNKNOWN, DataSection
 from facebench.similarity import Similarity
-from facebench.similarity.templates import Template
 
 _CALLER = 5  # frames up to who called `evaluate`
 if TYPE_CHECKING:
@@ -245,9 +244,18 @@ def _evaluate_all(
     similarities = [
         candidate.similarity(chosen.similarity, chosen.metric) for candidate in candidates
     ]
-    for prepared in _prepare_all(cards, data, chosen, images):
-        for candidate, similarity in zip(candidates, similarities, strict=True):
-            for template in chosen.templates:
+    faces_of_axes = FitFaces.of(chosen)
+    ready = _prepare_all(cards, data, chosen, images)
+    if faces_of_axes is not None:
+        for prepared in ready:
+            faces_of_axes.require_other_people(prepared.faces.keys)
+    templates = [
+        [fitted(template, candidate, faces_of_axes, chosen) for template in chosen.templates]
+        for candidate in candidates
+    ]
+    for prepared in ready:
+        for candidate, similarity, kinds in zip(candidates, similarities, templates, strict=True):
+            for template in kinds:
                 records.append(_evaluate_one(candidate, similarity, template, prepared, chosen))
                 if on_record is not None:
                     on_record(records[-1])
@@ -306,13 +314,14 @@ def _tell(record: Record, told: set[str]) -> None:
 def _evaluate_one(
     candidate: Candidate,
     similarity: Similarity,
-    template: Template,
+    template: FittedTemplate,
     prepared: PreparedProtocol,
     settings: Settings,
 ) -> Record:
     started = perf_counter()
     faces, used = prepared.faces, CandidateFaces(candidate, prepared, settings)
-    kept = used.embeddings() if template.plain else kept_parts(used.embeddings(), template)
+    embeddings = used.embeddings()
+    kept = embeddings if template.template.plain else template.kept(embeddings)
     outcome = prepared.run(kept, similarity, settings)
     total = perf_counter() - started
     profile = used.profile
@@ -322,7 +331,7 @@ def _evaluate_one(
             update={
                 "dimension": used.dimension,
                 "metric_values": similarity.values or None,
-                "template": "" if template.plain else template.name,
+                "template": template.recorded,
             }
         ),
         data=DataSection(
@@ -351,7 +360,13 @@ def _evaluate_one(
         ),
         published_list=prepared.published_list,
         edition=edition_of(prepared.card),
-        notes=(*faces.remarks, *candidate.remarks, *used.remarks, *_inverted(outcome)),
+        notes=(
+            *faces.remarks,
+            *candidate.remarks,
+            *used.remarks,
+            *template.remarks,
+            *_inverted(outcome),
+        ),
     )
     return build_record(prepared.card, outcome, facts)
 

@@ -93,10 +93,18 @@ class Settings:
         str,
         Option(
             HOW,
-            "How an embedding is kept: fp32 (as it is), fp16, int8, binary. Several with commas "
-            "between are a record each.",
+            "How an embedding is kept: fp32 (as it is), fp16, int8, binary, pca-64, pca-64+int8. "
+            "Several with commas between are a record each.",
         ),
     ] = "fp32"
+    template_fit: Annotated[
+        str | Path | None,
+        Option(
+            HOW,
+            "Faces that the axes of pca are fitted on, of other people than the test's: a folder "
+            "as --data takes it, with landmarks.txt, or of aligned crops.",
+        ),
+    ] = None
     frames: Annotated[
         str | None, Option(HOW, "Of videos: all, every-5, first-50, random-25 and so on.")
     ] = None
@@ -141,6 +149,17 @@ class Settings:
             raise UserError(no_effect(self.metric))
         for template in self.templates:
             _require_use(template, self.similarity)
+        axes = [template.name for template in self.templates if template.axes is not None]
+        if axes and self.template_fit is None:
+            raise UserError(
+                f"--template {axes[0]} needs faces that its axes are fitted on, of other people "
+                "than the test's: name them with --template-fit"
+            )
+        if self.template_fit is not None and not axes:
+            raise UserError(
+                f"--template-fit {self.template_fit} has no effect without --template pca-K; leave "
+                "it out"
+            )
 
     @property
     def templates(self) -> tuple[Template, ...]:

@@ -24,6 +24,7 @@ from facebench.reports.facts import (
     model_id,
     size_of,
 )
+from facebench.similarity.templates import template_of
 
 _PAPER_SIZE = (112, 96)
 
@@ -67,7 +68,8 @@ def filled_cell(
 def can_evaluate(row: ReportRow, column: ReportColumn) -> bool:
     """Whether `facebench eval` can fill the cell now."""
     card = find_model(row.model or "")
-    return card is not None and has_weights(card) and _lacking_metric(row, column) is None
+    ready = card is not None and has_weights(card) and _lacking_metric(row, column) is None
+    return ready and template_of(row.template).axes is None
 
 
 def _of_protocol(cell: FilledCell, row: ReportRow, record: Record | None) -> FilledCell:
@@ -149,6 +151,8 @@ def why_no_record(row: ReportRow) -> str:
         return _not_in_zoo(row)
     if not has_weights(card):
         return f"{card.name} has no trained weights yet"
+    if template_of(row.template).axes is not None:
+        return f"no record: `facebench eval --template {row.template} --template-fit FACES`"
     return "no record"
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -13,7 +16,7 @@ import facebench
 from facebench.base.errors import UserError
 from facebench.records.comparability import method_of, require_comparable, told_apart
 from facebench.similarity.cosine import cosine_pairs
-from facebench.similarity.templates import kept
+from facebench.similarity.templates import kept, principal_axes
 from facebench.tables.records import record_table
 from tests.evaluation.test_evaluate import QUICK, Grey
 
@@ -117,6 +120,75 @@ def test_embeddings_that_were_given_are_kept_smaller_too(faces: Path, tmp_path: 
             kept(vectors, "binary"), *np.divmod(np.arange(len(keys) ** 2), len(keys))
         ).tolist()
     )
+
+
+@pytest.fixture
+def others(tmp_path: Path) -> Path:
+    """Aligned crops of people who are in no test."""
+    rng = np.random.default_rng(3)
+    for number in range(20):
+        name = f"Stranger_{number % 5}"
+        path = tmp_path / "others" / name / f"{name}_{number // 5 + 1:04d}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        assert cv2.imwrite(str(path), rng.integers(0, 256, (112, 96, 3), dtype=np.uint8))
+    return tmp_path / "others"
+
+
+class Projected(Grey):
+    """On the axes of embeddings that are given."""
+
+    def __init__(self, vectors: NDArray[np.float32], number: int) -> None:
+        super().__init__()
+        self.axes = principal_axes(vectors, number)
+
+    def forward(self, faces: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return self.axes.project(super().forward(faces))
+
+
+def test_axes_are_of_faces_that_are_named_and_told(faces: Path, others: Path) -> None:
+    whole, pca, small = evaluated(faces, template="fp32,pca-7,pca-7+int8", template_fit=others)
+    assert [r.model.bytes_per_face for r in (whole, pca, small)] == [672, 28, 11]
+    label = pca.model.template.removeprefix("pca-7(").removesuffix(")")
+    assert re.fullmatch("others-[0-9a-f]{16}", label)
+    assert small.model.template == f"pca-7({label})+int8"
+    assert method_of(pca)[2] == "pca-7" and pca.model.dimension == 168
+    said = f"its axes were fitted on 20 faces of {label}, none of which is a face of the test"
+    assert pca.notes[-1] == f"template pca-7: {said}"
+    crops = np.stack([cv2.imread(str(path))[:, :, ::-1] for path in sorted(others.rglob("*.png"))])
+    model = Projected(Grey().embed(crops), 7)
+    plain = facebench.evaluate(model, "lfw", faces, store=False, **QUICK)
+    assert pca.table is not None and plain.table is not None
+    assert pca.table.scores == pytest.approx(plain.table.scores, abs=1e-5)
+
+
+def test_axes_are_never_of_the_test(faces: Path, others: Path) -> None:
+    stranger = others / "Stranger_0" / "Stranger_0_0001.png"
+    named = others / "Person_A" / "Person_A_0009.png"
+    named.parent.mkdir()
+    named.write_bytes(stranger.read_bytes())
+    with pytest.raises(UserError, match=r"1 people of the test are in it \(first: Person_A\)"):
+        evaluated(faces, template="pca-3", template_fit=others)
+    shutil.rmtree(named.parent)
+    tested = faces / "lfw" / "Person_A" / "Person_A_0001.jpg"
+    tested.unlink()
+    tested.with_suffix(".png").write_bytes(stranger.read_bytes())
+    with pytest.raises(UserError, match=r"Person_A/Person_A_0001.jpg of the test is among"):
+        evaluated(faces, template="pca-3", template_fit=others, align="template")
+
+
+def test_what_axes_need(faces: Path, others: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="pca-3 needs faces that its axes are fitted on"):
+        facebench.Settings(template="int8,pca-3")
+    with pytest.raises(UserError, match="has no effect without"):
+        facebench.Settings(template_fit=others)
+    with pytest.raises(UserError, match=r"pca-40 of 20 embeddings of 168 numbers; .* at most 19"):
+        evaluated(faces, template="pca-40", template_fit=others)
+    with pytest.raises(UserError, match="there is no such folder"):
+        evaluated(faces, template="pca-4", template_fit=tmp_path / "none")
+    wide = np.zeros((250, 250, 3), np.uint8)
+    assert cv2.imwrite(str(others / "Stranger_0" / "Stranger_0_0001.png"), wide)
+    with pytest.raises(UserError, match=r"Stranger_0_0001.* is 250x250; put landmarks.txt"):
+        evaluated(faces, template="pca-4", template_fit=others)
 
 
 class Positive(Grey):
