@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from facebench.base.errors import UserError, nearest
 
-Code = Literal["fp32", "fp16", "int8", "binary"]
-CODES: tuple[str, ...] = get_args(Code)
+TemplateCode = Literal["fp32", "fp16", "int8", "binary"]
+CODES: tuple[str, ...] = get_args(TemplateCode)
 PLAIN = "fp32"
 _AXES = re.compile(r"pca-([1-9][0-9]{0,5})(?:\+(.+))?")
 _PINNED = re.compile(r"(pca-[0-9]+)\([^)]*\)")
@@ -36,7 +36,7 @@ class Template:
     projected first, None: none. fp32 without axes is the embedding as the network gives it.
     """
 
-    code: Code
+    code: TemplateCode
     axes: int | None = None
 
     @property
@@ -75,7 +75,7 @@ def templates_of(text: str) -> tuple[Template, ...]:
     return tuple(dict.fromkeys(map(template_of, text.split(","))))
 
 
-def encoded(vectors: NDArray[np.floating], code: Code) -> Bytes:
+def encoded(vectors: NDArray[np.floating], code: TemplateCode) -> Bytes:
     """The bytes of N embeddings of D numbers, uint8 N×B, little-endian.
 
     fp32, fp16: each number, rounded; B is 4 D, 2 D. int8: the scale in float32, which is the
@@ -99,7 +99,7 @@ def encoded(vectors: NDArray[np.floating], code: Code) -> Bytes:
     return _as_bytes(rows.astype("<f4"))
 
 
-def decoded(codes: Bytes, code: Code, dimension: int) -> NDArray[np.float32]:
+def decoded(codes: Bytes, code: TemplateCode, dimension: int) -> NDArray[np.float32]:
     """The embeddings in bytes, float32 N×D: what is scored. binary: -1 and 1."""
     if code == "binary":
         bits = np.unpackbits(codes, axis=1, count=dimension)
@@ -112,7 +112,7 @@ def decoded(codes: Bytes, code: Code, dimension: int) -> NDArray[np.float32]:
     return codes.view(held).astype(np.float32)
 
 
-def kept(vectors: NDArray[np.floating], code: Code) -> NDArray[np.float32]:
+def kept(vectors: NDArray[np.floating], code: TemplateCode) -> NDArray[np.float32]:
     """Embeddings float N×D as they come back from their bytes, float32 N×D.
 
     One of zeros stays one: it is a dead network's answer, alike to nobody, and no pattern of bits.
