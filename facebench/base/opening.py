@@ -84,8 +84,9 @@ def cause(error: Exception) -> str:
         return "it is nested too deeply"
     if isinstance(error, MemoryError):
         return "it takes more memory than there is"
-    # Tokens and syntax say the place after the words.
-    words = error.args[0] if error.args and isinstance(error.args[0], str) else error
+    words: object = error
+    if isinstance(error, KeyError) or (error.args and isinstance(error.args[-1], tuple)):
+        words = error.args[0]  # without quotes; of Python's tokens and syntax without the place
     text = " ".join(str(words).split())
     if "integer string conversion" in text:  # Python's own line advises to change the interpreter
         return "it has a number of thousands of digits"
@@ -114,11 +115,35 @@ def read_text(path: Path, what: str, limit: int = LIST) -> str:
         raise UserError(f"{path}: {what} is not UTF-8 text ({where}); save it as UTF-8") from None
 
 
+def json_values(data: bytes) -> Any:
+    """The values of JSON.
+
+    ValueError where it is none, or holds what nothing here can count or write: a whole number
+    beyond 64 bits, half of a letter.
+    """
+    text = data.decode(json.detect_encoding(data))
+    values = json.loads(text, parse_int=_whole)
+    if "\\ud" in text.lower():  # of a pair, which makes one letter, or alone
+        try:
+            json.dumps(values, ensure_ascii=False).encode()
+        except UnicodeEncodeError as error:
+            number = ord(error.object[error.start])
+            raise ValueError(f"it has half of a letter, U+{number:X}") from None
+    return values
+
+
+def _whole(text: str) -> int:
+    number = int(text)
+    if abs(number) >> 63:
+        raise ValueError(f"it has the whole number {text[:30]}, beyond 64 bits")
+    return number
+
+
 def read_json(path: Path, what: str, limit: int = RECORD, to_do: str = "") -> Any:
     """As `read_bytes`, the values of JSON; to_do: what mends a file that is none."""
     data = read_bytes(path, what, limit)
     with reading(path, f"{what} is not JSON", to_do):
-        return json.loads(data)
+        return json_values(data)
 
 
 def read_fields(
@@ -127,7 +152,7 @@ def read_fields(
     """As `read_json`, a table that has at least the fields of those names; what: ``a curve``."""
     data = read_bytes(path, "the file", limit)
     with reading(path, f"not {what}", to_do):
-        values = json.loads(data)
+        values = json_values(data)
         if not isinstance(values, dict):
             raise TypeError("it is no table of fields")
         if lacks := set(names) - set(values):

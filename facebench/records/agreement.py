@@ -39,10 +39,7 @@ def require_agreement(record: Record, where: str) -> None:
     bytes and counts of parameters are the evaluation's word, under its seal, until
     `require_recounted` counts them again.
     """
-    try:
-        wrong = next(_wrong(record), None)
-    except OverflowError:  # of a count, which no float holds
-        wrong = "it counts more than there can be"
+    wrong = next(_wrong(record), None)
     if wrong is not None:
         raise UserError(
             f"{where}: {wrong}; the file was changed after the evaluation: "

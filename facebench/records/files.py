@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import glob
-import json
 from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
 from os import PathLike
@@ -15,6 +14,7 @@ from facebench.base.opening import (
     MIB,
     RECORD,
     SCORES,
+    json_values,
     plain_bytes,
     plain_file,
     read_bytes,
@@ -248,7 +248,7 @@ def read_record(path: str | PathLike[str]) -> Record:
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from None
     with reading(path, "not a complete JSON record"):
-        values = json.loads(data)
+        values = json_values(data)
     version = _schema_version(values, path)
     if version not in READABLE:
         raise UserError(
