@@ -155,5 +155,8 @@ def readable(read: Callable[[Key], Made], keys: Iterable[Key]) -> list[Made]:
 
 def nearest(name: object, known: Iterable[str]) -> str:
     """``; did you mean 'x'?`` for the nearest known name, or an empty string where none is near."""
-    close = difflib.get_close_matches(str(name), list(known), n=1, cutoff=0.5)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    folded: dict[str, str] = {}
+    for one in known:
+        folded.setdefault(one.casefold(), one)
+    close = difflib.get_close_matches(str(name).casefold(), list(folded), n=1, cutoff=0.5)
+    return f"; did you mean {folded[close[0]]!r}?" if close else ""

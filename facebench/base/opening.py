@@ -72,7 +72,8 @@ def reading(where: object, what: str, to_do: str = "") -> Iterator[None]:
     except UserError:
         raise
     except Exception as error:
-        then = f"; {to_do}" if to_do else ""
+        opened = not (isinstance(error, OSError) and error.errno)  # else it was never looked into
+        then = f"; {to_do}" if to_do and opened else ""
         raise UserError(f"{where}: {what}: {cause(error)}{then}") from error
 
 
@@ -84,6 +85,8 @@ def cause(error: Exception) -> str:
         return "it is nested too deeply"
     if isinstance(error, MemoryError):
         return "it takes more memory than there is"
+    if isinstance(error, UnicodeDecodeError):
+        return f"it is not UTF-8 text (byte {error.start:,})"
     words: object = error
     if isinstance(error, KeyError) or (error.args and isinstance(error.args[-1], tuple)):
         words = error.args[0]  # without quotes; of Python's tokens and syntax without the place

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os.path
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -72,6 +73,11 @@ _TYPES = (
 )
 
 
+def not_a_card(name: str) -> str:
+    """Words on a file that is named where a card of TOML could be; empty where there is none."""
+    return ", and a card's file ends in .toml" if os.path.isfile(name) else ""
+
+
 def read_toml(path: Path) -> dict[str, Any]:
     """The tables of a TOML file; UserError in one line: absent, not UTF-8, or not TOML."""
     try:
@@ -83,7 +89,10 @@ def read_toml(path: Path) -> dict[str, Any]:
         ) from None
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from None
-    with reading(path, "not TOML"):
+    is_json, is_yaml = text.lstrip().startswith("{"), path.suffix in (".yaml", ".yml")
+    other = "JSON" if is_json else "YAML"
+    to_do = f"it looks like {other}; write it as TOML" if is_json or is_yaml else ""
+    with reading(path, "not TOML", to_do):
         return tomllib.loads(text)
 
 

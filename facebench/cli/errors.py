@@ -153,6 +153,8 @@ def _elsewhere(name: Any) -> str:
 # Words of pydantic, which checks the bounds of numbers, and plain ones.
 _PLAIN = (
     ("Value error, ", ""),
+    ("a valid integer, unable to parse string as an integer", "a whole number"),
+    ("a valid number, unable to parse string as a number", "a number"),
     ("Input should be greater than or equal to", "must be at least"),
     ("Input should be less than or equal to", "must be at most"),
     ("Input should be greater than", "must be above"),

@@ -35,6 +35,7 @@ from facebench.records.statistics import (
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+_SHOWN = 12  # names of runs in an error
 _DIGITS = 4  # of a digest, at least, that name a run
 
 
@@ -288,9 +289,11 @@ def _reference(records: Sequence[Record], named: str | None) -> int:
             return at
     first = records[0]
     known = list(dict.fromkeys(record.model.id for record in records))
+    more = [f"{len(known) - _SHOWN} more"] if len(known) > _SHOWN else []
     raise UserError(
         f"--reference {named}: no run on {first.protocol.name} ({first.data.fingerprint}) has that "
-        f"name{nearest(named, known)} (runs: {', '.join(known)}; or the first digits of a digest)"
+        f"name{nearest(named, known)} (runs: {', '.join(known[:_SHOWN] + more)}; or the first "
+        "digits of a digest)"
     )
 
 

@@ -17,6 +17,7 @@ from facebench.embedding.types import Embeddings
 from facebench.faces.images import without_ending
 
 _HEADERS = frozenset(("name", "names", "file", "filename", "key", "path", "image"))
+_BEGINNINGS = (b"\x93NUMPY", b"PK")  # .npy and .npz; NumPy takes all else for a pickle
 _SHOWN = 3
 
 
@@ -164,6 +165,9 @@ def _parts(name: str) -> tuple[str, ...]:
 def _load_vectors(npy: Path) -> NDArray[np.float32]:
     to_do = "save it with numpy.save, as floats"
     with reading(npy, "cannot be read as an .npy array", to_do), plain_file(npy, ARRAY) as file:
+        if not file.read(len(_BEGINNINGS[0])).startswith(_BEGINNINGS):
+            raise ValueError("it does not begin as one")
+        file.seek(0)
         array = np.load(file, allow_pickle=False)
     if not isinstance(array, np.ndarray):
         array.close()
@@ -180,6 +184,11 @@ def _load_vectors(npy: Path) -> NDArray[np.float32]:
 def _load_names(path: Path) -> list[str]:
     what, expected = "the list of names", "one name per row of the array"
     ending = path.suffix.lower()
+    if ending in (".npy", ".npz"):
+        raise UserError(
+            f"{path} holds an array, not {what}; the array is given with --embeddings, and a text "
+            "file of its rows' names with --names"
+        )
     if ending == ".json":
         return _names_of_json(path, read_text(path, what))
     if ending == ".csv":

@@ -26,6 +26,7 @@ AS_BIN_FILES = ("cfp-fp", "cfp-ff", "agedb-30", "calfw", "cplfw")
 DATASETS = ("lfw", *AS_BIN_FILES)
 SYNTHETIC = "synthetic"
 NO_REAL = "these numbers say nothing about real photographs and are never compared with them."
+_ARCHIVES = (".zip", ".tar", ".tgz", ".gz", ".xz", ".bz2", ".7z", ".rar")
 _LIST_HELP = (
     "the official list is pairs.txt of LFW (`facebench data get lfw` installs it, scikit-learn's "
     "fetch_lfw_pairs downloads it); put it beside the images or name it with --pairs"
@@ -178,7 +179,10 @@ def _given(dataset: str, data: Path, pairs: str | Path | None) -> LocatedData:
         raise UserError(f"cannot read {data}: {error.strerror}") from error
     if is_file:
         if data.suffix.lower() != ".bin":
-            raise UserError(f"{data} is neither a folder nor a .bin file of face pairs")
+            then = "name the folder that holds the images; a list of them goes with --pairs"
+            if data.suffix.lower() in _ARCHIVES:
+                then = "unpack it and name its folder"
+            raise UserError(f"{data} is neither a folder nor a .bin file of face pairs; {then}")
         return _bin(dataset, data, pairs)
     if not is_folder:
         raise UserError(f"there is no folder or file {data}; check --data")

@@ -16,7 +16,14 @@ from pydantic import (
 
 from facebench.base.errors import UserError, nearest, readable
 from facebench.base.storage import toml_files
-from facebench.base.validation import PositiveShare, Strict, read_toml, require_own_name, validated
+from facebench.base.validation import (
+    PositiveShare,
+    Strict,
+    not_a_card,
+    read_toml,
+    require_own_name,
+    validated,
+)
 
 SpreadKind = Literal["standard error", "standard deviation"]
 SPREAD_SHORT: MappingProxyType[SpreadKind, str] = MappingProxyType(
@@ -253,7 +260,7 @@ def load_protocol(name: str) -> ProtocolCard:
         return read_protocol(Path(name))
     paths = protocol_paths()
     if name not in paths:
-        hint = nearest(name, paths)
+        hint = not_a_card(name) or nearest(name, paths)
         raise UserError(
             f"no protocol {name!r}{hint} (protocols: {', '.join(paths) or 'none found'})"
         )

@@ -247,7 +247,8 @@ def read_record(path: str | PathLike[str]) -> Record:
         raise UserError(f"{path}: is a folder; name the file of one record in it") from None
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from None
-    with reading(path, "not a complete JSON record"):
+    to_do = "name the .json file that `facebench eval` wrote; one that was cut short is made again"
+    with reading(path, "not a complete JSON record", to_do):
         values = json_values(data)
     version = _schema_version(values, path)
     if version not in READABLE:

@@ -14,7 +14,14 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from facebench.base.errors import UserError, nearest, readable
 from facebench.base.storage import toml_files
-from facebench.base.validation import Strict, Text, read_toml, require_own_name, validated
+from facebench.base.validation import (
+    Strict,
+    Text,
+    not_a_card,
+    read_toml,
+    require_own_name,
+    validated,
+)
 from facebench.models.architectures.shapes import LAYERS
 from facebench.protocols.cards import protocol_paths
 from facebench.records.statistics import Family, Unit, family, unit_of
@@ -245,7 +252,8 @@ def load_report(name: str) -> ReportCard:
     paths = report_paths()
     if name not in paths:
         names = [*paths, *groups()]
-        raise UserError(f"no report {name!r}{nearest(name, names)} ({', '.join(names)})")
+        hint = not_a_card(name) or nearest(name, names)
+        raise UserError(f"no report {name!r}{hint} ({', '.join(names)})")
     return read_report(paths[name])
 
 

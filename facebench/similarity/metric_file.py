@@ -146,7 +146,7 @@ def read_metric(path: Path, sha256: str | None = None) -> MetricFile:
         )
     with reading(path, "not a metric file", "`facebench metric fit` makes one"):
         tensors, header = tensors_in(data), note_in(data, _ENTRY)
-        if header is None:
+        if not isinstance(header, dict) or header.get("format") != FORMAT:
             raise ValueError(f"it has no header of {FORMAT}")
     fields = validated(_Header, header, str(path))
     _check(path, tensors, fields)

@@ -240,5 +240,7 @@ def test_a_pointer_of_git_lfs_is_called_that(tmp_path: Path) -> None:
     said = "it is a pointer of git LFS in place of the file, which `git lfs pull` brings"
     with pytest.raises(UserError, match=said):
         opening.read_bytes(path, "the model")
+    with pytest.raises(UserError, match=f"{said}$"), opening.reading(path, "no array", "save it"):
+        opening.plain_bytes(path)
     path.write_text(path.read_text() + "x" * 1024)  # no pointer is that long
     assert opening.read_bytes(path, "the model")

@@ -299,4 +299,5 @@ def test_without_a_home_the_variable_is_asked_for(monkeypatch: pytest.MonkeyPatc
 
 def test_nearest_name() -> None:
     assert nearest("sparse_74", ["baseline", "sparse_074"]) == "; did you mean 'sparse_074'?"
+    assert nearest("LFW", ["ytf", "lfw"]) == "; did you mean 'lfw'?"
     assert nearest("xyz", ["baseline"]) == ""

@@ -88,6 +88,18 @@ def test_files_that_are_no_arrays(tmp_path: Path, data: bytes) -> None:
         load_embeddings(npy, named(tmp_path, b"a"))
 
 
+def test_array_and_names_that_are_swapped_or_of_text(tmp_path: Path) -> None:
+    npy, names = saved(tmp_path, VECTORS), named(tmp_path, "\n".join(NAMES).encode())
+    with pytest.raises(UserError, match=r"holds an array, not the list of names; .* names="):
+        load_embeddings(npy, npy)
+    with pytest.raises(UserError) as caught:  # not NumPy's advice to load it as a pickle
+        load_embeddings(names, names)
+    assert str(caught.value) == (
+        f"{names}: cannot be read as an .npy array: it does not begin as one; save it with "
+        "numpy.save, as floats"
+    )
+
+
 def test_truncated_absent_and_archived_arrays(tmp_path: Path) -> None:
     npy, names = saved(tmp_path, VECTORS), named(tmp_path, "\n".join(NAMES).encode())
     npy.write_bytes(npy.read_bytes()[:-5])

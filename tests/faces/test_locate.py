@@ -120,8 +120,11 @@ def test_what_cannot_be_located_is_said(tmp_path: Path, small_lfw: Path) -> None
         locate("cfp-pf")
     with pytest.raises(UserError, match="there is no folder or file"):
         locate("lfw", tmp_path / "absent")
-    with pytest.raises(UserError, match="neither a folder nor"):
+    with pytest.raises(UserError, match=r"neither a folder nor .* goes with pairs="):
         locate("lfw", small_lfw / "pairs.txt")
+    (tmp_path / "lfw.zip").touch()
+    with pytest.raises(UserError, match=r"neither a folder nor .*; unpack it and name"):
+        locate("lfw", tmp_path / "lfw.zip")
     with pytest.raises(UserError, match="twin of lfw only"):
         locate("calfw", "synthetic")
     (tmp_path / "empty").mkdir()

@@ -117,6 +117,7 @@ def test_a_file_of_rules(tmp_path: Path) -> None:
         ("rule = ['bytes <= 3']", "unknown field 'rule'; did you mean 'rules'?"),
         ("rules = ['bytes <= 3']\nundecided = 'fial'", "did you mean 'fail'"),
         ("rules = [", "not TOML"),
+        ('{"rules": []}', "it looks like JSON; write it as TOML"),
     ],
 )
 def test_a_wrong_file_is_one_line(tmp_path: Path, text: str, said: str) -> None:

@@ -129,6 +129,8 @@ def test_weights_of_another_network(
         ("models/weights/small.safetensors", "named by their card"),
         ("models/absent.toml", "absent.toml: cannot be read"),
         ("somewhere/net.h5", "not a kind of model file"),
+        ("somewhere/nets.py:make", "such as nets:make, in the folder"),
+        ("nets.py", "such as nets:make_net, in the folder"),
         ("small.onnx", "small.onnx: no such model file; did you mean 'small'"),
         ("", "unknown model ''"),
     ],

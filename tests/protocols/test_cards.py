@@ -84,6 +84,8 @@ def test_lfw_knows_its_published_list(shared_data: Path) -> None:
 
 
 def test_unknown_name_suggests_the_nearest() -> None:
+    with pytest.raises(UserError, match=f"no protocol '{__file__}', and a card's file ends in"):
+        load_protocol(__file__)
     with pytest.raises(UserError, match="no protocol 'cfp-pf'; did you mean 'cfp-f"):
         load_protocol("cfp-pf")
 

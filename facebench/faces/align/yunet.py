@@ -119,7 +119,8 @@ class YuNetAligner(Aligner):
             self.landmarks(np.zeros((64, 64, 3), np.uint8))
         except (cv2.error, ValueError) as error:
             raise UserError(
-                f"{self.model_path} is not a YuNet face detector that OpenCV can use"
+                f"{self.model_path} is not a YuNet face detector that OpenCV can use; "
+                "name an ONNX file of YuNet (face_detection_yunet_2023mar.onnx and its kin)"
             ) from error
 
 

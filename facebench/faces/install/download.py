@@ -49,6 +49,10 @@ def get_lfw(
             work.mkdir(exist_ok=True)
             _install(edition, work, target, progress)
             shutil.rmtree(work, ignore_errors=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise UserError(
+            f"cannot write in {parent}: it is no folder; name one with --into"
+        ) from error
     except OSError as error:
         raise UserError(f"cannot write in {parent}: {error.strerror or error}") from error
     return target

@@ -11,6 +11,7 @@ from facebench.base.errors import UserError, nearest
 from facebench.models.cards.card import FACTORY, ModelCard, card_names, find_card, read_card
 
 _WEIGHTED = re.compile(rf"({FACTORY.pattern})@(.+)")  # a factory, and a file of weights for it
+_CODE = re.compile(r"(.+)\.py(?::(\w+))?")
 # Kinds of model that are programs, in words; the others are data: numbers that facebench's own
 # networks take, and ONNX graphs, which have no operation that reaches a file or another process.
 PROGRAMS = {
@@ -39,6 +40,12 @@ def card_for(spec: str) -> ModelCard:
         return _as_typed(card, spec)
     if suffix in _FILES:
         return _file_card(path, _FILES[suffix])
+    if (code := _CODE.fullmatch(spec)) is not None:
+        raise UserError(
+            f"{spec}: a Python file is named by its module and the function that makes the "
+            f"network, such as {Path(code[1]).name}:{code[2] or 'make_net'}, in the folder where "
+            "the module can be imported"
+        )
     if suffix == ".safetensors" or path.is_file() or "/" in spec:
         known = ", ".join((".toml", *_FILES))
         raise UserError(

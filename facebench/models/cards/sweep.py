@@ -39,10 +39,10 @@ def swept(models: Sequence[NamedModel], weights: Weights | None) -> list[NamedMo
         return list(models)
     takers = [at for at, one in enumerate(models) if takes_weights(one.model)]
     if len(takers) != 1:
-        found = "none does" if not takers else f"{len(takers)} do"
+        found = "none is named" if not takers else f"{len(takers)} are named"
         raise UserError(
-            "--weights are of one network, package.module:factory (in Python also a torch module): "
-            f"of the models that are named {found}"
+            "--weights are of one network, package.module:factory (in Python also a torch module), "
+            f"and {found}"
         )
     at = takers[0]
     own, files = models[at], weight_files(weights)

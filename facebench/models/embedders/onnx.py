@@ -166,8 +166,10 @@ def _session(path: Path, data: bytes, device: str) -> tuple[Any, str]:
             hint = (
                 "; its weights are in another file, which the package onnx reads: pip install onnx"
             )
+        elif "protobuf parsing failed" in str(error):
+            hint = "; the file is cut short, or no ONNX file: export or bring it again"
         raise UserError(
-            f"{path}: not a model that ONNX Runtime can load: {cause(error)}{hint}"
+            f"{path}: not a model that ONNX Runtime can load: {cause(error).rstrip('.')}{hint}"
         ) from None
     return session, f"onnxruntime {onnxruntime.__version__}"
 

@@ -253,5 +253,6 @@ def test_no_network_and_no_such_file_are_one_line(server: Server, tmp_path: Path
 
 def test_a_place_that_cannot_be_written(edition: LfwFiles, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
-    with pytest.raises(UserError, match="cannot write in"):
-        get(edition, tmp_path / "file")
+    for place in ("file", "file/below"):
+        with pytest.raises(UserError, match=r"cannot write in .*: it is no folder; name one with"):
+            get(edition, tmp_path / place)

@@ -130,6 +130,7 @@ def test_degrees_are_fractions(tmp_path: Path) -> None:
         ("width = 0.5", 'width = 0.5\nweights = "a"', "both weights and sha256"),
         ("width = 0.5", 'width = 0.5\nweights = "a"\nsha256 = "12"', "sha256"),
         ("[sparsity]", "[sparsity", "not TOML"),
+        (GOOD, '{"name": "mine"}', "not TOML: .*; it looks like JSON; write it as TOML"),
     ],
 )
 def test_mistakes_name_file_and_field(tmp_path: Path, old: str, new: str, message: str) -> None:

@@ -50,8 +50,8 @@ def test_files_of_a_pattern_are_in_the_order_of_their_numbers(
         ("none*.pt", ["nets:mine"], "no file matches"),
         ("none.pt", ["nets:mine"], "there is no such file"),
         (".", ["nets:mine"], "is a folder; name its files"),
-        ("here.pt", ["baseline"], "of the models that are named none does"),
-        ("here.pt", ["nets:mine", "nets:other"], "of the models that are named 2 do"),
+        ("here.pt", ["baseline"], "and none is named"),
+        ("here.pt", ["nets:mine", "nets:other"], "and 2 are named"),
     ],
 )
 def test_mistakes_are_one_line(
