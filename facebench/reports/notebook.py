@@ -8,6 +8,7 @@ from typing import Any
 from facebench.base.text import percent
 from facebench.comparison.compare import Comparison
 from facebench.comparison.history import History
+from facebench.comparison.methods import MethodComparison
 from facebench.comparison.power import Power
 from facebench.comparison.scores import ScoreComparison
 from facebench.costs.bench import Bench
@@ -19,7 +20,13 @@ from facebench.records.frames import Results, Scalar, estimate_row
 from facebench.records.record import Record
 from facebench.reports.build import FilledReport
 from facebench.reports.table import report_table
-from facebench.tables.comparison import changed_text, comparison_table, paired_cells, power_table
+from facebench.tables.comparison import (
+    changed_text,
+    comparison_table,
+    method_table,
+    paired_cells,
+    power_table,
+)
 from facebench.tables.history import history_table
 from facebench.tables.html import to_fragment
 from facebench.tables.records import record_tables
@@ -100,6 +107,7 @@ _BUILDERS: dict[type, Callable[[Any], Sequence[Table]]] = {
     ScoreComparison: lambda found: [_of_score_comparison(found)],
     ScoreStatistics: lambda found: [_of_scores(found)],
     History: lambda found: [history_table(found)],
+    MethodComparison: lambda found: [method_table(found)],
     Power: lambda found: [power_table([found])],
     GateResult: lambda found: [verdict_table(found)],
     Bench: lambda found: [bench_table(found)],

@@ -35,7 +35,7 @@ MOST = 10**12  # units; more are as good as none
 
 def smallest_difference(noise: Noise, level: float = LEVEL, power: float = POWER) -> float:
     """The smallest true difference that is seen with so many people, as a share."""
-    found = _errors(noise.freedom, level, power) * standard_error(noise.variance, noise.freedom)
+    found = errors_for(noise.freedom, level, power) * standard_error(noise.variance, noise.freedom)
     return found if noise.changed is None else max(found, found * found / noise.changed)
 
 
@@ -58,7 +58,7 @@ def units_for(
         growth = units / noise.units
         freedom = max(1.0, noise.freedom * growth)
         error = standard_error(variance / growth, freedom)
-        return _errors(freedom, level, power) * error <= difference
+        return errors_for(freedom, level, power) * error <= difference
 
     high = 2
     while not seen(high):
@@ -82,7 +82,7 @@ def growth_of_comparisons(
         return None
     own = min(noise.apart, noise.variance)
     share = _variance(noise, difference) / noise.variance
-    times = _errors(noise.freedom, level, power) * standard_error(1.0, noise.freedom)
+    times = errors_for(noise.freedom, level, power) * standard_error(1.0, noise.freedom)
     left = (difference / times) ** 2 - share * (noise.variance - own)
     return share * own / left if left > 0 else None
 
@@ -94,7 +94,7 @@ def _variance(noise: Noise, difference: float) -> float:
     return noise.variance * max(1.0, difference / noise.changed)
 
 
-def _errors(freedom: float, level: float, power: float) -> float:
+def errors_for(freedom: float, level: float, power: float) -> float:
     """How many standard errors a difference must be long to be seen."""
     return quantile(freedom, level) + _quantile_of(power, freedom)
 

@@ -24,6 +24,7 @@ from facebench.statistics.intervals.bootstrap import Units
 from facebench.statistics.intervals.dyadic import Sharing, influenced_difference, share_interval
 from facebench.statistics.intervals.exact import Interval, tar_key
 from facebench.statistics.intervals.influence import fold_weights, of_auc, of_eer, of_share, of_tar
+from facebench.statistics.intervals.methods import MethodDifference, method_difference
 from facebench.statistics.paired import Difference, units_of_all, units_of_fewer, units_of_kind
 from facebench.statistics.roc import (
     OperatingPoint,
@@ -270,6 +271,40 @@ def paired_verification(
     (found,) = paired_with_each(
         baseline, [candidate], mated, folds, subjects_a, subjects_b, targets, level=level
     )
+    return found
+
+
+def method_differences(
+    base: Sequence[_Model],
+    candidate: Sequence[_Model],
+    mated: ArrayLike,
+    folds: ArrayLike,
+    subjects_a: ArrayLike | None,
+    subjects_b: ArrayLike | None,
+    targets: Sequence[float] = (),
+    *,
+    level: float = 0.95,
+) -> dict[str, MethodDifference]:
+    """As `paired_verification`, of two methods, each of several seeds' models."""
+    where = "method_differences"
+    _, flags = checked_comparisons(base[0][0], mated, where)
+    sharing = Sharing.of(Units.of(flags, subjects_a, subjects_b, where))
+    checked_folds(folds, flags.size, where)
+    weights = fold_weights(np.asarray(folds))
+    methods = [
+        [_influences(*model, flags, weights, sharing, NAMES, targets, where) for model in models]
+        for models in (base, candidate)
+    ]
+    found = {}
+    for key in methods[0][0]:
+        one, other = (
+            (
+                np.array([model[key].value for model in models]),
+                np.array([model[key].influence for model in models]),
+            )
+            for models in methods
+        )
+        found[key] = method_difference(one, other, sharing, level)
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -15,6 +16,7 @@ from facebench.cli.output import require_outputs, table_text, unwritten, write
 
 if TYPE_CHECKING:
     from facebench.comparison.compare import Comparison
+    from facebench.comparison.methods import MethodComparison
     from facebench.figures.flips import PairFaces
 
 CompareFormat = Literal["table", "md", "html", "json", "csv"]
@@ -37,6 +39,14 @@ def command(
     records: Annotated[
         list[Path] | None,
         typer.Option(rich_help_panel=_WHAT, help="Folders to find models' records in, first."),
+    ] = None,
+    by: Annotated[
+        str | None,
+        typer.Option(
+            rich_help_panel=_HOW,
+            help="method: methods of several seeds, by names like NAME_s1; or another pattern, "
+            "{method}_run{seed}.",
+        ),
     ] = None,
     level: Annotated[
         float, typer.Option(rich_help_panel=_HOW, help="Of the intervals, in percent.")
@@ -79,6 +89,24 @@ def command(
         from facebench.records.find import named_in
     if not 50 <= level < 100:
         raise UserError(f"--level {level:g}: give percent from 50 to below 100, e.g. 95")
+    if by is not None:
+        if show_flips is not None or data is not None:
+            raise UserError(
+                "--by compares methods, of which no single pair changes; leave out "
+                f"{'--show-flips' if show_flips is not None else '--data'}"
+            )
+        from facebench.comparison.methods import compare_methods
+
+        methods = compare_methods(
+            [base, *candidates],
+            by,
+            protocol=protocol,
+            similarity=similarity,
+            found_in=records or [],
+            level=level / 100,
+        )
+        write(_of_methods(methods, format, file=output is not None), output)
+        return
     if show_flips is not None and drawn is not None:
         from facebench.figures.flips import require_flips
 
@@ -114,6 +142,16 @@ def render(compared: list[Comparison], format: CompareFormat, *, file: bool = Fa
     if format == "csv":
         return comparisons_csv(compared)
     return table_text(list(map(comparison_table, compared)), format, "comparison", file=file)
+
+
+def _of_methods(compared: Sequence[MethodComparison], format: CompareFormat, *, file: bool) -> str:
+    from facebench.tables.comparison import method_table, methods_csv, methods_json
+
+    if format == "json":
+        return methods_json(compared)
+    if format == "csv":
+        return methods_csv(compared)
+    return table_text(list(map(method_table, compared)), format, "methods", file=file)
 
 
 def _draw(comparison: Comparison, number: int, faces: PairFaces, path: Path) -> str | None:

@@ -209,7 +209,7 @@ def influenced_difference(
         kind += FEW_ACCEPTED * (carriers < FEW_ACCEPTING)
     variance = sharing.variance(influence)
     error, z = standard_error(variance, freedom), quantile(freedom, level)
-    p_value = _two_sided(abs(estimate) / error, freedom)
+    p_value = two_sided(abs(estimate) / error, freedom)
     low, high = max(-1.0, estimate - z * error), min(1.0, estimate + z * error)
     changed = None if gains is None else float(np.abs(gains).sum())
     apart = float(influence @ influence)
@@ -266,7 +266,8 @@ def quantile(freedom: float, level: float) -> float:
     return float(stdtrit(freedom, (1 + level) / 2))
 
 
-def _two_sided(ratio: float, freedom: float) -> float:
+def two_sided(ratio: float, freedom: float) -> float:
+    """How often Student's t is beyond a ratio, to either side."""
     if freedom >= MANY:
         return 2 * NormalDist().cdf(-ratio)
     from scipy.special import stdtr  # late: slow to import

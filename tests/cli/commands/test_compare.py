@@ -176,3 +176,25 @@ def test_records_of_different_data_are_refused(run: Run, records: dict[str, Path
     assert "signatures differ in list of comparisons" in result.line
     named = run("compare", "base", "short", "--records", "kept")
     assert named.code == 2 and "are of different data or comparisons" in named.line
+
+
+def test_methods_of_several_seeds(run: Run, work: Path) -> None:
+    for number in (1, 2):
+        for name, strength in (("plain", 3.0), ("weak", 2.0)):
+            seed = number + 10 * (name == "weak")
+            made = drawn_record(
+                f"{name}_s{number}", seed=seed, strength=strength, per_kind=40, draws=20,
+                weights=f"{seed:02d}" * 32,
+            )  # fmt: skip
+            save_record(made, work / "seeds")
+    names = ("plain_s1", "plain_s2", "weak_s1", "weak_s2")
+    arguments = ("compare", *names, "--records", "seeds", "-p", "lfw", "--by", "method")
+    text = run(*arguments).out
+    assert "method weak (2 seeds) against plain (2 seeds)" in text
+    assert "interval over people and seeds]" in " ".join(text.split())
+    first = next(csv.DictReader(io.StringIO(run(*arguments, "--format", "csv").out)))
+    (same, *_) = json.loads(run(*arguments, "--format", "json").out)
+    assert first["base_method"] == "plain" and float(first["p_value"]) == same["p_value"]
+    alone = run("compare", *names[1:], "--records", "seeds", "-p", "lfw", "--by", "method").out
+    assert "one seed only of plain: the interval is over people" in " ".join(alone.split())
+    assert "--by compares methods" in run(*arguments, "--show-flips", 2, "--data", ".").line
