@@ -16,6 +16,11 @@ COMMANDS = (
     ("train", "facebench.cli.commands.train", "Train a dense network."),
     ("prune", "facebench.cli.commands.prune", "Make networks sparse, layer by layer."),
     ("quantise", "facebench.cli.commands.quantise", "Round a model's weights to int8."),
+    (
+        "doctor",
+        "facebench.cli.commands.doctor",
+        "Find what is wrong with a network's input or output.",
+    ),
     ("bench", "facebench.cli.commands.bench", "Measure what models cost to run, side by side."),
     ("export", "facebench.cli.commands.export", "Write a model as an ONNX or torch.export file."),
     ("distill", "facebench.cli.commands.distill", "Train a compact student on what teachers know."),

@@ -16,6 +16,7 @@ from facebench.faces.align.landmarks import ORDERS, impossible, impossible_remar
 from facebench.faces.align.template import (
     TEMPLATE_WIDTH,
     Matrix,
+    WarpedAligner,
     share_inside,
     similarity_transform,
     template_frame,
@@ -43,7 +44,7 @@ INSIDE = 0.5
 _MARGINS = {(128, 112): (8, 8)}
 
 
-class LandmarkAligner(Aligner):
+class LandmarkAligner(WarpedAligner):
     """Least-squares similarity from five landmarks per image to the template.
 
     ``landmarks``: 5×2 points by key, in pixels of that image; ``digest`` names their origin.
@@ -109,8 +110,8 @@ class LandmarkAligner(Aligner):
                 "complete it, or count them as failures to acquire with --on-missing count"
             )
 
-    def __call__(self, key: str, image: Image, size: tuple[int, int]) -> Image | None:
-        """One aligned face, or None: no landmarks, where these are counted, or no face."""
+    def matrix(self, key: str, image: Image, size: tuple[int, int]) -> Matrix | None:
+        """See `WarpedAligner`; None: no landmarks, where these are counted, or no face."""
         points = self.landmarks.get(key)
         if points is None:
             self._require_landmarks([key])
@@ -120,10 +121,10 @@ class LandmarkAligner(Aligner):
         matrix = similarity_transform(points, size)
         if not self.published and share_inside(matrix, size, image.shape[:2]) < INSIDE:
             return None
-        return warp(image, matrix, size)
+        return matrix
 
 
-class CentreCrop(Aligner):
+class CentreCrop(WarpedAligner):
     """One similarity for all images that are centred as LFW's are: its mean landmarks.
 
     It is scaled with the shorter side of the image and stays about its centre.
@@ -131,12 +132,12 @@ class CentreCrop(Aligner):
 
     signature = "centre-crop(lfw-mean-landmarks)->similarity"
 
-    def __call__(self, key: str, image: Image, size: tuple[int, int]) -> Image:
-        """One crop; never None."""
-        return warp(image, centre_matrix(image.shape[:2], size), size)
+    def matrix(self, key: str, image: Image, size: tuple[int, int]) -> Matrix:
+        """See `WarpedAligner`; never None."""
+        return centre_matrix(image.shape[:2], size)
 
 
-class TemplateCrop(Aligner):
+class TemplateCrop(WarpedAligner):
     """Crops that are aligned already, cut to another size by one fixed similarity.
 
     112×96, 112×112 and 128×112 (a margin of 8 all around) are known sizes; any other is taken for
@@ -144,6 +145,10 @@ class TemplateCrop(Aligner):
     """
 
     signature = "template-crop"
+
+    def matrix(self, key: str, image: Image, size: tuple[int, int]) -> Matrix:
+        """See `WarpedAligner`; never None."""
+        return template_matrix(image.shape[:2], size)
 
     def __call__(self, key: str, image: Image, size: tuple[int, int]) -> Image:
         """One crop; never None."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from facebench.faces.types import Image
+from facebench.faces.types import Aligner, Image
 
 Matrix = NDArray[np.float64]
 
@@ -82,3 +84,16 @@ def warp(image: Image, matrix: Matrix, size: tuple[int, int]) -> Image:
     height, width = size
     crop = cv2.warpAffine(image, matrix, (width, height), flags=cv2.INTER_LINEAR)
     return crop.astype(np.uint8, copy=False)
+
+
+class WarpedAligner(Aligner):
+    """A rule that is one similarity transform per image, of which other crops can be made."""
+
+    @abstractmethod
+    def matrix(self, key: str, image: Image, size: tuple[int, int]) -> Matrix | None:
+        """From the image to its crop of (height, width): 2×3, or None: no face was acquired."""
+
+    def __call__(self, key: str, image: Image, size: tuple[int, int]) -> Image | None:
+        """One aligned face, uint8 height×width×3 RGB, or None: it was not acquired."""
+        matrix = self.matrix(key, image, size)
+        return None if matrix is None else warp(image, matrix, size)

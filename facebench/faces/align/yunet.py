@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from facebench.base.errors import UserError
 from facebench.base.opening import MODEL, plain_file
 from facebench.base.storage import sha256_file
-from facebench.faces.align.template import similarity_transform, warp
-from facebench.faces.types import Aligner, Image
+from facebench.faces.align.template import Matrix, WarpedAligner, similarity_transform
+from facebench.faces.types import Image
 
 _NMS_THRESHOLD, _TOP_K = 0.3, 500
 # YuNet is trained for faces of 10 to 300 pixels (Wu et al. 2023, Section 4); in larger ones its
@@ -25,7 +25,7 @@ _AROUND, _LOOK = 2.2, 250
 _SAME = 0.3  # of the area that both boxes cover together is in both, at least
 
 
-class YuNetAligner(Aligner):
+class YuNetAligner(WarpedAligner):
     """Detect, choose one face, and bring its five landmarks to the template.
 
     Of several faces the one with the greatest ``width · height − 2 · d²`` is taken, d being the
@@ -54,10 +54,10 @@ class YuNetAligner(Aligner):
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_detector": None}
 
-    def __call__(self, key: str, image: Image, size: tuple[int, int]) -> Image | None:
-        """One aligned face, uint8 height×width×3 RGB, or None: no face was found."""
+    def matrix(self, key: str, image: Image, size: tuple[int, int]) -> Matrix | None:
+        """See `WarpedAligner`; None: no face was found."""
         points = self.landmarks(image)
-        return None if points is None else warp(image, similarity_transform(points, size), size)
+        return None if points is None else similarity_transform(points, size)
 
     def landmarks(self, image: Image) -> NDArray[np.float64] | None:
         """The five points of the chosen face (5×2, x y in pixels; the image's left eye first)."""

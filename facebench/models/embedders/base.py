@@ -79,6 +79,10 @@ class Embedder(ABC):
     def forward(self, faces: NDArray[np.uint8]) -> NDArray[np.float32]:
         """One pass of the network: uint8 N×H×W×3 RGB faces → float32 N×D, no flip."""
 
+    def prepared_as(self, preprocessing: Preprocessing) -> Embedder | None:
+        """The same network with faces prepared in another way; None: it prepares them itself."""
+        return None
+
     def embed(self, faces: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Embeddings under the flip rule: uint8 N×H×W×3 RGB → float32 N×D (N×2D for ``concat``)."""
         rule = self.preprocessing.flip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ _TYPES = {
 class OnnxFile:
     """An ONNX file with what it says of its input: layout, size and batch where they are fixed.
 
+    says_layout: whether one of its axes is the colours'; names: of its outputs.
     pixels: it takes bytes, and prepares them itself; bytes: of the file and of those beside it.
 
     variant: the layout and output that were asked for, where they are not the file's own; runtime:
@@ -60,6 +62,7 @@ class OnnxFile:
         self.pixels = self.dtype is np.uint8
         own: Layout = "nhwc" if shape[3] == 3 and shape[1] != 3 else "nchw"
         self.layout = layout or own
+        self.says_layout = any(shape[axis] == 3 for axis in (1, 3))
         if self.layout not in LAYOUTS:
             raise UserError(f"{path}: layout {self.layout!r} is not {' or '.join(LAYOUTS)}")
         self.size = self._fixed_size(shape, size)
@@ -112,21 +115,31 @@ class OnnxEmbedder(CheckedEmbedder):
     def __init__(
         self, id: str, file: OnnxFile, preprocessing: Preprocessing, device: str = "cpu"
     ) -> None:
-        self.id, self.weights_hash, self.preprocessing = id, file.sha256, preprocessing
+        self.id, self.weights_hash = id, file.sha256
         self.device, self.precision = device, "float32"
         self.batch, self.variant, self.runtime = file.batch, file.variant, file.runtime
-        self._file, self.pixels, self.bytes = file, file.pixels, file.bytes
+        self.file, self.pixels, self.bytes = file, file.pixels, file.bytes
+        self._prepare(preprocessing)
+
+    def _prepare(self, preprocessing: Preprocessing) -> None:
+        self.preprocessing = preprocessing
         self._mean = np.array(preprocessing.mean, dtype=np.float32)
         self._scale = np.array(preprocessing.scale, dtype=np.float32)
+
+    def prepared_as(self, preprocessing: Preprocessing) -> OnnxEmbedder:
+        """See `Embedder.prepared_as`; the session is shared."""
+        other = copy(self)
+        other._prepare(preprocessing)
+        return other
 
     def _run(self, faces: NDArray[Any]) -> NDArray[Any]:
         pixels = faces[..., ::-1] if self.preprocessing.colour == "bgr" else faces
         x = pixels if self.pixels else (pixels.astype(np.float32) - self._mean) / self._scale
-        if self._file.layout == "nchw":
+        if self.file.layout == "nchw":
             x = x.transpose(0, 3, 1, 2)
-        x = np.ascontiguousarray(x, dtype=self._file.dtype)
-        made = np.asarray(self._file.session.run([self._file.output], {self._file.input: x})[0])
-        self._file._refuse_number(made.shape)
+        x = np.ascontiguousarray(x, dtype=self.file.dtype)
+        made = np.asarray(self.file.session.run([self.file.output], {self.file.input: x})[0])
+        self.file._refuse_number(made.shape)
         return made
 
 

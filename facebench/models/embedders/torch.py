@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,7 @@ class TorchEmbedder(CheckedEmbedder):
         dimension: int | None = None,
         path: Path | None = None,
     ) -> None:
-        self.id, self.weights_hash, self.preprocessing = id, weights_hash, preprocessing
+        self.id, self.weights_hash = id, weights_hash
         self.device, self.precision, self.dimension = device, precision, dimension
         self.batch, self.variant = batch, variant_of(output=output)
         self._device, self._output = torch_device(device), output
@@ -60,9 +61,19 @@ class TorchEmbedder(CheckedEmbedder):
         if isinstance(network, nn.Module) and channels_last:
             network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.network, self.path = network, path
+        self._prepare(preprocessing)
+
+    def _prepare(self, preprocessing: Preprocessing) -> None:
         shape = (1, 3, 1, 1)
+        self.preprocessing = preprocessing
         self._mean = torch.tensor(preprocessing.mean, device=self._device).reshape(shape)
         self._scale = torch.tensor(preprocessing.scale, device=self._device).reshape(shape)
+
+    def prepared_as(self, preprocessing: Preprocessing) -> TorchEmbedder:
+        """See `Embedder.prepared_as`; the network is not copied."""
+        other = copy(self)
+        other._prepare(preprocessing)
+        return other
 
     def _run(self, faces: NDArray[Any]) -> NDArray[Any]:
         low = self.precision == "bfloat16"
