@@ -108,7 +108,10 @@ class Search:
             self.said.append(text)
 
     def _joint(self) -> list[Trial]:
-        """The best value of each axis that gains anything, in all combinations of the first few."""
+        """The best value of each axis that gains anything, in all combinations of the first few;
+        and all orders of colours with all normalisations, since with one of them wrong the other
+        may show nothing.
+        """
         base = self.looked[self.given]
         gains = []
         for axis in AXES:
@@ -117,7 +120,11 @@ class Search:
             if self.looked[best] > base:
                 gains.append((self.looked[best], axis, best.value(axis)))
         gains.sort(key=lambda one: -one[0])
-        found = []
+        found = [
+            self.given.changed("normalisation", normalisation).changed("colour", colour)
+            for colour in self.choices.values.get("colour", ())
+            for normalisation in self.choices.values.get("normalisation", ())
+        ]
         for taken in product((False, True), repeat=len(gains[:_JOINT])):
             trial = self.given
             for use, (_, axis, value) in zip(taken, gains, strict=False):
