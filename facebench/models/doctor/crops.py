@@ -86,7 +86,7 @@ def pairs_of(located: LocatedData, most: int) -> PairsOfFaces:
 _FEWEST = 8  # mated, and non-mated pairs
 
 
-class Crops:
+class FaceCrops:
     """The faces of pairs by alignment, crop and size, read once each.
 
     rules: names of ``--align`` that can be tried on these data.

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from facebench.base.errors import UserError
 from facebench.faces.locate import LocatedData, locate
 from facebench.models.cards.names import card_for
-from facebench.models.doctor.crops import Crops, pairs_of
+from facebench.models.doctor.crops import FaceCrops, pairs_of
 from facebench.models.doctor.findings import Mistake, cause_of
 from facebench.models.doctor.passes import Passes, Score, separation
 from facebench.models.doctor.probes import Probed, probe
@@ -42,7 +42,7 @@ _SIDE = 16  # pixels of the grey thumbnails that any trained network beats
 
 
 @dataclass(frozen=True)
-class Shown:
+class ShownTrial:
     """A trial on the last round's pairs. difference: of d′ to the given trial, None: it is that;
     told: whether chance explains that badly. accuracy: over folds, None: they carry none.
     """
@@ -70,7 +70,7 @@ class Diagnosis:
     best: Trial
     mistakes: tuple[Mistake, ...]
     cannot_tell: str
-    shown: tuple[Shown, ...]
+    shown: tuple[ShownTrial, ...]
     looked: int
     pairs: int
     people: bool
@@ -101,7 +101,7 @@ def diagnose(
     embedder = load_model(model, options)
     located = _located(data, pairs)
     listed = pairs_of(located, RUNGS[-1])
-    crops = Crops(located, listed.keys, {"landmarks": landmarks, "yunet": detector})
+    crops = FaceCrops(located, listed.keys, {"landmarks": landmarks, "yunet": detector})
     rule = crops.rules[0] if align == "auto" else align
     if rule not in crops.rules:
         raise UserError(f"--align {align}: these data can be aligned by {', '.join(crops.rules)}")
@@ -139,7 +139,7 @@ class _Said:
         best: Trial,
         mistakes: list[Mistake] | None = None,
         why: str = "",
-        shown: tuple[Shown, ...] = (),
+        shown: tuple[ShownTrial, ...] = (),
         search: Search | None = None,
     ) -> Diagnosis:
         found = list(self.seen.mistakes) if mistakes is None else mistakes
@@ -247,7 +247,7 @@ def _sure(found: Difference, sign: int) -> bool:
     return sign * found.estimate > 0 and found.p_value < 0.01
 
 
-def _shown(search: Search, trial: Trial, given: Trial | None = None) -> Shown:
+def _shown(search: Search, trial: Trial, given: Trial | None = None) -> ShownTrial:
     passes, pairs = search.passes, search.pairs
     scores, mated = passes.scores(trial, pairs), passes.pairs.mated[:pairs]
     accuracy = None
@@ -256,9 +256,9 @@ def _shown(search: Search, trial: Trial, given: Trial | None = None) -> Shown:
     area = float(auc(scores, mated))
     value = separation(scores, mated)[0]
     if given is None:
-        return Shown(trial, value, area, accuracy)
+        return ShownTrial(trial, value, area, accuracy)
     found = search.compare(given, trial)
-    return Shown(trial, value, area, accuracy, found, search.told_apart(found))
+    return ShownTrial(trial, value, area, accuracy, found, search.told_apart(found))
 
 
 def _cannot_tell(search: Search, best: Trial) -> str:

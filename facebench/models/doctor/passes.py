@@ -10,20 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facebench.base.errors import UserError
-from facebench.models.doctor.crops import Crops, PairsOfFaces
+from facebench.models.doctor.crops import FaceCrops, PairsOfFaces
 from facebench.models.doctor.trial import Trial
 from facebench.models.embedders.base import Embedder, unit
 from facebench.statistics.checks import FloatArray
 from facebench.statistics.intervals.dyadic import influenced_difference
 from facebench.statistics.paired import Difference
 
-Vectors = NDArray[np.float32]
-Rows = NDArray[np.int64]
-Score = Callable[[Vectors, Rows, Rows], NDArray[np.float64]]
+Score = Callable[[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]], NDArray[np.float64]]
 """Embeddings N×D and rows of both sides → scores, higher is more alike; such as a similarity's
 ``pairs``."""
 
-Load = Callable[[Trial], Embedder | None]
+Prepare = Callable[[Trial], Embedder | None]
 """The network under a trial; None: it cannot be had so."""
 
 _BATCH = 32
@@ -37,10 +35,10 @@ class Passes:
     distances; normalised: once they turned out to need embeddings of unit length.
     """
 
-    def __init__(self, load: Load, crops: Crops, pairs: PairsOfFaces, score: Score) -> None:
+    def __init__(self, load: Prepare, crops: FaceCrops, pairs: PairsOfFaces, score: Score) -> None:
         self.crops, self.pairs, self._load, self._score = crops, pairs, load, score
         self._networks: dict[Trial, Embedder | None] = {}
-        self._vectors: dict[tuple[Trial, bool], Vectors] = {}
+        self._vectors: dict[tuple[Trial, bool], NDArray[np.float32]] = {}
         self.seconds, self.faces = 0.0, 0
         self.sign, self.normalised = 1.0, False
 
@@ -59,7 +57,7 @@ class Passes:
             return False
         return True
 
-    def vectors(self, trial: Trial, faces: int) -> Vectors:
+    def vectors(self, trial: Trial, faces: int) -> NDArray[np.float32]:
         """Embeddings of the first faces under the trial's flip rule; UserError: it fails."""
         rule = trial.prepared.flip
         plain = self._plain(trial, faces)
@@ -81,7 +79,7 @@ class Passes:
         acquired = there[self.pairs.left[:pairs]] & there[self.pairs.right[:pairs]]
         return np.where(acquired, found, found.min())
 
-    def scored(self, vectors: Vectors, pairs: int) -> NDArray[np.float64]:
+    def scored(self, vectors: NDArray[np.float32], pairs: int) -> NDArray[np.float64]:
         """The first pairs' scores by embeddings of the faces."""
         return self.sign * self._score(vectors, self.pairs.left[:pairs], self.pairs.right[:pairs])
 
@@ -102,7 +100,7 @@ class Passes:
         wide = replace(ends, low=ends.low * _UNIT, high=ends.high * _UNIT)
         return Difference(two - one, wide, found.p_value)
 
-    def _plain(self, trial: Trial, faces: int, mirrored: bool = False) -> Vectors:
+    def _plain(self, trial: Trial, faces: int, mirrored: bool = False) -> NDArray[np.float32]:
         key = (trial.changed("flip", "none"), mirrored)
         known = self._vectors.get(key)
         start = 0 if known is None else len(known)
