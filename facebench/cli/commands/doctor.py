@@ -62,6 +62,14 @@ def command(
             "itself, a .bin file, or `synthetic`.",
         ),
     ],
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            rich_help_panel=INPUT.title,
+            help="A public family, which says what is not said here: arcface, adaface, facenet, "
+            "sface, edgeface, halmstad.",
+        ),
+    ] = None,
     budget: Annotated[
         float, typer.Option(min=1, rich_help_panel=HOW.title, help="Seconds of the search.")
     ] = 480.0,
@@ -76,7 +84,7 @@ def command(
 ) -> None:
     """Find mistakes in how faces are prepared for a network, and in what it gives.
 
-    Example: facebench doctor mine.onnx --size 112x112 --data ~/lfw
+    Example: facebench doctor sparse_074 --data ~/lfw
     """
     require_output(card, "--card")
     with importing():
@@ -90,6 +98,7 @@ def command(
             data,
             Cosine().pairs,
             options=options,
+            family=preset,
             align=settings.align,
             pairs=settings.pairs,
             landmarks=settings.landmarks,

@@ -17,6 +17,7 @@ from facebench.models.cards.names import card_for
 from facebench.models.doctor.crops import FaceCrops, pairs_of
 from facebench.models.doctor.findings import Mistake, cause_of
 from facebench.models.doctor.passes import Passes, Score, separation
+from facebench.models.doctor.presets import UNVERIFIED, preset, presets
 from facebench.models.doctor.probes import Probed, probe
 from facebench.models.doctor.search import RUNGS, Search
 from facebench.models.doctor.trial import (
@@ -84,6 +85,7 @@ def diagnose(
     score: Score,
     *,
     options: ModelOptions | None = None,
+    family: str | None = None,
     align: str = "auto",
     pairs: str | Path | None = None,
     landmarks: str | Path | None = None,
@@ -93,12 +95,15 @@ def diagnose(
 ) -> Diagnosis:
     """Look for what is wrong with a network's input or output, by faces with a list of pairs.
 
-    model, options: as of `load_model`; data, pairs, landmarks, detector, align: as of `evaluate` on
-    lfw, data also the list itself; score: the similarity, such as ``Cosine().pairs``; budget:
-    seconds of the search; step: called after each of its steps. UserError: as those raise.
+    model, options: as of `load_model`; family: the preset that says what the options do not; data,
+    pairs, landmarks, detector, align: as of `evaluate` on lfw, data also the list itself; score:
+    the similarity, such as ``Cosine().pairs``; budget: seconds of the search; step: called after
+    each of its steps. UserError: as those raise.
     """
     chosen = options or ModelOptions()
-    embedder = load_model(model, options)
+    if family is not None:
+        chosen = preset(family).under(chosen)
+    embedder = load_model(model, chosen if family else options)
     located = _located(data, pairs)
     listed = pairs_of(located, RUNGS[-1])
     crops = FaceCrops(located, listed.keys, {"landmarks": landmarks, "yunet": detector})
@@ -109,12 +114,12 @@ def diagnose(
     passes = Passes(_loader(model, embedder, chosen), crops, listed, score)
     faces, there = crops.of(given, passes.pairs.faces_of(RUNGS[0]))
     seen = probe(embedder, faces[there])
-    said = _Said(embedder, given, seen)
+    said = _Said(embedder, given, seen, family)
     if seen.useless or any("training mode" in one.cause for one in seen.mistakes):
         return said.diagnosis(given, why=_UNSTABLE if not seen.useless else "")
     misread = _misread(passes, given)
     search = Search(passes, _choices(passes, embedder, given), given, budget, step)
-    best = search.run()
+    best = search.run(_of_families(passes, embedder, given))
     base = _shown(search, given)
     others = [one for one in dict.fromkeys((best, search.leader)) if one != given]
     shown = [base, *(_shown(search, one, given) for one in others)]
@@ -133,6 +138,7 @@ class _Said:
     embedder: Embedder
     given: Trial
     seen: Probed
+    family: str | None
 
     def diagnosis(
         self,
@@ -153,9 +159,20 @@ class _Said:
             len(search.looked) if search else 0,
             search.pairs if search else 0,
             search is not None and search.passes.pairs.people is not None,
-            (*self.seen.facts, *(search.said if search else ())),
+            (*self._of_families(best), *self.seen.facts, *(search.said if search else ())),
             self.embedder.remarks,
         )
+
+    def _of_families(self, best: Trial) -> list[str]:
+        """Where the given preparation is from, and which families the best is of."""
+        facts = []
+        if self.family is not None:
+            known = preset(self.family)
+            facts.append(f"preset {self.family}, {UNVERIFIED}: {known.source}")
+        alike = [name for name, one in presets().items() if one.scale and one.of(best) == best]
+        if best != self.given and alike:
+            facts.append(f"the best is prepared as of the presets {', '.join(alike)}")
+        return facts
 
 
 def _located(data: str | Path, pairs: str | Path | None) -> LocatedData:
@@ -209,6 +226,13 @@ def _choices(passes: Passes, embedder: Embedder, given: Trial) -> Choices:
             values["layout"] = tuple(one for one in ("nchw", "nhwc") if one != embedder.file.layout)
         values["output"] = tuple(n for n in embedder.file.names if n != embedder.file.output)
     return Choices(values)
+
+
+def _of_families(passes: Passes, embedder: Embedder, given: Trial) -> list[Trial]:
+    """The given trial as every family would have it, where the network takes that."""
+    if embedder.prepared_as(given.prepared) is None or getattr(embedder, "pixels", False):
+        return []
+    return [one for one in (known.of(given) for known in presets().values()) if passes.can(one)]
 
 
 def _misread(passes: Passes, given: Trial) -> list[Mistake]:

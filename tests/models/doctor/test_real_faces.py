@@ -1,0 +1,116 @@
+"""Planted mistakes on real faces: the teacher's network, and one of the zoo."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from facebench.models.doctor.diagnose import Diagnosis, diagnose
+from facebench.models.embedders.options import ModelOptions
+from facebench.models.zoo import load_network
+from facebench.similarity import Cosine
+
+pytestmark = pytest.mark.slow
+TEACHER: dict[str, Any] = {
+    "size": (112, 112),
+    "colour": "rgb",
+    "normalise": "imagenet",
+    "flip": "normalised-add",
+}
+ZOO: dict[str, Any] = {"size": (112, 96), "colour": "rgb", "normalise": "arcface", "flip": "add"}
+NO_END = 1e9  # seconds
+
+
+def examined(model: Any, data: Path, options: dict[str, Any], align: str = "auto") -> Diagnosis:
+    chosen = ModelOptions(**options)
+    return diagnose(
+        model, data / "lfw-mini", Cosine().pairs, options=chosen, align=align, budget=NO_END
+    )
+
+
+def causes(found: Diagnosis) -> list[str]:
+    return sorted(mistake.cause for mistake in found.mistakes)
+
+
+def in_graph(source: Path, target: Path) -> Path:
+    """The teacher with its normalisation as the first nodes of its graph."""
+    onnx = pytest.importorskip("onnx")
+    model = onnx.load(str(source))
+    first, mean, std = model.graph.input[0].name, [123.675, 116.28, 103.53], [58.395, 57.12, 57.375]
+    for name, values in (("own_mean", mean), ("own_std", std)):
+        array = np.array(values, np.float32).reshape(1, 3, 1, 1)
+        model.graph.initializer.append(onnx.numpy_helper.from_array(array, name))
+    for node in model.graph.node:
+        node.input[:] = ["own_x" if name == first else name for name in node.input]
+    for node in (
+        onnx.helper.make_node("Div", ["own_less", "own_std"], ["own_x"]),
+        onnx.helper.make_node("Sub", [first, "own_mean"], ["own_less"]),
+    ):
+        model.graph.node.insert(0, node)
+    onnx.save(model, str(target))
+    return target
+
+
+@pytest.mark.parametrize(
+    ("planted", "align", "expected"),
+    [
+        ({}, "auto", []),
+        ({"colour": "bgr"}, "auto", ["red and blue exchanged"]),
+        ({"normalise": None, "mean": (0.0,) * 3, "scale": (1.0,) * 3}, "auto", [
+            "wrong normalisation"]),
+        ({}, "centre", ["wrong alignment"]),
+    ],
+)  # fmt: skip
+def test_the_teacher(
+    shared_data: Path, planted: dict[str, Any], align: str, expected: list[str]
+) -> None:
+    file = shared_data / "teacher" / "mobilefacenet.onnx"
+    assert causes(examined(str(file), shared_data, TEACHER | planted, align)) == expected
+
+
+def test_a_second_normalisation_in_the_teachers_graph(shared_data: Path, tmp_path: Path) -> None:
+    file = in_graph(shared_data / "teacher" / "mobilefacenet.onnx", tmp_path / "twice.onnx")
+    assert causes(examined(str(file), shared_data, TEACHER)) == ["normalised twice"]
+
+
+class Planted(nn.Module):
+    """A network of the zoo with something wrong after it, or before it."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self.net, self.kind = load_network("sparse_074").eval(), kind
+
+    def forward(self, faces: Tensor) -> Tensor:
+        if self.kind == "alone" and len(faces) != 1:
+            raise ValueError("one face at a time")
+        if self.kind == "own":
+            faces = (faces - 127.5) / 128
+        found: Tensor = self.net(faces * 0 if self.kind == "constant" else faces)
+        if self.kind == "drop":
+            return nn.functional.dropout(found, 0.3, training=True)
+        if self.kind == "norm":
+            mean = found.mean(0, keepdim=True)
+            return found - (mean if len(found) > 1 else 0)
+        return found.softmax(1) if self.kind == "softmax" else found
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("right", []),
+        ("own", ["normalised twice"]),
+        ("alone", ["fixed batch"]),
+        ("constant", ["ignores its input"]),
+        ("drop", ["dropout in training mode"]),
+        ("norm", ["batch normalisation in training mode"]),
+        ("softmax", ["not the embedding"]),
+    ],
+)
+def test_a_network_of_the_zoo(shared_data: Path, kind: str, expected: list[str]) -> None:
+    with torch.no_grad():
+        assert causes(examined(Planted(kind), shared_data, ZOO)) == expected
