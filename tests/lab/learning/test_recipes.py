@@ -46,6 +46,7 @@ def test_the_short_recipe_is_the_loops_and_keeps_its_proportions() -> None:
         (('"adamw"', '"adam"'), "did you mean 'adamw'"),
         (("similarity = 20.0", "similarty = 20.0"), "did you mean 'similarity'"),
         (("steps = 7000", "steps = 0"), "train.steps"),
+        (("batch = 64", "batch = 1"), "batch normalisation needs a batch of at least 2 faces"),
         (('supervision = "normalised"', 'supervision = "joint"'), "no loss 'similarity'"),
     ],
 )
