@@ -7,9 +7,17 @@ import os.path
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, Self, TypeVar, get_args, get_origin, get_type_hints
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
 from facebench.base.errors import UserError, nearest
 from facebench.base.opening import SETTINGS, plain_bytes, reading, unix_lines
@@ -22,9 +30,17 @@ Text = Annotated[str, BeforeValidator(lambda v: " ".join(v.split()) if isinstanc
 
 
 class Strict(BaseModel):
-    """Fields of a file: no others than those, and none changes."""
+    """Fields of a file: no others than those, none changes, and whole numbers have 64 bits."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="after")
+    def _counted_in_64_bits(self) -> Self:
+        for name, value in self:  # 1e30 is a whole number, too
+            numbers = value if isinstance(value, tuple) else (value,)
+            if any(isinstance(number, int) and abs(number) >> 63 for number in numbers):
+                raise ValueError(f"field {name!r} must have whole numbers of 64 bits")
+        return self
 
 
 _NUMBER, _LIST, _TABLE = "must be a whole number", "must be a list", "must be a table of fields"
@@ -33,6 +49,7 @@ _WORDS = {
     "string_type": "must be text",
     "int_type": _NUMBER,
     "int_parsing": _NUMBER,
+    "int_parsing_size": f"{_NUMBER} of 64 bits",
     "int_from_float": _NUMBER,
     "float_type": "must be a number",
     "float_parsing": "must be a number",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
 from os import PathLike
@@ -322,7 +323,8 @@ class _MissingError(Exception):
 
 def _found(name: str, folders: Sequence[Path], subject: str) -> list[Path]:
     """Files of a name, at least one; subject: the file in words, with its verb."""
-    found = [place for folder in folders if (place := folder / name).is_file()]
+    # os.path, to which a name that no file may have is that of none.
+    found = [place for folder in folders if os.path.isfile(place := folder / name)]
     if not found:
         places = {folder.resolve(): folder.absolute() for folder in reversed(folders)}
         sought = ", nor in ".join(map(str, reversed(places.values())))

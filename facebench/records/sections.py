@@ -9,7 +9,6 @@ from typing import Annotated, Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import (
-    BaseModel,
     ConfigDict,
     Field,
     PositiveInt,
@@ -20,7 +19,7 @@ from pydantic import (
 )
 
 from facebench.base.errors import UserError
-from facebench.base.validation import Share
+from facebench.base.validation import Share, Strict
 from facebench.faces.types import DataKind
 from facebench.models.embedders.base import FlipRule
 from facebench.protocols.cards import SpreadKind
@@ -32,8 +31,8 @@ UNKNOWN = "unknown (embeddings were given)"  # preprocessing and alignment of su
 Count = Annotated[int, Field(ge=0)]
 
 
-class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+class Section(Strict):
+    model_config = ConfigDict(allow_inf_nan=False)
 
 
 class IntervalSection(Section):
@@ -199,7 +198,7 @@ class RatesSection(Section):
     parts: Literal["draws", "splits"]
     number_of_parts: Count
     rates: Annotated[tuple[RateSection, ...], Field(min_length=1)]
-    counts: dict[str, Count] = {}
+    counts: dict[str, Count] = {}  # noqa: RUF012 - pydantic copies it
 
     @model_validator(mode="after")
     def _of_every_part(self) -> Self:

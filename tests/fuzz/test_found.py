@@ -130,6 +130,14 @@ def test_wrong_fields_of_a_curve_are_one_line(change: Change, line: str, tmp_pat
             lambda v: v["statistics"]["tar_at_far"][0].update(true_accepts=10**400),
             "it has the whole number 1000000000",
         ),
+        (
+            lambda v: v["statistics"]["tar_at_far"][0].update(true_accepts="9" * 40),
+            "field 'true_accepts' must have whole numbers of 64 bits",
+        ),
+        (
+            lambda v: v["statistics"]["tar_at_far"][0].update(true_accepts=1e30),
+            "true_accepts': must be a whole number of 64 bits, not 1e+30",
+        ),
         (lambda v: v["protocol"].update(name="\ud800"), "it has half of a letter, U+D800"),
     ],
 )
@@ -142,6 +150,14 @@ def test_wrong_fields_of_a_sealed_record_are_one_line(
     values[SEAL] = seal_of(values)
     said = read("records", {"own.json": json.dumps(values).encode(), **beside}, tmp_path)
     assert said.startswith("own.json: ") and line in said
+
+
+def test_scores_of_a_name_that_no_file_has_are_not_there(tmp_path: Path) -> None:
+    values, _ = kept_records()[0]
+    values = json.loads(json.dumps(values))
+    values["scores"]["file"] = "x" * 300
+    values[SEAL] = seal_of(values)
+    assert read("records", {"own.json": json.dumps(values).encode()}, tmp_path) == ""
 
 
 def test_searches_have_a_value_of_every_draw(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import zipfile
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from random import Random
@@ -77,7 +78,7 @@ def _curve(rng: Random) -> Files:
 
 
 def _read_curve(folder: Path) -> None:
-    write_curve(read_curve(folder / "own.json"), folder)
+    write_curve(replace(read_curve(folder / "own.json"), model="own"), folder)
 
 
 def _diagnostics(rng: Random) -> Files:
