@@ -57,6 +57,12 @@ def _wrong(record: Record) -> Iterator[str]:
     curve = record.curve
     if curve is not None and (curve.mated, curve.nonmated) != (counts.mated, counts.nonmated):
         yield "its curve is not of its comparisons"
+    least = 1
+    if isinstance(record.statistics, RatesSection) and record.statistics.parts == "splits":
+        least = record.statistics.number_of_parts
+    over_rates = next((one.name for one in record.series if one.name != "CMC"), None)
+    if over_rates is not None and counts.nonmated < least:
+        yield f"its curve {over_rates!r} is over false accepts, of which it has no comparisons"
     if isinstance(record.statistics, RatesSection):
         yield from _wrong_rates(record.statistics)
     else:

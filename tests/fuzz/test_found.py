@@ -160,6 +160,15 @@ def test_scores_of_a_name_that_no_file_has_are_not_there(tmp_path: Path) -> None
     assert read("records", {"own.json": json.dumps(values).encode()}, tmp_path) == ""
 
 
+def test_curves_over_false_accepts_need_comparisons_that_may_be_accepted(tmp_path: Path) -> None:
+    values = json.loads(shipped("reports/results/lfw-closed/*/baseline-*.json")[0])
+    assert values["comparisons"]["nonmated"] == 0
+    values["series"][0]["name"] = "DIR"
+    values[SEAL] = seal_of(values)
+    said = read("records", {"own.json": json.dumps(values).encode()}, tmp_path)
+    assert "its curve 'DIR' is over false accepts, of which it has no comparisons" in said
+
+
 def test_searches_have_a_value_of_every_draw(tmp_path: Path) -> None:
     values = json.loads(shipped("reports/results/lfw-closed/*/baseline-*.json")[0])
     values["statistics"]["number_of_parts"] = 10**18  # a row of the page each
