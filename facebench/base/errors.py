@@ -155,8 +155,15 @@ def readable(read: Callable[[Key], Made], keys: Iterable[Key]) -> list[Made]:
 
 def nearest(name: object, known: Iterable[str]) -> str:
     """``; did you mean 'x'?`` for the nearest known name, or an empty string where none is near."""
-    folded: dict[str, str] = {}
+    folded: dict[str, list[str]] = {}
     for one in known:
-        folded.setdefault(one.casefold(), one)
+        folded.setdefault(one.casefold(), []).append(one)
     close = difflib.get_close_matches(str(name).casefold(), list(folded), n=1, cutoff=0.5)
-    return f"; did you mean {folded[close[0]]!r}?" if close else ""
+    if not close:
+        return ""
+    alike = folded[close[0]]  # which differ in case alone
+    return f"; did you mean {max(alike, key=lambda one: _like(str(name), one))!r}?"
+
+
+def _like(name: str, one: str) -> float:
+    return difflib.SequenceMatcher(None, name, one).ratio()

@@ -25,7 +25,7 @@ def test_formats_say_the_same(run: Run) -> None:
     (value,) = json.loads(run(*ASKED, "0.3 pt", "--format", "json").out)
     table = run(*ASKED, ".3pts").out
     assert row["units_needed"] == str(value["units_needed"]) and value["drop"] == 0.003
-    assert f"{value['units_needed']:,}" in table and "0.3 pt seen" in table
+    assert f"{value['units_needed']:,}" in table and "0.3 pt" in table
     assert f"now: {value['units']:,} people, 1,200 comparisons" in table
     assert "at 5% two-sided, on 80 of 100 lists of other people" in " ".join(table.split())
     written = run(*ASKED, "0.3pt", "--format", "md", "-o", "out.md")
