@@ -25,6 +25,13 @@ def make_net():
     torch.manual_seed(0)
     return torch.nn.Sequential(torch.nn.AvgPool2d(8), torch.nn.Flatten(), torch.nn.Linear(504, 16))
 """
+NETS = """
+import torch
+
+def mine():
+    pool = torch.nn.AdaptiveAvgPool2d(7)
+    return torch.nn.Sequential(pool, torch.nn.Flatten(), torch.nn.Linear(147, 16))
+"""
 SMALL = (
     (r"(?m)^steps = [\d_]+", "steps = 2"),
     (r"(?m)^steps = \[.*\]", "steps = [2, 1]"),
@@ -63,6 +70,7 @@ def make_place(folder: Path, page: str) -> None:
     _staff(here)
     (here / "faces").symlink_to(here / "staff")
     _runs(here / "runs")
+    _checkpoints(here)
     for block in [*blocks(README.read_text(encoding="utf-8"), "toml"), *blocks(page, "toml")]:
         named = re.match(r"# (\w+\.toml)\n", block)
         if named:
@@ -111,6 +119,16 @@ def _runs(folder: Path) -> None:
                 shutil.copy(one, folder)
     for path in kept.glob("comparisons-*"):
         shutil.copy(path, folder)
+
+
+def _checkpoints(folder: Path) -> None:
+    """The code of a network and three files of its weights: one alone, and a sweep of two."""
+    (folder / "nets.py").write_text(NETS)
+    for seed, name in enumerate(("ckpt.pt", "runs/s00/ckpt.pt", "runs/s50/ckpt.pt")):
+        torch.manual_seed(seed)
+        layer = nn.Linear(147, 16)
+        (folder / name).parent.mkdir(exist_ok=True)
+        torch.save({"2.weight": layer.weight.data, "2.bias": layer.bias.data}, folder / name)
 
 
 def _network(path: Path) -> None:
