@@ -28,6 +28,14 @@ from tests.fuzz.targets.records import kept_records
 
 DEEP = b"[" * 100_000
 LONG = b"9" * 5000
+# A card whose weights have a name that no file has.
+NAMELESS = b"""
+name = "a"
+architecture = "onnx"
+weights = "a\\u0000.onnx"
+licence = "x"
+title = "x"
+"""
 
 
 def read(target: str, files: Files, folder: Path) -> str:
@@ -55,6 +63,12 @@ def read(target: str, files: Files, folder: Path) -> str:
         ("records", "own.json", DEEP, "own.json: not a complete JSON record: it is nested too dee"),
         ("records", "own.json", b'{"a": ' + LONG + b"}", "JSON record: it has a number of thousa"),
         ("options", "option.txt", b"1e999", ""),
+        ("face detectors", "yunet.onnx", flat_onnx(), "yunet.onnx is not a YuNet face detector"),
+        (
+            *("model cards", "card.toml"),
+            NAMELESS,
+            "card.toml: field 'weights': 'a\\x00.onnx' is the name of no file",
+        ),
         ("options", "option.txt", LONG, ""),
         ("metrics", "own.metric.safetensors", b"PK", "own.metric.safetensors: not a metric file"),
         ("packed weights", "weights.safetensors", b"", "truncated or not safetensors"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facebench.base.errors import UserError
-from facebench.base.opening import MODEL, plain_file
-from facebench.base.storage import sha256_file
+from facebench.base.opening import MODEL, plain_bytes
 from facebench.faces.align.template import Matrix, WarpedAligner, similarity_transform
 from facebench.faces.types import Image
 
 _NMS_THRESHOLD, _TOP_K = 0.3, 500
+_OUTPUTS = (b"cls_8", b"obj_8", b"bbox_8", b"kps_8")  # some of those that OpenCV asks for
 # YuNet is trained for faces of 10 to 300 pixels (Wu et al. 2023, Section 4); in larger ones its
 # landmarks are wrong. So a picture with a longer side is shrunk to this one (pixels) for detection,
 SIDES = (320, 640)  # the second where nothing is found in the first, then the picture as it is.
@@ -38,12 +39,15 @@ class YuNetAligner(WarpedAligner):
     def __init__(self, model_path: str | Path, score_threshold: float = 0.6) -> None:
         self.model_path, self.score_threshold = Path(model_path), score_threshold
         try:
-            plain_file(self.model_path, MODEL).close()
-            digest = sha256_file(self.model_path)
+            data = plain_bytes(self.model_path, MODEL)
         except OSError as error:
             raise UserError(
                 f"cannot read the YuNet model {model_path}: {error.strerror}"
             ) from error
+        # Given other networks, or halves of them, OpenCV may end the process.
+        if not all(output in data for output in _OUTPUTS):
+            raise self._no_yunet()
+        digest = hashlib.sha256(data).hexdigest()
         self.signature = (
             f"yunet({digest[:8]},score>={score_threshold:g},largest-central,"
             f"found-in-{SIDES[0]},refined)->similarity"
@@ -118,10 +122,13 @@ class YuNetAligner(WarpedAligner):
         try:
             self.landmarks(np.zeros((64, 64, 3), np.uint8))
         except (cv2.error, ValueError) as error:
-            raise UserError(
-                f"{self.model_path} is not a YuNet face detector that OpenCV can use; "
-                "name an ONNX file of YuNet (face_detection_yunet_2023mar.onnx and its kin)"
-            ) from error
+            raise self._no_yunet() from error
+
+    def _no_yunet(self) -> UserError:
+        return UserError(
+            f"{self.model_path} is not a YuNet face detector that OpenCV can use; "
+            "name an ONNX file of YuNet (face_detection_yunet_2023mar.onnx and its kin)"
+        )
 
 
 def choose_face(faces: NDArray[Any], shape: tuple[int, int]) -> NDArray[Any]:

@@ -18,6 +18,8 @@ def require_inside(
     the card in it; of a card elsewhere, its own folder. named: a file that the user named himself,
     wherever it leads.
     """
+    if "\0" in file:
+        raise UserError(f"{card}: field {field!r}: {file!r} is the name of no file")
     path = card.parent / file
     if named is not None and _real(path) == _real(named):
         return
