@@ -20,15 +20,11 @@ from facebench.records.frames import Results, Scalar, estimate_row
 from facebench.records.record import Record
 from facebench.reports.build import FilledReport
 from facebench.reports.table import report_table
-from facebench.tables.comparison import (
-    changed_text,
-    comparison_table,
-    method_table,
-    paired_cells,
-    power_table,
-)
 from facebench.tables.history import history_table
 from facebench.tables.html import to_fragment
+from facebench.tables.paired.comparison import changed_text, comparison_table, paired_cells
+from facebench.tables.paired.methods import method_table
+from facebench.tables.paired.power import power_table
 from facebench.tables.records import record_tables
 from facebench.tables.table import Cell, Table, columns_of, rows_of
 from facebench.tables.text import estimate_cell

@@ -17,9 +17,9 @@ from facebench.records.comparability import require_comparable, signature_differ
 from facebench.records.record import Record, signature_of
 from facebench.records.scores import ScoreTable
 from facebench.statistics.paired import mcnemar_exact
-from facebench.tables.comparison import comparison_table, comparisons_csv, comparisons_json
 from facebench.tables.html import to_html
 from facebench.tables.markdown import to_markdown
+from facebench.tables.paired.comparison import comparison_table, comparisons_csv, comparisons_json
 from tests.helpers.records import MakeRecord
 
 

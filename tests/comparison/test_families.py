@@ -17,7 +17,7 @@ from facebench.reports.card import load_report
 from facebench.reports.formats import report_csv
 from facebench.reports.table import report_table, shown
 from facebench.statistics.intervals.exact import Interval
-from facebench.tables.comparison import comparisons_json
+from facebench.tables.paired.comparison import comparisons_json
 from facebench.tables.records import record_table
 from tests.helpers.records import MakeRecord
 

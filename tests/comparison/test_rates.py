@@ -16,7 +16,7 @@ from facebench.records.record import Record
 from facebench.records.scores import ScoreTable
 from facebench.statistics.rates import paired_rate_difference
 from facebench.statistics.templates import SplitScores, paired_tar_differences, tar_over_splits
-from facebench.tables.comparison import comparison_table
+from facebench.tables.paired.comparison import comparison_table
 from tests.helpers.records import drawn_facts
 
 SPLITS, MATED, OTHERS, PEOPLE = 3, 60, 400, 30

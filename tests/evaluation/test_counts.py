@@ -21,8 +21,8 @@ from facebench.gate.baselines import fact_of
 from facebench.gate.rules import parse_rules
 from facebench.models.cards.brought import pack_model
 from facebench.records.sections import COUNTED_LATER
-from facebench.tables.comparison import comparisons_json
 from facebench.tables.history import history_table
+from facebench.tables.paired.comparison import comparisons_json
 from facebench.tables.records import record_table
 from tests.costs.test_bench import Pretended
 from tests.helpers import brought

@@ -14,9 +14,9 @@ from facebench.gate.rules import parse_rules
 from facebench.protocols.kinds.verification import SINGLE_FACES
 from facebench.records.files import save_record
 from facebench.records.record import Record
-from facebench.tables.comparison import comparison_table
 from facebench.tables.history import history_table
 from facebench.tables.html import to_html
+from facebench.tables.paired.comparison import comparison_table
 from facebench.tables.records import record_table
 from tests.comparison.test_compare import changed
 from tests.helpers.records import MakeRecord

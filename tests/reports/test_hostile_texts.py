@@ -16,9 +16,9 @@ from facebench.gate.formats import render_gate
 from facebench.gate.judge import GateResult, Verdict
 from facebench.gate.rules import parse_rule
 from facebench.records.record import Record
-from facebench.tables.comparison import comparison_table, comparisons_csv, comparisons_json
 from facebench.tables.html import to_html
 from facebench.tables.markdown import to_markdown
+from facebench.tables.paired.comparison import comparison_table, comparisons_csv, comparisons_json
 from facebench.tables.records import record_tables
 from facebench.tables.terminal import console_for, tables_text
 

@@ -23,10 +23,10 @@ from facebench.records.files import read_record, save_record
 from facebench.records.record import Record
 from facebench.records.scores import ScoreTable
 from facebench.statistics.intervals.exact import Interval
-from facebench.tables.comparison import comparison_table
 from facebench.tables.exports import records_csv
 from facebench.tables.html import to_html
 from facebench.tables.markdown import to_markdown
+from facebench.tables.paired.comparison import comparison_table
 from facebench.tables.records import record_tables
 from tests.helpers.records import drawn_facts
 

@@ -135,7 +135,11 @@ def command(
 
 def render(compared: list[Comparison], format: CompareFormat, *, file: bool = False) -> str:
     """Comparisons in a format, as text."""
-    from facebench.tables.comparison import comparison_table, comparisons_csv, comparisons_json
+    from facebench.tables.paired.comparison import (
+        comparison_table,
+        comparisons_csv,
+        comparisons_json,
+    )
 
     if format == "json":
         return comparisons_json(compared)
@@ -145,7 +149,7 @@ def render(compared: list[Comparison], format: CompareFormat, *, file: bool = Fa
 
 
 def _of_methods(compared: Sequence[MethodComparison], format: CompareFormat, *, file: bool) -> str:
-    from facebench.tables.comparison import method_table, methods_csv, methods_json
+    from facebench.tables.paired.methods import method_table, methods_csv, methods_json
 
     if format == "json":
         return methods_json(compared)

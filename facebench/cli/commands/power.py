@@ -69,7 +69,7 @@ def command(
     share = drop_of(drop)
     with importing():
         from facebench.comparison.power import power as powers
-        from facebench.tables.comparison import power_csv, power_json, power_table
+        from facebench.tables.paired.power import power_csv, power_json, power_table
     found = powers(
         models or [],
         drop=share,
