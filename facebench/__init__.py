@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from facebench.costs.bench import bench
     from facebench.evaluation.evaluate import evaluate, evaluate_many
     from facebench.evaluation.scores import identification, verification
+    from facebench.figures.worst import worst
     from facebench.gate.named import judge
     from facebench.models.cards.card import list_models
     from facebench.models.embedders.options import ModelOptions
@@ -56,6 +57,7 @@ __all__ = [
     "report",
     "save_record",
     "verification",
+    "worst",
 ]
 
 _WHERE = {
@@ -79,6 +81,7 @@ _WHERE = {
     "report": "reports.build",
     "save_record": "records.files",
     "verification": "evaluation.scores",
+    "worst": "figures.worst",
 }
 
 

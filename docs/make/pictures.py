@@ -1,6 +1,7 @@
 """The pictures of README and docs, from the committed records: ``python docs/make/pictures.py``.
 
-``zoo.png`` is the history of the zoo on LFW; ``report.png`` is a page of ``facebench report`` as
+``zoo.png`` is the history of the zoo on LFW; ``worst.png`` whom a sparse network hurts most, of
+rendered faces; ``report.png`` is a page of ``facebench report`` as
 Chromium shows it, and stays as it is where there is no Chromium.
 """
 
@@ -13,10 +14,13 @@ import sys
 import tempfile
 from pathlib import Path
 
+from PIL import Image
+
 import facebench
 
 ASSETS = Path(__file__).parents[1] / "assets"
-RECORDS = Path(__file__).parents[2] / "reports" / "results" / "lfw" / "lfw-0aba83afd81d11d9"
+RESULTS = Path(__file__).parents[2] / "reports" / "results" / "lfw"
+RECORDS, RENDERED = RESULTS / "lfw-0aba83afd81d11d9", RESULTS / "synthetic-lfw-v1-s0"
 ZOO = (
     *("baseline", "sparse_096", "sparse_076", "sparse_074", "sparse_043"),
     *("sparse_026", "sparse_018", "sparse_014", "sparse_012"),
@@ -24,9 +28,10 @@ ZOO = (
 
 
 def main() -> None:
-    """Write both pictures."""
+    """Write all pictures."""
     with tempfile.TemporaryDirectory() as made:
         zoo_picture(ASSETS / "zoo.png", Path(made))
+        worst_picture(ASSETS / "worst.png")
         if browser := shutil.which("chromium") or shutil.which("chromium-browser"):
             _report_picture(ASSETS / "report.png", Path(made), browser)
 
@@ -39,6 +44,15 @@ def zoo_picture(path: Path, folder: Path) -> None:
         if json.loads(file.read_text(encoding="utf-8"))["similarity"] == "cosine":
             facebench.save_record(facebench.read_record(file), records)
     _facebench("history", str(records), "--plot", str(path))
+
+
+def worst_picture(path: Path) -> None:
+    """Six rendered people whom ``sparse_012`` hurts most; the faces are rendered where the cache
+    has none.
+    """
+    words = ("worst", "baseline", "sparse_012", "-p", "lfw", "--records", str(RENDERED))
+    _facebench(*words, "--data", "synthetic", "-n", "6", "--sheet", str(path))
+    Image.open(path).quantize(192).save(path, optimize=True)  # a third of the bytes
 
 
 def _report_picture(path: Path, folder: Path, browser: str) -> None:

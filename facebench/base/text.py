@@ -15,7 +15,12 @@ from fractions import Fraction
 
 def points(share: float) -> str:
     """A difference in points of percent, with its sign."""
-    rounded = round(100 * share, 2) + 0.0  # no negative zero
+    return decimal(100 * share)
+
+
+def decimal(number: float) -> str:
+    """A number with its sign, to two places: ``−1.34``."""
+    rounded = round(number, 2) + 0.0  # no negative zero
     return f"{rounded:+.2f}".replace("-", "−")
 
 

@@ -38,6 +38,11 @@ COMMANDS = (
         "Compare models, paired on the same comparisons.",
     ),
     (
+        "worst",
+        "facebench.cli.commands.worst",
+        "Show a model's worst errors, and whom a smaller one hurts most.",
+    ),
+    (
         "power",
         "facebench.cli.commands.power",
         "How small a difference can be seen, and how many people would do.",

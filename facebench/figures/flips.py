@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 from facebench.base.errors import UserError
 from facebench.base.vocabulary import SYNTHETIC_LABEL
 from facebench.comparison.compare import Comparison
-from facebench.faces.locate import SYNTHETIC
-from facebench.faces.types import FaceSource, Image, ImageError
+from facebench.figures.faces import FLIPS, PairFaces, draw_pair
 from facebench.figures.files import plot_format, plot_style, save_figure
 from facebench.records.comparability import names_of
 from facebench.records.record import Record, folds_of
@@ -40,79 +39,11 @@ class Flip:
     other: str
 
 
-@dataclass(frozen=True)
-class PairFaces:
-    """Where the faces of a protocol's comparisons are: their keys, in its order."""
-
-    source: FaceSource
-    left: tuple[str, ...]
-    right: tuple[str, ...]
-
-
 def require_flips(path: Path, number: int) -> None:
     """UserError, before any work, for an ending or a number that cannot be."""
     plot_format(path, "--flips-out")
     if not 1 <= number <= _MOST:
         raise UserError(f"--show-flips {number}: show 1 to {_MOST} pairs")
-
-
-def require_faces(record: Record, data: str | None) -> None:
-    """UserError, before any work, where a record's faces cannot be those of --data."""
-    kind = record.protocol.kind
-    if kind != "verification":
-        raise UserError(
-            f"--data: {record.protocol.name} ({kind}) does not compare single faces; leave it, "
-            "and --show-flips, out"
-        )
-    if record.data.kind == "synthetic":
-        return
-    if data is None:
-        raise UserError("--show-flips needs the faces: name their folder with --data")
-    if data == SYNTHETIC:
-        raise UserError(
-            f"--data {data}: the record of {record.model.id} is of photographs, "
-            f"{record.data.fingerprint}; name the folder that was evaluated"
-        )
-
-
-def pair_faces(record: Record, data: str | None, pairs: Path | None = None) -> PairFaces:
-    """The faces behind a record's comparisons, from --data and the protocol's list.
-
-    UserError: a protocol that does not compare single faces, faces that are not there, or other
-    faces or comparisons than the record's.
-    """
-    from facebench.protocols.cards import VerificationCard, load_protocol
-    from facebench.protocols.kinds.verification import prepare as prepare_pairs
-    from facebench.protocols.settings import Settings
-
-    require_faces(record, data)
-    name = record.protocol.name
-    card = load_protocol(name)
-    if not isinstance(card, VerificationCard):
-        raise UserError(
-            f"--data: {name} ({record.protocol.kind}) does not compare single faces; leave "
-            "it, and --show-flips, out"
-        )
-    if data is None:
-        data = SYNTHETIC
-    prepared = prepare_pairs(card, data, Settings(pairs=pairs), images=False)
-    found = prepared.comparisons
-    if found.fingerprint != record.comparisons.fingerprint:
-        raise UserError(
-            f"--data {data}: its list of comparisons is {found.fingerprint}, the record's "
-            f"{record.comparisons.fingerprint}; name the list with --pairs"
-        )
-    if prepared.faces.source is None or prepared.faces.label != record.data.fingerprint:
-        raise UserError(
-            f"--data {data}: these faces are {prepared.faces.label}, the record's "
-            f"{record.data.fingerprint}; name the folder that was evaluated"
-        )
-    keys = found.keys
-    return PairFaces(
-        prepared.faces.source,
-        tuple(keys[index] for index in found.left),
-        tuple(keys[index] for index in found.right),
-    )
 
 
 def flips_of(comparison: Comparison, faces: PairFaces, number: int) -> list[Flip]:
@@ -151,7 +82,7 @@ def save_flips(comparison: Comparison, flips: Sequence[Flip], faces: PairFaces, 
         figure.suptitle(_title(comparison, len(flips)), x=0.01, ha="left", fontsize=12)
         cells = figure.subfigures(rows, columns, squeeze=False).ravel()
         for cell, flip in zip(cells, flips, strict=False):
-            _draw(cell, flip, faces.source)
+            _draw(cell, flip, faces)
         save_figure(figure, path, dpi=110)
 
 
@@ -193,7 +124,7 @@ def _title(comparison: Comparison, number: int) -> str:
     return title.replace("$", r"\$")
 
 
-def _draw(cell: SubFigure, flip: Flip, source: FaceSource) -> None:
+def _draw(cell: SubFigure, flip: Flip, faces: PairFaces) -> None:
     colour = BETTER if flip.right else WORSE
     word = "▲ became right" if flip.right else "▼ became wrong"
     kind = "same person" if flip.mated else "two people"
@@ -204,26 +135,8 @@ def _draw(cell: SubFigure, flip: Flip, source: FaceSource) -> None:
         f"{after:.3f} ({_side(flip, 1)} {flip.thresholds[1]:.3f})"
     )
     cell.suptitle(text, fontsize=9.5, color=colour, fontweight="bold")
-    for axes, key in zip(cell.subplots(1, 2), (flip.left, flip.other), strict=True):
-        axes.imshow(_image(source, key))
-        axes.set_xticks([])
-        axes.set_yticks([])
-        axes.set_xlabel(_short(key), fontsize=8)
-        for spine in axes.spines.values():
-            spine.set(color=colour, linewidth=2)
+    draw_pair(cell, (flip.left, flip.other), faces, colour, FLIPS)
 
 
 def _side(flip: Flip, model: int) -> str:
     return "≥" if flip.scores[model] >= flip.thresholds[model] else "<"
-
-
-def _short(key: str) -> str:
-    name = key.rsplit("/", 1)[-1].replace("$", r"\$")
-    return name if len(name) <= 30 else f"{name[:29]}…"
-
-
-def _image(source: FaceSource, key: str) -> Image:
-    try:
-        return source.read(key)
-    except ImageError as error:
-        raise UserError(f"--show-flips: {error}") from None

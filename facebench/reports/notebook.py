@@ -11,6 +11,7 @@ from facebench.comparison.history import History
 from facebench.comparison.methods import MethodComparison
 from facebench.comparison.power import Power
 from facebench.comparison.scores import ScoreComparison
+from facebench.comparison.worst import MostHit, WorstErrors
 from facebench.costs.bench import Bench
 from facebench.costs.table import bench_table
 from facebench.evaluation.scores import ScoreStatistics
@@ -25,6 +26,7 @@ from facebench.tables.html import to_fragment
 from facebench.tables.paired.comparison import changed_text, comparison_table, paired_cells
 from facebench.tables.paired.methods import method_table
 from facebench.tables.paired.power import power_table
+from facebench.tables.paired.worst import worst_table
 from facebench.tables.records import record_tables
 from facebench.tables.table import Cell, Table, columns_of, rows_of
 from facebench.tables.text import estimate_cell
@@ -105,6 +107,8 @@ _BUILDERS: dict[type, Callable[[Any], Sequence[Table]]] = {
     History: lambda found: [history_table(found)],
     MethodComparison: lambda found: [method_table(found)],
     Power: lambda found: [power_table([found])],
+    WorstErrors: lambda found: [worst_table(found)],
+    MostHit: lambda found: [worst_table(found)],
     GateResult: lambda found: [verdict_table(found)],
     Bench: lambda found: [bench_table(found)],
     FilledReport: lambda found: list(map(report_table, found.filled)),

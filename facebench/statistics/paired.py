@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from facebench.statistics.checks import FloatArray, checked_flags, checked_level
+from facebench.statistics.checks import FloatArray, IntArray, checked_flags, checked_level
 from facebench.statistics.intervals.bootstrap import Units
 from facebench.statistics.intervals.exact import Interval, exact_binomial, percentile_interval
 
@@ -209,3 +209,52 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
         highest = max(highest, min(1.0, (len(made) - rank) * p))
         adjusted[at] = highest
     return adjusted
+
+
+@dataclass(frozen=True, eq=False)
+class GroupMeans:
+    """Means of groups of unequal size, and what chance leaves of them.
+
+    mean: float[k]; number: int[k], of values; weight: float[k] from 0 to 1, the share of a group's
+    distance from the overall mean that is its own and not chance; expected: float[k], the mean of
+    further values of the group. between: the standard deviation of groups' true means, 0 where they
+    differ no more than chance brings; None, and every weight 0: no group has two values.
+    """
+
+    mean: FloatArray
+    number: IntArray
+    weight: FloatArray
+    expected: FloatArray
+    between: float | None
+
+
+def group_means(values: ArrayLike, groups: ArrayLike) -> GroupMeans:
+    """The means of float[n] values in int[n] groups, which are numbered from 0 without gaps.
+
+    A value counts once for each place that it has; of a comparison of two people, in both. One-way
+    random effects, their variance by moments of the analysis of variance, at least 0. ValueError:
+    fewer than two groups, a group without values, lengths that differ.
+    Source: Searle, Casella, McCulloch 1992, Variance Components, chapters 3 and 7.
+    """
+    x, of = np.asarray(values, dtype=np.float64), np.asarray(groups, dtype=np.int64)
+    if x.shape != of.shape or x.ndim != 1:
+        raise ValueError(f"group_means: {x.shape} values and {of.shape} groups; pass [n] of both")
+    number = np.bincount(of) if of.size else np.zeros(0, dtype=np.int64)
+    k, n = number.size, x.size
+    if k < 2 or number.min() < 1:
+        raise ValueError("group_means: two groups or more are needed, each with a value")
+    mean = np.bincount(of, weights=x) / number
+    if n == k:
+        none = np.zeros(k)
+        return GroupMeans(mean, number, none, np.full(k, mean.mean()), None)
+    within = float(np.sum((x - mean[of]) ** 2)) / (n - k)
+    among = float(np.sum(number * (mean - x.mean()) ** 2)) / (k - 1)
+    size = (n - float(np.sum(number.astype(np.float64) ** 2)) / n) / (k - 1)
+    between = max(0.0, (among - within) / size)
+    if not between:
+        none = np.zeros(k)
+        return GroupMeans(mean, number, none, np.full(k, x.mean()), 0.0)
+    noise = within / number
+    weight = between / (between + noise)
+    overall = float(np.average(mean, weights=weight))
+    return GroupMeans(mean, number, weight, overall + weight * (mean - overall), between**0.5)

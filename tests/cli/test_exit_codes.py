@@ -49,6 +49,7 @@ def test_help_is_0_and_what_was_typed_wrongly_is_2(run: Run, name: str) -> None:
         "report show no_such",
         "compare no_such other",
         "power no_such other --drop 1pt",
+        "worst no_such",
         "gate no_such --rules none.toml",
         "history no_such",
         "data check no_such",

@@ -47,6 +47,8 @@ COMMANDS = {
     "compare": ("compare", "base", "as_good", "worse", "-p", "lfw", "--records", "saved"),
     "power": ("power", "base", "as_good", "worse", "-p", "lfw", "--records", "saved",
               "--drop", "0.3pt"),
+    "worst": ("worst", "worse", "-p", "lfw", "--records", "saved"),
+    "worst of two": ("worst", "base", "worse", "-p", "lfw", "--records", "saved"),
     "eval": ("eval", "-m", "tiny_model:make", "-m", "tiny_model:dark", "-p", "lfw", "-q",
              "--size", "112x96", "--workers", "0", "--draws", "20", "--align", "centre"),
     "bench": ("bench", "dense", "another"),

@@ -11,7 +11,8 @@ import pytest
 from facebench.base.errors import UserError
 from facebench.comparison.compare import Comparison, compare_records
 from facebench.faces.types import FaceSource, Image, ImageError
-from facebench.figures.flips import PairFaces, flips_of, pair_faces, require_flips, save_flips
+from facebench.figures.faces import PairFaces, pair_faces
+from facebench.figures.flips import flips_of, require_flips, save_flips
 from tests.helpers.records import MakeRecord
 from tests.tables.test_rates import record as rates_record
 

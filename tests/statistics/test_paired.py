@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from facebench.statistics import auc, auc_statistic, mcnemar_exact, tar_key
-from facebench.statistics.paired import difference_of_draws, no_change_interval
+from facebench.statistics.paired import difference_of_draws, group_means, no_change_interval
 from facebench.statistics.verification import paired_verification
 from tests.helpers.brute_force import excludes_zero
 
@@ -153,3 +153,61 @@ def test_a_few_flips_among_6000_are_no_proof(nonmated: float) -> None:
         assert covered >= 0.93 and alone <= 0.08 and both <= 0.055
     covered, _, both = told_apart(25, 5, nonmated, rng)
     assert covered >= 0.93 and both > 0.7
+
+
+def test_group_means_by_hand():
+    # Groups 1, 3 | 5, 7 | 9: means 2, 6, 9; within (1+1+1+1)/(5-3) = 2; overall 5, so among
+    # (2*9 + 2*1 + 16)/2 = 18; size (5 - 9/5)/2 = 1.6; between (18 - 2)/1.6 = 10.
+    found = group_means([1, 3, 5, 7, 9], [0, 0, 1, 1, 2])
+    assert found.mean.tolist() == [2, 6, 9] and found.number.tolist() == [2, 2, 1]
+    assert found.between == pytest.approx(10**0.5)
+    weight = np.array([10 / 11, 10 / 11, 10 / 12])
+    assert found.weight == pytest.approx(weight)
+    overall = np.sum(weight * [2, 6, 9]) / weight.sum()
+    assert found.expected == pytest.approx(overall + weight * ([2, 6, 9] - overall))
+
+
+def test_group_means_that_chance_explains():
+    alike = group_means([1.0, -1.0, 1.0, -1.0], [0, 0, 1, 1])
+    assert alike.between == 0 and alike.expected.tolist() == [0, 0] == alike.weight.tolist()
+    single = group_means([1.0, 2.0, 6.0], [0, 1, 2])
+    assert single.between is None and single.expected.tolist() == [3, 3, 3]
+    assert group_means([1.0, 1.0, 2.0], [0, 0, 1]).weight.tolist() == [1, 1]  # no noise at all
+    for values, groups in (([1.0], [0]), ([1.0, 2.0], [0, 2]), ([1.0, 2.0], [0])):
+        with pytest.raises(ValueError, match="group_means"):
+            group_means(values, groups)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.lists(st.integers(-9, 9), min_size=1, max_size=6), min_size=2, max_size=6))
+def test_group_means_equal_the_analysis_of_variance(groups):
+    values = np.array([v for group in groups for v in group], dtype=float)
+    of = np.repeat(np.arange(len(groups)), [len(group) for group in groups])
+    found, (k, n) = group_means(values, of), (len(groups), values.size)
+    if n == k:
+        assert found.between is None
+        return
+    within = sum((v - np.mean(g)) ** 2 for g in groups for v in g) / (n - k)
+    among = sum(len(g) * (np.mean(g) - values.mean()) ** 2 for g in groups) / (k - 1)
+    size = (n - sum(len(g) ** 2 for g in groups) / n) / (k - 1)
+    assert found.between**2 == pytest.approx(max(0.0, (among - within) / size), abs=1e-9)
+
+
+def test_group_means_are_right_in_the_mean_and_expect_better_than_the_means():
+    """2,000 lists of 60 groups of 1 to 8 values: the variance is unbiased, and what is expected of
+    a group is nearer to the truth than its mean, as theory has it.
+    """
+    rng, truth, noise = np.random.default_rng(0), 0.3, 0.6
+    of = np.repeat(np.arange(60), np.arange(60) % 8 + 1)
+    between, plain, shrunk = [], [], []
+    for _ in range(2_000):
+        own = rng.normal(0, truth, 60)
+        found = group_means(own[of] + rng.normal(0, noise, of.size), of)
+        between.append(found.between**2)
+        plain.append(np.mean((found.mean - own) ** 2))
+        shrunk.append(np.mean((found.expected - own) ** 2))
+    error = np.std(between) / len(between) ** 0.5
+    assert abs(np.mean(between) - truth**2) < 4 * error  # cut at 0, which is rare here
+    share = truth**2 / (truth**2 + noise**2 / (np.arange(60) % 8 + 1))
+    assert np.mean(shrunk) == pytest.approx(np.mean(truth**2 * (1 - share)), rel=0.1)
+    assert np.mean(shrunk) < 0.6 * np.mean(plain)

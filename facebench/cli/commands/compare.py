@@ -17,7 +17,7 @@ from facebench.cli.output import require_outputs, table_text, unwritten, write
 if TYPE_CHECKING:
     from facebench.comparison.compare import Comparison
     from facebench.comparison.methods import MethodComparison
-    from facebench.figures.flips import PairFaces
+    from facebench.figures.faces import PairFaces
 
 CompareFormat = Literal["table", "md", "html", "json", "csv"]
 _WHAT, _HOW, _RESULT = "What is compared", "How", "Result"
@@ -115,13 +115,13 @@ def command(
             raise UserError("--show-flips draws one candidate; name one at a time")
     first, *others = named_in(records or [], [base, *candidates], protocol, similarity)
     if show_flips is not None or data is not None:
-        from facebench.figures.flips import require_faces
+        from facebench.figures.faces import require_faces
 
         require_faces(first, data)
     compared = list(compare(first, others, level=level / 100))
     failed = None
     if show_flips is not None or data is not None:
-        from facebench.figures.flips import pair_faces
+        from facebench.figures.faces import pair_faces
 
         faces = pair_faces(first, data, pairs)
         keys = tuple(zip(faces.left, faces.right, strict=True))
