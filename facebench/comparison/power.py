@@ -200,6 +200,22 @@ def power(
     return Results(tested if first is not None else _at_quarters(tested))
 
 
+def units_to_decide(found: Paired, distance: float, level: float) -> int | None:
+    """How many people (comparisons, where nobody knows them) would decide a gate's rule on 80 of
+    100 lists, if the true difference is the one that was found.
+
+    distance: of the difference to the rule's bound, a share; level: of the interval that is held
+    against it. None: no more than there are by this reckoning, above `MOST` of them, or nothing has
+    changed, so that no noise is known.
+    """
+    noise = found.noise
+    if noise is None or not distance > 0:
+        return None
+    # The noise is that of this very difference: it does not grow with the distance.
+    needed = units_for(replace(noise, changed=None), distance, level, POWER)
+    return None if needed is None or needed <= noise.units else needed
+
+
 def _nearest_pairs(records: Sequence[Record], first: Record | None) -> list[tuple[Record, Record]]:
     """Each record with the one that decides most like it, each pair once; of ``first``: it with
     the few that do. UserError: no two keep what they decided.

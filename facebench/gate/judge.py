@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Literal
 
 from facebench.base.errors import UserError, nearest
 from facebench.base.text import percent, points
-from facebench.comparison.paired import keeps_draws, paired_statistics
+from facebench.comparison.paired import Paired, keeps_draws, paired_statistics
+from facebench.comparison.power import units_to_decide
 from facebench.gate.baselines import baseline_of, fact_of
 from facebench.gate.rules import Rule, Rules, Undecided, require_reachable
 from facebench.records.comparability import told_apart
@@ -32,7 +33,8 @@ PASSED, FAILED, UNDECIDED_CODE = 0, 1, 3
 class Verdict:
     """One rule on one model. measured: the number and its interval, as text; why: of an outcome
     that the numbers do not tell by themselves; notice: of synthetic faces; settings: what tells the
-    record from others of the model that the rule was applied to, e.g. ``joint-bayesian``.
+    record from others of the model that the rule was applied to, e.g. ``joint-bayesian``;
+    units_needed: of an undecided change, how many people would decide it, see `units_to_decide`.
     """
 
     rule: Rule
@@ -42,6 +44,7 @@ class Verdict:
     why: str = ""
     notice: str | None = None
     settings: str = ""
+    units_needed: int | None = None
 
     @property
     def subject(self) -> str:
@@ -95,6 +98,7 @@ class GateResult(Shown):
                 "counts_as": self.counted(verdict),
                 "measured": verdict.measured,
                 "why": verdict.why,
+                "units_needed": verdict.units_needed,
                 "notice": verdict.notice,
             }
             for verdict in self.verdicts
@@ -263,7 +267,7 @@ def _of_change(rule: Rule, record: Record, base: Record) -> Verdict:
     names = [rule.statistic]
     (found,) = paired_statistics(base, record, names, level=level)
     sign = -1 if rule.change == "drop" else 1
-    change, why = sign * found.difference, ""
+    change, why, needed = sign * found.difference, "", None
     shown = f"{points(found.difference)} pt"
     if found.interval is not None:
         shown += f" [{points(found.interval.low)}, {points(found.interval.high)}]"
@@ -277,10 +281,26 @@ def _of_change(rule: Rule, record: Record, base: Record) -> Verdict:
     else:
         ends = sorted((sign * found.interval.low, sign * found.interval.high))
         outcome = _within(rule, ends[0], ends[1])
-        why = TOO_FEW * (outcome == "undecided")
+        if outcome == "undecided":
+            needed = units_to_decide(found, abs(change - rule.bound), rule.level)
+            why = f"{TOO_FEW}{_would_do(found, needed)}"
     if not found.resolvable:
-        outcome, why = "undecided", _too_fine(rule.statistic)
-    return Verdict(rule, record.model.id, outcome, shown, why, record.data.notice)
+        outcome, why, needed = "undecided", _too_fine(rule.statistic), None
+    return Verdict(
+        rule, record.model.id, outcome, shown, why, record.data.notice, units_needed=needed
+    )
+
+
+def _would_do(found: Paired, needed: int | None) -> str:
+    """How many people would decide, to two places."""
+    if needed is None or found.noise is None:
+        return ""
+    about = round(needed, 2 - len(str(needed)))
+    units = "people" if found.over_subjects else "comparisons"
+    return (
+        f"; about {about:,} {units} would decide it, if the change is as found; there are "
+        f"{found.noise.units:,}"
+    )
 
 
 def _too_fine(statistic: str) -> str:

@@ -70,8 +70,8 @@ def judge(
     'pass'
     >>> rule = "lfw.accuracy drop <= 0.3pt at 95%"
     >>> found = facebench.judge("sparse_074", [rule], "baseline", protocol="lfw")
-    >>> found.outcome, found.verdicts[0].why
-    ('undecided', 'the comparisons are too few to tell')
+    >>> found.outcome, found.verdicts[0].units_needed
+    ('undecided', 360911)
     """
     require("protocol", protocol, (str, NoneType), "'lfw'")
     require("model", model, (str, NoneType), "'sparse_074'")

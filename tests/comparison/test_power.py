@@ -5,13 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from scipy.stats import t
 
 from facebench.base.errors import UserError
-from facebench.comparison.paired import paired_statistics
-from facebench.comparison.power import power
+from facebench.comparison.paired import Paired, paired_statistics
+from facebench.comparison.power import power, units_to_decide
 from facebench.records.files import save_record
 from facebench.records.record import Record
+from facebench.statistics.paired import Noise
 from tests.helpers.record_folders import save_three
 from tests.helpers.records import drawn_record
 
@@ -36,8 +39,6 @@ def test_it_is_of_what_compare_finds(three: Path, statistic: str | None) -> None
     pairs = paired_statistics(found.base, found.candidate, [found.paired.statistic])
     assert pairs[0].interval == found.paired.interval
     interval, freedom = found.paired.interval, found.noise.freedom
-    from scipy.stats import t
-
     half = (interval.high - interval.low) / 2
     error = half / t.ppf(0.975, freedom)
     assert error == pytest.approx(found.noise.variance**0.5 * (1 + 1 / freedom), rel=1e-3)
@@ -133,3 +134,33 @@ def test_of_lfw() -> None:
     assert all_pairs.comparisons_needed is None and all_pairs.comparisons_of_these is None
     (closed,) = power(["baseline", "sparse_074"], protocol="lfw-closed", drop=0.003)
     assert closed.units == 596 and closed.comparisons_of_these is None
+
+
+def noisy(variance: float, freedom: float, units: int) -> Paired:
+    noise = Noise(variance, variance, freedom, 0.001, units)
+    return Paired("accuracy", 0.9, 0.9, noise=noise)
+
+
+def test_units_to_decide_by_hand() -> None:
+    # Errors of 0.005 of 1,000 people: (1.95996 + 0.84162) 0.005 = 0.0140079, so that a distance of
+    # 0.01 takes 1,000 (1.40079)^2 = 1,962.2; at 90% (1.64485 + 0.84162)^2 / 4 of 1,000 = 1,545.6.
+    found = noisy(0.005**2, float("inf"), 1000)
+    assert units_to_decide(found, 0.01, 0.95) == 1963
+    assert units_to_decide(found, 0.01, 0.9) == 1546
+    assert units_to_decide(found, 0.02, 0.95) is None  # so many are there
+    assert units_to_decide(found, 0.0, 0.95) is None  # none would do
+    assert units_to_decide(Paired("auc", 0.9, 0.9), 0.01, 0.95) is None
+
+
+def test_units_to_decide_decide_80_of_100_lists() -> None:
+    """People gain 1, lose 1 or stay, 0.8 points lost in the mean; the rule allows 2 points."""
+    shares, bound, draws = [0.06, 0.872, 0.068], 0.02, 20_000
+    mean, units = -shares[2] + shares[0], 400
+    variance = shares[0] + shares[2] - mean**2
+    needed = units_to_decide(noisy(variance / units, units - 1, units), bound + mean, 0.95)
+    assert needed is not None and needed > units
+    counts = np.random.default_rng(0).multinomial(needed, shares, draws)
+    drop = (counts[:, 2] - counts[:, 0]) / needed
+    error = np.sqrt(((counts[:, 2] + counts[:, 0]) / needed - drop**2) / (needed - 1))
+    decided = np.mean(drop + t.ppf(0.975, needed - 1) * error <= bound)
+    assert abs(decided - 0.8) < 0.02

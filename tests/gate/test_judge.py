@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from facebench.base.errors import UserError
 from facebench.comparison.paired import paired_statistics, paired_with_first
+from facebench.gate.formats import render_gate
 from facebench.gate.judge import GateResult, Verdict, gated
 from facebench.gate.rules import parse_rule, parse_rules
 from facebench.records.record import Record
@@ -63,7 +67,37 @@ def test_the_same_model_saved_again_passes(base: Record, make_record: MakeRecord
 def test_a_drop_too_small_to_tell_is_undecided(base: Record) -> None:
     result = gated(parse_rules([RULE]), [base], [damaged(base, 12)])  # 0.2 points
     assert (result.outcome, result.code) == ("undecided", 3)
-    assert result.verdicts[0].why == "the comparisons are too few to tell"
+    (verdict,) = result.verdicts
+    assert verdict.units_needed == result.to_frame()["units_needed"][0]
+    # 12 people lost: an error of sqrt(12) / 6,000, and 0.1 points to the bound; by Student's t,
+    # whose quantiles are a little larger, a few more.
+    by_hand = base.comparisons.subjects * ((1.96 + 0.8416) * 12**0.5 / 6000 / 0.001) ** 2
+    assert verdict.units_needed == pytest.approx(by_hand, rel=0.05)
+    clause = r"; about [1-9]\d,000 people would decide it, if the change is as found; there are "
+    said = re.compile(f"the comparisons are too few to tell{clause}[0-9,]+")
+    assert said.fullmatch(verdict.why)
+    for format in ("text", "md", "github", "junit"):
+        assert said.search(render_gate(result, format).replace("\\", ""))
+
+
+def test_of_people_that_nobody_knows_comparisons_would_do(base: Record) -> None:
+    pair = (base, damaged(base, 12))
+    unknown = [
+        record.with_table(replace(record.table, left_subjects=None, right_subjects=None))
+        for record in pair
+    ]
+    (verdict,) = gated(parse_rules([RULE]), unknown[:1], unknown[1:]).verdicts
+    assert "000 comparisons would decide it" in verdict.why and "are 6,000" in verdict.why
+
+
+def test_what_never_changed_says_no_number(base: Record, make_record: MakeRecord) -> None:
+    again = make_record("again", strength=6.0, draws=20, created="2026-05-05T00:00:00+00:00")
+    again = changed(again, model=again.model.model_copy(update={"weights_hash": "cd" * 32}))
+    (verdict,) = gated(
+        parse_rules(["lfw.accuracy drop <= 0.01pt at 95%"]), [base], [again]
+    ).verdicts
+    assert (verdict.outcome, verdict.units_needed) == ("undecided", None)
+    assert verdict.why == "the comparisons are too few to tell"
 
 
 @pytest.mark.parametrize(("choice", "code"), [("fail", 1), ("pass", 0), ("report", 3)])
