@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 import cv2
@@ -107,3 +108,14 @@ def right_net() -> RedNet:
 def swapped_net() -> RedNet:
     """One whose card would have to say bgr."""
     return RedNet(2)
+
+
+class _Slow(RedNet):
+    def forward(self, faces: Tensor) -> Tensor:
+        sleep(0.1)
+        return super().forward(faces)
+
+
+def slow_net() -> RedNet:
+    """One that takes a tenth of a second for every batch."""
+    return _Slow()

@@ -71,7 +71,8 @@ def command(
         ),
     ] = None,
     budget: Annotated[
-        float, typer.Option(min=1, rich_help_panel=HOW.title, help="Seconds of the search.")
+        float,
+        typer.Option(min=1, rich_help_panel=HOW.title, help="Seconds, by the clock on the wall."),
     ] = 480.0,
     card: Annotated[
         Path | None,
@@ -112,7 +113,7 @@ def command(
         write(text, card)
     if found.mistakes:
         raise typer.Exit(_MISTAKE)
-    if found.cannot_tell:
+    if found.cannot_tell or found.cut:
         raise typer.Exit(_CANNOT_TELL)
 
 
@@ -125,8 +126,10 @@ def _show(found: Diagnosis, card: str) -> None:
         print(f"WRONG    {mistake}")
     if found.cannot_tell:
         print(f"UNKNOWN  cannot tell: {found.cannot_tell}")
-    elif not found.mistakes:
+    elif not found.mistakes and not found.cut:
         print("ok       nothing wrong was found")
+    if found.cut:
+        print(f"CUT      cut by the budget: {found.cut}; --budget gives more")
     if found.shown:
         print()
         show_table(_table(found), "ruled")

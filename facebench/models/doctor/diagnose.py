@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,13 +25,13 @@ from facebench.models.doctor.trial import (
     SIZES,
     Choices,
     Trial,
+    alike_pixels,
     crops_for,
-    flips,
     normalisations,
 )
 from facebench.models.embedders.base import Embedder
 from facebench.models.embedders.onnx import OnnxEmbedder
-from facebench.models.embedders.options import ModelOptions
+from facebench.models.embedders.options import ModelOptions, Triple
 from facebench.models.zoo import load_model
 from facebench.statistics.folds import ten_fold_accuracy
 from facebench.statistics.paired import Difference
@@ -62,8 +63,8 @@ class Diagnosis:
 
     mistakes: empty: nothing is wrong; cannot_tell: why no search helps, or empty; shown: the given
     trial, the best where it is another, and what scored highest, told apart or not; looked: trials
-    that were looked at; pairs: by which the last were judged; facts: what is no mistake; guessed:
-    what nobody said of the input.
+    that were looked at; pairs: by which the last were judged; cut: what the budget left out, in
+    words, or empty; facts: what is no mistake; guessed: what nobody said of the input.
     """
 
     model: str
@@ -75,6 +76,7 @@ class Diagnosis:
     looked: int
     pairs: int
     people: bool
+    cut: str
     facts: tuple[str, ...]
     guessed: tuple[str, ...]
 
@@ -97,9 +99,10 @@ def diagnose(
 
     model, options: as of `load_model`; family: the preset that says what the options do not; data,
     pairs, landmarks, detector, align: as of `evaluate` on lfw, data also the list itself; score:
-    the similarity, such as ``Cosine().pairs``; budget: seconds of the search; step: called after
-    each of its steps. UserError: as those raise.
+    the similarity, such as ``Cosine().pairs``; budget: seconds, by the clock on the wall; step:
+    called after each step of the search. UserError: as those raise.
     """
+    deadline = perf_counter() + budget
     chosen = options or ModelOptions()
     if family is not None:
         chosen = preset(family).under(chosen)
@@ -118,7 +121,7 @@ def diagnose(
     if seen.useless or any("training mode" in one.cause for one in seen.mistakes):
         return said.diagnosis(given, why=_UNSTABLE if not seen.useless else "")
     misread = _misread(passes, given)
-    search = Search(passes, _choices(passes, embedder, given), given, budget, step)
+    search = Search(passes, _choices(passes, embedder, given), given, deadline, step)
     best = search.run(_of_families(passes, embedder, given))
     base = _shown(search, given)
     others = [one for one in dict.fromkeys((best, search.leader)) if one != given]
@@ -159,7 +162,8 @@ class _Said:
             len(search.looked) if search else 0,
             search.pairs if search else 0,
             search is not None and search.passes.pairs.people is not None,
-            (*self._of_families(best), *self.seen.facts, *(search.said if search else ())),
+            _cut(search) if search else "",
+            (*self._of_families(best), *self.seen.facts),
             self.embedder.remarks,
         )
 
@@ -169,10 +173,26 @@ class _Said:
         if self.family is not None:
             known = preset(self.family)
             facts.append(f"preset {self.family}, {UNVERIFIED}: {known.source}")
-        alike = [name for name, one in presets().items() if one.scale and one.of(best) == best]
+        alike = [
+            name for name, one in presets().items() if one.scale and _alike(one.of(best), best)
+        ]
         if best != self.given and alike:
             facts.append(f"the best is prepared as of the presets {', '.join(alike)}")
         return facts
+
+
+def _alike(one: Trial, other: Trial) -> bool:
+    pixels = (trial.value("normalisation") for trial in (one, other))
+    return one.differs(other) in ([], ["normalisation"]) and alike_pixels(*pixels)
+
+
+def _cut(search: Search) -> str:
+    """What the budget left out: ``12 of 30 preparations were tried, on 60 of 600 pairs``."""
+    if not search.cut:
+        return ""
+    whole = search.rungs[-1]
+    pairs = f"on {search.pairs} of {whole} pairs" if search.pairs < whole else f"on {whole} pairs"
+    return f"{search.tried} of {search.planned} preparations were tried, {pairs}"
 
 
 def _located(data: str | Path, pairs: str | Path | None) -> LocatedData:
@@ -210,7 +230,6 @@ def _choices(passes: Passes, embedder: Embedder, given: Trial) -> Choices:
     """What can be tried of a network: of one that prepares faces itself, little."""
     values: dict[str, tuple[object, ...]] = {
         "alignment": passes.crops.rules,
-        "flip": flips(),
     }
     if given.alignment != "none":
         values["crop"] = crops_for(given.prepared.size)
@@ -218,7 +237,7 @@ def _choices(passes: Passes, embedder: Embedder, given: Trial) -> Choices:
         return Choices(values)
     values["colour"] = ("rgb", "bgr")
     if not getattr(embedder, "pixels", False):
-        values["normalisation"] = normalisations()
+        values["normalisation"] = _unlike(given.value("normalisation"), *normalisations())
     sizes = [given.changed("size", size) for size in SIZES if size != given.prepared.size]
     values["size"] = tuple(one.prepared.size for one in sizes if passes.can(one))
     if isinstance(embedder, OnnxEmbedder):
@@ -226,6 +245,15 @@ def _choices(passes: Passes, embedder: Embedder, given: Trial) -> Choices:
             values["layout"] = tuple(one for one in ("nchw", "nhwc") if one != embedder.file.layout)
         values["output"] = tuple(n for n in embedder.file.names if n != embedder.file.output)
     return Choices(values)
+
+
+def _unlike(*values: tuple[Triple, Triple]) -> tuple[tuple[Triple, Triple], ...]:
+    """The normalisations without those that are like one before them."""
+    found: list[tuple[Triple, Triple]] = []
+    for value in values:
+        if not any(alike_pixels(value, one) for one in found):
+            found.append(value)
+    return tuple(found)
 
 
 def _of_families(passes: Passes, embedder: Embedder, given: Trial) -> list[Trial]:

@@ -31,7 +31,7 @@ _UNIT = 100.0  # the paired test takes differences within -1 and 1
 class Passes:
     """The embeddings of faces under trials. load: makes a network of a trial; score: of pairs.
 
-    seconds: in the network so far; faces: through it. sign: -1 once scores turned out to be
+    pace: seconds a face so far, with its crop. sign: -1 once scores turned out to be
     distances; normalised: once they turned out to need embeddings of unit length.
     """
 
@@ -39,7 +39,7 @@ class Passes:
         self.crops, self.pairs, self._load, self._score = crops, pairs, load, score
         self._networks: dict[Trial, Embedder | None] = {}
         self._vectors: dict[tuple[Trial, bool], NDArray[np.float32]] = {}
-        self.seconds, self.faces = 0.0, 0
+        self._seconds, self._faces = 0.0, 0
         self.sign, self.normalised = 1.0, False
 
     def network(self, trial: Trial) -> Embedder | None:
@@ -69,6 +69,18 @@ class Passes:
         if rule == "normalised-add":
             return unit(plain) + unit(mirrored)
         return plain + mirrored
+
+    @property
+    def pace(self) -> float:
+        """See the class."""
+        return self._seconds / max(1, self._faces)
+
+    def missing(self, trial: Trial, pairs: int) -> int:
+        """Passes of a face that the scores of the first pairs still need."""
+        faces, plain = self.pairs.faces_of(pairs), trial.changed("flip", "none")
+        sides = (False,) if trial == plain else (False, True)
+        known = [self._vectors.get((plain, side)) for side in sides]
+        return sum(max(0, faces - (0 if one is None else len(one))) for one in known)
 
     def scores(self, trial: Trial, pairs: int) -> NDArray[np.float64]:
         """Of the first pairs; of a face that was not found, the lowest of all."""
@@ -109,13 +121,13 @@ class Passes:
         network = self.network(trial)
         if network is None:
             raise UserError("the network cannot be prepared so")
+        began = perf_counter()
         images = self.crops.of(trial, faces)[0][start:]
         if mirrored:
             images = np.ascontiguousarray(images[:, :, ::-1])
-        began = perf_counter()
         parts = [network.forward(images[at : at + _BATCH]) for at in range(0, len(images), _BATCH)]
-        self.seconds += perf_counter() - began
-        self.faces += len(images)
+        self._seconds += perf_counter() - began
+        self._faces += len(images)
         self._vectors[key] = np.concatenate(parts if known is None else [known, *parts])
         return self._vectors[key]
 

@@ -89,10 +89,25 @@ class Choices:
             if value != start.value(axis)
         ]
 
+    def settled(self, trial: Trial) -> Trial:
+        """The same, with the first of the normalisations tried that hardly differs from its own."""
+        own = trial.value("normalisation")
+        known = self.values.get("normalisation", ())
+        alike = (value for value in known if alike_pixels(own, value))
+        return trial.changed("normalisation", next(alike, own))
+
 
 def normalisations() -> tuple[tuple[Triple, Triple], ...]:
     """Mean and scale in red, green, blue: none, pixels of 0 to 1, and those that have names."""
     return (_RAW, _SHARES, *NORMALISE.values())
+
+
+def alike_pixels(one: tuple[Triple, Triple], other: tuple[Triple, Triple]) -> bool:
+    """Whether two normalisations give the same pixels but for 1%, which no verdict shows."""
+    means = zip(one[0], other[0], other[1], strict=True)
+    return all(abs(a - b) <= 0.01 * scale for a, b, scale in means) and all(
+        abs(a - b) <= 0.01 * b for a, b in zip(one[1], other[1], strict=True)
+    )
 
 
 def is_raw(value: tuple[Triple, Triple]) -> bool:

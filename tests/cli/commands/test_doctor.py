@@ -36,5 +36,12 @@ def test_a_mistake_ends_with_1_and_the_card_to_paste(run: Run, red: Path, work: 
     assert read_card(card).preprocessing.colour == "bgr"
 
 
+def test_a_search_that_the_budget_cut_finds_nothing_right(run: Run, red: Path) -> None:
+    ended = run("doctor", f"{NETS}:slow_net", "--data", red, *SAID, "--budget", 1)
+    assert ended.code == 3, ended.err
+    assert "CUT      cut by the budget: " in ended.out and "--budget gives more" in ended.out
+    assert "nothing wrong was found" not in ended.out
+
+
 def test_what_cannot_be_examined_ends_with_2(run: Run, red: Path, work: Path) -> None:
     assert "no images" in run("doctor", f"{NETS}:right_net", "--data", work, *SAID).line

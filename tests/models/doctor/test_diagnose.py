@@ -38,7 +38,7 @@ def causes(found: Diagnosis) -> list[str]:
 def test_a_right_network_has_nothing_wrong(faces: Path) -> None:
     found = doctor(RedNet(), faces)
     assert (causes(found), found.cannot_tell, found.best) == ([], "", found.given)
-    assert found.pairs == 80 and found.people and found.looked > 10
+    assert found.pairs == 80 and found.people and found.looked > 10 and not found.cut
 
 
 @pytest.mark.parametrize(
@@ -161,8 +161,18 @@ def test_the_list_may_be_named_in_place_of_its_folder(faces: Path) -> None:
 def test_a_budget_that_ends_is_said(faces: Path) -> None:
     options = ModelOptions(**RIGHT)
     found = diagnose(RedNet(), faces, COSINE, options=options, budget=1e-9)
-    assert any("--budget" in fact or "budget=" in fact for fact in found.facts)
-    assert found.pairs == 60 and found.looked == 1
+    tried, of, *_ = (word for word in found.cut.split() if word.isdecimal())
+    assert found.cut == f"{tried} of {of} preparations were tried, on 60 of 80 pairs"
+    assert (int(tried), found.looked, found.pairs) == (1, 1, 60) and int(of) > 10
+
+
+def test_a_budget_that_is_not_reached_changes_nothing(faces: Path) -> None:
+    options = ModelOptions(**RIGHT)
+    one, other = (
+        diagnose(RedNet(2), faces, COSINE, options=options, budget=budget) for budget in (1e5, 1e9)
+    )
+    assert not one.cut
+    assert (one.best, one.mistakes, one.shown) == (other.best, other.mistakes, other.shown)
 
 
 def test_an_alignment_without_its_file_is_refused(faces: Path) -> None:

@@ -1,4 +1,4 @@
-"""Planted mistakes on real faces: the teacher's network, and one of the zoo."""
+"""Planted mistakes on real faces: the teacher's network, and the lightest good one of the zoo."""
 
 from __future__ import annotations
 
@@ -23,14 +23,12 @@ TEACHER: dict[str, Any] = {
     "flip": "normalised-add",
 }
 ZOO: dict[str, Any] = {"size": (112, 96), "colour": "rgb", "normalise": "arcface", "flip": "add"}
-NO_END = 1e9  # seconds
+NO_END = 1e9  # seconds: time decides nothing here
 
 
-def examined(model: Any, data: Path, options: dict[str, Any], align: str = "auto") -> Diagnosis:
+def examined(model: Any, data: Path, options: dict[str, Any]) -> Diagnosis:
     chosen = ModelOptions(**options)
-    return diagnose(
-        model, data / "lfw-mini", Cosine().pairs, options=chosen, align=align, budget=NO_END
-    )
+    return diagnose(model, data / "lfw-mini", Cosine().pairs, options=chosen, budget=NO_END)
 
 
 def causes(found: Diagnosis) -> list[str]:
@@ -56,21 +54,9 @@ def in_graph(source: Path, target: Path) -> Path:
     return target
 
 
-@pytest.mark.parametrize(
-    ("planted", "align", "expected"),
-    [
-        ({}, "auto", []),
-        ({"colour": "bgr"}, "auto", ["red and blue exchanged"]),
-        ({"normalise": None, "mean": (0.0,) * 3, "scale": (1.0,) * 3}, "auto", [
-            "wrong normalisation"]),
-        ({}, "centre", ["wrong alignment"]),
-    ],
-)  # fmt: skip
-def test_the_teacher(
-    shared_data: Path, planted: dict[str, Any], align: str, expected: list[str]
-) -> None:
+def test_the_teacher_has_nothing_wrong(shared_data: Path) -> None:
     file = shared_data / "teacher" / "mobilefacenet.onnx"
-    assert causes(examined(str(file), shared_data, TEACHER | planted, align)) == expected
+    assert causes(examined(str(file), shared_data, TEACHER)) == []
 
 
 def test_a_second_normalisation_in_the_teachers_graph(shared_data: Path, tmp_path: Path) -> None:
@@ -83,11 +69,9 @@ class Planted(nn.Module):
 
     def __init__(self, kind: str) -> None:
         super().__init__()
-        self.net, self.kind = load_network("sparse_074").eval(), kind
+        self.net, self.kind = load_network("squeezenet1_1_taylor_60").eval(), kind
 
     def forward(self, faces: Tensor) -> Tensor:
-        if self.kind == "alone" and len(faces) != 1:
-            raise ValueError("one face at a time")
         if self.kind == "own":
             faces = (faces - 127.5) / 128
         found: Tensor = self.net(faces * 0 if self.kind == "constant" else faces)
@@ -96,21 +80,22 @@ class Planted(nn.Module):
         if self.kind == "norm":
             mean = found.mean(0, keepdim=True)
             return found - (mean if len(found) > 1 else 0)
-        return found.softmax(1) if self.kind == "softmax" else found
+        return found
 
 
 @pytest.mark.parametrize(
-    ("kind", "expected"),
+    ("kind", "planted", "expected"),
     [
-        ("right", []),
-        ("own", ["normalised twice"]),
-        ("alone", ["fixed batch"]),
-        ("constant", ["ignores its input"]),
-        ("drop", ["dropout in training mode"]),
-        ("norm", ["batch normalisation in training mode"]),
-        ("softmax", ["not the embedding"]),
+        ("right", {}, []),
+        ("right", {"colour": "bgr"}, ["red and blue exchanged"]),
+        ("own", {}, ["normalised twice"]),
+        ("constant", {}, ["ignores its input"]),
+        ("drop", {}, ["dropout in training mode"]),
+        ("norm", {}, ["batch normalisation in training mode"]),
     ],
 )
-def test_a_network_of_the_zoo(shared_data: Path, kind: str, expected: list[str]) -> None:
+def test_a_network_of_the_zoo(
+    shared_data: Path, kind: str, planted: dict[str, Any], expected: list[str]
+) -> None:
     with torch.no_grad():
-        assert causes(examined(Planted(kind), shared_data, ZOO)) == expected
+        assert causes(examined(Planted(kind), shared_data, ZOO | planted)) == expected
