@@ -72,7 +72,7 @@ class RedNet(nn.Module):
         if self.own:
             faces = (faces - 127.5) / 128.0
         if self.shares:
-            faces = faces * (255 / 128.0) - 127.5 / 128
+            faces = (faces - 0.5) / (128 / 255)
         red = nn.functional.avg_pool2d(faces[:, self.channel : self.channel + 1], 16).flatten(1)
         if self.batch is not None:
             red = red.reshape(self.batch, 49)

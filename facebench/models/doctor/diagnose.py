@@ -27,11 +27,13 @@ from facebench.models.doctor.trial import (
     Trial,
     alike_pixels,
     crops_for,
+    is_raw,
     normalisations,
 )
 from facebench.models.embedders.base import Embedder
 from facebench.models.embedders.onnx import OnnxEmbedder
 from facebench.models.embedders.options import ModelOptions, Triple
+from facebench.models.embedders.torch import TorchEmbedder
 from facebench.models.zoo import load_model
 from facebench.statistics.folds import ten_fold_accuracy
 from facebench.statistics.paired import Difference
@@ -164,7 +166,7 @@ class _Said:
             search is not None and search.passes.pairs.people is not None,
             _cut(search) if search else "",
             (*self._of_families(best), *self.seen.facts),
-            self.embedder.remarks,
+            (*self.embedder.remarks, *_guessed_output(self.embedder)),
         )
 
     def _of_families(self, best: Trial) -> list[str]:
@@ -211,6 +213,8 @@ def _loader(
 
     def load(trial: Trial) -> Embedder | None:
         key = trial.layout, trial.output
+        if isinstance(embedder, TorchEmbedder) and trial.output is not None:
+            loaded[key] = embedder.giving(trial.output)
         if key not in loaded:
             try:
                 said = replace(options, layout=trial.layout, output=trial.output)
@@ -240,11 +244,31 @@ def _choices(passes: Passes, embedder: Embedder, given: Trial) -> Choices:
         values["normalisation"] = _unlike(given.value("normalisation"), *normalisations())
     sizes = [given.changed("size", size) for size in SIZES if size != given.prepared.size]
     values["size"] = tuple(one.prepared.size for one in sizes if passes.can(one))
-    if isinstance(embedder, OnnxEmbedder):
-        if not embedder.file.says_layout:
-            values["layout"] = tuple(one for one in ("nchw", "nhwc") if one != embedder.file.layout)
-        values["output"] = tuple(n for n in embedder.file.names if n != embedder.file.output)
+    if isinstance(embedder, OnnxEmbedder) and not embedder.file.says_layout:
+        values["layout"] = tuple(one for one in ("nchw", "nhwc") if one != embedder.file.layout)
+    names, own = _outputs(embedder)
+    values["output"] = tuple(name for name in names if name != own)
     return Choices(values)
+
+
+def _outputs(embedder: Embedder) -> tuple[tuple[str, ...], str]:
+    """The names of a network's outputs, as far as it says them, and that of the given one."""
+    if isinstance(embedder, OnnxEmbedder):
+        return tuple(embedder.file.names), embedder.file.output
+    if isinstance(embedder, TorchEmbedder) and embedder.outputs:
+        return embedder.outputs, embedder.output or embedder.outputs[0]
+    return (), ""
+
+
+def _guessed_output(embedder: Embedder) -> tuple[str, ...]:
+    """Of a torch network that nobody asked for one of its outputs; ONNX files say it themselves."""
+    if not isinstance(embedder, TorchEmbedder) or embedder.output or len(embedder.outputs) < 2:
+        return ()
+    first, listed = embedder.outputs[0], ", ".join(embedder.outputs)
+    return (
+        f"model {embedder.id}: the first of its outputs, {first!r}, is guessed to be the "
+        f"embedding; --output-name names another ({listed})",
+    )
 
 
 def _unlike(*values: tuple[Triple, Triple]) -> tuple[tuple[Triple, Triple], ...]:
@@ -344,6 +368,14 @@ def _second(seen: Probed, given: Trial) -> list[Mistake]:
     once = prepared.mean == (0.0,) * 3 and set(prepared.scale) == {float(own.unit)}
     if once:
         return []
+    if own.unit == 255 and is_raw(given.value("normalisation")):
+        return [
+            Mistake(
+                "pixels of 0..255 where 0..1 was meant",
+                f"its graph normalises pixels of 0 to 1 ({own.words}), and none is divided by 255",
+                "give mean 0 and scale 255",
+            )
+        ]
     return [
         Mistake(
             "normalised twice",

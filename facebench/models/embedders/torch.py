@@ -32,8 +32,9 @@ class TorchEmbedder(CheckedEmbedder):
     ``network`` maps float32 N×3×H×W, prepared as ``preprocessing`` says, to N×D; it is in
     evaluation mode already, and an nn.Module is moved to ``device``. ``channels_last``: the memory
     order, which is quicker but breaks networks that call ``view``; ``batch``: the only number of
-    rows that the network takes; ``output``: which of several that have names; ``path``: the
-    file of its weights, where no card names it. Threads are left as they are.
+    rows that the network takes; ``output``: which of several, by its name, or by its number from 0
+    where they have none; ``path``: the file of its weights, where no card names it; ``outputs``:
+    what it gave last. Threads are left as they are.
     """
 
     def __init__(
@@ -54,7 +55,8 @@ class TorchEmbedder(CheckedEmbedder):
         self.id, self.weights_hash = id, weights_hash
         self.device, self.precision, self.dimension = device, precision, dimension
         self.batch, self.variant = batch, variant_of(output=output)
-        self._device, self._output = torch_device(device), output
+        self._device, self.output = torch_device(device), output
+        self.outputs: tuple[str, ...] = ()
         self._format = torch.channels_last if channels_last else torch.contiguous_format
         if isinstance(network, nn.Module):
             network.to(self._device)
@@ -75,6 +77,12 @@ class TorchEmbedder(CheckedEmbedder):
         other._prepare(preprocessing)
         return other
 
+    def giving(self, output: str) -> TorchEmbedder:
+        """The same network with another of its outputs as the embedding."""
+        other = copy(self)
+        other.output, other.variant, other.dimension = output, variant_of(output=output), None
+        return other
+
     def _run(self, faces: NDArray[Any]) -> NDArray[Any]:
         low = self.precision == "bfloat16"
         with (
@@ -82,7 +90,8 @@ class TorchEmbedder(CheckedEmbedder):
             torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=low),
         ):
             output = self.network(self._prepared(faces))
-            return _chosen(self.id, output, self._output).float().cpu().numpy()
+            self.outputs = _names(output)
+            return _chosen(self.id, output, self.output).float().cpu().numpy()
 
     def _prepared(self, faces: NDArray[Any]) -> Tensor:
         """float32 N×3×H×W in the network's memory order."""
@@ -95,20 +104,26 @@ class TorchEmbedder(CheckedEmbedder):
         return x.sub_(self._mean).div_(self._scale)
 
 
+def _names(output: Any) -> tuple[str, ...]:
+    """Of several outputs: their names, or their numbers where they have none; of one: nothing."""
+    if isinstance(output, Mapping):
+        return tuple(map(str, output))
+    return tuple(map(str, range(len(output)))) if isinstance(output, (tuple, list)) else ()
+
+
 def _chosen(model: str, output: Any, name: str | None) -> Tensor:
     """The embedding among a network's outputs: the named one, or the first of several."""
-    if name is not None and not isinstance(output, Mapping):
+    names = _names(output)
+    if name is not None and not names:
         raise UserError(
-            f"model {model} has no output {name!r}: its outputs have no names; leave out "
+            f"model {model} has no output {name!r}: it has one, without a name; leave out "
             "--output-name, or 'output' in its card"
         )
-    if isinstance(output, Mapping):
-        name = next(iter(output), "") if name is None else name
-        if name not in output:
-            raise UserError(f"model {model} has no output {name!r}, but {', '.join(output)}")
-        output = output[name]
-    elif isinstance(output, (tuple, list)) and output:
-        output = output[0]
+    if name is not None and name not in names:
+        raise UserError(f"model {model} has no output {name!r}, but {', '.join(names)}")
+    if names:
+        values = list(output.values()) if isinstance(output, Mapping) else output
+        output = values[0 if name is None else names.index(name)]
     if not isinstance(output, Tensor):
         raise UserError(f"model {model} gave a {type(output).__name__}, not a tensor of embeddings")
     return output

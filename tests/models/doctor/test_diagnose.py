@@ -88,6 +88,15 @@ def test_a_graph_that_normalises_is_seen_in_the_file(faces: Path, tmp_path: Path
     assert "Sub, Div: mean 127.5, scale 128" in found.mistakes[0].text
 
 
+def test_a_graph_that_takes_shares_is_seen_in_the_file(faces: Path, tmp_path: Path) -> None:
+    pytest.importorskip("onnx")
+    file = write_onnx(RedNet(shares=True), tmp_path / "net.onnx")
+    raw: dict[str, Any] = {"normalise": None, "mean": (0.0,) * 3, "scale": (1.0,) * 3}
+    found = doctor(str(file), faces, **raw)
+    assert causes(found) == ["pixels of 0..255 where 0..1 was meant"]
+    assert "normalises pixels of 0 to 1" in found.mistakes[0].text
+
+
 def test_a_fixed_batch_of_a_file_is_told(faces: Path, tmp_path: Path) -> None:
     file = write_onnx(RedNet(), tmp_path / "net.onnx", 4, fixed=True)
     found = doctor(str(file), faces)
@@ -111,6 +120,23 @@ def test_another_output_is_the_embedding(faces: Path, tmp_path: Path) -> None:
     assert causes(found) == ["not the embedding"]
     assert found.best.output == "b" and 'output = "b"' in card_of(str(tmp_path / "net.onnx"), found)
     assert any("is guessed to be the embedding" in one for one in found.guessed)
+
+
+class Named(Both):
+    """The same, with names."""
+
+    def forward(self, faces: Tensor) -> dict[str, Tensor]:  # type: ignore[override]
+        return dict(zip(("map", "embedding"), super().forward(faces), strict=True))
+
+
+@pytest.mark.parametrize(("net", "right"), [(Both(), "1"), (Named(), "embedding")])
+def test_another_output_of_a_module_is_the_embedding(
+    faces: Path, net: nn.Module, right: str
+) -> None:
+    found = doctor(net, faces)
+    assert (causes(found), found.best.output) == (["not the embedding"], right)
+    assert any("is guessed to be the embedding" in one for one in found.guessed)
+    assert causes(doctor(net, faces, output=right)) == []
 
 
 def distances(

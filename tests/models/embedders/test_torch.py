@@ -150,9 +150,20 @@ def test_a_named_output() -> None:
     with pytest.raises(UserError, match="gave a str, not a tensor"):
         embedder(lambda t: "x").forward(faces(2))
     assert embedder(network).variant == "" and embedder(network, output="b").variant == "output=b"
-    for nameless in (lambda t: t.flatten(1), lambda t: (t.flatten(1), t)):
-        with pytest.raises(UserError, match="no output 'zz': its outputs have no names"):
-            embedder(nameless, output="zz").forward(faces(2))
+    with pytest.raises(UserError, match="no output 'zz': it has one, without a name"):
+        embedder(lambda t: t.flatten(1), output="zz").forward(faces(2))
+
+
+def test_an_output_without_a_name_is_chosen_by_its_number() -> None:
+    def network(t: Tensor) -> tuple[Tensor, Tensor]:
+        return t.flatten(1)[:, :2], t.flatten(1)[:, :5]
+
+    first = embedder(network)
+    assert first.forward(faces(2)).shape == (2, 2) and first.outputs == ("0", "1")
+    assert first.giving("1").forward(faces(2)).shape == (2, 5)
+    assert embedder(network, output="1").variant == first.giving("1").variant == "output=1"
+    with pytest.raises(UserError, match="no output '2', but 0, 1"):
+        embedder(network, output="2").forward(faces(2))
 
 
 def test_nan_is_an_error_that_names_the_model() -> None:
