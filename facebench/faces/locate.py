@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from facebench.base.errors import UserError, nearest
+from facebench.base.opening import folder_entries
 from facebench.base.storage import cache_folder, data_folder
 from facebench.faces.bin.source import BinSource
-from facebench.faces.lfw.folder import FlatFolderSource, LfwSource, folder_itself
-from facebench.faces.lfw.lists import PairList, read_pairs
+from facebench.faces.lfw.folder import FlatFolderSource, LfwSource, PeopleSource, folder_itself
+from facebench.faces.lfw.lists import PairList
 from facebench.faces.lfw.rendered import (
     MARKER,
     SyntheticSource,
@@ -19,6 +20,7 @@ from facebench.faces.lfw.rendered import (
     rendering_of,
     require_one_kind,
 )
+from facebench.faces.tables.lists import USUAL, Listing
 from facebench.faces.twins import lfw as twin
 from facebench.faces.types import FaceSource, Progress
 
@@ -26,6 +28,8 @@ AS_BIN_FILES = ("cfp-fp", "cfp-ff", "agedb-30", "calfw", "cplfw")
 DATASETS = ("lfw", *AS_BIN_FILES)
 SYNTHETIC = "synthetic"
 NO_REAL = "these numbers say nothing about real photographs and are never compared with them."
+_LISTS = ("pairs.txt", "pairs.csv", "pairs.parquet")
+_LOOKED_AT = 200  # images of a list, to tell where it is at home
 _ARCHIVES = (".zip", ".tar", ".tgz", ".gz", ".xz", ".bz2", ".7z", ".rar")
 _LIST_HELP = (
     "the official list is pairs.txt of LFW (`facebench data get lfw` installs it, scikit-learn's "
@@ -74,36 +78,32 @@ def locate(
     data: str | Path | None = None,
     *,
     pairs: str | Path | None = None,
+    listing: Listing = USUAL,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> LocatedData:
-    """The faces and pairs of a data set.
+    """The faces and pairs of a data set; its name is a label, and may be any.
 
-    ``data``: a folder (LFW's layout, its images side by side, or one that holds the ``.bin``
-    file), a ``.bin`` file, or the word ``synthetic``. None: what is installed in the data folder;
-    for LFW otherwise the synthetic twin of ``seed``, with a notice, rendered where the cache has
-    none yet. ``pairs`` replaces the list; images in folders need it for sets that are published as
-    ``.bin`` files. A name that is none of `DATASETS` is a set of the user's own.
+    ``data``: a folder (LFW's layout, its images side by side, of any names where a list names them,
+    or one that holds the ``.bin`` file), a ``.bin`` file, or the word ``synthetic``. None: what is
+    installed in the data folder; for LFW otherwise the synthetic twin of ``seed``, with a notice,
+    rendered where the cache has none yet. ``listing``: what the protocol says of its list;
+    ``pairs`` replaces that.
     UserError where something is missing, is another set's, or is photographs and rendered faces.
     """
-    if dataset not in DATASETS and not _is_there(dataset, data):
-        raise UserError(
-            f"no faces are known for {dataset!r}{nearest(dataset, DATASETS)}; "
-            "name the folder of a data set of your own with --data"
-        )
     if data is not None and str(data) == SYNTHETIC:
-        return _twin(dataset, seed, pairs, progress, f"SYNTHETIC FACES: {NO_REAL}")
+        return _twin(dataset, seed, pairs, listing, progress, f"SYNTHETIC FACES: {NO_REAL}")
     if data is not None:
-        return _given(dataset, Path(data), pairs)
+        return _given(dataset, Path(data), pairs, listing)
     if (installed := installed_at(dataset)) is not None:
-        return _given(dataset, installed, pairs)
+        return _given(dataset, installed, pairs, listing)
     if dataset == "lfw":
         notice = (
             f"SYNTHETIC FACES: no LFW images are installed in {data_folder()} "
             f"(`facebench data get lfw` downloads them, --data names a folder); {NO_REAL}"
         )
-        return _twin(dataset, seed, pairs, progress, notice)
-    raise UserError(how_to_get(dataset))
+        return _twin(dataset, seed, pairs, listing, progress, notice)
+    raise UserError(how_to_get(dataset, listing.get))
 
 
 def locate_images(
@@ -137,13 +137,11 @@ def locate_images(
 def installed_at(dataset: str) -> Path | None:
     """Folder or ``.bin`` file of an installed data set, or None."""
     folder = data_folder() / dataset
-    if folder.is_dir() and (_has_layout(folder) or bin_file(dataset, folder) is not None):
-        return folder
+    if folder.is_dir():
+        found = _has_layout(folder) or bin_file(dataset, folder) is not None
+        if found or (dataset != "lfw" and folder_entries(folder)):
+            return folder
     return bin_file(dataset, data_folder())
-
-
-def _is_there(dataset: str, data: str | Path | None) -> bool:
-    return installed_at(dataset) is not None if data is None else str(data) != SYNTHETIC
 
 
 def bin_file(dataset: str, folder: Path) -> Path | None:
@@ -162,16 +160,23 @@ def _has_layout(folder: Path) -> bool:
     return True
 
 
-def how_to_get(dataset: str) -> str:
-    """One line about a data set that is not installed."""
+def how_to_get(dataset: str, get: str = "") -> str:
+    """One line about a data set that is not installed; get: how its protocol says it is had."""
     name = f"{dataset.replace('-', '_')}.bin"
+    if dataset in AS_BIN_FILES and not get:
+        return (
+            f"no images of {dataset} are installed; it circulates as {name} in the validation sets "
+            f"of InsightFace's dataset zoo: put that file at {data_folder() / name} or name it "
+            "with --data"
+        )
+    hint = f" ({get.rstrip('.')})" if get else nearest(dataset, DATASETS)
     return (
-        f"no images of {dataset} are installed; it circulates as {name} in the validation sets of "
-        f"InsightFace's dataset zoo: put that file at {data_folder() / name} or name it with --data"
+        f"no images of {dataset!r} are installed{hint}; put them into {data_folder() / dataset} (a "
+        f".bin file at {data_folder() / name}), or name their folder or file with --data"
     )
 
 
-def _given(dataset: str, data: Path, pairs: str | Path | None) -> LocatedData:
+def _given(dataset: str, data: Path, pairs: str | Path | None, listing: Listing) -> LocatedData:
     try:
         data = folder_itself(data)
         is_file, is_folder = data.is_file(), data.is_dir()
@@ -189,39 +194,71 @@ def _given(dataset: str, data: Path, pairs: str | Path | None) -> LocatedData:
     found = bin_file(dataset, data)
     if found is not None and not (dataset == "lfw" and _has_layout(data)):
         return _bin(dataset, found, pairs)
-    return _folder(dataset, data, pairs)
+    return _folder(dataset, data, pairs, listing)
 
 
-def _folder(dataset: str, data: Path, pairs: str | Path | None) -> LocatedData:
-    source = _images(dataset, data)
-    if dataset in AS_BIN_FILES and source.kind == SYNTHETIC:
-        raise UserError(_twin_of_lfw_only(dataset))
-    if dataset in AS_BIN_FILES and pairs is None:
-        raise UserError(
-            f"{data} holds images in folders, and {dataset} is read from its .bin file; point "
-            f"--data at {dataset.replace('-', '_')}.bin, or name the list of these images' pairs "
-            "with --pairs"
-        )
-    file = _pairs_file(data, source.root, pairs)
-    listed = read_pairs(file)
+def _folder(dataset: str, data: Path, pairs: str | Path | None, listing: Listing) -> LocatedData:
+    inside = data / listing.images
+    base = inside if inside.is_dir() else data
+    sources = _sources(dataset, base)
+    file = pairs or listing.file or _listed_beside(dataset, data, sources[0].root, listing)
+    listed = listing.read(file)
+    source = _holding(sources, listed.keys())
     require_one_kind(data, source.kind, kind_of(listed, str(file)))
     if source.kind == SYNTHETIC:
+        if dataset in AS_BIN_FILES:
+            raise UserError(_twin_of_lfw_only(dataset, listing.get))
         notice = f"SYNTHETIC FACES in {data}: {NO_REAL}"
         return LocatedData(source, data, listed, None, notice, aligned=True)
     return LocatedData(source, data, listed, _landmarks_file(data, source.root), None)
 
 
-def _images(dataset: str, data: Path) -> LfwSource | FlatFolderSource:
-    """Of rendered faces too, however their folder was named; they have LFW's layout only."""
-    try:
-        source = LfwSource(data, dataset)
-    except UserError as error:
+_Source = LfwSource | FlatFolderSource | PeopleSource
+
+
+def _sources(dataset: str, data: Path) -> list[_Source]:
+    """What the images of a folder may be read as; of LFW nothing but its own layouts, and rendered
+    faces, however their folder was named, have LFW's.
+    """
+    found, wrong = list[_Source](), list[UserError]()
+    for layout in (LfwSource, FlatFolderSource):
         try:
-            return FlatFolderSource(data, dataset)
-        except UserError:
-            raise error from None
-    rendering = rendering_of(data, source.root.parent)
-    return source if rendering is None else SyntheticSource(data, rendering)
+            found.append(layout(data, dataset))
+        except UserError as error:
+            wrong.append(error)
+    rendering = rendering_of(data, found[0].root.parent) if found else None
+    if rendering is not None and isinstance(found[0], LfwSource):
+        return [SyntheticSource(data, rendering)]
+    if dataset != "lfw":
+        return [*found, PeopleSource(data, dataset)]
+    if not found:
+        raise wrong[0]
+    return found
+
+
+def _holding(sources: Sequence[_Source], keys: Sequence[str]) -> _Source:
+    """The source that has most of the images of a list, the first where several have."""
+    some = keys[:: max(1, len(keys) // _LOOKED_AT)]
+    return min(sources, key=lambda source: len(source.missing(some)))
+
+
+def _images(dataset: str, data: Path) -> _Source:
+    """All images of people; UserError: none."""
+    sources = _sources(dataset, data)
+    first, last = sources[0], sources[-1]
+    if not isinstance(last, PeopleSource):
+        return first
+    keys = last.keys()
+    if isinstance(first, LfwSource) and len(first.keys()) >= len(keys):
+        return first
+    if keys or first is last:
+        if not keys:
+            raise UserError(
+                f"{data} holds no images in folders of people (Ann/any name.jpg), nor side by side "
+                "as LFW's (Name_0001.jpg); point --data at the folder that holds the people's"
+            )
+        return last
+    return first
 
 
 def _bin(dataset: str, path: Path, pairs: str | Path | None) -> LocatedData:
@@ -235,15 +272,26 @@ def _bin(dataset: str, path: Path, pairs: str | Path | None) -> LocatedData:
 
 
 def _twin(
-    dataset: str, seed: int, pairs: str | Path | None, progress: Progress | None, notice: str
+    dataset: str,
+    seed: int,
+    pairs: str | Path | None,
+    listing: Listing,
+    progress: Progress | None,
+    notice: str,
 ) -> LocatedData:
     if dataset != "lfw":
-        raise UserError(_twin_of_lfw_only(dataset))
+        raise UserError(_twin_of_lfw_only(dataset, listing.get))
+    named = pairs or listing.file
+    if named is None and listing.name:
+        raise UserError(
+            f"the list {listing.name} is of photographs of lfw, and none are installed; "
+            f"{how_to_list(listing)}"
+        )
     rendering = twin.twin_fingerprint(seed)
     folder = rendered_twin(rendering, lambda to: twin.write_lfw_twin(to, seed, progress=progress))
     source = SyntheticSource(folder, rendering)
-    file = _pairs_file(folder, source.root, pairs)
-    listed = read_pairs(file)
+    file = named or _listed_beside(dataset, folder, source.root, listing)
+    listed = listing.read(file)
     require_one_kind(folder, source.kind, kind_of(listed, str(file)))
     return LocatedData(source, folder, listed, None, notice, aligned=True)
 
@@ -267,21 +315,35 @@ def rendered_twin(rendering: str, write: Callable[[Path], None], what: str = "fa
     return folder
 
 
-def _twin_of_lfw_only(dataset: str) -> str:
-    return f"the synthetic faces are a twin of lfw only; {how_to_get(dataset)}"
+def _twin_of_lfw_only(dataset: str, get: str = "") -> str:
+    return f"the synthetic faces are a twin of lfw only; {how_to_get(dataset, get)}"
 
 
-def _pairs_file(data: Path, root: Path, pairs: str | Path | None) -> Path:
-    if pairs is not None:
-        return Path(pairs)
+def _listed_beside(dataset: str, data: Path, root: Path, listing: Listing) -> Path:
+    """The list in the folder of the data or beside it; UserError: there is none."""
+    if dataset in AS_BIN_FILES and not listing.name:
+        raise UserError(
+            f"{data} holds images in folders, and {dataset} is read from its .bin file; point "
+            f"--data at {dataset.replace('-', '_')}.bin, or name the list of these images' pairs "
+            "with --pairs"
+        )
     # Of archives in folders of their own name (lfw/lfw), the list lies beside the outer one.
     doubled = data.parent.name.lower() == data.name.lower()
     above = data.parent.parent if doubled else data.parent
+    names = (listing.name,) if listing.name else _LISTS
     for folder in dict.fromkeys((data, root.parent, data.parent, above)):
-        for name in ("pairs.txt", "pairs.csv"):
+        for name in names:
             if (folder / name).is_file():
                 return folder / name
-    raise UserError(f"there is no pairs.txt or pairs.csv in {data}: {_LIST_HELP}")
+    to_do = how_to_list(listing) if dataset != "lfw" or listing.name else _LIST_HELP
+    raise UserError(f"there is no {' or '.join(names[:2])} in {data}: {to_do}")
+
+
+def how_to_list(listing: Listing) -> str:
+    """What a user does for a list that is not there."""
+    had = f"it comes with the data ({listing.get.rstrip('.')})" if listing.get else ""
+    made = "`facebench data pairs FOLDER -o CARD` makes one of a folder per person"
+    return f"{had or made}; put it beside the images or name it with --pairs"
 
 
 def _landmarks_file(data: Path, root: Path) -> Path | None:

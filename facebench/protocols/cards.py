@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import (
     AfterValidator,
     Field,
+    PrivateAttr,
     ValidationInfo,
     field_validator,
 )
@@ -43,6 +44,20 @@ def _some(values: tuple[float, ...]) -> tuple[float, ...]:
 Shares = Annotated[tuple[PositiveShare, ...], AfterValidator(_some)]
 Ranks = Annotated[tuple[Rank, ...], AfterValidator(_some)]
 Fingerprint = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+
+
+def _below(path: str) -> str:
+    """A path in the folder of a card or of data, which leads out of neither."""
+    parts = PurePosixPath(path).parts
+    if path.startswith("/") or ".." in parts or "\\" in path or "\0" in path:
+        raise ValueError("must be a path below the folder, with forward slashes")
+    return path
+
+
+ColumnName = Literal[
+    "image_a", "image_b", "same", "fold", "subject_a", "subject_b", "score", "distance"
+]
+Below = Annotated[str, AfterValidator(_below)]
 ProtocolName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$", max_length=64)]
 
 
@@ -69,11 +84,13 @@ class ProtocolCard(Strict):
     """What every kind of protocol has; the kinds add their own fields.
 
     name: also the file's name; version: rises whenever a number could change; source: the paper;
-    dataset: the data that `--data` and the installed folders are looked up by. runs_in: the module
-    of `facebench.protocols.kinds` that finds a kind's faces (``prepare``) and runs it.
+    dataset: what the data are called in records, and the installed folder; any name; get: where
+    they are had. runs_in: the module of `facebench.protocols.kinds` that finds a kind's faces
+    (``prepare``) and runs it.
     """
 
     runs_in: ClassVar[str]
+    came_later: ClassVar[tuple[str, ...]] = ("get",)  # fields that `edition_of` counts where used
     name: ProtocolName
     kind: str
     version: Annotated[int, Field(ge=1)]
@@ -81,6 +98,13 @@ class ProtocolCard(Strict):
     source: str
     dataset: ProtocolName
     notes: str = ""
+    get: str = ""
+    _folder: Path | None = PrivateAttr(default=None)  # where the card lies
+
+    @property
+    def folder(self) -> Path | None:
+        """Where the card lies, of those that were read."""
+        return self._folder
 
     @property
     def published_comparisons(self) -> int:
@@ -88,18 +112,16 @@ class ProtocolCard(Strict):
         return getattr(self, "comparisons", None) or 0
 
 
-class VerificationCard(ProtocolCard):
+class FoldsCard(ProtocolCard):
     """Pairs in folds: accuracy at thresholds learned on the other folds, ROC, TAR at FAR.
 
-    comparisons: how many the published list has, half of them mated; pairs: that list's fingerprint
+    comparisons: how many the published list has, where that is known; pairs: its fingerprint
     (`facebench.protocols.outcome.Comparisons.fingerprint`), where it names its images;
     spread: what the `±` of the protocol's paper is; targets: FARs at which TAR is reported.
     """
 
-    runs_in = "verification"
-    kind: Literal["verification"]
     folds: Annotated[int, Field(ge=2)] = 10
-    comparisons: Annotated[int, Field(ge=4)]
+    comparisons: Annotated[int, Field(ge=4)] | None = None
     pairs: Fingerprint | None = None
     spread: SpreadKind = "standard error"
     targets: tuple[PositiveShare, ...] = (0.1, 0.01, 0.001)
@@ -113,15 +135,32 @@ class VerificationCard(ProtocolCard):
         return targets
 
 
-class VideoCard(VerificationCard):
-    """Pairs of videos in folds: as verification, on pooled frames.
+class VerificationCard(FoldsCard):
+    """Pairs of single faces in folds.
+
+    pair_list: the file of the list, beside the card, or else in the folder of the data; images: the
+    folder of the images, below that of the data; columns: of a table of pairs, our name → the
+    file's; seed: by which a table without folds is cut.
+    """
+
+    runs_in = "verification"
+    came_later = ("get", "pair_list", "images", "columns", "seed")
+    kind: Literal["verification"]
+    pair_list: Below = ""
+    images: Below = ""
+    columns: dict[ColumnName, str] = Field(default_factory=dict)
+    seed: Annotated[int, Field(ge=0)] = 0
+
+
+class VideoCard(FoldsCard):
+    """Pairs of videos in folds, on pooled frames.
 
     pooling: a name in `facebench.similarity.pooling.POOLINGS`; frames: which ones, a name of
     `facebench.protocols.kinds.video` (``all``, ``every-5``, ``first-50``).
     """
 
     runs_in = "video"
-    kind: Literal["video"]  # type: ignore[assignment]
+    kind: Literal["video"]
     pooling: str = "mean-score"
     frames: str = "all"
 
@@ -243,6 +282,7 @@ def read_protocol(path: Path) -> ProtocolCard:
         raise UserError(f"{path}: field 'kind': must be one of {known}, not {kind!r}{hint}")
     card = validated(CARD_CLASSES[kind], values, str(path))
     require_own_name(card.name, path)
+    card._folder = path.parent
     return card
 
 
@@ -270,13 +310,16 @@ def load_protocol(name: str) -> ProtocolCard:
 def edition_of(card: ProtocolCard) -> str:
     """Empty for a card that facebench ships, else ``+`` and 8 hexadecimal digits of its content.
 
-    A user's card may have a shipped one's name and version; records must tell them apart.
+    A user's card may have a shipped one's name and version; records must tell them apart. Fields
+    that came later count where they are used, so that records of before keep their edition.
     """
     for folder in (_PACKAGE / "workspace" / "protocols", _PACKAGE.parent / "protocols"):
         shipped = folder / f"{card.name}.toml"
-        if shipped.is_file() and read_protocol(shipped) == card:
+        if shipped.is_file() and read_protocol(shipped).model_dump() == card.model_dump():
             return ""
-    return f"+{hashlib.sha256(card.model_dump_json().encode()).hexdigest()[:8]}"
+    unused = {name for name in card.came_later if not getattr(card, name)}
+    content = card.model_dump_json(exclude=unused).encode()
+    return f"+{hashlib.sha256(content).hexdigest()[:8]}"
 
 
 def list_protocols() -> list[ProtocolCard]:

@@ -13,7 +13,12 @@ from tests.helpers.lower_bounds import bounds, declared, lowest
 
 DISTRIBUTIONS = packages_distributions()
 # Each folder: the extras that it may import from beside the dependencies of everybody.
-FOLDERS = {"facebench": ("onnx",), "tests": ("onnx", "test"), "docs": ("docs",), "examples": ()}
+FOLDERS = {
+    "facebench": ("onnx", "parquet"),
+    "tests": ("onnx", "parquet", "test"),
+    "docs": ("docs",),
+    "examples": (),
+}
 # Our own: packages, what a test writes and imports, and the scripts of the documentation.
 OURS = {"facebench", "tests", "hatch_build", "tiny_model"}
 OURS |= {path.stem for path in (CHECKOUT / "docs").rglob("*.py")}
@@ -52,10 +57,10 @@ def test_every_import_is_declared(folder: str) -> None:
     assert {(folder, name) for name in used} <= NOT_OURS_TO_DECLARE
 
 
-@pytest.mark.parametrize("extra", ["", "onnx", "docs", "test"])
+@pytest.mark.parametrize("extra", ["", "onnx", "parquet", "docs", "test"])
 def test_every_declared_one_is_used(extra: str) -> None:
     assert extra in declared() and set(FOLDERS["tests"]) | {"", "docs"} == set(declared())
-    roots = ["facebench"] if extra in ("", "onnx") else ["facebench", "tests", "docs"]
+    roots = ["facebench"] if extra in ("", "onnx", "parquet") else ["facebench", "tests", "docs"]
     used = set().union(*(distributions(outside(CHECKOUT / root)) for root in roots))
     named = {
         name

@@ -64,7 +64,9 @@ def test_a_set_of_ones_own_is_a_folder_with_a_list(small_lfw: Path) -> None:
     located = locate("staff", small_lfw)
     assert (located.source.name, len(located.pairs)) == ("staff", 4)
     assert locate("staff", small_lfw, pairs=small_lfw / "pairs.txt").keys() == located.keys()
-    with pytest.raises(UserError, match=r"no faces are known for 'staff'.*data="):
+    with pytest.raises(
+        UserError, match=r"no images of 'staff' are installed; put them into .*data="
+    ):
         locate("staff")
     with pytest.raises(UserError, match=r"'lwf'; did you mean 'lfw'"):
         locate("lwf", "synthetic")

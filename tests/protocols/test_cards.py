@@ -76,6 +76,15 @@ def test_a_shipped_card_has_no_edition_and_any_other_has_its_own(
     assert re.fullmatch(r"\+[0-9a-f]{8}", edition_of(read_protocol(write(tmp_path, GOOD))))
 
 
+def test_fields_that_came_later_change_no_edition_until_they_are_used(tmp_path: Path) -> None:
+    before = (
+        "+3bae80a6"  # of GOOD in version 0.1, before cards had `get`, `pair_list` and their kin
+    )
+    assert edition_of(read_protocol(write(tmp_path, GOOD))) == before
+    for line in ('get = "ask"', 'pair_list = "a.csv"', "seed = 1", '[columns]\nsame = "label"'):
+        assert edition_of(read_protocol(write(tmp_path, f"{GOOD}{line}\n"))) != before
+
+
 def test_lfw_knows_its_published_list(shared_data: Path) -> None:
     card = load_protocol("lfw")
     assert isinstance(card, VerificationCard)

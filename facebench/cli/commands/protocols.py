@@ -82,6 +82,8 @@ def _facts(values: dict[str, Any]) -> Iterator[tuple[str, str]]:
 def _lines(value: Any) -> list[str]:
     if isinstance(value, list) and value and isinstance(value[0], dict):
         return [", ".join(f"{name}: {item}" for name, item in entry.items()) for entry in value]
+    if isinstance(value, dict):
+        return [", ".join(f"{name}: {item}" for name, item in value.items())] if value else []
     if isinstance(value, list):
         return [", ".join(map(str, value))] if value else []
     return [str(value)] if value != "" else []

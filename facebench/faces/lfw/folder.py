@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from facebench.base.errors import UserError
@@ -133,6 +133,39 @@ class FlatFolderSource(_Folder):
         ):
             raise ImageError(key, "is not a name of LFW's (Name/Name_0001.jpg)")
         return self._of_any_ending(self.root / inside.name)
+
+
+class PeopleSource(_Folder):
+    """A folder for each person, with images of any names: ``Ann/IMG 12.png``, also deeper.
+
+    Keys are paths below the folder that holds the people's. UserError, of `keys`: unreadable.
+    """
+
+    def __init__(self, folder: str | Path, name: str) -> None:
+        super().__init__(name, _people_folder(Path(folder)))
+
+    def keys(self) -> list[str]:
+        """Every image in a person's folder, sorted."""
+        people = [Path(e.path) for e in folder_entries(self.root) if e.is_dir()]
+        return sorted(file.relative_to(self.root).as_posix() for file in _images_below(people))
+
+
+def _people_folder(folder: Path) -> Path:
+    """The folder with the people's folders: it, or the one that is all it holds, as unpacked."""
+    for place in _unwrapped(folder):
+        inside = [Path(entry.path) for entry in folder_entries(place) if entry.is_dir()]
+        if any(is_image(e.name) for person in inside for e in folder_entries(person)):
+            return place
+    return folder
+
+
+def _images_below(folders: Iterable[Path]) -> Iterator[Path]:
+    for folder in folders:
+        for entry in folder_entries(folder):
+            if entry.is_dir(follow_symlinks=False):
+                yield from _images_below([Path(entry.path)])
+            elif is_image(entry.name):
+                yield Path(entry.path)
 
 
 def folder_itself(data: Path) -> Path:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from facebench.base.errors import UserError
@@ -11,6 +11,7 @@ from facebench.base.opening import read_csv, read_rows, wrong_line
 from facebench.faces.types import FaceSource
 
 ListRow = tuple[int, list[str]]  # number of the line, fields
+FOLDS = 10  # that a list without any is cut into
 LONGEST_NAME = 200  # bytes; with its number and .jpg it stays below the 255 of file systems
 
 
@@ -28,10 +29,16 @@ class Pair:
 
 @dataclass(frozen=True)
 class PairList:
-    """Comparisons in the order of the list. cut: the list has one fold, and these are ours."""
+    """Comparisons in the order of the list.
+
+    cut: the list has one fold, and these are ours; remarks: what else records must say of how it
+    was read; columns: further columns of a table, text by name, a row for every comparison.
+    """
 
     pairs: tuple[Pair, ...]
     cut: bool = False
+    remarks: tuple[str, ...] = ()
+    columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -83,10 +90,10 @@ def read_pairs(path: str | Path) -> PairList:
     path = Path(path)
     if path.suffix.lower() == ".csv":
         return in_folds(_csv_pairs(path))
-    rows = _rows(path)
+    rows = fields_of_rows(path)
     line, header = next(rows, (1, []))
     header = [field for field in header if field]
-    if len(header) not in (1, 2) or not all(map(_is_number, header)):
+    if len(header) not in (1, 2) or not all(map(is_number, header)):
         raise wrong_line(
             path,
             line,
@@ -100,26 +107,27 @@ def read_pairs(path: str | Path) -> PairList:
     for fold in range(folds):
         for mated in (True, False):
             for _ in range(count):
-                pairs.append(_pair(path, *_next(path, rows, _expected(mated, fold)), mated, fold))
+                pairs.append(
+                    lfw_pair(path, *_next(path, rows, _expected(mated, fold)), mated, fold)
+                )
     _end(path, rows, f"{folds} folds of {count} mated and {count} non-mated pairs")
     return in_folds(pairs)
 
 
-def in_folds(pairs: Sequence[Pair]) -> PairList:
+def in_folds(pairs: Sequence[Pair], most: int = FOLDS) -> PairList:
     """A list of pairs; of one fold, its mated and its non-mated pairs are each cut into ten runs.
 
     For a threshold is never chosen on the pairs that it is tested on. There are fewer folds where
-    a kind has fewer pairs, and the one where it has one.
+    a kind has fewer pairs, and the one where it has one. most: other than ten.
     """
     kinds = [[i for i, pair in enumerate(pairs) if pair.mated is mated] for mated in (True, False)]
-    folds = min(_CUT, *map(len, kinds))
+    folds = min(most, *map(len, kinds))
     if len({pair.fold for pair in pairs}) != 1 or folds < 2:
         return PairList(tuple(pairs))
     fold_of = {row: n * folds // len(rows) for rows in kinds for n, row in enumerate(rows)}
     return PairList(tuple(replace(pair, fold=fold_of[i]) for i, pair in enumerate(pairs)), cut=True)
 
 
-_CUT = 10
 _MATCH, _MISMATCH = "matchpairs", "mismatchpairs"
 
 
@@ -153,7 +161,7 @@ def _csv_pairs(path: Path) -> list[Pair]:
             mated = len(fields) == 3
             fold = pairs[-1].fold if pairs else 0
             fold += bool(mated and pairs and not pairs[-1].mated)
-            pairs.append(_pair(part, line, fields, mated, fold))
+            pairs.append(lfw_pair(part, line, fields, mated, fold))
     if len({(pair.fold, pair.mated) for pair in pairs}) != 2 * (pairs[-1].fold + 1 if pairs else 1):
         raise UserError(f"{path}: every fold needs mated pairs (name,i,j) and non-mated ones")
     return pairs
@@ -165,7 +173,7 @@ def read_people(path: str | Path) -> list[Person]:
     UserError with file and line for anything else.
     """
     path = Path(path)
-    rows = _rows(path)
+    rows = fields_of_rows(path)
     folds = _count_line(path, *_next(path, rows, "the number of folds"))
     people = []
     for fold in range(folds):
@@ -204,7 +212,7 @@ def some(names: Sequence[str], most: int = 3) -> str:
     return f"{len(names)} ({', '.join(names[:most])}{more})"
 
 
-def _rows(path: Path) -> Iterator[ListRow]:
+def fields_of_rows(path: Path) -> Iterator[ListRow]:
     """Rows with the numbers of their lines, cut at tabs, or at spaces where there is no tab."""
     for number, line in read_rows(path):
         text = line.rstrip()
@@ -216,7 +224,7 @@ def _of_length(count: int, fields: list[str]) -> list[str]:
     return fields if len(fields) == count else [field for field in fields if field]
 
 
-def _pair(path: Path, line: int, fields: list[str], mated: bool, fold: int) -> Pair:
+def lfw_pair(path: Path, line: int, fields: list[str], mated: bool, fold: int) -> Pair:
     fields = _of_length(3 if mated else 4, fields)
     if len(fields) != (3 if mated else 4):
         raise wrong_line(
@@ -259,14 +267,14 @@ def _count_line(path: Path, line: int, fields: list[str]) -> int:
 
 def number_of(path: Path, line: int, text: str) -> int:
     """The number from 1 up that is written in a line of a list; UserError where none is."""
-    if not _is_number(text):
+    if not is_number(text):
         raise wrong_line(
             path, line, f"{_short(text) if text else 'an empty field'} is not a number from 1 up"
         )
     return int(text)
 
 
-def _is_number(text: str) -> bool:
+def is_number(text: str) -> bool:
     return text.isascii() and text.isdecimal() and len(text) <= 6 and int(text) > 0
 
 

@@ -17,14 +17,15 @@ from facebench.faces.ytf.lists import VideoPairs
 
 
 def pair_remarks(pairs: PairList | VideoPairs) -> tuple[str, ...]:
-    """Of comparisons that stand twice, in either order, of people in several folds, and of a list
-    of one fold.
+    """Of comparisons that stand twice, in either order, of people in several folds, of a list of
+    one fold, and of how it was read.
     """
-    cut = ""
+    cut, read = "", tuple[str, ...]()
     if isinstance(pairs, PairList):
         rows = [
             (p.left_key, p.right_key, p.left_person, p.right_person, p.fold) for p in pairs.pairs
         ]
+        read = pairs.remarks
         if pairs.cut:
             cut = (
                 f"the list has one fold; its pairs were cut in their order into {pairs.folds}, so "
@@ -44,7 +45,7 @@ def pair_remarks(pairs: PairList | VideoPairs) -> tuple[str, ...]:
             folds.setdefault(person, set()).add(fold)
     several = sum(len(found) > 1 for found in folds.values())
     people = _in_several_folds(several, len(folds))
-    return tuple(_said(_repeated(again, turned, len(rows)), cut, people))
+    return tuple(_said(_repeated(again, turned, len(rows)), cut, *read, people))
 
 
 def template_remarks(splits: Sequence[TemplatePairs]) -> tuple[str, ...]:

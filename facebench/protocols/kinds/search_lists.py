@@ -17,9 +17,8 @@ from numpy.typing import NDArray
 
 from facebench.base.errors import UserError
 from facebench.base.opening import is_comment, read_list
-from facebench.base.storage import workspace_folders
 from facebench.faces.types import DataKind
-from facebench.models.cards.places import require_inside
+from facebench.protocols.beside import file_beside, folders_of
 from facebench.protocols.cards import IdentificationCard
 
 
@@ -33,15 +32,13 @@ class SearchList:
 
 def listed_names(card: IdentificationCard) -> list[str]:
     """The card's subjects: one name per line, ``#`` begins a comment; UserError: no such file."""
-    folders = workspace_folders("protocols")
-    there = next((folder for folder in folders if (folder / card.subjects).is_file()), None)
+    there = file_beside(card, "subjects", card.subjects)
     if there is None:
-        places = ", ".join(str(folder) for folder in folders)
+        places = ", ".join(str(folder) for folder in dict.fromkeys(folders_of(card)))
         raise UserError(
             f"protocol {card.name}: there is no list of subjects {card.subjects} in {places}"
         )
-    require_inside(there / f"{card.name}.toml", "subjects", card.subjects, kind="protocols")
-    return _names_in(there / card.subjects)
+    return _names_in(there)
 
 
 def _names_in(path: Path) -> list[str]:

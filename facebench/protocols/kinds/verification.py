@@ -13,12 +13,14 @@ from facebench.base.errors import UserError
 from facebench.embedding.missing import require_faces
 from facebench.embedding.types import Embeddings, joined
 from facebench.faces.bin.source import BinSource
-from facebench.faces.lfw.lists import PairList, read_pairs
+from facebench.faces.lfw.lists import PairList
 from facebench.faces.lfw.remarks import pair_remarks
 from facebench.faces.lfw.rendered import kind_of
 from facebench.faces.locate import AS_BIN_FILES, installed_at, locate
+from facebench.faces.tables.lists import Listing
 from facebench.faces.types import Progress
-from facebench.protocols.cards import VerificationCard
+from facebench.protocols.beside import file_beside
+from facebench.protocols.cards import FoldsCard, VerificationCard
 from facebench.protocols.outcome import Comparisons, FoldOutcome
 from facebench.protocols.prepared import (
     PreparedProtocol,
@@ -57,7 +59,7 @@ def comparisons_of(pairs: PairList) -> Comparisons:
 
 
 def verification(
-    card: VerificationCard,
+    card: FoldsCard,
     comparisons: Comparisons,
     scores: NDArray[np.floating],
     acquired: NDArray[np.bool_],
@@ -95,23 +97,25 @@ SINGLE_FACES = "none (single faces)"
 
 @dataclass(frozen=True, eq=False)
 class PreparedVerification(PreparedProtocol):
-    """Pairs of faces in folds."""
+    """Pairs of faces in folds. list_named: the user named another list than the card's."""
 
     card: VerificationCard
     comparisons: Comparisons
+    list_named: bool = False
 
     @property
     def published_list(self) -> bool | None:
         """Whether the comparisons are the protocol's published ones; None where none can tell.
 
         That is so for rendered faces, whose notice says enough, for a ``.bin`` file, which numbers
-        its images, and for a card of one's own without ``pairs``.
+        its images, and for a card without ``pairs`` whose own list was read.
         """
         if self.faces.kind == "synthetic" or isinstance(self.faces.source, BinSource):
             return None
         if self.card.pairs is not None:
             return self.comparisons.fingerprint == self.card.pairs
-        return False if self.card.dataset in AS_BIN_FILES else None
+        published = self.card.pair_list or self.card.dataset in AS_BIN_FILES
+        return False if published and self.list_named else None
 
     def run(
         self, embeddings: Iterable[Embeddings], similarity: Similarity, settings: Settings
@@ -148,15 +152,18 @@ def prepare(
 
     progress: told of every synthetic face that is rendered. UserError: what is missing or wrong.
     """
+    listing = listing_of(card)
+    named = settings.pairs is not None
     if not images and data is None:
-        if settings.pairs is not None:
-            return _unseen(card, read_pairs(settings.pairs), str(settings.pairs))
-        if installed_at(card.dataset) is None:
+        there = installed_at(card.dataset) is not None
+        if (own := settings.pairs or (None if there else listing.file)) is not None:
+            return _unseen(card, listing.read(own), str(own), named)
+        if not there:
             raise UserError(
                 f"protocol {card.name}: embeddings need the list of pairs: name it with --pairs, "
                 "or the images with --data"
             )
-    located = locate(card.dataset, data, pairs=settings.pairs, progress=progress)
+    located = locate(card.dataset, data, pairs=settings.pairs, listing=listing, progress=progress)
     source, comparisons = located.source, comparisons_of(located.pairs)
     if images and settings.on_missing == "error":  # before the aligner misses their landmarks
         require_faces(source, comparisons.keys)
@@ -169,11 +176,26 @@ def prepare(
         located.notice,
         pair_remarks(located.pairs),
     )
-    return PreparedVerification(card, faces, comparisons)
+    return PreparedVerification(card, faces, comparisons, named)
 
 
-def _unseen(card: VerificationCard, pairs: PairList, where: str) -> PreparedVerification:
+def listing_of(card: VerificationCard) -> Listing:
+    """What a card says of its list."""
+    return Listing(
+        file_beside(card, "pair_list", card.pair_list) if card.pair_list else None,
+        card.pair_list,
+        card.images,
+        {**card.columns},
+        card.folds,
+        card.seed,
+        card.get,
+    )
+
+
+def _unseen(
+    card: VerificationCard, pairs: PairList, where: str, named: bool
+) -> PreparedVerification:
     """Lists alone. Rendered faces are known by their names, and are never taken for photographs."""
     comparisons, kind = comparisons_of(pairs), kind_of(pairs, where)
     faces = ProtocolFaces(comparisons.keys, card.dataset, kind, list_remarks=pair_remarks(pairs))
-    return PreparedVerification(card, faces, comparisons)
+    return PreparedVerification(card, faces, comparisons, named)

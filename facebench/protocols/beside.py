@@ -1,0 +1,27 @@
+"""Files that a protocol's card names: lists that lie beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from facebench.base.storage import workspace_folders
+from facebench.models.cards.places import require_inside
+from facebench.protocols.cards import ProtocolCard
+
+
+def folders_of(card: ProtocolCard) -> list[Path]:
+    """Where the files of a card may lie: its own folder, then those of all cards."""
+    own = [] if card.folder is None else [card.folder]
+    return [*own, *workspace_folders("protocols")]
+
+
+def file_beside(card: ProtocolCard, field: str, name: str) -> Path | None:
+    """The file that a card's field names, None: it lies with no cards.
+
+    UserError: it leads out of the folder.
+    """
+    for folder in folders_of(card):
+        if (folder / name).is_file():
+            require_inside(folder / f"{card.name}.toml", field, name, kind="protocols")
+            return folder / name
+    return None
