@@ -58,7 +58,8 @@ ColumnName = Literal[
     "image_a", "image_b", "same", "fold", "subject_a", "subject_b", "score", "distance"
 ]
 Below = Annotated[str, AfterValidator(_below)]
-ProtocolName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$", max_length=64)]
+NAME_PATTERN, LONGEST_NAME = r"^[a-z0-9][a-z0-9_.-]*$", 64
+ProtocolName = Annotated[str, Field(pattern=NAME_PATTERN, max_length=LONGEST_NAME)]
 
 
 class PublishedValue(Strict):

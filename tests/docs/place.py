@@ -68,6 +68,8 @@ def make_place(folder: Path, page: str) -> None:
     (here / "mypackage" / "models.py").write_text(MODULE)
     _embeddings(home / "lfw" / "lfw", here)
     _staff(here)
+    if "photos" in page:
+        _photos(here / "photos")
     (here / "faces").symlink_to(here / "staff")
     _runs(here / "runs")
     _checkpoints(here)
@@ -173,6 +175,18 @@ def _embeddings(images: Path, here: Path) -> None:
     rows = np.random.default_rng(2).normal(size=(len(names), 8)).astype(np.float32)
     np.save(here / "mine.npy", rows)
     (here / "names.txt").write_text("\n".join(names) + "\n")
+
+
+def _photos(folder: Path) -> None:
+    """A folder for each of 50 people, with one to four images of any names."""
+    rng = np.random.default_rng(4)
+    for person in range(50):
+        name = f"Person {person:02d}"
+        (folder / name).mkdir(parents=True)
+        small = rng.integers(0, 255, (6, 6, 3)).astype(np.float64)
+        for number in range(1 + person % 4):
+            face = np.clip(small + rng.normal(0, 30, small.shape), 0, 255).astype(np.uint8)
+            cv2.imwrite(str(folder / name / f"IMG {number}.jpg"), cv2.resize(face, (112, 112)))
 
 
 def _staff(here: Path) -> None:

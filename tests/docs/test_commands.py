@@ -116,7 +116,8 @@ def test_the_commands_run_as_they_are_printed(
         for one in CASES[page]:
             read(one.command)
         return
-    listed = " ".join(" ".join(entry_of(one.command).before) for one in CASES[page])
+    typed = [(*entry_of(one.command).before, one.command) for one in CASES[page]]
+    listed = " ".join(" ".join(words) for words in typed)
     text = next((p.read_text(encoding="utf-8") for p in PAGES if name_of(p) == page), listed)
     place = Place(tmp_path, text, monkeypatch)
     for one in CASES[page]:

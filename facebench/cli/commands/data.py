@@ -10,7 +10,7 @@ import typer
 from facebench.base.errors import UserError, nearest
 from facebench.base.progress import counting_bar
 from facebench.base.text import printable
-from facebench.cli.output import show_table
+from facebench.cli.output import require_output, show_table
 from facebench.faces.install.download import get_lfw
 from facebench.faces.install.installed import (
     CHECKABLE,
@@ -21,9 +21,21 @@ from facebench.faces.install.installed import (
     unpacked,
 )
 from facebench.faces.locate import DATASETS, how_to_get, installed_at
-from facebench.tables.table import Column, list_of
+from facebench.protocols.drawn import MOST_PAIRS, DrawnProtocol, draw_pairs, draw_search
+from facebench.tables.table import Column, facts_of, list_of
 
 app = typer.Typer(help="Get, list and check data sets of faces.", no_args_is_help=True)
+FolderArgument = Annotated[
+    Path, typer.Argument(help="A folder for each person, with images of any names.")
+]
+CardOption = Annotated[
+    Path,
+    typer.Option(
+        "--output", "-o", help="The protocol's card, such as protocols/staff.toml; its list is "
+        "written into lists/ beside it.",
+    ),
+]  # fmt: skip
+SeedOption = Annotated[int, typer.Option(min=0, help="Of what is drawn by lot.")]
 NameArgument = Annotated[str, typer.Argument(help=f"One of {', '.join(CHECKABLE)}.")]
 
 
@@ -91,3 +103,52 @@ def check(
             typer.echo(printable(line))
     if bad:
         raise typer.Exit(1)
+
+
+@app.command()
+def pairs(
+    folder: FolderArgument,
+    output: CardOption,
+    pairs: Annotated[
+        int, typer.Option(min=1, help="Of each kind, at most, in all folds.")
+    ] = MOST_PAIRS,
+    folds: Annotated[int, typer.Option(min=2, help="At most; nobody is in two.")] = 10,
+    seed: SeedOption = 0,
+) -> None:
+    """Draw pairs of the images in a folder and write them as a protocol.
+
+    Example: facebench data pairs photos -o protocols/staff.toml
+    """
+    require_output(output, in_new_folder=True)
+    _told(folder, draw_pairs(folder, output, pairs=pairs, folds=folds, seed=seed))
+
+
+@app.command()
+def search(
+    folder: FolderArgument,
+    output: CardOption,
+    known: Annotated[
+        float,
+        typer.Option(
+            help="Share of the people with two images or more who are in the gallery; everybody "
+            "else is unknown."
+        ),
+    ] = 0.5,
+    draws: Annotated[int, typer.Option(min=1, help="Of which image of a person is searched.")] = 10,
+    seed: SeedOption = 0,
+) -> None:
+    """Draw a gallery and probes of the images in a folder and write them as a protocol.
+
+    Example: facebench data search photos -o protocols/door.toml
+    """
+    require_output(output, in_new_folder=True)
+    _told(folder, draw_search(folder, output, known=known, draws=draws, seed=seed))
+
+
+def _told(folder: Path, drawn: DrawnProtocol) -> None:
+    shown = [("card", drawn.card), ("list", drawn.listed)]
+    counts = [(name, f"{count:,}") for name, count in drawn.counts.items()]
+    show_table(facts_of([*shown, *counts]), "facts")
+    at_home = drawn.card.parent.resolve() == Path("protocols").resolve()
+    name = drawn.card.stem if at_home else drawn.card
+    typer.echo(f"next: facebench eval -m MODEL -p {name} --data {folder}")

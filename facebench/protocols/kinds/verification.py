@@ -185,7 +185,7 @@ def listing_of(card: VerificationCard) -> Listing:
         file_beside(card, "pair_list", card.pair_list) if card.pair_list else None,
         card.pair_list,
         card.images,
-        {**card.columns},
+        {str(ours): theirs for ours, theirs in card.columns.items()},
         card.folds,
         card.seed,
         card.get,

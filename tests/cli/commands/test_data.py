@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -92,3 +94,23 @@ def test_check_without_data(lfw: Path) -> None:
         RUN.invoke(data.app, ["check", "--data", str(lfw)], catch_exceptions=False)
     shutil.copytree(lfw, data_folder() / "lfw")
     assert "WRONG lfw" in RUN.invoke(data.app, ["check"]).output
+
+
+def test_a_folder_becomes_a_protocol_and_a_record(
+    run: Callable[..., Any], faces: Path, work: Path
+) -> None:
+    photos = work / "photos"
+    (faces / "lfw").rename(photos)
+    (photos / "Person_A" / "Person_A_0001.jpg").rename(photos / "Person_A" / "IMG 1.jpg")
+    found = run("data", "pairs", photos, "-o", "protocols/staff.toml", "--folds", 3)
+    assert (found.code, found.err) == (0, "")
+    assert "mated pairs      36" in found.out and "folds            3" in found.out
+    assert found.out.endswith(f"next: facebench eval -m MODEL -p staff --data {photos}\n")
+    found = run("data", "search", photos, "-o", "door.toml", "--known", 1)
+    assert found.code == 0 and "-p door.toml" in found.out
+    arguments = ("--size", "112x96", "--workers", "0", "--draws", "20", "--align", "centre")
+    found = run("eval", "-m", "tiny_model:make", *arguments, "-p", "staff", "-p", "door.toml",
+                "--data", photos, "--out", "records")  # fmt: skip
+    assert found.code == 0 and "data: photos-" in found.out and "NOT THE PUBLISHED" not in found.out
+    assert len(list((work / "records").rglob("*.json"))) == 2
+    assert "ends in .toml" in run("data", "pairs", photos, "-o", "staff.csv").line

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -104,7 +105,7 @@ def unfolded(groups: int) -> str:
     for group in range(groups):
         people = [f"g{group}p{n}" for n in range(4)]
         rows += [f"{p}/1.jpg,{p}/2.jpg,1,{group}" for p in people]
-        rows += [f"{a}/1.jpg,{b}/2.jpg,0,{group}" for a, b in zip(people, people[1:], strict=False)]
+        rows += [f"{a}/1.jpg,{b}/2.jpg,0,{group}" for a, b in pairwise(people)]
     return "\n".join(rows) + "\n"
 
 

@@ -1,0 +1,117 @@
+"""Protocols drawn of a folder: what is in them, that they run, and what cannot be drawn."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from itertools import combinations
+from pathlib import Path
+
+import pytest
+
+from facebench.base.errors import UserError
+from facebench.protocols.cards import IdentificationCard, VerificationCard, read_protocol
+from facebench.protocols.drawn import draw_pairs, draw_search
+from facebench.protocols.kinds import identification, verification
+from facebench.protocols.settings import Settings
+
+CENTRE = Settings(align="centre")
+COUNTS = (1, 1, 2, 3, 4, 5, 2, 2, 7, 1, 2, 3)
+
+
+def photos(folder: Path, counts: tuple[int, ...] = COUNTS) -> Path:
+    """Empty files of any names: nothing is decoded where protocols are drawn."""
+    for person, count in enumerate(counts):
+        for number in range(count):
+            path = folder / f"Person {person:02d}" / "2026" / f"IMG {number}.JPG"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(b"")
+    return folder
+
+
+def test_pairs_are_in_folds_of_their_own_people_and_balanced(tmp_path: Path) -> None:
+    data = photos(tmp_path / "My photos")
+    drawn = draw_pairs(data, tmp_path / "protocols" / "staff.toml", folds=4, seed=3)
+    card = read_protocol(drawn.card)
+    assert isinstance(card, VerificationCard) and card.dataset == "my-photos"
+    prepared = verification.prepare(card, data, CENTRE, images=True)
+    found = prepared.comparisons
+    assert prepared.published_list is True  # the card pins its list
+    assert found.subjects is not None and not prepared.faces.list_remarks
+    people = defaultdict(set)
+    for side in (found.left, found.right):
+        for image, fold in zip(side.tolist(), found.folds.tolist(), strict=True):
+            people[int(found.subjects[image])].add(fold)
+    assert all(len(folds) == 1 for folds in people.values()) and len(people) == len(COUNTS)
+    for fold in range(1, 5):
+        kinds = Counter(found.mated[found.folds == fold].tolist())
+        assert kinds[True] == kinds[False] > 0
+    rows = {frozenset(pair) for pair in zip(found.left.tolist(), found.right.tolist(), strict=True)}
+    assert len(rows) == len(found) and all(len(pair) == 2 for pair in rows)
+    # All mated pairs that there are, since they are fewer than three thousand.
+    possible = sum(len(list(combinations(range(n), 2))) for n in COUNTS)
+    assert drawn.counts["mated pairs"] == possible == drawn.counts["non-mated pairs"]
+    assert drawn.counts["images"] == sum(COUNTS) and card.comparisons == 2 * possible
+
+
+def test_fewer_pairs_are_of_everybody_in_turn(tmp_path: Path) -> None:
+    data = photos(tmp_path / "photos", (2, 2, 2, 30, 2, 2))
+    drawn = draw_pairs(data, tmp_path / "few.toml", pairs=6, folds=2)
+    rows = [line.split(",") for line in drawn.listed.read_text().splitlines()[1:]]
+    mated = Counter(row[4] for row in rows if row[2] == "1")
+    assert mated == dict.fromkeys((f"Person {n:02d}" for n in range(6)), 1)
+
+
+def test_a_draw_is_of_its_seed_and_no_card_is_written_over(tmp_path: Path) -> None:
+    data, card = photos(tmp_path / "photos"), tmp_path / "one.toml"
+    first = draw_pairs(data, card).listed.read_bytes()
+    assert draw_pairs(data, card).listed.read_bytes() == first
+    with pytest.raises(UserError, match=r"one.toml is there already, with another content"):
+        draw_pairs(data, card, seed=1)
+    assert draw_pairs(data, tmp_path / "two.toml", seed=1).listed.read_bytes() != first
+
+
+def test_a_search_has_known_and_unknown_people(tmp_path: Path) -> None:
+    data = photos(tmp_path / "photos")
+    drawn = draw_search(data, tmp_path / "door.toml", draws=2)
+    card = read_protocol(drawn.card)
+    assert isinstance(card, IdentificationCard) and card.task == "open"
+    prepared = identification.prepare(card, data, CENTRE, images=True)
+    counts = prepared.counts
+    assert prepared.published_list is None  # all counts are the card's
+    assert (counts["gallery identities"], counts["mated probes"]) == (4, 4)
+    assert counts["gallery images"] + counts["mated probes"] + counts["non-mated probes"] == 33
+    assert drawn.counts["probes of unknown people"] == counts["non-mated probes"]
+
+
+def test_without_unknown_people_the_set_is_closed(tmp_path: Path) -> None:
+    data = photos(tmp_path / "photos", (2, 3, 4))
+    drawn = draw_search(data, tmp_path / "door.toml", known=1)
+    card = read_protocol(drawn.card)
+    assert isinstance(card, IdentificationCard)
+    assert (card.task, card.gallery, card.mated_probes, card.fars) == ("closed", 3, 6, ())
+    assert identification.prepare(card, data, CENTRE, images=True).published_list is None
+
+
+@pytest.mark.parametrize(
+    ("counts", "said"),
+    [((1, 1, 1, 1), "4 people, 0 of them with two"), ((5, 5, 5), "3 people, 3 of them with two")],
+)
+def test_too_few_people_are_told(counts: tuple[int, ...], said: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=said):
+        draw_pairs(photos(tmp_path / "photos", counts), tmp_path / "p.toml")
+
+
+def test_what_cannot_be_drawn_is_told(tmp_path: Path) -> None:
+    data = photos(tmp_path / "photos", (1, 1))
+    with pytest.raises(UserError, match="has nobody with two images"):
+        draw_search(data, tmp_path / "p.toml")
+    with pytest.raises(UserError, match="is no share of people"):
+        draw_search(data, tmp_path / "p.toml", known=0)
+    with pytest.raises(UserError, match=r"a protocol's card ends in \.toml"):
+        draw_pairs(data, tmp_path / "p.csv")
+    with pytest.raises(UserError, match="field 'name': must be written as"):
+        draw_pairs(photos(tmp_path / "more"), tmp_path / "Big.toml")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match="holds no images in folders of people"):
+        draw_pairs(tmp_path / "empty", tmp_path / "p.toml")
+    assert not list(tmp_path.glob("*.toml"))
