@@ -19,10 +19,10 @@ from facebench.faces.ijb.ijba import read_face_rows
 from facebench.faces.ijb.ijbc import read_face_points, read_ijbc, read_number_rows
 from facebench.faces.lfw.lists import read_pairs, read_people
 from facebench.faces.lfw.rendered import marked_as
+from facebench.faces.people import ZippedCrops, read_index
 from facebench.faces.ytf.lists import read_boxes, read_splits
 from facebench.gate.rules import read_rules
-from facebench.lab.data.crops import read_index
-from facebench.lab.data.labelled import ZippedCrops, read_identities
+from facebench.lab.data.labelled import read_identities
 from facebench.models.cards.names import card_for
 from facebench.protocols.cards import load_protocol
 from facebench.protocols.kinds.search_lists import _names_in

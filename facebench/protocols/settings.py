@@ -102,7 +102,7 @@ class Settings:
         Option(
             HOW,
             "Faces that the axes of pca are fitted on, of other people than the test's: a folder "
-            "as --data takes it, with landmarks.txt, or of aligned crops.",
+            "per person, with landmarks.txt or of aligned crops, or index.csv and zip files.",
         ),
     ] = None
     frames: Annotated[

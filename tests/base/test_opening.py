@@ -23,9 +23,10 @@ from facebench.faces.install.download import unpack_tar
 from facebench.faces.lfw import rendered
 from facebench.faces.lfw.folder import LfwSource
 from facebench.faces.lfw.lists import read_pairs
+from facebench.faces.people import ZippedCrops
 from facebench.faces.types import ImageError
 from facebench.faces.ytf.lists import read_splits
-from facebench.lab.data.labelled import ZippedCrops, read_identities
+from facebench.lab.data.labelled import read_identities
 from facebench.lab.filters.curve import read_curve
 from facebench.models.cards.card import read_card
 from facebench.models.embedders.onnx import OnnxFile

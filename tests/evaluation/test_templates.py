@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -161,6 +162,51 @@ def test_axes_are_of_faces_that_are_named_and_told(faces: Path, others: Path) ->
     assert pca.table.scores == pytest.approx(plain.table.scores, abs=1e-5)
 
 
+def zipped(others: Path, people: str = "{number}") -> Path:
+    """The same faces as a training has them: a zip file per source, and an index."""
+    folder = others.parent / "train"
+    folder.mkdir()
+    paths = sorted(others.rglob("*.png"))
+    rows = [
+        f"one/{number:05d}.png,one,{people.format(number=number // 4)},1.0"
+        for number in range(len(paths))
+    ]
+    index = "\n".join(["file,source,identity,warp_scale", *rows, "one/99999.png,one,,1.0"])
+    (folder / "index.csv").write_text(index)
+    with zipfile.ZipFile(folder / "one.zip", "w") as archive:
+        for number, path in enumerate(paths):
+            archive.write(path, f"one/{number:05d}.png")
+    return folder
+
+
+def test_faces_are_read_as_a_training_reads_them(faces: Path, others: Path) -> None:
+    """The same images give the same axes, however they are laid out; the record names them all."""
+    asked = {"template": "pca-7", "align": "centre"}
+    expected = evaluated(faces, template_fit=others, **asked)[0]
+    train = zipped(others)
+    free = others.parent / "free"
+    for path in others.rglob("*.png"):
+        (free / path.parent.name).mkdir(parents=True, exist_ok=True)
+        (free / path.parent.name / f"shot {path.stem[-1]}.png").write_bytes(path.read_bytes())
+    for place, name in ((train, "train"), (train / "index.csv", "train"), (free, "free")):
+        found = evaluated(faces, template_fit=place, **asked)[0]
+        assert found.table is not None and expected.table is not None
+        assert found.table.scores == pytest.approx(expected.table.scores, abs=1e-5)
+        assert re.fullmatch(rf"pca-7\({name}-[0-9a-f]{{16}}\)", found.model.template)
+        assert f"fitted on 20 faces of {name}-" in found.notes[-1]
+
+
+def test_people_of_an_index_are_known_by_its_names(faces: Path, others: Path) -> None:
+    train = zipped(others, "Person_A")
+    with pytest.raises(UserError, match=r"1 people of the test are in it \(first: Person_A\)"):
+        evaluated(faces, template="pca-3", template_fit=train)
+    (train / "one.zip").write_bytes(b"no zip")
+    with pytest.raises(UserError, match=r"one.zip'?: cannot be read as a zip file"):
+        evaluated(faces, template="pca-3", template_fit=train)
+    with pytest.raises(UserError, match="there is no such folder, or index as"):
+        evaluated(faces, template="pca-3", template_fit=train / "one.zip")
+
+
 def test_axes_are_never_of_the_test(faces: Path, others: Path) -> None:
     stranger = others / "Stranger_0" / "Stranger_0_0001.png"
     named = others / "Person_A" / "Person_A_0009.png"
@@ -187,7 +233,7 @@ def test_what_axes_need(faces: Path, others: Path, tmp_path: Path) -> None:
         evaluated(faces, template="pca-4", template_fit=tmp_path / "none")
     wide = np.zeros((250, 250, 3), np.uint8)
     assert cv2.imwrite(str(others / "Stranger_0" / "Stranger_0_0001.png"), wide)
-    with pytest.raises(UserError, match=r"Stranger_0_0001.* is 250x250; put landmarks.txt"):
+    with pytest.raises(UserError, match=r"Stranger_0_0001.* is 250x250; an aligned crop is 112x96"):
         evaluated(faces, template="pca-4", template_fit=others)
 
 

@@ -20,10 +20,11 @@ from facebench.faces.install.installed import check_dataset
 from facebench.faces.lfw.folder import FlatFolderSource, LfwSource, lfw_image_folder
 from facebench.faces.lfw.lists import read_pairs, require_images
 from facebench.faces.locate import locate
+from facebench.faces.people import PeopleFolder
 from facebench.faces.ytf.align import LabelledBoxAligner
 from facebench.faces.ytf.check import check_ytf
 from facebench.faces.ytf.frames import YtfSource
-from facebench.lab.data.labelled import PeopleFolder, people_files
+from facebench.lab.data.labelled import people_files
 
 STRAY = (
     *(".DS_Store", "._Person_A_0001.jpg", "Thumbs.db", "desktop.ini", "Icon\r", ".gitkeep"),

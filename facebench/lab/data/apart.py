@@ -15,8 +15,9 @@ from facebench.base.errors import UserError, nearest
 from facebench.base.opening import reading
 from facebench.base.storage import write_atomically
 from facebench.base.threads import side_by_side
+from facebench.faces.people import LabelledFaces
 from facebench.lab.data.crops import TrainingCrops
-from facebench.lab.data.labelled import LabelledFaces, labelled_faces
+from facebench.lab.data.labelled import labelled_faces
 from facebench.models.embedders.base import Embedder, unit
 
 NEAR = 0.4

@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facebench.base.errors import UserError
-from facebench.base.opening import ARCHIVE, member_bytes, plain_file, read_csv, reading, wrong_line
+from facebench.base.opening import ARCHIVE, member_bytes, plain_file, reading
 from facebench.base.threads import side_by_side
 from facebench.faces.images import decode
+from facebench.faces.people import read_index
 from facebench.faces.synthetic import TRAIN_IDENTITIES, render
 from facebench.faces.types import ImageError
 from facebench.lab.data.kept_rows import Rows, Tell, kept_rows
@@ -210,30 +211,6 @@ def indexed_files(folder: Path) -> CropFiles:
         digest.update(line.encode())
     key, sources = f"crops-{digest.hexdigest()[:16]}", tuple(row["source"] for row in rows)
     return CropFiles(identities, key, read, sources)
-
-
-def read_index(path: Path) -> list[dict[str, str]]:
-    """The rows of an index CSV: file, source and identity, which may be empty.
-
-    UserError: it cannot be read, lacks a column, has no row, or a row names no file.
-    """
-    needed, expected = ("file", "source", "identity"), "the columns file, source and identity"
-    lines = read_csv(path, "the index of training crops", expected)
-    _, header = next(lines)
-    if missing := sorted(set(needed) - set(header)):
-        raise UserError(f"{path} lacks {', '.join(missing)}; expected {expected}")
-    rows = []
-    for number, fields in lines:
-        if not any(fields):
-            continue
-        row = {name: "" for name in needed} | dict(zip(header, fields, strict=False))
-        for name in ("file", "source"):
-            if not row[name] or (name == "source" and Path(row[name]).name != row[name]):
-                raise wrong_line(path, number, f"{name} {row[name]!r} is no name of a file")
-        rows.append({name: row[name] for name in needed})
-    if not rows:
-        raise UserError(f"{path} has a heading and no row; expected {expected}")
-    return rows
 
 
 class RenderedCrops:

@@ -14,8 +14,9 @@ from torch import nn
 
 from facebench.base.errors import UserError
 from facebench.base.storage import write_atomically
+from facebench.faces.people import LabelledFaces
 from facebench.lab.data.crops import UNLABELLED, indexed_files
-from facebench.lab.data.labelled import LabelledFaces, people_files, read_identities
+from facebench.lab.data.labelled import people_files, read_identities
 from facebench.lab.data.sources import TrainingData, faces_of
 from facebench.models.architectures.convnet import to_input
 from facebench.models.cards.card import ModelCard, find_card, read_card

@@ -18,12 +18,8 @@ from facebench.embedding.extract import extract
 from facebench.embedding.precomputed import load_embeddings
 from facebench.embedding.store import EmbeddingStore
 from facebench.embedding.stream import OnMissing
-from facebench.lab.data.labelled import (
-    LabelledFaces,
-    labelled_faces,
-    read_identities,
-    require_identities,
-)
+from facebench.faces.people import LabelledFaces
+from facebench.lab.data.labelled import labelled_faces, read_identities, require_identities
 from facebench.lab.data.people import refuse_seen
 from facebench.models.cards.card import MetricFields, ModelCard, read_card
 from facebench.models.cards.publish import card_bytes

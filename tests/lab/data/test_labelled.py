@@ -11,13 +11,12 @@ import numpy as np
 import pytest
 
 from facebench.base.errors import UserError
+from facebench.faces.people import AlignedCrop, ZippedCrops
 from facebench.faces.synthetic import render
 from facebench.faces.types import ImageError
 from facebench.lab.data.labelled import (
     SYNTHETIC_FIRST,
-    AlignedCrop,
     RenderedPeople,
-    ZippedCrops,
     labelled_faces,
     read_identities,
 )
