@@ -203,7 +203,7 @@ def test_people_of_an_index_are_known_by_its_names(faces: Path, others: Path) ->
     (train / "one.zip").write_bytes(b"no zip")
     with pytest.raises(UserError, match=r"one.zip'?: cannot be read as a zip file"):
         evaluated(faces, template="pca-3", template_fit=train)
-    with pytest.raises(UserError, match="there is no such folder, or index as"):
+    with pytest.raises(UserError, match="there is no such folder, or index of"):
         evaluated(faces, template="pca-3", template_fit=train / "one.zip")
 
 
