@@ -15,6 +15,11 @@ COMMANDS = (
     ("eval", "facebench.cli.commands.eval", "Evaluate models on protocols."),
     ("train", "facebench.cli.commands.train", "Train a dense network."),
     ("prune", "facebench.cli.commands.prune", "Make networks sparse, layer by layer."),
+    (
+        "compress",
+        "facebench.cli.commands.compress",
+        "Find the smallest network that passes a rule.",
+    ),
     ("quantise", "facebench.cli.commands.quantise", "Round a model's weights to int8."),
     (
         "doctor",

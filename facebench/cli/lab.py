@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,6 +17,8 @@ from facebench.cli.output import require_folder
 from facebench.models.embedders.options import ModelOptions
 
 if TYPE_CHECKING:
+    from facebench.lab.compress.compress import Compressed
+    from facebench.lab.compress.plan import CompressPlan
     from facebench.lab.connections.plan import ConnectionPlan, Data
     from facebench.lab.data.apart import Apart
     from facebench.lab.data.sources import TrainingData
@@ -377,3 +379,21 @@ def remove_filters(plan: FilterPlan, card: ModelCard, lab: Lab, recipe: str | No
 
     with laboratory(lab, recipe or RECIPE, plan.protocols) as work:
         return prune_filters(FilterRun(plan, card, work))
+
+
+def make_smaller(plan: CompressPlan, card: ModelCard, lab: Lab, recipe: str | None) -> Compressed:
+    """The smallest network that passes; see `facebench.lab.compress.compress`."""
+    from facebench.lab.compress.compress import CompressRun, compress
+    from facebench.lab.learning.progress import shown_machine
+    from facebench.protocols.settings import Settings
+
+    settings = Settings(store=False, progress=not lab.quiet)
+    run = CompressRun(
+        plan, card, lab.protocol_data, None, settings, lab.work, overwrite=lab.overwrite
+    )
+    if lab.data:
+        with laboratory(lab, recipe or RECIPE, ()) as work:
+            return compress(replace(run, lab=work, machine=work.machine))
+    prepare(lab, ())
+    with shown_machine(lab.device, lab.precision, not lab.quiet) as machine:
+        return compress(replace(run, machine=machine))

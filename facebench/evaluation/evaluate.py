@@ -263,6 +263,18 @@ def _evaluate_all(
     return Results(records)
 
 
+def evaluate_prepared(model: AnyModel, prepared: PreparedProtocol, settings: Settings) -> Record:
+    """The record of one model on a protocol that is prepared already, maybe a part of one.
+
+    UserError: as of `evaluate`.
+    """
+    with torch_threads(settings.threads):
+        (candidate,) = with_ratios([candidate_of(model)], None)
+        similarity = candidate.similarity(settings.similarity, settings.metric)
+        template = fitted(settings.templates[0], candidate, FitFaces.of(settings), settings)
+        return _evaluate_one(candidate, similarity, template, prepared, settings)
+
+
 def _pairs(embeddings: Any) -> list[tuple[Path, Path]]:
     """The files of embeddings, each with that of its rows' names."""
     example = "[('mine.npy', 'names.txt')]"

@@ -24,7 +24,14 @@ from facebench.models.counting.cost import Cost
 from facebench.models.weights.external import onnx_size
 from facebench.models.weights.files import weights_bytes
 
-_NO_PARAMETERS = (".running_mean", ".running_var", ".num_batches_tracked", ".weight.scale")
+_NO_PARAMETERS = (
+    ".running_mean",
+    ".running_var",
+    ".num_batches_tracked",
+    ".weight.scale",
+    ".weight.bits",
+    ".weight.gaps",
+)
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from tests.docs.pages import PAGES, examples, name_of, shown
 from tests.docs.place import install_small, make_place, shorten
 from tests.docs.test_pages import parse
 
-LONG = ("train", "prune", "distill", "bench", "paper", "ensemble_5")
-CHECKS = ("facebench gate", "facebench data check", "facebench doctor")
+LONG = ("train", "prune", "compress", "distill", "bench", "paper", "ensemble_5")
+CHECKS = ("facebench gate", "facebench data check", "facebench doctor", "facebench compress")
 VERDICTS = (0, 1, 3)  # of a check: each is right where the text does not say which
 SHELL = frozenset("$*;|><&")
 LIGHTER = {one.command: one for one in COMMANDS}

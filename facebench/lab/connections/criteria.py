@@ -99,12 +99,18 @@ def magnitude(task: LayerTask) -> KeptConnections:
 
     Source: Sun, Wang, Tang 2015, Section 5.4; Collins, Kohli 2014.
     """
-    weight, allowed = task.weight, task.allowed
+    return kept_by_magnitude(task.weight, task.allowed, task.keep)
+
+
+def kept_by_magnitude(
+    weight: NDArray[np.float32], allowed: NDArray[np.bool_], keep: Fraction
+) -> KeptConnections:
+    """`magnitude` of a layer of any network, of its connections that may be kept."""
     positive = allowed & (weight >= 0)
     negative = allowed & (weight < 0)
-    total = whole(task.keep, weight.size)
+    total = whole(keep, weight.size)
     # Where a layer is made sparser once more, the share of what it still has.
-    share = task.keep * weight.size / int(allowed.sum())
+    share = keep * weight.size / int(allowed.sum())
     above = min(int(positive.sum()), total, int(share * int(positive.sum()) + 0.5))
     above = max(above, total - int(negative.sum()))
     return largest(weight, above, positive) | largest(-weight, total - above, negative)

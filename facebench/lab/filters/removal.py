@@ -24,14 +24,15 @@ def least_filters(original: int) -> int:
 def choose_units(
     groups: Sequence[FilterGroup],
     scores: Sequence[NDArray[np.float64]],
-    count: int,
+    count: float,
     original: Mapping[str, int],
+    worth: Sequence[float] | None = None,
 ) -> list[NDArray[np.int64]]:
     """Units to remove, ascending int64 per group: the lowest scores first, ties in layer order.
 
     count: filters to remove at least; the last unit may have more than one. original: filters by
-    layer before anything was removed, of which every layer keeps `least_filters`. ValueError where
-    so many cannot go.
+    layer before anything was removed, of which every layer keeps `least_filters`. worth: what a
+    unit of each group counts as, None: its filters. ValueError where so many cannot go.
     """
     place = np.concatenate([np.full(group.size, i) for i, group in enumerate(groups)])
     unit = np.concatenate([np.arange(group.size) for group in groups])
@@ -40,18 +41,19 @@ def choose_units(
         group.size - max(least_filters(original[name]) for name in group.members)
         for group in groups
     ]
+    each = [len(group.members) for group in groups] if worth is None else worth
     chosen: list[list[int]] = [[] for _ in groups]
-    gone = 0
+    gone = 0.0
     for number in np.argsort(value, kind="stable"):
         if gone >= count:
             break
         i = int(place[number])
         if len(chosen[i]) < room[i]:
             chosen[i].append(int(unit[number]))
-            gone += len(groups[i].members)
+            gone += each[i]
     if gone < count:
         raise ValueError(
-            f"{count} filters cannot be removed: {gone} may go, every layer keeps some"
+            f"{count:g} filters cannot be removed: {gone:g} may go, every layer keeps some"
         )
     return [np.sort(np.array(units, np.int64)) for units in chosen]
 

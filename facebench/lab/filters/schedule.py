@@ -123,9 +123,14 @@ def _remove_stepwise(run: FilterRun) -> None:
 _WITHOUT_SHARED_FILTERS = ("deepid2_plus", "deepid3")
 
 
+def has_shared_filters(card: ModelCard) -> bool:
+    """Whether filters of a card's network can be removed."""
+    return is_compact(card) and card.architecture not in _WITHOUT_SHARED_FILTERS
+
+
 def check_start(card: ModelCard, spec: str) -> None:
     """UserError where filters of a card, ``spec`` for the user, cannot be removed."""
-    if not is_compact(card) or card.architecture in _WITHOUT_SHARED_FILTERS:
+    if not has_shared_filters(card):
         raise UserError(f"{spec}: filters of a {card.architecture} cannot be removed here")
     if card.filters_removed is not None:
         raise UserError(

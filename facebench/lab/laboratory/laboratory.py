@@ -52,8 +52,15 @@ class Laboratory:
     def learner(self, card: ModelCard, seed: int) -> CompactLearner:
         """A card's network with random weights; UserError: other faces than training makes."""
         shape = shape_of(card)
-        if shape.size != FACE_SIZE:
-            height, width = shape.size
+        self.require_usual_faces(card)
+        made = partial(build, *shape)
+        return untrained_compact(made, shape.embedding, self.recipe, self.data, seed)
+
+    def require_usual_faces(self, card: ModelCard) -> None:
+        """UserError where a card's network takes other faces than training makes."""
+        size = card.preprocessing.size
+        if size is not None and size != FACE_SIZE:
+            height, width = size
             raise UserError(
                 f"{card.name} takes {height}x{width} faces; only networks of 112x96 faces are "
                 f"trained and pruned here: copy {card.path} under another name, with size = [112, "
@@ -66,8 +73,6 @@ class Laboratory:
                 f"{card.name}: training prepares faces as (pixel - 127.5) / 128 in RGB; correct "
                 "'preprocessing' in its card"
             )
-        made = partial(build, *shape)
-        return untrained_compact(made, shape.embedding, self.recipe, self.data, seed)
 
     @property
     def precision(self) -> str:

@@ -222,13 +222,14 @@ class CompactLearner:
 
     Dropout and activations are the network's own; the recipe's ``dropout``, which is of ConvNets,
     changes nothing. ``normalised``: where the network has no batch normalisation it learns with it
-    under ``train``, not in the few steps of ``retrain``.
+    under ``train``, not in the few steps of ``retrain``. masks: as of `Learner`.
     """
 
     net: nn.Module
     supervision: Supervision
     recipe: RecipeFile
     data: TrainingData
+    masks: dict[str, Tensor] = field(default_factory=dict)
 
     def learn(
         self,
@@ -249,7 +250,7 @@ class CompactLearner:
         )
         normalised = which == "train" and self.recipe.normalised
         with normalising(self.net) if normalised else nullcontext():
-            train(self.net, self.supervision, self.data.sources, recipe, folder,
+            train(self.net, self.supervision, self.data.sources, recipe, folder, self.masks,
                   report=machine.report, extras=extras)  # fmt: skip
 
     def loss(self, net: nn.Module, batch: Batch) -> Tensor:
@@ -265,8 +266,10 @@ class CompactLearner:
         return torch.stack([weights.get(name, 0.0) * losses[name] for name in losses]).sum()
 
     def save(self, path: Path) -> None:
-        """Write down network and supervision, complete or not at all."""
+        """Write down network, supervision and masks, complete or not at all."""
         state = {"net": self.net.state_dict(), "supervision": self.supervision.state_dict()}
+        if self.masks:
+            state["masks"] = {name: mask.to(torch.bool) for name, mask in self.masks.items()}
         save_checkpoint(state, path)
 
     def load(self, path: Path) -> None:
@@ -274,6 +277,8 @@ class CompactLearner:
         saved = load_checkpoint(path)
         self.take(saved["net"])
         self.supervision.load_state_dict(saved["supervision"])
+        masks = saved.get("masks", {})
+        self.masks = {name: mask.to(torch.float32) for name, mask in masks.items()}
 
     def take(self, state: Mapping[str, Tensor]) -> None:
         """Take over weights, with the channels that they have; ValueError: of another network."""

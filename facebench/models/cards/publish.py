@@ -64,22 +64,24 @@ def publish_compact(
     filters_removed: float | None = None,
     title: str | None = None,
     dtype: Values = "float16",
+    masks: Mapping[str, Tensor] | None = None,
     **fields: Any,
 ) -> ModelCard:
     """Write a compact network, whole or with filters removed, as a card and its packed weights.
 
     ``net``: made by `compact.build`, maybe pruned since; ``filters_removed``: the share of its
-    filters that was removed, needed where there are fewer; ``fields``: further ones of the card,
-    such as ``licence``, ``notes``, ``source``. A card ``NAME.toml`` of the same architecture that
-    is in ``models_folder`` already keeps its other fields. Everything is checked before anything
-    is written: UserError as for `publish_weights`. Returns the new card.
+    filters that was removed, needed where there are fewer; ``masks``: as of `publish_weights`;
+    ``fields``: further ones of the card, such as ``licence``, ``notes``, ``source``. A card
+    ``NAME.toml`` of the same architecture that is in ``models_folder`` already keeps its other
+    fields. Everything is checked before anything is written: UserError as for `publish_weights`.
+    Returns the new card.
     """
     learned = _training(training, name)
     given = {"title": title, "parent": parent, "filters_removed": filters_removed, **fields}
     card = _compact_card(models_folder / f"{name}.toml", net, given)
     state = {key: tensor.detach() for key, tensor in net.state_dict().items()}
     fit_compact(build(*shape_of(card)), state, card)
-    return _written(card, state, {}, learned, models_folder, dtype)
+    return _written(card, state, masks or {}, learned, models_folder, dtype)
 
 
 def _compact_card(path: Path, net: CompactNet, given: Mapping[str, Any]) -> ModelCard:

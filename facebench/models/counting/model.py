@@ -22,6 +22,7 @@ from facebench.models.embedders.base import Embedder
 from facebench.models.embedders.onnx import OnnxEmbedder
 from facebench.models.embedders.torch import TorchEmbedder
 from facebench.models.sizes import cost_of
+from facebench.models.sparsity.masks import apply_masks
 from facebench.models.weights.brought import brought_bytes
 from facebench.models.weights.packed import packed_bytes
 
@@ -77,6 +78,8 @@ def _of_card(card: ModelCard) -> Cost:
     assert size is not None
     packed = packed_weights(card)
     net: nn.Module = compact_network_of(card) if is_compact(card) else network_of(card)
+    if is_compact(card):
+        apply_masks(net, packed.masks)
     products = _of_masks(net, size)
     half, rounded = cost.bytes, cost.bytes
     if packed.dtype != "float16":
