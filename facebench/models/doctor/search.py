@@ -49,6 +49,7 @@ class Search:
         self.pairs, self.leader = self.rungs[0], self.given
         self._start = self.given.changed("flip", "none")
         self._planned: set[Trial] = set()
+        self._half = (self.deadline - self.clock()) / 2
 
     @property
     def planned(self) -> int:
@@ -69,15 +70,17 @@ class Search:
         for rung, most in zip(self.rungs[1:], _KEPT, strict=False):
             kept = kept[:most]
             trials = [*dict.fromkeys((*kept, self._start))]
-            if not self._affords(trials, rung):
+            # What is shown at the end has mirrored faces again.
+            shown = [self.given, self._as_given(kept[0]), *kept[1:]]
+            if self._carried(shown, rung) < rung:
                 break
             values = {trial: self.passes.separation(trial, rung) for trial in trials}
             self.pairs = rung
             kept.sort(key=lambda trial: -values[trial])
             self.step()
-        best = self._nearest(kept[0])
-        self.leader = self._as_given(kept[0]) if self._affords([kept[0]], self.pairs) else best
-        return self._mirrored(self._as_given(best))
+        best, leader = self._as_given(self._nearest(kept[0])), self._as_given(kept[0])
+        self.leader = leader if self._affords([leader], self.pairs) else best
+        return self._mirrored(best)
 
     def compare(self, base: Trial, other: Trial, pairs: int | None = None) -> Difference:
         """d′ of one trial less that of another, on the last round's pairs or the first few."""
@@ -115,11 +118,12 @@ class Search:
             self.step()
 
     def _reserve(self) -> float:
-        """Seconds that the later rounds will take, or half of what is left where that is less."""
+        """Seconds that the later rounds will take, or half of the budget where that is less."""
         faces = [self.passes.pairs.faces_of(rung) for rung in self.rungs]
         rounds = zip(_KEPT, pairwise(faces), strict=False)
         takes = sum((most + 1) * (after - before) for most, (before, after) in rounds)
-        return min(takes * self.passes.pace, (self.deadline - self.clock()) / 2)
+        takes += 2 * faces[-1]  # mirrored, of the given and the best
+        return min(takes * self.passes.pace, self._half)
 
     def _joint(self) -> list[Trial]:
         """The best value of each axis that gains anything, in all combinations of the first few;
@@ -149,9 +153,15 @@ class Search:
     def _affords(self, trials: Iterable[Trial], pairs: int) -> bool:
         """Whether what is left of the budget carries trials, at the pace so far."""
         takes = self.passes.pace * sum(self.passes.missing(trial, pairs) for trial in trials)
-        enough = not takes or self.clock() + takes <= self.deadline
-        self.cut |= not enough
-        return enough
+        return not takes or self.clock() + takes <= self.deadline
+
+    def _carried(self, trials: list[Trial], most: int) -> int:
+        """By how many pairs the budget carries trials; by the first few it always does."""
+        rungs = [rung for rung in self.rungs if rung <= most]
+        while len(rungs) > 1 and not self._affords(trials, rungs[-1]):
+            self.cut = True
+            rungs.pop()
+        return rungs[-1]
 
     def _nearest(self, best: Trial) -> Trial:
         """The best with every change taken back that is not told apart, by as many pairs as the
@@ -160,10 +170,8 @@ class Search:
         left = best.differs(self._start)
         while left:
             backs = {axis: best.changed(axis, self._start.value(axis)) for axis in left}
-            rungs = [rung for rung in self.rungs if rung <= self.pairs]
-            while len(rungs) > 1 and not self._affords(backs.values(), rungs[-1]):
-                rungs.pop()
-            found = {axis: self.compare(back, best, rungs[-1]) for axis, back in backs.items()}
+            pairs = self._carried([*backs.values()], self.pairs)
+            found = {axis: self.compare(back, best, pairs) for axis, back in backs.items()}
             self.step()
             axis = min(found, key=lambda one: found[one].estimate)
             if found[axis].estimate > 0 and self.told_apart(found[axis]):
@@ -177,6 +185,7 @@ class Search:
         others = [best.changed("flip", rule) for rule in flips()]
         others = [trial for trial in others if trial != best]
         if not self._affords([best, others[0]], self.pairs):
+            self.cut = True
             return best
         values = {trial: self.passes.separation(trial, self.pairs) for trial in others}
         other = max(values, key=lambda trial: values[trial])

@@ -76,7 +76,9 @@ def _numbers(values: Triple) -> str:
 
 @dataclass(frozen=True)
 class Choices:
-    """The values that are tried on every axis; an axis with one value is not tried."""
+    """The values that are tried on every axis; an axis with one value is not tried. The first of
+    the normalisations is the given one, and no two of them are alike.
+    """
 
     values: dict[str, tuple[Any, ...]]
 

@@ -69,11 +69,14 @@ class Planted(nn.Module):
 
     def __init__(self, kind: str) -> None:
         super().__init__()
-        self.net, self.kind = load_network("squeezenet1_1_taylor_60").eval(), kind
+        net = load_network("squeezenet1_1_taylor_60").eval()
+        self.net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.kind = kind
 
     def forward(self, faces: Tensor) -> Tensor:
         if self.kind == "own":
             faces = (faces - 127.5) / 128
+        faces = faces.to(memory_format=torch.channels_last)  # a third of the time
         found: Tensor = self.net(faces * 0 if self.kind == "constant" else faces)
         if self.kind == "drop":
             return nn.functional.dropout(found, 0.3, training=True)
