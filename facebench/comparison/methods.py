@@ -135,9 +135,13 @@ def compare_methods(
     for record in given[1:]:
         require_comparable(first, record)
     for record in given:
-        if not isinstance(record.statistics, VerificationSection) or record.table is None:
-            why = "it is of no pairs in folds" if record.table is not None else record.missing
-            raise UserError(f"methods are compared by scores of pairs; {record.model.id}: {why}")
+        if not isinstance(record.statistics, VerificationSection):
+            raise UserError(
+                f"--by {by}: methods are compared on pairs in folds, and {record.protocol.name} "
+                f"({record.protocol.kind}) has none; leave --by out, or choose another protocol"
+            )
+        if record.table is None:
+            raise UserError(f"--by {by}: methods are compared by their scores; {record.missing}")
     (base, of_base), *others = groups.items()
     found = [_statistics(of_base, records_of, level) for _, records_of in others]
     judged = holm([one[0].found.p_value if one[0].found.both_known else None for one in found])

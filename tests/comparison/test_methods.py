@@ -78,5 +78,5 @@ def test_what_is_refused(seeds: list[Record]) -> None:
     with pytest.raises(UserError, match=r"write method, or a pattern .* \{method\} and \{seed\}"):
         compare_methods(seeds, "seed")
     bare = seeds[3].without_table("its scores are elsewhere")
-    with pytest.raises(UserError, match="by scores of pairs; weak_s1: its scores are elsewhere"):
+    with pytest.raises(UserError, match="compared by their scores; its scores are elsewhere"):
         compare_methods([seeds[0], bare])

@@ -198,3 +198,11 @@ def test_methods_of_several_seeds(run: Run, work: Path) -> None:
     alone = run("compare", *names[1:], "--records", "seeds", "-p", "lfw", "--by", "method").out
     assert "one seed only of plain: the interval is over people" in " ".join(alone.split())
     assert "--by compares methods" in run(*arguments, "--show-flips", 2, "--data", ".").line
+
+
+@pytest.mark.shipped_results
+@pytest.mark.parametrize("protocol", ["lfw-all-pairs", "lfw-closed"])
+def test_methods_are_refused_where_there_are_no_pairs_in_folds(run: Run, protocol: str) -> None:
+    result = run("compare", "baseline", "sparse_074", "-p", protocol, "--by", "method")
+    assert result.code == 2
+    assert f"methods are compared on pairs in folds, and {protocol} (" in result.line
