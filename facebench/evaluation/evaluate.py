@@ -31,6 +31,7 @@ from facebench.evaluation.candidate import (
 )
 from facebench.evaluation.environment import environment_section, run_section
 from facebench.evaluation.faces import CandidateFaces
+from facebench.evaluation.others import shared_people
 from facebench.evaluation.templates import FitFaces, FittedTemplate, fitted
 from facebench.models.cards.names import is_bare, names_apart
 from facebench.models.cards.sweep import NamedModel, Weights, swept
@@ -246,9 +247,11 @@ def _evaluate_all(
     ]
     faces_of_axes = FitFaces.of(chosen)
     ready = _prepare_all(cards, data, chosen, images)
-    if faces_of_axes is not None:
-        for prepared in ready:
+    for prepared in ready:
+        if faces_of_axes is not None:
             faces_of_axes.require_other_people(prepared.faces.keys)
+        for candidate in candidates:
+            _require_other_calibration(candidate, prepared)
     templates = [
         [fitted(template, candidate, faces_of_axes, chosen) for template in chosen.templates]
         for candidate in candidates
@@ -270,9 +273,21 @@ def evaluate_prepared(model: AnyModel, prepared: PreparedProtocol, settings: Set
     """
     with torch_threads(settings.threads):
         (candidate,) = with_ratios([candidate_of(model)], None)
+        _require_other_calibration(candidate, prepared)
         similarity = candidate.similarity(settings.similarity, settings.metric)
         template = fitted(settings.templates[0], candidate, FitFaces.of(settings), settings)
         return _evaluate_one(candidate, similarity, template, prepared, settings)
+
+
+def _require_other_calibration(candidate: Candidate, prepared: PreparedProtocol) -> None:
+    """UserError where a quantised model's ranges are of people of a test, by name."""
+    known = None if candidate.card is None else candidate.card.calibration
+    if known and (shared := shared_people(prepared.faces.keys, known.people)):
+        raise UserError(
+            f"model {candidate.facts.id}: was calibrated on faces of {len(shared):,} people of "
+            f"{prepared.card.name} (first: {shared[0]}), and would be tested on what it was fitted "
+            "to; quantise it again with --calibrate on faces of others"
+        )
 
 
 def _pairs(embeddings: Any) -> list[tuple[Path, Path]]:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +14,7 @@ from facebench.embedding.extract import extract
 from facebench.embedding.store import EmbeddingStore
 from facebench.embedding.types import Embeddings
 from facebench.evaluation.candidate import Candidate
-from facebench.faces.align.rules import make_aligner
-from facebench.faces.lfw.folder import FlatFolderSource, LfwSource
-from facebench.faces.locate import locate_images
-from facebench.faces.people import CROPS, AlignedCrop, people_in
-from facebench.faces.types import Aligner, FaceSource
+from facebench.evaluation.others import OtherFaces
 from facebench.protocols.settings import Settings
 from facebench.similarity.templates import PrincipalAxes, Template, kept, principal_axes
 
@@ -28,49 +22,15 @@ _SAME = 1 - 1e-6  # cosine of two embeddings of one image, in passes of differen
 _BLOCK = 4096
 
 
-@dataclass(frozen=True, eq=False)
-class FitFaces:
-    """The faces that principal axes are fitted on, and who is in them; aligned by landmarks, or
-    crops already.
-    """
-
-    where: Path
-    source: FaceSource
-    aligner: Aligner
-    keys: tuple[str, ...]
-    people: tuple[str, ...]
+class FitFaces(OtherFaces):
+    """The faces that principal axes are fitted on."""
 
     @classmethod
     def of(cls, settings: Settings) -> FitFaces | None:
         """Those that ``template_fit`` names, or None. UserError: what is wrong with them."""
         if settings.template_fit is None:
             return None
-        path = Path(settings.template_fit)
-        if not path.is_dir() and path.suffix.lower() != ".csv":
-            raise UserError(
-                f"--template-fit {path}: there is no such folder, or index of zip files"
-            )
-        try:
-            return _in_lfws_layout(path, settings) or _of_people(path, settings)
-        except UserError as error:
-            raise UserError(f"--template-fit {error}") from None
-
-    @cached_property
-    def label(self) -> str:
-        """What records call them, by their contents."""
-        return self.source.label(self.keys)
-
-    def require_other_people(self, keys: Sequence[str]) -> None:
-        """UserError where a person of a test is among them, by name (numbers name nobody)."""
-        tested = {key.split("/")[0] for key in keys if "/" in key}
-        shared = sorted(tested & set(self.people))
-        shared = [name for name in shared if re.search("[^0-9]", name)]
-        if shared:
-            raise UserError(
-                f"--template-fit {self.where}: {len(shared):,} people of the test are in "
-                f"it (first: {shared[0]}); what is fitted on faces of a test says too much of it: "
-                "name faces of others"
-            )
+        return cls.named("--template-fit", Path(settings.template_fit), settings.on_missing)
 
     def embedded(self, candidate: Candidate, settings: Settings) -> NDArray[np.float32]:
         """Their embeddings by a model, float32 N×D. UserError: there is no model."""
@@ -92,47 +52,6 @@ class FitFaces:
             progress=settings.progress,
         )
         return found.vectors[found.acquired]
-
-
-def _in_lfws_layout(folder: Path, settings: Settings) -> FitFaces | None:
-    """Faces as ``--data`` of a protocol reads them; None: the folder is laid out otherwise."""
-    if not folder.is_dir() or (folder / "index.csv").is_file():
-        return None
-    if not any(_reads(source, folder) for source in (LfwSource, FlatFolderSource)):
-        return None
-    located = locate_images(folder.resolve().name, folder)
-    keys = tuple(located.keys())
-    named = tuple(key.split("/")[0] for key in keys)
-    if located.aligned or located.landmarks:
-        rule = "landmarks" if located.landmarks else "template"
-        aligner = make_aligner(rule, located, on_missing=settings.on_missing)
-        return FitFaces(folder, located.source, aligner, keys, named)
-    _require_crop(located.source, keys[0], folder)
-    return FitFaces(folder, located.source, AlignedCrop(), keys, named)
-
-
-def _reads(source: Callable[[Path], FaceSource], folder: Path) -> bool:
-    try:
-        source(folder)
-    except UserError:
-        return False
-    return True
-
-
-def _of_people(path: Path, settings: Settings) -> FitFaces:
-    """Faces as ``--data`` of a training reads them: an index and zip files, a folder a person."""
-    found = people_in(path, on_missing=settings.on_missing)
-    if isinstance(found.aligner, AlignedCrop):
-        _require_crop(found.source, found.keys[0], path)
-    return FitFaces(path, found.source, found.aligner, found.keys, found.identities)
-
-
-def _require_crop(source: FaceSource, key: str, where: Path) -> None:
-    """UserError where the first image is no aligned crop; the others are looked at when read."""
-    try:
-        AlignedCrop()(key, source.read(key), CROPS[0])
-    except UserError as error:
-        raise UserError(f"{where}: {error}") from None
 
 
 @dataclass(frozen=True, eq=False)

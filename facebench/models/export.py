@@ -89,12 +89,15 @@ def without_masks(net: nn.Module) -> nn.Module:
     return net.eval().requires_grad_(False)
 
 
-def program_bytes(network: PlainNetwork, kind: ExportKind) -> bytes:
-    """The file of a network as a program, its batch open; UserError where it cannot be written."""
-    write = _onnx_bytes if kind == "onnx" else _export_bytes
+def program_bytes(network: PlainNetwork, kind: ExportKind, *, grouped: bool = False) -> bytes:
+    """The file of a network as a program, its batch open; UserError where it cannot be written.
+
+    grouped: in ONNX, locally-connected layers as convolutions, which a quantiser knows.
+    """
+    net, size = network.module, network.preprocessing.size
     try:
         with _silence():
-            return write(network.module, network.preprocessing.size)
+            return _onnx_bytes(net, size, grouped) if kind == "onnx" else _export_bytes(net, size)
     except UserError:
         raise
     except Exception as error:
@@ -130,13 +133,13 @@ def program_card(network: PlainNetwork, kind: ExportKind, file: str, sha256: str
     )
 
 
-def _onnx_bytes(net: nn.Module, size: tuple[int, int]) -> bytes:
+def _onnx_bytes(net: nn.Module, size: tuple[int, int], grouped: bool) -> bytes:
     if importlib.util.find_spec("onnx") is None:
         raise UserError("writing ONNX files needs the package onnx: pip install onnx")
     with temporary_folder() as folder:
         path = folder / "network.onnx"
         torch.onnx.export(
-            _with_slices(net),
+            _with_plain_layers(net, _Groups if grouped else _Slices),
             (torch.zeros(2, 3, *size),),
             path,
             dynamo=False,  # the other exporter needs onnxscript
@@ -157,8 +160,8 @@ def _export_bytes(net: nn.Module, size: tuple[int, int]) -> bytes:
     return file.getvalue()
 
 
-class _Slices(nn.Module):
-    """A locally-connected layer out of slices and one matrix product.
+class _Local(nn.Module):
+    """A locally-connected layer whose patches are slices.
 
     The exporter writes ``unfold`` as forty nodes that compute shapes while the program runs; these
     have fixed shapes, which other runtimes can plan for, and the multiply-adds can be counted.
@@ -167,27 +170,55 @@ class _Slices(nn.Module):
     def __init__(self, layer: LocallyConnected2d) -> None:
         super().__init__()
         self.kernel, self.out_size = layer.kernel, layer.out_size
-        self.inputs, self.outputs = layer.weight.shape[2], layer.out_channels
+        self.positions, self.outputs, self.inputs = layer.weight.shape
+
+    def patches(self, x: Tensor) -> Tensor:
+        """N × in·k·k × position."""
+        height, width = self.out_size
+        offsets = [(i, j) for i in range(self.kernel) for j in range(self.kernel)]
+        parts = [x[:, :, i : i + height, j : j + width] for i, j in offsets]
+        return torch.stack(parts, dim=2).reshape(-1, self.inputs, self.positions)
+
+
+class _Slices(_Local):
+    """One matrix product."""
+
+    def __init__(self, layer: LocallyConnected2d) -> None:
+        super().__init__(layer)
         # position × in·k·k × out, and position × 1 × out
         self.weight = nn.Parameter(layer.weight.transpose(1, 2).contiguous(), requires_grad=False)
         self.bias = nn.Parameter(layer.bias.unsqueeze(1).contiguous(), requires_grad=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        height, width = self.out_size
-        offsets = [(i, j) for i in range(self.kernel) for j in range(self.kernel)]
-        parts = [x[:, :, i : i + height, j : j + width] for i, j in offsets]
-        patches = torch.stack(parts, dim=2).reshape(-1, self.inputs, height * width)
-        out = torch.matmul(patches.permute(2, 0, 1), self.weight) + self.bias
-        return out.permute(1, 2, 0).reshape(-1, self.outputs, height, width)
+        out = torch.matmul(self.patches(x).permute(2, 0, 1), self.weight) + self.bias
+        return out.permute(1, 2, 0).reshape(-1, self.outputs, *self.out_size)
 
 
-def _with_slices(net: nn.Module) -> nn.Module:
-    """A copy of a network in which locally-connected layers are slices."""
+class _Groups(_Local):
+    """A convolution of 1×1 with a group for each position: a channel for each position and output,
+    so that its weights have a scale for each neuron, as `facebench.models.weights.quantise` says.
+    """
+
+    def __init__(self, layer: LocallyConnected2d) -> None:
+        super().__init__(layer)
+        weight = layer.weight.reshape(-1, self.inputs, 1, 1)
+        self.weight = nn.Parameter(weight.contiguous(), requires_grad=False)
+        self.bias = nn.Parameter(layer.bias.reshape(-1).contiguous(), requires_grad=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        channels = self.patches(x).transpose(1, 2).reshape(-1, self.positions * self.inputs, 1, 1)
+        out = nn.functional.conv2d(channels, self.weight, self.bias, groups=self.positions)
+        out = out.reshape(-1, self.positions, self.outputs).transpose(1, 2)
+        return out.reshape(-1, self.outputs, *self.out_size)
+
+
+def _with_plain_layers(net: nn.Module, local: type[_Local]) -> nn.Module:
+    """A copy of a network in which locally-connected layers are of a kind that exporters know."""
     net = copied(net)
     for name, module in list(net.named_modules()):
         if isinstance(module, LocallyConnected2d):
             parent, _, child = name.rpartition(".")
-            setattr(net.get_submodule(parent), child, _Slices(module))
+            setattr(net.get_submodule(parent), child, local(module))
     return net.eval()
 
 

@@ -21,6 +21,7 @@ ELSEWHERE = {
     "docs/use/compare-and-gate.md": "the first test of docs/pruning-in-ci, with a rule",
     "docs/pruning-in-ci.md": "a file of that folder: tests/cli/test_pruning_in_ci.py runs it",
     "docs/use/own-network.md": "the sweep of tests/cli/commands/test_sweep.py, from Python",
+    "docs/use/int8.md": "tests/evaluation/test_quantise.py does, on a small network",
     "docs/use/doctor.md": "tests/models/doctor/test_diagnose.py does, on planted mistakes",
     "docs/use/compress.md": "tests/lab/compress/test_compress.py does, on toys",
     "docs/contributing/criterion.md": "tests/docs/test_guides.py puts it into facebench",

@@ -8,6 +8,7 @@ import pytest
 
 from tests.helpers.records import make_record  # noqa: F401 - a fixture
 from tests.helpers.small_lfw import small_lfw
+from tests.models.conftest import small_zoo, tiny  # noqa: F401 - fixtures
 
 
 @pytest.fixture

@@ -159,6 +159,20 @@ class MetricFields(Strict):
     images: Annotated[int, Field(ge=0)] | None = None
 
 
+class Calibration(Strict):
+    """What the ranges of a quantised graph's activations were taken from.
+
+    faces: what they are called, by their contents; images: how many; method, seed: of the ranges,
+    and of the draw of the faces; people: whose they are, where their names name somebody.
+    """
+
+    faces: Text
+    images: Annotated[int, Field(ge=1)]
+    method: Text
+    seed: Annotated[int, Field(ge=0)]
+    people: tuple[str, ...] = ()
+
+
 class Member(Strict):
     """One network of an ensemble: the name of its card and of the region that it sees."""
 
@@ -181,6 +195,7 @@ class ModelCard(Strict):
     network, filters_removed: the share that it lost;
     parent: the card whose weights it started from; layout, output: of ONNX models. region: what a
     ConvNet sees of the face, left out for all of it; members, regions: of an ensemble, by name;
+    calibration: of an ONNX file that ``facebench quantise --calibrate`` wrote;
     metric: the Joint Bayesian that ``facebench metric fit --attach`` learned for it; projection:
     the linear map of its embeddings that ``facebench metric projection --attach`` took over.
     """
@@ -205,6 +220,7 @@ class ModelCard(Strict):
     region: Region | None = None
     preprocessing: PreprocessingFields = PreprocessingFields()
     training: Training = Training()
+    calibration: Calibration | None = None
     source: Source | None = None
     metric: MetricFields | None = None
     projection: MetricFields | None = None
@@ -249,6 +265,8 @@ class ModelCard(Strict):
         elif (self.width is not None or self.sparsity) and not is_compact(self):
             raise ValueError("width and sparsity belong to architecture 'convnet'")
         check_compact(self)
+        if self.calibration is not None and self.architecture != "onnx":
+            raise ValueError("calibration belongs to architecture 'onnx'")
         if self.factory is not None and (self.architecture != "python" or self.weights is None):
             raise ValueError("factory belongs to architecture 'python', with a file of weights")
         if self.architecture == "python" and self.sha256 is not None and self.factory is None:

@@ -176,7 +176,16 @@ def _check(card: ModelCard, state: Mapping[str, Tensor], masks: Mapping[str, Ten
 
 _WIDTH = 96
 _NEVER_WRAPPED = ("factory", "weights", "output", "file")
-_TABLES = ("sparsity", "region", "preprocessing", "training", "source", "metric", "projection")
+_TABLES = (
+    "sparsity",
+    "region",
+    "preprocessing",
+    "training",
+    "calibration",
+    "source",
+    "metric",
+    "projection",
+)
 
 
 def card_text(card: ModelCard) -> str:
@@ -214,8 +223,21 @@ def _value(value: Any, used: int) -> str:
     if isinstance(value, str):
         return _text(value, used)
     if isinstance(value, (tuple, list)):
-        return "[" + ", ".join(_value(item, 0) for item in value) + "]"
+        return _array([_value(item, 0) for item in value], used)
     return repr(value)
+
+
+def _array(items: list[str], used: int) -> str:
+    """On one line, or on as many as it needs where its line may be wrapped."""
+    line = f"[{', '.join(items)}]"
+    if not used or used + len(line) <= _WIDTH:
+        return line
+    lines = [""]
+    for item in items:
+        if len(lines[-1]) + len(item) > _WIDTH - 6:
+            lines.append("")
+        lines[-1] += f" {item},"
+    return "\n".join(["[", *(f"   {line}" for line in lines), "]"])
 
 
 def _text(text: str, used: int) -> str:

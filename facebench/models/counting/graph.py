@@ -75,8 +75,8 @@ _PASSING = ("DequantizeLinear", "QuantizeLinear", "Transpose", "Reshape", "Ident
 
 @dataclass(frozen=True)
 class GraphCounts:
-    """weights: the parameters by name, of quantised ones what they stand for but for the scale,
-    float32; None: not known. multiply_adds: of one face; kept: without zeros.
+    """weights: the parameters by name, float32, of quantised ones what they stand for, in some
+    operators but for the scale; None: not known. multiply_adds: of one face; kept: without zeros.
     """
 
     weights: dict[str, NDArray[np.float32]] | None = None
@@ -152,7 +152,7 @@ class _Graph:
                 if name in self.constants:
                     found[name] = self._from(node, name, _input(node, zero))
                 if bias in self.constants:
-                    found[bias] = self._array(self.constants[bias]).astype(np.float32)
+                    found[bias] = self._bias(node, bias)
             for at in _SIDES.get(node.op_type, ()):
                 if (name := _input(node, at)) in self.constants:
                     found[name] = self._from(node, name, _input(node, at + 2))
@@ -182,19 +182,39 @@ class _Graph:
             return self._from(node, name, _input(node, _QUANTISED[node.op_type][1]))
         return self.weight_of(name)
 
+    def _bias(self, node: Any, name: str) -> NDArray[np.float32]:
+        """A bias; one of 32-bit integers has the scale of the input times that of each channel."""
+        values = np.asarray(self._array(self.constants[name]), np.float32)
+        if node.op_type not in ("QLinearConv", "QGemm"):
+            return values
+        scales = [_input(node, at) for at in (1, 4)]
+        if any(scale not in self.constants for scale in scales):
+            return values
+        one, other = (self._array(self.constants[scale]).astype(np.float32) for scale in scales)
+        return np.asarray(values * one.reshape(()) * other.ravel())
+
     def _from(self, node: Any, name: str, zero: str) -> NDArray[np.float32]:
-        """Quantised values as distances from their zero point, of all or of each channel."""
-        values = self._array(self.constants[name]).astype(np.float32)
-        if zero not in self.constants:
-            return np.asarray(values)
-        points = self._array(self.constants[zero]).astype(np.float32)
+        """Quantised values as distances from their zero point, of all or of each channel; in QDQ
+        what they stand for: biases of 32 bits are beyond float16 without their scale.
+        """
+        values = np.asarray(self._array(self.constants[name]), np.float32)
+        if zero in self.constants:
+            values = values - self._spread(node, values, zero)
+        scale = _input(node, 1)
+        if node.op_type == "DequantizeLinear" and scale in self.constants:
+            values = values * self._spread(node, values, scale)
+        return np.asarray(values)
+
+    def _spread(self, node: Any, values: NDArray[np.float32], name: str) -> NDArray[np.float32]:
+        """Zero points or scales in a shape that goes with the values."""
+        points = np.asarray(self._array(self.constants[name]), np.float32)
         if points.size == 1:
-            return np.asarray(values - points.reshape(()))
+            return points.reshape(())
         axis = next((a.i for a in node.attribute if a.name == "axis"), 1)
         if points.ndim == values.ndim:  # of each block of a channel
             block = -(-values.shape[axis] // points.shape[axis])
             spread = np.repeat(points, block, axis=axis)
-            return np.asarray(values - np.take(spread, range(values.shape[axis]), axis=axis))
+            return np.asarray(np.take(spread, range(values.shape[axis]), axis=axis))
         turned = any(a.name == "transB" and a.i for a in node.attribute)
         if node.op_type in ("QLinearConv", "ConvInteger") or turned:
             axis = 0
@@ -202,7 +222,7 @@ class _Graph:
             axis = values.ndim - 1
         shape = [1] * values.ndim
         shape[axis] = points.size
-        return np.asarray(values - points.reshape(shape))
+        return points.reshape(shape)
 
     def _no_parameters(self) -> Iterator[str]:
         for node in self.nodes:

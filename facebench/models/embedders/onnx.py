@@ -132,12 +132,16 @@ class OnnxEmbedder(CheckedEmbedder):
         other._prepare(preprocessing)
         return other
 
-    def _run(self, faces: NDArray[Any]) -> NDArray[Any]:
+    def prepared(self, faces: NDArray[Any]) -> NDArray[Any]:
+        """The graph's input for faces, uint8 N×H×W×3 RGB."""
         pixels = faces[..., ::-1] if self.preprocessing.colour == "bgr" else faces
         x = pixels if self.pixels else (pixels.astype(np.float32) - self._mean) / self._scale
         if self.file.layout == "nchw":
             x = x.transpose(0, 3, 1, 2)
-        x = np.ascontiguousarray(x, dtype=self.file.dtype)
+        return np.ascontiguousarray(x, dtype=self.file.dtype)
+
+    def _run(self, faces: NDArray[Any]) -> NDArray[Any]:
+        x = self.prepared(faces)
         made = np.asarray(self.file.session.run([self.file.output], {self.file.input: x})[0])
         self.file._refuse_number(made.shape)
         return made
