@@ -10,9 +10,14 @@ from typing import Any
 
 from facebench.base.errors import UserError
 from facebench.base.storage import write_atomically, write_together
-from facebench.evaluation.evaluate import evaluate_prepared
 from facebench.gate.judge import Judgement
-from facebench.lab.compress.curve import CandidatePoint, Drawn, points_of, write_curve_files
+from facebench.lab.compress.curve import (
+    CandidatePoint,
+    Drawn,
+    gain_interval,
+    points_of,
+    write_curve_files,
+)
 from facebench.lab.compress.halves import Halves, halves_of
 from facebench.lab.compress.looks import Candidacy, Looks
 from facebench.lab.compress.moves import moves_for
@@ -44,7 +49,7 @@ from facebench.protocols.cards import load_protocol
 from facebench.protocols.run import prepare_run
 from facebench.protocols.settings import Settings
 from facebench.records.files import save_record
-from facebench.records.statistics import require_statistic
+from facebench.records.record import Record
 
 RESULTS = Path("reports") / "compress"
 
@@ -199,8 +204,10 @@ def _decided(run: CompressRun, looks: Looks, sizes: Sizes) -> Decision:
     )
     path = looks.looked[key_of_sizes(sizes)].path
 
-    def evaluate() -> Any:
-        return [evaluate_prepared(model, half, run.settings) for model in (run.card.path, path)]
+    def evaluate() -> tuple[Record, Record]:
+        models = {"start_decided": run.card.path, "chosen_decided": path}
+        start, chosen = (looks.recorded(key, model, half) for key, model in models.items())
+        return start, chosen
 
     return decide_once(run.plan.rule, looks.folder, ledger, evaluate)
 
@@ -318,15 +325,11 @@ def _facts(found: Compressed) -> dict[str, Any]:
 
 def _drawn(found: Compressed, start: Candidacy) -> Drawn:
     rule, decision = found.plan.rule, found.decision
-    whole = require_statistic(start.record, rule.statistic)
-    worst = None
-    if rule.change is not None:
-        worst = whole.value + (rule.bound if rule.change == "rise" else -rule.bound)
+    worst = rule.bound if rule.change is not None else None
     decided = None
     if decision is not None:
-        own = require_statistic(decision.record, rule.statistic)
-        ends = getattr(own, "shown", None) or own.interval
-        decided = (own.value, ends.low if ends else None, ends.high if ends else None)
+        paired = decision.paired
+        decided = (paired.gain, *gain_interval(paired))
     outcome = found.outcome if decision else "nothing passed"
     return Drawn(
         f"{found.plan.model}: {rule.text}: {outcome}", found.plan.objective,

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from facebench.base.storage import write_atomically
+from facebench.comparison.paired import SMALLER_IS_BETTER
 from facebench.figures.files import plot_style, save_figure
 from facebench.records.frames import Scalar
 from facebench.records.statistics import require_statistic
@@ -18,6 +19,7 @@ from facebench.records.statistics import require_statistic
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from facebench.comparison.paired import Paired
     from facebench.lab.compress.looks import Candidacy
     from facebench.records.sections import IntervalSection
 
@@ -27,9 +29,9 @@ _FRONT, _OTHER, _CHOSEN = "#0072B2", "#8a8a8a", "#D55E00"  # Okabe and Ito
 @dataclass(frozen=True)
 class CandidatePoint:
     """One candidate on the choosing half. objective: what was made small, share: of the start's;
-    value: the rule's statistic, low and high its 95% interval where there is one; points: lost
-    against the start, a share; front: no other is as small and as good; chosen: the verdict is of
-    it.
+    value: the rule's statistic, low and high its 95% interval where there is one; gain: of that
+    statistic over the start, a share, negative where it lost, with its interval at the level of
+    choosing; front: no other is as small and as good; chosen: the verdict is of it.
     """
 
     candidate: str
@@ -38,7 +40,9 @@ class CandidatePoint:
     value: float
     low: float | None
     high: float | None
-    points: float
+    gain: float
+    gain_low: float | None
+    gain_high: float | None
     outcome: str
     measured: str
     parameters: int | None
@@ -58,8 +62,7 @@ def points_of(
     looked: Sequence[Candidacy], objectives: Sequence[float], statistic: str, chosen: str
 ) -> list[CandidatePoint]:
     """The candidates in the order in which they were looked at, the start first."""
-    values = [require_statistic(one.record, statistic).value for one in looked]
-    front = pareto_front(objectives, values)
+    front = pareto_front(objectives, [-one.points for one in looked])
     return [
         _point(one, objective, objective / objectives[0], statistic, on, one.key == chosen)
         for one, objective, on in zip(looked, objectives, front, strict=True)
@@ -71,13 +74,24 @@ def _point(
 ) -> CandidatePoint:
     found, model = require_statistic(one.record, statistic), one.record.model
     interval: IntervalSection | None = getattr(found, "shown", None) or found.interval
-    verdict = one.verdict
+    verdict, low, high = one.verdict, None, None
+    if one.paired is not None:
+        low, high = gain_interval(one.paired)
     return CandidatePoint(
         one.key, objective, share, found.value,
-        interval.low if interval else None, interval.high if interval else None, one.points,
+        interval.low if interval else None, interval.high if interval else None,
+        -one.points, low, high,
         verdict.outcome if verdict else "", verdict.measured if verdict else "",
         model.parameters, model.kept_parameters, model.bytes, model.multiply_adds, front, chosen,
     )  # fmt: skip
+
+
+def gain_interval(paired: Paired) -> tuple[float | None, float | None]:
+    """Ends of the interval of a gain, which is positive where the candidate is better."""
+    if paired.interval is None:
+        return None, None
+    low, high = paired.interval.low, paired.interval.high
+    return (-high, -low) if paired.statistic in SMALLER_IS_BETTER else (low, high)
 
 
 def pareto_front(objectives: Sequence[float], values: Sequence[float]) -> list[bool]:
@@ -108,9 +122,8 @@ def write_curve_files(
 
 @dataclass(frozen=True)
 class Drawn:
-    """What a picture is called and shows: title, x, y; decided: the verdict's value and interval on
-    the other half, None: none was given; worst: the least value that the rule allows, None: it
-    bounds no change.
+    """What a picture is called and shows. decided: the verdict's gain and its interval on the other
+    half, None: none was given; worst: the largest loss that the rule allows, None: it bounds none.
     """
 
     title: str
@@ -122,7 +135,7 @@ class Drawn:
 
 
 def draw_candidates(points: Sequence[CandidatePoint], path: Path, drawn: Drawn) -> None:
-    """The objective, in percent of the start's, against the statistic on the choosing half."""
+    """The objective, in percent of the start's, against what was gained or lost, paired."""
     from matplotlib.figure import Figure
 
     with plot_style():
@@ -139,7 +152,8 @@ def draw_candidates(points: Sequence[CandidatePoint], path: Path, drawn: Drawn) 
         _verdict(axes, points, drawn)
         axes.set_xscale("log")
         _shares(axes, [p.share for p in points])
-        axes.set(xlabel=f"{drawn.objective}, % of the start's", ylabel=f"{drawn.statistic}, %")
+        axes.set(xlabel=f"{drawn.objective}, % of the start's")
+        axes.set(ylabel=f"{drawn.statistic} over the start's, points")
         axes.set_title(drawn.title, loc="left", fontsize=10)
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
@@ -152,25 +166,26 @@ def draw_candidates(points: Sequence[CandidatePoint], path: Path, drawn: Drawn) 
 
 
 def _places(points: Sequence[CandidatePoint]) -> tuple[list[float], list[float]]:
-    return [100 * p.share for p in points], [100 * p.value for p in points]
+    return [100 * p.share for p in points], [100 * p.gain for p in points]
 
 
 def _bars(axes: Axes, points: Sequence[CandidatePoint]) -> None:
     for p in points:
-        if p.low is not None and p.high is not None:
-            ends = [100 * p.low, 100 * p.high]
+        if p.gain_low is not None and p.gain_high is not None:
+            ends = [100 * p.gain_low, 100 * p.gain_high]
             axes.plot([100 * p.share] * 2, ends, color=_OTHER, lw=0.7, zorder=0)
 
 
 def _verdict(axes: Axes, points: Sequence[CandidatePoint], drawn: Drawn) -> None:
     """The chosen one, and what the other half said of it."""
     if drawn.worst is not None:
-        axes.axhline(100 * drawn.worst, color=_OTHER, lw=0.8, ls=":", label="the rule's bound")
+        axes.axhline(-100 * drawn.worst, color=_OTHER, lw=0.8, ls=":", label="the rule's bound")
+    axes.axhline(0, color=_OTHER, lw=0.5, zorder=0)
     chosen = next((p for p in points if p.chosen), None)
     if chosen is None:
         return
     ring = {"ms": 13, "mfc": "none", "mec": _CHOSEN, "mew": 1.5}
-    axes.plot([100 * chosen.share], [100 * chosen.value], "o", label="chosen", **ring)  # type: ignore[arg-type]
+    axes.plot([100 * chosen.share], [100 * chosen.gain], "o", label="chosen", **ring)  # type: ignore[arg-type]
     if drawn.decided is None:
         return
     value, low, high = drawn.decided

@@ -14,9 +14,9 @@ from typing import Any
 from facebench.base.errors import UserError
 from facebench.base.storage import write_atomically
 from facebench.base.validation import validated
-from facebench.comparison.paired import paired_statistics
+from facebench.comparison.paired import Paired, paired_statistics
 from facebench.evaluation.evaluate import evaluate_prepared
-from facebench.gate.judge import Verdict, gated
+from facebench.gate.judge import RECORD_LEVEL, Verdict, gated
 from facebench.gate.rules import Rule, Rules
 from facebench.lab.compress.halves import Halves
 from facebench.lab.compress.moves import CompressMove, packed_dtype
@@ -46,16 +46,22 @@ class Candidacy:
     """A candidate that was looked at, or the network at its beginning.
 
     key: what was done (`key_of_sizes`); record: on the choosing half; verdict: of the choosing
-    rule; points: of the rule's statistic lost against the start, a share; latency: milliseconds of
-    one face over those of the start in the same run, None: not asked for; path: of its card.
+    rule; paired: the rule's statistic against the start, at that rule's level, None: of the start;
+    latency: milliseconds of one face over those of the start in the same run, None: not asked for;
+    path: of its card.
     """
 
     key: str
     record: Record
     path: Path
     verdict: Verdict | None = None
-    points: float = 0.0
+    paired: Paired | None = None
     latency: float | None = None
+
+    @property
+    def points(self) -> float:
+        """What was lost against the start, a share."""
+        return 0.0 if self.paired is None else -self.paired.gain
 
     @property
     def passes(self) -> bool:
@@ -89,7 +95,7 @@ class Looks:
     @cached_property
     def base(self) -> Record:
         """The whole network on the choosing half."""
-        return self._recorded("start", self.card.path, self.halves.choosing)
+        return self.recorded("start", self.card.path, self.halves.choosing)
 
     def look(self, sizes: Sizes) -> Look:
         """Look at a candidate: made, written and evaluated where it was not yet."""
@@ -114,16 +120,18 @@ class Looks:
         if not sizes:
             return Candidacy(key, self.base, self.card.path)
         card = self._written(key, sizes)
-        record = self._recorded(key, card, self.halves.choosing)
+        record = self.recorded(key, card, self.halves.choosing)
         rule = self.plan.choosing
-        (paired,) = paired_statistics(self.base, record, [rule.statistic])
+        (paired,) = paired_statistics(
+            self.base, record, [rule.statistic], level=rule.level or RECORD_LEVEL
+        )
         return Candidacy(
-            key, record, card, judged(rule, self.base, record), -paired.gain,
+            key, record, card, judged(rule, self.base, record), paired,
             self._latency(key, sizes),
         )  # fmt: skip
 
-    def _recorded(self, key: str, model: Path, half: PreparedVerification) -> Record:
-        """A record on the choosing half, kept in the folder of the candidate."""
+    def recorded(self, key: str, model: Path, half: PreparedVerification) -> Record:
+        """A record on one of the halves, kept in the folder of that key."""
         path = self.folder / key / TOLD
         if path.exists():
             told = read_kept(path, "record")

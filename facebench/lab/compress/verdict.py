@@ -12,7 +12,7 @@ from typing import Any
 from facebench.base.storage import write_atomically
 from facebench.base.text import points
 from facebench.comparison.paired import Paired, paired_statistics
-from facebench.gate.judge import Judgement, Verdict
+from facebench.gate.judge import RECORD_LEVEL, Judgement, Verdict
 from facebench.gate.rules import Rule
 from facebench.lab.compress.looks import judged
 from facebench.lab.compress.plan import CHANCE
@@ -39,6 +39,14 @@ class Decision:
     def outcome(self) -> Judgement:
         """Pass, fail or undecided."""
         return self.verdict.outcome
+
+    @property
+    def paired(self) -> Paired:
+        """The rule's statistic of both, at its level."""
+        rule = self.verdict.rule
+        level = rule.level or RECORD_LEVEL
+        (found,) = paired_statistics(self.base, self.record, [rule.statistic], level=level)
+        return found
 
     @property
     def needed(self) -> str:

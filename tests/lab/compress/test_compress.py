@@ -152,8 +152,7 @@ def test_nobody_is_both_chosen_and_decided_on(make_run: MakeRun, monkeypatch) ->
         return evaluate_prepared(model, prepared, settings)
 
     order: list[str] = []
-    for module in (looks, __import__("facebench.lab.compress.compress", fromlist=["x"])):
-        monkeypatch.setattr(module, "evaluate_prepared", evaluate)
+    monkeypatch.setattr(looks, "evaluate_prepared", evaluate)
     compress(make_run(taught=False, moves=("int8",)))
     assert len(seen) == 2 and not set.intersection(*seen.values())
     # Candidates on one half; then the start and the chosen one, once, on the other.
@@ -170,7 +169,6 @@ def test_a_killed_run_continues_and_ends_the_same(make_run: MakeRun, monkeypatch
     """Killed after each evaluation in turn; nothing is evaluated twice, the verdict given once."""
     more = {"kind": kind, "candidates": 3, "moves": ("filters", "connections", "int8")}
     whole = compress(make_run("whole", **more))
-    module = __import__("facebench.lab.compress.compress", fromlist=["x"])
     done: list[tuple[str, str]] = []
 
     def evaluate(model, prepared, settings):
@@ -187,7 +185,6 @@ def test_a_killed_run_continues_and_ends_the_same(make_run: MakeRun, monkeypatch
         return path
 
     monkeypatch.setattr(looks, "evaluate_prepared", evaluate)
-    monkeypatch.setattr(module, "evaluate_prepared", evaluate)
     monkeypatch.setattr(looks, "save_record", save_and_die)
     found = None
     for _ in range(20):
