@@ -13,6 +13,7 @@ from facebench.base.errors import UserError
 from facebench.base.storage import sha256_file
 from facebench.embedding.precomputed import load_embeddings
 from facebench.embedding.types import Embeddings
+from facebench.faces.tables.scores import GivenScores, read_scores
 from facebench.models.cards.card import ModelCard
 from facebench.models.cards.names import card_for
 from facebench.models.cards.sweep import NamedModel
@@ -20,7 +21,7 @@ from facebench.models.counting.cost import Cost
 from facebench.models.embedders.base import UNPINNED, Embedder
 from facebench.models.embedders.deferred import known_or_loaded
 from facebench.models.embedders.options import ModelOptions
-from facebench.records.sections import UNKNOWN, ModelSection
+from facebench.records.sections import UNKNOWN, UNSEEN, ModelSection
 from facebench.similarity import Cosine, Similarity
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ _UNHASHED = (
 
 @dataclass(frozen=True)
 class Candidate:
-    """What is evaluated: an embedder, or the embeddings that one gave elsewhere.
+    """What is evaluated: an embedder, or the embeddings or scores that one gave elsewhere.
 
     facts: all but the dimension, which is known when there are embeddings; card: where the model
     has one; cost: what it takes.
@@ -45,6 +46,7 @@ class Candidate:
     embeddings: Embeddings | None = None
     card: ModelCard | None = None
     cost: Cost = field(default_factory=Cost)
+    scores: GivenScores | None = None
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -147,19 +149,31 @@ def candidate_of_embeddings(npy: Path, names: Path) -> Candidate:
     """Embeddings as a model, called as their file is; UserError where the files are wrong."""
     embeddings = load_embeddings(npy, names)
     both = f"{sha256_file(npy)} {sha256_file(names)}"
-    facts = ModelSection(
-        id=npy.stem,
-        weights_hash=hashlib.sha256(both.encode()).hexdigest(),
+    facts = _given(npy.stem, hashlib.sha256(both.encode()).hexdigest(), UNKNOWN)
+    dimension = embeddings.vectors.shape[1]
+    return Candidate(facts.model_copy(update={"dimension": dimension}), None, embeddings)
+
+
+def candidate_of_scores(table: Path) -> Candidate:
+    """Scores as a model, called as their file is; UserError where the table is wrong."""
+    scores = read_scores(table)
+    return Candidate(_given(table.stem, sha256_file(table), UNSEEN), None, scores=scores)
+
+
+def _given(name: str, sha256: str, preprocessing: str) -> ModelSection:
+    """The facts of a model that nobody here has seen."""
+    return ModelSection(
+        id=name,
+        weights_hash=sha256,
         parameters=None,
         kept_parameters=None,
         compression_ratio=None,
         bytes=None,
-        dimension=embeddings.vectors.shape[1],
-        precision="float32",
-        preprocessing=UNKNOWN,
+        dimension=0,
+        precision="float32" if preprocessing == UNKNOWN else "unknown",
+        preprocessing=preprocessing,
         flip="unknown",
     )
-    return Candidate(facts, None, embeddings)
 
 
 def _counted(embedder: Embedder, card: ModelCard | None = None) -> Cost:

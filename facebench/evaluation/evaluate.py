@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from time import perf_counter
@@ -27,6 +28,7 @@ from facebench.evaluation.candidate import (
     Candidate,
     candidate_of,
     candidate_of_embeddings,
+    candidate_of_scores,
     with_ratios,
 )
 from facebench.evaluation.environment import environment_section, run_section
@@ -37,15 +39,17 @@ from facebench.models.cards.names import is_bare, names_apart
 from facebench.models.cards.sweep import NamedModel, Weights, swept
 from facebench.models.embedders.base import Embedder
 from facebench.models.embedders.options import ModelOptions
+from facebench.protocols.beside import chosen_list
 from facebench.protocols.cards import ProtocolCard, edition_of, load_protocol
 from facebench.protocols.outcome import FoldOutcome, Outcome
-from facebench.protocols.prepared import PreparedProtocol
+from facebench.protocols.prepared import PreparedProtocol, require_pairs_of_images
 from facebench.protocols.run import prepare_run
 from facebench.protocols.settings import Settings
 from facebench.records.frames import Results
 from facebench.records.record import Record
-from facebench.records.sections import UNKNOWN, DataSection
+from facebench.records.sections import UNKNOWN, UNSEEN, DataSection
 from facebench.similarity import Similarity
+from facebench.similarity.templates import PLAIN
 
 _CALLER = 5  # frames up to who called `evaluate`
 if TYPE_CHECKING:
@@ -141,6 +145,7 @@ def evaluate_many(
     data: str | Path | None = None,
     *,
     embeddings: Sequence[tuple[Path, Path]] = (),
+    scores: Sequence[Path] = (),
     weights: Weights | None = None,
     parent: AnyModel | None = None,
     options: ModelOptions | None = None,
@@ -163,6 +168,10 @@ def evaluate_many(
         As of `evaluate`.
     embeddings : sequence of (path, path), optional
         ``.npy`` files and the names of their rows, each evaluated as a model after the others.
+    scores : sequence of path, optional
+        Tables, CSV or Parquet, of ``image_a, image_b`` and ``score`` (or ``distance``), each
+        evaluated as a model. One with the column ``same`` is the list of pairs as well, where no
+        other is named.
     weights : str, path, or sequence of them, optional
         Files of weights, or patterns such as ``runs/*/ckpt.pt``, for the one torch module or
         ``package.module:factory`` among the models: each is a model, called by what differs in its
@@ -212,7 +221,7 @@ def evaluate_many(
     chosen = Settings(**settings)
     with torch_threads(chosen.threads):
         return _evaluate_all(
-            models, protocols, data, embeddings, weights, parent, options, on_record, chosen
+            models, protocols, data, embeddings, scores, weights, parent, options, on_record, chosen
         )
 
 
@@ -221,6 +230,7 @@ def _evaluate_all(
     protocols: Sequence[str],
     data: str | Path | None,
     embeddings: Sequence[tuple[Path, Path]],
+    scores: Sequence[Path],
     weights: Weights | None,
     parent: AnyModel | None,
     options: ModelOptions | None,
@@ -234,10 +244,13 @@ def _evaluate_all(
     for name in names:
         require("protocol", name, (str, PathLike), "'lfw'")
     cards = [load_protocol(str(name)) for name in dict.fromkeys(names)]
-    candidates = _candidates(swept(_several(models), weights), options, _pairs(embeddings))
+    tables = [Path(table) for table in listed("scores", scores, "['mine.csv']")]
+    candidates = _candidates(swept(_several(models), weights), options, _pairs(embeddings), tables)
     if not candidates or not cards:
         raise UserError("nothing to evaluate: name at least one model and one protocol")
     _require_distinct(candidates)
+    if any(candidate.scores for candidate in candidates):
+        _require_use_of_scores(candidates, cards, chosen)
     candidates = with_ratios(candidates, _parent(parent, options))
     images = any(candidate.embedder for candidate in candidates)
     records: list[Record] = []
@@ -246,7 +259,8 @@ def _evaluate_all(
         candidate.similarity(chosen.similarity, chosen.metric) for candidate in candidates
     ]
     faces_of_axes = FitFaces.of(chosen)
-    ready = _prepare_all(cards, data, chosen, images)
+    own = next((c.scores.path for c in candidates if c.scores and c.scores.lists_pairs), None)
+    ready = _prepare_all(cards, data, chosen, images, own if data is None else None)
     for prepared in ready:
         if faces_of_axes is not None:
             faces_of_axes.require_other_people(prepared.faces.keys)
@@ -314,11 +328,38 @@ def _several(models: Any) -> list[NamedModel]:
     return [NamedModel(None, model) for model in several]
 
 
+def _require_use_of_scores(
+    candidates: Sequence[Candidate], cards: Sequence[ProtocolCard], chosen: Settings
+) -> None:
+    """UserError for protocols that compare no pairs of images, and where nothing but scores is
+    evaluated and how embeddings are compared was said.
+    """
+    for card in cards:
+        require_pairs_of_images(card)
+    if not all(candidate.scores for candidate in candidates):
+        return
+    for option, value, usual in (
+        ("--similarity", chosen.similarity, "cosine"),
+        ("--template", chosen.template, PLAIN),
+        ("--pooling", chosen.pooling, None),
+    ):
+        if value != usual:
+            raise UserError(f"{option} {value} has no effect on scores; leave it out")
+
+
 def _prepare_all(
-    cards: Sequence[ProtocolCard], data: str | Path | None, settings: Settings, images: bool
+    cards: Sequence[ProtocolCard],
+    data: str | Path | None,
+    settings: Settings,
+    images: bool,
+    own: Path | None,
 ) -> list[PreparedProtocol]:
+    """own: a list of pairs that goes with scores, for cards that have none beside them."""
     found = []
     for card in cards:
+        if own is not None and chosen_list(card, settings) is None:
+            found.append(prepare_run(card, None, replace(settings, pairs=own), images=images))
+            continue
         with counting_bar(_RENDERING, settings.progress, said=True) as progress:
             found.append(prepare_run(card, data, settings, images=images, progress=progress))
         found[-1].pooling(settings)  # refuses a wrong name before the long work
@@ -349,10 +390,14 @@ def _evaluate_one(
     faces, used = prepared.faces, CandidateFaces(candidate, prepared, settings)
     embeddings = used.embeddings()
     kept = embeddings if template.template.plain else template.kept(embeddings)
-    outcome = prepared.run(kept, similarity, settings)
+    if candidate.scores is not None:
+        outcome = prepared.scored(candidate.scores, settings)
+    else:
+        outcome = prepared.run(kept, similarity, settings)
     total = perf_counter() - started
     profile = used.profile
     aligned = candidate.embedder is not None and faces.aligner is not None
+    unknown = UNKNOWN if candidate.scores is None else UNSEEN
     facts = Facts(
         model=candidate.facts.model_copy(
             update={
@@ -365,12 +410,12 @@ def _evaluate_one(
             name=faces.name,
             kind=faces.kind,
             fingerprint=faces.label,
-            faces=used.asked,
+            faces=used.asked if candidate.scores is None else len(faces.keys),
             notice=faces.notice,
         ),
-        alignment=faces.aligner.signature if aligned and faces.aligner else UNKNOWN,
+        alignment=faces.aligner.signature if aligned and faces.aligner else unknown,
         pooling=prepared.pooling(settings),
-        similarity=similarity.signature,
+        similarity=_similarity(candidate, similarity),
         policy=settings.on_missing,
         failed_faces=used.failed,
         seed=settings.seed,
@@ -398,6 +443,13 @@ def _evaluate_one(
     return build_record(prepared.card, outcome, facts)
 
 
+def _similarity(candidate: Candidate, similarity: Similarity) -> str:
+    """What records call it; of scores that were given, whether they were distances."""
+    if candidate.scores is None:
+        return similarity.signature
+    return "given(distances, negated)" if candidate.scores.distances else "given"
+
+
 def _inverted(outcome: FoldOutcome | Outcome) -> tuple[str, ...]:
     """The remark on mated comparisons that score lower than non-mated ones."""
     if not isinstance(outcome, FoldOutcome) or outcome.statistics.auc >= 0.5:
@@ -413,8 +465,9 @@ def _candidates(
     models: Sequence[NamedModel],
     options: ModelOptions | None,
     embeddings: Sequence[tuple[Path, Path]],
+    scores: Sequence[Path],
 ) -> list[Candidate]:
-    """The models, loaded, and the embeddings, under the names that were given to them."""
+    """The models, loaded, the embeddings and the scores, under the names that were given them."""
     given = [one.spec if one.weights else one.model for one in models]
     chosen = _options_of([one.model for one in models], options)
     found = [
@@ -423,6 +476,8 @@ def _candidates(
     ]
     given += [npy for npy, _ in embeddings]
     found += [candidate_of_embeddings(npy, rows) for npy, rows in embeddings]
+    given += scores
+    found += map(candidate_of_scores, scores)
     apart = names_apart(given, [candidate.facts.id for candidate in found])
     return [candidate.called(name) for candidate, name in zip(found, apart, strict=True)]
 

@@ -316,6 +316,11 @@ def rendered_twin(rendering: str, write: Callable[[Path], None], what: str = "fa
 
 
 def _twin_of_lfw_only(dataset: str, get: str = "") -> str:
+    if dataset not in DATASETS and not get:
+        return (
+            f"no faces are rendered for {dataset!r}{nearest(dataset, DATASETS)}; the synthetic "
+            "faces are a twin of lfw only: name the folder of your own with --data"
+        )
     return f"the synthetic faces are a twin of lfw only; {how_to_get(dataset, get)}"
 
 

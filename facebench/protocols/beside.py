@@ -6,7 +6,8 @@ from pathlib import Path
 
 from facebench.base.storage import workspace_folders
 from facebench.models.cards.places import require_inside
-from facebench.protocols.cards import ProtocolCard
+from facebench.protocols.cards import ProtocolCard, VerificationCard
+from facebench.protocols.settings import Settings
 
 
 def folders_of(card: ProtocolCard) -> list[Path]:
@@ -25,3 +26,14 @@ def file_beside(card: ProtocolCard, field: str, name: str) -> Path | None:
             require_inside(folder / f"{card.name}.toml", field, name, kind="protocols")
             return folder / name
     return None
+
+
+def list_beside(card: ProtocolCard) -> Path | None:
+    """The list of pairs that lies with a card."""
+    named = card.pair_list if isinstance(card, VerificationCard) else ""
+    return file_beside(card, "pair_list", named) if named else None
+
+
+def chosen_list(card: ProtocolCard, settings: Settings) -> str | Path | None:
+    """The list of pairs that was named, or lies with the card; None: it is with the data."""
+    return settings.pairs if settings.pairs is not None else list_beside(card)

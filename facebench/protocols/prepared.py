@@ -12,6 +12,7 @@ from facebench.base.errors import UserError
 from facebench.embedding.types import Embeddings
 from facebench.faces.align.rules import make_aligner
 from facebench.faces.locate import LocatedData, LocatedImages
+from facebench.faces.tables.scores import GivenScores
 from facebench.faces.types import Aligner, DataKind, FaceSource
 from facebench.protocols.cards import ProtocolCard
 from facebench.protocols.outcome import FoldOutcome, Outcome
@@ -97,6 +98,13 @@ class PreparedProtocol(ABC):
         time.
         """
 
+    def scored(self, given: GivenScores, settings: Settings) -> FoldOutcome | Outcome:
+        """As `run`, of scores that were computed elsewhere; UserError: the kind compares no single
+        images, or comparisons have no score.
+        """
+        require_pairs_of_images(self.card)
+        raise NotImplementedError
+
 
 def chosen_aligner(located: LocatedData | LocatedImages, settings: Settings) -> Aligner:
     """The aligner of the settings; errors as those of `make_aligner`."""
@@ -108,6 +116,15 @@ def chosen_aligner(located: LocatedData | LocatedImages, settings: Settings) -> 
         yunet=settings.detector,
         on_missing=settings.on_missing,
     )
+
+
+def require_pairs_of_images(card: ProtocolCard) -> None:
+    """UserError for scores that were given, where a protocol has no pairs of single images."""
+    if card.kind != "verification":
+        raise UserError(
+            f"protocol {card.name} ({card.kind}): --scores are of pairs of images, which the kind "
+            "verification compares; choose another protocol"
+        )
 
 
 def refuse_pooling(protocol: str, settings: Settings) -> None:

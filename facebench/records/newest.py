@@ -9,7 +9,7 @@ from pathlib import Path
 from facebench.records.comparability import measure_of, method_of
 from facebench.records.find import records_in, version_of
 from facebench.records.record import Record
-from facebench.records.sections import UNKNOWN
+from facebench.records.sections import UNKNOWN, UNSEEN
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def _pinned(record: Record) -> bool:
     """Whether its hash is of weights: that of embeddings which were given is of their file, and
     another one on every protocol.
     """
-    return record.model.preprocessing != UNKNOWN
+    return record.model.preprocessing not in (UNKNOWN, UNSEEN)
 
 
 def _key(record: Record) -> tuple[object, ...]:

@@ -27,6 +27,7 @@ from facebench.records.scores import ScoreTable
 from facebench.similarity.templates import PLAIN, template_of
 
 UNKNOWN = "unknown (embeddings were given)"  # preprocessing and alignment of such a model
+UNSEEN = "unknown (scores were given)"  # likewise
 
 Count = Annotated[int, Field(ge=0)]
 

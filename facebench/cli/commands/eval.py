@@ -72,6 +72,14 @@ def command(
     names: Annotated[
         Files, typer.Option(rich_help_panel=_WHAT, help="Names of the rows of --embeddings.")
     ] = None,
+    scores: Annotated[
+        Files,
+        typer.Option(
+            rich_help_panel=_WHAT,
+            help="A table (CSV, Parquet) of image_a, image_b and score, or distance, instead of a "
+            "model; with the column same it is the list of pairs, too.",
+        ),
+    ] = None,
     data: Annotated[
         str | None,
         typer.Option(
@@ -122,7 +130,7 @@ def command(
         format, output, out, plot=plot, history=history, profile=profile, quiet=quiet
     ).checked()
     brought = _brought(embeddings or [], names or [])
-    if not (model or brought):
+    if not (model or brought or scores):
         raise UserError("name a model with --model (`facebench models` lists them)")
     if not protocol:
         raise UserError("name a protocol with --protocol (`facebench protocols` lists them)")
@@ -139,6 +147,7 @@ def command(
         protocol,
         data,
         embeddings=brought,
+        scores=scores or [],
         weights=weights,
         parent=parent,
         options=options,

@@ -18,8 +18,9 @@ from facebench.faces.lfw.remarks import pair_remarks
 from facebench.faces.lfw.rendered import kind_of
 from facebench.faces.locate import AS_BIN_FILES, installed_at, locate
 from facebench.faces.tables.lists import Listing
+from facebench.faces.tables.scores import GivenScores
 from facebench.faces.types import Progress
-from facebench.protocols.beside import file_beside
+from facebench.protocols.beside import list_beside
 from facebench.protocols.cards import FoldsCard, VerificationCard
 from facebench.protocols.outcome import Comparisons, FoldOutcome
 from facebench.protocols.prepared import (
@@ -123,7 +124,19 @@ class PreparedVerification(PreparedProtocol):
         """Scores of the pairs, and the card's statistics of them."""
         faces, left, right = joined(embeddings), self.comparisons.left, self.comparisons.right
         scores = pair_scores(faces, left, right, similarity)
-        acquired = faces.acquired[left] & faces.acquired[right]
+        return self._outcome(scores, faces.acquired[left] & faces.acquired[right], settings)
+
+    def scored(self, given: GivenScores, settings: Settings) -> FoldOutcome:
+        """As `run`, of scores that were computed elsewhere."""
+        keys, compared = self.comparisons.keys, self.comparisons
+        left = [keys[index] for index in compared.left.tolist()]
+        right = [keys[index] for index in compared.right.tolist()]
+        scores = given.of(left, right, settings.on_missing)
+        return self._outcome(scores, scores > -np.inf, settings)
+
+    def _outcome(
+        self, scores: NDArray[np.float64], acquired: NDArray[np.bool_], settings: Settings
+    ) -> FoldOutcome:
         statistics = verification(
             self.card,
             self.comparisons,
@@ -160,8 +173,8 @@ def prepare(
             return _unseen(card, listing.read(own), str(own), named)
         if not there:
             raise UserError(
-                f"protocol {card.name}: embeddings need the list of pairs: name it with --pairs, "
-                "or the images with --data"
+                f"protocol {card.name}: embeddings and scores need the list of pairs: name it with "
+                "--pairs, or the images with --data"
             )
     located = locate(card.dataset, data, pairs=settings.pairs, listing=listing, progress=progress)
     source, comparisons = located.source, comparisons_of(located.pairs)
@@ -182,7 +195,7 @@ def prepare(
 def listing_of(card: VerificationCard) -> Listing:
     """What a card says of its list."""
     return Listing(
-        file_beside(card, "pair_list", card.pair_list) if card.pair_list else None,
+        list_beside(card),
         card.pair_list,
         card.images,
         {str(ours): theirs for ours, theirs in card.columns.items()},

@@ -141,3 +141,27 @@ def test_a_bin_file_knows_no_people(run: Run, tmp_path: Path) -> None:
     assert value["statistics"]["auc"]["interval"]["kind"] == "wilson over comparisons"
     assert value["statistics"]["accuracy"]["spread_kind"] == "standard deviation"
     assert value["alignment"] == "template-crop"
+
+
+def test_scores_of_two_systems_stand_in_one_table_and_are_compared(run: Run, work: Path) -> None:
+    (work / "staff.toml").write_text(
+        'name = "staff"\nkind = "verification"\nversion = 1\ntitle = "Staff"\nsource = "Us"\n'
+        'dataset = "staff"\nfolds = 2\ntargets = [0.1]\n'
+    )
+    rng = np.random.default_rng(0)
+    for name in ("old", "new"):
+        rows = ["image_a,image_b,same,fold,subject_a,subject_b,score"]
+        for person in range(40):
+            one, two = f"p{person:02d}", f"p{person // 2 * 2 + (person + 1) % 2:02d}"
+            fold = 1 + person // 2 % 2
+            rows.append(f"{one}/a.jpg,{one}/b.jpg,1,{fold},{one},{one},{rng.normal(2, 1):.4f}")
+            rows.append(f"{one}/a.jpg,{two}/b.jpg,0,{fold},{one},{two},{rng.normal(0, 1):.4f}")
+        (work / f"{name}.csv").write_text("\n".join(rows) + "\n")
+    scores = ("--scores", "old.csv", "--scores", "new.csv", "-p", "staff.toml")
+    ended = run("eval", *scores, "--draws", 20, "--out", "records")
+    assert ended.code == 0 and "vs first" in ended.out and "similarity: given;" in ended.out
+    assert "80 comparisons (40 mated) in 2 folds, subjects: 40" in " ".join(ended.out.split())
+    ended = run("compare", "old", "new", "-p", "staff", "--records", "records")
+    assert ended.code == 0, ended.err
+    assert "no effect" in run("eval", *scores, "--similarity", "projection").line
+    assert "no effect" in run("eval", *scores, "--align", "centre").line
