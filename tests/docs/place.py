@@ -70,6 +70,8 @@ def make_place(folder: Path, page: str) -> None:
     _staff(here)
     if "photos" in page:
         _photos(here / "photos")
+    if "old.csv" in page:
+        _scores(here)
     (here / "faces").symlink_to(here / "staff")
     _runs(here / "runs")
     _checkpoints(here)
@@ -178,15 +180,29 @@ def _embeddings(images: Path, here: Path) -> None:
 
 
 def _photos(folder: Path) -> None:
-    """A folder for each of 50 people, with one to four images of any names."""
+    """A folder for each of 16 people, with one to four images of any names."""
     rng = np.random.default_rng(4)
-    for person in range(50):
+    for person in range(16):
         name = f"Person {person:02d}"
         (folder / name).mkdir(parents=True)
         small = rng.integers(0, 255, (6, 6, 3)).astype(np.float64)
         for number in range(1 + person % 4):
             face = np.clip(small + rng.normal(0, 30, small.shape), 0, 255).astype(np.uint8)
             cv2.imwrite(str(folder / name / f"IMG {number}.jpg"), cv2.resize(face, (112, 112)))
+
+
+def _scores(here: Path) -> None:
+    """Tables of scores of two systems, of the same pairs."""
+    rng = np.random.default_rng(5)
+    for name in ("old", "new"):
+        rows = ["image_a,image_b,same,fold,subject_a,subject_b,score"]
+        for person in range(40):
+            one, two = f"p{person}", f"p{person ^ 1}"
+            for other, same in ((one, 1), (two, 0)):
+                score = rng.normal(2 * same, 1)
+                pair = f"{one}/1.jpg,{other}/2.jpg,{same},{1 + person // 2 % 4}"
+                rows.append(f"{pair},{one},{other},{score:.3f}")
+        (here / f"{name}.csv").write_text("\n".join(rows) + "\n")
 
 
 def _staff(here: Path) -> None:
