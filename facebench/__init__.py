@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from facebench.base.errors import UserError
     from facebench.comparison.compare import compare
     from facebench.comparison.history import history
+    from facebench.comparison.methods import compare_methods
+    from facebench.comparison.power import power
     from facebench.comparison.scores import compare_scores
     from facebench.costs.bench import bench
     from facebench.evaluation.evaluate import evaluate, evaluate_many
@@ -43,6 +45,7 @@ __all__ = [
     "__version__",
     "bench",
     "compare",
+    "compare_methods",
     "compare_scores",
     "evaluate",
     "evaluate_many",
@@ -53,6 +56,7 @@ __all__ = [
     "list_models",
     "list_protocols",
     "load_model",
+    "power",
     "read_record",
     "report",
     "save_record",
@@ -67,6 +71,7 @@ _WHERE = {
     "UserError": "base.errors",
     "bench": "costs.bench",
     "compare": "comparison.compare",
+    "compare_methods": "comparison.methods",
     "compare_scores": "comparison.scores",
     "evaluate": "evaluation.evaluate",
     "evaluate_many": "evaluation.evaluate",
@@ -77,6 +82,7 @@ _WHERE = {
     "list_models": "models.cards.card",
     "list_protocols": "protocols.cards",
     "load_model": "models.zoo",
+    "power": "comparison.power",
     "read_record": "records.files",
     "report": "reports.build",
     "save_record": "records.files",

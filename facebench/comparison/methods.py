@@ -119,9 +119,40 @@ def compare_methods(
 ) -> Results[MethodComparison]:
     """Methods against the first record's: differences over people and seeds.
 
-    by: how names tell method and seed, e.g. ``{method}-run{seed}``; a name that does not is a
-    method itself. The other arguments are those of `facebench.compare`. UserError: as there, one
-    method, a seed that is given twice, records without scores, or of other protocols than pairs.
+    Parameters
+    ----------
+    records : Record, str or path, or several of them
+        Several seeds of each method; the first one's method is the base.
+    by : str, optional
+        How names tell method and seed, e.g. ``{method}-run{seed}``; a name that does not is a
+        method itself.
+    protocol : str, optional
+        Of models that are named by name.
+    similarity : str, optional
+        As of `facebench.compare`.
+    found_in : sequence of paths, optional
+        As of `facebench.compare`.
+    level : float, optional
+        Of the intervals of the differences.
+
+    Returns
+    -------
+    Results of MethodComparison
+        One for every other method: differences with intervals over people and seeds, the share of
+        variance of each, and how many seeds would decide.
+
+    Raises
+    ------
+    UserError
+        As of `facebench.compare`; one method, a seed that is given twice, records without scores,
+        or of other protocols than pairs in folds.
+
+    Examples
+    --------
+    >>> import facebench
+    >>> (found,) = facebench.compare_methods(["baseline", "sparse_012"], protocol="lfw")
+    >>> found.candidate, found.of_one_seed, found.statistics[0].statistic
+    ('sparse_012', ['baseline', 'sparse_012'], 'accuracy')
     """
     given = named_in(found_in, several(records), protocol, similarity)
     groups = _by_method(given, _pattern(by))

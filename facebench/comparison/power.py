@@ -164,12 +164,44 @@ def power(
 ) -> Results[Power]:
     """The smallest difference that can be seen, and how many people would do for another one.
 
-    models: two or more, a base and candidates: each pair says what it varies by; one: it and the
-    three that decide most like it, of those that were evaluated alike; none: each of all that were
-    with the one most like it, of which pairs those at the quarters are given. drop: a share, 0.003
-    of 0.3 points; statistic: e.g. ``tar@0.001``, None: the protocol's first; found_in, protocol,
-    similarity: as of `facebench.compare`; level: of the two-sided test; power: how often it is to
-    find the difference. UserError: as there, and no two records alike.
+    Parameters
+    ----------
+    models : Record, str or path, or several of them
+        Two or more, a base and candidates: each pair says what it varies by. One: it and the three
+        that decide most like it, of those that were evaluated alike. None: each of all that were
+        with the one most like it, of which pairs those at the quarters are given.
+    drop : float
+        The difference that is asked for, a share: 0.003 of 0.3 points.
+    protocol : str, optional
+        Of models that are named by name; needed where none is named.
+    similarity : str, optional
+        As of `facebench.compare`.
+    found_in : sequence of paths, optional
+        As of `facebench.compare`.
+    statistic : str, optional
+        E.g. ``tar@0.001``; the protocol's first if nothing is said.
+    level : float, optional
+        Of the two-sided test.
+    power : float, optional
+        How often it is to find the difference.
+
+    Returns
+    -------
+    Results of Power
+        One a pair; ``smallest`` is the smallest difference that can be seen (a share), ``seen``
+        how often ``drop`` would be, ``units_needed`` how many people would do for it.
+
+    Raises
+    ------
+    UserError
+        As of `facebench.compare`; no two records alike; a drop, level or power that is no share.
+
+    Examples
+    --------
+    >>> import facebench
+    >>> (found,) = facebench.power(["baseline", "sparse_074"], drop=0.003, protocol="lfw")
+    >>> print(f"{found.smallest:.1%}, {found.drop:.1%} in {found.seen:.0%} of all lists")
+    0.6%, 0.3% in 27% of all lists
     """
     for name, value in (("protocol", protocol), ("similarity", similarity)):
         require(name, value, (str, NoneType), "'lfw'" if name == "protocol" else "'cosine'")
