@@ -1,10 +1,10 @@
 """What int8 costs and saves, written into docs/tables/int8.csv.
 
 ``python docs/make/int8.py LFW FACES WORK MODEL...`` in the checkout: of each model as it is, with
-int8 weights (of networks of facebench's own), and in static int8 with weights of 8 and of 7 bits,
-calibrated on 512 of FACES, the accuracy on all of LFW with its paired difference from the model as
-it is, and the time of one face in ONNX Runtime, one thread, all in turn. Committed records of the
-same weights are taken; models and embeddings are kept in WORK.
+int8 weights (of networks of facebench's own) and in static int8, calibrated on 512 of FACES, the
+accuracy on all of LFW with its paired difference from the model as it is, and the time of one face
+in ONNX Runtime, one thread, all in turn. Committed records of the same weights are taken; models
+and embeddings are kept in WORK.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from facebench.records.record import Record
 
 ROOT = Path(__file__).parents[2]
 TABLE = ROOT / "docs" / "tables" / "int8.csv"
-STATIC = {"static int8": "static_int8", "static int8, 7-bit weights": "static_int7"}
+STATIC = "static int8"
 
 
 def forms_of(model: str, faces: Path, work: Path) -> dict[str, str]:
@@ -40,12 +40,10 @@ def forms_of(model: str, faces: Path, work: Path) -> dict[str, str]:
         if not rounded.is_file():
             quantise_model(card, work / "models")
         found["int8 weights"] = str(rounded)
-    for form, ending in STATIC.items():
-        file = work / f"{card.name}_{ending}.onnx"
-        if not file.is_file():
-            quantise_static(model, faces, file, reduce_range="7" in form)
-        found[form] = str(file)
-    return found
+    file = work / f"{card.name}_static_int8.onnx"
+    if not file.is_file():
+        quantise_static(model, faces, file)
+    return found | {STATIC: str(file)}
 
 
 def record_of(spec: str, lfw: str) -> Record:
@@ -69,7 +67,7 @@ def main(lfw: str, faces: str, work: str, *models: str) -> None:
         model: [record_of(spec, lfw) for spec in made.values()] for model, made in forms.items()
     }
     every = [spec for made in forms.values() for spec in made.values()]
-    measured = bench(every, runtimes=("onnxruntime",), threads=1, seconds=20, rounds=10)
+    measured = bench(every, runtimes=("onnxruntime",), threads=1, seconds=3, rounds=5)
     times = dict(zip(every, (one.runs[0] for one in measured.records), strict=True))
     rows = []
     for model, made in forms.items():
