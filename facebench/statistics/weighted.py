@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from facebench.statistics.checks import (
+    AnyFloatArray,
     BoolArray,
     FloatArray,
     IntArray,
@@ -37,7 +38,8 @@ class SortedComparisons:
     mated_order int[M], nonmated_order int[N]: indices of comparisons by descending score.
     mated_accepted, nonmated_accepted: int[g], how many of each order are accepted at the operating
     points, from none to all acquired. mated_above, mated_at_least: int[N], how many mated scores
-    are above, and at or above, each non-mated score.
+    are above, and at or above, each non-mated score. levels: float[g - 1], the scores of the
+    operating points after the first, descending, in the scores' own type.
     """
 
     mated_order: IntArray
@@ -46,6 +48,7 @@ class SortedComparisons:
     nonmated_accepted: IntArray
     mated_above: IntArray
     mated_at_least: IntArray
+    levels: AnyFloatArray
 
     @classmethod
     def of(cls, scores: ArrayLike, mated: ArrayLike, where: str) -> SortedComparisons:
@@ -62,6 +65,7 @@ class SortedComparisons:
             np.append(0, np.searchsorted(impostor, levels, side="right")),
             np.searchsorted(genuine, impostor, side="left"),
             np.searchsorted(genuine, impostor, side="right"),
+            -levels,
         )
 
 
@@ -85,17 +89,39 @@ class WeightedRoc:
 
     def tar_at_far(self, target: float) -> FloatArray:
         """float[b]: TAR at the largest operating point whose weighted FAR is at most target."""
+        point = self._point_at_far(target)
+        true = self._true[self._rows, self._sorted.mated_accepted[point]]
+        return np.asarray(true / self._n_mated)
+
+    def threshold_at_far(self, target: float) -> FloatArray:
+        """float[b]: the lowest score with a weight from which on the weighted FAR is at most
+        target; where there is none, the float after the highest score with a weight.
+        """
+        kept, size = self._sorted, self._sorted.mated_accepted.size
+
+        def accepted(g: IntArray) -> IntArray:
+            true = self._true[self._rows, kept.mated_accepted[g]]
+            return np.asarray(true + self._false[self._rows, kept.nonmated_accepted[g]])
+
+        point = accepted(self._point_at_far(target))
+        # Levels without a weight are not there: the first point that accepts as much as this one.
+        at = self._last_point(size, lambda g: accepted(g) < np.maximum(point, 1))
+        found = np.append(kept.levels, kept.levels.dtype.type(-np.inf))[at]
+        with np.errstate(over="ignore"):
+            above = np.nextafter(found, found.dtype.type(np.inf))
+        return np.asarray(np.where(point > 0, found, above), dtype=np.float64)
+
+    def _point_at_far(self, target: float) -> IntArray:
+        """int[b]: the largest operating point whose weighted FAR is at most target."""
         share: Fraction = exact_target(target)
         allowed = np.array(
             [share.numerator * int(n) // share.denominator for n in self._n_nonmated],
             dtype=np.int64,
         )
         accepted = self._sorted.nonmated_accepted
-        point = self._last_point(
+        return self._last_point(
             accepted.size, lambda g: self._false[self._rows, accepted[g]] <= allowed
         )
-        true = self._true[self._rows, self._sorted.mated_accepted[point]]
-        return np.asarray(true / self._n_mated)
 
     def eer(self) -> FloatArray:
         """float[b]: FAR where the weighted piecewise-linear ROC crosses FAR = 1 - TAR."""
@@ -152,6 +178,17 @@ def tar_statistic(target: float) -> Statistic:
     def statistic(scores: ArrayLike, mated: ArrayLike) -> WeightedStatistic:
         comparisons = SortedComparisons.of(scores, mated, "tar_at_far")
         return lambda weights: WeightedRoc(comparisons, weights).tar_at_far(target)
+
+    return statistic
+
+
+def threshold_statistic(target: float) -> Statistic:
+    """The statistic threshold of `roc.tar_at_far`, of weights."""
+    exact_target(target)
+
+    def statistic(scores: ArrayLike, mated: ArrayLike) -> WeightedStatistic:
+        comparisons = SortedComparisons.of(scores, mated, "tar_at_far")
+        return lambda weights: WeightedRoc(comparisons, weights).threshold_at_far(target)
 
     return statistic
 
