@@ -13,7 +13,7 @@ from facebench.statistics.intervals.bootstrap import Units
 
 
 @dataclass(frozen=True, eq=False)
-class Halves:
+class PeopleHalves:
     """one, other: bool[n], the comparisons among the people of each half; by: what was halved,
     people, or folds where nobody is in two of them; dropped: comparisons across the halves.
     """
@@ -28,7 +28,7 @@ class Halves:
         return int(np.count_nonzero(~(self.one | self.other)))
 
 
-def halves(units: Units, folds: ArrayLike | None = None, seed: int = 0) -> Halves:
+def halves(units: Units, folds: ArrayLike | None = None, seed: int = 0) -> PeopleHalves:
     """Half the people against the other half, drawn by a seed.
 
     Folds, int[n], are halved where nobody is in two: no comparison is lost then. Else people are,
@@ -45,7 +45,7 @@ def halves(units: Units, folds: ArrayLike | None = None, seed: int = 0) -> Halve
         labels, of_fold = whole
         first = _drawn(labels, rng)[of_fold]
     sides = first[units.first], first[units.second]
-    found = Halves(
+    found = PeopleHalves(
         sides[0] & sides[1], ~sides[0] & ~sides[1], "people" if whole is None else "folds"
     )
     for half in (found.one, found.other):
