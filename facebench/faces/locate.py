@@ -232,7 +232,10 @@ def _sources(dataset: str, data: Path) -> list[_Source]:
     if dataset != "lfw":
         return [*found, PeopleSource(data, dataset)]
     if not found:
-        raise wrong[0]
+        raise UserError(
+            f"{wrong[0]}; images of other names need a protocol of their own "
+            "(`facebench data pairs FOLDER -o CARD`)"
+        )
     return found
 
 
