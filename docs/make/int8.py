@@ -1,4 +1,4 @@
-"""What int8 costs and saves, written into docs/tables/int8.csv.
+"""What int8 costs and saves, written into docs/tables/static-int8.csv.
 
 ``python docs/make/int8.py LFW FACES WORK MODEL...`` in the checkout: of each model as it is, with
 int8 weights (of networks of facebench's own) and in static int8, calibrated on 512 of FACES, the
@@ -27,7 +27,7 @@ from facebench.records.find import named_in
 from facebench.records.record import Record
 
 ROOT = Path(__file__).parents[2]
-TABLE = ROOT / "docs" / "tables" / "int8.csv"
+TABLE = ROOT / "docs" / "tables" / "static-int8.csv"
 STATIC = "static int8"
 
 
