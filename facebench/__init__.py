@@ -17,6 +17,7 @@ from facebench.base.version import __version__
 
 if TYPE_CHECKING:
     from facebench.base.errors import UserError
+    from facebench.comparison.calibration.threshold import threshold
     from facebench.comparison.compare import compare
     from facebench.comparison.history import history
     from facebench.comparison.methods import compare_methods
@@ -60,6 +61,7 @@ __all__ = [
     "read_record",
     "report",
     "save_record",
+    "threshold",
     "verification",
     "worst",
 ]
@@ -86,6 +88,7 @@ _WHERE = {
     "read_record": "records.files",
     "report": "reports.build",
     "save_record": "records.files",
+    "threshold": "comparison.calibration.threshold",
     "verification": "evaluation.scores",
     "worst": "figures.worst",
 }

@@ -52,6 +52,11 @@ COMMANDS = (
         "facebench.cli.commands.power",
         "How small a difference can be seen, and how many people would do.",
     ),
+    (
+        "threshold",
+        "facebench.cli.commands.threshold",
+        "Which threshold to deploy, and what it gives on other people.",
+    ),
     ("gate", "facebench.cli.commands.gate", "Pass or fail models by rules, against a baseline."),
     (
         "history",

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from facebench.base.text import percent
+from facebench.comparison.calibration.threshold import Threshold
 from facebench.comparison.compare import Comparison
 from facebench.comparison.history import History
 from facebench.comparison.methods import MethodComparison
@@ -26,6 +27,7 @@ from facebench.tables.html import to_fragment
 from facebench.tables.paired.comparison import changed_text, comparison_table, paired_cells
 from facebench.tables.paired.methods import method_table
 from facebench.tables.paired.power import power_table
+from facebench.tables.paired.threshold import threshold_table
 from facebench.tables.paired.worst import worst_table
 from facebench.tables.records import record_tables
 from facebench.tables.table import Cell, Table, columns_of, rows_of
@@ -107,6 +109,7 @@ _BUILDERS: dict[type, Callable[[Any], Sequence[Table]]] = {
     History: lambda found: [history_table(found)],
     MethodComparison: lambda found: [method_table(found)],
     Power: lambda found: [power_table([found])],
+    Threshold: lambda found: [threshold_table(found)],
     WorstErrors: lambda found: [worst_table(found)],
     MostHit: lambda found: [worst_table(found)],
     GateResult: lambda found: [verdict_table(found)],

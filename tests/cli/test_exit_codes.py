@@ -50,6 +50,7 @@ def test_help_is_0_and_what_was_typed_wrongly_is_2(run: Run, name: str) -> None:
         "compare no_such other",
         "power no_such other --drop 1pt",
         "worst no_such",
+        "threshold no_such",
         "gate no_such --rules none.toml",
         "history no_such",
         "data check no_such",

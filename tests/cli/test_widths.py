@@ -47,6 +47,7 @@ COMMANDS = {
     "compare": ("compare", "base", "as_good", "worse", "-p", "lfw", "--records", "saved"),
     "power": ("power", "base", "as_good", "worse", "-p", "lfw", "--records", "saved",
               "--drop", "0.3pt"),
+    "threshold": ("threshold", "worse", "-p", "lfw", "--far", "0.01", "--records", "saved"),
     "worst": ("worst", "worse", "-p", "lfw", "--records", "saved"),
     "worst of two": ("worst", "base", "worse", "-p", "lfw", "--records", "saved"),
     "eval": ("eval", "-m", "tiny_model:make", "-m", "tiny_model:dark", "-p", "lfw", "-q",
