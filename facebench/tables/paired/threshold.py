@@ -66,8 +66,9 @@ def _notes(found: Threshold) -> Iterator[str]:
     file, checked = found.file, found.checked
     set_on, ratio = file.set_on, file.log_likelihood_ratio
     if not set_on.resolvable:
+        needed = ceil(1 / exact_target(set_on.far))
         yield (
-            f"unresolvable: FMR {_share(set_on.far)} takes {ceil(1 / exact_target(set_on.far)):,} non-mated "
+            f"unresolvable: FMR {_share(set_on.far)} takes {needed:,} non-mated "
             f"comparisons at least, and there are {set_on.nonmated:,}; the threshold is above all "
             "of them, and how far is chance"
         )
