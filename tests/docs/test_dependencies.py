@@ -24,6 +24,7 @@ OURS = {"facebench", "tests", "hatch_build", "tiny_model"}
 OURS |= {path.stem for path in (CHECKOUT / "docs").rglob("*.py")}
 NOT_OURS_TO_DECLARE = {
     ("facebench", "pytest"),  # the plugin is imported by pytest alone
+    ("docs", "pillow"),  # matplotlib's; it makes a picture smaller
     ("tests", "pillow"),  # matplotlib's; a benchmark reads images with it
 }
 # Used by other files than Python's: the file, and the word there.
