@@ -13,6 +13,7 @@ from facebench.base.text import json_text
 from facebench.base.validation import PositiveShare, Share, validated
 from facebench.records.record import Record, template_kind
 from facebench.records.sections import Count, IntervalSection, Section
+from facebench.statistics.calibration.likelihood import LARGEST
 
 Half = Literal["people", "folds"] | None
 _NAMED = "a threshold's file (facebench threshold MODEL -o FILE makes one)"
@@ -87,8 +88,8 @@ class SetSection(PeopleOf):
 class RatioSection(Section):
     """``llr = slope * score + intercept``, natural logarithm; prior: that a probability takes."""
 
-    slope: Annotated[float, Field(gt=0)]
-    intercept: float
+    slope: Annotated[float, Field(gt=0, le=LARGEST)]
+    intercept: Annotated[float, Field(ge=-LARGEST, le=LARGEST)]
     prior: Annotated[float, Field(gt=0, lt=1)]
 
 

@@ -33,6 +33,7 @@ from facebench.statistics.intervals.bootstrap import Units
 from facebench.statistics.intervals.dyadic import Sharing, quantile, standard_error
 from facebench.statistics.intervals.exact import Interval
 
+LARGEST = 1e30  # of slope and intercept: squares of squares of ratios stay finite
 DISTANCES = (
     "faces of one person score no higher than faces of two: these look like distances; give "
     "similarities, which are higher the more alike two faces are"
@@ -78,7 +79,7 @@ class LikelihoodCost:
 def fit_likelihood(scores: ArrayLike, mated: ArrayLike) -> LikelihoodRatio:
     """The log-likelihood ratio of scores float[n] with labels mated bool[n]; failures left out.
 
-    ValueError: as for `roc`; all scores of both kinds equal; distances.
+    ValueError: as for `roc`; distances, or equal scores; scores that differ by less than 1e-30.
     """
     where = "fit_likelihood"
     values, flags, _ = _acquired(scores, mated, where)
@@ -98,7 +99,10 @@ def fit_likelihood(scores: ArrayLike, mated: ArrayLike) -> LikelihoodRatio:
     slope = float(model.coef_[0, 0]) / scale
     if slope <= 0:
         raise ValueError(f"{where}: {DISTANCES}")
-    return LikelihoodRatio(slope, float(model.intercept_[0]) - slope * centre)
+    found = LikelihoodRatio(slope, float(model.intercept_[0]) - slope * centre)
+    if not max(found.slope, abs(found.intercept)) <= LARGEST:
+        raise ValueError(f"{where}: scores differ by no more than {scale:.2g}; multiply them")
+    return found
 
 
 def cllr(ratios: ArrayLike, mated: ArrayLike) -> float:

@@ -1,4 +1,4 @@
-"""Records, the scores beside them, and costs."""
+"""Records, the scores beside them, costs, and thresholds."""
 
 from __future__ import annotations
 
@@ -13,13 +13,17 @@ from typing import Any
 import numpy as np
 import safetensors.numpy
 
+from facebench.base.errors import UserError
 from facebench.cli.results import FORMATS, render
+from facebench.comparison.calibration.threshold import check_threshold, threshold
+from facebench.comparison.calibration.written import read_threshold
 from facebench.comparison.compare import compare
 from facebench.records import record as record_module
 from facebench.records.costs import COST_STATISTICS, cost_value, read_costs
 from facebench.records.files import read_record, save_record
 from facebench.records.find import Finder
 from facebench.records.record import SEAL, Record, seal_of, signature_of
+from facebench.tables.paired.threshold import threshold_csv, threshold_table
 from facebench.tables.records import record_tables
 from tests.fuzz.mutations import json_changed, json_dumped, tensors_changed, tree_changed
 from tests.fuzz.target import ROOT, Files, Target, shipped
@@ -181,9 +185,29 @@ def _read_costs(folder: Path) -> None:
         cost_value(record, statistic)
 
 
+@lru_cache(maxsize=1)
+def _threshold_text() -> str:
+    return threshold(two_records()[0], far=0.1, draws=20).file.to_json()
+
+
+def _threshold(rng: Random) -> Files:
+    return {"own.json": json_changed(rng, json.loads(_threshold_text()))}
+
+
+def _read_threshold(folder: Path) -> None:
+    file = read_threshold(folder / "own.json")
+    try:
+        found = check_threshold(file, two_records()[0])
+    except UserError as error:  # read, and of another model or of all of these people
+        assert "the threshold" in str(error), error
+        return
+    threshold_table(found), threshold_csv(found), found.file.to_json()
+
+
 TARGETS = (
     Target("records", _record, _read, 1.0),
     Target("sealed records", _resealed, _read, 1.0),
     Target("scores", _scores, _read_scores, 1.0),
     Target("costs", _costs, _read_costs),
+    Target("thresholds", _threshold, _read_threshold),
 )

@@ -94,6 +94,11 @@ def test_distances_are_no_similarities(scores):
         fit_likelihood(scores, [False, False, True, True])
 
 
+def test_scores_that_hardly_differ_are_refused_by_their_size():
+    with pytest.raises(ValueError, match="differ by no more than 5e-41; multiply them"):
+        fit_likelihood([0, 1e-40, 3e-40, 4e-40], [False, False, True, True])
+
+
 @settings(max_examples=200, deadline=None)
 @given(brute.comparisons())
 def test_the_least_cost_is_that_of_pooled_adjacent_violators(case):
