@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PAGES := README.md $(shell find docs -name '*.md')
 
-.PHONY: eval test test-slow lower-bounds docs records tables pictures example lint browser clean
+.PHONY: eval test test-slow acceptance lower-bounds docs records tables pictures example lint browser clean
 
 eval: $(VENV)/installed
 	$(BIN)/facebench eval --model sparse_074 --protocol lfw
@@ -16,6 +16,10 @@ test: $(VENV)/installed lint
 
 test-slow: $(VENV)/installed
 	$(BIN)/python -m pytest -m slow
+
+# Longer than a slow test, with the faces and the teacher beside the checkout: doctor's table.
+acceptance: $(VENV)/installed
+	$(BIN)/python -m tests.acceptance.doctor docs/tables/doctor.csv ../shared/data
 
 # The documentation as a site in build/site; nothing is loaded while it is built or read.
 docs: $(VENV)/installed-docs

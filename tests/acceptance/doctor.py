@@ -148,8 +148,8 @@ def products(
 
 @dataclass(frozen=True)
 class Case:
-    """planted: in words; kind: of `Planted`; expected: what doctor has to say; untold: networks
-    whose scores it changes by less than 600 pairs tell.
+    """planted: in words; kind: of `Planted`; expected: what doctor has to say; also: what it may
+    say beside it; untold: networks whose scores it changes by less than 600 pairs tell.
     """
 
     planted: str
@@ -158,7 +158,15 @@ class Case:
     options: dict[str, Any] = field(default_factory=dict)
     align: str = "auto"
     score: Any = field(default_factory=lambda: Cosine().pairs)
+    also: tuple[str, ...] = ()
     untold: tuple[str, ...] = ()
+
+    def right(self, network: str, found: Diagnosis) -> bool:
+        """Whether doctor said what it had to."""
+        if self.expected == UNKNOWN or network in self.untold:
+            return said(found) == (NOTHING if network in self.untold else UNKNOWN)
+        causes = {mistake.cause for mistake in found.mistakes} or {NOTHING}
+        return self.expected in causes <= {self.expected, *self.also}
 
 
 NOTHING, UNKNOWN = "nothing wrong", "cannot tell"
@@ -167,7 +175,13 @@ CASES = (
     Case("card says bgr", "red and blue exchanged", options={"colour": "bgr"}),
     Case("network normalises, too", "normalised twice", "own"),
     Case("pixels of 0 to 255", "pixels of 0..255 where 0..1 was meant", "shares", RAW),
-    Case("products of long and short embeddings", "outputs not normalised", "long", score=products),
+    Case(
+        "products of long and short embeddings",
+        "outputs not normalised",
+        "long",
+        options={"flip": "none"},  # some rules for the mirrored face divide by the length
+        score=products,
+    ),
     Case("embedding times -1 after a ReLU", "negated outputs", "negated"),
     Case("Euclidean distances", "distances for similarities", score=distances),
     Case("one face at a time", "fixed batch", "alone"),
@@ -177,7 +191,14 @@ CASES = (
     Case("input times 0", "ignores its input", "constant"),
     Case("random weights", UNKNOWN, "random"),
     Case("--align centre", "wrong alignment", align="centre"),
-    Case("network of crops with a margin", "wrong crop", "margin", untold=(ZOO,)),
+    # It resamples what it is given, so that it gains by larger faces, too.
+    Case(
+        "network of crops with a margin",
+        "wrong crop",
+        "margin",
+        also=("wrong size",),
+        untold=(ZOO,),
+    ),
 )
 
 
@@ -223,7 +244,7 @@ def main(table: Path, shared: Path, only: list[str]) -> int:
             before, began = time.process_time(), time.perf_counter()
             found = examined(network, case, shared / "lfw-mini")
             seconds, wall = time.process_time() - before, time.perf_counter() - began
-            right = said(found) == (NOTHING if name in case.untold else case.expected)
+            right = case.right(name, found)
             wrong += not right
             print(
                 f"{'ok' if right else 'NO':3}{name:24}{case.planted:40}{said(found):40}"

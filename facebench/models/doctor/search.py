@@ -79,6 +79,8 @@ class Search:
             kept.sort(key=lambda trial: -values[trial])
             self.step()
         best, leader = self._as_given(self._nearest(kept[0])), self._as_given(kept[0])
+        if best != self.given and not self._holds(best):
+            best = self.given
         self.leader = leader if self._affords([leader], self.pairs) else best
         return self._mirrored(best)
 
@@ -179,6 +181,13 @@ class Search:
             best = backs[axis]
             left.remove(axis)
         return best
+
+    def _holds(self, best: Trial) -> bool:
+        """Whether a trial that was found without the mirrored face is better with it, too: where a
+        rule for it normalises and the similarity does not, another one wins without.
+        """
+        found = self.compare(self.given, best, self._carried([self.given, best], self.pairs))
+        return found.estimate > 0 and found.p_value < _LEVEL  # that one of many was chosen is past
 
     def _mirrored(self, best: Trial) -> Trial:
         """The same under the rule for the mirrored face that is told apart from the given one."""

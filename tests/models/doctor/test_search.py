@@ -25,6 +25,7 @@ class Pretended:
     """Passes of a face that take a second of a clock that runs by them alone."""
 
     pace: float = 1.0
+    mirrored_worth: float = 1.0  # of the right colour, with the mirrored face
     now: float = 0.0
     done: dict[tuple[Trial, bool], int] = field(default_factory=dict)
 
@@ -49,7 +50,8 @@ class Pretended:
         for side in (False,) if trial.prepared.flip == "none" else (False, True):
             self.done[plain, side] = max(2 * pairs, self.done.get((plain, side), 0))
         better = {"colour": trial.prepared.colour == "bgr", "crop": trial.crop == "margin"}
-        return np.full(pairs, 1 + sum(WORTH[axis] for axis in WORTH if better[axis]))
+        worth = {**WORTH, "colour": 1.0 if trial.prepared.flip == "none" else self.mirrored_worth}
+        return np.full(pairs, 5 + sum(worth[axis] for axis in WORTH if better[axis]))
 
     def separation(self, trial: Trial, pairs: int) -> float:
         return float(self.scores(trial, pairs)[0])
@@ -60,8 +62,10 @@ class Pretended:
         return Difference(found, Interval(found - 0.1, found + 0.1, 0.95, "pretended"), p)
 
 
-def searched(budget: float, pace: float = 1.0) -> tuple[Search, Trial, float]:
-    passes = Pretended(pace)
+def searched(
+    budget: float, pace: float = 1.0, mirrored_worth: float = 1.0
+) -> tuple[Search, Trial, float]:
+    passes = Pretended(pace, mirrored_worth)
     choices = Choices(
         {
             "colour": ("rgb", "bgr"),
@@ -85,6 +89,13 @@ def test_what_is_not_told_apart_is_taken_back() -> None:
     assert best == GIVEN.changed("colour", "bgr")
     assert search.leader == best.changed("crop", "margin")
     assert (search.cut, search.pairs, search.tried) == (False, 600, search.planned)
+
+
+@pytest.mark.parametrize("worth", [-1.0, 0.0])
+def test_what_wins_without_the_mirrored_face_alone_is_not_right(worth: float) -> None:
+    """So it is of products, where the rule for the mirrored face divides by the length."""
+    _, best, _ = searched(1e9, mirrored_worth=worth)
+    assert best == GIVEN
 
 
 def test_as_long_as_it_does_not_run_out_time_decides_nothing() -> None:
