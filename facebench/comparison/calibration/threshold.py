@@ -13,6 +13,7 @@ import numpy as np
 
 from facebench.base.errors import UserError
 from facebench.base.options import require
+from facebench.base.storage import write_atomically
 from facebench.base.version import __version__
 from facebench.comparison.calibration.written import (
     CheckedSection,
@@ -79,7 +80,7 @@ class Threshold(Shown):
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the file."""
-        Path(path).write_text(self.file.to_json(), encoding="utf-8")
+        write_atomically(Path(path), self.file.to_json().encode())
 
     def rows(self) -> list[dict[str, Scalar]]:
         """One for every number; rates are shares."""
