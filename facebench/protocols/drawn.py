@@ -57,7 +57,7 @@ def draw_pairs(
     name, dataset = _name(card), _dataset(folder, card)
     people, images = _people(folder, dataset, seed)
     several = [person for person, own in people.items() if len(own) > 1]
-    parts = min(folds, len(several), len(people) // 2)
+    parts = min(folds, len(several), len(people) // 2, pairs)
     if parts < 2:
         raise UserError(
             f"{folder} has {len(people)} people, {len(several)} of them with two images or more; "
@@ -66,7 +66,7 @@ def draw_pairs(
     others = [person for person in people if len(people[person]) == 1]
     dealt = [[*several, *others][part::parts] for part in range(parts)]
     found = list(chain.from_iterable(
-        _fold_pairs({one: people[one] for one in own}, fold, -(-pairs // parts))
+        _fold_pairs({one: people[one] for one in own}, fold, pairs // parts)
         for fold, own in enumerate(dealt)
     ))  # fmt: skip
     mated = sum(pair.mated for pair in found)

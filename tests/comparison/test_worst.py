@@ -10,6 +10,7 @@ import pytest
 from facebench.base.errors import UserError
 from facebench.comparison.worst import most_hit, person_of, worst_errors
 from facebench.records.record import Record, folds_of
+from facebench.records.sections import VerificationSection
 from tests.helpers.records import MakeRecord, comparisons, drawn_record
 from tests.tables.test_rates import record as rates_record
 
@@ -57,6 +58,21 @@ def test_worst_errors_are_the_highest_and_lowest_scores(base: Record) -> None:
     assert found.wrong == ((wrong & ~table.mated).sum(), (wrong & table.mated).sum())
     assert next(row["position"] for row in found.rows()) == found.nonmated[0].position
     assert len(found.to_frame()) == 7
+
+
+def test_a_threshold_on_squared_distances_is_shown_as_the_cosine_that_it_is(base: Record) -> None:
+    """As of the rule facenet-grid: at most d² of unit vectors is a cosine of at least 1 - d²/2."""
+    section = base.statistics
+    assert isinstance(section, VerificationSection)
+    squared = tuple(2 * (1 - one) for one in section.accuracy.thresholds)
+    accuracy = section.accuracy.model_copy(
+        update={"thresholds": squared, "threshold_unit": "squared L2 distance"}
+    )
+    grid = base.model_copy(update={"statistics": section.model_copy(update={"accuracy": accuracy})})
+    grid = grid.with_table(base.table)
+    for one, same in zip(worst_errors(grid, 6).mated, worst_errors(base, 6).mated, strict=True):
+        assert one.threshold == pytest.approx(same.threshold)
+        assert one.margin == pytest.approx(same.margin)
 
 
 def test_failures_are_no_errors_to_look_at() -> None:

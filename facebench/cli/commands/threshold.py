@@ -18,9 +18,12 @@ _OF, _HOW, _RESULT = "Of what", "How", "Result"
 def command(
     model: Annotated[str, typer.Argument(help="A record's file, or a model that was evaluated.")],
     far: Annotated[
-        float,
-        typer.Option(rich_help_panel=_OF, help="The share of non-mated pairs to accept at most."),
-    ] = 0.001,
+        float | None,
+        typer.Option(
+            rich_help_panel=_OF,
+            help="The share of non-mated pairs to accept at most; default: 0.001.",
+        ),
+    ] = None,
     protocol: Annotated[
         str | None,
         typer.Option(
@@ -47,11 +50,13 @@ def command(
         typer.Option(rich_help_panel=_OF, help="Folders to find models' records in, first."),
     ] = None,
     prior: Annotated[
-        float,
+        float | None,
         typer.Option(
-            rich_help_panel=_HOW, help="Of one person in both faces, before they are compared."
+            rich_help_panel=_HOW,
+            help="Of one person in both faces, before they are compared; default: 0.01, or the "
+            "file's.",
         ),
-    ] = 0.01,
+    ] = None,
     level: Annotated[
         float, typer.Option(rich_help_panel=_HOW, help="Of the intervals, in percent.")
     ] = 95.0,

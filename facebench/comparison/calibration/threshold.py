@@ -47,6 +47,9 @@ if TYPE_CHECKING:
 _WHERE = "threshold"
 
 
+FAR, PRIOR = 0.001, 0.01  # of `threshold`
+
+
 @dataclass(frozen=True)
 class Threshold(Shown):
     """A threshold and what it gives on other people.
@@ -127,10 +130,10 @@ class Threshold(Shown):
 def threshold(
     model: Named,
     *,
-    far: float = 0.001,
+    far: float | None = None,
     check: Named | None = None,
     use: str | PathLike[str] | None = None,
-    prior: float = 0.01,
+    prior: float | None = None,
     protocol: str | None = None,
     similarity: str | None = None,
     found_in: Sequence[Path] = (),
@@ -144,7 +147,7 @@ def threshold(
     model : Record, str or path
         A record, its file, or the name of a model that was evaluated, on pairs in folds.
     far : float, optional
-        The share of non-mated pairs that may be accepted.
+        The share of non-mated pairs that may be accepted; default: 0.001.
     check : Record, str or path, optional
         Where the threshold is judged: a protocol that the model was evaluated on, or a record of
         it. Default: the people are halved, one half sets the threshold and the other judges it; so
@@ -152,7 +155,8 @@ def threshold(
     use : str or path, optional
         A threshold's file: nothing is set, it is judged on the record of the model.
     prior : float, optional
-        The probability that two faces are of one person before they are compared.
+        The probability that two faces are of one person before they are compared; default: the
+        one in the file of ``use``, else 0.01.
     protocol : str, optional
         Of a model that is named by name; needed where it has records of several.
     similarity : str, optional
@@ -185,17 +189,24 @@ def threshold(
     (0.758, 1500)
     """
     _require_arguments(far, prior, level, draws, use, check)
+    far, stated = FAR if far is None else far, prior
+    prior = PRIOR if prior is None else prior
     for name, value in (("protocol", protocol), ("similarity", similarity)):
         require(name, value, (str, NoneType), "'lfw'" if name == "protocol" else "'cosine'")
     (record,) = named_in(found_in, several([model]), protocol, similarity)
     if use is not None:
-        return check_threshold(read_threshold(Path(use)), record, level=level)
+        file = read_threshold(Path(use))
+        if stated is not None:
+            ratio = file.log_likelihood_ratio.model_copy(update={"prior": stated})
+            file = file.model_copy(update={"log_likelihood_ratio": ratio})
+        return check_threshold(file, record, level=level)
     other = record if check is None else _to_check(record, check, found_in)
     same = record.comparisons.fingerprint == other.comparisons.fingerprint
     halved = _halves(record) if same else None
     rows, judged = (None, None) if halved is None else (halved.one, halved.other)
     file = _set(record, rows, halved, far, prior, level, draws)
     file.scores_of.require_same(ScoredBy.of(other))
+    _require_kind(file, other)
     return _checked(file, other, judged, halved, level)
 
 
@@ -205,6 +216,7 @@ def check_threshold(file: ThresholdFile, record: Record, *, level: float = 0.95)
     """
     require_pairs(record)
     file.scores_of.require_same(ScoredBy.of(record))
+    _require_kind(file, record)
     halved = None
     if file.set_on.comparisons == record.comparisons.fingerprint:
         if file.set_on.half is None:
@@ -214,6 +226,15 @@ def check_threshold(file: ThresholdFile, record: Record, *, level: float = 0.95)
             )
         halved = _halves(record)
     return _checked(file, record, None if halved is None else halved.other, halved, level)
+
+
+def _require_kind(file: ThresholdFile, record: Record) -> None:
+    if file.set_on.kind != record.data.kind:
+        raise UserError(
+            f"the threshold was set on {file.set_on.kind} faces, and {record.protocol.name} on "
+            f"{record.data.fingerprint} is {record.data.kind}: rendered faces say nothing about "
+            "photographs; check it on faces of its kind"
+        )
 
 
 def require_pairs(record: Record) -> None:
@@ -229,11 +250,16 @@ def require_pairs(record: Record) -> None:
 
 
 def _require_arguments(
-    far: float, prior: float, level: float, draws: int, use: object, check: object
+    far: float | None,
+    prior: float | None,
+    level: float,
+    draws: int,
+    use: object,
+    check: object,
 ) -> None:
     for name, value, example in (("far", far, 0.001), ("prior", prior, 0.01)):
-        require(name, value, (float, int), f"{example}")
-        if not 0 < value < 1:
+        require(name, value, (float, int, NoneType), f"{example}")
+        if value is not None and not 0 < value < 1:
             raise UserError(f"--{name} {value}: give a share above 0 and below 1, e.g. {example}")
     require("level", level, (float, int), "0.95")
     if not 0 < level < 1:
@@ -242,6 +268,10 @@ def _require_arguments(
     if draws < 0:
         raise UserError(f"--draws {draws}: give a number of draws, or 0 for no interval")
     require("use", use, (str, PathLike, NoneType), "'threshold.json'")
+    if use is not None and far is not None:
+        raise UserError(
+            "--use judges a threshold that was set for a rate of its own; leave out --far"
+        )
     if use is not None and check is not None:
         raise UserError("--use judges a threshold on the model's record; leave out --check")
 

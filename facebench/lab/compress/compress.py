@@ -10,6 +10,7 @@ from typing import Any
 
 from facebench.base.errors import UserError
 from facebench.base.storage import write_atomically, write_together
+from facebench.evaluation.others import shared_people
 from facebench.gate.judge import Judgement
 from facebench.lab.compress.curve import (
     CandidatePoint,
@@ -136,6 +137,7 @@ def compress(run: CompressRun) -> Compressed:
     prepared = prepare_run(load_protocol(str(run.plan.rule.protocol)), run.data, run.settings,
                            images=True)  # fmt: skip
     halves = halves_of(prepared, run.plan.seed)
+    _require_others(run, (*halves.choosing.comparisons.keys, *halves.deciding.comparisons.keys))
     settings = _settings(run, halves)
     check_card(run.models / f"{run.plan.model}.toml", settings, run.overwrite)
     folder = folder_of(run.work, run.plan.model, settings)
@@ -163,6 +165,21 @@ def _check(run: CompressRun) -> None:
     if run.plan.model == card.name:
         raise UserError(f"--name {card.name}: is the start's own; give the smaller one another")
     packed_weights(card)
+
+
+def _require_others(run: CompressRun, keys: Sequence[str]) -> None:
+    """UserError where the network would learn from people whom it is judged on, as far as names
+    tell.
+    """
+    if run.lab is None:
+        return
+    learned = (crops for crops, _ in run.lab.data.sources)
+    if shared := shared_people(keys, (name for crops in learned for name in crops.names)):
+        raise UserError(
+            f"--data: {len(shared):,} people of {run.plan.rule.protocol} are in it (first: "
+            f"{shared[0]}); no verdict on people whom the network learns from is worth anything: "
+            "give faces of others"
+        )
 
 
 def _settings(run: CompressRun, halves: Halves) -> dict[str, Any]:

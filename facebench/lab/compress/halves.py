@@ -58,9 +58,9 @@ def sides_of(comparisons: Comparisons, seed: int) -> NDArray[np.int64]:
     """0 or 1 for every person, int64[people]: people who are compared with each other together.
 
     Groups of people who hang together go, in random order but large ones first, to the side that
-    has fewer comparisons of the folds and kinds that the group brings. So no comparison is lost,
-    unless a group has more than a quarter of all: its people are drawn one by one, and comparisons
-    between the sides belong to neither.
+    has fewer comparisons of the folds and kinds that the group brings, or fewer of all where it is
+    the whole of its folds. So no comparison is lost, unless a group has more than a quarter of all:
+    its people are drawn one by one, and comparisons between the sides belong to neither.
     """
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
@@ -73,6 +73,7 @@ def sides_of(comparisons: Comparisons, seed: int) -> NDArray[np.int64]:
     sort = 2 * np.unique(comparisons.folds, return_inverse=True)[1] + comparisons.mated
     brings = np.zeros((groups, int(sort.max()) + 1))
     np.add.at(brings, (group_of[left], sort), 1)
+    of_sort = brings.sum(axis=0)
     side, load = np.zeros(count, np.int64), np.zeros((2, brings.shape[1]))
     order = rng.permutation(groups)
     for group in order[np.argsort(-brings[order].sum(1), kind="stable")]:
@@ -81,8 +82,10 @@ def sides_of(comparisons: Comparisons, seed: int) -> NDArray[np.int64]:
             side[people] = rng.permutation(np.arange(len(people)) % 2)
             load += brings[group] / 2
             continue
-        there = load @ brings[group]
+        there, totals = load @ brings[group], load.sum(axis=1)
         chosen = int(rng.integers(2)) if there[0] == there[1] else int(there.argmin())
+        if brings[group].sum() == of_sort[brings[group] > 0].sum() and totals[0] != totals[1]:
+            chosen = int(totals.argmin())  # it is all of its folds, which would be tossed for
         side[people] = chosen
         load[chosen] += brings[group]
     return side

@@ -62,8 +62,8 @@ class Decision:
             return ""
         return (
             f"these people have given {self.earlier} verdict{'s' * (self.earlier > 1)} before on "
-            "networks made of this one: the level is that of a first look; another --seed cuts "
-            "other halves, other people tell more"
+            "networks made of this one: the level is that of a first look; the same people cut "
+            "anew by another --seed have been looked at, too: other people tell more"
         )
 
 

@@ -87,6 +87,9 @@ def test_a_written_threshold_is_checked_where_its_people_are_not(tmp_path: Path)
     assert read_threshold(path) == halved.file
     again = threshold(record, use=path)
     assert again.file == halved.file  # the other half of the same people
+    other = threshold(record, use=path, prior=0.5)
+    assert other.file.log_likelihood_ratio.prior == 0.5 and again.file != other.file
+    assert other.probability(0.3) > again.probability(0.3)
     assert threshold(elsewhere(record), use=path).checked.half is None
     threshold(record, check=elsewhere(record), far=0.02, draws=0).save(path)
     with pytest.raises(UserError, match="set on all of these people"):
@@ -117,7 +120,7 @@ def test_files_are_read_strictly(tmp_path: Path, change: dict[str, object], said
 
 def test_what_makes_no_sense_is_refused_in_one_line() -> None:
     record = drawn()
-    without = elsewhere(record, people=False)
+    without, rendered = elsewhere(record, people=False), drawn(kind="synthetic")
     cases = (
         (lambda: threshold(elsewhere(record, sign=-1.0)), "look like distances"),
         (lambda: threshold(without), "does not say who is in its images"),
@@ -129,6 +132,8 @@ def test_what_makes_no_sense_is_refused_in_one_line() -> None:
         (lambda: threshold(record, draws=-1), "0 for no interval"),
         (lambda: threshold(record, level=95), "give a share between 0 and 1"),
         (lambda: threshold(record, use="a", check=record), "leave out"),
+        (lambda: threshold(record, use="a", far=0.01), "leave out far="),
+        (lambda: threshold(record, check=elsewhere(rendered)), "is synthetic: rendered faces"),
         (lambda: threshold(record, use="nowhere.json"), "nowhere.json"),
     )
     for call, said in cases:

@@ -260,6 +260,17 @@ def test_nothing_passes_and_nothing_is_decided(make_run: MakeRun) -> None:
     assert told["verdict"] is None
 
 
+def test_nobody_is_learned_from_and_decided_on(make_run: MakeRun) -> None:
+    """As far as names tell."""
+    run = make_run()
+    assert run.lab is not None
+    (crops, share), *others = run.lab.data.sources
+    alike = replace(crops, names=("P0_03", *crops.names[1:]))
+    lab = replace(run.lab, data=replace(run.lab.data, sources=((alike, share), *others)))
+    with pytest.raises(UserError, match=r"1 people of lfw are in it \(first: P0_03\)"):
+        compress(replace(run, lab=lab))
+
+
 def test_other_networks_and_names_are_refused(make_run: MakeRun) -> None:
     run = make_run(taught=False)
     with pytest.raises(UserError, match="--name net: is the start's own"):

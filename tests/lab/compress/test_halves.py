@@ -53,6 +53,19 @@ def test_people_who_hang_together_stay_together_and_the_halves_are_alike() -> No
             assert abs(own.mean() - 0.5) < 0.1
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_folds_of_one_group_each_are_shared_out(seed: int) -> None:
+    """As `facebench data pairs` draws them: in a fold everybody hangs together."""
+    rings = [
+        (10 * fold + one, 10 * fold + (one + 1) % 10, False, fold)
+        for fold in range(10)
+        for one in range(10)
+    ]
+    mated = [(person, person, True, person // 10) for person in range(100)]
+    side = sides_of(comparisons([*rings, *mated]), seed)
+    assert np.bincount(side).tolist() == [50, 50]
+
+
 def test_a_seed_tells_the_halves() -> None:
     found = of_lists(120, 4)
     assert (sides_of(found, 3) == sides_of(found, 3)).all()
