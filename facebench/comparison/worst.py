@@ -23,7 +23,7 @@ from facebench.records.comparability import require_comparable
 from facebench.records.frames import Scalar, Shown, frame_of
 from facebench.records.record import Record, folds_of
 from facebench.records.scores import ScoreTable
-from facebench.records.sections import AccuracySection, VerificationSection
+from facebench.records.sections import VerificationSection
 from facebench.statistics.paired import GroupMeans, group_means
 
 if TYPE_CHECKING:
@@ -257,15 +257,9 @@ def _margins(record: Record) -> tuple[ScoreTable, NDArray[np.float64]]:
     if not scale:
         raise UserError(f"{record.model.id}: all scores of a kind are equal; there is no worst one")
     places = np.searchsorted(np.array(accuracy.folds), table.folds)
-    thresholds = np.array([_as_score(accuracy, fold) for fold in range(len(accuracy.folds))])
+    thresholds = np.array([accuracy.threshold_of(fold) for fold in accuracy.folds])
     away = table.scores.astype(np.float64) - thresholds[places]
     return table, np.where(table.mated, away, -away) / scale
-
-
-def _as_score(accuracy: AccuracySection, fold: int) -> float:
-    """A fold's threshold; one on the squared distance of unit vectors as a cosine."""
-    value = accuracy.thresholds[fold]
-    return value if accuracy.threshold_unit == "score" else 1 - value / 2
 
 
 def _pair(
@@ -283,7 +277,7 @@ def _pair(
         mated=bool(table.mated[row]),
         right=bool(table.correct[row]),
         score=float(table.scores[row]),
-        threshold=_as_score(accuracy, accuracy.folds.index(fold)),
+        threshold=accuracy.threshold_of(fold),
         margin=float(margins[row]),
         faces=None if keys is None else keys[row],
     )

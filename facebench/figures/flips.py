@@ -107,8 +107,7 @@ def _flip(comparison: Comparison, faces: PairFaces, row: int) -> Flip:
 
 
 def _threshold(record: Record, fold: int) -> float:
-    accuracy = folds_of(record).accuracy
-    return accuracy.thresholds[accuracy.folds.index(fold)]
+    return folds_of(record).accuracy.threshold_of(fold)
 
 
 def _title(comparison: Comparison, number: int) -> str:

@@ -68,6 +68,11 @@ class AccuracySection(Estimate):
     folds: tuple[int, ...]
     over_subjects: IntervalSection | None = None
 
+    def threshold_of(self, fold: int) -> float:
+        """A fold's threshold on the scale of the scores: of squared distances the cosine."""
+        value = self.thresholds[self.folds.index(fold)]
+        return value if self.threshold_unit == "score" else 1 - value / 2
+
     @model_validator(mode="after")
     def _of_every_fold(self) -> Self:
         if not 0 < len(self.folds) == len(self.per_fold) == len(self.thresholds):

@@ -13,6 +13,8 @@ from facebench.comparison.compare import Comparison, compare_records
 from facebench.faces.types import FaceSource, Image, ImageError
 from facebench.figures.faces import PairFaces, pair_faces
 from facebench.figures.flips import flips_of, require_flips, save_flips
+from facebench.records.record import Record
+from facebench.records.sections import VerificationSection
 from tests.helpers.records import MakeRecord
 from tests.tables.test_rates import record as rates_record
 
@@ -71,6 +73,26 @@ def test_a_flip_crosses_its_threshold(comparison: Comparison, faces: PairFaces) 
         sides = [s >= t for s, t in zip(flip.scores, flip.thresholds, strict=True)]
         assert sides[0] != sides[1]
         assert (sides[1] == flip.mated) == flip.right
+
+
+def test_a_threshold_on_squared_distances_is_crossed_as_a_cosine(
+    comparison: Comparison, faces: PairFaces
+) -> None:
+    """As of the rule facenet-grid."""
+
+    def on_distances(record: Record) -> Record:
+        section = record.statistics
+        assert isinstance(section, VerificationSection)
+        squared = tuple(2 * (1 - one) for one in section.accuracy.thresholds)
+        update = {"thresholds": squared, "threshold_unit": "squared L2 distance"}
+        accuracy = section.accuracy.model_copy(update=update)
+        statistics = section.model_copy(update={"accuracy": accuracy})
+        return record.model_copy(update={"statistics": statistics}).with_table(record.table)
+
+    base, candidate = on_distances(comparison.base), on_distances(comparison.candidate)
+    found = flips_of(replace(comparison, base=base, candidate=candidate), faces, 8)
+    for one, same in zip(found, flips_of(comparison, faces, 8), strict=True):
+        assert one.thresholds == pytest.approx(same.thresholds)
 
 
 def test_the_sheet_is_the_same_each_time_whatever_the_names(
