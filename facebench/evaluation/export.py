@@ -162,15 +162,24 @@ def _target(model: str, kind: str, out: Path | None) -> Path:
     """Where the file goes; UserError, before any work, where it cannot."""
     if kind not in KINDS:
         raise UserError(f"--to {kind!r}: not {' or '.join(KINDS)}{nearest(kind, KINDS)}")
-    ending = ENDINGS[kind]
-    card = card_for(model)
-    path = out or Path(f"{card.name}_{kind.removeprefix('torch-')}{ending}")
+    tail = f"{kind.removeprefix('torch-')}{ENDINGS[kind]}"
+    return made_beside(card_for(model).name, out, tail, f"a file for --to {kind}")
+
+
+def made_beside(name: str, out: Path | None, tail: str, what: str) -> Path:
+    """Where a file that is made of a model goes, by default ``NAME_TAIL``; UserError, before any
+    work, where it cannot.
+
+    name: the model's; tail: with the ending that the file has to have; what: is made, in words.
+    """
+    ending = Path(tail).suffix
+    path = out or Path(f"{name}_{tail}")
     if path.suffix != ending:
-        raise UserError(f"--out {path}: a file for --to {kind} ends in {ending}")
-    if path.stem == card.name:
+        raise UserError(f"--out {path}: {what} ends in {ending}")
+    if path.stem == name:
         raise UserError(
             f"--out {path}: its card would be called {path.stem!r} like the model that it is made "
-            f"of; name it {path.stem}_{kind.removeprefix('torch-')}{ending}"
+            f"of; name it {path.stem}_{tail}"
         )
     if not path.parent.is_dir():
         raise UserError(f"--out {path}: there is no folder {path.parent}")

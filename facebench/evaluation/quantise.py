@@ -14,6 +14,7 @@ from facebench.base.errors import UserError, nearest
 from facebench.base.progress import Stage, unseen
 from facebench.base.storage import temporary_folder, write_together
 from facebench.base.validation import validated
+from facebench.evaluation.export import made_beside
 from facebench.evaluation.others import OtherFaces, names_in
 from facebench.faces.align.aligners import TemplateCrop
 from facebench.faces.synthetic import RENDERER_VERSION, training_faces
@@ -124,7 +125,7 @@ def quantise_static(
         raise UserError(f"--weights {weights}: are {len(given)} files; quantise them one by one")
     spec = given[0].spec
     card = card_for(spec)
-    path = _target(card, out)
+    path = made_beside(card.name, out, "static_int8.onnx", "a file that computes in int8")
     place = path.with_suffix(".toml")
     if not overwrite and (there := next((p for p in (path, place) if p.exists()), None)):
         raise UserError(f"{there} is there already; add --overwrite, or choose another --out")
@@ -192,20 +193,6 @@ def _check(number: int, method: str, seed: int) -> None:
             raise UserError(f"{option} is {value}; it must be at least {least}")
 
 
-def _target(card: ModelCard, out: Path | None) -> Path:
-    path = out or Path(f"{card.name}_static_int8.onnx")
-    if path.suffix != ".onnx":
-        raise UserError(f"--out {path}: a file that computes in int8 ends in .onnx")
-    if path.stem == card.name:
-        raise UserError(
-            f"--out {path}: its card would be called {path.stem!r} like the model that it is made "
-            f"of; name it {path.stem}_static_int8.onnx"
-        )
-    if not path.parent.is_dir():
-        raise UserError(f"--out {path}: there is no folder {path.parent}")
-    return path
-
-
 def _as_graph(
     spec: str, card: ModelCard, options: ModelOptions | None, folder: Path
 ) -> tuple[OnnxEmbedder, bytes]:
@@ -263,13 +250,7 @@ def _fields(
         "sha256": hashlib.sha256(made).hexdigest(),
         "notes": f"Quantised from {card.name} by {source.runtime}: QDQ, weights in {bits} with a "
         "scale for each output channel, activations in uint8, ranges as [calibration] says.",
-        "preprocessing": PreprocessingFields(
-            size=prepared.size,
-            colour=prepared.colour,
-            mean=prepared.mean,
-            scale=prepared.scale,
-            flip=prepared.flip,
-        ).model_dump(),
+        "preprocessing": PreprocessingFields.of(prepared).model_dump(),
         "training": card.training.model_dump(),
         "calibration": calibration.model_dump(),
     }

@@ -122,13 +122,7 @@ def program_card(network: PlainNetwork, kind: ExportKind, file: str, sha256: str
         sha256=sha256,
         notes=f"Exported from {card.name} by torch {torch.__version__}: float32 N×3×height×width, "
         "normalised as below, N open. Dropped weights are stored as zeros.",
-        preprocessing=PreprocessingFields(
-            size=prepared.size,
-            colour=prepared.colour,
-            mean=prepared.mean,
-            scale=prepared.scale,
-            flip=prepared.flip,
-        ),
+        preprocessing=PreprocessingFields.of(prepared),
         training=card.training,
     )
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +13,7 @@ from facebench.comparison.paired import SMALLER_IS_BETTER
 from facebench.figures.files import plot_style, save_figure
 from facebench.records.frames import Scalar
 from facebench.records.statistics import require_statistic
+from facebench.tables.csv import to_csv
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -110,12 +109,9 @@ def write_curve_files(
     points: Sequence[CandidatePoint], told: dict[str, Any], folder: Path, drawn: Drawn
 ) -> None:
     """Write ``candidates.csv``, ``.json`` and ``.png``. told: what else the JSON says."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(points[0].row), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(point.row for point in points)
-    write_atomically(folder / "candidates.csv", text.getvalue().encode())
-    whole = {"schema_version": 1, **told, "candidates": [point.row for point in points]}
+    rows = [point.row for point in points]
+    write_atomically(folder / "candidates.csv", to_csv(rows).encode())
+    whole = {"schema_version": 1, **told, "candidates": rows}
     write_atomically(folder / "candidates.json", (json.dumps(whole, indent=1) + "\n").encode())
     draw_candidates(points, folder / "candidates.png", drawn)
 

@@ -71,13 +71,7 @@ def pack_model(
         "weights": out.name,
         "sha256": hashlib.sha256(data).hexdigest(),
         "output": (options or ModelOptions()).output or card.output,
-        "preprocessing": PreprocessingFields(
-            size=prepared.size,
-            colour=prepared.colour,
-            mean=prepared.mean,
-            scale=prepared.scale,
-            flip=prepared.flip,
-        ).model_dump(),
+        "preprocessing": PreprocessingFields.of(prepared).model_dump(),
         "training": card.training.model_dump(),
     }
     made = validated(ModelCard, {k: v for k, v in fields.items() if v is not None}, str(place))

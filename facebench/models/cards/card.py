@@ -33,7 +33,7 @@ from facebench.base.validation import (
 from facebench.models.architectures.registry import ARCHITECTURES, Compact, smallest_side
 from facebench.models.architectures.shapes import LAYERS
 from facebench.models.cards.places import require_inside
-from facebench.models.embedders.base import FlipRule
+from facebench.models.embedders.base import FlipRule, Preprocessing
 from facebench.models.embedders.options import Colour, Layout, Triple
 from facebench.models.regions import Region, Side
 
@@ -107,6 +107,11 @@ class PreprocessingFields(Strict):
     mean: Triple = (127.5, 127.5, 127.5)
     scale: Triple = (128.0, 128.0, 128.0)
     flip: FlipRule = "none"
+
+    @classmethod
+    def of(cls, prepared: Preprocessing) -> Self:
+        """As a model's faces are prepared."""
+        return cls(**{name: getattr(prepared, name) for name in cls.model_fields})
 
     @field_validator("mean", "scale")
     @classmethod

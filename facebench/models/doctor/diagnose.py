@@ -410,13 +410,7 @@ def card_of(model: str, found: Diagnosis) -> str:
 
     card, prepared = card_for(model), found.best.prepared
     name = card.name if is_name(card.name) else card.name.rpartition(":")[2]
-    fields = PreprocessingFields(
-        size=prepared.size,
-        colour=prepared.colour,
-        mean=prepared.mean,
-        scale=prepared.scale,
-        flip=prepared.flip,
-    )
+    fields = PreprocessingFields.of(prepared)
     update = {
         "name": name,
         "preprocessing": fields,
