@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import NoneType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +13,7 @@ from facebench.base.errors import UserError
 from facebench.base.options import require
 from facebench.comparison.paired import Paired, corrected, paired_row, paired_statistics
 from facebench.records.comparability import SettingDifference, require_comparable
-from facebench.records.find import Named, named_in, several
+from facebench.records.find import Named, named_in, require_words, several
 from facebench.records.frames import Results, Scalar, Shown, frame_of
 from facebench.records.record import Record
 from facebench.statistics.paired import McNemar, mcnemar_exact
@@ -119,8 +118,7 @@ def compare(
     >>> found.to_frame()["candidate_model"].unique().tolist()
     ['sparse_074', 'sparse_076']
     """
-    require("protocol", protocol, (str, NoneType), "'lfw'")
-    require("similarity", similarity, (str, NoneType), "'cosine'")
+    require_words(protocol, similarity)
     require("level", level, (float, int), "0.95")
     if not 0 < level < 1:
         raise UserError(f"compare: level is {level}; give a share between 0 and 1, such as 0.95")

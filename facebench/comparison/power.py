@@ -10,15 +10,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import ceil
 from pathlib import Path
-from types import NoneType
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from facebench.base.errors import UserError
-from facebench.base.options import require
 from facebench.comparison.paired import Paired, paired_with_first
-from facebench.records.find import Finder, Named, named_in, named_together, records_alike, several
+from facebench.records.find import (
+    Finder,
+    Named,
+    named_in,
+    named_together,
+    records_alike,
+    require_words,
+    several,
+)
 from facebench.records.frames import Results, Scalar, Shown, frame_of
 from facebench.records.record import Record
 from facebench.records.statistics import OF_PROTOCOLS, statistic_name, statistics_in
@@ -203,8 +209,7 @@ def power(
     >>> print(f"{found.smallest:.1%}, {found.drop:.1%} in {found.seen:.0%} of all lists")
     0.6%, 0.3% in 27% of all lists
     """
-    for name, value in (("protocol", protocol), ("similarity", similarity)):
-        require(name, value, (str, NoneType), "'lfw'" if name == "protocol" else "'cosine'")
+    require_words(protocol, similarity)
     if not 0 < drop < 1:
         raise UserError(f"power: drop is {drop}; give a share above 0, 0.003 for 0.3 points")
     if not 0.5 <= level < 1 or not 0.5 <= power < 1:

@@ -28,7 +28,7 @@ from facebench.figures.faces import PairFaces, draw_pair, pair_faces
 from facebench.figures.files import plot_format, plot_style, save_figure
 from facebench.figures.labels import drawn_name
 from facebench.records.comparability import names_of
-from facebench.records.find import Named, named_in, several
+from facebench.records.find import Named, named_in, require_words, several
 
 if TYPE_CHECKING:
     from matplotlib.figure import SubFigure
@@ -131,8 +131,7 @@ def worst_with_faces(
     found_in: Sequence[Path],
 ) -> tuple[WorstErrors | MostHit, PairFaces | None]:
     """As `worst`, which says what its arguments are, with the faces; no sheet is drawn."""
-    for name, value in (("protocol", protocol), ("similarity", similarity)):
-        require(name, value, (str, NoneType), "'lfw'" if name == "protocol" else "'cosine'")
+    require_words(protocol, similarity)
     require("number", number, (int,), "12")
     for name, path in (("data", data), ("pairs", pairs), ("sheet", sheet)):
         require(name, path, (str, PathLike, NoneType), "a path")

@@ -11,11 +11,12 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from os import PathLike
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 from facebench.base.errors import UserError, left_out, nearest
 from facebench.base.opening import is_stray, read_json
-from facebench.base.options import listed
+from facebench.base.options import listed, require
 from facebench.base.storage import result_folders
 from facebench.faces.types import DataKind
 from facebench.protocols.cards import load_protocol
@@ -322,6 +323,12 @@ def _given(name: Named) -> Record | None:
     if isinstance(name, Record):
         return name
     return read_record(Path(name)) if isinstance(name, PathLike) or is_file(name) else None
+
+
+def require_words(protocol: str | None, similarity: str | None) -> None:
+    """UserError: a protocol or similarity of models named by name that is no text."""
+    require("protocol", protocol, (str, NoneType), "'lfw'")
+    require("similarity", similarity, (str, NoneType), "'cosine'")
 
 
 def named_in(

@@ -25,7 +25,7 @@ from facebench.comparison.calibration.written import (
     ThresholdFile,
     read_threshold,
 )
-from facebench.records.find import Named, is_file, named_in, several
+from facebench.records.find import Named, is_file, named_in, require_words, several
 from facebench.records.frames import Scalar, Shown, frame_of
 from facebench.records.record import Record
 from facebench.records.sections import IntervalSection, VerificationSection
@@ -45,8 +45,6 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 _WHERE = "threshold"
-
-
 FAR, PRIOR = 0.001, 0.01  # of `threshold`
 
 
@@ -189,31 +187,30 @@ def threshold(
     (0.758, 1500)
     """
     _require_arguments(far, prior, level, draws, use, check)
-    far, stated = FAR if far is None else far, prior
-    prior = PRIOR if prior is None else prior
-    for name, value in (("protocol", protocol), ("similarity", similarity)):
-        require(name, value, (str, NoneType), "'lfw'" if name == "protocol" else "'cosine'")
+    require_words(protocol, similarity)
     (record,) = named_in(found_in, several([model]), protocol, similarity)
     if use is not None:
-        file = read_threshold(Path(use))
-        if stated is not None:
-            ratio = file.log_likelihood_ratio.model_copy(update={"prior": stated})
-            file = file.model_copy(update={"log_likelihood_ratio": ratio})
-        return check_threshold(file, record, level=level)
+        return check_threshold(read_threshold(Path(use)), record, prior=prior, level=level)
     other = record if check is None else _to_check(record, check, found_in)
     same = record.comparisons.fingerprint == other.comparisons.fingerprint
     halved = _halves(record) if same else None
     rows, judged = (None, None) if halved is None else (halved.one, halved.other)
+    far, prior = FAR if far is None else far, PRIOR if prior is None else prior
     file = _set(record, rows, halved, far, prior, level, draws)
     file.scores_of.require_same(ScoredBy.of(other))
     _require_kind(file, other)
     return _checked(file, other, judged, halved, level)
 
 
-def check_threshold(file: ThresholdFile, record: Record, *, level: float = 0.95) -> Threshold:
+def check_threshold(
+    file: ThresholdFile, record: Record, *, prior: float | None = None, level: float = 0.95
+) -> Threshold:
     """What a threshold gives on a record: on the other half of the people where it was set on a
-    half of these. UserError: as `threshold`.
+    half of these. prior: None: the file's. UserError: as `threshold`.
     """
+    if prior is not None:
+        ratio = file.log_likelihood_ratio.model_copy(update={"prior": prior})
+        file = file.model_copy(update={"log_likelihood_ratio": ratio})
     require_pairs(record)
     file.scores_of.require_same(ScoredBy.of(record))
     _require_kind(file, record)

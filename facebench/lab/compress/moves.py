@@ -30,6 +30,7 @@ from facebench.models.architectures.base import CompactNet
 from facebench.models.architectures.convnet import ConvNet
 from facebench.models.architectures.shapes import LAYERS, module_name
 from facebench.models.cards.card import ModelCard
+from facebench.models.cards.trained import packed_weights
 
 # A step leaves these shares of what filters are counted in, and of all connections.
 FILTERS_LEFT, CONNECTIONS_LEFT = Fraction(93, 100), Fraction(8, 10)
@@ -314,6 +315,4 @@ def moves_for(
 
 def packed_dtype(card: ModelCard) -> str:
     """Of the values in a card's file of weights."""
-    from facebench.models.cards.trained import packed_weights
-
     return packed_weights(card).dtype
