@@ -7,7 +7,7 @@ from dataclasses import replace
 from inspect import Parameter, Signature, signature
 from pathlib import Path
 from types import NoneType
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import typer
 
@@ -15,6 +15,7 @@ from facebench.base.options import Field, Group, Option, options_of, words_of
 from facebench.models.embedders.options import ModelOptions
 
 Command = Callable[..., None]
+NamedSimilarity = Literal["cosine", "joint-bayesian", "projection"]
 
 
 def takes(
@@ -126,3 +127,13 @@ UntrustedOption = Annotated[
 QuietOption = Annotated[
     bool, typer.Option("--quiet", "-q", rich_help_panel="Result", help="No progress.")
 ]
+
+
+def similarity_option(panel: str) -> Any:
+    """``--similarity`` of commands that take records or models by name."""
+    return typer.Option(rich_help_panel=panel, help="Of models named by name.")
+
+
+def records_option(panel: str) -> Any:
+    """``--records`` of the same."""
+    return typer.Option(rich_help_panel=panel, help="Folders to find models' records in, first.")

@@ -10,6 +10,7 @@ import typer
 
 from facebench.base.errors import UserError
 from facebench.cli.errors import importing
+from facebench.cli.options import NamedSimilarity, records_option, similarity_option
 from facebench.cli.output import require_outputs, table_text, write
 
 PowerFormat = Literal["table", "md", "html", "json", "csv"]
@@ -38,14 +39,8 @@ def command(
             rich_help_panel=_OF, help="E.g. accuracy, tar@0.001; default: the protocol's first."
         ),
     ] = None,
-    similarity: Annotated[
-        Literal["cosine", "joint-bayesian", "projection"] | None,
-        typer.Option(rich_help_panel=_OF, help="Of models named by name."),
-    ] = None,
-    records: Annotated[
-        list[Path] | None,
-        typer.Option(rich_help_panel=_OF, help="Folders to find models' records in, first."),
-    ] = None,
+    similarity: Annotated[NamedSimilarity | None, similarity_option(_OF)] = None,
+    records: Annotated[list[Path] | None, records_option(_OF)] = None,
     level: Annotated[
         float, typer.Option(rich_help_panel=_HOW, help="Of the test, two-sided, in percent.")
     ] = 95.0,

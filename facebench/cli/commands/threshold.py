@@ -9,6 +9,7 @@ import typer
 
 from facebench.base.errors import UserError
 from facebench.cli.errors import importing
+from facebench.cli.options import NamedSimilarity, records_option, similarity_option
 from facebench.cli.output import require_outputs, table_text, write
 
 ThresholdFormat = Literal["table", "md", "html", "json", "csv"]
@@ -41,14 +42,8 @@ def command(
         Path | None,
         typer.Option(rich_help_panel=_OF, help="Check the threshold of this file instead."),
     ] = None,
-    similarity: Annotated[
-        Literal["cosine", "joint-bayesian", "projection"] | None,
-        typer.Option(rich_help_panel=_OF, help="Of models named by name."),
-    ] = None,
-    records: Annotated[
-        list[Path] | None,
-        typer.Option(rich_help_panel=_OF, help="Folders to find models' records in, first."),
-    ] = None,
+    similarity: Annotated[NamedSimilarity | None, similarity_option(_OF)] = None,
+    records: Annotated[list[Path] | None, records_option(_OF)] = None,
     prior: Annotated[
         float | None,
         typer.Option(

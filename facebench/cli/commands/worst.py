@@ -10,6 +10,7 @@ import typer
 
 from facebench.base.errors import UserError
 from facebench.cli.errors import importing
+from facebench.cli.options import NamedSimilarity, records_option, similarity_option
 from facebench.cli.output import require_outputs, table_text, unwritten, write
 
 WorstFormat = Literal["table", "md", "html", "json", "csv"]
@@ -25,14 +26,8 @@ def command(
         str | None,
         typer.Option("--protocol", "-p", rich_help_panel=_OF, help="Of models named by name."),
     ] = None,
-    similarity: Annotated[
-        Literal["cosine", "joint-bayesian", "projection"] | None,
-        typer.Option(rich_help_panel=_OF, help="Of models named by name."),
-    ] = None,
-    records: Annotated[
-        list[Path] | None,
-        typer.Option(rich_help_panel=_OF, help="Folders to find models' records in, first."),
-    ] = None,
+    similarity: Annotated[NamedSimilarity | None, similarity_option(_OF)] = None,
+    records: Annotated[list[Path] | None, records_option(_OF)] = None,
     data: Annotated[
         str | None,
         typer.Option(rich_help_panel=_OF, help="The faces' folder: names them; --sheet needs it."),
