@@ -10,3 +10,5 @@ SYNTHETIC_LABEL = "SYNTHETIC FACES (rendered, not photographs)"
 MOST_DRAWS = 100_000
 # More cores than machines have; the C library ends the program where it can start no more.
 MOST_THREADS = 1024
+# How protocols and data sets are called.
+NAME_PATTERN, LONGEST_NAME = r"^[a-z0-9][a-z0-9_.-]*$", 64

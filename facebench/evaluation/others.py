@@ -13,7 +13,7 @@ from facebench.base.errors import UserError
 from facebench.embedding.stream import OnMissing
 from facebench.faces.align.rules import make_aligner
 from facebench.faces.lfw.folder import FlatFolderSource, LfwSource
-from facebench.faces.locate import locate_images
+from facebench.faces.locate import locate_images, own_name
 from facebench.faces.people import CROPS, AlignedCrop, people_in
 from facebench.faces.types import Aligner, FaceSource
 
@@ -77,7 +77,7 @@ def _in_lfws_layout(folder: Path, on_missing: OnMissing) -> _Found | None:
         return None
     if not any(_reads(source, folder) for source in (LfwSource, FlatFolderSource)):
         return None
-    located = locate_images(folder.resolve().name, folder)
+    located = locate_images(own_name(folder, folder.resolve().name), folder)
     keys = tuple(located.keys())
     named = tuple(key.split("/")[0] for key in keys)
     if located.aligned or located.landmarks:

@@ -13,15 +13,16 @@ from __future__ import annotations
 import hashlib
 import re
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import PurePosixPath
+from typing import TypeVar
 
 import cv2
 import numpy as np
 
 from facebench.base.opening import is_stray
-from facebench.faces.types import Image, ImageError
+from facebench.faces.types import Image, ImageError, Progress
 
 MAX_PIXELS = 64_000_000
 MOST_OBLONG = 100  # a crop of one pixel across has no points to align by
@@ -160,6 +161,38 @@ _THREADS = 8
 _BLOCK = 4096
 
 
+Answer = TypeVar("Answer")
+
+
+def broken_images(
+    encoded: Callable[[str], bytes], keys: Sequence[str], progress: Progress | None = None
+) -> Iterator[tuple[str, str]]:
+    """Those of the images that are absent or no complete files, and why, by the files' structure:
+    no pixels are decoded. encoded: the bytes of one; progress: told of images that were read.
+    """
+
+    def fault(key: str) -> str | None:
+        try:
+            return incomplete(encoded(key))
+        except ImageError as error:
+            return error.why
+
+    for done, (key, why) in enumerate(mapped(fault, keys), 1):
+        if progress is not None:
+            progress(done, len(keys))
+        if why is not None:
+            yield key, why
+
+
+def mapped(work: Callable[[str], Answer], keys: Sequence[str]) -> Iterator[tuple[str, Answer]]:
+    """Every key and what some threads made of it, in order."""
+    with ThreadPoolExecutor(_THREADS) as pool:
+        # In blocks: a pool holds all that it was ever asked for, and videos have many frames.
+        for start in range(0, len(keys), _BLOCK):
+            block = keys[start : start + _BLOCK]
+            yield from zip(block, pool.map(work, block), strict=True)
+
+
 def content_fingerprint(name: str, keys: Iterable[str], read: Callable[[str], bytes | None]) -> str:
     """``<name>-`` and 16 hexadecimal digits of a SHA-256 over keys and contents, in sorted order.
 
@@ -173,10 +206,6 @@ def content_fingerprint(name: str, keys: Iterable[str], read: Callable[[str], by
         return b"absent" if data is None else hashlib.sha256(data).digest()
 
     total = hashlib.sha256()
-    with ThreadPoolExecutor(_THREADS) as pool:
-        # In blocks: a pool holds all that it was ever asked for, and videos have many frames.
-        for start in range(0, len(ordered), _BLOCK):
-            block = ordered[start : start + _BLOCK]
-            for key, digest in zip(block, pool.map(digest_one, block), strict=True):
-                total.update(key.encode() + b"\0" + digest + b"\n")
+    for key, digest in mapped(digest_one, ordered):
+        total.update(key.encode() + b"\0" + digest + b"\n")
     return f"{name}-{total.hexdigest()[:16]}"

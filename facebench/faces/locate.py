@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +11,7 @@ from pathlib import Path
 from facebench.base.errors import UserError, nearest
 from facebench.base.opening import folder_entries
 from facebench.base.storage import cache_folder, data_folder
+from facebench.base.vocabulary import LONGEST_NAME
 from facebench.faces.bin.source import BinSource
 from facebench.faces.lfw.folder import FlatFolderSource, LfwSource, PeopleSource, folder_itself
 from facebench.faces.lfw.lists import PairList
@@ -119,8 +122,8 @@ def locate_images(
         return LocatedImages(twin_of.source, twin_of.folder, None, twin_of.notice, aligned=True)
     if where.is_file() or (where.is_dir() and bin_file(dataset, where) and not _has_layout(where)):
         raise UserError(
-            f"{where} does not say who is in its images; point --data at a folder with "
-            f"the images of {dataset} (lfw/Name/Name_0001.jpg)"
+            f"{where} does not say who is in its images; name a folder with the images of "
+            f"{dataset} (lfw/Name/Name_0001.jpg)"
         )
     if not where.is_dir():
         raise UserError(f"there is no folder {where}; check --data")
@@ -132,6 +135,17 @@ def locate_images(
         notice = f"SYNTHETIC FACES in {where}: {NO_REAL}"
         return LocatedImages(source, where, None, notice, aligned=True)
     return LocatedImages(source, where, _landmarks_file(where, source.root), None)
+
+
+def own_name(folder: str | Path, otherwise: str = "faces") -> str:
+    """What records call the images of a folder of one's own: its name, in small letters and with a
+    dash for all that a name of data cannot have; ``otherwise`` where nothing is left, or it is a
+    known set's.
+    """
+    plain = unicodedata.normalize("NFKD", Path(folder).resolve().name.lower())
+    letters = plain.encode("ascii", "ignore").decode()
+    name = re.sub(r"[^a-z0-9_.]+", "-", letters).strip("-_.")[:LONGEST_NAME]
+    return name if name and name not in DATASETS else otherwise
 
 
 def installed_at(dataset: str) -> Path | None:
@@ -258,7 +272,7 @@ def _images(dataset: str, data: Path) -> _Source:
         if not keys:
             raise UserError(
                 f"{data} holds no images in folders of people (Ann/any name.jpg), nor side by side "
-                "as LFW's (Name_0001.jpg); point --data at the folder that holds the people's"
+                "as LFW's (Name_0001.jpg); name the folder that holds the people's"
             )
         return last
     return first

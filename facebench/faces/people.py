@@ -21,6 +21,7 @@ from facebench.base.opening import (
 )
 from facebench.faces.align.aligners import LandmarkAligner, TemplateCrop
 from facebench.faces.images import content_fingerprint, decode, is_image
+from facebench.faces.locate import own_name
 from facebench.faces.types import Aligner, DataKind, FaceSource, Image, ImageError
 
 CROPS = ((112, 96), (112, 112), (128, 112))  # of aligned faces, height and width
@@ -65,7 +66,7 @@ class PeopleFolder(FaceSource):
     kind: DataKind = "real"
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.name = folder, folder.resolve().name
+        self.folder, self.name = folder, own_name(folder, folder.resolve().name)
         self._keys = sorted(keys_of_people(folder))
         if not self._keys:
             raise UserError(

@@ -25,6 +25,7 @@ from facebench.base.validation import (
     require_own_name,
     validated,
 )
+from facebench.base.vocabulary import LONGEST_NAME, NAME_PATTERN
 
 SpreadKind = Literal["standard error", "standard deviation"]
 SPREAD_SHORT: MappingProxyType[SpreadKind, str] = MappingProxyType(
@@ -58,7 +59,6 @@ ColumnName = Literal[
     "image_a", "image_b", "same", "fold", "subject_a", "subject_b", "score", "distance"
 ]
 Below = Annotated[str, AfterValidator(_below)]
-NAME_PATTERN, LONGEST_NAME = r"^[a-z0-9][a-z0-9_.-]*$", 64
 ProtocolName = Annotated[str, Field(pattern=NAME_PATTERN, max_length=LONGEST_NAME)]
 
 
@@ -314,13 +314,20 @@ def edition_of(card: ProtocolCard) -> str:
     A user's card may have a shipped one's name and version; records must tell them apart. Fields
     that came later count where they are used, so that records of before keep their edition.
     """
-    for folder in (_PACKAGE / "workspace" / "protocols", _PACKAGE.parent / "protocols"):
-        shipped = folder / f"{card.name}.toml"
-        if shipped.is_file() and read_protocol(shipped).model_dump() == card.model_dump():
-            return ""
+    shipped = shipped_protocol(card.name)
+    if shipped is not None and read_protocol(shipped).model_dump() == card.model_dump():
+        return ""
     unused = {name for name in card.came_later if not getattr(card, name)}
     content = card.model_dump_json(exclude=unused).encode()
     return f"+{hashlib.sha256(content).hexdigest()[:8]}"
+
+
+def shipped_protocol(name: str) -> Path | None:
+    """The card of that name that facebench ships, or None."""
+    for folder in (_PACKAGE / "workspace" / "protocols", _PACKAGE.parent / "protocols"):
+        if (path := folder / f"{name}.toml").is_file():
+            return path
+    return None
 
 
 def list_protocols() -> list[ProtocolCard]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import StringIO
@@ -18,15 +17,13 @@ from pathlib import Path
 from facebench.base.errors import UserError
 from facebench.base.storage import write_together
 from facebench.base.validation import validated
-from facebench.faces.lfw.lists import Pair, PairList
-from facebench.faces.locate import DATASETS, locate_images
+from facebench.faces.images import broken_images
+from facebench.faces.lfw.folder import FlatFolderSource, LfwSource, PeopleSource
+from facebench.faces.lfw.lists import Pair, PairList, some
+from facebench.faces.locate import locate_images, own_name
 from facebench.faces.tables.pairs import COLUMNS
-from facebench.protocols.cards import (
-    LONGEST_NAME,
-    NAME_PATTERN,
-    IdentificationCard,
-    VerificationCard,
-)
+from facebench.faces.types import Progress
+from facebench.protocols.cards import IdentificationCard, VerificationCard, shipped_protocol
 from facebench.protocols.kinds.verification import comparisons_of
 
 MOST_PAIRS = 3000  # of each kind, as LFW has
@@ -36,26 +33,52 @@ _People = Mapping[str, Sequence[str]]  # images by person, both in the order of 
 
 @dataclass(frozen=True)
 class DrawnProtocol:
-    """A card and the list beside it, as they were written, and what they hold, by name."""
+    """A card and the list beside it, as they were written, and what they hold, by name.
+
+    left_out: images that are empty or broken, sorted.
+    """
 
     card: Path
     listed: Path
     counts: Mapping[str, int]
+    left_out: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Faces:
+    """What there is to draw of. people: images by person; broken: those left out."""
+
+    dataset: str
+    people: _People
+    broken: tuple[str, ...]
+
+    @property
+    def images(self) -> int:
+        return sum(map(len, self.people.values()))
 
 
 def draw_pairs(
-    folder: str | Path, card: Path, *, pairs: int = MOST_PAIRS, folds: int = 10, seed: int = 0
+    folder: str | Path,
+    card: Path,
+    *,
+    pairs: int = MOST_PAIRS,
+    folds: int = 10,
+    seed: int = 0,
+    progress: Progress | None = None,
 ) -> DrawnProtocol:
     """Write a protocol of pairs of the images in a folder per person: ``card`` and its table of
     pairs, ``lists/NAME.csv`` beside it.
 
     pairs: of each kind, at most, in all folds. People are dealt to folds, so that no person is in
     two; in a fold all have their turn before anybody has a second, and there are as many non-mated
-    pairs as mated ones. UserError: no such folder, fewer than two folds' people, another card of
-    that name.
+    pairs as mated ones. Images that are empty or broken are left out. progress: told of images that
+    were read. UserError: no such folder, fewer than two folds' people, another card of that name.
     """
-    name, dataset = _name(card), _dataset(folder, card)
-    people, images = _people(folder, dataset, seed)
+    name = _name(card)
+    if pairs < 2:
+        raise UserError(f"--pairs {pairs}: each of two folds or more needs a pair; give 2 or more")
+    faces = _faces(folder, card, seed, progress)
+    people, images = faces.people, faces.images
     several = [person for person, own in people.items() if len(own) > 1]
     parts = min(folds, len(several), len(people) // 2, pairs)
     if parts < 2:
@@ -77,7 +100,7 @@ def draw_pairs(
         "title": f"Pairs of {name}",
         "source": f"drawn by facebench data pairs, seed {seed}: {images:,} images of "
         f"{len(people):,} people",
-        "dataset": dataset,
+        "dataset": faces.dataset,
         "pair_list": f"lists/{name}.csv",
         "folds": parts,
         "comparisons": len(found),
@@ -96,11 +119,17 @@ def draw_pairs(
         "non-mated pairs": len(found) - mated,
         "folds": parts,
     }
-    return DrawnProtocol(card, listed, counts)
+    return DrawnProtocol(card, listed, counts, faces.broken)
 
 
 def draw_search(
-    folder: str | Path, card: Path, *, known: float = 0.5, draws: int = 10, seed: int = 0
+    folder: str | Path,
+    card: Path,
+    *,
+    known: float = 0.5,
+    draws: int = 10,
+    seed: int = 0,
+    progress: Progress | None = None,
 ) -> DrawnProtocol:
     """Write a protocol of searches in a folder per person: ``card`` and the names of the people in
     the gallery, ``lists/NAME.txt`` beside it.
@@ -108,16 +137,29 @@ def draw_search(
     known: share of the people with two images or more who are in the gallery, all of their images
     but one, which is searched; all images of everybody else are searched, too, and should find
     nobody. Where nobody else is left the set is closed: one image of each is the gallery. draws: of
-    which image is which. UserError: as `draw_pairs`; nobody with two images.
+    which image is which; progress: as of `draw_pairs`. UserError: as `draw_pairs`; nobody with two
+    images; images that are empty or broken, since a search is of all images of the folder.
     """
-    name, dataset = _name(card), _dataset(folder, card)
+    name = _name(card)
     if not 0 < known <= 1:
         raise UserError(f"--known {known:g} is no share of people; give one above 0, at most 1")
-    people, images = _people(folder, dataset, seed)
+    faces = _faces(folder, card, seed, progress)
+    people, images = faces.people, faces.images
+    if faces.broken:
+        raise UserError(
+            f"{some(faces.broken)} of {len(faces.broken) + images:,} images of {folder} are empty "
+            "or broken, and a search is of all of them; remove these (`facebench data check` lists "
+            "them)"
+        )
     several = [person for person, own in people.items() if len(own) > 1]
     if not several:
         raise UserError(f"{folder} has nobody with two images: one is searched among the others")
-    inside = several[: max(1, round(known * len(several)))]
+    inside = several[: round(known * len(several))]
+    if not inside:
+        raise UserError(
+            f"--known {known:g} of {len(several):,} people with two images or more is nobody; give "
+            f"{-(-1000 // len(several)) / 1000:g}, which is one of them"
+        )
     own = sum(len(people[person]) for person in inside)
     strangers, left = images - own, own - len(inside)
     closed = len(inside) == len(people)
@@ -129,7 +171,7 @@ def draw_search(
         "title": f"Searches in {name}",
         "source": f"drawn by facebench data search, seed {seed}: {images:,} images of "
         f"{len(people):,} people",
-        "dataset": dataset,
+        "dataset": faces.dataset,
         "task": "closed" if closed else "open",
         "subjects": f"lists/{name}.txt",
         "candidates": len(several),
@@ -160,23 +202,34 @@ def draw_search(
 def _name(card: Path) -> str:
     if card.suffix != ".toml":
         raise UserError(f"--output {card}: a protocol's card ends in .toml")
+    if shipped_protocol(card.stem) is not None:
+        raise UserError(
+            f"--output {card}: {card.stem} is a protocol that facebench ships, and this card would "
+            "stand in its place; choose another name"
+        )
     return card.stem
 
 
-def _dataset(folder: str | Path, card: Path) -> str:
-    """What records call the data: the folder's name where it can be, and is no known set's."""
-    name = Path(folder).resolve().name.lower().replace(" ", "-")
-    fits = re.fullmatch(NAME_PATTERN, name) and len(name) <= LONGEST_NAME
-    return name if fits and name not in DATASETS else card.stem
-
-
-def _people(folder: str | Path, name: str, seed: int) -> tuple[_People, int]:
-    """Images by person, both in the order of their lots, and how many images there are."""
-    keys = locate_images(name, folder).keys()
+def _faces(folder: str | Path, card: Path, seed: int, progress: Progress | None) -> _Faces:
+    """Images by person, both in the order of their lots, under the folder's name where it can be
+    that of data, and is no known set's.
+    """
+    if not Path(folder).is_dir():
+        raise UserError(f"there is no folder {folder}; name one with a folder for each person")
+    dataset = own_name(folder, card.stem)
+    located = locate_images(dataset, folder)
+    keys = located.keys()
+    source = located.source
+    assert isinstance(source, LfwSource | FlatFolderSource | PeopleSource)
+    broken = {key for key, _ in broken_images(source.encoded, keys, progress)}
+    keys = [key for key in keys if key not in broken]
+    if not keys:
+        raise UserError(f"all {len(broken):,} images of {folder} are empty or broken")
     people: dict[str, list[str]] = {}
     for key in sorted(keys, key=lambda key: _lot(seed, key)):
         people.setdefault(key.split("/")[0], []).append(key)
-    return {one: people[one] for one in sorted(people, key=lambda p: _lot(seed, p))}, len(keys)
+    ordered = {one: people[one] for one in sorted(people, key=lambda p: _lot(seed, p))}
+    return _Faces(dataset, ordered, tuple(sorted(broken)))
 
 
 def _fold_pairs(people: _People, fold: int, most: int) -> Iterator[Pair]:

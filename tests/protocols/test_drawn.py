@@ -6,6 +6,8 @@ from collections import Counter, defaultdict
 from itertools import combinations
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from facebench.base.errors import UserError
@@ -19,12 +21,13 @@ COUNTS = (1, 1, 2, 3, 4, 5, 2, 2, 7, 1, 2, 3)
 
 
 def photos(folder: Path, counts: tuple[int, ...] = COUNTS) -> Path:
-    """Empty files of any names: nothing is decoded where protocols are drawn."""
+    """Files of any names with an image: nothing is decoded where protocols are drawn."""
+    image = cv2.imencode(".jpg", np.zeros((16, 16, 3), np.uint8))[1].tobytes()
     for person, count in enumerate(counts):
         for number in range(count):
             path = folder / f"Person {person:02d}" / "2026" / f"IMG {number}.JPG"
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(b"")
+            path.write_bytes(image)
     return folder
 
 
@@ -101,12 +104,66 @@ def test_too_few_people_are_told(counts: tuple[int, ...], said: str, tmp_path: P
         draw_pairs(photos(tmp_path / "photos", counts), tmp_path / "p.toml")
 
 
+def broken(data: Path) -> list[str]:
+    """An empty image and one that is cut short."""
+    names = ["Person 03/2026/IMG 0.JPG", "Person 05/2026/IMG 1.JPG"]
+    (data / names[0]).write_bytes(b"")
+    (data / names[1]).write_bytes((data / names[1]).read_bytes()[:-9])
+    return names
+
+
+def test_empty_and_broken_images_are_in_no_pair(tmp_path: Path) -> None:
+    data = photos(tmp_path / "photos")
+    names = broken(data)
+    drawn = draw_pairs(data, tmp_path / "p.toml")
+    assert drawn.left_out == tuple(names)
+    assert drawn.counts["images"] == sum(COUNTS) - 2
+    rows = drawn.listed.read_text()
+    assert not any(name in rows for name in names) and "Person 03/2026/IMG 1.JPG" in rows
+
+
+def test_a_search_is_of_all_images_so_that_broken_ones_are_refused(tmp_path: Path) -> None:
+    data = photos(tmp_path / "photos")
+    broken(data)
+    with pytest.raises(UserError, match=r"2 \(Person 03/2026/IMG 0.JPG, .* are empty or broken"):
+        draw_search(data, tmp_path / "p.toml")
+    (tmp_path / "one" / "A").mkdir(parents=True)
+    (tmp_path / "one" / "A" / "a.jpg").write_bytes(b"")
+    with pytest.raises(UserError, match=r"all 1 images of .* are empty or broken"):
+        draw_pairs(tmp_path / "one", tmp_path / "p.toml")
+    assert not list(tmp_path.glob("*.toml"))
+
+
+def test_no_card_stands_in_the_place_of_a_shipped_one(tmp_path: Path) -> None:
+    for draw in (draw_pairs, draw_search):
+        with pytest.raises(UserError, match="lfw is a protocol that facebench ships"):
+            draw(photos(tmp_path / "photos"), tmp_path / "protocols" / "lfw.toml")
+    assert not (tmp_path / "protocols").exists()
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [("my photos", "my-photos"), ("Büro (2026)", "buro-2026"), ("lfw", "card"), ("Фото", "card")],
+)
+def test_data_are_called_as_their_folder_where_that_can_be(
+    folder: str, name: str, tmp_path: Path
+) -> None:
+    drawn = draw_pairs(photos(tmp_path / folder), tmp_path / "card.toml")
+    assert read_protocol(drawn.card).dataset == name
+
+
 def test_what_cannot_be_drawn_is_told(tmp_path: Path) -> None:
     data = photos(tmp_path / "photos", (1, 1))
     with pytest.raises(UserError, match="has nobody with two images"):
         draw_search(data, tmp_path / "p.toml")
     with pytest.raises(UserError, match="is no share of people"):
         draw_search(data, tmp_path / "p.toml", known=0)
+    with pytest.raises(UserError, match=r"^there is no folder .*nowhere; name one with a folder"):
+        draw_pairs(tmp_path / "nowhere", tmp_path / "p.toml")
+    with pytest.raises(UserError, match=r"0\.001 of 9 people .* is nobody; give 0\.112"):
+        draw_search(photos(tmp_path / "more"), tmp_path / "p.toml", known=0.001)
+    with pytest.raises(UserError, match=r"pairs=1: each of two folds or more needs a pair"):
+        draw_pairs(tmp_path / "more", tmp_path / "p.toml", pairs=1)
     with pytest.raises(UserError, match=r"a protocol's card ends in \.toml"):
         draw_pairs(data, tmp_path / "p.csv")
     with pytest.raises(UserError, match="field 'name': must be written as"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 import typer
@@ -20,6 +21,7 @@ from facebench.faces.install.installed import (
     list_installed,
     unpacked,
 )
+from facebench.faces.lfw.lists import some
 from facebench.faces.locate import DATASETS, how_to_get, installed_at
 from facebench.protocols.drawn import MOST_PAIRS, DrawnProtocol, draw_pairs, draw_search
 from facebench.tables.table import Column, facts_of, list_of
@@ -36,6 +38,7 @@ CardOption = Annotated[
     ),
 ]  # fmt: skip
 SeedOption = Annotated[int, typer.Option(min=0, help="Of what is drawn by lot.")]
+_READING = "reading images"
 NameArgument = Annotated[str, typer.Argument(help=f"One of {', '.join(CHECKABLE)}.")]
 
 
@@ -56,7 +59,7 @@ def get(
             how_to_get(name) if known else f"no data set {name!r}{nearest(name, CHECKABLE)}"
         )
     folder = get_lfw(into, funneled=funneled)
-    hint = "" if into is None else f"; use it with --data {folder}"
+    hint = "" if into is None else f"; use it with --data {quote(str(folder))}"
     typer.echo(f"LFW{' (funneled)' if funneled else ''} is installed in {folder}{hint}")
 
 
@@ -95,7 +98,7 @@ def check(
     for each in names:
         if name in DATASETS and data is None and installed_at(each) is None:
             raise UserError(f"{each} is not installed; see `facebench data list`, or give --data")
-        with counting_bar("reading images", shown=True) as progress:
+        with counting_bar(_READING, shown=True) as progress:
             findings = check_dataset(each, data, progress)
         for finding in findings:
             bad += not finding.ok
@@ -120,7 +123,9 @@ def pairs(
     Example: facebench data pairs photos -o protocols/staff.toml
     """
     require_output(output, in_new_folder=True)
-    _told(folder, draw_pairs(folder, output, pairs=pairs, folds=folds, seed=seed))
+    with counting_bar(_READING, shown=True) as progress:
+        drawn = draw_pairs(folder, output, pairs=pairs, folds=folds, seed=seed, progress=progress)
+    _told(folder, drawn)
 
 
 @app.command()
@@ -142,13 +147,17 @@ def search(
     Example: facebench data search photos -o protocols/door.toml
     """
     require_output(output, in_new_folder=True)
-    _told(folder, draw_search(folder, output, known=known, draws=draws, seed=seed))
+    with counting_bar(_READING, shown=True) as progress:
+        drawn = draw_search(folder, output, known=known, draws=draws, seed=seed, progress=progress)
+    _told(folder, drawn)
 
 
 def _told(folder: Path, drawn: DrawnProtocol) -> None:
     shown = [("card", drawn.card), ("list", drawn.listed)]
     counts = [(name, f"{count:,}") for name, count in drawn.counts.items()]
+    if drawn.left_out:
+        counts.append(("left out, empty or broken", some(drawn.left_out)))
     show_table(facts_of([*shown, *counts]), "facts")
     at_home = drawn.card.parent.resolve() == Path("protocols").resolve()
-    name = drawn.card.stem if at_home else drawn.card
-    typer.echo(f"next: facebench eval -m MODEL -p {name} --data {folder}")
+    name, data = (quote(str(path)) for path in (drawn.card.stem if at_home else drawn.card, folder))
+    typer.echo(f"next: facebench eval -m MODEL -p {name} --data {data}")

@@ -72,7 +72,7 @@ def is_table(path: Path, *names: str) -> bool:
         return True
     if path.suffix.lower() != ".csv":
         return False
-    heading = next(read_csv(path, "the table"), (1, []))[1]
+    heading = next(read_csv(path, "the table", "a heading and rows"), (1, []))[1]
     return bool({field.lower() for field in heading} & set(names))
 
 

@@ -174,7 +174,8 @@ def prepare(
         if not there:
             raise UserError(
                 f"protocol {card.name}: embeddings and scores need the list of pairs: name it with "
-                "--pairs, or the images with --data"
+                "--pairs, or the images with --data; a table of scores with a column same (1: one "
+                "person, 0: two) is that list, too"
             )
     located = locate(card.dataset, data, pairs=settings.pairs, listing=listing, progress=progress)
     source, comparisons = located.source, comparisons_of(located.pairs)

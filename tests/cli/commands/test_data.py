@@ -99,18 +99,20 @@ def test_check_without_data(lfw: Path) -> None:
 def test_a_folder_becomes_a_protocol_and_a_record(
     run: Callable[..., Any], faces: Path, work: Path
 ) -> None:
-    photos = work / "photos"
+    photos = work / "my photos"
     (faces / "lfw").rename(photos)
     (photos / "Person_A" / "Person_A_0001.jpg").rename(photos / "Person_A" / "IMG 1.jpg")
     found = run("data", "pairs", photos, "-o", "protocols/staff.toml", "--folds", 3)
     assert (found.code, found.err) == (0, "")
     assert "mated pairs      36" in found.out and "folds            3" in found.out
-    assert found.out.endswith(f"next: facebench eval -m MODEL -p staff --data {photos}\n")
+    assert found.out.endswith(f"next: facebench eval -m MODEL -p staff --data '{photos}'\n")
     found = run("data", "search", photos, "-o", "door.toml", "--known", 1)
     assert found.code == 0 and "-p door.toml" in found.out
     arguments = ("--size", "112x96", "--workers", "0", "--draws", "20", "--align", "centre")
     found = run("eval", "-m", "tiny_model:make", *arguments, "-p", "staff", "-p", "door.toml",
                 "--data", photos, "--out", "records")  # fmt: skip
-    assert found.code == 0 and "data: photos-" in found.out and "NOT THE PUBLISHED" not in found.out
+    assert (
+        found.code == 0 and "data: my-photos-" in found.out and "NOT THE PUBLISHED" not in found.out
+    )
     assert len(list((work / "records").rglob("*.json"))) == 2
     assert "ends in .toml" in run("data", "pairs", photos, "-o", "staff.csv").line
