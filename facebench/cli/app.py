@@ -13,6 +13,11 @@ from facebench.cli.streams import prepare_streams
 # Name, module with `app` (a group) or `command` (a function), and the line in `facebench --help`.
 COMMANDS = (
     ("eval", "facebench.cli.commands.eval", "Evaluate models on protocols."),
+    (
+        "extract",
+        "facebench.cli.commands.extract",
+        "Embed faces beforehand, by as many processes as there are.",
+    ),
     ("train", "facebench.cli.commands.train", "Train a dense network."),
     ("prune", "facebench.cli.commands.prune", "Make networks sparse, layer by layer."),
     (
@@ -64,7 +69,11 @@ COMMANDS = (
         "Accuracy against compression over a sequence of runs.",
     ),
     ("data", "facebench.cli.commands.data", "Get, list and check data sets of faces."),
-    ("store", "facebench.cli.commands.store", "List and clear the embeddings that are kept."),
+    (
+        "store",
+        "facebench.cli.commands.store",
+        "List, merge and clear the embeddings that are kept.",
+    ),
     ("pack", "facebench.cli.commands.pack", "Put a record and its scores into one file."),
     ("schema", "facebench.cli.commands.schema", "Print the JSON schema of a record."),
 )

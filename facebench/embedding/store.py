@@ -30,8 +30,9 @@ from facebench.base.storage import cache_folder, sweep, write_atomically
 SHARD = 512  # faces in a shard
 VERSION = 2  # of what the files hold and how it was computed
 _MANIFEST = "manifest.json"
+_SHARES = "shares"  # into how many those who are at work now divide the faces
 _KEY = re.compile(r"[0-9a-f]{32}")
-_FILE = re.compile(r"manifest\.json|shard-\d{5}\.safetensors|\..*\.part")
+_FILE = re.compile(r"manifest\.json|shares|shard-\d{5}\.safetensors|\..*\.part")
 _LOG = logging.getLogger(__name__)
 
 
@@ -82,6 +83,10 @@ class EmbeddingStore:
         runs = [_describe(folder) for folder in self._folders()]
         return sorted(runs, key=lambda run: (run.model, run.source, run.key))
 
+    def manifests(self) -> list[tuple[Path, dict[str, object]]]:
+        """The folder of every entry, and what its manifest says."""
+        return [(folder, _manifest_of(folder)) for folder in self._folders()]
+
     def size(self) -> int:
         """Bytes that the store takes."""
         return sum(_bytes_of(folder) for folder in self._folders())
@@ -129,15 +134,58 @@ class StoreEntry:
         self.model = model
 
     @contextlib.contextmanager
-    def in_use(self) -> Iterator[None]:
-        """Keep ``clear`` away; remove what killed runs left unfinished."""
+    def in_use(self, shares: int | None = None) -> Iterator[None]:
+        """Keep ``clear`` away; remove what killed runs left unfinished.
+
+        shares: into how many those who work on these faces now divide them; None: all are made
+        here. UserError: others at work divide them into another number, and would leave gaps.
+        """
         with _disk(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
         with path_lock(self.folder) as lock:
             sweep(self.folder)
-            lock.share()
+            if lock.alone():
+                self._agree(shares)
+                lock.share()
+            else:
+                lock.share()
+                self._require_agreed(shares)
             self._write_manifest()
-            yield
+            try:
+                yield
+            finally:
+                if lock.alone():  # what was agreed ends with the last of those at work
+                    self._agree(None)
+
+    def _agree(self, shares: int | None) -> None:
+        path = self.folder / _SHARES
+        with _disk(self.folder):
+            if shares is None:
+                path.unlink(missing_ok=True)
+            else:
+                write_atomically(path, f"{shares}\n".encode(), durable=False)
+
+    def _require_agreed(self, shares: int | None) -> None:
+        if shares is None:
+            return
+        path, agreed = self.folder / _SHARES, shares
+        with contextlib.suppress(OSError, ValueError):
+            agreed = int(path.read_text("ascii"))
+        if agreed != shares:
+            raise UserError(
+                f"others are at work on these faces in {agreed} shards, and shards of {shares} "
+                f"would leave gaps between theirs: use --shard i/{agreed}, or wait until they are "
+                f"done (if nobody is at work, remove {path})"
+            )
+        self._agree(shares)
+
+    def has(self, number: int) -> bool:
+        """Whether a shard is there, intact or not."""
+        return self._path(number).exists()
+
+    def present(self) -> int:
+        """How many shards are there."""
+        return len(list(self.folder.glob("shard-*.safetensors")))
 
     def read(self, number: int, faces: int) -> Shard | None:
         """Shard ``number`` of ``faces`` faces; None where it is absent, or (told) is not intact."""

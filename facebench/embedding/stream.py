@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Generator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -78,18 +78,7 @@ def stream(
     have vectors of width 0. profile receives the timings after the last part, without the time that
     the caller spends between parts.
     """
-    if len(set(keys)) != len(keys):
-        raise ValueError("extract needs distinct keys; a face is embedded once")
-    if batch < 1 or workers < 0:
-        raise UserError(f"batch must be at least 1 and workers at least 0, not {batch}, {workers}")
-    if on_missing not in ("error", "count"):
-        raise UserError(f"on_missing must be 'error' or 'count', not {on_missing!r}")
-    if workers:
-        leave_if_rerun()
-    require_complete(embedder, "the model")
-    if not embedder.storable or embedder.weights_hash == UNPINNED:
-        store = None
-    job = _Extraction(
+    job = Extraction(
         embedder,
         source,
         aligner,
@@ -97,14 +86,13 @@ def stream(
         on_missing,
         batch,
         workers,
-        ExtractionProfile(),
-        fingerprint,
+        known=fingerprint,
     )
-    return _parts(job, store, progress, profile)
+    return _parts(job, store if job.storable else None, progress, profile)
 
 
 def _parts(
-    job: _Extraction,
+    job: Extraction,
     store: EmbeddingStore | None,
     progress: bool,
     profile: ExtractionProfile | None,
@@ -127,8 +115,12 @@ def _parts(
 
 
 @dataclass
-class _Extraction:
-    """One call of extract: its choices, and where the time goes."""
+class Extraction:
+    """One call of extract: its choices, and where the time goes.
+
+    keys: sorted; known: the fingerprint over all of them, where it was taken already; gone: absent
+    images, which the store's key knows of; widths: lengths of the embeddings so far.
+    """
 
     embedder: Embedder
     source: FaceSource
@@ -137,27 +129,64 @@ class _Extraction:
     on_missing: OnMissing
     batch: int
     workers: int
-    profile: ExtractionProfile
-    known: str | None = None  # the fingerprint over all keys
-    gone: set[str] = field(default_factory=set)  # absent images, which the store's key knows of
-    widths: set[int] = field(default_factory=set)  # lengths of the embeddings so far
+    profile: ExtractionProfile = field(default_factory=ExtractionProfile)
+    known: str | None = None
+    gone: set[str] = field(default_factory=set)
+    widths: set[int] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        if len(set(self.keys)) != len(self.keys):
+            raise ValueError("extract needs distinct keys; a face is embedded once")
+        if self.batch < 1 or self.workers < 0:
+            raise UserError(
+                f"batch must be at least 1 and workers at least 0, not {self.batch}, {self.workers}"
+            )
+        if self.on_missing not in ("error", "count"):
+            raise UserError(f"on_missing must be 'error' or 'count', not {self.on_missing!r}")
+        if self.workers:
+            leave_if_rerun()
+        require_complete(self.embedder, "the model")
 
     @property
     def title(self) -> str:
+        """What is said of it while it runs."""
         return f"{self.embedder.id} on {self.source.name}"
+
+    @property
+    def storable(self) -> bool:
+        """Whether the store may keep what this model gives."""
+        return self.embedder.storable and self.embedder.weights_hash != UNPINNED
+
+    @property
+    def numbers(self) -> range:
+        """The numbers of all shards."""
+        return range(-(-len(self.keys) // SHARD))
 
     def run(self, store: EmbeddingStore | None, progress: bool) -> Generator[Shard, None, None]:
         """All shards in order, from the store or embedded now."""
+        if store is None:
+            self._refuse(absent_faces(self.source, self.keys))
+            yield from self._complete(None, self.numbers, progress)
+            return
+        with self.kept(self.entry(store)) as entry:
+            yield from self._complete(entry, self.numbers, progress)
+
+    def entry(self, store: EmbeddingStore) -> StoreEntry:
+        """Where the store keeps these faces. UserError: images that cannot be used."""
         absent = absent_faces(self.source, self.keys)
         self._refuse(absent)
-        if store is None:
-            yield from self._complete(None, progress)
-            return
         with self.profile.timed("store"):
-            entry = store.entry(self._identity(absent), self.embedder.id)
-        with entry.in_use():
+            return store.entry(self._identity(absent), self.embedder.id)
+
+    @contextmanager
+    def kept(self, entry: StoreEntry, shares: int | None = None) -> Iterator[StoreEntry]:
+        """The entry in use, and gone where the faces turn out to be unusable.
+
+        shares: into which the work is divided, as of `StoreEntry.in_use`.
+        """
+        with entry.in_use(shares):
             try:
-                yield from self._complete(entry, progress)
+                yield entry
             except UnusableFacesError:
                 entry.discard()
                 raise
@@ -165,14 +194,22 @@ class _Extraction:
                 entry.discard_if_empty()
                 raise
 
-    def _complete(self, entry: StoreEntry | None, progress: bool) -> Generator[Shard, None, None]:
-        numbers = range(-(-len(self.keys) // SHARD))
+    def make(
+        self, entry: StoreEntry, numbers: Sequence[int], progress: bool
+    ) -> Generator[Shard, None, None]:
+        """Some shards in the order of their numbers, those that the entry lacks embedded now."""
+        yield from self._complete(entry, numbers, progress)
+
+    def _complete(
+        self, entry: StoreEntry | None, numbers: Sequence[int], progress: bool
+    ) -> Generator[Shard, None, None]:
         stored = set() if entry is None else self._stored(entry, numbers)
-        known = sum(len(self._shard_keys(number)) for number in stored)
+        known = sum(len(self.shard_keys(number)) for number in stored)
+        faces = sum(len(self.shard_keys(number)) for number in numbers)
         self.profile.from_store += known
         pending = [number for number in numbers if number not in stored]
         with (
-            progress_bar(self.title, known, len(self.keys), progress) as advance,
+            progress_bar(self.title, known, faces, progress) as advance,
             closing(self._embed(pending, advance)) as embedded,
         ):
             for number in numbers:
@@ -192,7 +229,7 @@ class _Extraction:
         intact = set()
         for number in numbers:
             with self.profile.timed("store"):
-                shard = entry.read(number, len(self._shard_keys(number)))
+                shard = entry.read(number, len(self.shard_keys(number)))
             if shard is not None:
                 intact.add(number)
                 if shard.acquired.any():
@@ -201,7 +238,7 @@ class _Extraction:
 
     def _read(self, entry: StoreEntry, number: int) -> Shard:
         with self.profile.timed("store"):
-            shard = entry.read(number, len(self._shard_keys(number)))
+            shard = entry.read(number, len(self.shard_keys(number)))
         if shard is None:
             raise UserError(
                 f"the embedding store {entry.folder.parent} changed while it was read; run again"
@@ -216,7 +253,7 @@ class _Extraction:
 
         After the first refusal faces are only read, so that all of them can be told.
         """
-        plan = [self._batches(self._shard_keys(number)) for number in pending]
+        plan = [self._batches(self.shard_keys(number)) for number in pending]
         batches = [keys for shard in plan for keys in shard]
         if batches:
             self.embedder.ready()
@@ -274,7 +311,7 @@ class _Extraction:
         return {
             "embedder": self.embedder.signature,
             "weights": self.embedder.weights_hash,
-            "device": self.embedder.device,
+            "device": self.embedder.device.partition(":")[0],  # not which of several
             "torch": torch_version(),
             "opencv": cv2.__version__,
             "runtime": self.embedder.runtime,
@@ -292,7 +329,8 @@ class _Extraction:
         if errors and self.on_missing == "error":
             raise faces_refused(self.source, errors, len(self.keys))
 
-    def _shard_keys(self, number: int) -> list[str]:
+    def shard_keys(self, number: int) -> list[str]:
+        """The faces of a shard."""
         return self.keys[number * SHARD : (number + 1) * SHARD]
 
     def _batches(self, keys: Sequence[str]) -> list[Sequence[str]]:

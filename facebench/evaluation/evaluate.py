@@ -245,7 +245,9 @@ def _evaluate_all(
         require("protocol", name, (str, PathLike), "'lfw'")
     cards = [load_protocol(str(name)) for name in dict.fromkeys(names)]
     tables = [Path(table) for table in listed("scores", scores, "['mine.csv']")]
-    candidates = _candidates(swept(_several(models), weights), options, _pairs(embeddings), tables)
+    candidates = candidates_of(
+        swept(_several(models), weights), options, _pairs(embeddings), tables
+    )
     if not candidates or not cards:
         raise UserError("nothing to evaluate: name at least one model and one protocol")
     _require_distinct(candidates)
@@ -260,7 +262,7 @@ def _evaluate_all(
     ]
     faces_of_axes = FitFaces.of(chosen)
     own = next((c.scores.path for c in candidates if c.scores and c.scores.lists_pairs), None)
-    ready = _prepare_all(cards, data, chosen, images, own if data is None else None)
+    ready = prepare_all(cards, data, chosen, images, own if data is None else None)
     for prepared in ready:
         if faces_of_axes is not None:
             faces_of_axes.require_other_people(prepared.faces.keys)
@@ -347,14 +349,16 @@ def _require_use_of_scores(
             raise UserError(f"{option} {value} has no effect on scores; leave it out")
 
 
-def _prepare_all(
+def prepare_all(
     cards: Sequence[ProtocolCard],
     data: str | Path | None,
     settings: Settings,
     images: bool,
-    own: Path | None,
+    own: Path | None = None,
 ) -> list[PreparedProtocol]:
-    """own: a list of pairs that goes with scores, for cards that have none beside them."""
+    """The faces and lists of all cards. own: a list of pairs that goes with scores, for cards that
+    have none beside them. UserError: what is missing or wrong.
+    """
     found = []
     for card in cards:
         if own is not None and chosen_list(card, settings) is None:
@@ -461,11 +465,11 @@ def _inverted(outcome: FoldOutcome | Outcome) -> tuple[str, ...]:
     )
 
 
-def _candidates(
+def candidates_of(
     models: Sequence[NamedModel],
     options: ModelOptions | None,
-    embeddings: Sequence[tuple[Path, Path]],
-    scores: Sequence[Path],
+    embeddings: Sequence[tuple[Path, Path]] = (),
+    scores: Sequence[Path] = (),
 ) -> list[Candidate]:
     """The models, loaded, the embeddings and the scores, under the names that were given them."""
     given = [one.spec if one.weights else one.model for one in models]

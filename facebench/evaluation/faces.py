@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from facebench.base.errors import UserError
 from facebench.embedding.precomputed import select
 from facebench.embedding.store import EmbeddingStore
-from facebench.embedding.stream import stream
+from facebench.embedding.stream import Extraction, stream
 from facebench.embedding.types import Embeddings, ExtractionProfile
 from facebench.evaluation.candidate import Candidate
 from facebench.protocols.prepared import PreparedProtocol
@@ -52,7 +52,14 @@ class CandidateFaces:
         if given is not None:
             parts = self._given(given, keys)
         else:
-            parts = stream(keys=keys, **self._arguments(keys))
+            settings, kept = self._settings, self._candidate.embedder
+            parts = stream(
+                keys=keys,
+                **_arguments(self._candidate, self._prepared, settings, keys),
+                store=EmbeddingStore() if settings.store and kept and kept.storable else None,
+                progress=settings.progress,
+                profile=self.profile,
+            )
         for part in parts:
             self._count(part)
             yield part
@@ -97,26 +104,37 @@ class CandidateFaces:
             self._first = rows[0].copy()
         self._varied = bool((rows != self._first).any())
 
-    def _arguments(self, keys: Sequence[str]) -> dict[str, Any]:
-        embedder, faces, settings = self._candidate.embedder, self._prepared.faces, self._settings
-        if embedder is None or faces.source is None or faces.aligner is None:
-            raise UserError(f"protocol {self._prepared.card.name}: a model needs images: --data")
-        whole = len(keys) == len(faces.keys)
-        return {
-            "embedder": embedder,
-            "source": faces.source,
-            "aligner": faces.aligner,
-            "on_missing": settings.on_missing,
-            "batch": settings.batch,
-            "workers": settings.workers,
-            "store": EmbeddingStore() if settings.store and embedder.storable else None,
-            "progress": settings.progress,
-            "profile": self.profile,
-            "fingerprint": faces.contents if whole else None,
-        }
-
     def _count(self, part: Embeddings) -> None:
         self._compare(part)
         self.dimension = max(self.dimension, part.vectors.shape[1])
         self.asked += len(part.keys)
         self.failed += int(np.count_nonzero(~part.acquired))
+
+
+def extraction_of(
+    candidate: Candidate, prepared: PreparedProtocol, settings: Settings
+) -> Extraction:
+    """The extraction that an evaluation of this model on this protocol begins with.
+
+    UserError: there is no model, or there are no images.
+    """
+    keys = prepared.keys(settings)
+    given = _arguments(candidate, prepared, settings, keys)
+    return Extraction(keys=sorted(keys), known=given.pop("fingerprint"), **given)
+
+
+def _arguments(
+    candidate: Candidate, prepared: PreparedProtocol, settings: Settings, keys: Sequence[str]
+) -> dict[str, Any]:
+    embedder, faces = candidate.embedder, prepared.faces
+    if embedder is None or faces.source is None or faces.aligner is None:
+        raise UserError(f"protocol {prepared.card.name}: a model needs images: --data")
+    return {
+        "embedder": embedder,
+        "source": faces.source,
+        "aligner": faces.aligner,
+        "on_missing": settings.on_missing,
+        "batch": settings.batch,
+        "workers": settings.workers,
+        "fingerprint": faces.contents if len(keys) == len(faces.keys) else None,
+    }

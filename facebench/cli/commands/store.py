@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from facebench.base.errors import UserError
 from facebench.base.text import printable
+from facebench.cli.errors import importing
 from facebench.cli.output import show_table
 from facebench.embedding.store import EmbeddingStore
 from facebench.tables.table import Column, list_of
 
 _NUMBERS = ("embedded", "of", "size")
 app = typer.Typer(
-    help="List and clear the embeddings that are kept.\n\nExample: facebench store list",
+    help="List, merge and clear the embeddings that are kept.\n\nExample: facebench store list",
     no_args_is_help=True,
 )
 
@@ -30,6 +32,33 @@ def list_() -> None:
     if rows:
         show_table(list_of(("model", "faces of", *map(Column, _NUMBERS)), rows), "ruled")
     typer.echo(f"{_megabytes(store.size())} in {store.folder}")
+
+
+@app.command()
+def merge(
+    folders: Annotated[
+        list[Path],
+        typer.Argument(help="Caches (FACEBENCH_CACHE) or stores of other machines, as copied."),
+    ],
+) -> None:
+    """Take over embeddings that other machines made, each file checked; remove nothing.
+
+    Example: facebench store merge /mnt/node1 /mnt/node2
+    """
+    store, rows, damaged = EmbeddingStore(), list[tuple[str, ...]](), 0
+    with importing():
+        from facebench.embedding.merging import merge as merged
+
+    for folder in folders:
+        for one in merged(store, folder):
+            here = f"{one.present:,} of {one.total:,}"
+            kept = f"{one.same + one.close:,}"
+            rows.append((one.model, one.source, str(folder), f"{one.taken:,}", kept, here))
+            damaged += one.damaged
+    heads = ("model", "faces of", "from", Column("taken"), Column("kept"), Column("files here"))
+    show_table(list_of(heads, rows), "ruled")
+    if damaged:
+        raise UserError(f"{damaged:,} files are damaged there and were not taken; make them again")
 
 
 @app.command()
