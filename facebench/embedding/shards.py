@@ -96,7 +96,7 @@ def fill(
     numbers = job.numbers if share is None else share.of_numbers(job.numbers)
     with job.profile.timed("total"):
         entry = job.entry(store)
-        with job.kept(entry, share and share.of):
+        with job.kept(entry, None if share is None else share.of):
             for shard in job.make(entry, numbers, progress):
                 job.profile.failed += int((~shard.acquired).sum())
             present = entry.present()
