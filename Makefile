@@ -14,8 +14,10 @@ eval: $(VENV)/installed
 test: $(VENV)/installed lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal $(PYTEST_ARGUMENTS)
 
+# What is timed runs alone, with the threads of the machine.
 test-slow: $(VENV)/installed
-	$(BIN)/python -m pytest -m slow
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow -n 2 --dist worksteal --ignore tests/benchmarks
+	$(BIN)/python -m pytest -m slow tests/benchmarks
 
 # Longer than a slow test, with the faces and the teacher beside the checkout: doctor's table.
 acceptance: $(VENV)/installed
