@@ -121,7 +121,7 @@ def estimate_row(name: str, estimate: Estimate) -> dict[str, Scalar]:
     return {
         "statistic": name,
         "value": estimate.value,
-        **interval_columns(_shown(estimate)),
+        **interval_columns(shown_interval(estimate)),
         **_spread(estimate),
         "reached": _reached(estimate),
         "resolvable": getattr(estimate, "resolvable", True),
@@ -136,7 +136,8 @@ def interval_columns(interval: IntervalSection | None) -> dict[str, Scalar]:
     return {"low": low, "high": high, "level": level, "interval": kind}
 
 
-def _shown(estimate: Estimate) -> IntervalSection | None:
+def shown_interval(estimate: Estimate) -> IntervalSection | None:
+    """The interval of tables, frames and exports: over people wherever they are known."""
     return estimate.shown if isinstance(estimate, AccuracySection) else estimate.interval
 
 

@@ -197,7 +197,9 @@ class Record(Shown, Section):
             "model": model.id,
             "protocol": self.protocol.name,
             "data": data.fingerprint,
+            "data_name": data.name,
             "data_kind": data.kind,
+            "notice": data.notice,
         }
         settings: dict[str, Scalar] = {
             "similarity": self.similarity,
@@ -208,6 +210,11 @@ class Record(Shown, Section):
             **{name: getattr(model, name) for name in COUNTED_LATER},
             "template": model.template or PLAIN,
             "bytes_per_face": model.bytes_per_face,
+            "comparisons": self.comparisons.total,
+            "mated": self.comparisons.mated,
+            "nonmated": self.comparisons.nonmated,
+            "weights": model.weights_hash,
+            "created": self.run.created,
             "signature": self.signature,
         }
         found = named_estimates(self.statistics).items()

@@ -14,8 +14,8 @@ from tests.helpers.lower_bounds import bounds, declared, lowest
 DISTRIBUTIONS = packages_distributions()
 # Each folder: the extras that it may import from beside the dependencies of everybody.
 FOLDERS = {
-    "facebench": ("onnx", "parquet"),
-    "tests": ("onnx", "parquet", "test"),
+    "facebench": ("huggingface", "onnx", "parquet"),
+    "tests": ("huggingface", "onnx", "parquet", "test"),
     "docs": ("docs",),
     "examples": (),
 }
@@ -58,10 +58,14 @@ def test_every_import_is_declared(folder: str) -> None:
     assert {(folder, name) for name in used} <= NOT_OURS_TO_DECLARE
 
 
-@pytest.mark.parametrize("extra", ["", "onnx", "parquet", "docs", "test"])
+@pytest.mark.parametrize("extra", ["", "huggingface", "onnx", "parquet", "docs", "test"])
 def test_every_declared_one_is_used(extra: str) -> None:
     assert extra in declared() and set(FOLDERS["tests"]) | {"", "docs"} == set(declared())
-    roots = ["facebench"] if extra in ("", "onnx", "parquet") else ["facebench", "tests", "docs"]
+    roots = (
+        ["facebench"]
+        if extra in ("", "huggingface", "onnx", "parquet")
+        else ["facebench", "tests", "docs"]
+    )
     used = set().union(*(distributions(outside(CHECKOUT / root)) for root in roots))
     named = {
         name

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from facebench.reports.formats import ReportFormat
     from facebench.reports.missing import Order
 
-ReportOrAll = Literal["md", "html", "csv", "latex", "all"]
+ReportOrAll = Literal[
+    "md", "html", "csv", "latex", "all",
+    "parquet", "every-eval-ever", "model-index", "eval-results",
+]  # fmt: skip
 DEFAULT_FOLDER = Path("facebench-report")
 INDEX = "index"
 _WHAT, _HOW, _RESULT = "What is reported", "How", "Result"
@@ -80,7 +83,11 @@ def command(
     ] = None,
     format: Annotated[
         ReportOrAll | None,
-        typer.Option(rich_help_panel=_RESULT, help="Default: md; of a group of cards: all."),
+        typer.Option(
+            rich_help_panel=_RESULT,
+            help="Default: md; of a group of cards: all (md, html, csv, latex). The last four "
+            "write the records themselves.",
+        ),
     ] = None,
     output_dir: Annotated[
         Path | None,
@@ -145,10 +152,13 @@ class Writer:
     def __init__(self, format: ReportOrAll | None, folder: Path | None, quiet: bool) -> None:
         self.format, self.folder, self.quiet = format, folder, quiet
         self._files: dict[Path, bytes] = {}
+        self._exchanged: list[Record] = []
 
     def check(self) -> None:
         """UserError, before any work, where nothing can be written into the folder."""
         folder = self._target()
+        if self.format == "parquet" and folder is None:
+            raise UserError("--format parquet is no text; name a folder with --output-dir")
         if folder is not None:
             require_folder(folder, "--output-dir")
 
@@ -158,6 +168,7 @@ class Writer:
         """All formats of one card; pages of a group link to their index."""
         from facebench.reports.formats import render_report
 
+        self._exchange([record for table in tables for record in table.records])
         index = f"{INDEX}.html" if grouped and self._target() else None
         for format in self._formats():
             text = render_report(format, tables, card.title, data, index)
@@ -184,6 +195,7 @@ class Writer:
         """All formats of a table of records."""
         from facebench.reports.formats import render_records
 
+        self._exchange(records)
         for format in self._formats():
             self._write("run", format, render_records(format, records))
 
@@ -226,10 +238,37 @@ class Writer:
         else:
             self._files[folder / f"{name}{ENDINGS[format]}"] = text.encode()
 
+    def _exchange(self, records: list[Record]) -> None:
+        """Keep records for a format of whole records, if such a one is asked for."""
+        from facebench.records.exchange import EXCHANGE_FORMATS
+
+        if self.format in EXCHANGE_FORMATS:
+            self._exchanged += records
+
+    def _write_exchanged(self) -> None:
+        """The files of a format of whole records, each record once; UserError: there is none."""
+        from facebench.records.exchange import EXCHANGE_FORMATS, exchanged
+
+        if self.format not in EXCHANGE_FORMATS:
+            return
+        records = list({record.digest(): record for record in self._exchanged}.values())
+        if not records:
+            raise UserError(f"--format {self.format}: there is no record to write")
+        files = exchanged(self.format, records, "records")
+        if self.folder is not None:
+            self._files |= {self.folder / path: content for path, content in files.items()}
+        elif len(files) == 1:
+            sys.stdout.write(next(iter(files.values())).decode())
+        else:
+            raise UserError(
+                f"--format {self.format} makes {len(files)} files; name a folder with --output-dir"
+            )
+
     def finish(self) -> None:
         """Write all files, as one step."""
         from facebench.base.storage import write_together
 
+        self._write_exchanged()
         write_together(self._files)
         for path in self._files:
             self.say(f"report: {path}")

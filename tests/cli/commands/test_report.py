@@ -185,3 +185,18 @@ def test_a_table_of_records_refuses_costs_that_the_weights_have_not(run: Run, wo
     result = run("report", "run", path)
     assert result.code == 2
     assert "the record of sparse_012 says parameters 17,836,928, but its weights" in result.line
+
+
+def test_formats_of_whole_records(work: Path, run: Run) -> None:
+    """Files in a folder, or the one file on standard output; what cannot be there is refused."""
+    for number in range(2):
+        save_record(drawn_record(f"m{number}", per_kind=20, draws=20), work / "records")
+    files = sorted(str(path) for path in (work / "records").rglob("*.json"))
+    one = run("report", "run", files[0], "--format", "every-eval-ever")
+    assert one.code == 0 and one.out.startswith("{")
+    refused = run("report", "run", *files, "--format", "every-eval-ever")
+    assert refused.code == 2 and "makes 2 files; name a folder" in refused.err
+    refused = run("report", "run", *files, "--format", "parquet")
+    assert refused.code == 2 and "--output-dir" in refused.err
+    made = run("report", "run", *files, "--format", "parquet", "--output-dir", "out")
+    assert made.code == 0 and (work / "out" / "records.parquet").is_file()

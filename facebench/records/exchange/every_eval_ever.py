@@ -1,0 +1,182 @@
+"""Records in the shared schema of evaluations, every-eval-ever 0.3.0: one JSON file a record.
+
+The schema (evaleval/every_eval_ever, ``eval.schema.json``) is the one format of exchange that has
+intervals; a file's place is ``data/COLLECTION/DEVELOPER/MODEL/UUID.json``, which its own validator
+asks for. The same record gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from uuid import UUID
+
+from facebench.base.text import json_text
+from facebench.records.frames import named_estimates, shown_interval
+from facebench.records.record import Record
+from facebench.records.sections import (
+    AccuracySection,
+    Estimate,
+    OperatingPointSection,
+    RateSection,
+)
+
+SCHEMA = "0.3.0"
+COLLECTION = "facebench"
+# Nobody signs a record with a name: the part before the model's is the suite's own.
+DEVELOPER = "facebench"
+Values = dict[str, object]
+
+
+def every_eval_ever(records: Sequence[Record], name: str) -> Mapping[str, bytes]:
+    """A file for every record; name: not needed, since the schema says how files are called."""
+    return {path_of(record): json_text(evaluation_of(record)).encode() for record in records}
+
+
+def path_of(record: Record) -> str:
+    """``data/facebench/facebench/sparse_074/UUID.json``; the UUID follows from the digest."""
+    uuid = UUID(bytes=bytes.fromhex(record.digest())[:16], version=4)
+    return f"data/{COLLECTION}/{DEVELOPER}/{_part(record.model.id)}/{uuid}.json"
+
+
+def evaluation_of(record: Record) -> Values:
+    """The values of a file: what ran, the model, and a result for every statistic."""
+    made = str(_seconds(record.run.created))
+    model = f"{DEVELOPER}/{_part(record.model.id)}"
+    return {
+        "schema_version": SCHEMA,
+        "evaluation_id": f"{_part(record.protocol.name)}/{model}/{record.digest()[:16]}",
+        "evaluation_timestamp": made,
+        "retrieved_timestamp": made,
+        "source_metadata": {
+            "source_name": "facebench",
+            "source_type": "evaluation_run",
+            "source_organization_name": "unknown",
+            "evaluator_relationship": "other",
+            "additional_details": {
+                "signature": record.signature,
+                "digest": record.digest(),
+                "seal": record.seal or "",
+                **({"notes": " ".join(record.notes)} if record.notes else {}),
+            },
+        },
+        "eval_library": {"name": "facebench", "version": record.facebench},
+        "model_info": _model(record, model),
+        "evaluation_results": [
+            _result(record, name, estimate)
+            for name, estimate in named_estimates(record.statistics).items()
+        ],
+    }
+
+
+def _model(record: Record, id: str) -> Values:
+    model = record.model
+    told = {
+        "weights_sha256": model.weights_hash,
+        "parameters": model.parameters,
+        "kept_parameters": model.kept_parameters,
+        "bytes": model.bytes,
+        "packed_bytes": model.packed_bytes,
+        "multiply_adds": model.multiply_adds,
+        "dimension": model.dimension,
+        "precision": model.precision,
+        "template": model.template,
+        "flip": model.flip,
+    }
+    details = {name: str(value) for name, value in told.items() if value not in (None, "")}
+    whose = {"deployment_type": "self_deployed", "model_availability": "unknown"}
+    return {"name": model.id, "id": id, "additional_details": whose | details}
+
+
+def _result(record: Record, name: str, estimate: Estimate) -> Values:
+    protocol = record.protocol
+    return {
+        "evaluation_result_id": f"{record.digest()[:16]}/{name}",
+        "evaluation_name": protocol.name,
+        "source_data": _data(record),
+        "evaluation_timestamp": str(_seconds(record.run.created)),
+        "metric_config": {
+            "evaluation_description": f"{protocol.title} ({protocol.source})",
+            "metric_id": f"facebench.{name}",
+            "metric_name": name,
+            "metric_kind": name.partition("@")[0].lower(),
+            "metric_unit": "proportion",
+            "metric_parameters": _parameters(estimate),
+            "lower_is_better": name == "eer",
+            "score_type": "continuous",
+            "min_score": 0,
+            "max_score": 1,
+            "additional_details": {
+                "similarity": record.similarity,
+                "pooling": record.pooling,
+                "alignment": record.alignment,
+                "rule": record.rule,
+            },
+        },
+        "score_details": _score(record, estimate),
+    }
+
+
+def _data(record: Record) -> Values:
+    data, counts = record.data, record.comparisons
+    details = {
+        "kind": data.kind,
+        "fingerprint": data.fingerprint,
+        "faces": str(data.faces),
+        "comparisons": str(counts.total),
+        "mated": str(counts.mated),
+        "nonmated": str(counts.nonmated),
+        "subjects": "unknown" if counts.subjects is None else str(counts.subjects),
+    }
+    if data.notice:
+        details["notice"] = data.notice
+    return {"dataset_name": data.name, "source_type": "other", "additional_details": details}
+
+
+def _parameters(estimate: Estimate) -> Values:
+    if isinstance(estimate, OperatingPointSection):
+        return {"far": estimate.target}
+    if isinstance(estimate, RateSection):
+        target = "rank" if estimate.name == "rank" else estimate.false_rate.lower()
+        return {target: estimate.target}
+    return {}
+
+
+def _score(record: Record, estimate: Estimate) -> Values:
+    interval = shown_interval(estimate)
+    values: Values = {"score": estimate.value}
+    uncertainty: Values = {}
+    if interval is not None:
+        uncertainty["confidence_interval"] = {
+            "lower": interval.low,
+            "upper": interval.high,
+            "confidence_level": interval.level,
+            "method": interval.kind,
+        }
+        if "bootstrap" in interval.kind and record.bootstrap.draws:
+            uncertainty["num_bootstrap_samples"] = record.bootstrap.draws
+    spread = _spread(estimate)
+    if spread is not None and spread[1] == "standard error":
+        uncertainty["standard_error"] = {"value": spread[0], "method": "over folds"}
+    if uncertainty:
+        uncertainty["num_samples"] = record.comparisons.total
+        values["uncertainty"] = uncertainty
+    return values
+
+
+def _spread(estimate: Estimate) -> tuple[float, str] | None:
+    if isinstance(estimate, (AccuracySection, RateSection)) and estimate.spread is not None:
+        return estimate.spread, estimate.spread_kind
+    return None
+
+
+def _part(name: str) -> str:
+    """A name as one part of a path that every system takes."""
+    return re.sub(r"[^\w.+@=-]+", "-", name).strip("-. ") or "model"
+
+
+def _seconds(moment: str) -> int:
+    """Seconds since 1970 of an ISO 8601 moment; one without a zone is UTC."""
+    found = datetime.fromisoformat(moment)
+    return int((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp())
