@@ -12,8 +12,8 @@ from facebench.records.record import Record
 
 ExchangeFormat = Literal["parquet", "every-eval-ever", "model-index", "eval-results"]
 EXCHANGE_FORMATS: tuple[ExchangeFormat, ...] = get_args(ExchangeFormat)
-Files = Mapping[str, bytes]
-_WRITERS: Mapping[ExchangeFormat, Callable[[Sequence[Record], str], Files]] = {
+FileContents = Mapping[str, bytes]
+_WRITERS: Mapping[ExchangeFormat, Callable[[Sequence[Record], str], FileContents]] = {
     "parquet": parquet,
     "every-eval-ever": every_eval_ever,
     "model-index": model_index,
@@ -21,7 +21,7 @@ _WRITERS: Mapping[ExchangeFormat, Callable[[Sequence[Record], str], Files]] = {
 }
 
 
-def exchanged(format: ExchangeFormat, records: Sequence[Record], name: str) -> Files:
+def exchanged(format: ExchangeFormat, records: Sequence[Record], name: str) -> FileContents:
     """Bytes of the files of a format by their relative paths; ValueError: no such format.
 
     name: of the one file of formats that have one. UserError: a package is missing, which is named

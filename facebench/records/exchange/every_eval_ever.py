@@ -26,7 +26,7 @@ SCHEMA = "0.3.0"
 COLLECTION = "facebench"
 # Nobody signs a record with a name: the part before the model's is the suite's own.
 DEVELOPER = "facebench"
-Values = dict[str, object]
+JsonObject = dict[str, object]
 
 
 def every_eval_ever(records: Sequence[Record], name: str) -> Mapping[str, bytes]:
@@ -40,7 +40,7 @@ def path_of(record: Record) -> str:
     return f"data/{COLLECTION}/{DEVELOPER}/{_part(record.model.id)}/{uuid}.json"
 
 
-def evaluation_of(record: Record) -> Values:
+def evaluation_of(record: Record) -> JsonObject:
     """The values of a file: what ran, the model, and a result for every statistic."""
     made = str(_seconds(record.run.created))
     model = f"{DEVELOPER}/{_part(record.model.id)}"
@@ -70,7 +70,7 @@ def evaluation_of(record: Record) -> Values:
     }
 
 
-def _model(record: Record, id: str) -> Values:
+def _model(record: Record, id: str) -> JsonObject:
     model = record.model
     told = {
         "weights_sha256": model.weights_hash,
@@ -89,7 +89,7 @@ def _model(record: Record, id: str) -> Values:
     return {"name": model.id, "id": id, "additional_details": whose | details}
 
 
-def _result(record: Record, name: str, estimate: Estimate) -> Values:
+def _result(record: Record, name: str, estimate: Estimate) -> JsonObject:
     protocol = record.protocol
     return {
         "evaluation_result_id": f"{record.digest()[:16]}/{name}",
@@ -118,7 +118,7 @@ def _result(record: Record, name: str, estimate: Estimate) -> Values:
     }
 
 
-def _data(record: Record) -> Values:
+def _data(record: Record) -> JsonObject:
     data, counts = record.data, record.comparisons
     details = {
         "kind": data.kind,
@@ -134,7 +134,7 @@ def _data(record: Record) -> Values:
     return {"dataset_name": data.name, "source_type": "other", "additional_details": details}
 
 
-def _parameters(estimate: Estimate) -> Values:
+def _parameters(estimate: Estimate) -> JsonObject:
     if isinstance(estimate, OperatingPointSection):
         return {"far": estimate.target}
     if isinstance(estimate, RateSection):
@@ -143,10 +143,10 @@ def _parameters(estimate: Estimate) -> Values:
     return {}
 
 
-def _score(record: Record, estimate: Estimate) -> Values:
+def _score(record: Record, estimate: Estimate) -> JsonObject:
     interval = shown_interval(estimate)
-    values: Values = {"score": estimate.value}
-    uncertainty: Values = {}
+    values: JsonObject = {"score": estimate.value}
+    uncertainty: JsonObject = {}
     if interval is not None:
         uncertainty["confidence_interval"] = {
             "lower": interval.low,
