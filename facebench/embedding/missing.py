@@ -55,7 +55,7 @@ def faces_refused(
     more = f"; and {len(refusals) - _SHOWN:,} more" if len(refusals) > _SHOWN else ""
     return UnusableFacesError(
         f"{len(refusals):,} of {total:,} images of {source.name} cannot be used ({shown}{more}); "
-        "restore them, or count them as failures to acquire with --on-missing count"
+        "mend or replace them, or count them as failures to acquire with --on-missing count"
     )
 
 

@@ -114,6 +114,7 @@ def chosen_aligner(located: LocatedData | LocatedImages, settings: Settings) -> 
         landmarks=settings.landmarks,
         landmarks_order=settings.landmarks_order,
         yunet=settings.detector,
+        faces=settings.faces,
         on_missing=settings.on_missing,
     )
 

@@ -13,6 +13,7 @@ from facebench.base.options import FACES, HOW, MACHINE, Option, check_bounds, ch
 from facebench.base.vocabulary import MOST_DRAWS, MOST_THREADS
 from facebench.faces.align.landmarks import check_order
 from facebench.faces.align.rules import RULES
+from facebench.faces.align.yunet import CENTRAL, check_face_rule
 from facebench.protocols.frames import check_frames
 from facebench.similarity import SIMILARITIES
 from facebench.similarity.pooling import check_pooling
@@ -72,6 +73,15 @@ class Settings:
         str | Path | None,
         Option(FACES, "A YuNet ONNX file.", flags=("--detector", "--yunet"), of_models=True),
     ] = None
+    faces: Annotated[
+        str,
+        Option(
+            FACES,
+            "Which of several that a detector finds: largest-central, largest, centred, or single, "
+            "which refuses such images.",
+            of_models=True,
+        ),
+    ] = CENTRAL
     on_missing: Annotated[
         Literal["error", "count"],
         Option(FACES, "Absent or unreadable images: an error, or counted as failures to acquire."),
@@ -137,6 +147,7 @@ class Settings:
         check_types(self)
         known("alignment", self.align, RULES)
         check_order(self.landmarks_order)
+        check_face_rule(self.faces)
         known("similarity", self.similarity, SIMILARITIES)
         known("threshold rule", self.rule, THRESHOLD_RULES)
         known("--on-missing", self.on_missing, ("error", "count"))

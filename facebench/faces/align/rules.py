@@ -15,7 +15,7 @@ from facebench.faces.align.aligners import (
 )
 from facebench.faces.align.landmarks import ORDERS, check_order
 from facebench.faces.align.template import share_inside, similarity_transform
-from facebench.faces.align.yunet import YuNetAligner
+from facebench.faces.align.yunet import CENTRAL, YuNetAligner, check_face_rule
 from facebench.faces.locate import LocatedData, LocatedImages
 from facebench.faces.types import Aligner, FaceSource, ImageError
 
@@ -41,6 +41,7 @@ def make_aligner(
     landmarks_order: str = ORDERS[0],
     yunet: str | Path | None = None,
     score_threshold: float = 0.6,
+    faces: str = CENTRAL,
     on_missing: str = "error",
 ) -> Aligner:
     """The aligner that a rule names, for the data that was located.
@@ -48,7 +49,8 @@ def make_aligner(
     ``auto``: ``template`` for crops that are aligned already (synthetic, ``.bin``), ``landmarks``
     or ``yunet`` where the user named such a file, ``landmarks`` where the data have one, else
     ``centre``, which is a guess and is remarked. Whether every image of the list has landmarks, and
-    whether these are in the images, is checked here. UserError for an unknown rule, a missing file,
+    whether these are in the images, is checked here. faces: which of several a detector takes, see
+    `YuNetAligner`. UserError for an unknown rule, a missing file,
     a file that the rule has no use for, landmarks of other images, or images without landmarks
     unless ``on_missing="count"``.
     """
@@ -56,6 +58,7 @@ def make_aligner(
         raise UserError(f"no alignment {rule!r}{nearest(rule, RULES)}; one of {', '.join(RULES)}")
     chosen = _automatic(located, landmarks, yunet) if rule == "auto" else rule
     _require_use(chosen, located, landmarks, yunet)
+    require_face_rule_has_use(faces, chosen)
     if chosen == "landmarks":
         file = landmarks or located.landmarks
         if file is None:
@@ -71,7 +74,7 @@ def make_aligner(
     if chosen == "yunet":
         if yunet is None:
             raise UserError("--align yunet needs the detector's ONNX file: --yunet FILE")
-        return YuNetAligner(yunet, score_threshold)
+        return YuNetAligner(yunet, score_threshold, faces, on_missing)
     if rule == "auto" and chosen == "centre":
         return GuessedCentre()
     fixed: dict[str, Aligner] = {
@@ -111,6 +114,16 @@ def require_order_has_use(order: str, where: str) -> None:
     check_order(order)
     if order != ORDERS[0]:
         raise UserError(f"--landmarks-order {order} has no effect {where}; leave it out")
+
+
+def require_face_rule_has_use(faces: str, chosen: str) -> None:
+    """UserError where no detector looks for faces, and which of several is taken was said."""
+    check_face_rule(faces)
+    if faces != CENTRAL and chosen != "yunet":
+        raise UserError(
+            f"--faces {faces} has no effect with --align {chosen}, which finds no faces; name "
+            "--detector YUNET, or leave it out"
+        )
 
 
 def _require_use(

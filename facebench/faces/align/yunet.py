@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facebench.base.errors import UserError
+from facebench.base.errors import UserError, nearest
 from facebench.base.opening import MODEL, plain_bytes
 from facebench.faces.align.template import Matrix, WarpedAligner, similarity_transform
-from facebench.faces.types import Image
+from facebench.faces.types import Image, ImageError
 
 _NMS_THRESHOLD, _TOP_K = 0.3, 500
 _OUTPUTS = (b"cls_8", b"obj_8", b"bbox_8", b"kps_8")  # some of those that OpenCV asks for
@@ -24,20 +27,53 @@ SIDES = (320, 640)  # the second where nothing is found in the first, then the p
 # square of this many times its box (Huang et al. 2007, Section 4), at most so many pixels wide.
 _AROUND, _LOOK = 2.2, 250
 _SAME = 0.3  # of the area that both boxes cover together is in both, at least
+CENTRAL, SINGLE = "largest-central", "single"
+# Of faces (area, squared distance of the centre from the image's, pixels), which one is taken: the
+# one that has most of this.
+_CHOICES: MappingProxyType[str, Callable[[Any, Any], Any]] = MappingProxyType(
+    {
+        CENTRAL: lambda area, away: area - 2 * away,
+        SINGLE: lambda area, away: area,
+        "largest": lambda area, away: area,
+        "centred": lambda area, away: -away,
+    }
+)
+FACE_RULES = tuple(_CHOICES)
+
+
+@dataclass(frozen=True, eq=False)
+class FoundFaces:
+    """Faces (n×15 rows x, y, w, h, five points, score) in an image shrunk to a shape (height,
+    width). scale: pixels there per pixel of the image.
+    """
+
+    faces: NDArray[Any]
+    shape: tuple[int, int]
+    scale: float
 
 
 class YuNetAligner(WarpedAligner):
     """Detect, choose one face, and bring its five landmarks to the template.
 
-    Of several faces the one with the greatest ``width · height − 2 · d²`` is taken, d being the
-    distance of its box's centre from the image's (pixels): large and central. Images whose longer
-    side is above 320 pixels are shrunk to find it, and its landmarks are then taken from a cut-out
-    of the image as it is. None found is a failure to acquire. Picklable; every process makes its
-    own detector. UserError where the file is no YuNet model.
+    faces: which of several. ``largest-central``: the one with the greatest
+    ``width · height − 2 · d²``, d being the distance of its box's centre from the image's (pixels);
+    ``largest``, ``centred``: that with the greatest area, or the least d; ``single``: none, such an
+    image is an ImageError, or with on_missing="count" a failure to acquire. Images whose longer
+    side is above 320 pixels are shrunk to find faces, and the landmarks are then taken from a
+    cut-out of the image as it is. None found is a failure to acquire. Picklable; every process
+    makes its own detector. UserError where the file is no YuNet model.
     """
 
-    def __init__(self, model_path: str | Path, score_threshold: float = 0.6) -> None:
+    def __init__(
+        self,
+        model_path: str | Path,
+        score_threshold: float = 0.6,
+        faces: str = CENTRAL,
+        on_missing: str = "error",
+    ) -> None:
+        check_face_rule(faces)
         self.model_path, self.score_threshold = Path(model_path), score_threshold
+        self.faces, self.on_missing = faces, on_missing
         try:
             data = plain_bytes(self.model_path, MODEL)
         except OSError as error:
@@ -49,7 +85,7 @@ class YuNetAligner(WarpedAligner):
             raise self._no_yunet()
         digest = hashlib.sha256(data).hexdigest()
         self.signature = (
-            f"yunet({digest[:8]},score>={score_threshold:g},largest-central,"
+            f"yunet({digest[:8]},score>={score_threshold:g},{faces},"
             f"found-in-{SIDES[0]},refined)->similarity"
         )
         self._detector: cv2.FaceDetectorYN | None = None
@@ -59,30 +95,43 @@ class YuNetAligner(WarpedAligner):
         return self.__dict__ | {"_detector": None}
 
     def matrix(self, key: str, image: Image, size: tuple[int, int]) -> Matrix | None:
-        """See `WarpedAligner`; None: no face was found."""
-        points = self.landmarks(image)
+        """See `WarpedAligner`; None: no face was found. ImageError: several, and one is wanted."""
+        found = self.found(image)
+        if len(found.faces) > 1 and self.faces == SINGLE:
+            if self.on_missing == "count":
+                return None
+            raise ImageError(key, f"{len(found.faces)} faces, where --faces {SINGLE} wants one")
+        points = self._points_of(image, found)
         return None if points is None else similarity_transform(points, size)
 
     def landmarks(self, image: Image) -> NDArray[np.float64] | None:
         """The five points of the chosen face (5×2, x y in pixels; the image's left eye first)."""
-        longest = max(image.shape[:2])
-        if longest <= SIDES[0]:
-            face = self._face(image)
-            return None if face is None else _points(face)
-        for side in (*SIDES, longest):
-            shrunk, scale = _shrunk(image, min(side, longest))
-            face = self._face(shrunk)
-            if face is not None:
-                return self._refined(image, face[:14].astype(np.float64) / scale)
-        return None
+        return self._points_of(image, self.found(image))
 
-    def _face(self, image: Image) -> NDArray[Any] | None:
-        """The chosen face of an image (x, y, w, h, five points, score), or None."""
+    def found(self, image: Image) -> FoundFaces:
+        """All faces of an image, which is shrunk for it where it is large."""
+        longest = max(image.shape[:2])
+        for side in sorted({min(side, longest) for side in (*SIDES, longest)}):
+            shrunk, scale = _shrunk(image, side)
+            found = FoundFaces(self._detect(shrunk), shrunk.shape[:2], scale)
+            if len(found.faces):
+                break
+        return found
+
+    def _points_of(self, image: Image, found: FoundFaces) -> NDArray[np.float64] | None:
+        if not len(found.faces):
+            return None
+        face = choose_face(found.faces, found.shape, self.faces)
+        if max(image.shape[:2]) <= SIDES[0]:
+            return _points(face)
+        return self._refined(image, face[:14].astype(np.float64) / found.scale)
+
+    def _detect(self, image: Image) -> NDArray[Any]:
         detector = self._make()
         height, width = image.shape[:2]
         detector.setInputSize((width, height))
         _, faces = detector.detect(np.ascontiguousarray(image[:, :, ::-1]))
-        return None if faces is None or len(faces) == 0 else choose_face(faces, (height, width))
+        return np.empty((0, 15), np.float32) if faces is None else faces
 
     def _refined(self, image: Image, face: NDArray[np.float64]) -> NDArray[np.float64]:
         """The points (5×2) of a face (x, y, w, h, points) from a cut-out of the image around it;
@@ -93,10 +142,10 @@ class YuNetAligner(WarpedAligner):
         left, right = (int(np.clip(x + w / 2 + d, 0, width)) for d in (-half, half))
         top, bottom = (int(np.clip(y + h / 2 + d, 0, height)) for d in (-half, half))
         cut, scale = _shrunk(image[top:bottom, left:right], _LOOK)
-        again = self._face(cut)
-        if again is None:
+        found = self._detect(cut)
+        if not len(found):
             return _points(face)
-        again = again[:14].astype(np.float64) / scale
+        again = choose_face(found, cut.shape[:2])[:14].astype(np.float64) / scale
         again += np.array([left, top, 0, 0, *[left, top] * 5])
         return _points(again if _overlap(face[:4], again[:4]) > _SAME else face)
 
@@ -131,12 +180,21 @@ class YuNetAligner(WarpedAligner):
         )
 
 
-def choose_face(faces: NDArray[Any], shape: tuple[int, int]) -> NDArray[Any]:
-    """The row (x, y, w, h, five points, score) of the large and central face of n×15 rows."""
+def check_face_rule(faces: str) -> None:
+    """UserError with the nearest name where no rule of which face to take is called so."""
+    if faces not in FACE_RULES:
+        known = ", ".join(FACE_RULES)
+        raise UserError(f"--faces {faces}: no such rule{nearest(faces, FACE_RULES)} ({known})")
+
+
+def choose_face(faces: NDArray[Any], shape: tuple[int, int], rule: str = CENTRAL) -> NDArray[Any]:
+    """The row (x, y, w, h, five points, score) of n×15 rows that a rule takes; of equal ones the
+    first. shape: height and width of the image.
+    """
     height, width = shape
     x, y, w, h = faces[:, :4].T.astype(np.float64)
     away = (x + w / 2 - width / 2) ** 2 + (y + h / 2 - height / 2) ** 2
-    chosen: NDArray[Any] = faces[int(np.argmax(w * h - 2 * away))]
+    chosen: NDArray[Any] = faces[int(np.argmax(_CHOICES[rule](w * h, away)))]
     return chosen
 
 

@@ -12,8 +12,12 @@ from facebench.base.errors import UserError, nearest
 from facebench.base.storage import sha256_file
 from facebench.faces.align.aligners import CentreCrop, LandmarkAligner, NoAlignment, TemplateCrop
 from facebench.faces.align.landmarks import ORDERS
-from facebench.faces.align.rules import RULES, require_order_has_use
-from facebench.faces.align.yunet import YuNetAligner
+from facebench.faces.align.rules import (
+    RULES,
+    require_face_rule_has_use,
+    require_order_has_use,
+)
+from facebench.faces.align.yunet import CENTRAL, YuNetAligner
 from facebench.faces.ijb.ijbc import FacePoints
 from facebench.faces.ijb.images import FaceBoxAligner, YuNetInBox
 from facebench.faces.ijb.templates import Boxes
@@ -44,6 +48,7 @@ def make_template_aligner(
     landmarks: str | Path | None = None,
     landmarks_order: str = ORDERS[0],
     detector: str | Path | None = None,
+    faces: str = CENTRAL,
     on_missing: str = "error",
 ) -> Aligner:
     """The aligner that a rule names, for these faces.
@@ -64,6 +69,7 @@ def make_template_aligner(
     ):
         if file is not None and chosen != use:
             raise UserError(f"{option} {file} has no effect with --align {chosen}; leave it out")
+    require_face_rule_has_use(faces, chosen)
     if landmarks is None or chosen != "landmarks":
         require_order_has_use(landmarks_order, "without --landmarks FILE")
     if chosen == "landmarks":
@@ -73,7 +79,7 @@ def make_template_aligner(
     if chosen == "yunet":
         if detector is None:
             raise UserError("--align yunet needs the detector's ONNX file: --detector FILE")
-        yunet = YuNetAligner(detector)
+        yunet = YuNetAligner(detector, faces=faces, on_missing=on_missing)
         if hints.boxes is None:
             return yunet
         _require_boxes(hints.boxes, keys, on_missing)

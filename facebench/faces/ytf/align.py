@@ -11,8 +11,14 @@ import numpy as np
 from facebench.base.errors import UserError
 from facebench.faces.align.aligners import LFW_MEAN_LANDMARKS, LFW_SIDE, LandmarkAligner
 from facebench.faces.align.landmarks import ORDERS
-from facebench.faces.align.rules import make_aligner, require_inside, require_order_has_use
+from facebench.faces.align.rules import (
+    make_aligner,
+    require_face_rule_has_use,
+    require_inside,
+    require_order_has_use,
+)
 from facebench.faces.align.template import Matrix, similarity_transform, warp
+from facebench.faces.align.yunet import CENTRAL
 from facebench.faces.images import without_ending
 from facebench.faces.lfw.lists import PairList, some
 from facebench.faces.locate import LocatedData
@@ -90,6 +96,7 @@ def ytf_aligner(
     landmarks: str | Path | None = None,
     landmarks_order: str = ORDERS[0],
     yunet: str | Path | None = None,
+    faces: str = CENTRAL,
     on_missing: str = "error",
 ) -> Aligner:
     """The aligner that ``--align`` names, for frames that are to be embedded.
@@ -105,6 +112,7 @@ def ytf_aligner(
         people = [person_of(video) for video in located.pairs.videos()]
         boxes = LabelledBoxAligner(source.root, people, on_missing)
         boxes.require(keys)
+        require_face_rule_has_use(faces, "auto")
         require_order_has_use(landmarks_order, "without --landmarks FILE")
         return boxes
     if source.framed and rule in ("centre", "template"):
@@ -122,6 +130,7 @@ def ytf_aligner(
         landmarks=landmarks,
         landmarks_order=landmarks_order,
         yunet=yunet,
+        faces=faces,
         on_missing=on_missing,
     )
     if isinstance(aligner, LandmarkAligner):

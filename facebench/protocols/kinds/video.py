@@ -179,6 +179,7 @@ def prepare(
             landmarks=settings.landmarks,
             landmarks_order=settings.landmarks_order,
             yunet=settings.detector,
+            faces=settings.faces,
             on_missing=settings.on_missing,
         )
     source = located.source

@@ -53,6 +53,8 @@ def test_mistakes(small_lfw: Path) -> None:
         make_aligner("yunet", located)
     with pytest.raises(UserError, match="landmarks="):
         make_aligner("landmarks", located)
+    with pytest.raises(UserError, match=r"faces='largest' has no effect with align='centre'"):
+        make_aligner("auto", located, faces="largest")
 
 
 def test_a_file_that_no_rule_uses_is_refused(small_lfw: Path, tmp_path: Path) -> None:

@@ -10,8 +10,9 @@ import pytest
 from facebench.base.errors import UserError
 from facebench.faces.align.landmarks import read_landmarks
 from facebench.faces.align.template import similarity_transform, warp
-from facebench.faces.align.yunet import YuNetAligner, choose_face
+from facebench.faces.align.yunet import FACE_RULES, YuNetAligner, choose_face
 from facebench.faces.lfw.folder import LfwSource
+from facebench.faces.types import ImageError
 
 
 @pytest.fixture
@@ -88,3 +89,62 @@ def test_a_file_that_is_no_detector(tmp_path: Path, shared_data: Path) -> None:
         YuNetAligner(tmp_path / "absent.onnx")
     with pytest.raises(UserError, match="not a YuNet"):
         YuNetAligner(shared_data / "teacher" / "mobilefacenet.onnx")
+
+
+FOUR = np.zeros((4, 15), np.float32)
+FOUR[0, :4] = (0, 0, 100, 100)  # the largest, in a corner
+FOUR[1, :4] = (95, 95, 70, 70)  # large and near the middle
+FOUR[2, :4] = (115, 115, 20, 20)  # small, in the very middle
+FOUR[3, :4] = (115, 115, 20, 20)
+
+
+@pytest.mark.parametrize(
+    ("rule", "row"), [("largest-central", 1), ("largest", 0), ("single", 0), ("centred", 2)]
+)
+def test_which_of_several_faces_is_taken(rule: str, row: int) -> None:
+    # By hand: w·h − 2d² is 10,000 − 2·11,250 of the first, 4,900 − 100 of the second, 400 of the
+    # third, which is as near to the middle as the fourth and stands before it.
+    assert np.shares_memory(choose_face(FOUR, (250, 250), rule), FOUR[row])
+
+
+def two_faces(shared_data: Path) -> np.ndarray:
+    """A large face on the left, and a smaller one nearer to the middle."""
+    source = LfwSource(shared_data / "lfw-mini")
+    left, right = (source.read(key) for key in source.keys()[:40:30])
+    picture = np.full((300, 620, 3), 90, np.uint8)
+    picture[20:270, 10:260] = left
+    picture[80:230, 270:420] = cv2.resize(right, (150, 150), interpolation=cv2.INTER_AREA)
+    return picture
+
+
+def test_rules_take_other_faces_and_stand_in_the_signature(shared_data: Path, model: Path) -> None:
+    picture = two_faces(shared_data)
+    middles = {}
+    for rule in FACE_RULES[:1] + FACE_RULES[2:]:
+        aligner = YuNetAligner(model, faces=rule)
+        points = aligner.landmarks(picture)
+        assert points is not None and f",{rule},found-in-320" in aligner.signature
+        middles[rule] = points.mean(0)[0]
+        assert pickle.loads(pickle.dumps(aligner)).faces == rule
+    assert middles["largest"] < 260 < middles["centred"]
+    # Records that were made before the rule could be chosen keep their signature.
+    assert ",largest-central,found-in-320,refined)->similarity" in YuNetAligner(model).signature
+
+
+def test_single_refuses_images_with_several_faces(shared_data: Path, model: Path) -> None:
+    picture, one = two_faces(shared_data), LfwSource(shared_data / "lfw-mini")
+    aligner = YuNetAligner(model, faces="single")
+    with pytest.raises(ImageError, match=r"Ann/1\.jpg: 2 faces, where --faces single"):
+        aligner("Ann/1.jpg", picture, (112, 96))
+    counted = YuNetAligner(model, faces="single", on_missing="count")
+    assert counted("Ann/1.jpg", picture, (112, 96)) is None
+    assert counted.signature == aligner.signature  # the policy is in records by itself
+    key = one.keys()[0]
+    crop = aligner(key, one.read(key), (112, 96))
+    assert crop is not None
+    np.testing.assert_array_equal(crop, YuNetAligner(model)(key, one.read(key), (112, 96)))
+
+
+def test_a_rule_that_there_is_not(model: Path) -> None:
+    with pytest.raises(UserError, match=r"faces='centered': .* did you mean 'centred'\?"):
+        YuNetAligner(model, faces="centered")

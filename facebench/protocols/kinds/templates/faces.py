@@ -90,6 +90,7 @@ def listed_faces(
         landmarks=settings.landmarks,
         landmarks_order=settings.landmarks_order,
         detector=settings.detector,
+        faces=settings.faces,
         on_missing=settings.on_missing,
     )
     return ListedFaces(keys, name, kind, source, aligner, located.notice, remarks, scores)
