@@ -150,7 +150,7 @@ class Extraction:
     @property
     def title(self) -> str:
         """What is said of it while it runs."""
-        return f"{self.embedder.id} on {self.source.name}"
+        return f"{self.embedder.id} on {self.source.name}{self.aligner.said}"
 
     @property
     def storable(self) -> bool:
@@ -315,8 +315,8 @@ class Extraction:
             "torch": torch_version(),
             "opencv": cv2.__version__,
             "runtime": self.embedder.runtime,
-            "aligner": self.aligner.signature,
-            "source": self.source.name,
+            "aligner": self.aligner.signature,  # tells degraded crops from others
+            "source": f"{self.source.name}{self.aligner.said}",
             "fingerprint": fingerprint,
             "keys": _hash_of(self.keys),
             "unreadable": _hash_of(sorted(self.gone)),

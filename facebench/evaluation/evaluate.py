@@ -32,7 +32,7 @@ from facebench.evaluation.candidate import (
     with_ratios,
 )
 from facebench.evaluation.environment import environment_section, run_section
-from facebench.evaluation.faces import CandidateFaces
+from facebench.evaluation.faces import CandidateFaces, require_degradable
 from facebench.evaluation.others import shared_people
 from facebench.evaluation.templates import FitFaces, FittedTemplate, fitted
 from facebench.models.cards.names import is_bare, names_apart
@@ -253,6 +253,9 @@ def _evaluate_all(
     _require_distinct(candidates)
     if any(candidate.scores for candidate in candidates):
         _require_use_of_scores(candidates, cards, chosen)
+    for card in cards:
+        for candidate in candidates:
+            require_degradable(candidate, card)
     candidates = with_ratios(candidates, _parent(parent, options))
     images = any(candidate.embedder for candidate in candidates)
     records: list[Record] = []
@@ -289,6 +292,7 @@ def evaluate_prepared(model: AnyModel, prepared: PreparedProtocol, settings: Set
     """
     with torch_threads(settings.threads):
         (candidate,) = with_ratios([candidate_of(model)], None)
+        require_degradable(candidate, prepared.card)
         _require_other_calibration(candidate, prepared)
         similarity = candidate.similarity(settings.similarity, settings.metric)
         template = fitted(settings.templates[0], candidate, FitFaces.of(settings), settings)

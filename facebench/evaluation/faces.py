@@ -14,6 +14,9 @@ from facebench.embedding.store import EmbeddingStore
 from facebench.embedding.stream import Extraction, stream
 from facebench.embedding.types import Embeddings, ExtractionProfile
 from facebench.evaluation.candidate import Candidate
+from facebench.faces.degrade.aligner import DegradedAligner
+from facebench.faces.degrade.names import JOIN
+from facebench.protocols.cards import ProtocolCard
 from facebench.protocols.prepared import PreparedProtocol
 from facebench.protocols.settings import Settings
 
@@ -43,7 +46,9 @@ class CandidateFaces:
         self._varied = False
 
     def embeddings(self) -> Iterator[Embeddings]:
-        """Of the faces that the protocol uses, in parts, for `PreparedProtocol.run`.
+        """Of the faces that the protocol uses, in parts, for `PreparedProtocol.run`; where only one
+        side is degraded, of all faces as they are, and then of all degraded, so that both are those
+        that the store has of a protocol without degradation and of one with it.
 
         UserError, after the last part: no face was acquired, or all have the same embedding.
         """
@@ -52,18 +57,23 @@ class CandidateFaces:
         if given is not None:
             parts = self._given(given, keys)
         else:
-            settings, kept = self._settings, self._candidate.embedder
-            parts = stream(
-                keys=keys,
-                **_arguments(self._candidate, self._prepared, settings, keys),
-                store=EmbeddingStore() if settings.store and kept and kept.storable else None,
-                progress=settings.progress,
-                profile=self.profile,
-            )
+            parts = self._made(keys, degraded=_cuts(self._prepared)[0])
         for part in parts:
             self._count(part)
             yield part
         self._require_faces()
+        for degraded in [] if given is not None else _cuts(self._prepared)[1:]:
+            yield from self._made(keys, degraded=degraded)
+
+    def _made(self, keys: Sequence[str], *, degraded: bool) -> Iterator[Embeddings]:
+        settings, kept = self._settings, self._candidate.embedder
+        return stream(
+            keys=keys,
+            **_arguments(self._candidate, self._prepared, settings, keys, degraded=degraded),
+            store=EmbeddingStore() if settings.store and kept and kept.storable else None,
+            progress=settings.progress,
+            profile=self.profile,
+        )
 
     def _given(self, given: Embeddings, keys: Sequence[str]) -> Iterator[Embeddings]:
         chosen = select(given, keys, self._settings.on_missing)
@@ -111,28 +121,62 @@ class CandidateFaces:
         self.failed += int(np.count_nonzero(~part.acquired))
 
 
-def extraction_of(
-    candidate: Candidate, prepared: PreparedProtocol, settings: Settings
-) -> Extraction:
-    """The extraction that an evaluation of this model on this protocol begins with.
+def require_degradable(candidate: Candidate, card: ProtocolCard) -> None:
+    """UserError where a protocol degrades crops and there are none, or none as large."""
+    if card.degradation is None:
+        return
+    if candidate.embedder is None:
+        given = "scores" if candidate.scores else "embeddings"
+        raise UserError(
+            f"protocol {card.name}: {given} were given ({candidate.facts.id}), and only images can "
+            f"be degraded; name a --model, or choose -p {card.plain.name}"
+        )
+    height, _ = candidate.embedder.preprocessing.size
+    card.degradation.require_fits(height, f"protocol {card.name}", candidate.facts.id)
 
-    UserError: there is no model, or there are no images.
+
+def extractions_of(
+    candidate: Candidate, prepared: PreparedProtocol, settings: Settings
+) -> dict[str, Extraction]:
+    """What an evaluation of this model on this protocol begins with, by the protocol whose faces
+    they are: one extraction, or two where only one side is degraded.
+
+    UserError: there is no model, or there are no images, or none that could be degraded.
     """
+    require_degradable(candidate, prepared.card)
     keys = prepared.keys(settings)
-    given = _arguments(candidate, prepared, settings, keys)
-    return Extraction(keys=sorted(keys), known=given.pop("fingerprint"), **given)
+    plain, how = prepared.card.plain.name, prepared.card.degradation
+    found = {}
+    for degraded in _cuts(prepared):
+        given = _arguments(candidate, prepared, settings, keys, degraded=degraded)
+        name = f"{plain}{JOIN}{how.crop_name}" if how and degraded else plain
+        found[name] = Extraction(keys=sorted(keys), known=given.pop("fingerprint"), **given)
+    return found
+
+
+def _cuts(prepared: PreparedProtocol) -> list[bool]:
+    """Whether crops are degraded, once for each time that all faces are embedded."""
+    degradation = prepared.card.degradation
+    if degradation is None:
+        return [False]
+    return [False, True] if degradation.probe_only else [True]
 
 
 def _arguments(
-    candidate: Candidate, prepared: PreparedProtocol, settings: Settings, keys: Sequence[str]
+    candidate: Candidate,
+    prepared: PreparedProtocol,
+    settings: Settings,
+    keys: Sequence[str],
+    *,
+    degraded: bool,
 ) -> dict[str, Any]:
-    embedder, faces = candidate.embedder, prepared.faces
+    embedder, faces, how = candidate.embedder, prepared.faces, prepared.card.degradation
     if embedder is None or faces.source is None or faces.aligner is None:
         raise UserError(f"protocol {prepared.card.name}: a model needs images: --data")
     return {
         "embedder": embedder,
         "source": faces.source,
-        "aligner": faces.aligner,
+        "aligner": DegradedAligner(faces.aligner, how) if how and degraded else faces.aligner,
         "on_missing": settings.on_missing,
         "batch": settings.batch,
         "workers": settings.workers,

@@ -63,10 +63,12 @@ class FaceSource(ABC):
 class Aligner(ABC):
     """A rule that cuts the face out of an image; picklable.
 
-    signature: names it in records; remarks: what it guessed, and what it found wrong, in sentences.
+    signature: names it in records; remarks: what it guessed, and what it found wrong, in sentences;
+    said: what progress bars add to the name of the data.
     """
 
     signature: str
+    said: str = ""
     remarks: tuple[str, ...] = ()
 
     @abstractmethod

@@ -11,6 +11,7 @@ from facebench.base.errors import UserError, nearest
 from facebench.base.options import listed, require
 from facebench.gate.judge import GateResult, gated
 from facebench.gate.rules import Rules, Undecided, parse_rules, read_rules
+from facebench.protocols.cards import split_name
 from facebench.records.find import Named, is_file, named_in, records_in, several
 from facebench.records.newest import newest_in, passed_over_line
 from facebench.records.record import Record
@@ -25,7 +26,7 @@ def judge(
     baseline: Some = (),
     *,
     undecided: Undecided | None = None,
-    protocol: str | None = None,
+    protocol: str | Sequence[str] | None = None,
     found_in: Sequence[Path] = (),
     model: str | None = None,
 ) -> GateResult:
@@ -43,8 +44,8 @@ def judge(
         What rules on a drop, or a share of the baseline, are held against: of every protocol one.
     undecided : {"fail", "pass", "report"}, optional
         What an undecided rule counts as; by default as the file of rules says, or ``report``.
-    protocol : str, optional
-        Of models that are named by name.
+    protocol : str, or list of str, optional
+        Of models that are named by name, e.g. ``["lfw", "lfw+14px"]``: a record of each.
     found_in : sequence of paths, optional
         Folders in which records of models are looked for, before the committed ones and the cache.
     model : str, optional
@@ -73,23 +74,32 @@ def judge(
     >>> found.outcome, found.verdicts[0].units_needed
     ('undecided', 360911)
     """
-    require("protocol", protocol, (str, NoneType), "'lfw'")
+    protocols = protocols_named(protocol)
     require("model", model, (str, NoneType), "'sparse_074'")
     chosen = _rules(rules, undecided)
     needs = next((rule for rule in chosen.rules if rule.needs_baseline), None)
     held = several(baseline)
     if needs is not None and not held:
         raise UserError(f"rule {needs.text!r} needs a baseline: name it with --baseline")
-    bases = records_named(held, protocol, found_in)
-    given, passed_over = newest_named(several(records), protocol, found_in)
+    bases = records_named(held, protocols, found_in)
+    given, passed_over = newest_named(several(records), protocols, found_in)
     return gated(chosen, bases, _of_model(given, model), passed_over=passed_over)
 
 
+def protocols_named(protocol: str | Sequence[str] | None) -> list[str]:
+    """Protocols of models named by name, each once; none: the only one that a model has."""
+    names = [] if protocol is None else listed("protocol", protocol, "'lfw'")
+    for name in names:
+        require("protocol", name, (str,), "'lfw'")
+        split_name(name)  # refuses a misspelt degradation by itself, and not as an absent record
+    return list(dict.fromkeys(names))
+
+
 def records_named(
-    names: Sequence[Named], protocol: str | None = None, found_in: Sequence[Path] = ()
+    names: Sequence[Named], protocols: Sequence[str] = (), found_in: Sequence[Path] = ()
 ) -> list[Record]:
     """The records that are given, or behind files, folders and names of models, each once."""
-    return _each_once(_all_named(names, protocol, found_in))
+    return _each_once(_all_named(names, protocols, found_in))
 
 
 def _each_once(records: Sequence[Record]) -> list[Record]:
@@ -97,13 +107,15 @@ def _each_once(records: Sequence[Record]) -> list[Record]:
 
 
 def _all_named(
-    names: Sequence[Named], protocol: str | None, found_in: Sequence[Path]
+    names: Sequence[Named], protocols: Sequence[str], found_in: Sequence[Path]
 ) -> list[Record]:
     distinct = list(dict.fromkeys(names))
     models = [name for name in distinct if isinstance(name, str) and not is_file(name)]
     found = {name: _of_file(name) for name in distinct if name not in models}
-    together = named_in(found_in, models, protocol)
-    found |= {name: [record] for name, record in zip(models, together, strict=True)}
+    each = [named_in(found_in, models, protocol) for protocol in protocols or (None,)]
+    found |= {
+        name: list(of_one) for name, of_one in zip(models, zip(*each, strict=True), strict=True)
+    }
     return [record for name in distinct for record in found[name]]
 
 
@@ -115,7 +127,7 @@ def _of_file(name: Named) -> list[Record]:
 
 
 def newest_named(
-    names: Sequence[Named], protocol: str | None = None, found_in: Sequence[Path] = ()
+    names: Sequence[Named], protocols: Sequence[str] = (), found_in: Sequence[Path] = ()
 ) -> tuple[list[Record], list[str]]:
     """As `records_named`, of folders the newest of each model, and what of them is passed over.
 
@@ -124,7 +136,7 @@ def newest_named(
     folders = [n for n in names if not isinstance(n, Record) and Path(n).is_dir()]
     places = {Path(folder).resolve(): str(folder) for folder in folders}
     found = [newest_in(name) for at, name in places.items() if not places.keys() & {*at.parents}]
-    named = records_named([name for name in names if name not in folders], protocol, found_in)
+    named = records_named([name for name in names if name not in folders], protocols, found_in)
     given = _each_once([*named, *(record for one in found for record in one.records)])
     judged = {record.digest() for record in given}
     older = _each_once([record for one in found for record in one.older])

@@ -1,12 +1,12 @@
 """The rules of a gate: ``lfw.accuracy drop <= 0.3pt at 95%``, ``bytes <= 0.75 of baseline``.
 
 A rule is ``WHAT [drop|rise] <=|>= BOUND [of baseline] [at LEVEL%]``. WHAT is a statistic of a
-protocol (``lfw.accuracy``, ``lfw.tar@0.001``, ``lfw-open.dir@0.01``, ``lfw-closed.rank-1``) or a
-fact of the model (``bytes``, ``packed_bytes``, ``kept_parameters``, ``multiply_adds``). Bounds of
-rates are shares (``0.45``) or percent (``45%``), of a drop or rise points of percent (``0.3pt``),
-of bytes also ``30MB`` (1 MB = 10⁶ bytes). A rule with a level passes or fails only where the whole
-interval does, and is undecided where the interval straddles the bound; a rule without one takes the
-numbers as they are.
+protocol (``lfw.accuracy``, ``lfw+14px.accuracy``, ``lfw.tar@0.001``, ``lfw-open.dir@0.01``,
+``lfw-closed.rank-1``) or a fact of the model (``bytes``, ``packed_bytes``, ``kept_parameters``,
+``multiply_adds``). Bounds of rates are shares (``0.45``) or percent (``45%``), of a drop or rise
+points of percent (``0.3pt``), of bytes also ``30MB`` (1 MB = 10⁶ bytes). A rule with a level passes
+or fails only where the whole interval does, and is undecided where the interval straddles the
+bound; a rule without one takes the numbers as they are.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from facebench.base.errors import UserError, nearest
 from facebench.base.text import percent
 from facebench.base.validation import read_toml, validated
 from facebench.comparison.paired import SMALLER_IS_BETTER
+from facebench.faces.degrade.names import split_statistic
+from facebench.protocols.cards import split_name
 from facebench.records.statistics import OF_MODELS, no_statistic, number_of, statistic_name
 
 Undecided = Literal["fail", "pass", "report"]
@@ -139,8 +141,8 @@ def _what(what: str) -> tuple[str | None, str]:
     """(protocol, statistic as in records)."""
     if what.lower() in OF_MODELS:
         return None, what.lower()
-    protocol, dot, name = what.partition(".")
-    if not dot or not protocol:
+    protocol, name = split_statistic(what)
+    if not name or not protocol:
         try:
             statistic_name(what)
         except ValueError:
@@ -148,6 +150,10 @@ def _what(what: str) -> tuple[str | None, str]:
         raise ValueError(f"{what!r} is of which protocol? write e.g. lfw.{what}")
     if name.lower() in OF_MODELS:
         raise ValueError(f"{name} is the model's on every protocol; write it without {protocol!r}")
+    try:
+        split_name(protocol)
+    except UserError as error:
+        raise ValueError(str(error)) from None
     return protocol, statistic_name(name)
 
 

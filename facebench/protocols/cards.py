@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -26,6 +26,7 @@ from facebench.base.validation import (
     validated,
 )
 from facebench.base.vocabulary import LONGEST_NAME, NAME_PATTERN
+from facebench.faces.degrade.names import JOIN, Degradation, parse_degradation
 
 SpreadKind = Literal["standard error", "standard deviation"]
 SPREAD_SHORT: MappingProxyType[SpreadKind, str] = MappingProxyType(
@@ -87,10 +88,11 @@ class ProtocolCard(Strict):
     name: also the file's name; version: rises whenever a number could change; source: the paper;
     dataset: what the data are called in records, and the installed folder; any name; get: where
     they are had. runs_in: the module of `facebench.protocols.kinds` that finds a kind's faces
-    (``prepare``) and runs it.
+    (``prepare``) and runs it. has_probes: one side of its comparisons can be degraded alone.
     """
 
     runs_in: ClassVar[str]
+    has_probes: ClassVar[bool] = False
     came_later: ClassVar[tuple[str, ...]] = ("get",)  # fields that `edition_of` counts where used
     name: ProtocolName
     kind: str
@@ -101,11 +103,39 @@ class ProtocolCard(Strict):
     notes: str = ""
     get: str = ""
     _folder: Path | None = PrivateAttr(default=None)  # where the card lies
+    _plain: ProtocolCard | None = PrivateAttr(default=None)  # before its faces were degraded
+    _degradation: Degradation | None = PrivateAttr(default=None)
 
     @property
     def folder(self) -> Path | None:
         """Where the card lies, of those that were read."""
         return self._folder
+
+    @property
+    def plain(self) -> ProtocolCard:
+        """The card as it was read, whose faces are as they are."""
+        return self._plain or self
+
+    @property
+    def degradation(self) -> Degradation | None:
+        """What is done to the faces, of ``lfw+14px``; None: nothing."""
+        return self._degradation
+
+    def degraded(self, degradation: Degradation) -> Self:
+        """The protocol on degraded faces, as ``lfw+14px``: nothing else of it changes, but what was
+        published is of other faces. UserError: it has no single side that could be.
+        """
+        name = f"{self.name}{JOIN}{degradation}"
+        if degradation.probe_only and not self.has_probes:
+            raise UserError(
+                f"protocol {name}: {self.kind} has no side of single faces or videos that could be "
+                f"degraded alone; write {JOIN}{degradation.crop_name} for both sides"
+            )
+        of_others = {"published": ()} if hasattr(self, "published") else {}
+        title = f"{self.title}; {degradation.words}"
+        card = self.model_copy(update={"name": name, "title": title, **of_others})
+        card._plain, card._degradation = self, degradation
+        return card
 
     @property
     def published_comparisons(self) -> int:
@@ -145,6 +175,7 @@ class VerificationCard(FoldsCard):
     """
 
     runs_in = "verification"
+    has_probes = True
     came_later = ("get", "pair_list", "images", "columns", "seed")
     kind: Literal["verification"]
     pair_list: Below = ""
@@ -161,6 +192,7 @@ class VideoCard(FoldsCard):
     """
 
     runs_in = "video"
+    has_probes = True
     kind: Literal["video"]
     pooling: str = "mean-score"
     frames: str = "all"
@@ -178,6 +210,7 @@ class IdentificationCard(ProtocolCard):
     """
 
     runs_in = "identification"
+    has_probes = True
     kind: Literal["identification"]
     task: Literal["open", "closed"]
     subjects: str
@@ -295,8 +328,28 @@ def protocol_paths() -> dict[str, Path]:
 def load_protocol(name: str) -> ProtocolCard:
     """The card of a name (working directory's ``protocols/`` first) or of a path ending in .toml.
 
-    UserError: no such card (with the nearest name), or a wrong card.
+    ``lfw+14px``, ``mine.toml+jpeg20.probe``: its faces degraded (`facebench.faces.degrade.names`).
+    UserError: no such card (with the nearest name), a wrong card, or no such degradation.
     """
+    base, degradation = split_name(name)
+    card = _load(base)
+    return card if degradation is None else card.degraded(degradation)
+
+
+def split_name(name: str) -> tuple[str, Degradation | None]:
+    """``lfw+14px`` as ``lfw`` and what is done to its faces; None: nothing. UserError: what is no
+    degradation.
+    """
+    path, ending, rest = name.rpartition(f".toml{JOIN}")
+    if ending:
+        return f"{path}.toml", parse_degradation(rest, f"protocol {name}")
+    base, joined, rest = name.partition(JOIN)
+    if not joined or name.endswith(".toml"):
+        return name, None
+    return base, parse_degradation(rest, f"protocol {name}")
+
+
+def _load(name: str) -> ProtocolCard:
     if name.endswith(".toml"):
         return read_protocol(Path(name))
     paths = protocol_paths()
@@ -312,8 +365,10 @@ def edition_of(card: ProtocolCard) -> str:
     """Empty for a card that facebench ships, else ``+`` and 8 hexadecimal digits of its content.
 
     A user's card may have a shipped one's name and version; records must tell them apart. Fields
-    that came later count where they are used, so that records of before keep their edition.
+    that came later count where they are used, so that records of before keep their edition; how
+    faces are degraded is in the name.
     """
+    card = card.plain
     shipped = shipped_protocol(card.name)
     if shipped is not None and read_protocol(shipped).model_dump() == card.model_dump():
         return ""

@@ -88,6 +88,13 @@ class PreparedProtocol(ABC):
         """The faces that a run takes embeddings of, sorted: all, but where frames are chosen."""
         return self.faces.keys
 
+    def rows_before_probes(self, settings: Settings) -> int:
+        """How many rows a probe's embedding comes after that of the same face as it is, where only
+        one side is degraded (`CandidateFaces.embeddings`); else 0, as there is one of each face.
+        """
+        degradation = self.card.degradation
+        return len(self.keys(settings)) if degradation and degradation.probe_only else 0
+
     @abstractmethod
     def run(
         self, embeddings: Iterable[Embeddings], similarity: Similarity, settings: Settings
@@ -95,7 +102,7 @@ class PreparedProtocol(ABC):
         """The statistics of one model; UserError where the lists cannot carry them.
 
         embeddings: of `keys`, in parts in that order, of which a kind that pools holds one at a
-        time.
+        time; where only one side is degraded they are there twice, see `rows_before_probes`.
         """
 
     def scored(self, given: GivenScores, settings: Settings) -> FoldOutcome | Outcome:

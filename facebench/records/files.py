@@ -25,6 +25,7 @@ from facebench.base.opening import (
 from facebench.base.options import require
 from facebench.base.storage import cache_folder, result_folders, write_together
 from facebench.base.validation import validated
+from facebench.faces.degrade.names import JOIN
 from facebench.models.embedders.base import UNPINNED
 from facebench.records.agreement import require_agreement
 from facebench.records.columns import DamagedColumnsError
@@ -57,7 +58,8 @@ def record_path(record: Record, folder: Path) -> Path:
     Names that no file may have are made plain; records of other settings are other files. Where no
     hash covers what a model depends on, another result may be of another model: it is another file.
     """
-    protocol, data = file_name(record.protocol.name), file_name(record.data.fingerprint)
+    protocol = file_name(record.protocol.name, JOIN)  # of degraded faces: lfw+14px
+    data = file_name(record.data.fingerprint)
     name = record_name(record.model.id, record.signature)
     if record.model.weights_hash == UNPINNED:
         name += f"-{record.digest()[:8]}"

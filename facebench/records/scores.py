@@ -259,9 +259,12 @@ def record_name(model: str, signature: str) -> str:
     return f"{file_name(model)}-{hashlib.sha256(signature.encode()).hexdigest()[:8]}"
 
 
-def file_name(text: str) -> str:
-    """A plain file name; a text that had to be changed carries its hash, so that none collide."""
-    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", text).lstrip(".-")[:80]
+def file_name(text: str, also: str = "") -> str:
+    """A plain file name; a text that had to be changed carries its hash, so that none collide.
+
+    also: characters that are allowed besides letters, digits, dots, ``_`` and ``-``.
+    """
+    plain = re.sub(rf"[^A-Za-z0-9._{re.escape(also)}-]+", "-", text).lstrip(".-")[:80]
     if plain == text:
         return plain
     return f"{plain or 'model'}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"

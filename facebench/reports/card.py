@@ -23,7 +23,7 @@ from facebench.base.validation import (
     validated,
 )
 from facebench.models.architectures.shapes import LAYERS
-from facebench.protocols.cards import protocol_paths
+from facebench.protocols.cards import protocol_paths, split_name
 from facebench.records.statistics import Family, Unit, family, unit_of
 from facebench.similarity.templates import PLAIN, template_of
 
@@ -231,7 +231,11 @@ def read_report(path: Path) -> ReportCard:
     require_own_name(card.name, path)
     known = protocol_paths()
     for protocol in card.protocols:
-        if protocol not in known:
+        try:
+            base, _ = split_name(protocol)
+        except UserError as error:
+            raise UserError(f"{path}: {error}") from None
+        if base not in known:
             hint = nearest(protocol, known)
             raise UserError(f"{path}: no protocol {protocol!r}{hint} ({', '.join(known)})")
     return card

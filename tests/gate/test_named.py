@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -88,3 +89,26 @@ def test_what_is_missing_is_said(pair: list[facebench.Record], tmp_path: Path) -
         judge([], ["bytes <= 1MB"])
     with pytest.raises(UserError, match="holds no record"):
         judge(tmp_path, ["bytes <= 1MB"])
+
+
+HARDER = ["lfw.accuracy drop <= 10pt", "lfw+14px.accuracy drop <= 10pt"]
+
+
+def test_models_by_name_on_several_protocols(make_record: MakeRecord, tmp_path: Path) -> None:
+    for name, seed in (("whole", 0), ("half", 1)):
+        for protocol in ("lfw", "lfw+14px", "lfw+7px"):
+            made = make_record(name, seed=seed, per_kind=20, protocol=protocol)
+            facebench.save_record(made, tmp_path / name)
+    both = ["lfw", "lfw+14px", "lfw"]
+    found = judge("half", HARDER, "whole", protocol=both, found_in=[tmp_path])
+    assert [verdict.rule.protocol for verdict in found.verdicts] == ["lfw", "lfw+14px"]
+    assert found.outcome == "pass"
+    folders = tmp_path / "half" / "lfw+14px", tmp_path / "whole" / "lfw+14px"
+    files = judge(folders[0], HARDER[1:], folders[1])
+    assert files.verdicts == found.verdicts[1:]
+    with pytest.raises(UserError, match=re.escape("no record of 'lfw+14px' was given")):
+        judge("half", HARDER, "whole", protocol="lfw", found_in=[tmp_path])
+    with pytest.raises(UserError, match="'14' is no degradation; did you mean '14px'"):
+        judge("half", HARDER, "whole", protocol=["lfw", "lfw+14"], found_in=[tmp_path])
+    with pytest.raises(UserError, match=r"no lfw\+28px record of 'whole'"):
+        judge("half", HARDER, "whole", protocol=["lfw", "lfw+28px"], found_in=[tmp_path])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -134,3 +135,31 @@ def test_rules_of_a_program() -> None:
         parse_rules([])
     with pytest.raises(UserError, match="choose one of"):
         parse_rules(["bytes <= 3"], "maybe")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("what", "protocol", "statistic"),
+    [
+        ("lfw+14px.accuracy", "lfw+14px", "accuracy"),
+        ("lfw+blur1.5+jpeg20.probe.tar@0.001", "lfw+blur1.5+jpeg20.probe", "TAR@FAR=0.001"),
+        ("lfw+dark0.25.eer", "lfw+dark0.25", "eer"),
+        ("lfw-closed+7px.probe.rank-1", "lfw-closed+7px.probe", "rank-1"),
+    ],
+)
+def test_a_rule_is_of_degraded_faces(what: str, protocol: str, statistic: str) -> None:
+    rule = parse_rule(f"{what} <= 50%" if statistic == "eer" else f"{what} >= 60%", "gates")
+    assert (rule.protocol, rule.statistic) == (protocol, statistic)
+
+
+@pytest.mark.parametrize(
+    ("what", "told"),
+    [
+        ("lfw+14.accuracy", "'14' is no degradation; did you mean '14px'?"),
+        ("lfw+jpg20.probe.accuracy", "did you mean 'jpeg20'?"),
+        ("lfw+14px.acuracy", "no statistic 'acuracy'"),
+        ("lfw+14px", "no statistic 'lfw+14px'"),
+    ],
+)
+def test_a_misspelt_degradation_is_told(what: str, told: str) -> None:
+    with pytest.raises(UserError, match=re.escape(told)):
+        parse_rule(f"{what} >= 60%", "gates")

@@ -49,9 +49,10 @@ def drawn_record(
     variant: str = "",
     edition: str = "",
     published_list: bool | None = None,
+    protocol: str = "lfw",
 ) -> Record:
     """A record of scores drawn from two normal distributions ``strength`` apart."""
-    card = load_protocol("lfw")
+    card = load_protocol(protocol)
     assert isinstance(card, VerificationCard)
     pairs = comparisons(per_kind=per_kind)
     noise = np.random.default_rng(7).normal(size=len(pairs))  # common to all models

@@ -42,8 +42,13 @@ def command(
         ),
     ] = None,
     protocol: Annotated[
-        str | None,
-        typer.Option("--protocol", "-p", rich_help_panel=_WHAT, help="Of models named by name."),
+        list[str] | None,
+        typer.Option(
+            "--protocol",
+            "-p",
+            rich_help_panel=_WHAT,
+            help="Of models named by name; may be repeated, for a record of each.",
+        ),
     ] = None,
     found_in: Annotated[
         list[Path] | None,
@@ -114,7 +119,7 @@ def command(
         rules,
         baseline or [],
         undecided=undecided,
-        protocol=protocol,
+        protocol=protocol or None,
         found_in=found_in or [],
     )
     write_or_add(render_gate(result, format), output)
@@ -129,12 +134,12 @@ def _update(
     baseline: list[str],
     rules: Path | None,
     records: list[str],
-    protocol: str | None,
+    protocol: list[str] | None,
     found_in: list[Path] | None,
     reason: str,
     other_data: bool,
 ) -> None:
-    from facebench.gate.named import newest_named
+    from facebench.gate.named import newest_named, protocols_named
     from facebench.gate.update import update_baselines
 
     if rules is not None:
@@ -144,6 +149,6 @@ def _update(
     path = Path(baseline[0])
     if not path.is_file():
         require_folder(path.parent if path.suffix == ".json" else path, "--baseline")
-    given, _ = newest_named(records, protocol, found_in or [])
+    given, _ = newest_named(records, protocols_named(protocol), found_in or [])
     moves = update_baselines(path, given, reason, other_data=other_data)
     write("".join(f"{move.line}\n" for move in moves), None)

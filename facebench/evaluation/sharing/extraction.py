@@ -16,7 +16,7 @@ from facebench.embedding.store import EmbeddingStore
 from facebench.embedding.stream import Extraction
 from facebench.embedding.types import Embeddings, joined
 from facebench.evaluation.evaluate import candidates_of, prepare_all
-from facebench.evaluation.faces import extraction_of
+from facebench.evaluation.faces import extractions_of
 from facebench.models.cards.sweep import NamedModel, Weights, swept
 from facebench.models.embedders.options import ModelOptions
 from facebench.protocols.cards import load_protocol
@@ -48,11 +48,10 @@ def extractions(
     cards = [load_protocol(name) for name in dict.fromkeys(protocols)]
     candidates = candidates_of(swept([NamedModel(None, one) for one in models], weights), options)
     return [
-        NamedExtraction(
-            candidate.facts.id, prepared.card.name, extraction_of(candidate, prepared, settings)
-        )
+        NamedExtraction(candidate.facts.id, protocol, job)
         for prepared in prepare_all(cards, data, settings, images=True)
         for candidate in candidates
+        for protocol, job in extractions_of(candidate, prepared, settings).items()
     ]
 
 

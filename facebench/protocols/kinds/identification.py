@@ -77,7 +77,8 @@ class PreparedIdentification(PreparedProtocol):
         self.pooling(settings)
         faces = joined(embeddings)
         projection = similarity.project(faces.vectors)
-        found = [self._searched(projection, faces, drawn) for drawn in self.lists]
+        later = self.rows_before_probes(settings)
+        found = [self._searched(projection, faces, drawn, later) for drawn in self.lists]
         tables = list(map(self._table, found, self.lists))
         try:
             rates = search_rates(self._fars, self.card.ranks, found, tables)
@@ -140,9 +141,12 @@ class PreparedIdentification(PreparedProtocol):
         refuse_pooling(self.card.name, settings)
         return "none"
 
-    def _searched(self, faces: Projection, acquired: Embeddings, drawn: SearchList) -> Searches:
+    def _searched(
+        self, faces: Projection, acquired: Embeddings, drawn: SearchList, later: int
+    ) -> Searches:
+        """later: rows from a face to it as a probe."""
         return search(
-            lambda g, p: score_block(faces[drawn.gallery[g]], faces[drawn.probes[p]]),
+            lambda g, p: score_block(faces[drawn.gallery[g]], faces[drawn.probes[p] + later]),
             self.people[drawn.gallery],
             self.people[drawn.probes],
             gallery_acquired=acquired.acquired[drawn.gallery],

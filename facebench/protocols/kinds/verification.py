@@ -122,7 +122,8 @@ class PreparedVerification(PreparedProtocol):
         self, embeddings: Iterable[Embeddings], similarity: Similarity, settings: Settings
     ) -> FoldOutcome:
         """Scores of the pairs, and the card's statistics of them."""
-        faces, left, right = joined(embeddings), self.comparisons.left, self.comparisons.right
+        faces, left = joined(embeddings), self.comparisons.left
+        right = self.comparisons.right + self.rows_before_probes(settings)
         scores = pair_scores(faces, left, right, similarity)
         return self._outcome(scores, faces.acquired[left] & faces.acquired[right], settings)
 

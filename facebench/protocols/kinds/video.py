@@ -86,11 +86,11 @@ class PreparedVideo(PreparedProtocol):
         """
         self.pooling(settings)
         pooling, _ = self._chosen(settings)
-        acquired = map(self._acquired, embeddings)
-        if pooling in ALL_FRAMES_POOLINGS:
-            scores = self._by_all_frames(acquired, similarity, pooling)
-        else:
-            scores = self._by_means(acquired, similarity, pooling)
+        later = self.rows_before_probes(settings)
+        right = self.comparisons.right + (self._videos // 2 if later else 0)
+        acquired = self._acquired_of(embeddings, later)
+        scored = self._by_all_frames if pooling in ALL_FRAMES_POOLINGS else self._by_means
+        scores = scored(acquired, similarity, pooling, right)
         statistics = verification(
             self.card,
             self.comparisons,
@@ -108,17 +108,28 @@ class PreparedVideo(PreparedProtocol):
     def _positions(self) -> dict[str, int]:
         return {video: position for position, video in enumerate(self.comparisons.keys)}
 
-    def _acquired(self, part: Embeddings) -> VideoRows:
-        """The acquired frames of a part: the positions of their videos, and their embeddings."""
-        there = np.flatnonzero(part.acquired)
-        videos = (self._positions[video_of(part.keys[row])] for row in there)
-        return np.fromiter(videos, np.int64, len(there)), part.vectors[there]
+    def _acquired_of(self, embeddings: Iterable[Embeddings], later: int) -> Iterator[VideoRows]:
+        """The acquired frames of every part: the positions of their videos, and their embeddings.
+
+        later: frames before those of the same videos as probes, whose positions come after all
+        others; 0: there are none.
+        """
+        seen = 0
+        for part in embeddings:
+            there = np.flatnonzero(part.acquired)
+            first = len(self.comparisons.keys) if later and seen >= later else 0
+            videos = (self._positions[video_of(part.keys[row])] + first for row in there)
+            yield np.fromiter(videos, np.int64, len(there)), part.vectors[there]
+            seen += len(part.keys)
 
     def _by_means(
-        self, frames: Iterable[VideoRows], similarity: Similarity, pooling: str
+        self,
+        frames: Iterable[VideoRows],
+        similarity: Similarity,
+        pooling: str,
+        right: NDArray[np.int64],
     ) -> NDArray[np.float64]:
-        left, right = self.comparisons.left, self.comparisons.right
-        videos = len(self.comparisons.keys)
+        left, videos = self.comparisons.left, self._videos
         # To media-mean a video is one medium.
         media = np.arange(videos) if pooling.startswith("media-mean") else None
         pooler = MeanPooler(pooling, similarity, videos, media)
@@ -131,13 +142,22 @@ class PreparedVideo(PreparedProtocol):
         return scores
 
     def _by_all_frames(
-        self, frames: Iterable[VideoRows], similarity: Similarity, pooling: str
+        self,
+        frames: Iterable[VideoRows],
+        similarity: Similarity,
+        pooling: str,
+        right: NDArray[np.int64],
     ) -> NDArray[np.float64]:
-        with closing(FrameFile(len(self.comparisons.keys))) as kept:
+        with closing(FrameFile(self._videos)) as kept:
             for groups, vectors in frames:
                 kept.add(groups, vectors)
-            left, right = self.comparisons.left, self.comparisons.right
-            return frame_scores(pooling, similarity, kept.read, left, right)
+            return frame_scores(pooling, similarity, kept.read, self.comparisons.left, right)
+
+    @property
+    def _videos(self) -> int:
+        """How many are pooled: each twice where it is another as a probe."""
+        degradation = self.card.degradation
+        return len(self.comparisons.keys) * (2 if degradation and degradation.probe_only else 1)
 
 
 def prepare(
