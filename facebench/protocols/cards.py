@@ -279,12 +279,13 @@ class TemplateCard(ProtocolCard):
 class TemplateSearchCard(ProtocolCard):
     """Probe templates searched in a gallery of templates, in splits: TPIR at FPIR, and ranks.
 
-    layout, splits: as of `TemplateCard`; fpirs: the first is the headline; ranks: after them.
+    layout: ``ijba``, or ``ijbc`` for the two galleries of IJB-B and -C, which are the splits and
+    never merged; splits: as of `TemplateCard`; fpirs: the first is the headline; ranks: after them.
     """
 
     runs_in = "templates.search"
     kind: Literal["template-search"]
-    layout: Literal["ijba"]
+    layout: Literal["ijba", "ijbc"]
     splits: Annotated[int, Field(ge=1)]
     pooling: str = "mean-score"
     fpirs: Shares

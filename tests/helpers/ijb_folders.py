@@ -116,3 +116,38 @@ def write_ijbc(folder: Path, dataset: str = "ijbc", images: bool = True) -> Path
     for file, _, _ in FACES if images else ():
         write_image(folder / "loose_crop" / file, 112, 112)
     return folder
+
+
+def write_galleries(folder: Path, dataset: str = "ijbc", people: int = 8) -> Path:
+    """IJB-B's or IJB-C's 1:N folder in the form that circulates: half of the people in either
+    gallery, with one template of two images; two probes of everybody, the first of two images.
+    """
+    names = ("S1", "S2") if dataset == "ijbb" else ("G1", "G2")
+    meta = folder / dataset.upper() / "meta"
+    meta.mkdir(parents=True)
+    heading = "TEMPLATE_ID,SUBJECT_ID,FILENAME,SIGHTING_ID,FACE_X,FACE_Y,FACE_WIDTH,FACE_HEIGHT"
+    points = "30.3 51.7 65.5 51.5 48.0 71.7 33.5 92.4 62.7 92.2"
+    lists: dict[str, list[str]] = {names[0]: [], names[1]: [], "probe": []}
+    faces = []
+    for person in range(people):
+        gallery = names[person >= people // 2]
+        for template, to, images in (
+            (3 * person + 1, gallery, 2), (3 * person + 2, "probe", 2), (3 * person + 3, "probe", 1)
+        ):  # fmt: skip
+            for number in range(images):
+                file = f"{1000 * person + 10 * template + number}.jpg"
+                faces.append((file, template, 100 * template + number))
+                # The lists name the photograph, and the list of faces its crop.
+                row = f"{template},{500 + person},img/{file},7,1,2,30,30"
+                lists[to].append(row)
+    files = {
+        f"{dataset}_face_tid_mid.txt": [" ".join(map(str, face)) for face in faces],
+        f"{dataset}_name_5pts_score.txt": [f"{file} {points} 0.9" for file, *_ in faces],
+        f"{dataset}_1N_probe_mixed.csv": [heading, *lists["probe"]],
+        **{f"{dataset}_1N_gallery_{name}.csv": [heading, *lists[name]] for name in names},
+    }
+    for name, rows in files.items():
+        (meta / name).write_text("\n".join(rows) + "\n")
+    for file, *_ in faces:
+        write_image(meta.parent / "loose_crop" / file, 112, 112)
+    return folder

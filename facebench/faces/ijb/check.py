@@ -7,10 +7,16 @@ from pathlib import Path
 from types import MappingProxyType
 
 from facebench.base.errors import UserError
+from facebench.faces.ijb.galleries import gallery_lists, read_galleries
 from facebench.faces.ijb.ijba import SEARCH, VERIFICATION, read_ijba_search, read_ijba_verification
 from facebench.faces.ijb.ijbc import IMAGES, meta_folder, read_face_points, read_ijbc
 from facebench.faces.ijb.images import TemplateFaces, absent_folder
-from facebench.faces.ijb.published import SPLITS, search_fault, verification_fault
+from facebench.faces.ijb.published import (
+    SPLITS,
+    galleries_fault,
+    search_fault,
+    verification_fault,
+)
 from facebench.faces.ijb.templates import TemplateSet
 from facebench.faces.lfw.lists import some
 from facebench.faces.types import Check
@@ -81,7 +87,21 @@ def check_ijbc(folder: Path, dataset: str) -> Iterator[Check]:
             yield False, f"landmarks: there is no {dataset}_name_5pts_score.txt"
         else:
             yield not without, f"faces without landmarks: {_some(without)}"
+    yield _galleries(meta, dataset)
     yield _images(dataset, meta.parent, meta.parent / IMAGES, [pairs.templates])
+
+
+def _galleries(meta: Path, dataset: str) -> Check:
+    lists = gallery_lists(meta, dataset)
+    if not any(path.is_file() for path in lists):
+        return True, f"1:N: there is no {lists[0].name}; only 1:1 can be evaluated"
+    try:
+        searches = read_galleries(meta, dataset)
+    except UserError as error:
+        return False, f"1:N: {error}"
+    fault = galleries_fault(dataset, searches)
+    told = "" if fault is None else f"; NOT THE PUBLISHED LIST: {fault}"
+    return fault is None, f"1:N: {len(searches[0].probes):,} probes, two galleries{told}"
 
 
 def _images(dataset: str, folder: Path, root: Path, sets: Sequence[TemplateSet]) -> Check:

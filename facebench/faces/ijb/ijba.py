@@ -79,7 +79,7 @@ def read_ijba_search(folder: Path, splits: int) -> IjbaSearch:
     sets = [templates_of(rows, boxes, faces) for rows in lists]
     found = [TemplateSearch(*pair) for pair in zip(sets[::2], sets[1::2], strict=True)]
     for search in found:
-        _check_search(search)
+        require_searches(search)
     return IjbaSearch(tuple(found), boxes)
 
 
@@ -110,7 +110,8 @@ def _comparisons(templates: TemplateSet, path: Path) -> TemplatePairs:
     return TemplatePairs(templates, left, right, np.asarray(mated))
 
 
-def _check_search(search: TemplateSearch) -> None:
+def require_searches(search: TemplateSearch) -> None:
+    """UserError: a gallery with two templates of one person, or probes of one kind."""
     people, probes = search.gallery.subjects, search.probes.subjects
     assert people is not None and probes is not None
     numbers, counts = np.unique(people, return_counts=True)
@@ -168,7 +169,9 @@ def read_face_rows(path: Path) -> FaceRows:
     for number, row in lines:
         if len(row) <= max(columns.values()):
             raise wrong_line(path, number, f"{len(row)} fields where the header has {len(header)}")
-        numbers.append(tuple(_whole(path, number, name, row[columns[name]]) for name in _NUMBERS))
+        numbers.append(
+            tuple(whole_number(path, number, name, row[columns[name]]) for name in _NUMBERS)
+        )
         files.append(row[columns["FILE"]])
         if not files[-1]:
             raise wrong_line(
@@ -252,7 +255,8 @@ def _columns(path: Path, header: list[str]) -> dict[str, int]:
     return {name: found[name] for name in NEEDED}
 
 
-def _whole(path: Path, line: int, name: str, text: str) -> int:
+def whole_number(path: Path, line: int, name: str, text: str) -> int:
+    """A number of 0 to 2³¹ − 1 in a column of a list; UserError with file and line: another."""
     try:
         value = int(text)
     except ValueError:

@@ -37,10 +37,15 @@ class FacePoints:
     scores: dict[str, float]
 
 
+def face_list(dataset: str) -> str:
+    """The list of all faces, in ``meta``."""
+    return f"{dataset}_face_tid_mid.txt"
+
+
 def meta_folder(folder: Path, dataset: str) -> Path | None:
     """The ``meta`` folder of ``ijbb`` or ``ijbc`` in a folder or its ``IJBB``/``IJBC``, or None."""
     for root in (folder, folder / dataset.upper()):
-        if (root / "meta" / f"{dataset}_face_tid_mid.txt").is_file():
+        if (root / "meta" / face_list(dataset)).is_file():
             return root / "meta"
     return None
 
@@ -51,7 +56,7 @@ def read_ijbc(meta: Path, dataset: str) -> TemplatePairs:
     UserError with file and line: malformed rows, a template of the comparisons that has no face, a
     label that is neither 0 nor 1, a template compared with itself, comparisons of one kind.
     """
-    templates = _templates(meta / f"{dataset}_face_tid_mid.txt")
+    templates = read_template_faces(meta / face_list(dataset))
     path = meta / f"{dataset}_template_pair_label.txt"
     rows = read_number_rows(path, 3, "two template numbers and a label")
     if (wrong := np.flatnonzero(rows[:, 2] > 1)).size:
@@ -103,7 +108,8 @@ def read_face_points(path: Path) -> FacePoints | None:
     return FacePoints(dict(zip(names, points, strict=True)), scores)
 
 
-def _templates(path: Path) -> TemplateSet:
+def read_template_faces(path: Path) -> TemplateSet:
+    """All templates of ``face_tid_mid.txt``, whose people are not known; errors as `read_ijbc`."""
     faces: list[str] = []
     numbers: list[str] = []
     for number, line in enumerate(_lines(path, "an image, a template and a medium"), 1):

@@ -8,6 +8,7 @@ names the same in another order has the counts alone, so that nothing is said of
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import MappingProxyType
 
 from facebench.faces.ijb.templates import TemplatePairs, TemplateSearch
 
@@ -21,6 +22,9 @@ SEARCHES = (
     *((113, 1_656), (112, 1_652), (112, 1_882), (112, 1_787), (112, 1_752)),
 )
 SPLITS = len(COMPARISONS)
+# Of the 1:N lists of IJB-B and IJB-C: people of both galleries, and probes (Whitelam et al. 2017,
+# Section 4; Maze et al. 2018, Section 4).
+GALLERIES = MappingProxyType({"ijbb": ((931, 914), 10_270), "ijbc": ((1_772, 1_759), 19_593)})
 VERIFICATION_FINGERPRINT, SEARCH_FINGERPRINT = "d176f661db388e0b", "a7f8d7b82007c78f"
 
 
@@ -38,6 +42,26 @@ def search_fault(splits: Sequence[TemplateSearch]) -> str | None:
         if (found := (len(split.gallery), len(split.probes))) != expected:
             return f"split {number} has {_probes(*found)}, the published one {_probes(*expected)}"
     return _wrong_number(splits)
+
+
+def galleries_fault(dataset: str, searches: Sequence[TemplateSearch]) -> str | None:
+    """Why these are not the published galleries and probes, or None: their counts are the same, or
+    none are known of such data.
+    """
+    if dataset not in GALLERIES:
+        return None
+    people, probes = GALLERIES[dataset]
+    found = tuple(len(search.gallery) for search in searches)
+    if (found, len(searches[0].probes)) == (people, probes):
+        return None
+    return (
+        f"{_both(found)} people in the galleries and {len(searches[0].probes):,} probes, published "
+        f"are {_both(people)} and {probes:,}"
+    )
+
+
+def _both(people: Sequence[int]) -> str:
+    return " and ".join(f"{number:,}" for number in people)
 
 
 def _mated(comparisons: int, mated: int) -> str:

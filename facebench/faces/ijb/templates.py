@@ -66,6 +66,28 @@ class TemplateSet:
             )
         return found
 
+    def chosen(
+        self, ids: NDArray[np.int64], subjects: NDArray[np.int64], path: Path
+    ) -> TemplateSet:
+        """Only these templates, int64[G] ascending and all known, of these people; path: of the
+        list that names them.
+        """
+        number = np.full(len(self), -1, dtype=np.int64)
+        number[np.searchsorted(self.ids, ids)] = np.arange(len(ids))
+        kept = number[self.row_template] >= 0
+        faces, row_face = np.unique(self.row_face[kept], return_inverse=True)
+        media, row_medium = np.unique(self.row_medium[kept], return_inverse=True)
+        return TemplateSet(
+            path,
+            ids,
+            subjects,
+            tuple(self.keys[face] for face in faces.tolist()),
+            number[self.row_template[kept]],
+            row_face,
+            row_medium,
+            number[self.medium_template[media]],
+        )
+
     def digest(self) -> bytes:
         """SHA-256 over the faces, their templates and media, and the people, if known."""
         total = hashlib.sha256("\n".join(self.keys).encode())

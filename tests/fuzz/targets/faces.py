@@ -17,6 +17,7 @@ import numpy as np
 
 from facebench.faces.align.aligners import LandmarkAligner
 from facebench.faces.bin.source import BinSource
+from facebench.faces.ijb.galleries import read_galleries
 from facebench.faces.ijb.ijba import read_face_rows, read_ijba_search, read_ijba_verification
 from facebench.faces.ijb.ijbc import read_face_points, read_ijbc, read_number_rows
 from facebench.faces.install.download import unpack_tar
@@ -101,6 +102,20 @@ def _ijbc(rng: Random) -> Files:
         "meta/ijbc_face_tid_mid.txt": lines_changed(rng, FACES_OF_TEMPLATES, " "),
         "meta/ijbc_template_pair_label.txt": pairs,
     }
+
+
+def _galleries(rng: Random) -> Files:
+    """Any of the four lists is damaged; the others are whole."""
+    files = {
+        "face_tid_mid.txt": b"1.jpg 1 5\n2.jpg 2 6\n3.jpg 3 7\n4.jpg 4 8\n5.jpg 5 9\n6.jpg 5 9\n",
+        "1N_gallery_G1.csv": b"TEMPLATE_ID,SUBJECT_ID,FILENAME\n1,10,img/1.jpg\n",
+        "1N_gallery_G2.csv": b"TEMPLATE_ID,SUBJECT_ID,FILENAME\n2,11,img/2.jpg\n",
+        "1N_probe_mixed.csv": b"TEMPLATE_ID,SUBJECT_ID,FILENAME\n3,10,img/3.jpg\n4,11,img/4.jpg\n"
+        b"5,12,frames/5.jpg\n5,12,frames/6.jpg\n",
+    }
+    name = rng.choice(sorted(files))
+    files[name] = lines_changed(rng, files[name], "," if name.endswith("csv") else " ")
+    return {f"meta/ijbc_{name}": data for name, data in files.items()}
 
 
 @lru_cache(maxsize=1)
@@ -252,6 +267,7 @@ TARGETS = (
     _list("subjects", "subjects.txt", b"# who\nA_B\nC\nD_E\n", _names_in, "_"),
     Target("IJB-A's lists", _ijba_sets, _read_ijba),
     Target("IJB-C's lists", _ijbc, lambda folder: read_ijbc(folder / "meta", "ijbc")),
+    Target("IJB-C's galleries", _galleries, lambda folder: read_galleries(folder / "meta", "ijbc")),
     Target("markers", _marker, _read_marker, 0.5),
     Target("data check", _checked_folder, lambda folder: check_dataset("lfw", folder), 0.5),
     Target(".bin files", _bin, _read_bin, 1.5),

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from facebench.base.errors import UserError
 from facebench.embedding.missing import require_faces
 from facebench.embedding.types import Embeddings
 from facebench.faces.ijb.align import FaceHints, make_template_aligner
+from facebench.faces.ijb.ijbc import read_face_points
 from facebench.faces.ijb.images import TemplateFaces
 from facebench.faces.ijb.locate import LocatedLists, require_image_folder, require_kind
 from facebench.faces.ijb.templates import TemplatePairs, TemplateSearch, TemplateSet
@@ -96,6 +98,13 @@ def listed_faces(
     return ListedFaces(keys, name, kind, source, aligner, located.notice, remarks, scores)
 
 
+def detector_hints(meta: Path, dataset: str) -> FaceHints:
+    """Where the detector of IJB-B's or IJB-C's list found the faces."""
+    path = meta / f"{dataset}_name_5pts_score.txt"
+    points = read_face_points(path)
+    return FaceHints(absent=path) if points is None else FaceHints(points=(points, path))
+
+
 def by_detector(pooling: str) -> bool:
     """Whether a pooling weights faces by the detector's scores."""
     return pooling.endswith("+detector")
@@ -170,8 +179,13 @@ class PreparedSplits(PreparedProtocol):
         similarity: Similarity,
         settings: Settings,
     ) -> list[Pooled]:
-        """Templates by the chosen pooling; see `pool_sets`."""
-        return pool_sets(self.faces, sets, embeddings, similarity, self._chosen(settings))
+        """Templates by the chosen pooling; see `pool_sets`. A set that stands in several places is
+        pooled once.
+        """
+        distinct = list({id(one): one for one in sets}.values())
+        found = pool_sets(self.faces, distinct, embeddings, similarity, self._chosen(settings))
+        of = {id(one): pooled for one, pooled in zip(distinct, found, strict=True)}
+        return [of[id(one)] for one in sets]
 
     def _chosen(self, settings: Settings) -> str:
         """The pooling of a run. UserError: unknown, for videos only, by detector scores that the

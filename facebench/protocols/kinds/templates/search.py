@@ -1,4 +1,6 @@
-"""The kind *template-search*: probe templates searched in each split's gallery (IJB-A 1:N)."""
+"""The kind *template-search*: probe templates searched in each split's gallery (IJB-A 1:N), or in
+each of two galleries (IJB-B and IJB-C 1:N).
+"""
 
 from __future__ import annotations
 
@@ -11,16 +13,18 @@ from numpy.typing import NDArray
 
 from facebench.embedding.types import Embeddings
 from facebench.faces.ijb.align import FaceHints
+from facebench.faces.ijb.galleries import gallery_name, read_galleries
 from facebench.faces.ijb.ijba import read_ijba_search
+from facebench.faces.ijb.ijbc import meta_folder
 from facebench.faces.ijb.locate import locate_lists
-from facebench.faces.ijb.published import SEARCH_FINGERPRINT, search_fault
+from facebench.faces.ijb.published import SEARCH_FINGERPRINT, galleries_fault, search_fault
 from facebench.faces.ijb.templates import TemplateSearch
 from facebench.faces.lfw.remarks import search_remarks
 from facebench.faces.twins.ijba import SPLITS as TWIN_SPLITS
 from facebench.faces.types import Progress
 from facebench.protocols.cards import TemplateSearchCard
 from facebench.protocols.kinds.identification import kept_ranks, searched_people
-from facebench.protocols.kinds.templates.faces import PreparedSplits, listed_faces
+from facebench.protocols.kinds.templates.faces import PreparedSplits, detector_hints, listed_faces
 from facebench.protocols.outcome import Decided, Outcome, Rate, Series
 from facebench.protocols.prepared import refused
 from facebench.protocols.settings import DEFAULTS, Settings
@@ -51,8 +55,21 @@ class PreparedTemplateSearch(PreparedSplits):
 
     @property
     def published_list(self) -> bool | None:
-        """Of splits, galleries and probes; see `PreparedSplits.is_ijba`."""
+        """Of splits, galleries and probes: see `PreparedSplits.is_ijba`. Of IJB-B and -C False
+        where their counts are not those published; what else differs cannot be known.
+        """
+        if self.card.layout == "ijbc":
+            fault = galleries_fault(self.card.dataset, self.splits)
+            return None if fault is None else False
         return self.is_ijba(SEARCH_FINGERPRINT, search_fault(self.splits))
+
+    @property
+    def rule(self) -> str:
+        """Of thresholds; and of which galleries the rates are means."""
+        if self.card.layout == "ijba":
+            return "exact"
+        names = [gallery_name(split.gallery.path) for split in self.splits]
+        return f"exact, each in its gallery, mean over {' and '.join(names)}"
 
     def run(
         self, embeddings: Iterable[Embeddings], similarity: Similarity, settings: Settings
@@ -97,7 +114,7 @@ class PreparedTemplateSearch(PreparedSplits):
             subjects=len(np.unique(np.concatenate(people))),
             failed=failed,
             fingerprint=self.fingerprint,
-            rule="exact",
+            rule=self.rule,
             draws=settings.draws,
             decided=_decided(tables, rates[0]),
             counts={
@@ -121,11 +138,16 @@ def prepare(
     """
     located = locate_lists(card.dataset, data, layout=card.layout, images=images, progress=progress)
     aligned = located.rendering is not None
-    lists = read_ijba_search(located.folder, TWIN_SPLITS if aligned else card.splits)
-    sets = [part for split in lists.splits for part in (split.gallery, split.probes)]
-    hints = FaceHints(lists.boxes, aligned=aligned)
-    faces = listed_faces(card, located, sets, hints, search_remarks(lists.splits), settings, images)
-    return PreparedTemplateSearch(card, faces, lists.splits)
+    if card.layout == "ijbc":
+        meta = meta_folder(located.folder, card.dataset)
+        assert meta is not None
+        searches, hints = read_galleries(meta, card.dataset), detector_hints(meta, card.dataset)
+    else:
+        lists = read_ijba_search(located.folder, TWIN_SPLITS if aligned else card.splits)
+        searches, hints = lists.splits, FaceHints(lists.boxes, aligned=aligned)
+    sets = [part for split in searches for part in (split.gallery, split.probes)]
+    faces = listed_faces(card, located, sets, hints, search_remarks(searches), settings, images)
+    return PreparedTemplateSearch(card, faces, searches)
 
 
 def _search(split: TemplateSearch, gallery: Pooled, probes: Pooled) -> Searches:

@@ -11,7 +11,7 @@ import numpy as np
 from facebench.embedding.types import Embeddings
 from facebench.faces.ijb.align import FaceHints
 from facebench.faces.ijb.ijba import read_ijba_verification
-from facebench.faces.ijb.ijbc import meta_folder, read_face_points, read_ijbc
+from facebench.faces.ijb.ijbc import meta_folder, read_ijbc
 from facebench.faces.ijb.locate import LocatedLists, locate_lists
 from facebench.faces.ijb.published import VERIFICATION_FINGERPRINT, verification_fault
 from facebench.faces.ijb.templates import TemplatePairs
@@ -19,7 +19,7 @@ from facebench.faces.lfw.remarks import template_remarks
 from facebench.faces.twins.ijba import SPLITS as TWIN_SPLITS
 from facebench.faces.types import Progress
 from facebench.protocols.cards import TemplateCard
-from facebench.protocols.kinds.templates.faces import PreparedSplits, listed_faces
+from facebench.protocols.kinds.templates.faces import PreparedSplits, detector_hints, listed_faces
 from facebench.protocols.outcome import Decided, Outcome, Rate, Series
 from facebench.protocols.prepared import refused
 from facebench.protocols.settings import DEFAULTS, Settings
@@ -149,10 +149,7 @@ def _read(card: TemplateCard, located: LocatedLists) -> tuple[tuple[TemplatePair
         return lists.splits, FaceHints(lists.boxes, aligned=aligned)
     meta = meta_folder(located.folder, card.dataset)
     assert meta is not None
-    path = meta / f"{card.dataset}_name_5pts_score.txt"
-    points = read_face_points(path)
-    hints = FaceHints(absent=path) if points is None else FaceHints(points=(points, path))
-    return (read_ijbc(meta, card.dataset),), hints
+    return (read_ijbc(meta, card.dataset),), detector_hints(meta, card.dataset)
 
 
 def _rate(found: SplitTars, interval: Interval, card: TemplateCard) -> Rate:
