@@ -54,6 +54,15 @@ class Similarity(ABC):
     ) -> Projection:
         """The projection of vectors float N×D, its rows in ``dtype``; ValueError: another D."""
 
+    def scaled(
+        self, vectors: NDArray[np.float32]
+    ) -> tuple[NDArray[np.floating], NDArray[np.float64], NDArray[np.float64]]:
+        """The projection as rows float n×K, a number each that they are to be multiplied by, and
+        bias, both float64 n: for sums, which need no scaled copy of the rows.
+        """
+        projected = self.project(vectors)
+        return projected.rows, np.ones(len(vectors)), projected.bias
+
     def pairs(
         self, vectors: NDArray[np.float32], left: NDArray[np.int64], right: NDArray[np.int64]
     ) -> NDArray[np.float64]:

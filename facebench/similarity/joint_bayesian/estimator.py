@@ -26,6 +26,7 @@ from facebench.similarity.joint_bayesian.model import (
     blocks,
 )
 from facebench.similarity.metric_file import MetricFacts, read_metric, write_metric
+from facebench.similarity.segments import Segments
 from facebench.statistics.checks import FloatArray
 
 _NO_VARIANCE = 1e-10  # share of the largest variance below which PCA has nothing to keep
@@ -190,18 +191,25 @@ def _scatter(
     counts: NDArray[np.int64],
     preparation: Preparation,
 ) -> Scatter:
-    """Two passes in blocks: the identities' means, then deviations from them."""
+    """One pass in blocks of whole identities, so that each has its mean before the deviations
+    from it are taken. Memory: a block, or the images of the largest identity.
+    """
     components = preparation.components
     k = preparation.dimension if components is None else len(components)
     order = np.argsort(labels, kind="stable")
-    sums, within = np.zeros((len(counts), k)), np.zeros((k, k))
+    ends = np.cumsum(counts)
+    means, within = np.empty((len(counts), k)), np.zeros((k, k))
+    first = 0
     for part in blocks(len(X), X.shape[1]):
-        rows = order[part]
-        own, first = np.unique(labels[rows], return_index=True)
-        sums[own] += np.add.reduceat(preparation(X[rows]), first, axis=0)
-    means = sums / counts[:, None]
-    for part in blocks(len(X), X.shape[1]):
-        rows = order[part]
-        deviations = preparation(X[rows]) - means[labels[rows]]
-        within += deviations.T @ deviations
+        last = int(np.searchsorted(ends, part.stop, side="right"))
+        if last == first:  # all of one identity that goes on
+            continue
+        start = 0 if first == 0 else int(ends[first - 1])
+        rows = preparation(X[order[start : ends[last - 1]]])
+        own = np.repeat(np.arange(last - first), counts[first:last])
+        sums = Segments.of(own).rows(rows, np.ones(len(rows)))
+        means[first:last] = sums / counts[first:last, None]
+        rows -= means[first:last][own]
+        within += rows.T @ rows
+        first = last
     return Scatter(means, counts, within)
