@@ -79,8 +79,41 @@ def side_by_side(make: Callable[[_Item], _Made], items: Iterable[_Item]) -> Iter
     """
     import torch
 
-    workers, waiting = torch.get_num_threads(), deque[Future[_Made]]()
-    with torch_threads(1), ThreadPoolExecutor(workers) as pool:
+    workers = torch.get_num_threads()
+    with torch_threads(1):
+        yield from _in_order(make, items, workers)
+
+
+def cores() -> int:
+    """How many cores this process may use: those it may run on, or fewer by OMP_NUM_THREADS."""
+    own = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    said = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    return max(1, min(own, int(said))) if said.isdecimal() else own
+
+
+def over_cores(
+    make: Callable[[_Item], _Made], items: Iterable[_Item], workers: int | None = None
+) -> Iterator[_Made]:
+    """What ``make`` makes of each item, in order, by a thread for each core (`cores`), or workers.
+
+    Products of matrices in it run in one thread each, so that the same bits come from any number.
+    A few results at most wait to be taken. For NumPy, which lets other threads run meanwhile.
+    """
+    count = cores() if workers is None else workers
+    if count < 2:
+        yield from map(make, items)
+        return
+    from threadpoolctl import threadpool_limits  # late: it looks at every library that is loaded
+
+    with threadpool_limits(1, user_api="blas"):
+        yield from _in_order(make, items, count)
+
+
+def _in_order(
+    make: Callable[[_Item], _Made], items: Iterable[_Item], workers: int
+) -> Iterator[_Made]:
+    waiting = deque[Future[_Made]]()
+    with ThreadPoolExecutor(workers) as pool:
         try:
             for item in items:
                 waiting.append(pool.submit(make, item))

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facebench.base.text import printable
+from facebench.base.threads import over_cores
 from facebench.embedding.types import Embeddings
 from facebench.similarity.base import Projection, Similarity, projected_pairs, score_block
 
@@ -78,7 +79,7 @@ def many_pairs(
 
     A million pairs and more are put in order of the blocks of 2,048 × 2,048 templates they lie in;
     a block of which at least 2% is wanted is one matrix product and a gather, any other one inner
-    product a pair. Beyond the result memory is 10 bytes a pair and a block.
+    product a pair. Beyond the result memory is 10 bytes a pair and a block for each core.
     """
     if len(left) < _MANY:
         return projected_pairs(projected, left, right, low, high)  # type: ignore[arg-type]
@@ -89,11 +90,11 @@ def many_pairs(
     counts = np.bincount(tile, minlength=across**2)
     del tile, small
     scores = np.empty(len(left), dtype=np.float32)
-    start = 0
-    for count in counts[counts > 0]:
-        rows = order[start : start + count]
+
+    def score(rows: NDArray[np.int64]) -> None:
         scores[rows] = _tile_scores(projected, left[rows], right[rows])
-        start += int(count)
+
+    list(over_cores(score, np.split(order, np.cumsum(counts[counts > 0])[:-1])))
     return np.clip(scores, low, high, out=scores)
 
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +38,7 @@ class Segments:
 
     def numbers(self, values: NDArray[np.floating]) -> NDArray[np.float64]:
         """Sums float64 R of values float n."""
-        return np.asarray(np.add.reduceat(values[self.order], self.starts), dtype=np.float64)
+        return _exactly(np.add.reduceat(values[self.order], self.starts))
 
     def rows(self, rows: NDArray[np.floating], weights: NDArray[np.float64]) -> NDArray[np.float64]:
         """Sums float64 R×K of rows float n×K, each times its weight.
@@ -47,7 +48,8 @@ class Segments:
         """
         weights = weights[self.order]
         if rows.dtype != np.float32 or not _held(weights):
-            return self._product(rows.astype(np.float64), weights, self.order, self.starts)
+            rows = rows.astype(np.float64)
+            return _exactly(self._product(rows, weights, self.order, self.starts))
         ends = np.append(self.starts[1:], len(self.order))
         pieces = -(-(ends - self.starts) // _PIECE)
         last = np.cumsum(pieces)
@@ -56,9 +58,9 @@ class Segments:
         starts = np.repeat(self.starts, pieces) + _PIECE * within
         sums = self._product(rows, weights.astype(np.float32), self.order, starts)
         if len(starts) == len(self.starts):
-            return sums.astype(np.float64)
+            return _exactly(sums)
         ones, own = np.ones(len(starts)), np.arange(len(starts))
-        return self._product(sums.astype(np.float64), ones, own, first)
+        return _exactly(self._product(_exactly(sums), ones, own, first))
 
     @staticmethod
     def _product(
@@ -76,7 +78,7 @@ def quick_norms(vectors: NDArray[np.floating]) -> NDArray[np.float64]:
     """Euclidean norms float64 n to float32's precision, of vectors of any length."""
     with np.errstate(over="ignore"):
         squares = np.einsum("ij,ij->i", vectors, vectors)
-    norms = np.sqrt(squares, dtype=np.float64)
+    norms: NDArray[np.float64] = np.sqrt(squares, dtype=np.float64)
     unsure = np.flatnonzero((norms < _LEAST) | ~(norms < _MOST))
     if unsure.size:
         exact = vectors[unsure].astype(np.float64)
@@ -86,7 +88,12 @@ def quick_norms(vectors: NDArray[np.floating]) -> NDArray[np.float64]:
 
 def inverse(norms: NDArray[np.float64]) -> NDArray[np.float64]:
     """1 over each norm, 0 where it is 0."""
-    return np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > 0)
+    inverses: NDArray[np.float64] = np.zeros_like(norms)
+    return np.divide(1.0, norms, out=inverses, where=norms > 0)
+
+
+def _exactly(values: NDArray[Any]) -> NDArray[np.float64]:
+    return np.asarray(values, dtype=np.float64)
 
 
 def _ascends(places: NDArray[np.int64]) -> bool:

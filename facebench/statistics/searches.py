@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from facebench.base.threads import over_cores
 from facebench.statistics.checks import (
     AnyFloatArray,
     BoolArray,
@@ -201,9 +202,12 @@ def search(
     order = acquired[np.argsort(position[acquired], kind="stable")]
     widest = max((b.rows.size for b in blocks), default=1)
     step = max(1, block // widest)
-    for start in range(0, order.size if blocks else 0, step):
-        part = order[start : start + step]
+    parts = [order[start : start + step] for start in range(0, order.size if blocks else 0, step)]
+
+    def searched(part: IntArray) -> None:
         _search_block(score, blocks, part, position[part], found)
+
+    list(over_cores(searched, parts))  # each fills in its own probes
     if not (found.own < np.inf).all() or not (found.other < np.inf).all():
         raise ValueError("search: scores has NaN or +inf; scores are finite or -inf")
     return found

@@ -8,10 +8,11 @@ import sys
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
-from facebench.base.threads import keep_threads, side_by_side
+from facebench.base.threads import cores, keep_threads, over_cores, side_by_side
 
 ROOT = Path(__file__).parents[2]
 _NAMES = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
@@ -84,3 +85,37 @@ def test_workers_of_one_thread_answer_in_order() -> None:
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("workers", [1, 2, 5])
+def test_over_cores_gives_results_in_order_and_the_same_bits(workers: int) -> None:
+    rng = np.random.default_rng(0)
+    rows = rng.standard_normal((40, 30, 20)).astype(np.float32)
+    found = list(over_cores(lambda number: rows[number] @ rows[number].T, range(40), workers))
+    for number in range(40):
+        np.testing.assert_array_equal(found[number], rows[number] @ rows[number].T)
+
+
+def test_over_cores_runs_beside_each_other_and_stops_at_an_error() -> None:
+    together, seen = threading.Barrier(2), []
+
+    def make(item: int) -> int:
+        if item < 2:
+            together.wait(60)  # only where two are at work at once
+        seen.append(item)
+        if item == 9:
+            raise ValueError("nine")
+        return -item
+
+    assert list(over_cores(make, range(9), 2)) == [-n for n in range(9)]
+    with pytest.raises(ValueError, match="nine"):
+        list(over_cores(make, range(999), 2))
+    assert len(seen) < 999
+
+
+@pytest.mark.parametrize(("said", "most"), [("1", 1), ("1,4", 1), ("", 4096), ("x", 4096)])
+def test_cores_are_those_that_one_may_use(
+    said: str, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", said)
+    assert 1 <= cores() <= most

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from facebench.similarity.base import Projection, score_block
-from facebench.statistics.all_pairs import tail_points, walk_pairs
+from facebench.statistics.all_pairs import merged, tail_points, walk_pairs
 from facebench.statistics.intervals.all_pairs import tail_length
 from facebench.statistics.intervals.searches import SearchTable, search_intervals
 from facebench.statistics.searches import Searches, cmc, dir_at_far, search, search_scores
@@ -90,6 +90,26 @@ def test_all_pairs_of_lfw(benchmark):
     points = tail_points(pairs, targets)
     assert all(point.far <= point.target for point in points)
     assert pairs.n_mated + pairs.n_nonmated == 87_549_528
+
+
+@pytest.mark.slow
+def test_all_pairs_of_lfw_in_two_shards_merge_to_the_bits_of_one():
+    """87.5 million pairs, in two parts of other blocks and threads than the whole."""
+    rng = np.random.default_rng(0)
+    people = np.concatenate([np.arange(5749), rng.integers(0, 1680, 13233 - 5749)])
+    vectors = faces(people, 3).rows[:, :64].copy()
+    rows = Projection(vectors, np.zeros(len(people)))
+    length = tail_length((0.001,), 13233 * 13232 // 2, draws=1000)
+
+    def walk(**given):
+        return walk_pairs(lambda a, b: score_block(rows[a], rows[b]), people, tail=length, **given)
+
+    whole = walk(workers=1)
+    parts = [walk(part=(number, 2), rows=1500, workers=2) for number in range(2)]
+    found = merged(parts, people, length)
+    assert whole.n_mated + whole.n_nonmated == 87_549_528 and whole.tail.size == length
+    for name, value in vars(whole).items():
+        np.testing.assert_array_equal(getattr(found, name), value, strict=True)
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from facebench.similarity.base import score_block
 from facebench.similarity.cosine import Cosine
 from facebench.statistics import roc, tar_at_far, tar_key
-from facebench.statistics.all_pairs import tail_curve, tail_points, walk_pairs
+from facebench.statistics.all_pairs import merged, tail_curve, tail_points, walk_pairs
 from facebench.statistics.intervals.all_pairs import (
     TailTooShortError,
     all_pairs_draws,
@@ -222,3 +222,59 @@ def test_nobody_acquired():
     assert pairs.failed == 3
     point = tail_points(pairs, [1.0])[0]
     assert (point.tar, point.far) == (0.0, 0.0)
+
+
+def bits(pairs):
+    """All that a walk found, arrays as bytes with their dtype."""
+    return {
+        name: (value.dtype, value.tobytes()) if isinstance(value, np.ndarray) else value
+        for name, value in vars(pairs).items()
+    }
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    seed=st.integers(0, 10**6),
+    n=st.integers(4, 25),
+    rows=st.integers(1, 30),
+    levels=st.sampled_from([2, 5, 40]),
+    tail=st.integers(1, 300),
+    parts=st.integers(1, 5),
+    single=st.booleans(),
+)
+def test_parts_merge_to_the_bits_of_the_whole(seed, n, rows, levels, tail, parts, single):
+    scores, who, acquired = toy(n, 5, seed, levels)
+    if single:
+        scores = scores.astype(np.float32)
+
+    def walk(rows, part=(0, 1), workers=None):
+        return walk_pairs(
+            lambda a, b: scores[np.ix_(a, b)],
+            who,
+            acquired=acquired,
+            tail=tail,
+            rows=rows,
+            part=part,
+            workers=workers,
+        )
+
+    whole = walk(1000)
+    found = [walk(rows, (i, parts)) for i in range(parts)]
+    assert bits(merged(found, who, tail)) == bits(whole)
+    assert bits(merged(found[::-1], who, tail)) == bits(whole)
+    assert bits(walk(rows, workers=3)) == bits(whole)
+
+
+def test_of_equal_scores_the_lowest_pairs_are_kept():
+    who = np.array([0, 0, 1, 2, 3])
+    found = walked(np.ones((5, 5)), who, tail=3, rows=2)
+    assert found.pairs.tolist() == [2, 3, 4]  # of face 0 with 2, 3 and 4
+    assert (found.first.tolist(), found.second.tolist()) == ([0, 0, 0], [1, 2, 3])
+    assert not found.complete
+
+
+def test_parts_of_other_faces_do_not_merge():
+    scores, who, _ = toy()
+    one, other = walked(scores, who), walked(scores[:50, :50], who[:50])
+    with pytest.raises(ValueError, match="parts of one walk"):
+        merged([one, other], who, 10)

@@ -13,6 +13,7 @@ from math import ceil
 
 import numpy as np
 
+from facebench.base.threads import over_cores
 from facebench.statistics.all_pairs import PairTail
 from facebench.statistics.checks import BoolArray, FloatArray, IntArray
 from facebench.statistics.intervals.bootstrap import draw_units
@@ -91,11 +92,9 @@ def all_pairs_draws(
         return (n_mated > 0) & (n_nonmated > 0), drawn
 
     people, most = pairs.faces.size, max(pairs.mated.size, pairs.tail.size)
-    blocks = [
-        _tars(pairs, drawn, targets)
-        for drawn in draw_units(people, "people", most, draws, rng, _WHERE, weighed)
-    ]
-    found = np.concatenate(blocks, axis=1)
+    units = draw_units(people, "people", most, draws, rng, _WHERE, weighed)
+    blocks = over_cores(lambda drawn: _tars(pairs, drawn, targets), units)
+    found = np.concatenate(list(blocks), axis=1)
     return {tar_key(target): values for target, values in zip(targets, found, strict=True)}
 
 

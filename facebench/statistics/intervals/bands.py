@@ -15,6 +15,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import ArrayLike
 
+from facebench.base.threads import over_cores
 from facebench.statistics.checks import (
     BoolArray,
     FloatArray,
@@ -67,17 +68,19 @@ def tar_bands(
     denominators = np.array([share.denominator for share in shares], dtype=np.int64)
     units = _units_of(parts)
     count = 1 + max(int(unit.highest) for unit in units)
-    blocks = []
     size = max(unit.size for unit in units)
-    for drawn in draw_units(count, "people", size, draws, rng, _WHERE, _all_usable):
+
+    def mean(drawn: IntArray) -> FloatArray:
         total = np.zeros((len(drawn), len(shares)))
         usable = np.zeros(len(drawn))
         for unit in units:
             both, tars = unit.tars(drawn, numerators, denominators)
             usable += both
             total[both] += tars
-        blocks.append(total[usable > 0] / usable[usable > 0, None])
-    values = np.concatenate(blocks)
+        return np.asarray(total[usable > 0] / usable[usable > 0, None])
+
+    drawn = draw_units(count, "people", size, draws, rng, _WHERE, _all_usable)
+    values = np.concatenate(list(over_cores(mean, drawn)))
     if not len(values):
         raise ValueError(f"{_WHERE}: no resample has both kinds of comparison; people are too few")
     low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2], axis=0)
