@@ -7,14 +7,13 @@ from it, too, with a 95% interval from 1,000 draws of the held-out people, the s
 
 from __future__ import annotations
 
-import csv
-import io
 import sys
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from values import rows_in
 
 from facebench.base.storage import write_atomically
 from facebench.cli.lab import Lab, learned_from, prepare
@@ -24,6 +23,7 @@ from facebench.lab.laboratory.work_folder import FINAL
 from facebench.lab.learning.learner import untrained
 from facebench.lab.learning.recipes import load_recipe
 from facebench.models.embedders.base import unit
+from facebench.tables.csv import to_csv
 
 ROOT = Path(__file__).parents[2]
 TABLE = ROOT / "docs" / "tables" / "ablation.csv"
@@ -67,7 +67,7 @@ def _counts(scores: NDArray[np.float32]) -> NDArray[np.int64]:
     return np.bincount(places, minlength=BINS)
 
 
-def difference(one: Scores, base: Scores) -> list[str]:
+def difference(one: Scores, base: Scores) -> list[float]:
     """Of two networks' errors, with both ends of its interval."""
     rng, people = np.random.default_rng(0), len(one.mated)
     drawn = [np.ones(people)]
@@ -76,12 +76,12 @@ def difference(one: Scores, base: Scores) -> list[str]:
     times = np.array(drawn, np.float32)
     found = one.errors(times) - base.errors(times)
     values = [found[0], *np.quantile(found[1:], [0.025, 0.975])]
-    return [f"{value:.5f}" for value in values]
+    return [round(float(value), 5) for value in values]
 
 
 def judged(
     run: str, recipe: str, work: Path, data: TrainingData
-) -> tuple[dict[str, str], dict[str, Scores]]:
+) -> tuple[dict[str, float], dict[str, Scores]]:
     """Figures of a run by the table's names, and its scores by output ("f", "regressed")."""
     (file,) = work.glob(f"abl_{run}-*/{FINAL}")
     given = load_recipe(str(ROOT / "models" / "recipes" / "ablation" / f"{recipe}.toml"))
@@ -94,7 +94,7 @@ def judged(
         regressed = supervision.regressor(torch.from_numpy(outputs)).numpy()
     assert data.strangers is not None
     people = data.held_out.labels[data.strangers]
-    return {name: f"{figures[key]:.5f}" for key, name in FIGURES.items()}, {
+    return {name: round(figures[key], 5) for key, name in FIGURES.items()}, {
         "f": Scores(outputs[data.strangers], people),
         "regressed": Scores(regressed[data.strangers], people),
     }
@@ -108,8 +108,7 @@ def main(faces: str, teacher: str, lfw: str, work: str, *runs: str) -> None:
     )  # fmt: skip
     prepare(lab, ())
     data, _ = learned_from(lab, load_recipe("short"))
-    with TABLE.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = rows_in(TABLE)
     by_name, made = {row["run"]: row for row in rows}, {}
     for run, _, base in (text.partition(":") for text in runs):
         for name in filter(None, (run, base)):
@@ -122,11 +121,7 @@ def main(faces: str, teacher: str, lfw: str, work: str, *runs: str) -> None:
             for kind, own in scores.items():
                 names = (f"difference_{kind}{end}" for end in ("", "_low", "_high"))
                 row |= dict(zip(names, difference(own, made[base][1][kind]), strict=True))
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_atomically(TABLE, text.getvalue().encode())
+    write_atomically(TABLE, to_csv(rows).encode())
 
 
 if __name__ == "__main__":

@@ -9,8 +9,6 @@ and embeddings are kept in WORK.
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 import sys
 from pathlib import Path
@@ -25,6 +23,7 @@ from facebench.models.cards.names import card_for
 from facebench.models.cards.quantise import quantise_model, rounded_name
 from facebench.records.find import named_in
 from facebench.records.record import Record
+from facebench.tables.csv import to_csv
 
 ROOT = Path(__file__).parents[2]
 TABLE = ROOT / "docs" / "tables" / "static-int8.csv"
@@ -75,20 +74,19 @@ def main(lfw: str, faces: str, work: str, *models: str) -> None:
         for (form, spec), record in zip(made.items(), records[model], strict=True):
             run, accuracy = times[spec], record.statistics.headline.value
             row = {"model": card_for(model).name, "form": form, "bytes": record.model.bytes}
-            row |= {"milliseconds": f"{1000 * run.latency.median:.3f}"}
-            row |= {"share": f"{run.latency.median / base:.3f}", "accuracy": f"{accuracy:.6f}"}
-            row |= dict.fromkeys(("difference", "low", "high", "p"), "")
+            row |= {"milliseconds": round(1000 * run.latency.median, 3)}
+            row |= {"share": round(run.latency.median / base, 3), "accuracy": round(accuracy, 6)}
+            row |= dict.fromkeys(("difference", "low", "high", "p"))
             if spec != model:
                 paired = compare(records[model][0], record)[0].statistics[0]
-                row["difference"] = f"{paired.difference:.6f}"
-                row |= {"low": f"{paired.interval.low:.6f}", "high": f"{paired.interval.high:.6f}"}
-                row["p"] = f"{paired.p_value:.4f}"
+                row["difference"] = round(paired.difference, 6)
+                row |= {
+                    "low": round(paired.interval.low, 6),
+                    "high": round(paired.interval.high, 6),
+                }
+                row["p"] = round(paired.p_value, 4)
             rows.append(row | {"cpu": run.machine.cpu, "version": run.version})
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_atomically(TABLE, text.getvalue().encode())
+    write_atomically(TABLE, to_csv(rows).encode())
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from types import UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from facebench.base.errors import UserError
+from facebench.base.vocabulary import FEWEST_DRAWS, MOST_DRAWS
 
 _RAISES = "Raises\n------\n"
 Chosen = TypeVar("Chosen")
@@ -204,6 +205,29 @@ def require(what: str, given: object, kinds: tuple[type, ...], example: str) -> 
         raise UserError(
             f"{what} is {said if len(said) < 80 else f'a {type(given).__name__}'}; it must be like "
             f"{example}"
+        )
+
+
+def percent_level(option: str, value: float) -> float:
+    """A level that the command line takes in percent, as a share; UserError names the option."""
+    if not 50 <= value < 100:
+        raise UserError(f"{option} {value:g}: give percent from 50 to below 100, e.g. 95")
+    return value / 100
+
+
+def require_level(function: str, level: object) -> None:
+    """UserError where the level of intervals that a function of ours was given is no share."""
+    require("level", level, (float, int), "0.95")
+    if not isinstance(level, (float, int)) or not 0 < level < 1:
+        raise UserError(f"{function}: level is {level}; give a share between 0 and 1, such as 0.95")
+
+
+def require_draws(draws: int) -> None:
+    """UserError for a number of draws that tells no interval, or that nobody waits for."""
+    if draws and not FEWEST_DRAWS <= draws <= MOST_DRAWS:
+        raise UserError(
+            f"--draws {draws}: an interval takes {FEWEST_DRAWS} draws at least, and {MOST_DRAWS:,} "
+            "at most; give 0 for none, or e.g. 1000"
         )
 
 

@@ -8,6 +8,8 @@ SYNTHETIC_LABEL = "SYNTHETIC FACES (rendered, not photographs)"
 # Of a bootstrap. It works in blocks, so that draws cost time, not memory: on 6,000 pairs 100,000
 # take half a minute, and p-values are then told to 0.00002.
 MOST_DRAWS = 100_000
+# Of fewer, none is what happens in 5 of 100, and an interval tells nothing.
+FEWEST_DRAWS = 20
 # More cores than machines have; the C library ends the program where it can start no more.
 MOST_THREADS = 1024
 # How protocols and data sets are called.

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from facebench.base.errors import UserError
-from facebench.base.options import require
+from facebench.base.options import require_level
 from facebench.comparison.paired import Paired, corrected, paired_row, paired_statistics
 from facebench.records.comparability import SettingDifference, require_comparable
 from facebench.records.find import Named, named_in, require_words, several
@@ -119,9 +118,7 @@ def compare(
     ['sparse_074', 'sparse_076']
     """
     require_words(protocol, similarity)
-    require("level", level, (float, int), "0.95")
-    if not 0 < level < 1:
-        raise UserError(f"compare: level is {level}; give a share between 0 and 1, such as 0.95")
+    require_level("compare", level)
     first, *others = named_in(found_in, several([base, *several(candidates)]), protocol, similarity)
     return Results(compare_records(first, others, level=level))
 

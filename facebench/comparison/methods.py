@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from facebench.base.errors import UserError
+from facebench.base.options import require_level
 from facebench.comparison.paired import SIGNIFICANCE, SMALLER_IS_BETTER
 from facebench.records.comparability import require_comparable
-from facebench.records.find import Named, named_in, several
+from facebench.records.find import Named, named_in, require_words, several
 from facebench.records.frames import Results, Scalar, Shown, frame_of
 from facebench.records.record import Record
 from facebench.records.sections import VerificationSection
@@ -154,6 +155,8 @@ def compare_methods(
     >>> found.candidate, found.of_one_seed, found.statistics[0].statistic
     ('sparse_012', ['baseline', 'sparse_012'], 'accuracy')
     """
+    require_words(protocol, similarity)
+    require_level("compare_methods", level)
     given = named_in(found_in, several(records), protocol, similarity)
     groups = _by_method(given, _pattern(by))
     if len(groups) < 2:

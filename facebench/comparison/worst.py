@@ -11,7 +11,7 @@ further comparisons (`facebench.statistics.paired.group_means`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -187,11 +187,13 @@ def most_hit(
     number: int = 12,
     by: By | None = None,
     keys: Keys | None = None,
+    people: Mapping[str, str] | None = None,
 ) -> MostHit:
     """The people or images whose comparisons lose most margin from the base to the candidate.
 
-    by: None: people where the records know them, else images, which takes their keys. UserError:
-    as `worst_errors` and `require_comparable`; nobody known to be counted by.
+    by: None: people where the records know them, else images, which takes their keys; people: who
+    is in an image, by its key; of others its name tells. UserError: as `worst_errors` and
+    `require_comparable`; nobody known to be counted by.
     """
     require_comparable(base, candidate)
     (one, before), (other, after) = _margins(base), _margins(candidate)
@@ -218,7 +220,7 @@ def most_hit(
         worst = int(own[np.argmin(beyond[own])])
         hits.append(
             Hit(
-                name=_name(by, sides, keys, worst, int(known[at])),
+                name=_name(by, sides, keys, people or {}, worst, int(known[at])),
                 comparisons=int(found.number[at]),
                 change=float(found.mean[at]),
                 expected=float(found.expected[at]),
@@ -283,12 +285,19 @@ def _pair(
     )
 
 
-def _name(by: By, sides: NDArray[np.int64], keys: Keys | None, row: int, group: int) -> str:
+def _name(
+    by: By,
+    sides: NDArray[np.int64],
+    keys: Keys | None,
+    people: Mapping[str, str],
+    row: int,
+    group: int,
+) -> str:
     """What a group is called, by one of its comparisons."""
     if keys is None:
         return f"person {group}"
     key = keys[row][0 if sides[0, row] == group else 1]
-    return key if by == "image" else person_of(key)
+    return key if by == "image" else people.get(key) or person_of(key)
 
 
 def person_of(key: str) -> str:

@@ -268,7 +268,7 @@ def _evaluate_all(
     ready = prepare_all(cards, data, chosen, images, own if data is None else None)
     for prepared in ready:
         if faces_of_axes is not None:
-            faces_of_axes.require_other_people(prepared.faces.keys)
+            faces_of_axes.require_other_people(prepared.named_people)
         for candidate in candidates:
             _require_other_calibration(candidate, prepared)
     templates = [
@@ -302,7 +302,7 @@ def evaluate_prepared(model: AnyModel, prepared: PreparedProtocol, settings: Set
 def _require_other_calibration(candidate: Candidate, prepared: PreparedProtocol) -> None:
     """UserError where a quantised model's ranges are of people of a test, by name."""
     known = None if candidate.card is None else candidate.card.calibration
-    if known and (shared := shared_people(prepared.faces.keys, known.people)):
+    if known and (shared := shared_people(prepared.named_people, known.people)):
         raise UserError(
             f"model {candidate.facts.id}: was calibrated on faces of {len(shared):,} people of "
             f"{prepared.card.name} (first: {shared[0]}), and would be tested on what it was fitted "

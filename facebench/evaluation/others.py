@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -47,9 +48,9 @@ class OtherFaces:
         """What records call them, by their contents."""
         return self.source.label(self.keys)
 
-    def require_other_people(self, keys: Sequence[str]) -> None:
-        """UserError where a person of a test is among them, by name."""
-        if shared := shared_people(keys, self.people):
+    def require_other_people(self, tested: AbstractSet[str]) -> None:
+        """UserError where a person of a test, of these names, is among them."""
+        if shared := shared_people(tested, self.people):
             raise UserError(
                 f"{self.option} {self.where}: {len(shared):,} people of the test are in "
                 f"it (first: {shared[0]}); what is fitted on faces of a test says too much of it: "
@@ -62,9 +63,8 @@ def names_in(people: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted({name for name in people if re.search("[^0-9]", name)}))
 
 
-def shared_people(keys: Sequence[str], people: Iterable[str]) -> list[str]:
-    """Which of some people are in a test, by name, sorted."""
-    tested = {key.split("/")[0] for key in keys if "/" in key}
+def shared_people(tested: AbstractSet[str], people: Iterable[str]) -> list[str]:
+    """Which of some people are in a test of people of these names, sorted."""
     return sorted(tested & set(names_in(people)))
 
 

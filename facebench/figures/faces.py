@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,7 +35,8 @@ _LONGEST = 30  # letters below an image
 @dataclass(frozen=True)
 class PairFaces:
     """Where the faces of a protocol's comparisons are: their keys, in its order. aligner: cuts them
-    to ``size``, height and width, as a model saw them; None: images are drawn whole.
+    to ``size``, height and width, as a model saw them; None: images are drawn whole. people: who
+    is in each, by its key, where the list has names.
     """
 
     source: FaceSource
@@ -42,6 +44,7 @@ class PairFaces:
     right: tuple[str, ...]
     aligner: Aligner | None = None
     size: tuple[int, int] = _USUAL
+    people: Mapping[str, str] = field(default_factory=dict)
 
 
 FLIPS = "--show-flips"
@@ -106,6 +109,7 @@ def pair_faces(
         prepared.faces.source,
         tuple(keys[index] for index in found.left),
         tuple(keys[index] for index in found.right),
+        people=found.named,
     )
     if not cut:
         return faces

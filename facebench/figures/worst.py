@@ -156,7 +156,7 @@ def worst_with_faces(
         keys = tuple(zip(faces.left, faces.right, strict=True))
     if len(records) == 1:
         return worst_errors(records[0], number, keys), faces
-    return most_hit(records[0], records[1], number, by, keys), faces
+    return most_hit(records[0], records[1], number, by, keys, faces.people if faces else {}), faces
 
 
 def save_sheet(found: WorstErrors | MostHit, faces: PairFaces, path: Path) -> None:

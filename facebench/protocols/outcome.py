@@ -21,7 +21,7 @@ class Comparisons:
 
     keys: every face once, sorted. left, right: int64[n], positions in keys. mated: bool[n]. folds:
     int64[n], from 1. subjects: int64[len(keys)], numbers of the people, or None where the list does
-    not say who they are.
+    not say who they are; names: of the people by their numbers, where the list has names.
     """
 
     keys: tuple[str, ...]
@@ -30,9 +30,22 @@ class Comparisons:
     mated: NDArray[np.bool_]
     folds: NDArray[np.int64]
     subjects: NDArray[np.int64] | None
+    names: tuple[str, ...] = field(default=(), kw_only=True)
 
     def __len__(self) -> int:
         return len(self.mated)
+
+    @property
+    def named(self) -> dict[str, str]:
+        """Who is in each face, by its key; nothing where the list has no names."""
+        if self.subjects is None or not self.names:
+            return {}
+        return {key: self.names[of] for key, of in zip(self.keys, self.subjects, strict=True)}
+
+    @property
+    def people(self) -> frozenset[str] | None:
+        """The names of all who are in its faces; None: the list has none."""
+        return frozenset(self.named.values()) or None
 
     @cached_property
     def fingerprint(self) -> str:

@@ -78,6 +78,11 @@ class PreparedProtocol(ABC):
         """Whether the comparisons are the published ones; None where none can tell."""
         return None
 
+    @property
+    def named_people(self) -> frozenset[str]:
+        """Who is in the faces, by name: as the list says, else by the folders of the images."""
+        return frozenset(key.split("/")[0] for key in self.faces.keys if "/" in key)
+
     @abstractmethod
     def pooling(self, settings: Settings) -> str:
         """What the record says of pooling, e.g. ``mean-score, all frames``; UserError where what

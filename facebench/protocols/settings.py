@@ -9,7 +9,16 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from facebench.base.errors import UserError, nearest
-from facebench.base.options import FACES, HOW, MACHINE, Option, check_bounds, check_types, told
+from facebench.base.options import (
+    FACES,
+    HOW,
+    MACHINE,
+    Option,
+    check_bounds,
+    check_types,
+    require_draws,
+    told,
+)
 from facebench.base.vocabulary import MOST_DRAWS, MOST_THREADS
 from facebench.faces.align.landmarks import check_order
 from facebench.faces.align.rules import RULES
@@ -152,6 +161,7 @@ class Settings:
         known("threshold rule", self.rule, THRESHOLD_RULES)
         known("--on-missing", self.on_missing, ("error", "count"))
         check_bounds(self)
+        require_draws(self.draws)
         if self.pooling is not None:
             check_pooling(self.pooling)
         if self.frames is not None:

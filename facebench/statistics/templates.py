@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from facebench.statistics.calibration.people import connected
 from facebench.statistics.checks import FloatArray, IntArray, checked_alike, checked_level
 from facebench.statistics.intervals.dyadic import Sharing
 from facebench.statistics.intervals.exact import Interval
@@ -156,13 +157,7 @@ def people_by_mated(
     Templates that are joined by mated comparisons are of one person. Two that are not may be of one
     person as well, so this serves to resample comparisons, not to count people.
     """
-    # Here, since it is slow to import and only lists without people need it.
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    i, j = left[mated], right[mated]
-    graph = coo_array((np.ones(len(i), np.int8), (i, j)), shape=(templates, templates))
-    return np.asarray(connected_components(graph, directed=False)[1], dtype=np.int64)
+    return connected(left[mated], right[mated], templates)
 
 
 def people_if_consistent(

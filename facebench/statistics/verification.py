@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -288,9 +288,10 @@ def method_differences(
     """As `paired_verification`, of two methods, each of several seeds' models."""
     where = "method_differences"
     _, flags = checked_comparisons(base[0][0], mated, where)
-    sharing = Sharing.of(Units.of(flags, subjects_a, subjects_b, where))
+    units = Units.of(flags, subjects_a, subjects_b, where)
+    sharing = Sharing.of(units)
     checked_folds(folds, flags.size, where)
-    weights = fold_weights(np.asarray(folds))
+    weights, independent = fold_weights(np.asarray(folds)), _independent(units)
     methods = [
         [_influences(*model, flags, weights, sharing, NAMES, targets, where) for model in models]
         for models in (base, candidate)
@@ -304,8 +305,28 @@ def method_differences(
             )
             for models in methods
         )
-        found[key] = method_difference(one, other, sharing, level)
+        found[key] = method_difference(
+            one, other, sharing, level, independent=independent(key),
+            gains=_gains(*(_mean_of([model[key] for model in models]) for models in methods)),
+        )  # fmt: skip
     return found
+
+
+def _mean_of(models: Sequence[_Influenced]) -> _Influenced:
+    """The mean of a method's seeds."""
+    rights = [model.right for model in models if model.right is not None]
+    return _Influenced(
+        float(np.mean([model.value for model in models])),
+        np.mean([model.influence for model in models], axis=0),
+        np.mean(rights, axis=0) if rights else None,
+    )
+
+
+def _independent(units: Units) -> Callable[[str], int]:
+    """How many units may be independent, by the key of the statistic that rests on them."""
+    mated_units, fewer = units_of_kind(units, mated=True), units_of_fewer(units)
+    of = {"accuracy": units_of_all(units), "auc": fewer, "eer": fewer}
+    return lambda key: of.get(key, mated_units)
 
 
 def paired_with_each(
@@ -337,15 +358,14 @@ def paired_with_each(
         _influences(*model, flags, weights, sharing, names, targets, where)
         for model in (baseline, *candidates)
     )
-    mated_units, fewer = units_of_kind(units, mated=True), units_of_fewer(units)
-    independent = {"accuracy": units_of_all(units), "auc": fewer, "eer": fewer}
+    independent = _independent(units)
     return [
         {
             key: influenced_difference(
                 own.value - first[key].value,
                 own.influence - first[key].influence,
                 sharing,
-                independent=independent.get(key, mated_units),
+                independent=independent(key),
                 gains=_gains(first[key], own),
                 level=level,
             )

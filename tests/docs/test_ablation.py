@@ -43,6 +43,6 @@ def test_errors_are_those_of_all_pairs_and_count_drawn_people_as_often() -> None
 
 def test_a_difference_has_its_interval() -> None:
     better, worse = Scores(*embeddings(0.8)), Scores(*embeddings(1.6))
-    value, low, high = (float(text) for text in difference(better, worse))
+    value, low, high = difference(better, worse)
     assert low <= value <= high < 0
-    assert difference(better, better) == ["0.00000"] * 3
+    assert difference(better, better) == [0.0] * 3

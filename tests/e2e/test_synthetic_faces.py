@@ -54,7 +54,7 @@ def small_twin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def evaluate(capfd: pytest.CaptureFixture[str], *more: str) -> tuple[str, str]:
     arguments = ["eval", "-m", "tiny_twin:make", "--size", "112x96", "-p", "lfw"]
     with pytest.raises(SystemExit) as caught:
-        main([*arguments, "--workers", "0", "--draws", "10", *more])
+        main([*arguments, "--workers", "0", "--draws", "20", *more])
     assert not caught.value.code
     captured = capfd.readouterr()
     return captured.out, " ".join(captured.err.replace("┃", " ").split())

@@ -27,7 +27,7 @@ from facebench.protocols.cards import protocol_paths
 from facebench.protocols.settings import Settings
 from facebench.tables.records import record_table
 
-QUICK: dict[str, Any] = {"workers": 0, "draws": 10, "progress": False}
+QUICK: dict[str, Any] = {"workers": 0, "draws": 20, "progress": False}
 
 
 class Grey(Embedder):

@@ -15,7 +15,7 @@ import facebench
 from facebench.base.errors import UserError
 from facebench.models.embedders.base import UNPINNED
 
-QUICK: dict[str, Any] = {"workers": 0, "draws": 10, "progress": False}
+QUICK: dict[str, Any] = {"workers": 0, "draws": 20, "progress": False}
 OPTIONS = facebench.ModelOptions(size=(112, 96))
 
 

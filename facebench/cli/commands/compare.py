@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from facebench.base.errors import UserError
+from facebench.base.options import percent_level
 from facebench.cli.errors import importing
 from facebench.cli.options import NamedSimilarity, records_option, similarity_option
 from facebench.cli.output import require_outputs, table_text, unwritten, write
@@ -82,8 +83,7 @@ def command(
     with importing():
         from facebench.comparison.compare import compare
         from facebench.records.find import named_in
-    if not 50 <= level < 100:
-        raise UserError(f"--level {level:g}: give percent from 50 to below 100, e.g. 95")
+    share = percent_level("--level", level)
     if by is not None:
         if show_flips is not None or data is not None:
             raise UserError(
@@ -98,7 +98,7 @@ def command(
             protocol=protocol,
             similarity=similarity,
             found_in=records or [],
-            level=level / 100,
+            level=share,
         )
         write(_of_methods(methods, format, file=output is not None), output)
         return
@@ -113,7 +113,7 @@ def command(
         from facebench.figures.faces import require_faces
 
         require_faces(first, data)
-    compared = list(compare(first, others, level=level / 100))
+    compared = list(compare(first, others, level=share))
     failed = None
     if show_flips is not None or data is not None:
         from facebench.figures.faces import pair_faces

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from facebench.base.errors import UserError
+from facebench.base.options import percent_level
 from facebench.cli.errors import importing
 from facebench.cli.options import NamedSimilarity, records_option, similarity_option
 from facebench.cli.output import require_outputs, table_text, write
@@ -58,9 +59,7 @@ def command(
     Example: facebench power --protocol lfw --drop 0.3pt
     """
     require_outputs({"--output": output})
-    for option, value in (("--level", level), ("--power", power)):
-        if not 50 <= value < 100:
-            raise UserError(f"{option} {value:g}: give percent from 50 to below 100, e.g. 95")
+    shares = [percent_level("--level", level), percent_level("--power", power)]
     share = drop_of(drop)
     with importing():
         from facebench.comparison.power import power as powers
@@ -72,8 +71,8 @@ def command(
         statistic=statistic,
         similarity=similarity,
         found_in=records or [],
-        level=level / 100,
-        power=power / 100,
+        level=shares[0],
+        power=shares[1],
     )
     if format == "json" or format == "csv":
         text = power_json(found) if format == "json" else power_csv(found)

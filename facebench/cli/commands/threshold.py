@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from facebench.base.errors import UserError
+from facebench.base.options import percent_level
 from facebench.cli.errors import importing
 from facebench.cli.options import NamedSimilarity, records_option, similarity_option
 from facebench.cli.output import require_outputs, table_text, write
@@ -71,8 +71,7 @@ def command(
     Example: facebench threshold sparse_074 -p lfw --far 0.001 -o threshold.json
     """
     require_outputs({"--output": output})
-    if not 50 <= level < 100:
-        raise UserError(f"--level {level:g}: give percent from 50 to below 100, e.g. 95")
+    share = percent_level("--level", level)
     with importing():
         from facebench.comparison.calibration.threshold import threshold
         from facebench.tables.paired.threshold import threshold_csv, threshold_table
@@ -85,7 +84,7 @@ def command(
         protocol=protocol,
         similarity=similarity,
         found_in=records or [],
-        level=level / 100,
+        level=share,
         draws=draws,
     )
     if format == "json" or format == "csv":

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from facebench.base.errors import UserError
-from facebench.base.options import require
+from facebench.base.options import require, require_draws, require_level
 from facebench.base.storage import write_atomically
 from facebench.base.version import __version__
 from facebench.comparison.calibration.written import (
@@ -258,12 +258,9 @@ def _require_arguments(
         require(name, value, (float, int, NoneType), f"{example}")
         if value is not None and not 0 < value < 1:
             raise UserError(f"--{name} {value}: give a share above 0 and below 1, e.g. {example}")
-    require("level", level, (float, int), "0.95")
-    if not 0 < level < 1:
-        raise UserError(f"threshold: level is {level}; give a share between 0 and 1, such as 0.95")
+    require_level(_WHERE, level)
     require("draws", draws, (int,), "1000")
-    if draws < 0:
-        raise UserError(f"--draws {draws}: give a number of draws, or 0 for no interval")
+    require_draws(draws)
     require("use", use, (str, PathLike, NoneType), "'threshold.json'")
     if use is not None and far is not None:
         raise UserError(

@@ -12,7 +12,7 @@ from facebench.base.opening import SETTINGS, read_json
 from facebench.base.text import json_text
 from facebench.base.validation import PositiveShare, Share, validated
 from facebench.records.record import Record, template_kind
-from facebench.records.sections import Count, IntervalSection, Section
+from facebench.records.sections import UNKNOWN, UNSEEN, Count, IntervalSection, Section
 from facebench.statistics.calibration.likelihood import LARGEST
 
 Half = Literal["people", "folds"] | None
@@ -20,7 +20,10 @@ _NAMED = "a threshold's file (facebench threshold MODEL -o FILE makes one)"
 
 
 class ScoredBy(Section):
-    """What makes the scores: a threshold is of these alone. The fields are those of a record."""
+    """What makes the scores: a threshold is of these alone. The fields are those of a record.
+
+    dimension: of embeddings, None: not told, as of scores and by files of earlier versions.
+    """
 
     model: str
     weights_hash: str
@@ -30,6 +33,7 @@ class ScoredBy(Section):
     similarity: str
     template: str
     alignment: str
+    dimension: int | None = None
 
     @classmethod
     def of(cls, record: Record) -> ScoredBy:
@@ -44,13 +48,35 @@ class ScoredBy(Section):
             similarity=record.similarity,
             template=template_kind(model),
             alignment=record.alignment,
+            dimension=model.dimension or None,
+        )
+
+    @property
+    def given(self) -> bool:
+        """Whether embeddings or scores of a file were evaluated, which do not tell their network:
+        the hash is the file's, and another one of the same network has another.
+        """
+        return self.preprocessing in (UNKNOWN, UNSEEN)
+
+    def taken_for(self, other: ScoredBy) -> str:
+        """What is to be said where nothing tells that both are one network; else nothing."""
+        if self.weights_hash == other.weights_hash or not (self.given or other.given):
+            return ""
+        return (
+            f"{self.model} and {other.model} are taken for one network: scores and embeddings that "
+            "were given do not tell theirs"
         )
 
     def require_same(self, other: ScoredBy) -> None:
-        """UserError where others make scores on another scale; alignment may be of other data."""
-        for name in ("weights_hash", "preprocessing", "variant", "flip", "similarity", "template"):
+        """UserError where others make scores on another scale, as far as it is known; alignment may
+        be of other data.
+        """
+        names: tuple[str, ...] = ("similarity", "template", "dimension")
+        if not (self.given or other.given):
+            names = ("weights_hash", "preprocessing", "variant", "flip", *names)
+        for name in names:
             one, another = getattr(self, name), getattr(other, name)
-            if one != another:
+            if one != another and not (name == "dimension" and None in (one, another)):
                 raise UserError(
                     f"the threshold is of {self.model} ({name} {one or '-'}), the record to check "
                     f"of {other.model} ({another or '-'}): scores of another model or way have "

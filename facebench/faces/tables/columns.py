@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from facebench.base.errors import UserError, nearest
 from facebench.base.opening import LIST, read_csv, reading, require_plain, wrong_line
 
 PARQUET = (".parquet", ".pq")
+_OTHER_MARKS = re.compile("[;\t]")  # between fields, as spreadsheets of many countries write
 _TRUE, _FALSE = ("1", "true", "1.0"), ("0", "false", "0.0")
 
 
@@ -73,7 +75,8 @@ def is_table(path: Path, *names: str) -> bool:
     if path.suffix.lower() != ".csv":
         return False
     heading = next(read_csv(path, "the table", "a heading and rows"), (1, []))[1]
-    return bool({field.lower() for field in heading} & set(names))
+    fields = [part.strip() for field in heading for part in _OTHER_MARKS.split(field)]
+    return bool({field.lower() for field in fields} & set(names))
 
 
 def read_columns(path: Path, renamed: Mapping[str, str] | None = None) -> TextTable:
@@ -93,6 +96,14 @@ def read_columns(path: Path, renamed: Mapping[str, str] | None = None) -> TextTa
 def _csv(path: Path) -> TextTable:
     rows = read_csv(path, "the table", "a heading and rows")
     line, heading = next(rows)
+    if len(heading) == 1 and (mark := _OTHER_MARKS.search(heading[0])):
+        word = "semicolons" if mark[0] == ";" else "tabs"
+        raise wrong_line(
+            path,
+            line,
+            f"{word} stand between the fields; save the table with commas between them, and with "
+            "points in its numbers (0.5, not 0,5)",
+        )
     names = [field.lower() for field in heading]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
+
+from facebench.statistics.calibration.people import connected
 
 _EVEN = 2  # a fold has between half and twice its share of the pairs
 _DROPPED = -1
@@ -65,8 +66,8 @@ def _by_groups(
     one: NDArray[np.int64], two: NDArray[np.int64], order: NDArray[np.int64], parts: int
 ) -> NDArray[np.int64]:
     """Whole groups of connected people, the largest first, to the fold with the fewest pairs."""
-    edges = coo_array((np.ones(one.size), (one, two)), shape=(order.size, order.size))
-    count, group = connected_components(edges, directed=False)
+    group = connected(one, two, order.size)
+    count = int(group.max()) + 1
     sizes = np.bincount(group[one], minlength=count)
     first = np.full(count, order.size)
     np.minimum.at(first, group, order)  # a group's lot is the lowest of its people's

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from facebench.faces.tables.pairs import IMAGES, SAME
 SCORE, DISTANCE = "score", "distance"
 _NEEDS = "a table of scores needs image_a, image_b and score (or distance)"
 _SHOWN = 3
+_DECIMAL_COMMA = re.compile("[-+]?[0-9]+,[0-9]+(e[-+]?[0-9]+)?", re.IGNORECASE)
 _Sides = tuple[str, str]
 
 
@@ -101,7 +103,8 @@ def _numbers(table: TextTable, name: str, distances: bool) -> NDArray[np.float64
         try:
             number = float(text)
         except ValueError:
-            raise table.wrong(row, f"{name} is {text!r:.40}, not a number") from None
+            point = "; write it with a point" if _DECIMAL_COMMA.fullmatch(text) else ""
+            raise table.wrong(row, f"{name} is {text!r:.40}, not a number{point}") from None
         found[row] = -number if distances else number
         if not found[row] < np.inf:
             raise table.wrong(

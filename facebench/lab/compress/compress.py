@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from facebench.lab.compress.curve import (
     write_curve_files,
 )
 from facebench.lab.compress.halves import Halves, halves_of
+from facebench.lab.compress.ledger import Ledger
 from facebench.lab.compress.looks import Candidacy, Looks
 from facebench.lab.compress.moves import moves_for
 from facebench.lab.compress.plan import CompressPlan
@@ -28,7 +30,6 @@ from facebench.lab.compress.verdict import (
     CHOSEN,
     Decision,
     decide_once,
-    ledger_of,
     people_needed,
 )
 from facebench.lab.laboratory.laboratory import Laboratory
@@ -137,7 +138,7 @@ def compress(run: CompressRun) -> Compressed:
     prepared = prepare_run(load_protocol(str(run.plan.rule.protocol)), run.data, run.settings,
                            images=True)  # fmt: skip
     halves = halves_of(prepared, run.plan.seed)
-    _require_others(run, (*halves.choosing.comparisons.keys, *halves.deciding.comparisons.keys))
+    _require_others(run, halves.choosing.named_people | halves.deciding.named_people)
     settings = _settings(run, halves)
     check_card(run.models / f"{run.plan.model}.toml", settings, run.overwrite)
     folder = folder_of(run.work, run.plan.model, settings)
@@ -167,14 +168,14 @@ def _check(run: CompressRun) -> None:
     packed_weights(card)
 
 
-def _require_others(run: CompressRun, keys: Sequence[str]) -> None:
+def _require_others(run: CompressRun, tested: AbstractSet[str]) -> None:
     """UserError where the network would learn from people whom it is judged on, as far as names
     tell.
     """
     if run.lab is None:
         return
     learned = (crops for crops, _ in run.lab.data.sources)
-    if shared := shared_people(keys, (name for crops in learned for name in crops.names)):
+    if shared := shared_people(tested, (name for crops in learned for name in crops.names)):
         raise UserError(
             f"--data: {len(shared):,} people of {run.plan.rule.protocol} are in it (first: "
             f"{shared[0]}); no verdict on people whom the network learns from is worth anything: "
@@ -216,9 +217,6 @@ def _sizes(told: Sequence[Sequence[Any]]) -> Sizes:
 
 def _decided(run: CompressRun, looks: Looks, sizes: Sizes) -> Decision:
     half = looks.halves.deciding
-    ledger = ledger_of(
-        run.work, str(run.card.sha256), half.comparisons.fingerprint, half.faces.label
-    )
     path = looks.looked[key_of_sizes(sizes)].path
 
     def evaluate() -> tuple[Record, Record]:
@@ -226,7 +224,7 @@ def _decided(run: CompressRun, looks: Looks, sizes: Sizes) -> Decision:
         start, chosen = (looks.recorded(key, model, half) for key, model in models.items())
         return start, chosen
 
-    return decide_once(run.plan.rule, looks.folder, ledger, evaluate)
+    return decide_once(run.plan.rule, looks.folder, Ledger.of(half), evaluate)
 
 
 def _published(
@@ -333,7 +331,9 @@ def _facts(found: Compressed) -> dict[str, Any]:
             "outcome": verdict.outcome,
             "measured": verdict.measured,
             "why": verdict.why,
-            "earlier_verdicts_on_these_people": decision.earlier,
+            "earlier_verdicts_on_these_people": decision.earlier.same,
+            "earlier_verdicts_on_some_of_them": decision.earlier.some,
+            "at_most_in_common": decision.earlier.share,
             "people_needed": decision.needed,
             "notice": verdict.notice,
         }

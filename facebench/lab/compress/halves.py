@@ -11,6 +11,7 @@ from facebench.base.errors import UserError
 from facebench.protocols.kinds.verification import PreparedVerification
 from facebench.protocols.outcome import Comparisons
 from facebench.protocols.prepared import PreparedProtocol
+from facebench.statistics.calibration.people import connected
 
 # People who hang together by more of all comparisons than this are parted, at a loss.
 LARGEST = 0.25
@@ -62,14 +63,11 @@ def sides_of(comparisons: Comparisons, seed: int) -> NDArray[np.int64]:
     the whole of its folds. So no comparison is lost, unless a group has more than a quarter of all:
     its people are drawn one by one, and comparisons between the sides belong to neither.
     """
-    from scipy.sparse import coo_matrix
-    from scipy.sparse.csgraph import connected_components
-
     assert comparisons.subjects is not None
     rng, count = np.random.default_rng(seed), int(comparisons.subjects.max()) + 1
     left, right = (comparisons.subjects[end] for end in _ends(comparisons))
-    edges = coo_matrix((np.ones(len(left)), (left, right)), shape=(count, count))
-    groups, group_of = connected_components(edges, directed=False)
+    group_of = connected(left, right, count)
+    groups = int(group_of.max()) + 1
     sort = 2 * np.unique(comparisons.folds, return_inverse=True)[1] + comparisons.mated
     brings = np.zeros((groups, int(sort.max()) + 1))
     np.add.at(brings, (group_of[left], sort), 1)
@@ -109,6 +107,7 @@ def _part(prepared: PreparedVerification, rows: NDArray[np.bool_]) -> PreparedVe
         mated=whole.mated[rows],
         folds=whole.folds[rows],
         subjects=whole.subjects[used],
+        names=whole.names,
     )
     faces = replace(prepared.faces, keys=part.keys)
     return replace(prepared, comparisons=part, faces=faces)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from facebench.base.storage import write_atomically
 from facebench.base.text import points
 from facebench.comparison.paired import Paired, paired_statistics
 from facebench.gate.judge import RECORD_LEVEL, Judgement, Verdict
 from facebench.gate.rules import Rule
+from facebench.lab.compress.ledger import Earlier, Ledger, earlier_of
 from facebench.lab.compress.looks import judged
 from facebench.lab.compress.plan import CHANCE
 from facebench.lab.laboratory.work_folder import read_kept
@@ -27,13 +26,13 @@ CHOSEN, VERDICT = "chosen.json", "verdict.json"
 @dataclass(frozen=True)
 class Decision:
     """The verdict on the deciding half. base, record: of the start and of the chosen network there;
-    earlier: how many verdicts these very people had given before on what was made of the start.
+    earlier: the verdicts that these people had given before.
     """
 
     verdict: Verdict
     base: Record
     record: Record
-    earlier: int
+    earlier: Earlier
 
     @property
     def outcome(self) -> Judgement:
@@ -58,45 +57,31 @@ class Decision:
     @property
     def again(self) -> str:
         """What is to be said where these people were looked at before."""
-        if not self.earlier:
-            return ""
-        return (
-            f"these people have given {self.earlier} verdict{'s' * (self.earlier > 1)} before on "
-            "networks made of this one: the level is that of a first look; the same people cut "
-            "anew by another --seed have been looked at, too: other people tell more"
-        )
+        return self.earlier.words
 
 
 def decide_once(
     rule: Rule,
     folder: Path,
-    ledger: Path,
+    ledger: Ledger,
     evaluate: Callable[[], tuple[Record, Record]],
 ) -> Decision:
     """The verdict that ``folder`` holds; where it holds none, the first and only one.
 
-    evaluate: the start and the chosen network on the deciding half. ledger: all verdicts on these
-    people, by folder; written before the verdict, so that none is forgotten.
+    evaluate: the start and the chosen network on the deciding half. ledger: where the verdict is
+    written down before it is given, so that none is forgotten.
     """
     path, records = folder / VERDICT, folder / "decided"
     if not path.exists():
         base, record = (save_record(one, records) for one in evaluate())
-        told: dict[str, Any] = read_kept(ledger) if ledger.exists() else {}
-        earlier = told.get(folder.name, {}).get("earlier", len(told))
         outcome = judged(rule, read_record(base), read_record(record)).outcome
-        told[folder.name] = {"rule": rule.text, "outcome": outcome, "earlier": earlier}
-        write_atomically(ledger, json.dumps(told, indent=1).encode())
+        earlier = vars(ledger.note(folder.name, rule, outcome))
         names = {"base": base, "record": record}
         kept = {name: str(where.relative_to(folder)) for name, where in names.items()}
         write_atomically(path, json.dumps({**kept, "earlier": earlier}, indent=1).encode())
     kept = read_kept(path, "base", "record", "earlier")
     base_record, own = (read_record(folder / str(kept[name])) for name in ("base", "record"))
-    return Decision(judged(rule, base_record, own), base_record, own, int(kept["earlier"]))
-
-
-def ledger_of(work: Path, *of: str) -> Path:
-    """The file of all verdicts on one start by one half of people. of: what tells them apart."""
-    return work / f"decided-{hashlib.sha256(' '.join(of).encode()).hexdigest()[:12]}.json"
+    return Decision(judged(rule, base_record, own), base_record, own, earlier_of(kept["earlier"]))
 
 
 def people_needed(rule: Rule, base: Record, record: Record) -> str:

@@ -45,10 +45,10 @@ def comparisons_of(pairs: PairList) -> Comparisons:
     position = {key: index for index, key in enumerate(keys)}
     people = pairs.people()
     known = any(person not in position for person in people.values())
-    subjects = None
+    subjects, names = None, tuple(sorted(set(people.values()))) if known else ()
     if known:
-        names = {name: number for number, name in enumerate(sorted(set(people.values())))}
-        subjects = np.array([names[people[key]] for key in keys], dtype=np.int64)
+        numbers = {name: number for number, name in enumerate(names)}
+        subjects = np.array([numbers[people[key]] for key in keys], dtype=np.int64)
     return Comparisons(
         keys=keys,
         left=np.array([position[pair.left_key] for pair in pairs.pairs], dtype=np.int64),
@@ -56,6 +56,7 @@ def comparisons_of(pairs: PairList) -> Comparisons:
         mated=np.array([pair.mated for pair in pairs.pairs], dtype=np.bool_),
         folds=np.array([pair.fold + 1 for pair in pairs.pairs], dtype=np.int64),
         subjects=subjects,
+        names=names,
     )
 
 
@@ -117,6 +118,12 @@ class PreparedVerification(PreparedProtocol):
             return self.comparisons.fingerprint == self.card.pairs
         published = self.card.pair_list or self.card.dataset in AS_BIN_FILES
         return False if published and self.list_named else None
+
+    @property
+    def named_people(self) -> frozenset[str]:
+        """As its list says; a ``.bin`` file names nobody."""
+        named = self.comparisons.people
+        return super().named_people if named is None else named
 
     def run(
         self, embeddings: Iterable[Embeddings], similarity: Similarity, settings: Settings

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from facebench.statistics.checks import BoolArray, IntArray
 from facebench.statistics.intervals.bootstrap import Units
@@ -54,6 +54,18 @@ def halves(units: Units, folds: ArrayLike | None = None, seed: int = 0) -> Peopl
                 f"halves: a half of the {units.count} people has comparisons of one kind only"
             )
     return found
+
+
+def connected(left: NDArray[np.integer], right: NDArray[np.integer], count: int) -> IntArray:
+    """int64[count]: a number from 0 for everybody, the same for all whom comparisons of people
+    left and right, int[n], join, directly or by others.
+    """
+    # Late: slow to import.
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    edges = coo_array((np.ones(len(left), np.int8), (left, right)), shape=(count, count))
+    return np.asarray(connected_components(edges, directed=False)[1], dtype=np.int64)
 
 
 def _drawn(count: int, rng: np.random.Generator) -> BoolArray:

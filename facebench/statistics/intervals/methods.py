@@ -24,8 +24,15 @@ from math import sqrt
 import numpy as np
 
 from facebench.statistics.checks import FloatArray, checked_level
-from facebench.statistics.intervals.dyadic import Sharing, quantile, standard_error, two_sided
+from facebench.statistics.intervals.dyadic import (
+    Sharing,
+    influenced_difference,
+    quantile,
+    standard_error,
+    two_sided,
+)
 from facebench.statistics.intervals.exact import Interval
+from facebench.statistics.paired import WIDENED
 from facebench.statistics.power import POWER, errors_for
 
 MOST_SEEDS = 1000
@@ -104,9 +111,15 @@ def method_difference(
     candidate: tuple[FloatArray, FloatArray],
     sharing: Sharing,
     level: float = 0.95,
+    *,
+    independent: int | None = None,
+    gains: FloatArray | None = None,
 ) -> MethodDifference:
     """Of two methods: (values float64[k], influences float64[k, n]) of their seeds.
 
+    independent, gains: as of `influenced_difference`, None: everybody is a unit; of the means over
+    seeds. Other seeds make nothing surer: interval and p-value are at least as uncertain as the
+    difference of the means is over people alone, and those of one seed each are its own.
     ValueError: level outside (0, 1).
     """
     checked_level(level, "method_difference")
@@ -117,15 +130,20 @@ def method_difference(
     of_people = standard_error(sharing.variance(influence), freedom) ** 2
     people = max(0.0, of_people - sum((m.shared or 0.0) / m.count for m in (one, other)))
     variance, whole = _whole(people, freedom, one, other)
+    least = influenced_difference(
+        estimate, influence, sharing, independent=independent or sharing.count, gains=gains,
+        level=level,
+    )  # fmt: skip
+    low, high, p_value = least.interval.low, least.interval.high, least.p_value
     error, kind = sqrt(variance), f"over {sharing.kind}"
     kind += " and seeds" if one.count > 1 and other.count > 1 else ", of these seeds"
-    if error <= 1e-15:
-        return MethodDifference(
-            estimate, Interval(estimate, estimate, level, kind), 1.0, 0.0, freedom, one, other
-        )
-    half = quantile(whole, level) * error
-    interval = Interval(max(-1.0, estimate - half), min(1.0, estimate + half), level, kind)
-    p_value = two_sided(abs(estimate) / error, whole)
+    if error > 1e-15 and (one.count > 1 or other.count > 1):
+        half = quantile(whole, level) * error
+        low, high = min(low, max(-1.0, estimate - half)), max(high, min(1.0, estimate + half))
+        p_value = max(p_value, two_sided(abs(estimate) / error, whole))
+    exact = least.interval.kind.partition(WIDENED)
+    kind += "".join(exact[1:]) or f", {exact[0]}" * exact[0].startswith("exact")
+    interval = Interval(low, high, level, kind)
     return MethodDifference(estimate, interval, p_value, people, freedom, one, other)
 
 

@@ -7,7 +7,7 @@ from math import ceil
 
 from facebench.base.text import percent
 from facebench.comparison.calibration.threshold import Threshold
-from facebench.comparison.calibration.written import ErrorSection, PeopleOf
+from facebench.comparison.calibration.written import ErrorSection, PeopleOf, ScoredBy
 from facebench.records.sections import IntervalSection
 from facebench.statistics.roc import exact_target
 from facebench.tables.csv import to_csv
@@ -88,6 +88,8 @@ def _notes(found: Threshold) -> Iterator[str]:
         yield "both lists are of the same faces: where people are in both, the rates flatter"
     if set_on.subjects is None or checked.subjects is None:
         yield "not all images say who is in them: comparisons are taken for independent there"
+    if taken := file.scores_of.taken_for(ScoredBy.of(found.record)):
+        yield taken
     if file.scores_of.alignment != found.record.alignment:
         yield f"alignment: {file.scores_of.alignment} there, {found.record.alignment} here"
     yield (

@@ -57,7 +57,7 @@ def test_json_csv_and_the_file_hold_the_same(run: Run, records: dict[str, Path])
         (("--check", "none.json"), "none.json"),
         (("--use", "none.json"), "none.json"),
         (("-o", "none/x.json"), "there is no folder none"),
-        (("--draws", "-1"), "--draws -1: give a number of draws"),
+        (("--draws", "-1"), "--draws -1: an interval takes 20 draws at least"),
     ],
 )
 def test_bad_input_is_one_line_and_code_2(

@@ -17,8 +17,10 @@ from facebench.base.errors import UserError
 from facebench.comparison.calibration.threshold import threshold
 from facebench.comparison.calibration.written import read_threshold
 from facebench.records.record import Record
+from facebench.records.sections import UNKNOWN, UNSEEN
 from facebench.statistics.calibration.people import halves
 from facebench.statistics.intervals.bootstrap import Units
+from facebench.tables.paired.threshold import threshold_table
 from tests.helpers.records import drawn_record
 from tests.tables.test_rates import record as rates_record
 
@@ -43,7 +45,7 @@ def test_one_half_sets_and_the_other_judges() -> None:
     record = drawn()
     table = record.table
     assert table is not None
-    found = threshold(record, far=0.02, draws=50)
+    found = threshold(record, far=0.02, draws=20)
     units = Units.of(table.mated, table.left_subjects, table.right_subjects, "test")
     halved = halves(units, table.folds)
     scores, mated = table.scores[halved.one], table.mated[halved.one]
@@ -82,7 +84,7 @@ def test_the_same_list_is_halved_under_another_name_too() -> None:
 
 def test_a_written_threshold_is_checked_where_its_people_are_not(tmp_path: Path) -> None:
     record, path = drawn(), tmp_path / "threshold.json"
-    halved = threshold(record, far=0.02, draws=50)
+    halved = threshold(record, far=0.02, draws=20)
     halved.save(path)
     assert read_threshold(path) == halved.file
     again = threshold(record, use=path)
@@ -129,7 +131,9 @@ def test_what_makes_no_sense_is_refused_in_one_line() -> None:
         (lambda: threshold(record, check=elsewhere(drawn("b", "cd" * 32))), "another scale"),
         (lambda: threshold(record, far=0), "give a share above 0 and below 1, e.g. 0.001"),
         (lambda: threshold(record, prior=1.0), "give a share above 0 and below 1, e.g. 0.01"),
-        (lambda: threshold(record, draws=-1), "0 for no interval"),
+        (lambda: threshold(record, draws=-1), "give 0 for none"),
+        (lambda: threshold(record, draws=19), "an interval takes 20 draws at least"),
+        (lambda: threshold(record, draws=10**6), "100,000 at most"),
         (lambda: threshold(record, level=95), "give a share between 0 and 1"),
         (lambda: threshold(record, use="a", check=record), "leave out"),
         (lambda: threshold(record, use="a", far=0.01), "leave out far="),
@@ -140,6 +144,40 @@ def test_what_makes_no_sense_is_refused_in_one_line() -> None:
         with pytest.raises(UserError) as refused:
             call()
         assert said in str(refused.value) and "\n" not in str(refused.value)
+
+
+def as_given(record: Record, file: str, **more: object) -> Record:
+    """The record as one of a file of scores (or embeddings): hash and name are the file's."""
+    told = {"preprocessing": UNSEEN, "flip": "unknown", "dimension": 0, "weights_hash": file * 32}
+    model = record.model.model_copy(update={**told, "id": f"table-{file}", **more})
+    given = {"model": model, "similarity": "given" if "preprocessing" not in more else "cosine"}
+    return record.model_copy(update=given).with_table(record.table)
+
+
+def test_scores_of_a_file_are_checked_by_scores_of_another_file(tmp_path: Path) -> None:
+    """Their hashes are the files': two files of one network never have the same."""
+    one, other = as_given(drawn(), "ab"), as_given(elsewhere(drawn()), "cd")
+    found = threshold(one, check=other, far=0.02, draws=0)
+    assert found.checked.fmr.number == found.file.set_on.nonmated
+    found.save(tmp_path / "threshold.json")
+    again = threshold(other, use=tmp_path / "threshold.json")
+    assert again.file == found.file
+    said = "table-ab and table-cd are taken for one network"
+    assert said in " ".join(threshold_table(again).notes)
+    assert said not in " ".join(threshold_table(threshold(one, far=0.02, draws=0)).notes)
+
+
+def test_embeddings_of_a_file_tell_what_they_can(tmp_path: Path) -> None:
+    told = {"preprocessing": UNKNOWN, "dimension": 512}
+    one = as_given(drawn(), "ab", **told)
+    threshold(one, far=0.02, draws=0).save(tmp_path / "threshold.json")
+    threshold(as_given(elsewhere(drawn()), "cd", **told), use=tmp_path / "threshold.json")
+    threshold(elsewhere(drawn()), use=tmp_path / "threshold.json")  # a network's own, of any hash
+    more = {**told, "dimension": 128}
+    with pytest.raises(UserError, match=r"dimension 512.*128.*another scale"):
+        threshold(as_given(elsewhere(drawn()), "cd", **more), use=tmp_path / "threshold.json")
+    with pytest.raises(UserError, match="similarity cosine"):
+        threshold(as_given(elsewhere(drawn()), "cd"), use=tmp_path / "threshold.json")
 
 
 def test_without_people_comparisons_are_taken_for_independent() -> None:

@@ -77,6 +77,8 @@ def test_a_bad_row_is_named(case: str, tmp_path: Path) -> None:
         (GOOD.replace("subject_b", "other"), "no column 'subject_b'"),
         (GOOD.replace("light", "same"), "line 1: the heading names the column 'same' twice"),
         (GOOD.splitlines()[0], "has no row below its heading"),
+        (GOOD.replace(",", ";"), "table.csv, line 1: semicolons stand between the fields; save"),
+        (GOOD.replace(",", "\t"), "line 1: tabs stand between the fields; save the table with"),
     ],
 )
 def test_a_bad_heading_is_said(text: str, said: str, tmp_path: Path) -> None:

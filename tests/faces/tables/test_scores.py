@@ -54,6 +54,11 @@ def test_pairs_without_a_score_are_refused_or_counted(tmp_path: Path) -> None:
         (GOOD.replace("-inf", "inf"), "line 4: score is inf; it is finite"),
         (f"{GOOD}b.jpg,a.jpg,0.6\n", "line 5: a.jpg and b.jpg have another score in line 2"),
         (GOOD.replace("c.jpg", ""), "line 3: image_a is empty"),
+        (
+            GOOD.replace("0.5", '"0,5"'),
+            "line 2: score is '0,5', not a number; write it with a",
+        ),
+        (GOOD.replace(",", ";"), "line 1: semicolons stand between the fields; save the table"),
     ],
 )
 def test_a_bad_table_gets_one_line(text: str, said: str, tmp_path: Path) -> None:

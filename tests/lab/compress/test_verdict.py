@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from facebench.gate.rules import parse_rule
-from facebench.lab.compress.verdict import decide_once, ledger_of, people_needed
+from facebench.lab.compress.ledger import Earlier, Ledger, people_of
+from facebench.lab.compress.verdict import decide_once, people_needed
+from facebench.protocols.outcome import Comparisons
 from tests.lab.compress.toys import record_of
 
 RULE = parse_rule("lfw.accuracy drop <= 2pt at 95%", "test")
+
+
+def ledger_of(folder: Path, people: Iterable[int] = range(9)) -> Ledger:
+    return Ledger(frozenset(map(str, people)), folder / "verdicts")
 
 
 def pair_of_records(lost: int, gained: int = 0, people: int = 600):
@@ -28,7 +37,7 @@ def pair_of_records(lost: int, gained: int = 0, people: int = 600):
 )
 def test_it_is_the_gates(tmp_path, lost: int, gained: int, outcome: str) -> None:
     both = pair_of_records(lost, gained)
-    found = decide_once(RULE, tmp_path / "a-0", tmp_path / "ledger.json", lambda: both)
+    found = decide_once(RULE, tmp_path / "a-0", ledger_of(tmp_path), lambda: both)
     assert found.outcome == outcome
     assert found.verdict.measured.startswith(_points(gained - lost))
     assert bool(found.needed) == (outcome != "pass") and not found.again
@@ -39,7 +48,7 @@ def _points(pairs: int) -> str:
 
 
 def test_it_is_given_once_whatever_is_asked_later(tmp_path) -> None:
-    ledger, folder = tmp_path / "ledger.json", tmp_path / "a-0"
+    ledger, folder = ledger_of(tmp_path), tmp_path / "a-0"
     first = decide_once(RULE, folder, ledger, lambda: pair_of_records(60))
 
     def never():
@@ -50,27 +59,50 @@ def test_it_is_given_once_whatever_is_asked_later(tmp_path) -> None:
     assert again.record.digest() == first.record.digest()
 
 
-def test_other_verdicts_on_the_same_people_are_counted(tmp_path) -> None:
-    ledger = tmp_path / "ledger.json"
+def test_other_verdicts_by_the_same_people_are_counted_wherever_they_were_asked(tmp_path) -> None:
     for number in range(3):
         both = pair_of_records(number)
-        found = decide_once(RULE, tmp_path / f"net-{number}", ledger, lambda both=both: both)
-        assert found.earlier == number
-    assert found.again.startswith("these people have given 2 verdicts before")
-    assert len(json.loads(ledger.read_text())) == 3
+        work = tmp_path / f"work-{number}" / f"net-{number}"
+        found = decide_once(RULE, work, ledger_of(tmp_path), lambda both=both: both)
+        assert found.earlier == Earlier(same=number)
+    assert found.again.startswith("these people have given 2 verdicts before: the level is that")
+
+
+def test_verdicts_by_some_of_these_people_are_told(tmp_path) -> None:
+    """As after another --seed, which cuts the same people anew."""
+    asked = [range(10), range(6, 16), range(20, 30), range(10)]
+    for number, people in enumerate(asked):
+        ledger = ledger_of(tmp_path, people)
+        found = decide_once(
+            RULE, tmp_path / f"net-{number}", ledger, lambda: pair_of_records(2, 2)
+        ).earlier
+        assert found == [Earlier(), Earlier(0, 1, 0.4), Earlier(), Earlier(1, 1, 0.4)][number]
+    said = "1 verdict before; up to 40% of these people were among those who gave 1 verdict more"
+    assert said in found.words
+    (tmp_path / "verdicts" / "net-0.json").write_text("{}")  # damaged: nobody is known of it
+    assert ledger_of(tmp_path, range(10)).note("new", RULE, "pass") == Earlier(1, 1, 0.4)
 
 
 def test_one_that_was_cut_short_before_it_was_written_counts_once(tmp_path) -> None:
-    ledger, folder = tmp_path / "ledger.json", tmp_path / "net-0"
+    ledger, folder = ledger_of(tmp_path), tmp_path / "net-0"
     decide_once(RULE, folder, ledger, lambda: pair_of_records(1))
     (folder / "verdict.json").unlink()
     found = decide_once(RULE, folder, ledger, lambda: pair_of_records(1))
-    assert found.earlier == 0 and len(json.loads(ledger.read_text())) == 1
+    assert found.earlier == Earlier() and len(list(ledger.folder.iterdir())) == 1
 
 
-def test_the_ledger_is_of_one_start_and_its_people(tmp_path) -> None:
-    files = {ledger_of(tmp_path, *of) for of in (("a", "b"), ("a", "c"), ("d", "b"))}
-    assert len(files) == 3 and ledger_of(tmp_path, "a", "b") in files
+def test_people_are_known_by_their_names_and_numbers_by_their_data() -> None:
+    rows = np.arange(2)
+
+    def people(names: tuple[str, ...], data: str = "lfw") -> frozenset[str]:
+        pairs = Comparisons(("a", "b", "c", "d"), rows, rows + 2, rows > 0, rows + 1,
+                            np.array([0, 1, 2, 1]), names=names)  # fmt: skip
+        half: Any = SimpleNamespace(comparisons=pairs, faces=SimpleNamespace(name=data))
+        return people_of(half)
+
+    named, numbered = ("Ann", "Bo", "Cy"), ("0", "1", "2")
+    assert people(named) == people(named, "calfw") and len(people(named)) == 3
+    assert people(numbered) != people(numbered, "calfw") and people(()) == people(numbered)
 
 
 def test_the_people_needed_would_pass_it(tmp_path) -> None:

@@ -10,7 +10,9 @@ import pytest
 
 from facebench.base.errors import UserError
 from facebench.base.storage import data_folder
+from facebench.comparison.worst import MostHit
 from facebench.evaluation.evaluate import evaluate
+from facebench.figures.worst import worst_with_faces
 from facebench.models.embedders.options import ModelOptions
 from facebench.protocols.cards import VerificationCard, list_protocols, load_protocol
 from facebench.protocols.kinds.verification import PreparedVerification, prepare
@@ -169,6 +171,56 @@ def test_a_card_outside_the_workspace_finds_its_list_beside_it(tmp_path: Path) -
     (tmp_path / "photos" / "pairs.csv").unlink()
     with pytest.raises(UserError, match=r"there is no pairs\.csv in .*facebench data pairs FOLDER"):
         ready(str(tmp_path / "staff.toml"), tmp_path / "photos")
+
+
+def by_days(folder: Path, people: int = 16) -> None:
+    """Images in folders of days, whose table says who is in them: the folders are nobody's."""
+    lines = staff(folder / "whole", people).splitlines()[1:]
+    rows = "image_a,image_b,same,subject_a,subject_b\n"
+    for line in lines:
+        one, other, same, _ = line.split(",")
+        fields = [key.replace("Person ", "day/p").replace("/IMG", "-IMG") for key in (one, other)]
+        fields = [field.replace("/scan", "-scan") for field in fields]
+        names = [key.split("/")[0] for key in (one, other)]
+        rows += ",".join([*fields, same, *names]) + "\n"
+    for image in (folder / "whole").rglob("*.*"):
+        own = folder / "photos" / f"day/p{image.parent.name.split()[1]}-{image.name}"
+        own.parent.mkdir(parents=True, exist_ok=True)
+        own.write_bytes(image.read_bytes())
+    (folder / "protocols").mkdir()
+    (folder / "protocols" / "staff.toml").write_text(OWN.format(list="pairs.csv"))
+    (folder / "protocols" / "pairs.csv").write_text(rows)
+
+
+def test_people_are_those_whom_the_list_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of whom nothing may be fitted on, and whom a smaller network hurts."""
+    by_days(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    card, photos = "staff", tmp_path / "photos"
+    prepared = ready(card, photos)
+    assert prepared.named_people == {f"Person {n:02d}" for n in range(16)}
+    assert prepared.comparisons.named["day/p03-IMG 1.png"] == "Person 03"
+    asked = {"options": ModelOptions(size=(112, 112)), "align": "none", "draws": 0,
+             "workers": 0, "progress": False, "store": False}  # fmt: skip
+    fit = tmp_path / "fit"
+    for person in ("day", "Other 1", "Other 2"):  # a folder's name is nobody's
+        for n in range(4):
+            sets.image(fit / person / f"{n}.png", person, n)
+    found = evaluate(pixels, card, photos, template="pca-3", template_fit=fit, **asked)
+    assert found.model.template.startswith("pca-3(")
+    (fit / "day").rename(fit / "Person 07")
+    with pytest.raises(UserError, match=r"1 people of the test are in it \(first: Person 07\)"):
+        evaluate(pixels, card, photos, template="pca-3", template_fit=fit, **asked)
+    models = {"whole": pixels, "dim": lambda faces: pixels(faces // 64)}
+    records = [evaluate(model, card, photos, name=name, **asked) for name, model in models.items()]
+    hit, _ = worst_with_faces(
+        *records, number=20, by=None, data=photos, pairs=None, sheet=None,
+        protocol=None, similarity=None, found_in=(),
+    )  # fmt: skip
+    assert isinstance(hit, MostHit) and hit.by == "person"
+    assert {one.name for one in hit.hits} == set(prepared.named_people)
 
 
 @pytest.mark.parametrize("path", ["/etc/passwd", "../pairs.csv", "a\\\\b"])

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from facebench.statistics.intervals.dyadic import Sharing
+from facebench.statistics.intervals.dyadic import Sharing, influenced_difference
 from facebench.statistics.intervals.methods import MethodDifference, method_difference
+from facebench.statistics.paired import no_change_interval, no_change_p_value
 
 Method = tuple[np.ndarray, np.ndarray]
 
@@ -82,8 +83,51 @@ def test_one_seed_tells_nothing_of_seeds() -> None:
 def test_methods_that_are_the_same() -> None:
     right = drawn(np.random.default_rng(2), 1, 20, 0.1, 0.1).repeat(2, axis=0)
     found = compared(right, right)
-    assert found.p_value == 1 and found.interval.low == found.interval.high == 0
+    bound = no_change_interval(20)
+    assert found.p_value == 1 and found.shares is None
+    assert (found.interval.low, found.interval.high) == (bound.low, bound.high)
+    assert found.interval.kind == "over subjects and seeds, exact bound for 20 subjects, all alike"
     assert found.seeds_for() is None
+
+
+@pytest.mark.parametrize("seeds", [1, 2, 3])
+def test_all_right_and_all_wrong_have_the_exact_interval(seeds: int) -> None:
+    """No variance tells anything there, whatever the seeds."""
+    right, wrong = np.ones((seeds, 20)), np.zeros((seeds, 20))
+    for base, candidate, difference in (
+        (right, right, 0.0),
+        (wrong, wrong, 0.0),
+        (wrong, right, 1.0),
+    ):
+        found, bound = compared(base, candidate), no_change_interval(20, 0.95, difference)
+        assert found.estimate == difference
+        assert (found.interval.low, found.interval.high) == (bound.low, bound.high)
+        assert found.p_value == pytest.approx(no_change_p_value(20, difference))
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_other_seeds_make_nothing_surer(seed: int) -> None:
+    """Nor does a method of one seed say more than its network: few who changed are few."""
+    rng = np.random.default_rng(seed)
+    base = (rng.random((3, 200)) < 0.97).astype(float)
+    candidate = (rng.random((2, 200)) < 0.9).astype(float)
+    for one, other in ((base, candidate), (base[:1], candidate[:1]), (base[:1], candidate)):
+        people = Sharing.of_one_person(np.arange(200))
+        gains = (other.mean(0) - one.mean(0)) / 200
+        alone = influenced_difference(
+            float(gains.sum()), gains - gains.mean(), people, independent=200, gains=gains
+        )
+        found = method_difference(
+            method_of(one), method_of(other), people, independent=200, gains=gains
+        )
+        assert found.interval.low <= alone.interval.low + 1e-12
+        assert alone.interval.high <= found.interval.high + 1e-12
+        assert found.p_value >= alone.p_value * (1 - 1e-9)
+        if len(one) == len(other) == 1:
+            assert found.p_value == pytest.approx(alone.p_value)
+            assert (found.interval.low, found.interval.high) == pytest.approx(
+                (alone.interval.low, alone.interval.high)
+            )
 
 
 def test_so_many_seeds_would_do() -> None:
