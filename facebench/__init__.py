@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from facebench.costs.bench import bench
     from facebench.evaluation.evaluate import evaluate, evaluate_many
     from facebench.evaluation.scores import identification, verification
+    from facebench.figures.degradation import degradation
     from facebench.figures.worst import worst
     from facebench.gate.named import judge
     from facebench.models.cards.card import list_models
@@ -48,6 +49,7 @@ __all__ = [
     "compare",
     "compare_methods",
     "compare_scores",
+    "degradation",
     "evaluate",
     "evaluate_many",
     "frame",
@@ -75,6 +77,7 @@ _WHERE = {
     "compare": "comparison.compare",
     "compare_methods": "comparison.methods",
     "compare_scores": "comparison.scores",
+    "degradation": "figures.degradation",
     "evaluate": "evaluation.evaluate",
     "evaluate_many": "evaluation.evaluate",
     "frame": "records.frames",

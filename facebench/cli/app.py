@@ -18,6 +18,11 @@ COMMANDS = (
         "facebench.cli.commands.extract",
         "Embed faces beforehand, by as many processes as there are.",
     ),
+    (
+        "degrade",
+        "facebench.cli.commands.degrade",
+        "Evaluate models on faces that are small, JPEG, blurred or dark.",
+    ),
     ("train", "facebench.cli.commands.train", "Train a dense network."),
     ("prune", "facebench.cli.commands.prune", "Make networks sparse, layer by layer."),
     (

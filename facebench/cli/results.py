@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
@@ -117,6 +117,17 @@ class Outputs:
         if self.profile:
             for line in profile_text(records, wall).splitlines():
                 print(printable(line), file=sys.stderr)
+        if self._failed:
+            raise UserError("; ".join(self._failed))
+
+    def finish(self, text: str, draw: Callable[[Path], None]) -> None:
+        """Print a result of another kind, then draw it; errors as `write`. draw: into --plot."""
+        with self._going_on():
+            write(text, self.output, quiet=self.quiet)
+        if self.plot is not None:
+            with self._going_on(f"--plot {self.plot}"):
+                draw(self.plot)
+                self._say(f"plot: {self.plot}")
         if self._failed:
             raise UserError("; ".join(self._failed))
 

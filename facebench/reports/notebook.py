@@ -8,6 +8,7 @@ from typing import Any
 from facebench.base.text import percent
 from facebench.comparison.calibration.threshold import Threshold
 from facebench.comparison.compare import Comparison
+from facebench.comparison.degradation import DegradationSweep
 from facebench.comparison.history import History
 from facebench.comparison.methods import MethodComparison
 from facebench.comparison.power import Power
@@ -25,6 +26,7 @@ from facebench.reports.table import report_table
 from facebench.tables.history import history_table
 from facebench.tables.html import to_fragment
 from facebench.tables.paired.comparison import changed_text, comparison_table, paired_cells
+from facebench.tables.paired.degradation import degradation_table
 from facebench.tables.paired.methods import method_table
 from facebench.tables.paired.power import power_table
 from facebench.tables.paired.threshold import threshold_table
@@ -114,5 +116,6 @@ _BUILDERS: dict[type, Callable[[Any], Sequence[Table]]] = {
     MostHit: lambda found: [worst_table(found)],
     GateResult: lambda found: [verdict_table(found)],
     Bench: lambda found: [bench_table(found)],
+    DegradationSweep: lambda found: [degradation_table(found)],
     FilledReport: lambda found: list(map(report_table, found.filled)),
 }

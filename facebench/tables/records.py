@@ -79,7 +79,7 @@ def _versus_column(records: Sequence[Record]) -> Iterator[RecordColumn]:
 def _notes(records: Sequence[Record], of_kind: StatisticColumns) -> list[str]:
     first = records[0]
     return [
-        _data_line(first),
+        data_line(first),
         *_not_published(first),
         f"alignment: {_values(records, lambda r: r.alignment)}",
         f"similarity: {_values(records, lambda r: r.similarity)}; pooling: "
@@ -91,11 +91,12 @@ def _notes(records: Sequence[Record], of_kind: StatisticColumns) -> list[str]:
         sizes_text([r.model for r in records]),
         *of_kind.remarks,
         *_noted(records),
-        *([_versus_line(first)] if len(records) > 1 else []),
+        *([versus_line(first)] if len(records) > 1 else []),
     ]
 
 
-def _data_line(first: Record) -> str:
+def data_line(first: Record) -> str:
+    """What a table is of: the data, the comparisons, and their people."""
     comparisons = first.comparisons
     subjects = "unknown" if comparisons.subjects is None else f"{comparisons.subjects:,}"
     parts = "folds" if first.statistics.kind == "verification" else first.statistics.parts
@@ -111,12 +112,13 @@ def _unit(record: Record) -> str:
     return "searches" if record.protocol.kind in SEARCHES else "comparisons"
 
 
-def _versus_line(first: Record) -> str:
+def versus_line(first: Record, column: str = "vs first") -> str:
+    """What stands where models are held against the first."""
     known = first.comparisons.subjects is not None
     over = "people" if known else "comparisons, taken for independent"
     what = "accuracy" if first.statistics.kind == "verification" else "the first rate"
     return (
-        f"vs first: difference in points of {what} [95% interval over {over}, pointwise]; p: of "
+        f"{column}: difference in points of {what} [95% interval over {over}, pointwise]; p: of "
         "the same, two-sided, corrected for the number of models (Holm); ▲ ▼: below 5%, ≈: not"
     )
 

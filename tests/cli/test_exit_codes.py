@@ -36,6 +36,7 @@ def test_help_is_0_and_what_was_typed_wrongly_is_2(run: Run, name: str) -> None:
     "arguments",
     [
         "eval -m no_such -p lfw",
+        "degrade no_such",
         "train x --data no_such",
         "prune no_such --data no_such",
         "quantise no_such",

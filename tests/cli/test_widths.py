@@ -52,6 +52,8 @@ COMMANDS = {
     "worst of two": ("worst", "base", "worse", "-p", "lfw", "--records", "saved"),
     "eval": ("eval", "-m", "tiny_model:make", "-m", "tiny_model:dark", "-p", "lfw", "-q",
              "--size", "112x96", "--workers", "0", "--draws", "20", "--align", "centre"),
+    "degrade": ("degrade", "tiny_model:make", "tiny_model:dark", "-q", "--size", "112x96",
+                "--workers", "0", "--draws", "20", "--align", "centre", "--degrade", "14px"),
     "bench": ("bench", "dense", "another"),
 }  # fmt: skip
 HINT = {"rows", "stand", "as", "columns;", "they", "need", "lines", "of", "characters"}
@@ -90,7 +92,7 @@ def test_every_word_is_whole_at_any_width(
     run: Run, filled: Path, faces: Path, monkeypatch: pytest.MonkeyPatch, name: str, width: int
 ) -> None:
     arguments = list(COMMANDS[name])
-    if name == "eval":
+    if name in ("eval", "degrade"):
         arguments += ["--data", faces]
     if name == "models":
         (filled / "models" / f"{OWN}.toml").unlink()

@@ -1,0 +1,213 @@
+"""Models over degradations as a figure: rows of pixels on a logarithmic axis, or one by one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from facebench.comparison.degradation import DegradationSweep, shown_interval, sweep_of
+from facebench.faces.degrade.names import JOIN, PROBE
+from facebench.figures.curves.layout import COLOURS, DASHES, spread
+from facebench.figures.files import plot_format, plot_style, save_figure
+from facebench.figures.labels import drawn_name, mark_synthetic
+from facebench.records.record import Record
+from facebench.records.statistics import statistics_in
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_SIZE = re.compile(r"\b(\d+)x(\d+)\b")  # of the crops, in what records say of the input
+_USUAL = 112
+_WIDTH, _HEIGHT = 7.6, 4.8  # inches
+_GAP = 0.05  # of labels, a share of the height
+_APART = 0.012  # of the bars of neighbouring models, a share of the width
+
+
+def degradation(records: Sequence[Record], plot: str | Path | None = None) -> DegradationSweep:
+    """What models lose where faces are degraded, and how they compare there.
+
+    Parameters
+    ----------
+    records : sequence of Record
+        Of one protocol as it is and degraded, e.g. `evaluate_many` on ``["lfw", "lfw+28px",
+        "lfw+14px"]``; the first model is the reference.
+    plot : str or path, optional
+        A figure of it: ``.png``, ``.svg`` or ``.pdf``.
+
+    Returns
+    -------
+    DegradationSweep
+        ``to_frame()`` has a row for every model and degradation: the protocol's first statistic
+        with its interval, and the difference from the first model, paired.
+
+    Raises
+    ------
+    UserError
+        No records, or records of several protocols or data; two of one model and degradation; a
+        plot of another ending.
+
+    Examples
+    --------
+    >>> import facebench
+    >>> records = facebench.evaluate_many(
+    ...     ["baseline", "sparse_012"], ["lfw", "lfw+14px"], data, align="centre", progress=False
+    ... )
+    >>> found = facebench.degradation(records).to_frame()
+    >>> found["degradation"].tolist()
+    ['', '14px', '', '14px']
+    """
+    if plot is not None:
+        plot_format(Path(plot), "plot")
+    found = sweep_of(list(records))
+    if plot is not None:
+        save_degradation_plot(found, Path(plot))
+    return found
+
+
+def save_degradation_plot(found: DegradationSweep, path: Path) -> None:
+    """Write the figure: PNG, SVG or PDF by the ending."""
+    plot_format(path)
+    from matplotlib.figure import Figure
+
+    with plot_style():
+        figure = Figure(figsize=(_WIDTH, _HEIGHT), layout="constrained")
+        axes = figure.subplots()
+        _panel(axes, found)
+        save_figure(figure, path)
+
+
+def _panel(axes: Axes, found: DegradationSweep) -> None:
+    rows = _rows_of(found)
+    scale = "rows" if rows is not None else "one by one"
+    ends: list[tuple[float, int]] = []
+    for number in range(len(found.models)):
+        places = _places(found, number) if rows is not None else list(range(len(found.columns)))
+        ends.append((_line(axes, found, number, places, scale), number))
+    _x_axis(axes, found, rows)
+    first = found.records[0]
+    axes.set_ylabel(f"{statistics_in(first)[0]} %")
+    axes.grid(color="#dddddd", linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.margins(y=0.06)
+    _labels(axes, found, ends)
+    title = (
+        f"{found.protocol} v{first.protocol.version} on degraded faces, {first.data.fingerprint}; "
+        "bars: 95% intervals"
+    )
+    axes.set_title(drawn_name(title), loc="left", fontsize=10)
+    if first.data.kind == "synthetic":
+        mark_synthetic(axes, height=0.5, alpha=0.3)
+
+
+def _rows_of(found: DegradationSweep) -> list[int] | None:
+    """The rows of pixels of the degradations, None: they are not all of that alone."""
+    told = [column.degradation for column in found.columns if column.degradation is not None]
+    plain = all(len(one.steps) == 1 and one.rows is not None for one in told)
+    return [one.rows or 0 for one in told] if told and plain else None
+
+
+def _places(found: DegradationSweep, number: int) -> list[float]:
+    """Rows of pixels of every column, of the faces as they are those of the model's crops."""
+    record = next(c.records[number] for c in found.columns if c.records[number] is not None)
+    assert record is not None
+    size = _SIZE.search(record.model.preprocessing)
+    whole = int(size[1]) if size else _USUAL
+    told = [column.degradation for column in found.columns]
+    return [float(whole if one is None else one.rows or whole) for one in told]
+
+
+def _line(
+    axes: Axes, found: DegradationSweep, number: int, places: Sequence[float], scale: str
+) -> float:
+    """One model's line with its intervals; its last value in percent."""
+    several = len(found.models)
+    aside = ((several - 1) / 2 - number) * _APART
+    there = [
+        (place, record.statistics.headline)
+        for place, column in zip(places, found.columns, strict=True)
+        if (record := column.records[number]) is not None
+    ]
+    if scale == "rows":
+        there.sort(key=lambda one: -one[0])
+    decades = len(found.columns) * 0.3
+    x = [p * 10 ** (aside * decades / 2) if scale == "rows" else p - 8 * aside for p, _ in there]
+    y = [100 * one.value for _, one in there]
+    intervals = [shown_interval(one) for _, one in there]
+    below = [
+        100 * (one.value - i.low) if i else 0.0
+        for (_, one), i in zip(there, intervals, strict=True)
+    ]
+    above = [
+        100 * (i.high - one.value) if i else 0.0
+        for (_, one), i in zip(there, intervals, strict=True)
+    ]
+    dash = DASHES[number // len(COLOURS) % len(DASHES)]
+    axes.errorbar(
+        x,
+        y,
+        yerr=[[max(0.0, one) for one in below], [max(0.0, one) for one in above]],
+        color=COLOURS[number % len(COLOURS)],
+        linestyle="none" if scale != "rows" else (0, dash) if dash else "-",
+        marker="o",
+        markersize=4.5,
+        capsize=2.5,
+        linewidth=1.5,
+        elinewidth=1.0,
+    )
+    return y[-1]
+
+
+def _x_axis(axes: Axes, found: DegradationSweep, rows: Sequence[int] | None) -> None:
+    from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
+
+    if rows is None:
+        names = [_on_lines(column.name) for column in found.columns]
+        axes.set_xticks(range(len(names)), names)
+        axes.set_xlim(-0.3, len(found.columns) - 0.7)
+        return
+    whole = {place for n in range(len(found.models)) for place in _places(found, n)} - set(rows)
+    ticks = sorted({*map(float, rows), *whole})
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(FixedLocator(ticks))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FixedFormatter([f"{tick:g}" for tick in ticks]))
+    axes.set_xlim(max(ticks) * 1.15, min(ticks) / 1.12)  # harder faces to the right
+    axes.set_xlabel("rows of pixels of the face, fewer to the right (logarithmic)")
+
+
+def _on_lines(name: str) -> str:
+    """A step below the other, so that neighbours have room."""
+    return name.replace(JOIN, f"\n{JOIN}").replace(PROBE, f"\n{PROBE}")
+
+
+def _labels(axes: Axes, found: DegradationSweep, ends: Sequence[tuple[float, int]]) -> None:
+    """The model's name at the end of each line, a thin line to it where names had to move."""
+    low, high = axes.get_ylim()
+    axes.set_ylim(low, high)
+    wanted = [(value - low) / (high - low) for value, _ in ends]
+    placed = spread(wanted, _GAP, _GAP / 2, 1 - _GAP / 2)
+    for (value, number), position in zip(ends, placed, strict=True):
+        colour = COLOURS[number % len(COLOURS)]
+        axes.annotate(
+            drawn_name(found.models[number]),
+            (1.0, (value - low) / (high - low)),
+            xycoords="axes fraction",
+            xytext=(1.035, position),
+            textcoords="axes fraction",
+            va="center",
+            color=colour,
+            fontweight="bold",
+            fontsize=9,
+            annotation_clip=False,
+            arrowprops={
+                "arrowstyle": "-",
+                "color": colour,
+                "linewidth": 0.7,
+                "relpos": (0, 0.5),
+                "shrinkA": 1,
+                "shrinkB": 0,
+            },
+        )
