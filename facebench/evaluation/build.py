@@ -10,6 +10,7 @@ from typing import Any, Literal
 from facebench.base.version import __version__
 from facebench.protocols.cards import ProtocolCard, SpreadKind
 from facebench.protocols.outcome import Decided, FoldOutcome, Outcome, Rate
+from facebench.records.groups.made import groups_section
 from facebench.records.record import SCHEMA_VERSION, Record, signature_of
 from facebench.records.scores import ScoreTable, record_name
 from facebench.records.sections import (
@@ -128,6 +129,7 @@ def _of_folds(outcome: FoldOutcome) -> dict[str, Any]:
         "statistics": verification_section(outcome.spread_kind, statistics),
         "curve": curve_section(statistics),
         "series": (),
+        "groups": tuple(map(groups_section, outcome.groups)),
         "failed": statistics.failures_to_acquire,
         "draws": statistics.draws,
     }
@@ -147,6 +149,7 @@ def _of_rates(outcome: Outcome) -> dict[str, Any]:
         "statistics": rates_section(outcome),
         "curve": None,
         "series": series_sections(outcome),
+        "groups": (),
         "failed": outcome.failed,
         "draws": outcome.draws,
     }
@@ -162,6 +165,7 @@ def score_table(decided: Decided) -> ScoreTable:
         left_subjects=decided.left_subjects,
         right_subjects=decided.right_subjects,
         ranks=decided.ranks,
+        labels=decided.labels,
     )
 
 

@@ -371,11 +371,21 @@ def prepare_all(
         with counting_bar(_RENDERING, settings.progress, said=True) as progress:
             found.append(prepare_run(card, data, settings, images=images, progress=progress))
         found[-1].pooling(settings)  # refuses a wrong name before the long work
+        _require_use_of_groups(card, settings)
     # Before the long work, however quiet the run is.
     for notice in dict.fromkeys(prepared.faces.told or prepared.faces.notice for prepared in found):
         if notice:
             warnings.warn(Notice(notice), stacklevel=_CALLER)
     return found
+
+
+def _require_use_of_groups(card: ProtocolCard, settings: Settings) -> None:
+    """UserError for groups of a protocol that compares no pairs of single faces."""
+    if (settings.groups or settings.group_table is not None) and card.kind != "verification":
+        raise UserError(
+            f"protocol {card.name} ({card.kind}): groups are of pairs of single faces, which the "
+            "kind verification compares; leave --groups out, or choose another protocol"
+        )
 
 
 def _tell(record: Record, told: set[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import Annotated, ClassVar, Literal, Self
@@ -56,9 +57,20 @@ def _below(path: str) -> str:
     return path
 
 
-ColumnName = Literal[
-    "image_a", "image_b", "same", "fold", "subject_a", "subject_b", "score", "distance"
-]
+_COLUMNS = ("image_a", "image_b", "same", "fold", "subject_a", "subject_b", "score", "distance")
+
+
+def _column(name: str) -> str:
+    """A column that facebench knows, or the groups of one side of a pair, e.g. ``age_a``."""
+    if name not in _COLUMNS and not re.fullmatch(r"[a-z][a-z0-9_]*_[ab]", name):
+        raise ValueError(
+            f"must be one of {', '.join(_COLUMNS)}, or end in _a or _b, as columns of groups do"
+            f"{nearest(name, _COLUMNS)}"
+        )
+    return name
+
+
+ColumnName = Annotated[str, AfterValidator(_column)]
 Below = Annotated[str, AfterValidator(_below)]
 ProtocolName = Annotated[str, Field(pattern=NAME_PATTERN, max_length=LONGEST_NAME)]
 
@@ -171,17 +183,20 @@ class VerificationCard(FoldsCard):
 
     pair_list: the file of the list, beside the card, or else in the folder of the data; images: the
     folder of the images, below that of the data; columns: of a table of pairs, our name → the
-    file's; seed: by which a table without folds is cut.
+    file's; seed: by which a table without folds is cut; groups: columns by which error rates are
+    told apart; group_table: the file that has them, of people or images, where the pairs' does not.
     """
 
     runs_in = "verification"
     has_probes = True
-    came_later = ("get", "pair_list", "images", "columns", "seed")
+    came_later = ("get", "pair_list", "images", "columns", "seed", "groups", "group_table")
     kind: Literal["verification"]
     pair_list: Below = ""
     images: Below = ""
     columns: dict[ColumnName, str] = Field(default_factory=dict)
     seed: Annotated[int, Field(ge=0)] = 0
+    groups: tuple[str, ...] = ()
+    group_table: Below = ""
 
 
 class VideoCard(FoldsCard):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
@@ -11,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facebench.protocols.cards import SpreadKind
+from facebench.protocols.groups.named import GroupOutcome
+from facebench.statistics.intervals.bootstrap import Units
 from facebench.statistics.intervals.exact import Interval
 from facebench.statistics.verification import VerificationStatistics
 
@@ -46,6 +49,17 @@ class Comparisons:
     def people(self) -> frozenset[str] | None:
         """The names of all who are in its faces; None: the list has none."""
         return frozenset(self.named.values()) or None
+
+    @property
+    def units(self) -> Units:
+        """The people of every comparison, or comparisons where the list does not say who they are.
+
+        ValueError: labels and people contradict each other.
+        """
+        people = self.subjects
+        left = None if people is None else people[self.left]
+        right = None if people is None else people[self.right]
+        return Units.of(self.mated, left, right, "comparisons")
 
     @cached_property
     def fingerprint(self) -> str:
@@ -108,7 +122,8 @@ class Decided:
     decision being whether its own identity was found (mated) or anybody was (non-mated); parts:
     int64[n], the draw or split from 1; left_subjects, right_subjects: int64[n], or None; ranks:
     uint32[n], of each search's own identity, 0 where it is found at none; None where only the first
-    rank counts and scores are -inf of all others.
+    rank counts and scores are -inf of all others. labels: of groups, as
+    `facebench.records.scores.ScoreTable` has them.
     """
 
     scores: NDArray[np.floating]
@@ -118,19 +133,21 @@ class Decided:
     left_subjects: NDArray[np.int64] | None = None
     right_subjects: NDArray[np.int64] | None = None
     ranks: NDArray[np.uint32] | None = None
+    labels: Mapping[str, NDArray[np.uint32]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
 class FoldOutcome:
     """Of verification and video: comparisons (of faces, or of videos: keys are their names), their
     scores float64[n], -inf for failures to acquire, and the statistics over folds. spread_kind: of
-    the accuracy's ±.
+    the accuracy's ±; groups: of every column of labels.
     """
 
     comparisons: Comparisons
     scores: NDArray[np.float64]
     statistics: VerificationStatistics
     spread_kind: SpreadKind
+    groups: tuple[GroupOutcome, ...] = ()
 
     @property
     def decided(self) -> Decided:
@@ -143,6 +160,7 @@ class FoldOutcome:
             parts=compared.folds,
             left_subjects=None if people is None else people[compared.left],
             right_subjects=None if people is None else people[compared.right],
+            labels={k: v for one in self.groups for k, v in one.labels.tensors().items()},
         )
 
 

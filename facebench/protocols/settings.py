@@ -139,6 +139,19 @@ class Settings:
         ),
     ] = 1000
     seed: Annotated[int, Option(HOW, "Of that bootstrap.", least=0)] = 0
+    groups: Annotated[
+        tuple[str, ...],
+        Option(
+            HOW,
+            "A column of groups whose error rates are told apart: of the list, a table of pairs, "
+            "or of --group-table; of rendered faces skin, age, glasses; may be repeated. Default: "
+            "the protocol's.",
+        ),
+    ] = ()
+    group_table: Annotated[
+        str | Path | None,
+        Option(HOW, "A table (CSV, Parquet) of subject, or of image, and columns of groups."),
+    ] = None
     threads: Annotated[int | None, Option(MACHINE, "Of the network.", bounds=(1, MOST_THREADS))] = (
         None
     )

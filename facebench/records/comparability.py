@@ -65,6 +65,13 @@ def method_of(record: Record) -> tuple[str, str, str]:
     return similarity_kind(record.similarity), record.pooling, template_kind(record.model)
 
 
+def labelling_of(record: Record) -> tuple[str, ...]:
+    """Every column of groups with the fingerprint of its labels; groups of records that do not
+    agree in a column's are never compared.
+    """
+    return tuple(sorted(one.word for one in record.groups))
+
+
 def measured_otherwise(base: Record, candidate: Record) -> list[str]:
     """What differs in the measure of two records, in words; nothing where they may be compared."""
     differs = signature_differences(base.signature, candidate.signature)
@@ -115,6 +122,7 @@ _OF_RECORDS: tuple[_Fact, ...] = (
     lambda record: f"v{record.protocol.version}{record.protocol.edition}",
     lambda record: record.data.fingerprint,
     lambda record: record.alignment,
+    lambda record: ", ".join(f"by {one.column}" for one in record.groups),
     *_OF_MODELS,
 )
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from facebench.records.comparability import measure_of, method_of
+from facebench.records.comparability import labelling_of, measure_of, method_of
 from facebench.records.find import records_in, version_of
 from facebench.records.record import Record
 from facebench.records.sections import UNKNOWN, UNSEEN
@@ -32,7 +32,8 @@ def newest_in(name: str) -> Newest:
 
 
 def newest(records: Sequence[Record]) -> Newest:
-    """The newest record of each model, measure and method, of the weights that it had last.
+    """The newest record of each model, measure, method and labelling of groups, of the weights that
+    it had last.
 
     A model is known by its name. Where it was evaluated again with other weights, what the earlier
     ones had on other protocols does not count either: an evaluation that was cut short is no result
@@ -69,7 +70,7 @@ def _pinned(record: Record) -> bool:
 def _key(record: Record) -> tuple[object, ...]:
     model = record.model
     own = (model.id, model.flip, model.precision, model.variant)
-    return own, measure_of(record), method_of(record)
+    return own, measure_of(record), method_of(record), labelling_of(record)
 
 
 def passed_over_line(record: Record) -> str:

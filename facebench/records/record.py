@@ -21,6 +21,7 @@ from pydantic import (
 
 from facebench.base.errors import UserError
 from facebench.records.frames import Scalar, Shown, estimate_row, frame_of, named_estimates
+from facebench.records.groups.sections import GroupsSection
 from facebench.records.scores import ScoreTable
 from facebench.records.sections import (
     COUNTED_LATER,
@@ -90,6 +91,8 @@ class Record(Shown, Section):
         ``value`` and ``interval``, and ``headline`` is the one that a record is known by.
     model, protocol, data, comparisons : sections
         What was evaluated, on what.
+    groups : tuple of GroupsSection
+        Of every column of groups their error rates at one threshold, and how far apart they are.
     notes : tuple of str
         What was guessed, and what is unusual about faces, lists or numbers.
     table : ScoreTable or None
@@ -120,6 +123,7 @@ class Record(Shown, Section):
     statistics: Annotated[VerificationSection | RatesSection, Field(discriminator="kind")]
     curve: CurveSection | None
     series: tuple[SeriesSection, ...] = ()
+    groups: tuple[GroupsSection, ...] = ()
     bootstrap: BootstrapSection
     environment: EnvironmentSection
     scores: ScoresSection | None
@@ -140,9 +144,9 @@ class Record(Shown, Section):
 
     @model_serializer(mode="wrap")
     def _without_no_notes(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """A record that has nothing to note is as it was before there were notes."""
+        """A record that has nothing to note, and no groups, is as it was before there were any."""
         values: dict[str, Any] = handler(self)
-        return {k: v for k, v in values.items() if k != "notes" or v}
+        return {k: v for k, v in values.items() if k not in ("notes", "groups") or v}
 
     @property
     def table(self) -> ScoreTable | None:
@@ -290,6 +294,7 @@ def signature_of(record: Record) -> str:
         "pooling": record.pooling,
         "similarity": record.similarity,
         "rule": record.rule,
+        **({"groups": ",".join(one.word for one in record.groups)} if record.groups else {}),
         "spread": record.statistics.spread_kind,
         "bootstrap": f"{record.bootstrap.draws} draws, seed {record.bootstrap.seed}",
     }

@@ -8,15 +8,15 @@ Both are files of `facebench.records.columns`.
 The plain form of a table, which older files have, is safetensors with the tensors ``scores``,
 ``decisions``, ``mated``, ``folds``, and, where the protocol says who is in its images,
 ``left_subjects``, ``right_subjects``; of searches whose scores do not tell it, ``ranks`` (in older
-files ``first``).
+files ``first``); of groups their labels.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +40,7 @@ _ORDER = (
     "folds", "left_subjects", "right_subjects", "scores", "ranks", "decisions", "first", "mated"
 )  # fmt: skip
 _LISTED = ("folds", "left_subjects", "right_subjects", "mated")
+_LABELS = re.compile(r"(?:label|image)_[ab]:.+")
 _TYPES = {
     "scores": ("float32", "float64"),
     "decisions": ("bool",),
@@ -58,8 +59,10 @@ class ScoreTable:
     folds: int64[n], or draws, or splits; left_subjects, right_subjects: int64[n], numbers of the
     people, or None where they are not known; a search has its probe's only. ranks:
     uint32[n], of a search's own identity, 0 where it is found at none; first: bool[n], whether it
-    is the first, in files without ranks; neither: it is where its score is not -inf. The
-    comparisons are in the protocol's order.
+    is the first, in files without ranks; neither: it is where its score is not -inf. labels: of
+    groups, uint32[n] by ``label_a:COLUMN`` and ``label_b:COLUMN``, 0 where there is none, and of
+    images their numbers by ``image_a:COLUMN`` and ``image_b:COLUMN``. The comparisons are in the
+    protocol's order.
     """
 
     scores: NDArray[np.floating]
@@ -70,6 +73,7 @@ class ScoreTable:
     right_subjects: Subjects = None
     first: NDArray[np.bool_] | None = None
     ranks: NDArray[np.uint32] | None = None
+    labels: Mapping[str, NDArray[np.uint32]] = field(default_factory=dict)
 
     @property
     def correct(self) -> NDArray[np.bool_]:
@@ -113,18 +117,20 @@ class ScoreTable:
             None if right is None else right[rows],
             None if self.first is None else self.first[rows],
             None if self.ranks is None else self.ranks[rows],
+            {name: column[rows] for name, column in self.labels.items()},
         )
 
     @property
     def columns(self) -> Columns:
         """What it has, by name, in the order of the plain form."""
         named = {name: getattr(self, name) for name in _ORDER}
-        return {name: column for name, column in named.items() if column is not None}
+        there = {name: column for name, column in named.items() if column is not None}
+        return there | dict(sorted(self.labels.items()))
 
     @property
     def listed(self) -> Columns:
         """The columns that are the same for all records of one list of comparisons."""
-        return {name: column for name, column in self.columns.items() if name in _LISTED}
+        return {name: column for name, column in self.columns.items() if _is_listed(name)}
 
     def to_bytes(self) -> bytes:
         """The plain form; the same table gives the same bytes."""
@@ -137,7 +143,7 @@ class ScoreTable:
 
     def own_bytes(self) -> bytes:
         """The file of what is the record's own, which names the list of comparisons."""
-        own = {name: column for name, column in self.columns.items() if name not in _LISTED}
+        own = {name: column for name, column in self.columns.items() if not _is_listed(name)}
         return packed(own, {_LIST: _sha256(self.listed)})
 
     def list_bytes(self) -> bytes:
@@ -163,13 +169,16 @@ class ScoreTable:
 
     @classmethod
     def _of(cls, columns: Columns, where: str) -> ScoreTable:
-        known = set(_NAMES) <= set(columns) <= set(_ORDER)
+        labels = {name: column for name, column in columns.items() if _LABELS.fullmatch(name)}
+        known = set(_NAMES) <= set(columns) - set(labels) <= set(_ORDER)
         if not known or len({column.shape for column in columns.values()}) != 1:
             raise _no_scores(where, f"it has {', '.join(sorted(columns))}")
         for name, column in columns.items():
-            if column.ndim != 1 or column.dtype.name not in _TYPES.get(name, ("int64",)):
+            types = ("uint32",) if name in labels else _TYPES.get(name, ("int64",))
+            if column.ndim != 1 or column.dtype.name not in types:
                 raise _no_scores(where, f"{name} is {column.dtype}{column.shape}")
-        return cls(**columns)
+        named = {name: column for name, column in columns.items() if name not in labels}
+        return cls(**named, labels=labels)
 
 
 def table_in(
@@ -238,6 +247,10 @@ def list_named_in(data: bytes) -> str | None:
     return named
 
 
+def _is_listed(name: str) -> bool:
+    return name in _LISTED or _LABELS.fullmatch(name) is not None
+
+
 def list_file(sha256: str) -> str:
     """The name of the file of a list of comparisons."""
     return f"comparisons-{sha256[:12]}.safetensors"
@@ -245,6 +258,7 @@ def list_file(sha256: str) -> str:
 
 def _sha256(columns: Columns) -> str:
     ordered = {name: columns[name] for name in _ORDER if name in columns}
+    ordered |= {name: columns[name] for name in sorted(columns) if name not in _ORDER}
     return hashlib.sha256(tensor_bytes(ordered)).hexdigest()
 
 

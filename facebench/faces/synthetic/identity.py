@@ -20,7 +20,7 @@ from facebench.faces.types import Array
 HAIR_STYLES = ("shaved", "crop", "side", "fringe", "receding", "curly", "centre", "back")
 BEARD_STYLES = ("none", "stubble", "moustache", "goatee", "full")
 
-_SKIN = np.array(  # sRGB anchors from lightest to darkest
+SKIN_ANCHORS = np.array(  # sRGB anchors from lightest to darkest
     [
         (244, 210, 192),
         (231, 188, 162),
@@ -163,7 +163,9 @@ def sample_identity(seed: int, identity: int) -> Identity:
     age = 18 + 57 * u() ** 1.3
     old = max(age - 32, 0) / 43
     tone = u()
-    skin = _bounded(_ramp(_SKIN, tone) * np.exp([n(0, 0.02), n(0, 0.025), n(0, 0.05)]), 20, 250)
+    skin = _bounded(
+        _ramp(SKIN_ANCHORS, tone) * np.exp([n(0, 0.02), n(0, 0.025), n(0, 0.05)]), 20, 250
+    )
     # Dark hair and eyes are commoner than fair ones, the more so the darker the skin.
     hair_at = min(1.0, 0.25 + 0.55 * tone + 0.55 * (u() - 0.35))
     iris_at = min(1.0, 0.15 + 0.8 * tone + 0.75 * (u() - 0.4))

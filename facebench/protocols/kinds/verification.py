@@ -22,6 +22,8 @@ from facebench.faces.tables.scores import GivenScores
 from facebench.faces.types import Progress
 from facebench.protocols.beside import list_beside
 from facebench.protocols.cards import FoldsCard, VerificationCard
+from facebench.protocols.groups.labels import labels_of
+from facebench.protocols.groups.named import GroupOutcome, NamedLabels
 from facebench.protocols.outcome import Comparisons, FoldOutcome
 from facebench.protocols.prepared import (
     PreparedProtocol,
@@ -32,6 +34,7 @@ from facebench.protocols.prepared import (
 )
 from facebench.protocols.settings import DEFAULTS, Settings
 from facebench.similarity import Similarity, pair_scores
+from facebench.statistics.groups.points import group_statistics
 from facebench.statistics.verification import VerificationStatistics, verification_statistics
 
 
@@ -99,11 +102,14 @@ SINGLE_FACES = "none (single faces)"
 
 @dataclass(frozen=True, eq=False)
 class PreparedVerification(PreparedProtocol):
-    """Pairs of faces in folds. list_named: the user named another list than the card's."""
+    """Pairs of faces in folds. list_named: the user named another list than the card's; labels: of
+    its groups.
+    """
 
     card: VerificationCard
     comparisons: Comparisons
     list_named: bool = False
+    labels: tuple[NamedLabels, ...] = ()
 
     @property
     def published_list(self) -> bool | None:
@@ -153,7 +159,21 @@ class PreparedVerification(PreparedProtocol):
             rule=settings.rule,
             draws=settings.draws,
         )
-        return FoldOutcome(self.comparisons, scores, statistics, self.card.spread)
+        groups = tuple(self._of_groups(one, scores, settings) for one in self.labels)
+        return FoldOutcome(self.comparisons, scores, statistics, self.card.spread, groups)
+
+    def _of_groups(
+        self, labels: NamedLabels, scores: NDArray[np.float64], settings: Settings
+    ) -> GroupOutcome:
+        found = group_statistics(
+            scores,
+            self.comparisons.units,
+            labels.labelled,
+            self.card.targets,
+            draws=settings.draws,
+            seed=settings.seed,
+        )
+        return GroupOutcome(labels, found)
 
     def pooling(self, settings: Settings) -> str:
         """None: every comparison is of single faces."""
@@ -178,7 +198,7 @@ def prepare(
     if not images and data is None:
         there = installed_at(card.dataset) is not None
         if (own := settings.pairs or (None if there else listing.file)) is not None:
-            return _unseen(card, listing.read(own), str(own), named)
+            return _unseen(card, listing.read(own), str(own), named, settings)
         if not there:
             raise UserError(
                 f"protocol {card.name}: embeddings and scores need the list of pairs: name it with "
@@ -198,7 +218,10 @@ def prepare(
         located.notice,
         pair_remarks(located.pairs),
     )
-    return PreparedVerification(card, faces, comparisons, named)
+    labels = labels_of(
+        card, settings, located.pairs, comparisons, source, None if data is None else Path(data)
+    )
+    return PreparedVerification(card, faces, comparisons, named, labels)
 
 
 def listing_of(card: VerificationCard) -> Listing:
@@ -215,9 +238,10 @@ def listing_of(card: VerificationCard) -> Listing:
 
 
 def _unseen(
-    card: VerificationCard, pairs: PairList, where: str, named: bool
+    card: VerificationCard, pairs: PairList, where: str, named: bool, settings: Settings
 ) -> PreparedVerification:
     """Lists alone. Rendered faces are known by their names, and are never taken for photographs."""
     comparisons, kind = comparisons_of(pairs), kind_of(pairs, where)
     faces = ProtocolFaces(comparisons.keys, card.dataset, kind, list_remarks=pair_remarks(pairs))
-    return PreparedVerification(card, faces, comparisons, named)
+    labels = labels_of(card, settings, pairs, comparisons)
+    return PreparedVerification(card, faces, comparisons, named, labels)

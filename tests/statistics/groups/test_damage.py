@@ -1,0 +1,147 @@
+"""Who pays for a smaller model: changes by hand, and the level and power of the one test."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.stats import binomtest
+
+from facebench.statistics.groups.damage import damage, unequal_damage
+from facebench.statistics.groups.labels import Labelled
+from facebench.statistics.groups.rates import Compared
+from facebench.statistics.intervals.bootstrap import Units
+from facebench.statistics.roc import tar_at_far
+from tests.helpers.group_coverage import GroupList, across, scores, within
+from tests.helpers.group_toys import rates_by_hand, toy
+
+EVERY = 10_000
+
+
+def test_changes_by_hand() -> None:
+    """Random pairs of models: each at its own threshold for the one FMR."""
+    rng = np.random.default_rng(0)
+    for _ in range(40):
+        one = toy(rng, people=9, each=30)
+        other = np.round(one.scores + rng.normal(0, 0.5, one.scores.size), 1)
+        found = damage(one.scores, other, one.units, one.labelled, 0.1, draws=5)
+        rates = []
+        for values in (one.scores, other):
+            threshold = tar_at_far(values, one.mated, [0.1])[0].threshold
+            rates.append(rates_by_hand(replace(one, scores=values), threshold)[:2])
+        for kind, changes in enumerate((found.fmr, found.fnmr)):
+            for group, change in enumerate(changes):
+                before, after = rates[0][kind][group], rates[1][kind][group]
+                if before is None:
+                    assert change.found is None
+                    continue
+                assert change.found.estimate == pytest.approx(after - before)
+                moved = (change.worse - change.better) / change.base.number
+                assert moved == pytest.approx(after - before)
+                low, high = change.found.interval.low, change.found.interval.high
+                assert low <= after - before <= high
+
+
+def test_the_same_model_damages_nobody() -> None:
+    one = toy(np.random.default_rng(1), people=40, each=400)
+    found = damage(one.scores, one.scores, one.units, one.labelled, 0.1, draws=99)
+    assert (found.unequal.fmr, found.unequal.fnmr, found.unequal.p_value) == (0, 0, 1)
+    assert all(change.adjusted == 1 for change in found.fnmr)
+    assert not found.worse.any() and not found.better.any()
+
+
+def test_one_group_pays() -> None:
+    """Faces of the smallest group get worse: its change stands out, and so does the one test."""
+    graph = across(600, 4000)
+    rng = np.random.default_rng(2)
+    base = scores(graph, 0.2, np.zeros(3), rng)
+    hurt = graph.mated & (graph.label[graph.left] == 2)
+    candidate = base - 0.6 * hurt + 0.1 * rng.normal(size=base.size)
+    found = damage(base, candidate, graph.units, graph.labelled, 0.01, draws=499)
+    assert found.unequal.p_value <= 0.01 and found.unequal.fnmr_p == 1 / 500
+    assert found.fnmr[2].found.estimate > 0.05 and found.fnmr[2].adjusted < 0.01
+    assert max(abs(change.found.estimate) for change in found.fnmr[:2]) < 0.03
+    assert found.unequal.fnmr_expected < 0.02
+
+
+def test_all_pay_alike() -> None:
+    """Everybody is hurt as much: damage there is, and it is not unequal."""
+    graph = across(600, 4000)
+    rng = np.random.default_rng(3)
+    base = scores(graph, 0.2, np.zeros(3), rng)
+    candidate = base - 0.5 * graph.mated + 0.1 * rng.normal(size=base.size)
+    found = damage(base, candidate, graph.units, graph.labelled, 0.01, draws=199)
+    assert min(change.found.estimate for change in found.fnmr) > 0.03
+    assert found.unequal.p_value > 0.05
+
+
+def test_one_test_for_both_kinds() -> None:
+    """The smaller p of the two is held against its own in the draws: never below it."""
+    graph = across(200, 1000)
+    rng = np.random.default_rng(4)
+    for _ in range(20):
+        base = scores(graph, 0.2, np.zeros(3), rng)
+        candidate = base + 0.4 * rng.normal(size=base.size)
+        unequal = damage(base, candidate, graph.units, graph.labelled, 0.05, draws=99).unequal
+        smallest = min(unequal.fmr_p, unequal.fnmr_p)
+        assert smallest <= unequal.p_value <= min(1, 2 * smallest + 0.02)
+
+
+def test_glasses_are_tested_by_images() -> None:
+    rng = np.random.default_rng(5)
+    people = np.repeat(np.arange(100), 6)  # six images each
+    a = rng.integers(0, 600, 3000)
+    mate = people[a] * 6 + (a % 6 + rng.integers(1, 6, 3000)) % 6
+    other = (a + rng.integers(6, 594, 3000)) % 600
+    first, second = np.r_[a, a], np.r_[mate, other]
+    left, right = people[first], people[second]
+    mated = left == right
+    worn = (rng.random(600) < 0.3).astype(int)
+    labelled = Labelled.make("images", ("no", "yes"), worn[first], worn[second], first, second)
+    base = rng.normal(size=6000) + 3 * mated
+    candidate = base - 0.8 * (mated & (worn[first] + worn[second] == 2))
+    units = Units.of(mated, left, right, "toy")
+    found = damage(base, candidate, units, labelled, 0.05, draws=199)
+    assert found.unequal.shuffled == "images"
+    assert found.unequal.p_value < 0.02
+    assert found.fnmr[2].found.estimate == max(change.found.estimate for change in found.fnmr)
+
+
+def level_of(graph: GroupList, by_person: float, runs: int, draws: int, seed: int) -> int:
+    """How often equal damage is called unequal at 5%: decisions move by chance, more at some
+    people's comparisons than at others'.
+    """
+    rng = np.random.default_rng(seed)
+    compared = Compared.of(graph.units, graph.labelled)
+    kept = np.ones(graph.label.max() + 1, dtype=bool)
+    called = 0
+    for _ in range(runs):
+        own = np.exp(by_person * rng.normal(size=graph.label.size))
+        rate = np.minimum(0.5, 0.08 * (own[graph.left] * own[graph.right]) ** 0.5)
+        sign = np.where(rng.random(rate.size) < 0.7, 1, -1)
+        moved = (rng.random(rate.size) < rate) * sign
+        found = unequal_damage(compared, moved, kept, kept, draws, rng)
+        called += found.p_value <= 0.05
+    return called
+
+
+UNEQUAL = (0.6, 0.3, 0.1)
+
+
+@pytest.mark.slow
+def test_level_with_groups_of_unequal_size_and_people_in_several_comparisons() -> None:
+    """10,000 runs of 60 people, of whom each is in five pairs on average: no more than 5%. Of 20
+    orders, the data among them, they are the most unequal in one of 20.
+    """
+    called = level_of(across(60, 100, UNEQUAL), 1.0, EVERY, 19, seed=6)
+    print(called)
+    assert binomtest(called, EVERY, 0.05, alternative="greater").pvalue > 0.001
+
+
+@pytest.mark.slow
+def test_level_where_lists_know_of_groups() -> None:
+    """Pairs within groups, comparisons that change their groups: approximate, and not above 6%."""
+    called = level_of(within(40, 3, 120), 0.7, 1000, 39, seed=7)
+    print(called)
+    assert binomtest(called, 1000, 0.06, alternative="greater").pvalue > 0.001
