@@ -67,6 +67,11 @@ COMMANDS = (
         "facebench.cli.commands.threshold",
         "Which threshold to deploy, and what it gives on other people.",
     ),
+    (
+        "groups",
+        "facebench.cli.commands.groups",
+        "Error rates of groups of people, and who pays for a smaller model.",
+    ),
     ("gate", "facebench.cli.commands.gate", "Pass or fail models by rules, against a baseline."),
     (
         "history",

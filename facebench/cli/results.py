@@ -109,7 +109,8 @@ class Outputs:
             from facebench.figures.curves.plot import save_roc_plot
 
             with self._going_on(f"--plot {self.plot}"):
-                save_roc_plot([table.records for table in tables], self.plot)
+                drawn = [table.records for table in tables if table.records]
+                save_roc_plot(drawn, self.plot)
                 self._say(f"plot: {self.plot}")
         if self.history is not None:
             with self._going_on(f"--history {self.history}"):
@@ -173,7 +174,7 @@ def render(
         from facebench.tables.exports import records_csv, records_json
 
         return records_json(records) if format == "json" else records_csv(records)
-    title = "; ".join(table.title for table in tables)
+    title = "; ".join(table.title for table in tables if table.records)
     return table_text(tables, format, title, file=file)
 
 

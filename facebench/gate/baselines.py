@@ -7,9 +7,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from facebench.base.errors import UserError
+from facebench.gate.groups import has_groups
 from facebench.gate.rules import Rule
 from facebench.records.agreement import require_recounted
-from facebench.records.comparability import measured_otherwise, method_of, require_comparable
+from facebench.records.comparability import (
+    labelling_of,
+    measured_otherwise,
+    method_of,
+    require_comparable,
+)
 from facebench.records.record import Record
 from facebench.similarity.templates import PLAIN
 
@@ -39,6 +45,10 @@ def baseline_of(rule: Rule, record: Record, baselines: Sequence[Record]) -> Reco
         require_comparable(held[0], record)
     # Two that have learned the same kind of similarity differ in what they have learned.
     nearest = [base for base in fit if base.similarity == record.similarity] or fit
+    if rule.of_damage:
+        nearest = [base for base in nearest if has_groups(rule, base)] or nearest
+    alike = [base for base in nearest if labelling_of(base) == labelling_of(record)]
+    nearest = alike or nearest
     if len(nearest) > 1:
         models = ", ".join(f"{base.model.id} {base.digest()[:8]}" for base in nearest)
         raise UserError(

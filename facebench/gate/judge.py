@@ -12,9 +12,17 @@ from facebench.base.text import percent, points
 from facebench.comparison.paired import Paired, keeps_draws, paired_statistics
 from facebench.comparison.power import units_to_decide
 from facebench.gate.baselines import baseline_of, fact_of
+from facebench.gate.groups import (
+    TOO_FEW_GROUPS,
+    damage_of,
+    has_groups,
+    number_of_groups,
+    require_groups,
+)
 from facebench.gate.rules import Rule, Rules, Undecided, require_reachable
 from facebench.records.comparability import told_apart
 from facebench.records.frames import Shown, frame_of
+from facebench.records.groups.named import GroupStatistic
 from facebench.records.record import Record, template_kind
 from facebench.records.sections import IntervalSection
 from facebench.records.statistics import require_statistic
@@ -145,11 +153,16 @@ def gated(
 
 def _missing(rule: Rule, records: Sequence[Record]) -> Iterator[Verdict]:
     """A failure for each model that has no record of a rule's protocol."""
-    has = {record.model.id for record in records if record.protocol.name == rule.protocol}
+    own = [record for record in records if record.protocol.name == rule.protocol]
+    what = rule.protocol or ""
+    if rule.of_groups:
+        own = [record for record in own if has_groups(rule, record)]
+        what += f" with groups{f' by {rule.by}' if rule.by else ''}"
+    has = {record.model.id for record in own}
     for model in dict.fromkeys(record.model.id for record in records):
         if rule.protocol is not None and model not in has:
-            why = f"evaluate {model} on {rule.protocol}"
-            yield Verdict(rule, model, "fail", f"no record of {rule.protocol}", why)
+            why = f"evaluate {model} on {what}"
+            yield Verdict(rule, model, "fail", f"no record of {what}", why)
 
 
 def _require_told(rule: Rule, record: Record, base: Record | None) -> None:
@@ -163,7 +176,9 @@ def _require_told(rule: Rule, record: Record, base: Record | None) -> None:
                 "seal, without which nothing tells whether it was changed; make it again with "
                 "`facebench eval`"
             )
-    if not rule.of_model:
+    if rule.of_groups:
+        require_groups(rule, record, base)
+    elif not rule.of_model:
         try:
             require_statistic(record, rule.statistic)
         except UserError as error:
@@ -171,7 +186,11 @@ def _require_told(rule: Rule, record: Record, base: Record | None) -> None:
         if rule.of_baseline and base is not None:
             of_base = require_statistic(base, rule.statistic).value
             require_reachable(rule, of_base, base.model.id)
-    if rule.level is None:
+    if rule.of_damage:
+        for one in (base, record):
+            if one is not None and one.table is None:
+                raise UserError(f"rule {rule.text!r}: {_without_scores(one)}")
+    if rule.level is None or rule.of_damage:
         return
     if rule.change is None:
         if rule.level != RECORD_LEVEL:
@@ -199,6 +218,11 @@ def _without_scores(record: Record) -> str:
 def _judge(rule: Rule, record: Record, base: Record | None) -> Verdict:
     if rule.of_model:
         return _of_model(rule, record, base)
+    if rule.groups is not None:
+        return _of_groups(rule, rule.groups, record)
+    if rule.of_damage:
+        assert base is not None
+        return _of_damage(rule, record, base)
     if rule.change is not None:
         assert base is not None
         return _of_change(rule, record, base)
@@ -247,6 +271,29 @@ def _of_value(rule: Rule, record: Record, base: Record | None) -> Verdict:
         why = TOO_FEW * (outcome == "undecided")
     if not found.resolvable:
         outcome, why = "undecided", _too_fine(rule.statistic)
+    return Verdict(rule, record.model.id, outcome, shown, why, record.data.notice)
+
+
+def _of_groups(rule: Rule, statistic: GroupStatistic, record: Record) -> Verdict:
+    """A number of all groups; undecided where fewer than two have enough comparisons."""
+    told = number_of_groups(rule, statistic, record)
+    if told is None:
+        return Verdict(
+            rule, record.model.id, "undecided", "none", TOO_FEW_GROUPS, record.data.notice
+        )
+    shown, why = told.shown, told.why
+    outcome: Judgement = _within(rule, told.value, told.value)
+    if rule.level is not None:
+        outcome = _within(rule, told.low, told.high)
+        shown += told.ends
+        why = "; ".join(filter(None, (TOO_FEW * (outcome == "undecided"), why)))
+    return Verdict(rule, record.model.id, outcome, shown, why, record.data.notice)
+
+
+def _of_damage(rule: Rule, record: Record, base: Record) -> Verdict:
+    """Whether the damage to groups is not shown to be unequal."""
+    holds, shown, why = damage_of(rule, record, base)
+    outcome: Judgement = "undecided" if holds is None else "pass" if holds else "fail"
     return Verdict(rule, record.model.id, outcome, shown, why, record.data.notice)
 
 
@@ -338,4 +385,8 @@ def _records_of(rule: Rule, records: Sequence[Record]) -> list[Record]:
             f"rule {rule.text!r}: no record of {rule.protocol!r} was given"
             f"{nearest(rule.protocol, has)} (records of: {', '.join(has)})"
         )
+    if rule.of_groups:
+        if not any(has_groups(rule, record) for record in own):
+            require_groups(rule, own[0], None)  # says what there is
+        own = [record for record in own if has_groups(rule, record)]
     return own

@@ -6,7 +6,10 @@ protocol (``lfw.accuracy``, ``lfw+14px.accuracy``, ``lfw.tar@0.001``, ``lfw-open
 ``multiply_adds``). Bounds of rates are shares (``0.45``) or percent (``45%``), of a drop or rise
 points of percent (``0.3pt``), of bytes also ``30MB`` (1 MB = 10⁶ bytes). A rule with a level passes
 or fails only where the whole interval does, and is undecided where the interval straddles the
-bound; a rule without one takes the numbers as they are.
+bound; a rule without one takes the numbers as they are. ``rfw.damage
+unequal p >= 0.05`` bounds the p-value that the damage to groups is unequal (``damage@0.001`` at an
+FMR); rules on groups (``rfw.worst_group_fnmr@0.001 <= 8%``) have ``by COLUMN`` where there are
+several columns.
 """
 
 from __future__ import annotations
@@ -26,18 +29,24 @@ from facebench.base.validation import read_toml, validated
 from facebench.comparison.paired import SMALLER_IS_BETTER
 from facebench.faces.degrade.names import split_statistic
 from facebench.protocols.cards import split_name
+from facebench.records.groups.named import GroupStatistic, group_statistic
 from facebench.records.statistics import OF_MODELS, no_statistic, number_of, statistic_name
+from facebench.statistics.groups.summaries import SUMMARIES
 
 Undecided = Literal["fail", "pass", "report"]
-Direction = Literal["drop", "rise"]
+Direction = Literal["drop", "rise", "unequal"]
 UNDECIDED: tuple[Undecided, ...] = ("fail", "pass", "report")
 _EXAMPLE = "lfw.accuracy drop <= 0.3pt at 95%"
 _RULE = re.compile(
-    r"(?P<what>[^\s<>]+)(?:\s+(?P<change>[a-z]+))?\s*(?P<sign><=|>=)\s*"
+    r"(?P<what>[^\s<>]+)(?:\s+by\s+(?P<by>[^\s<>]+))?(?:\s+(?P<change>[a-z]+))?"
+    r"(?P<p>\s+p)?\s*(?P<sign><=|>=)\s*"
     r"(?P<number>[-−]?[0-9.]+(?:e[-+]?[0-9]+)?)"
     r"\s*(?P<unit>[A-Za-z%]+?)?(?P<ratio>\s+of\s+baseline)?(?:\s+at\s+(?P<level>[0-9.]+)\s*%)?",
     re.IGNORECASE,
 )
+DAMAGE, UNEQUAL = "damage", "unequal"
+_DAMAGE_EXAMPLE = "rfw.damage unequal p >= 0.05"
+_GROUP_EXAMPLE = "rfw.worst_group_fnmr@0.001 by skin <= 8%"
 _BYTES = {"B": 1.0, "kB": 1e3, "MB": 1e6, "GB": 1e9}
 
 
@@ -47,7 +56,8 @@ class Rule:
 
     change: of what the bound is, None: of the value itself; at_most: ``<=``; bound: a share, or a
     number of the statistic's unit, or a share of the baseline's value where ``of_baseline``; level:
-    of the interval that must be within the bound, None: the number itself must.
+    of the interval that must be within the bound, None: the number itself must; groups: the
+    statistic of groups that it is; by: the column of groups, where it is said.
     """
 
     text: str
@@ -58,6 +68,24 @@ class Rule:
     bound: float
     of_baseline: bool
     level: float | None
+    groups: GroupStatistic | None = None
+    by: str | None = None
+
+    @property
+    def of_groups(self) -> bool:
+        """Whether it takes a record with groups."""
+        return self.groups is not None or self.of_damage
+
+    @property
+    def of_damage(self) -> bool:
+        """Whether it is of the damage to groups, and bounds a p-value."""
+        return self.change == "unequal"
+
+    @property
+    def far(self) -> float | None:
+        """Of damage: the FMR, None: the smallest that groups can tell from none."""
+        at = self.statistic.partition("@")[2]
+        return float(at) if self.of_damage and at else None
 
     @property
     def needs_baseline(self) -> bool:
@@ -121,7 +149,11 @@ def parse_rule(text: str, where: str) -> Rule:
 
 
 def _rule(text: str, match: re.Match[str]) -> Rule:
-    protocol, statistic = _what(match["what"])
+    if (match["change"] or "").lower() == UNEQUAL or match["p"]:
+        return _of_damage(text, match)
+    protocol, statistic, groups = _what(match["what"], match["by"])
+    if groups is not None:
+        return _of_groups(text, match, protocol, groups)
     change, at_most = _change(match["change"], match["sign"], statistic), match["sign"] == "<="
     of_baseline = match["ratio"] is not None
     level = _level(match["level"])
@@ -137,11 +169,70 @@ def _rule(text: str, match: re.Match[str]) -> Rule:
     return Rule(text, protocol, statistic, change, at_most, number, of_baseline, level)
 
 
-def _what(what: str) -> tuple[str | None, str]:
-    """(protocol, statistic as in records)."""
-    if what.lower() in OF_MODELS:
-        return None, what.lower()
+def _of_damage(text: str, match: re.Match[str]) -> Rule:
+    """``rfw.damage@0.001 by skin unequal p >= 0.05``."""
+    protocol, name = split_statistic(match["what"])
+    kind, _, at = name.partition("@")
+    unequal = (match["change"] or "").lower() == UNEQUAL
+    whole = unequal and match["p"] is not None and match["sign"] == ">="
+    if not name or not protocol or kind.lower() != DAMAGE or not whole:
+        raise ValueError(f"a p-value is of the damage to groups; write {_DAMAGE_EXAMPLE!r}")
+    if match["unit"] or match["ratio"] or match["level"]:
+        raise ValueError(f"a p-value is a share, without more; write {_DAMAGE_EXAMPLE!r}")
+    far = number_of(at.lower().removeprefix("fmr=").removeprefix("far=")) if at else None
+    if far is not None and not 0 < far <= 1:
+        raise ValueError(f"the FMR of {name!r} must be above 0 and at most 1")
+    bound = number_of(match["number"])
+    if not 0 < bound < 1:
+        raise ValueError(f"a p-value is between 0 and 1; write {_DAMAGE_EXAMPLE!r}")
+    statistic = DAMAGE if far is None else f"{DAMAGE}@{far:g}"
+    by = match["by"].lower() if match["by"] else None
+    return Rule(text, protocol, statistic, "unequal", False, bound, False, None, None, by)
+
+
+def _of_groups(
+    text: str, match: re.Match[str], protocol: str | None, groups: GroupStatistic
+) -> Rule:
+    """A number of all groups itself: what two models differ in is told by ``damage unequal``."""
+    if match["change"] or match["ratio"]:
+        raise ValueError(
+            f"{groups.name} is bounded itself; between two models write {_DAMAGE_EXAMPLE!r}"
+        )
+    unit, factor = match["unit"], 1.0
+    if unit == "%" or (unit and unit.lower() in ("pt", "pts")):
+        if not groups.percent:
+            raise ValueError(f"{groups.name} is no rate and has no unit; leave {unit!r} out")
+        factor = 0.01
+    elif unit:
+        raise ValueError(f"unknown unit {unit!r}{nearest(unit, ('pt', '%'))}")
+    bound = number_of(match["number"]) * factor
+    at_most = match["sign"] == "<="
+    if bound < 0 or bound > groups.most:
+        raise ValueError(f"{groups.name} is from 0 to {groups.most:g}; write a bound in between")
+    if at_most == groups.larger_is_better:
+        right = ">=" if groups.larger_is_better else "<="
+        raise ValueError(f"{groups.name} is to be bounded from the other side: write {right}")
+    level, by = _level(match["level"]), groups.column
+    return Rule(text, protocol, groups.text, None, at_most, bound, False, level, groups, by)
+
+
+def _what(what: str, by: str | None) -> tuple[str | None, str, GroupStatistic | None]:
+    """(protocol, statistic as in records, the statistic of groups that it is)."""
+    if what.lower() in OF_MODELS and by is None:
+        return None, what.lower(), None
     protocol, name = split_statistic(what)
+    groups = group_statistic(name if by is None else f"{name} by {by}")
+    if groups is not None and name and protocol:
+        return protocol, groups.text, groups
+    if group_statistic(what) is not None:
+        raise ValueError(f"{what!r} is of which protocol? write e.g. lfw.{what}")
+    meant = nearest(name.partition("@")[0].lower(), SUMMARIES)
+    if meant and "@" in name and name.partition("@")[0].lower() not in ("tar", "dir", "tpir"):
+        raise ValueError(f"no statistic {name!r}{meant}")
+    if by is not None:
+        raise ValueError(
+            f"'by {by}' is of groups, and {what!r} is of none; write e.g. {_GROUP_EXAMPLE!r}"
+        )
     if not name or not protocol:
         try:
             statistic_name(what)
@@ -154,7 +245,7 @@ def _what(what: str) -> tuple[str | None, str]:
         split_name(protocol)
     except UserError as error:
         raise ValueError(str(error)) from None
-    return protocol, statistic_name(name)
+    return protocol, statistic_name(name), None
 
 
 def _change(word: str | None, sign: str, statistic: str) -> Direction | None:
@@ -215,6 +306,8 @@ def require_sensible(rule: Rule) -> None:
     if rule.bound < 0:
         gain = "; to ask for a gain write e.g. >= 1.01 of baseline" if rule.change else ""
         raise ValueError(f"a bound is 0 or more{gain}")
+    if rule.of_groups:
+        return  # what there cannot be is refused where it is read
     if rule.of_baseline:
         _of_baseline(rule)
     elif rule.change is not None:

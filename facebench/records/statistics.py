@@ -9,6 +9,7 @@ from typing import Literal
 
 from facebench.base.errors import UserError, nearest
 from facebench.records.costs import COST_STATISTICS, cost_unit
+from facebench.records.groups.named import GroupStatistic, group_statistic, require_point
 from facebench.records.record import Record
 from facebench.records.sections import (
     COUNTED_LATER,
@@ -21,7 +22,7 @@ from facebench.records.sections import (
     VerificationSection,
 )
 
-Family = Literal["protocol", "members", "model", "layer", "card", "diagnostic", "cost"]
+Family = Literal["protocol", "members", "model", "layer", "card", "diagnostic", "cost", "groups"]
 Unit = Literal["percent", "ratio", "count", "bytes", "plain"]
 
 OVER_FOLDS = ("accuracy", "auc", "eer")
@@ -105,12 +106,17 @@ def family(statistic: str) -> Family:
         return "diagnostic"
     if cost_unit(statistic):
         return "cost"
+    if group_statistic(statistic):
+        return "groups"
     hint = nearest(statistic, KNOWN)
     raise ValueError(f"no statistic {statistic!r}{hint} ({', '.join(KNOWN)})")
 
 
 def unit_of(statistic: str) -> Unit:
     """What a statistic's values are measured in."""
+    of_groups = group_statistic(statistic)
+    if of_groups is not None:
+        return "percent" if of_groups.percent else "plain"
     if family(statistic) in ("protocol", "members"):
         return "percent"
     return cost_unit(statistic) or _UNITS.get(statistic, "plain")
@@ -118,6 +124,9 @@ def unit_of(statistic: str) -> Unit:
 
 def find_statistic(record: Record, statistic: str) -> Measured | None:
     """A statistic's value in a record, or None: records of this protocol do not have it."""
+    of_groups = group_statistic(statistic)
+    if of_groups is not None:
+        return _of_groups(record, of_groups)
     found = estimate_of(record, statistic)
     if found is None:
         return None
@@ -141,9 +150,27 @@ def find_statistic(record: Record, statistic: str) -> Measured | None:
     )
 
 
+def _of_groups(record: Record, statistic: GroupStatistic) -> Measured | None:
+    """A number of all groups; None: the record has no such groups, or too few comparisons."""
+    try:
+        point = require_point(record, statistic.target, statistic.column)
+    except UserError:
+        return None
+    found = point.summary(statistic.name)
+    if found is None:
+        return None
+    return Measured(found.value, None, None, found.interval, True, point.far, False)
+
+
 def require_statistic(record: Record, statistic: str) -> Measured:
     """As `find_statistic`; UserError names what the record has where the statistic is not in it."""
     found = find_statistic(record, statistic)
+    if found is None and (of_groups := group_statistic(statistic)):
+        require_point(record, of_groups.target, of_groups.column)  # says what there is
+        raise UserError(
+            f"the record of {record.model.id} on {record.protocol.name} has no {statistic}: fewer "
+            "than two groups have enough comparisons for it"
+        )
     if found is None:
         has = statistics_in(record)
         raise UserError(

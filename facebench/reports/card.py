@@ -98,7 +98,7 @@ class ReportColumn(Strict):
 
     @model_validator(mode="after")
     def _of_protocol(self) -> Self:
-        if (self.family in ("protocol", "members")) != (self.protocol is not None):
+        if (self.family in ("protocol", "members", "groups")) != (self.protocol is not None):
             state = "needs a protocol" if self.protocol is None else "belongs to no protocol"
             raise ValueError(f"statistic {self.statistic!r} {state}")
         if self.similarity is not None and self.protocol is None:

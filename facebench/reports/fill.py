@@ -50,7 +50,7 @@ def filled_cell(
         )
     if row.model is None:
         return cell
-    if column.family == "protocol":
+    if column.family in ("protocol", "groups"):
         record = records.get(column.source) if column.source else None
         return _of_protocol(cell, row, record)
     if column.family == "model":

@@ -8,6 +8,7 @@ from facebench.comparison.paired import corrected, paired_with_first
 from facebench.records.comparability import group_records, names_of, require_comparable, told_apart
 from facebench.records.record import Record
 from facebench.tables.columns import RecordColumn, StatisticColumns, statistic_columns
+from facebench.tables.groups.rates import group_tables
 from facebench.tables.table import Cell, Table, TableRow, columns_of
 from facebench.tables.text import (
     SEARCHES,
@@ -22,8 +23,12 @@ from facebench.tables.text import (
 
 
 def record_tables(records: Sequence[Record]) -> list[Table]:
-    """One table per protocol and data set, in the records' order."""
-    return [record_table(group) for group in group_records(records)]
+    """One table per protocol and data set, in the records' order, and after it those of groups."""
+    return [
+        table
+        for alike in group_records(records)
+        for table in (record_table(alike), *group_tables(alike))
+    ]
 
 
 def record_table(records: Sequence[Record]) -> Table:

@@ -15,7 +15,7 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.stats import norm
 
-from facebench.statistics.groups.labels import Labelled
+from facebench.statistics.groups.labels import GroupLabels
 from facebench.statistics.groups.points import group_statistics
 from facebench.statistics.groups.rates import Accepts, Compared, group_rates
 from facebench.statistics.groups.summaries import SUMMARIES, summaries
@@ -39,10 +39,10 @@ class GroupList:
         return self.left == self.right
 
     @property
-    def labelled(self) -> Labelled:
+    def labelled(self) -> GroupLabels:
         names = [f"g{n}" for n in range(int(self.label.max()) + 1)]
         one, other = self.label[self.left], self.label[self.right]
-        return Labelled.make("people", names, one, other, self.left, self.right)
+        return GroupLabels.make("people", names, one, other, self.left, self.right)
 
     @property
     def units(self) -> Units:

@@ -7,7 +7,7 @@ from itertools import combinations
 
 import numpy as np
 
-from facebench.statistics.groups.labels import Labelled
+from facebench.statistics.groups.labels import GroupLabels
 from facebench.statistics.intervals.bootstrap import Units
 
 
@@ -30,9 +30,9 @@ class Toy:
         return Units.of(self.mated, self.left, self.right, "toy")
 
     @property
-    def labelled(self) -> Labelled:
+    def labelled(self) -> GroupLabels:
         one, other = self.label[self.left], self.label[self.right]
-        return Labelled.make("people", self.names, one, other, self.left, self.right)
+        return GroupLabels.make("people", self.names, one, other, self.left, self.right)
 
 
 def toy(

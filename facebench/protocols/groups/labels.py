@@ -20,7 +20,7 @@ from facebench.protocols.groups.tables import SUBJECT, LabelTable
 from facebench.protocols.outcome import Comparisons
 from facebench.protocols.settings import Settings
 from facebench.statistics.checks import IntArray
-from facebench.statistics.groups.labels import Labelled, Of
+from facebench.statistics.groups.labels import GroupLabels, Of
 
 MOST_GROUPS = 50
 
@@ -76,7 +76,7 @@ class _Finders:
     table: LabelTable | None
     source: FaceSource | None
 
-    def find(self, column: str) -> Labelled:
+    def find(self, column: str) -> GroupLabels:
         """A column of the table of people or images, else of the pairs, else of the twin."""
         if self.table is not None and column in self.table.columns:
             return self._of_table(self.table, column)
@@ -116,7 +116,7 @@ class _Finders:
         twins = TWIN_GROUPS if self._seed is not None else ()
         return [*(self.table.columns if self.table else ()), *sided, *bare, *twins]
 
-    def _of_table(self, table: LabelTable, column: str) -> Labelled:
+    def _of_table(self, table: LabelTable, column: str) -> GroupLabels:
         if table.by != SUBJECT:
             return self._of_images(table.labels(column, self.comparisons.keys))
         self._require_people(column)
@@ -131,7 +131,7 @@ class _Finders:
                 "who is in its images; give the groups by image"
             )
 
-    def _of_sides(self, column: str, left: Sequence[str], right: Sequence[str]) -> Labelled:
+    def _of_sides(self, column: str, left: Sequence[str], right: Sequence[str]) -> GroupLabels:
         """Of the two sides of pairs: an image has one label wherever it stands."""
         compared = self.comparisons
         label: dict[int, str] = {}
@@ -144,7 +144,7 @@ class _Finders:
                     )
         return self._of_images([label[at] for at in range(len(compared.keys))])
 
-    def _of_images(self, labels: Sequence[str]) -> Labelled:
+    def _of_images(self, labels: Sequence[str]) -> GroupLabels:
         """Labels of images; of people where everybody's images have the same."""
         subjects = self.comparisons.subjects
         if subjects is not None and _agree(subjects, labels):
@@ -152,12 +152,12 @@ class _Finders:
         compared = self.comparisons
         return self._made("images", labels, lambda at: at, compared.left, compared.right)
 
-    def _of_people(self, labels: Sequence[str]) -> Labelled:
+    def _of_people(self, labels: Sequence[str]) -> GroupLabels:
         subjects, compared = self.comparisons.subjects, self.comparisons
         assert subjects is not None
         return self._made("people", labels, lambda at: subjects[at], compared.left, compared.right)
 
-    def _of_pairs(self, labels: Sequence[str]) -> Labelled:
+    def _of_pairs(self, labels: Sequence[str]) -> GroupLabels:
         """Labels of pairs; of people where all pairs of everybody have the same."""
         compared = self.comparisons
         subjects = compared.subjects
@@ -167,7 +167,7 @@ class _Finders:
                 own = dict(zip(sides.tolist(), [*labels, *labels], strict=True))
                 return self._of_people([own[int(person)] for person in subjects])
         values, codes = _coded(labels)
-        return Labelled.make("pairs", values, codes, codes)
+        return GroupLabels.make("pairs", values, codes, codes)
 
     def _made(
         self,
@@ -176,10 +176,10 @@ class _Finders:
         unit: Callable[[IntArray], IntArray],
         left: IntArray,
         right: IntArray,
-    ) -> Labelled:
+    ) -> GroupLabels:
         """Labels of images, those of people once for each of their images."""
         values, codes = _coded(labels)
-        return Labelled.make(of, values, codes[left], codes[right], unit(left), unit(right))
+        return GroupLabels.make(of, values, codes[left], codes[right], unit(left), unit(right))
 
 
 def _coded(labels: Sequence[str]) -> tuple[tuple[str, ...], IntArray]:

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from facebench.statistics.groups.labels import Labelled
+from facebench.statistics.groups.labels import GroupLabels
 from facebench.statistics.groups.points import GroupStatistics
 
 SIDES = ("_a", "_b")
@@ -20,7 +20,7 @@ class NamedLabels:
     """The labels of a column."""
 
     column: str
-    labelled: Labelled
+    labelled: GroupLabels
 
     @cached_property
     def fingerprint(self) -> str:

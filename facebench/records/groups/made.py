@@ -16,7 +16,7 @@ from facebench.records.groups.sections import (
 from facebench.records.record import Record
 from facebench.records.scores import ScoreTable
 from facebench.records.sections import IntervalSection
-from facebench.statistics.groups.labels import Labelled
+from facebench.statistics.groups.labels import GroupLabels
 from facebench.statistics.groups.points import GroupPoint, Summary
 from facebench.statistics.groups.rates import GroupRate
 from facebench.statistics.intervals.bootstrap import Units
@@ -93,20 +93,21 @@ def require_column(record: Record, column: str | None) -> GroupsSection:
         )
     if column is None and len(there) > 1:
         raise UserError(
-            f"the record of {record.model.id} has groups by {', '.join(there)}; name one column"
+            f"the record of {record.model.id} has groups by {', '.join(there)}; name one with --by"
         )
     wanted = there[0] if column is None else column.lower()
     found = next((one for one in record.groups if one.column == wanted), None)
     if found is None:
+        hint = nearest(wanted, there)
+        again = "" if hint else f"; make it again with `facebench eval --groups {wanted}`"
         raise UserError(
             f"the record of {record.model.id} on {record.protocol.name} has no groups by "
-            f"{wanted!r}{nearest(wanted, there)} (it has {', '.join(there)}); make it again with "
-            f"`facebench eval --groups {wanted}`"
+            f"{wanted!r}{hint} (it has {', '.join(there)}){again}"
         )
     return found
 
 
-def labelled_in(section: GroupsSection, table: ScoreTable) -> Labelled | None:
+def labelled_in(section: GroupsSection, table: ScoreTable) -> GroupLabels | None:
     """The labels beside a record's scores; None: they are not there."""
     sides = [table.labels.get(f"label_{side}:{section.column}") for side in "ab"]
     if sides[0] is None or sides[1] is None:
@@ -120,7 +121,7 @@ def labelled_in(section: GroupsSection, table: ScoreTable) -> Labelled | None:
         if images[0] is None or images[1] is None:
             return None
         first, second = (one.astype(np.int64) for one in images if one is not None)
-    return Labelled.make(section.of, section.values, left, right, first, second)
+    return GroupLabels.make(section.of, section.values, left, right, first, second)
 
 
 def _positions(side: NDArray[np.uint32]) -> NDArray[np.int64]:

@@ -60,6 +60,11 @@ class GroupPointSection(Section):
     matrix: tuple[tuple[GroupRateSection, ...], ...] = ()
     summaries: tuple[GroupSummarySection, ...]
 
+    @property
+    def tells(self) -> bool:
+        """Whether two groups at least have enough comparisons for this FMR."""
+        return sum(rate.resolvable for rate in self.fmr_of) > 1
+
     def summary(self, name: str) -> GroupSummarySection | None:
         """One by its name; None: too few groups have enough comparisons for it."""
         return next((one for one in self.summaries if one.name == name), None)
@@ -98,6 +103,12 @@ class GroupsSection(Section):
     def word(self) -> str:
         """What stands in the signature."""
         return f"{self.column}={self.labels}"
+
+    @property
+    def usual(self) -> float:
+        """The smallest FMR that two groups can tell from none; else the largest."""
+        told = [point.target for point in self.points if point.tells]
+        return min(told) if told else max(point.target for point in self.points)
 
     def point(self, target: float) -> GroupPointSection | None:
         """The groups at an FMR; None: it is none of the record's."""

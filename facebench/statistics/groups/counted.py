@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from facebench.statistics.checks import BoolArray, IntArray
-from facebench.statistics.groups.labels import NONE, Labelled
+from facebench.statistics.groups.labels import NONE, GroupLabels
 from facebench.statistics.intervals.bootstrap import BLOCK
 
 
 @dataclass(frozen=True, eq=False)
-class Rows:
+class UnitRows:
     """One kind of comparison, a row for every two units.
 
     first, second: int64[m], the units; number: int64[m], comparisons; values: int64[m, c], sums of
@@ -27,7 +27,7 @@ class Rows:
     values: IntArray
 
     @classmethod
-    def of(cls, first: IntArray, second: IntArray, values: IntArray) -> Rows:
+    def of(cls, first: IntArray, second: IntArray, values: IntArray) -> UnitRows:
         """Of comparisons: their units int64[n] and values int64[n, c]."""
         low, high = np.minimum(first, second), np.maximum(first, second)
         keys = low * np.int64(max(int(high.max(initial=0)) + 1, 1)) + high
@@ -69,7 +69,7 @@ def _sums(
     return np.rint(found).astype(np.int64).reshape(b, groups + 1)[:, :groups]
 
 
-def shuffled(labelled: Labelled, draws: int, rng: np.random.Generator) -> Iterator[IntArray]:
+def shuffled(labelled: GroupLabels, draws: int, rng: np.random.Generator) -> Iterator[IntArray]:
     """Blocks int64[b, count], ``draws`` rows in all: the units' labels in another order, units
     without a label staying so.
     """
@@ -82,6 +82,6 @@ def shuffled(labelled: Labelled, draws: int, rng: np.random.Generator) -> Iterat
         yield block
 
 
-def of_kind(labelled: Labelled, rows: BoolArray, values: IntArray) -> Rows:
+def of_kind(labelled: GroupLabels, rows: BoolArray, values: IntArray) -> UnitRows:
     """Comparisons of a kind, bool[n], with values int64[n, c]."""
-    return Rows.of(labelled.first[rows], labelled.second[rows], values[rows])
+    return UnitRows.of(labelled.first[rows], labelled.second[rows], values[rows])

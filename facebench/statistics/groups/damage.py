@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from facebench.statistics.checks import BoolArray, FloatArray, IntArray, checked_comparisons
-from facebench.statistics.groups.labels import Labelled
+from facebench.statistics.groups.labels import GroupLabels
 from facebench.statistics.groups.null import no_difference
 from facebench.statistics.groups.points import require_groups
 from facebench.statistics.groups.rates import (
@@ -79,7 +79,7 @@ class Damage:
     of comparisons, see `GroupChange`.
     """
 
-    labelled: Labelled
+    labelled: GroupLabels
     accepts: tuple[Accepts, Accepts]
     fmr: tuple[GroupChange, ...]
     fnmr: tuple[GroupChange, ...]
@@ -92,7 +92,7 @@ def damage(
     base: ArrayLike,
     candidate: ArrayLike,
     units: Units,
-    labelled: Labelled,
+    labelled: GroupLabels,
     target: float,
     *,
     draws: int = 1000,

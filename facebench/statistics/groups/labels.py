@@ -23,7 +23,7 @@ _NO = ("0", "false", "no", "none", "without")
 
 
 @dataclass(frozen=True, eq=False)
-class Labelled:
+class GroupLabels:
     """The labels of n comparisons.
 
     values: the labels there are; left, right: int64[n], positions in them, -1 where there is none;
@@ -51,7 +51,7 @@ class Labelled:
         right: ArrayLike,
         first: ArrayLike | None = None,
         second: ArrayLike | None = None,
-    ) -> Labelled:
+    ) -> GroupLabels:
         """Of positions in values, -1 for none; first, second: of the units, None: comparisons."""
         one, other = np.asarray(left, np.int64), np.asarray(right, np.int64)
         if first is None or second is None:

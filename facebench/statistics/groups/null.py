@@ -17,7 +17,7 @@ import numpy as np
 
 from facebench.statistics.checks import BoolArray, FloatArray, IntArray
 from facebench.statistics.groups.counted import of_kind, shuffled
-from facebench.statistics.groups.labels import NONE, Labelled
+from facebench.statistics.groups.labels import NONE, GroupLabels
 from facebench.statistics.intervals.dyadic import Sharing
 
 _MOST = 2 * 10**8  # labels that are looked up in all draws
@@ -36,7 +36,7 @@ class NoDifference:
 
 
 def no_difference(
-    labelled: Labelled,
+    labelled: GroupLabels,
     mated: BoolArray,
     values: IntArray,
     sharing: Sharing,

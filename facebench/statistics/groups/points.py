@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from facebench.statistics.checks import BoolArray, FloatArray, checked_comparisons, checked_level
-from facebench.statistics.groups.labels import Labelled
+from facebench.statistics.groups.labels import GroupLabels
 from facebench.statistics.groups.null import no_difference, p_value
 from facebench.statistics.groups.rates import (
     Accepts,
@@ -62,7 +62,7 @@ class GroupStatistics:
     people, images or comparisons; draws: how often.
     """
 
-    labelled: Labelled
+    labelled: GroupLabels
     shuffled: str
     draws: int
     points: tuple[GroupPoint, ...]
@@ -71,7 +71,7 @@ class GroupStatistics:
 def group_statistics(
     scores: ArrayLike,
     units: Units,
-    labelled: Labelled,
+    labelled: GroupLabels,
     targets: Sequence[float] = (),
     *,
     threshold: float | None = None,
@@ -108,7 +108,7 @@ def group_statistics(
     return GroupStatistics(labelled, null.by, null.fnmr.shape[0], tuple(points))
 
 
-def require_groups(labelled: Labelled) -> None:
+def require_groups(labelled: GroupLabels) -> None:
     """ValueError where there is nothing to be told apart."""
     there = np.unique(labelled.group[labelled.group >= 0])
     if there.size < 2:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from facebench.statistics.checks import AnyFloatArray, BoolArray, FloatArray
-from facebench.statistics.groups.labels import NONE, Labelled
+from facebench.statistics.groups.labels import NONE, GroupLabels
 from facebench.statistics.intervals.bootstrap import Units
 from facebench.statistics.intervals.dyadic import (
     FEW_CARRIERS,
@@ -114,10 +114,10 @@ class Compared:
 
     units: Units
     sharing: Sharing
-    labelled: Labelled
+    labelled: GroupLabels
 
     @classmethod
-    def of(cls, units: Units, labelled: Labelled) -> Compared:
+    def of(cls, units: Units, labelled: GroupLabels) -> Compared:
         return cls(units, Sharing.of(units), labelled)
 
     @property
@@ -193,7 +193,8 @@ def _interval(
     units, number = compared.units, int(np.count_nonzero(rows))
     own = Units(units.first[rows], units.second[rows], units.mated[rows], units.count, units.kind)
     independent = units_of_kind(own, mated=mated)
-    if accepts.of_far is not None and np.abs(influence).max() * number < 1e-9:
+    settled = accepts.of_far is not None and np.abs(influence).max() * number < 1e-9
+    if settled and 0 < value < 1:
         return Interval(value, value, level, "set by the threshold")  # a group of everybody
     bound = number if mated or accepts.of_far is None else None
     found = share_interval(

@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import binomtest
 
 from facebench.statistics.groups.damage import damage, unequal_damage
-from facebench.statistics.groups.labels import Labelled
+from facebench.statistics.groups.labels import GroupLabels
 from facebench.statistics.groups.rates import Compared
 from facebench.statistics.intervals.bootstrap import Units
 from facebench.statistics.roc import tar_at_far
@@ -98,7 +98,7 @@ def test_glasses_are_tested_by_images() -> None:
     left, right = people[first], people[second]
     mated = left == right
     worn = (rng.random(600) < 0.3).astype(int)
-    labelled = Labelled.make("images", ("no", "yes"), worn[first], worn[second], first, second)
+    labelled = GroupLabels.make("images", ("no", "yes"), worn[first], worn[second], first, second)
     base = rng.normal(size=6000) + 3 * mated
     candidate = base - 0.8 * (mated & (worn[first] + worn[second] == 2))
     units = Units.of(mated, left, right, "toy")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from facebench.statistics.calibration.threshold import error_rates
-from facebench.statistics.groups.labels import Labelled
+from facebench.statistics.groups.labels import GroupLabels
 from facebench.statistics.groups.points import group_statistics
 from facebench.statistics.groups.rates import Accepts, Compared, group_rates
 from facebench.statistics.intervals.bootstrap import Units
@@ -114,11 +114,11 @@ def test_the_fmr_of_everybody_hardly_varies_at_a_threshold_that_is_set_for_it() 
 def test_labels_of_images() -> None:
     """Glasses: none, one or both, in mated pairs, too; either order is the same group."""
     left, right = [0, 0, 1, 1, -1], [0, 1, 0, 1, 1]
-    made = Labelled.make("images", ("no", "yes"), left, right, range(5), range(5, 10))
+    made = GroupLabels.make("images", ("no", "yes"), left, right, range(5), range(5, 10))
     assert made.names == ("none", "one", "both")
     assert made.group.tolist() == [0, 1, 1, 2, -1]
     assert (made.unlabelled, made.across) == (1, 0)
-    three = Labelled.make("images", ("a", "b", "c"), [2, 0], [1, 0], [0, 1], [2, 3])
+    three = GroupLabels.make("images", ("a", "b", "c"), [2, 0], [1, 0], [0, 1], [2, 3])
     assert three.names == ("a + a", "a + b", "a + c", "b + b", "b + c", "c + c")
     assert [three.names[g] for g in three.group] == ["b + c", "a + a"]
 
@@ -137,7 +137,7 @@ def test_nobody_knows_who_is_in_the_pairs() -> None:
     code = rng.integers(0, 2, 400)
     units = Units.of(mated, None, None, "toy")
     found = group_statistics(
-        scores, units, Labelled.make("pairs", ("in", "out"), code, code), [0.1], draws=50
+        scores, units, GroupLabels.make("pairs", ("in", "out"), code, code), [0.1], draws=50
     )
     assert found.shuffled == "comparisons"
     rates = found.points[0].rates

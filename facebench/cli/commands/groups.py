@@ -1,0 +1,167 @@
+"""``facebench groups``: error rates of groups of people, and who pays for a smaller model."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from facebench.base.errors import UserError
+from facebench.cli.errors import importing
+from facebench.cli.options import NamedSimilarity, records_option, similarity_option
+from facebench.cli.output import require_outputs, table_text, unwritten, write
+
+if TYPE_CHECKING:
+    from facebench.comparison.groups.damage import GroupDamage
+    from facebench.records.record import Record
+    from facebench.tables.table import Table
+
+GroupsFormat = Literal["table", "md", "html", "json", "csv"]
+_OF, _HOW, _RESULT = "Of what", "How", "Result"
+
+
+def command(
+    models: Annotated[
+        list[str],
+        typer.Argument(
+            help="Records' files, or models that were evaluated with --groups: one, or a base and "
+            "candidates."
+        ),
+    ],
+    by: Annotated[
+        str | None,
+        typer.Option(rich_help_panel=_OF, help="The column of groups, where there are several."),
+    ] = None,
+    far: Annotated[
+        float | None,
+        typer.Option(
+            rich_help_panel=_OF,
+            help="The FMR of the threshold, one of the protocol's; default: the smallest that "
+            "groups can tell from none.",
+        ),
+    ] = None,
+    protocol: Annotated[
+        str | None,
+        typer.Option("--protocol", "-p", rich_help_panel=_OF, help="Of models named by name."),
+    ] = None,
+    similarity: Annotated[NamedSimilarity | None, similarity_option(_OF)] = None,
+    records: Annotated[list[Path] | None, records_option(_OF)] = None,
+    level: Annotated[
+        float, typer.Option(rich_help_panel=_HOW, help="Of intervals of changes, in percent.")
+    ] = 95.0,
+    draws: Annotated[
+        int, typer.Option(rich_help_panel=_HOW, help="Of the test of unequal damage.")
+    ] = 1000,
+    data: Annotated[
+        str | None,
+        typer.Option(rich_help_panel=_RESULT, help="The faces' folder: names what changed."),
+    ] = None,
+    pairs: Annotated[
+        Path | None, typer.Option(rich_help_panel=_RESULT, help="Their list, if another.")
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option(rich_help_panel=_RESULT, help="Draw it: .png, .svg or .pdf.")
+    ] = None,
+    format: Annotated[GroupsFormat, typer.Option(rich_help_panel=_RESULT)] = "table",
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", rich_help_panel=_RESULT, help="Write the result here."),
+    ] = None,
+) -> None:
+    """Error rates of groups at one threshold; of two models who pays, and whether it is unequal.
+
+    Example: facebench groups baseline sparse_012 -p lfw --by skin
+    """
+    require_outputs({"--plot": plot, "--output": output})
+    if not 50 <= level < 100:
+        raise UserError(f"--level {level:g}: give percent from 50 to below 100, e.g. 95")
+    if data is None and pairs is not None:
+        raise UserError("--pairs is the list of --data; name the faces' folder, too")
+    if data is not None and len(models) == 1:
+        raise UserError("--data names what changed between two models; name a second one")
+    with importing():
+        from facebench.figures.files import plot_format
+        from facebench.records.find import named_in
+    if plot is not None:
+        plot_format(plot)
+    named = named_in(records or [], models, protocol, similarity)
+    if len(named) == 1:
+        text, failed = _of_one(named[0], by, far, format, plot, file=output is not None)
+    else:
+        from facebench.comparison.groups.damage import compare_groups
+
+        found = list(
+            compare_groups(named[0], named[1:], by, far=far, level=level / 100, draws=draws)
+        )
+        if data is not None:
+            found = _with_faces(found, data, pairs)
+        text, failed = _of_damage(found, format, plot, file=output is not None)
+    write(text, output)
+    if failed is not None:
+        raise UserError(failed)
+
+
+def _of_one(
+    record: Record,
+    by: str | None,
+    far: float | None,
+    format: GroupsFormat,
+    plot: Path | None,
+    *,
+    file: bool,
+) -> tuple[str, str | None]:
+    """The tables of one record, and what of the plot could not be written."""
+    from facebench.comparison.groups.damage import chosen_target
+    from facebench.figures.groups.rates import save_group_plot
+    from facebench.records.groups.made import require_column
+    from facebench.tables.groups.rates import groups_csv, groups_json, tables_of
+
+    section = require_column(record, by)
+    target = chosen_target(section, far)
+    failed = _drawn(plot, lambda path: save_group_plot([record], [section], target, path))
+    if format == "json" or format == "csv":
+        text = (groups_json if format == "json" else groups_csv)(record, section)
+        return text, failed
+    return _text(tables_of(record, section, target), format, file=file), failed
+
+
+def _of_damage(
+    found: Sequence[GroupDamage], format: GroupsFormat, plot: Path | None, *, file: bool
+) -> tuple[str, str | None]:
+    from facebench.figures.groups.damage import save_damage_plot
+    from facebench.tables.groups.damage import damage_csv, damage_json, damage_table
+
+    failed = _drawn(plot, lambda path: save_damage_plot(found, path))
+    if format == "json" or format == "csv":
+        return (damage_json if format == "json" else damage_csv)(found), failed
+    return _text(list(map(damage_table, found)), format, file=file), failed
+
+
+def _text(tables: Sequence[Table], format: Literal["table", "md", "html"], *, file: bool) -> str:
+    return table_text(tables, format, "groups", file=file)
+
+
+def _drawn(plot: Path | None, draw: Callable[[Path], None]) -> str | None:
+    """What could not be written; None: it is drawn, or was not asked for."""
+    if plot is None:
+        return None
+    try:
+        draw(plot)
+    except OSError as error:
+        return unwritten(f"--plot {plot}", error)
+    print(f"plot: {plot}", file=sys.stderr)
+    return None
+
+
+def _with_faces(found: Sequence[GroupDamage], data: str, pairs: Path | None) -> list[GroupDamage]:
+    from facebench.comparison.groups.damage import with_faces
+    from facebench.figures.faces import pair_faces, require_faces
+
+    base = found[0].base
+    require_faces(base, data)
+    faces = pair_faces(base, data, pairs)
+    keys = list(zip(faces.left, faces.right, strict=True))
+    return [with_faces(one, keys) for one in found]

@@ -1,0 +1,1 @@
+"""Groups of one record, or of two: who pays for the smaller model."""

@@ -1,0 +1,1 @@
+"""Tables of groups: their rates, how far apart these are, and who pays for a smaller model."""
