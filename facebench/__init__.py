@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from facebench.base.errors import UserError
     from facebench.comparison.calibration.threshold import threshold
     from facebench.comparison.compare import compare
+    from facebench.comparison.groups.damage import compare_groups
     from facebench.comparison.history import history
     from facebench.comparison.methods import compare_methods
     from facebench.comparison.power import power
@@ -47,6 +48,7 @@ __all__ = [
     "__version__",
     "bench",
     "compare",
+    "compare_groups",
     "compare_methods",
     "compare_scores",
     "degradation",
@@ -75,6 +77,7 @@ _WHERE = {
     "UserError": "base.errors",
     "bench": "costs.bench",
     "compare": "comparison.compare",
+    "compare_groups": "comparison.groups.damage",
     "compare_methods": "comparison.methods",
     "compare_scores": "comparison.scores",
     "degradation": "figures.degradation",

@@ -41,7 +41,7 @@ def require_groups(rule: Rule, record: Record, base: Record | None) -> None:
                     f"{section.column}; evaluate both with the same --groups"
                 )
     except UserError as error:
-        text = str(error).replace("name one with --by", "say which in the rule: by COLUMN")
+        text = error.args[0].replace("name one with --by", "say which in the rule: by COLUMN")
         raise UserError(f"rule {rule.text!r}: {text}") from None
 
 

@@ -9,6 +9,7 @@ from facebench.base.text import percent
 from facebench.comparison.calibration.threshold import Threshold
 from facebench.comparison.compare import Comparison
 from facebench.comparison.degradation import DegradationSweep
+from facebench.comparison.groups.damage import GroupDamage
 from facebench.comparison.history import History
 from facebench.comparison.methods import MethodComparison
 from facebench.comparison.power import Power
@@ -23,6 +24,7 @@ from facebench.records.frames import Results, Scalar, estimate_row
 from facebench.records.record import Record
 from facebench.reports.build import FilledReport
 from facebench.reports.table import report_table
+from facebench.tables.groups.damage import damage_table
 from facebench.tables.history import history_table
 from facebench.tables.html import to_fragment
 from facebench.tables.paired.comparison import changed_text, comparison_table, paired_cells
@@ -108,6 +110,7 @@ _BUILDERS: dict[type, Callable[[Any], Sequence[Table]]] = {
     Comparison: lambda found: [comparison_table(found)],
     ScoreComparison: lambda found: [_of_score_comparison(found)],
     ScoreStatistics: lambda found: [_of_scores(found)],
+    GroupDamage: lambda found: [damage_table(found)],
     History: lambda found: [history_table(found)],
     MethodComparison: lambda found: [method_table(found)],
     Power: lambda found: [power_table([found])],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from facebench.base.errors import UserError, nearest
+from facebench.base.errors import UserError
 from facebench.records.groups.made import require_column
 from facebench.records.groups.sections import GroupPointSection, GroupSummarySection
 from facebench.records.record import Record
@@ -76,7 +76,7 @@ def require_point(record: Record, target: float, column: str | None) -> GroupPoi
         known = [f"{one.target:g}" for one in section.points]
         raise UserError(
             f"the record of {record.model.id} on {record.protocol.name} has no groups at FMR "
-            f"{target:g}{nearest(f'{target:g}', known)} (it has {', '.join(known)})"
+            f"{target:g} (it has {', '.join(known)})"
         )
     return point
 

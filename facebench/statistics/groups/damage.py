@@ -206,7 +206,7 @@ def unequal_damage(
     null = no_difference(
         compared.labelled, compared.mated, moved[:, None], compared.sharing, max(draws, 1), rng
     )
-    tested = []
+    tested: list[tuple[float, FloatArray] | None] = []
     for mated, kept, drawn in ((False, of_fmr, null.fmr), (True, of_fnmr, null.fnmr)):
         if np.count_nonzero(kept) < 2:
             tested.append(None)

@@ -71,12 +71,14 @@ class GroupLabels:
     @cached_property
     def known(self) -> BoolArray:
         """bool[n]: whether both sides have a label."""
-        return (self.left != NONE) & (self.right != NONE)
+        return np.asarray((self.left != NONE) & (self.right != NONE))
 
     @cached_property
     def group(self) -> IntArray:
         """int64[n]: the group, -1 where a comparison is in none."""
-        return np.where(self.known, self.table[self.left, self.right], NONE)
+        found = np.full(self.left.size, NONE, dtype=np.int64)
+        found[self.known] = self.table[self.left[self.known], self.right[self.known]]
+        return found
 
     @cached_property
     def of_units(self) -> IntArray:
@@ -114,4 +116,5 @@ def _unordered(values: Sequence[str]) -> tuple[IntArray, tuple[str, ...]]:
         names[table[absent[0], absent[0]]] = "none"
         names[table[1 - absent[0], 1 - absent[0]]] = "both"
         return table, tuple(names)
-    return table, tuple(f"{values[a]} + {values[b]}" for a, b in zip(low, high, strict=True))
+    pairs = zip(low.tolist(), high.tolist(), strict=True)
+    return table, tuple(f"{values[a]} + {values[b]}" for a, b in pairs)

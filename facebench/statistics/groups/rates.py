@@ -69,8 +69,9 @@ class Accepts:
         low, high = max(0, int(allowed - around)), min(n, int(np.ceil(allowed + around)))
         if not allowed:
             high = min(n, _AROUND_NONE)
-        ends = (accepted_above(scores, mated, count) for count in (low, high))
-        return cls(point.threshold, target, accepted, point.far, *ends, (high - low) / n, of_far)
+        ends = [accepted_above(scores, mated, count) for count in (low, high)]
+        width = (high - low) / n
+        return cls(point.threshold, target, accepted, point.far, ends[0], ends[1], width, of_far)
 
     def slope(self, rows: BoolArray) -> float:
         """By which the share accepted of some comparisons rises with the FAR of all."""
@@ -130,7 +131,7 @@ class Compared:
 
     def of_group(self, group: int, *, mated: bool) -> BoolArray:
         """bool[n]: a group's comparisons of a kind."""
-        return (self.labelled.group == group) & (self.mated == mated)
+        return np.asarray((self.labelled.group == group) & (self.mated == mated))
 
 
 def group_rates(compared: Compared, accepts: Accepts, level: float = 0.95) -> GroupRates:

@@ -28,7 +28,7 @@ def resampled(
     def weighed(drawn: IntArray) -> tuple[BoolArray, IntArray]:
         sums = np.stack([kind.sums(drawn) for kind in kinds], axis=1)  # [b, 2, groups, 1 + c]
         there = [(sums[:, at, :, 0] > 0)[:, own].all(axis=1) for at, own in enumerate(needed)]
-        return there[0] & there[1], sums
+        return np.asarray(there[0] & there[1]), sums
 
     most = max(kind.size for kind in kinds)
     blocks = draw_units(units.count, units.kind, most, draws, rng, "groups", weighed)
@@ -62,7 +62,8 @@ class _Kind:
             two = np.flatnonzero(first != second)
             weights[:, two] *= np.take(drawn, second[two], axis=1)
             found.append(weights @ self.values[start:end])
-        return np.rint(np.stack(found, axis=1)).astype(np.int64)
+        sums: IntArray = np.rint(np.stack(found, axis=1)).astype(np.int64)
+        return sums
 
 
 def _ordered(units: Units, rows: BoolArray) -> tuple[IntArray, IntArray]:

@@ -262,7 +262,7 @@ def groups_json(record: Record, section: GroupsSection) -> str:
 
 def groups_csv(record: Record, section: GroupsSection) -> str:
     """One line per FMR, group and kind of error, then one per pair of groups of the matrix."""
-    own = {
+    own: dict[str, Value] = {
         "data_kind": record.data.kind,
         "protocol": record.protocol.name,
         "data": record.data.fingerprint,
