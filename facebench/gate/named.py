@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
-from types import NoneType
+from types import MappingProxyType, NoneType
 
 from facebench.base.errors import UserError, nearest
 from facebench.base.options import listed, require
@@ -17,6 +17,8 @@ from facebench.records.newest import newest_in, passed_over_line
 from facebench.records.record import Record
 
 Some = Named | Sequence[Named]
+Groups = Mapping[str, Sequence[str]]
+NO_GROUPS: Groups = MappingProxyType({})
 GivenRules = str | PathLike[str] | Sequence[str]
 
 
@@ -81,8 +83,9 @@ def judge(
     held = several(baseline)
     if needs is not None and not held:
         raise UserError(f"rule {needs.text!r} needs a baseline: name it with --baseline")
-    bases = records_named(held, protocols, found_in)
-    given, passed_over = newest_named(several(records), protocols, found_in)
+    groups = _columns(chosen)
+    bases = records_named(held, protocols, found_in, groups)
+    given, passed_over = newest_named(several(records), protocols, found_in, groups)
     return gated(chosen, bases, _of_model(given, model), passed_over=passed_over)
 
 
@@ -95,11 +98,26 @@ def protocols_named(protocol: str | Sequence[str] | None) -> list[str]:
     return list(dict.fromkeys(names))
 
 
+def _columns(rules: Rules) -> Groups:
+    """By protocol the columns of groups that rules take, none where they take the only one."""
+    found: dict[str, list[str]] = {}
+    for rule in rules.rules:
+        if rule.of_groups and rule.protocol is not None:
+            found.setdefault(rule.protocol, []).extend([rule.by] if rule.by else [])
+    return found
+
+
 def records_named(
-    names: Sequence[Named], protocols: Sequence[str] = (), found_in: Sequence[Path] = ()
+    names: Sequence[Named],
+    protocols: Sequence[str] = (),
+    found_in: Sequence[Path] = (),
+    groups: Groups = NO_GROUPS,
 ) -> list[Record]:
-    """The records that are given, or behind files, folders and names of models, each once."""
-    return _each_once(_all_named(names, protocols, found_in))
+    """The records that are given, or behind files, folders and names of models, each once.
+
+    groups: by protocol, the columns that records of models must have where any does.
+    """
+    return _each_once(_all_named(names, protocols, found_in, groups))
 
 
 def _each_once(records: Sequence[Record]) -> list[Record]:
@@ -107,12 +125,16 @@ def _each_once(records: Sequence[Record]) -> list[Record]:
 
 
 def _all_named(
-    names: Sequence[Named], protocols: Sequence[str], found_in: Sequence[Path]
+    names: Sequence[Named], protocols: Sequence[str], found_in: Sequence[Path], groups: Groups
 ) -> list[Record]:
     distinct = list(dict.fromkeys(names))
     models = [name for name in distinct if isinstance(name, str) and not is_file(name)]
     found = {name: _of_file(name) for name in distinct if name not in models}
-    each = [named_in(found_in, models, protocol) for protocol in protocols or (None,)]
+    only = next(iter(groups.values()), None)
+    each = [
+        named_in(found_in, models, one, groups=only if one is None else groups.get(one))
+        for one in protocols or (None,)
+    ]
     found |= {
         name: list(of_one) for name, of_one in zip(models, zip(*each, strict=True), strict=True)
     }
@@ -127,7 +149,10 @@ def _of_file(name: Named) -> list[Record]:
 
 
 def newest_named(
-    names: Sequence[Named], protocols: Sequence[str] = (), found_in: Sequence[Path] = ()
+    names: Sequence[Named],
+    protocols: Sequence[str] = (),
+    found_in: Sequence[Path] = (),
+    groups: Groups = NO_GROUPS,
 ) -> tuple[list[Record], list[str]]:
     """As `records_named`, of folders the newest of each model, and what of them is passed over.
 
@@ -136,7 +161,8 @@ def newest_named(
     folders = [n for n in names if not isinstance(n, Record) and Path(n).is_dir()]
     places = {Path(folder).resolve(): str(folder) for folder in folders}
     found = [newest_in(name) for at, name in places.items() if not places.keys() & {*at.parents}]
-    named = records_named([name for name in names if name not in folders], protocols, found_in)
+    others = [name for name in names if name not in folders]
+    named = records_named(others, protocols, found_in, groups)
     given = _each_once([*named, *(record for one in found for record in one.records)])
     judged = {record.digest() for record in given}
     older = _each_once([record for one in found for record in one.older])

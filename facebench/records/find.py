@@ -65,7 +65,7 @@ class DataKey:
 @dataclass(frozen=True)
 class Entry:
     """The head of a record's file. place: 0 of --records, 1 committed, 2 of the cache; created:
-    when it was last made.
+    when it was last made; groups: the columns of groups that it has.
     """
 
     path: Path
@@ -79,6 +79,7 @@ class Entry:
     data: DataKey
     version: tuple[int, ...]
     created: str
+    groups: tuple[str, ...] = ()
 
     def answers(self, wanted: Wanted, pooling: str | None) -> bool:
         """Whether it is of this model, protocol and settings; pooling None: any."""
@@ -217,6 +218,7 @@ def _head(path: Path, shown: Path, place: int) -> Entry:
             ),
             version=version_of(values["facebench"]),
             created=values["run"].get("again") or values["run"]["created"],
+            groups=tuple(str(one["column"]) for one in values.get("groups", ())),
         )
     except (UserError, ValueError, KeyError, TypeError, AttributeError):
         read_record(shown)  # says in one line what is wrong
@@ -336,12 +338,20 @@ def named_in(
     names: Sequence[Named],
     protocol: str | None = None,
     similarity: str | None = None,
+    groups: Sequence[str] | None = None,
 ) -> list[Record]:
     """`named_together`, with records of models looked for in these folders first (`Finder.of`);
     nothing is looked for where all names are files.
+
+    groups: only records with groups by these columns, empty: by any; where a model has none, all.
     """
-    by_model = any(isinstance(name, str) and not is_file(name) for name in names)
-    finder = Finder.of(folders) if by_model else Finder()
+    models = [name for name in names if isinstance(name, str) and not is_file(name)]
+    finder = Finder.of(folders) if models else Finder()
+    if groups is not None:
+        own = [one for one in finder.entries if one.groups and set(groups) <= set(one.groups)]
+        of_protocol = {one.model for one in own if protocol in (None, one.protocol)}
+        if {known_as(name) for name in models} <= of_protocol:
+            finder.entries = own
     return named_together(names, finder, protocol, similarity)
 
 

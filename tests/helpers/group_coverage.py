@@ -131,7 +131,8 @@ def of_summaries(
         found = group_statistics(drawn, units, labelled, [far], draws=draws, seed=number)
         for one in found.points[0].summaries:
             low, high = one.interval.low, one.interval.high
-            held[one.name] += (low <= true[one.name] <= high, one.p_value < 0.05)
+            holds = low - 1e-9 <= true[one.name] <= high + 1e-9
+            held[one.name] += (holds, one.p_value < 0.05)
     return {name: tuple((both / lists).tolist()) for name, both in held.items()}
 
 

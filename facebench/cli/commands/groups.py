@@ -87,7 +87,7 @@ def command(
         from facebench.records.find import named_in
     if plot is not None:
         plot_format(plot)
-    named = named_in(records or [], models, protocol, similarity)
+    named = named_in(records or [], models, protocol, similarity, [by.lower()] if by else [])
     if len(named) == 1:
         text, failed = _of_one(named[0], by, far, format, plot, file=output is not None)
     else:

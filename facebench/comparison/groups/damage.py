@@ -134,8 +134,10 @@ def compare_groups(
     far : float, optional
         The FMR that each model's threshold is set for on everybody's pairs: one of the protocol's.
         By default the smallest that two groups can tell from none.
-    protocol, similarity : str, optional
-        Of models that are named by name.
+    protocol : str, optional
+        Of models that are named by name; needed where they have records of several.
+    similarity : str, optional
+        Of models that are named by name: ``cosine``, ``joint-bayesian`` or ``projection``.
     found_in : sequence of paths, optional
         Folders in which records of models are looked for, first.
     level : float, optional
@@ -170,7 +172,9 @@ def compare_groups(
         raise UserError(f"level is {level}; give a share between 0 and 1, such as 0.95")
     if not 1 <= draws <= MOST_DRAWS:
         raise UserError(f"--draws {draws}: give 1 to {MOST_DRAWS:,}")
-    first, *others = named_in(found_in, several([base, *several(candidates)]), protocol, similarity)
+    named = several([base, *several(candidates)])
+    columns = [by.lower()] if by else []
+    first, *others = named_in(found_in, named, protocol, similarity, columns)
     return Results(
         group_damage(first, other, by, far=far, level=level, draws=draws) for other in others
     )
