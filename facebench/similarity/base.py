@@ -107,6 +107,16 @@ def score_block(left: Projection, right: Projection) -> NDArray[np.floating]:
     return np.asarray(scores, dtype=dtype)
 
 
+def exact_pairs(
+    left: Projection, i: NDArray[np.int64], right: Projection, j: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """float32 n: scores of left[i] and right[j], float32 rows without bias, with the bits that
+    `score_block` gives them.
+    """
+    rows = _on_grid(left.rows[i]), _on_grid(right.rows[j])
+    return np.einsum("ij,ij->i", *rows).astype(np.float32)
+
+
 def _on_grid(rows: NDArray[np.floating]) -> NDArray[np.float64]:
     """float64 N×K, each row rounded to multiples of its norm's power of two / 2^26.
 

@@ -23,7 +23,8 @@ from facebench.protocols.kinds.search_lists import (
 from facebench.protocols.outcome import Decided, Outcome, Rate, Series
 from facebench.protocols.prepared import PreparedProtocol, refuse_pooling, refused
 from facebench.protocols.settings import DEFAULTS, Settings
-from facebench.similarity.base import Projection, Similarity, score_block
+from facebench.similarity.base import Projection, Similarity
+from facebench.similarity.candidates import search_faces
 from facebench.statistics.intervals.exact import Interval
 from facebench.statistics.intervals.searches import SearchTable, dir_key, rank_key, search_intervals
 from facebench.statistics.rates import most_frequent, over_people
@@ -37,7 +38,6 @@ from facebench.statistics.searches import (
     dir_at_far,
     found_at,
     ranks_of,
-    search,
     search_scores,
 )
 
@@ -145,8 +145,9 @@ class PreparedIdentification(PreparedProtocol):
         self, faces: Projection, acquired: Embeddings, drawn: SearchList, later: int
     ) -> Searches:
         """later: rows from a face to it as a probe."""
-        return search(
-            lambda g, p: score_block(faces[drawn.gallery[g]], faces[drawn.probes[p] + later]),
+        return search_faces(
+            faces[drawn.gallery],
+            faces[drawn.probes + later],
             self.people[drawn.gallery],
             self.people[drawn.probes],
             gallery_acquired=acquired.acquired[drawn.gallery],

@@ -28,7 +28,8 @@ from facebench.protocols.kinds.templates.faces import PreparedSplits, detector_h
 from facebench.protocols.outcome import Decided, Outcome, Rate, Series
 from facebench.protocols.prepared import refused
 from facebench.protocols.settings import DEFAULTS, Settings
-from facebench.similarity.base import Similarity, score_block
+from facebench.similarity.base import Similarity
+from facebench.similarity.candidates import search_faces
 from facebench.similarity.pooling import Pooled
 from facebench.statistics.checks import FloatArray
 from facebench.statistics.intervals.exact import Interval
@@ -40,7 +41,6 @@ from facebench.statistics.searches import (
     curve_counts,
     dir_at_counts,
     ranks_of,
-    search,
     search_scores,
 )
 from facebench.statistics.templates import mean_and_deviation
@@ -153,8 +153,9 @@ def prepare(
 def _search(split: TemplateSearch, gallery: Pooled, probes: Pooled) -> Searches:
     """One split's probes in its own gallery, and in no other's."""
     assert split.gallery.subjects is not None and split.probes.subjects is not None
-    return search(
-        lambda rows, columns: score_block(gallery.projection[rows], probes.projection[columns]),
+    return search_faces(
+        gallery.projection,
+        probes.projection,
         split.gallery.subjects,
         split.probes.subjects,
         gallery_acquired=gallery.acquired,

@@ -1,0 +1,274 @@
+"""Searches in float32 whose results are those of the exact grid, to the bit.
+
+A product of float32 matrices is fast and not exact: its sums depend on their order. But how far it
+can be from the exact score is known, so it tells which of the gallery may decide: who may be the
+best, and who may be ahead of a probe's own person. Those few are scored again on the exact grid of
+`facebench.similarity.base.score_block`; all others are surely below or surely above.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from facebench.base.threads import cores, over_cores
+from facebench.similarity.base import Projection, exact_pairs, score_block
+from facebench.statistics.checks import BoolArray, FloatArray, IntArray
+from facebench.statistics.searches import Searches, search
+
+_TILE, _PROBES = 2048, 512  # gallery faces and probes of one product: 4 MiB of scores
+_DENSE = 1 / 32  # of a tile's cells: where more may decide, the tile is scored exactly
+_UNIT = float(np.finfo(np.float32).eps) / 2  # the most that rounding to float32 moves a number
+_GRID = 1.01 * 2.0**-26  # and to the grid, of a row's norm and for each root of its length
+_OVERFLOW = 1e38  # of a score in float32; NaN is not below it either
+_PAIRS = 1 << 15  # that are scored exactly at once
+
+
+@dataclass(frozen=True, eq=False)
+class _Gallery:
+    """The acquired faces of a gallery, identity by identity.
+
+    rows: int64 g, positions in the projection; starts: int64 I+1, where each identity begins.
+    """
+
+    faces: Projection
+    rows: IntArray
+    starts: IntArray
+
+    def tiles(self, size: int) -> list[tuple[int, int]]:
+        """(first, last) identities of pieces of about ``size`` faces."""
+        found, first = [], 0
+        while first < len(self.starts) - 1:
+            last = int(np.searchsorted(self.starts, self.starts[first] + size, side="right")) - 1
+            found.append((first, last := max(last, first + 1)))
+            first = last
+        return found
+
+    def best(self, first: int, last: int, scores: NDArray[np.float32]) -> NDArray[np.float32]:
+        """float32 i×p: the best score of each of a tile's identities, of those of its faces."""
+        starts = self.starts[first:last] - self.starts[first]
+        counts = np.diff(self.starts[first : last + 1])
+        if len(scores) == len(starts):
+            return scores
+        found = scores[starts]
+        for number in range(1, int(counts.max())):  # all second faces, all third ones, and so on
+            more = np.flatnonzero(counts > number)
+            found[more] = np.maximum(found[more], scores[starts[more] + number])
+        return found
+
+    def exact(self, probes: Projection, identity: IntArray, probe: IntArray) -> NDArray[np.float32]:
+        """float32 n: the exact best score of each identity with a probe."""
+        counts = self.starts[identity + 1] - self.starts[identity]
+        best = np.full(len(identity), -np.inf, dtype=np.float32)
+        for number in range(int(counts.max(initial=0))):
+            more = np.flatnonzero(counts > number)
+            for start in range(0, more.size, _PAIRS):
+                part = more[start : start + _PAIRS]
+                faces = self.rows[self.starts[identity[part]] + number]
+                scores = exact_pairs(self.faces, faces, probes, probe[part])
+                best[part] = np.maximum(best[part], scores)
+        return best
+
+
+@dataclass(eq=False)
+class _Block:
+    """Probes that are searched together, those of people in the gallery last.
+
+    own: float32, exact, of the mated ones; margin: float64, how far a rough score may be from the
+    exact one; lower: float32, the best rough score of others so far; other: exact ones so far.
+    """
+
+    probes: Projection
+    position: IntArray
+    margin: FloatArray
+    mated: int
+    own: NDArray[np.float32]
+    lower: NDArray[np.float32] = field(init=False)
+    other: NDArray[np.float32] = field(init=False)
+    ahead: IntArray = field(init=False)
+    may_be_best: list[tuple[IntArray, IntArray, NDArray[np.float32]]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        size = len(self.position)
+        self.lower = np.full(size, -np.inf, dtype=np.float32)
+        self.other = np.full(size, -np.inf, dtype=np.float32)
+        self.ahead = np.zeros(size - self.mated, dtype=np.int64)
+        margin = self.margin[self.mated :]
+        self._low, self._high = _down(self.own - margin), _up(self.own + margin)
+
+    def search(self, gallery: _Gallery, tile: int) -> None:
+        """Fill in ``other`` and ``ahead`` from all of the gallery."""
+        rows, room = np.ascontiguousarray(self.probes.rows.T), np.zeros(0, dtype=np.float32)
+        for first, last in gallery.tiles(tile):
+            faces = gallery.rows[gallery.starts[first] : gallery.starts[last]]
+            size = len(faces) * len(self.position)
+            if room.size < size:
+                room = np.empty(size, dtype=np.float32)
+            scores = room[:size].reshape(len(faces), -1)
+            np.matmul(_rows(gallery.faces, faces), rows, out=scores)
+            best = gallery.best(first, last, scores)
+            self._without_own(best, first, last)
+            self._take(gallery, best, first, faces)
+        self._decide(gallery)
+
+    def _without_own(self, best: NDArray[np.float32], first: int, last: int) -> None:
+        start, stop = np.searchsorted(self.position, (first, last))
+        columns = np.arange(start, stop)
+        best[self.position[columns] - first, columns] = -np.inf
+
+    def _take(
+        self, gallery: _Gallery, best: NDArray[np.float32], first: int, faces: IntArray
+    ) -> None:
+        highest = best.max(axis=0)
+        lower = np.maximum(self.lower, highest)
+        bar = _down(lower - 2 * self.margin)
+        near = np.flatnonzero((highest >= bar) & (highest > -np.inf))
+        hit = np.flatnonzero(highest[self.mated :] >= self._low)
+        of_near = best[:, near] >= bar[near]
+        reached = best[:, self.mated + hit]
+        above = reached >= self._high[hit]
+        unsure = (reached >= self._low[hit]) & ~above
+        if np.count_nonzero(of_near) + np.count_nonzero(unsure) > _DENSE * best.size:
+            self._exactly(gallery, first, first + len(best), faces)
+            return
+        self.lower = lower
+        row, column = np.nonzero(of_near)
+        self.may_be_best.append((row + first, near[column], best[row, near[column]]))
+        self.ahead[hit] += np.count_nonzero(above, axis=0)
+        row, column = np.nonzero(unsure)
+        if row.size:
+            probe = hit[column]
+            scores = gallery.exact(self.probes, row + first, probe + self.mated)
+            np.add.at(self.ahead, probe[scores >= self.own[probe]], 1)
+
+    def _exactly(self, gallery: _Gallery, first: int, last: int, faces: IntArray) -> None:
+        scores = np.asarray(score_block(gallery.faces[faces], self.probes), dtype=np.float32)
+        best = gallery.best(first, last, scores)
+        self._without_own(best, first, last)
+        np.maximum(self.other, best.max(axis=0), out=self.other)
+        self.ahead += np.count_nonzero(best[:, self.mated :] >= self.own, axis=0)
+
+    def _decide(self, gallery: _Gallery) -> None:
+        """The best of others, exactly, among those that may be it."""
+        if not self.may_be_best:
+            return
+        identity, probe, rough = map(np.concatenate, zip(*self.may_be_best, strict=True))
+        kept = rough >= _down(self.lower - 2 * self.margin)[probe]
+        identity, probe = identity[kept], probe[kept]
+        np.maximum.at(self.other, probe, gallery.exact(self.probes, identity, probe))
+
+
+def search_faces(
+    gallery: Projection,
+    probes: Projection,
+    owners: ArrayLike,
+    people: ArrayLike,
+    *,
+    gallery_acquired: BoolArray | None = None,
+    probes_acquired: BoolArray | None = None,
+    tile: int = _TILE,
+    block: int = _PROBES,
+    workers: int | None = None,
+) -> Searches:
+    """As `facebench.statistics.searches.search` of `score_block`, to the bit, in a fraction of its
+    time: every probe in the gallery, by products of float32 matrices.
+
+    owners: int[G], people: int[P], numbers of the people. tile, block: gallery faces and probes
+    of one product; workers: threads, by default one a core. Memory: one product for each thread,
+    and one copy of a tile. ValueError: as `search`.
+    """
+    faces, who = np.asarray(owners), np.asarray(people)
+    there, asked = _flags(gallery_acquired, faces.size), _flags(probes_acquired, who.size)
+    norms, lengths = _norms(gallery), _norms(probes)
+    plain = gallery.rows.dtype == probes.rows.dtype == np.float32 and faces.ndim == who.ndim == 1
+    bias = gallery.bias.any() or probes.bias.any()
+    largest = norms[there].max(initial=0) * lengths[asked].max(initial=0)
+    if not plain or bias or not faces.size or not there.any() or not largest < _OVERFLOW:
+        return search(
+            lambda g, p: score_block(gallery[g], probes[p]),
+            faces,
+            who,
+            gallery_acquired=there,
+            probes_acquired=asked,
+        )
+    names = np.unique(faces)
+    rows = np.flatnonzero(there)
+    rows = rows[np.argsort(faces[rows], kind="stable")]
+    present, starts = np.unique(faces[rows], return_index=True)
+    held = _Gallery(gallery, rows, np.append(starts, rows.size))
+    found = Searches(
+        mated=np.isin(who, names),
+        own=np.full(who.size, -np.inf),
+        other=np.full(who.size, -np.inf),
+        ahead=np.full(who.size, names.size, dtype=np.int64),
+        identities=int(names.size),
+    )
+    position = _positions(present, who)
+    order = np.flatnonzero(asked)
+    order = order[np.argsort(position[order], kind="stable")]
+    margin = _margin(gallery.rows.shape[1], float(norms[there].max()), lengths)
+    count = cores() if workers is None else workers
+    step = max(1, min(block, -(-order.size // (2 * count))))
+
+    def searched(part: IntArray) -> None:
+        own = int(np.searchsorted(position[part], 0))
+        mine = probes[part]
+        scores = held.exact(mine, position[part[own:]], np.arange(own, part.size))
+        one = _Block(mine, position[part], margin[part], own, scores)
+        one.search(held, tile)
+        found.other[part] = one.other
+        found.own[part[own:]] = one.own
+        found.ahead[part[own:]] = one.ahead
+
+    parts = [order[start : start + step] for start in range(0, order.size, step)]
+    list(over_cores(searched, parts, workers))  # each fills in its own probes
+    return found
+
+
+def _margin(width: int, norm: float, lengths: FloatArray) -> FloatArray:
+    """float64[P]: the most that a product in float32 and the exact score of a probe can differ.
+
+    Any order of K sums and products is off by at most K·u/(1 - K·u) of the sum of the absolute
+    products (Higham 2002, "Accuracy and Stability of Numerical Algorithms", Section 3.1), and that
+    is at most the product of the norms. The grid moves each row, and the score is rounded once.
+    """
+    sums = width * _UNIT / (1 - width * _UNIT)
+    share = sums + 2.01 * _GRID * np.sqrt(width) + 1.01 * _UNIT
+    return np.asarray(1.01 * share * norm * lengths + width * np.finfo(np.float32).tiny)
+
+
+def _rows(faces: Projection, chosen: IntArray) -> NDArray[np.floating]:
+    first, last = int(chosen[0]), int(chosen[-1])
+    if last - first + 1 == len(chosen) and (np.diff(chosen) == 1).all():
+        return faces.rows[first : last + 1]
+    return faces.rows[chosen]
+
+
+def _norms(faces: Projection) -> FloatArray:
+    norms = np.empty(len(faces))
+    for start in range(0, len(faces), _TILE):
+        rows = faces.rows[start : start + _TILE].astype(np.float64)
+        norms[start : start + _TILE] = np.sqrt(np.einsum("ij,ij->i", rows, rows))
+    return norms
+
+
+def _positions(present: IntArray, people: IntArray) -> IntArray:
+    """int64[P]: where each person is among those with an acquired face, -1 where not."""
+    at = np.minimum(np.searchsorted(present, people), present.size - 1)
+    return np.where(present[at] == people, at, -1).astype(np.int64)
+
+
+def _flags(flags: BoolArray | None, size: int) -> BoolArray:
+    return np.ones(size, dtype=np.bool_) if flags is None else np.asarray(flags)
+
+
+def _down(values: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Not above the values."""
+    return np.nextafter(values.astype(np.float32), np.float32(-np.inf))
+
+
+def _up(values: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Not below the values."""
+    return np.nextafter(values.astype(np.float32), np.float32(np.inf))
