@@ -129,6 +129,15 @@ QuietOption = Annotated[
 ]
 
 
+ClusterOption = Annotated[
+    str | None,
+    typer.Option(
+        rich_help_panel="How",
+        help="Embed on a Ray cluster: auto, local:4 or ray://host:10001 (facebench[ray]).",
+    ),
+]
+
+
 def similarity_option(panel: str) -> Any:
     """``--similarity`` of commands that take records or models by name."""
     return typer.Option(rich_help_panel=panel, help="Of models named by name.")

@@ -48,6 +48,10 @@ class ProtocolFaces:
         """Fingerprint over the contents of the images, as the embedding store wants it."""
         return self.source.fingerprint(self.keys) if self.source else None
 
+    def take_contents(self, fingerprint: str) -> None:
+        """Believe what was found of the same images elsewhere, instead of reading all of them."""
+        vars(self)["contents"] = fingerprint
+
     @cached_property
     def label(self) -> str:
         """What records call the images; of faces that were never seen, a name that says so."""

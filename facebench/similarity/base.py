@@ -114,7 +114,7 @@ def exact_pairs(
     `score_block` gives them.
     """
     rows = _on_grid(left.rows[i]), _on_grid(right.rows[j])
-    return np.einsum("ij,ij->i", *rows).astype(np.float32)
+    return np.asarray(np.einsum("ij,ij->i", *rows), dtype=np.float32)
 
 
 def _on_grid(rows: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -52,7 +52,7 @@ class _Gallery:
         counts = np.diff(self.starts[first : last + 1])
         if len(scores) == len(starts):
             return scores
-        found = scores[starts]
+        found: NDArray[np.float32] = scores[starts]
         for number in range(1, int(counts.max())):  # all second faces, all third ones, and so on
             more = np.flatnonzero(counts > number)
             found[more] = np.maximum(found[more], scores[starts[more] + number])
@@ -73,7 +73,7 @@ class _Gallery:
 
 
 @dataclass(eq=False)
-class _Block:
+class _ProbeBlock:
     """Probes that are searched together, those of people in the gallery last.
 
     own: float32, exact, of the mated ones; margin: float64, how far a rough score may be from the
@@ -216,7 +216,7 @@ def search_faces(
         own = int(np.searchsorted(position[part], 0))
         mine = probes[part]
         scores = held.exact(mine, position[part[own:]], np.arange(own, part.size))
-        one = _Block(mine, position[part], margin[part], own, scores)
+        one = _ProbeBlock(mine, position[part], margin[part], own, scores)
         one.search(held, tile)
         found.other[part] = one.other
         found.own[part[own:]] = one.own

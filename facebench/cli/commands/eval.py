@@ -13,7 +13,7 @@ from facebench.base.errors import UserError
 from facebench.base.options import ASIDE, FACES, HOW, INPUT, MACHINE
 from facebench.cli.errors import importing
 from facebench.cli.lab import KINDS
-from facebench.cli.options import QuietOption, takes, without_effect_on_embeddings
+from facebench.cli.options import ClusterOption, QuietOption, takes, without_effect_on_embeddings
 from facebench.cli.results import Format, Outputs
 from facebench.models.embedders.options import ModelOptions
 from facebench.protocols.settings import Settings
@@ -116,6 +116,7 @@ def command(
         bool,
         typer.Option("--profile", rich_help_panel=_RESULT, help="Say where the time went."),
     ] = False,
+    cluster: ClusterOption = None,
     quiet: QuietOption = False,
     *,
     options: ModelOptions,
@@ -141,6 +142,17 @@ def command(
         from facebench.base.threads import keep_freed_memory
         from facebench.evaluation.evaluate import evaluate_many
 
+    if cluster is not None:
+        if not model or not settings.store:
+            raise UserError(
+                f"--cluster {cluster} embeds faces by a --model and keeps them in the store; leave "
+                "it out"
+            )
+        with importing():
+            from facebench.cli.cluster import fill_on
+
+        chosen = replace(settings, progress=not quiet)
+        fill_on(cluster, model, protocol, data, weights, options, chosen)
     keep_freed_memory()
     records = evaluate_many(
         model or [],

@@ -13,7 +13,7 @@ from facebench.base.errors import UserError
 from facebench.base.options import ASIDE, FACES, HOW, INPUT, MACHINE
 from facebench.cli.errors import importing
 from facebench.cli.lab import KINDS
-from facebench.cli.options import QuietOption, takes
+from facebench.cli.options import ClusterOption, QuietOption, takes
 from facebench.cli.output import require_outputs
 from facebench.models.embedders.options import ModelOptions
 from facebench.protocols.settings import Settings
@@ -51,6 +51,7 @@ def command(
             "(torchrun) or SLURM_ARRAY_TASK_ID and SLURM_ARRAY_TASK_COUNT say, or all."
         ),
     ] = None,
+    cluster: ClusterOption = None,
     weights: Annotated[
         list[str] | None,
         typer.Option(
@@ -92,6 +93,18 @@ def command(
     share = share_of(shard, os.environ)
     if output is not None:
         _require_one(output, len(models) * len(protocol), weights)
+    if cluster is not None:
+        if share is not None:
+            raise UserError(
+                f"--cluster {cluster} divides the work itself, and {share.said_by} would, too; "
+                "leave one out"
+            )
+        with importing():
+            from facebench.cli.cluster import fill_on
+
+        fill_on(
+            cluster, models, protocol, data, weights, options, replace(settings, progress=not quiet)
+        )
     keep_freed_memory()
     store, chosen = EmbeddingStore(), replace(settings, progress=not quiet)
     with torch_threads(chosen.threads):

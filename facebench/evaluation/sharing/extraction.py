@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,11 +25,15 @@ from facebench.protocols.settings import Settings
 
 @dataclass(frozen=True)
 class NamedExtraction:
-    """An extraction, and the model and protocol that it is of."""
+    """An extraction, and the model and protocol that it is of.
+
+    protocol: the one whose faces they are, which that of the card may be a part of.
+    """
 
     model: str
     protocol: str
     job: Extraction
+    card: str
 
 
 def extractions(
@@ -40,16 +44,22 @@ def extractions(
     weights: Weights | None,
     options: ModelOptions,
     settings: Settings,
+    known: Mapping[str, str] | None = None,
 ) -> list[NamedExtraction]:
     """Those of every model on every protocol, protocol by protocol; faces are found once.
 
-    UserError: what is wrong with a model or with the faces of a protocol.
+    known: of cards by name the fingerprint of all faces, where it was taken elsewhere, of the same
+    files. UserError: what is wrong with a model or with the faces of a protocol.
     """
     cards = [load_protocol(name) for name in dict.fromkeys(protocols)]
     candidates = candidates_of(swept([NamedModel(None, one) for one in models], weights), options)
+    ready = prepare_all(cards, data, settings, images=True)
+    for prepared in ready:
+        if known and prepared.card.name in known:
+            prepared.faces.take_contents(known[prepared.card.name])
     return [
-        NamedExtraction(candidate.facts.id, protocol, job)
-        for prepared in prepare_all(cards, data, settings, images=True)
+        NamedExtraction(candidate.facts.id, protocol, job, prepared.card.name)
+        for prepared in ready
         for candidate in candidates
         for protocol, job in extractions_of(candidate, prepared, settings).items()
     ]
