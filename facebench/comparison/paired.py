@@ -19,6 +19,7 @@ from facebench.records.record import Record
 from facebench.records.scores import ScoreTable
 from facebench.records.sections import RateSection, RatesSection, VerificationSection
 from facebench.records.statistics import (
+    AT_DEPLOYED,
     estimate_of,
     find_statistic,
     require_statistic,
@@ -37,7 +38,7 @@ from facebench.statistics.rates import most_frequent
 from facebench.statistics.verification import paired_with_each
 
 SIGNIFICANCE = 0.05
-SMALLER_IS_BETTER = ("eer",)
+SMALLER_IS_BETTER = ("eer", "fmr@deployed", "fnmr@deployed")
 SAME = "the same record"
 _MARKS = {"better": "▲", "worse": "▼", "no difference shown": "≈", "undecided": "?"}
 
@@ -185,6 +186,11 @@ def _paired(
     """For each candidate its statistics; UserError: see `paired_statistics`."""
     for candidate in candidates:
         require_comparable(base, candidate)
+    if fixed := {name for of_one in names for name in of_one} & {*AT_DEPLOYED}:
+        raise UserError(
+            f"{min(fixed)} of two models is at thresholds of their own, which no paired test "
+            "compares; bound each by a rule, e.g. lfw.fmr@deployed <= 0.2%"
+        )
     plain = [
         [_values(base, candidate, name) for name in of_one]
         for candidate, of_one in zip(candidates, names, strict=True)

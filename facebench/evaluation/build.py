@@ -19,6 +19,7 @@ from facebench.records.sections import (
     ComparisonsSection,
     CurveSection,
     DataSection,
+    DeployedSection,
     EnvironmentSection,
     Estimate,
     FailuresSection,
@@ -46,7 +47,8 @@ class Facts:
     """What a record says beside its statistics.
 
     policy: what absent images are; failed_faces: how many faces were not acquired; seed: of the
-    bootstrap. published_list, edition: see `facebench.records.sections.ProtocolSection`.
+    bootstrap; deployed: rates at a threshold that was named. published_list, edition: see
+    `facebench.records.sections.ProtocolSection`.
     """
 
     model: ModelSection
@@ -61,6 +63,7 @@ class Facts:
     run: RunSection
     published_list: bool | None = None
     edition: str = ""
+    deployed: DeployedSection | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -69,6 +72,8 @@ def build_record(card: ProtocolCard, outcome: FoldOutcome | Outcome, facts: Fact
     parts = _of_folds(outcome) if isinstance(outcome, FoldOutcome) else _of_rates(outcome)
     table = None if outcome.decided is None else score_table(outcome.decided)
     failed, total = parts.pop("failed"), parts["comparisons"].total
+    if facts.deployed is not None:
+        parts["statistics"] = parts["statistics"].model_copy(update={"deployed": facts.deployed})
     draft = Record.model_construct(
         schema_version=SCHEMA_VERSION,
         signature="",

@@ -23,6 +23,8 @@ from facebench.base.options import (
 )
 from facebench.base.progress import counting_bar
 from facebench.base.threads import torch_threads
+from facebench.comparison.calibration.deployed import DeployedScores, DeployedThreshold
+from facebench.comparison.calibration.written import ScoredBy
 from facebench.evaluation.build import Facts, build_record
 from facebench.evaluation.candidate import (
     Candidate,
@@ -41,13 +43,13 @@ from facebench.models.embedders.base import Embedder
 from facebench.models.embedders.options import ModelOptions
 from facebench.protocols.beside import chosen_list
 from facebench.protocols.cards import ProtocolCard, edition_of, load_protocol
-from facebench.protocols.outcome import FoldOutcome, Outcome
+from facebench.protocols.outcome import Comparisons, FoldOutcome, Outcome
 from facebench.protocols.prepared import PreparedProtocol, require_pairs_of_images
 from facebench.protocols.run import prepare_run
 from facebench.protocols.settings import Settings
 from facebench.records.frames import Results
 from facebench.records.record import Record
-from facebench.records.sections import UNKNOWN, UNSEEN, DataSection
+from facebench.records.sections import UNKNOWN, UNSEEN, DataSection, DeployedSection
 from facebench.similarity import Similarity
 from facebench.similarity.templates import PLAIN
 
@@ -275,6 +277,13 @@ def _evaluate_all(
         [fitted(template, candidate, faces_of_axes, chosen) for template in chosen.templates]
         for candidate in candidates
     ]
+    if (deployed := _deployed(chosen)) is not None:
+        for prepared in ready:
+            for candidate, similarity, kinds in zip(
+                candidates, similarities, templates, strict=True
+            ):
+                for template in kinds:
+                    _require_deployable(deployed, candidate, similarity, template, prepared)
     for prepared in ready:
         for candidate, similarity, kinds in zip(candidates, similarities, templates, strict=True):
             for template in kinds:
@@ -297,6 +306,68 @@ def evaluate_prepared(model: AnyModel, prepared: PreparedProtocol, settings: Set
         similarity = candidate.similarity(settings.similarity, settings.metric)
         template = fitted(settings.templates[0], candidate, FitFaces.of(settings), settings)
         return _evaluate_one(candidate, similarity, template, prepared, settings)
+
+
+def _deployed(settings: Settings) -> DeployedThreshold | None:
+    """UserError: no such file, or none of a threshold."""
+    return None if settings.threshold is None else DeployedThreshold.read(Path(settings.threshold))
+
+
+def _require_deployable(
+    deployed: DeployedThreshold,
+    candidate: Candidate,
+    similarity: Similarity,
+    template: FittedTemplate,
+    prepared: PreparedProtocol,
+) -> None:
+    """UserError, before any work, where a threshold is not of these scores, or was set on all of
+    these people.
+    """
+    compared = getattr(prepared, "comparisons", None)
+    if not isinstance(compared, Comparisons):
+        raise UserError(
+            f"protocol {prepared.card.name} ({prepared.card.kind}): --threshold is of pairs in "
+            "folds; leave it out, or choose such a protocol, e.g. -p lfw"
+        )
+    facts = candidate.facts
+    scored = ScoredBy(
+        model=facts.id,
+        weights_hash=facts.weights_hash,
+        preprocessing=facts.preprocessing,
+        variant=facts.variant,
+        flip=facts.flip,
+        similarity=_similarity(candidate, similarity),
+        template=template.template.name,
+        alignment=_alignment(candidate, prepared),
+    )
+    deployed.require_same(scored)
+    name, kind = prepared.card.name, prepared.faces.kind
+    deployed.require_others(name, compared.fingerprint, kind)
+
+
+def _alignment(candidate: Candidate, prepared: PreparedProtocol) -> str:
+    """What records say of it."""
+    if candidate.embedder is not None and prepared.faces.aligner is not None:
+        return prepared.faces.aligner.signature
+    return UNKNOWN if candidate.scores is None else UNSEEN
+
+
+def _deployed_section(
+    settings: Settings, outcome: FoldOutcome | Outcome, name: str
+) -> DeployedSection | None:
+    deployed = _deployed(settings)
+    if deployed is None or not isinstance(outcome, FoldOutcome):
+        return None
+    decided = outcome.decided
+    given = DeployedScores(
+        decided.scores,
+        decided.mated,
+        decided.parts,
+        decided.left_subjects,
+        decided.right_subjects,
+        outcome.comparisons.fingerprint,
+    )
+    return deployed.rates(given, name)
 
 
 def _require_other_calibration(candidate: Candidate, prepared: PreparedProtocol) -> None:
@@ -414,8 +485,6 @@ def _evaluate_one(
         outcome = prepared.run(kept, similarity, settings)
     total = perf_counter() - started
     profile = used.profile
-    aligned = candidate.embedder is not None and faces.aligner is not None
-    unknown = UNKNOWN if candidate.scores is None else UNSEEN
     facts = Facts(
         model=candidate.facts.model_copy(
             update={
@@ -431,7 +500,7 @@ def _evaluate_one(
             faces=used.asked if candidate.scores is None else len(faces.keys),
             notice=faces.notice,
         ),
-        alignment=faces.aligner.signature if aligned and faces.aligner else unknown,
+        alignment=_alignment(candidate, prepared),
         pooling=prepared.pooling(settings),
         similarity=_similarity(candidate, similarity),
         policy=settings.on_missing,
@@ -450,6 +519,7 @@ def _evaluate_one(
         ),
         published_list=prepared.published_list,
         edition=edition_of(prepared.card),
+        deployed=_deployed_section(settings, outcome, f"protocol {prepared.card.name}"),
         notes=(
             *faces.remarks,
             *candidate.remarks,

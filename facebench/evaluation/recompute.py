@@ -25,9 +25,10 @@ def recomputed(record: Record) -> Record:
             "in folds, from which its statistics could be computed again; evaluate it again"
         )
     statistics = _statistics(record, record.statistics, record.table)
+    section = verification_section(record.statistics.spread_kind, statistics)
     changed = {
         "facebench": __version__,
-        "statistics": verification_section(record.statistics.spread_kind, statistics),
+        "statistics": section.model_copy(update={"deployed": record.statistics.deployed}),
         "curve": curve_section(statistics),
     }
     draft = record.model_copy(update=changed)

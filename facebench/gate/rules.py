@@ -30,7 +30,13 @@ from facebench.comparison.paired import SMALLER_IS_BETTER
 from facebench.faces.degrade.names import split_statistic
 from facebench.protocols.cards import split_name
 from facebench.records.groups.named import GroupStatistic, group_statistic
-from facebench.records.statistics import OF_MODELS, no_statistic, number_of, statistic_name
+from facebench.records.statistics import (
+    AT_DEPLOYED,
+    OF_MODELS,
+    no_statistic,
+    number_of,
+    statistic_name,
+)
 from facebench.statistics.groups.summaries import SUMMARIES
 
 Undecided = Literal["fail", "pass", "report"]
@@ -257,6 +263,11 @@ def _change(word: str | None, sign: str, statistic: str) -> Direction | None:
         raise ValueError("a drop or rise is bounded from above: write <=")
     if statistic in OF_MODELS:
         raise ValueError(f"write {statistic} <= 0.75 of baseline, not a {word.lower()}")
+    if statistic in AT_DEPLOYED:
+        raise ValueError(
+            f"two models have thresholds of their own, so that a {word.lower()} of {statistic} is "
+            f"not paired; bound it itself: {statistic} <= 0.2% at 95%"
+        )
     harm: Direction = "rise" if statistic in SMALLER_IS_BETTER else "drop"
     if word.lower() != harm:
         raise ValueError(f"a {word.lower()} of {statistic} is no harm; did you mean {harm!r}?")

@@ -128,6 +128,13 @@ class Settings:
         str | None, Option(HOW, "Of videos: all, every-5, first-50, random-25 and so on.")
     ] = None
     rule: Annotated[str, Option(HOW, "Of thresholds: exact, facenet-grid.")] = "exact"
+    threshold: Annotated[
+        str | Path | None,
+        Option(
+            HOW,
+            "A file of `facebench threshold`: rates at that threshold, held fixed, as well.",
+        ),
+    ] = None
     draws: Annotated[
         int,
         Option(

@@ -29,6 +29,7 @@ from facebench.statistics.roc import auc, eer
 from facebench.statistics.verification import accuracy_interval
 
 _ROUNDING = 1e-9
+_AT_DEPLOYED = ("accuracy", "fmr", "fnmr")
 _COSTS = ("parameters", "kept_parameters", "compression_ratio", "bytes")
 
 
@@ -83,6 +84,8 @@ def _estimates(record: Record) -> Iterator[tuple[str, Estimate]]:
     yield "AUC", statistics.auc
     yield "EER", statistics.eer
     yield from ((f"TAR at FAR {point.target:g}", point) for point in statistics.tar_at_far)
+    if (deployed := statistics.deployed) is not None:
+        yield from ((f"{name}@deployed", getattr(deployed, name)) for name in _AT_DEPLOYED)
 
 
 def _intervals(estimate: Estimate) -> Iterator[IntervalSection]:
@@ -116,6 +119,11 @@ def _wrong_shares(statistics: VerificationSection, mated: int, nonmated: int) ->
         yield "its accuracy is not the mean of its folds"
     if not _alike(accuracy.spread, _spread(accuracy)):
         yield "its ± is not that of its folds"
+    for name in _AT_DEPLOYED if statistics.deployed is not None else ():
+        rate = getattr(statistics.deployed, name)
+        share = rate.errors / max(rate.number, 1)
+        if not _alike(rate.value, 1 - share if name == "accuracy" else share):
+            yield f"its {name}@deployed is not that of its counts of errors"
     for point in statistics.tar_at_far:
         told = (point.value * mated, point.far * nonmated)
         if not np.allclose(told, (point.true_accepts, point.false_accepts), atol=1e-6):
@@ -154,6 +162,11 @@ def _wrong_scores(
         found = (int(accepted[table.mated].sum()), int(accepted[~table.mated].sum()))
         if found != (point.true_accepts, point.false_accepts):
             yield f"its TAR at FAR {point.target:g} is not that of its scores"
+    if (deployed := statistics.deployed) is not None and deployed.half is None:
+        wrong = (table.scores.astype(np.float64) >= deployed.threshold) != table.mated
+        counted = [int(wrong.sum()), int(wrong[~table.mated].sum()), int(wrong[table.mated].sum())]
+        if counted != [getattr(deployed, name).errors for name in _AT_DEPLOYED]:
+            yield "its rates at the deployed threshold are not those of its scores"
     if not _alike(statistics.auc.value, auc(table.scores, table.mated)):
         yield "its AUC is not that of its scores"
     if not _alike(statistics.eer.value, eer(table.scores, table.mated)):

@@ -295,10 +295,17 @@ def signature_of(record: Record) -> str:
         "similarity": record.similarity,
         "rule": record.rule,
         **({"groups": ",".join(one.word for one in record.groups)} if record.groups else {}),
+        **_deployed_word(record),
         "spread": record.statistics.spread_kind,
         "bootstrap": f"{record.bootstrap.draws} draws, seed {record.bootstrap.seed}",
     }
     return "|".join(f"{word}:{_plain(value)}" for word, value in words.items())
+
+
+def _deployed_word(record: Record) -> dict[str, str]:
+    """The threshold that was set elsewhere, where rates at one were asked for."""
+    deployed = getattr(record.statistics, "deployed", None)
+    return {} if deployed is None else {"deployed": f"{deployed.threshold:.6g}({deployed.file})"}
 
 
 def _plain(text: str) -> str:

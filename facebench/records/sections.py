@@ -120,8 +120,36 @@ class SeparationSection(Section):
     d_prime: float | None
 
 
+class DeployedRate(Estimate):
+    """``errors`` of ``number`` comparisons; ``value`` of the accuracy is what is left of them."""
+
+    errors: Count
+    number: Count
+
+
+class DeployedSection(Section):
+    """Rates at a threshold that was set on other people and is held fixed.
+
+    file: the first digits of the SHA-256 of its file's threshold and what that was set on, protocol
+    and far; half: what one half of these comparisons was taken of, since the threshold was set on
+    the other, null where all were.
+    """
+
+    threshold: float
+    file: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+    protocol: str
+    far: Share
+    half: Literal["people", "folds"] | None
+    accuracy: DeployedRate
+    fmr: DeployedRate
+    fnmr: DeployedRate
+
+
 class VerificationSection(Section):
-    """The statistics of the kinds *verification* and *video*: pairs in folds."""
+    """The statistics of the kinds *verification* and *video*: pairs in folds.
+
+    deployed: at a threshold that was named, absent where none was.
+    """
 
     kind: Literal["verification"] = "verification"
     accuracy: AccuracySection
@@ -129,6 +157,12 @@ class VerificationSection(Section):
     eer: Estimate
     tar_at_far: tuple[OperatingPointSection, ...]
     separation: SeparationSection
+    deployed: DeployedSection | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_nothing(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values: dict[str, Any] = handler(self)
+        return {k: v for k, v in values.items() if k != "deployed" or v is not None}
 
     @property
     def spread_kind(self) -> SpreadKind:

@@ -26,6 +26,7 @@ Family = Literal["protocol", "members", "model", "layer", "card", "diagnostic", 
 Unit = Literal["percent", "ratio", "count", "bytes", "plain"]
 
 OVER_FOLDS = ("accuracy", "auc", "eer")
+AT_DEPLOYED = ("accuracy@deployed", "fmr@deployed", "fnmr@deployed")
 OF_MODELS = (
     "parameters",
     "kept_parameters",
@@ -45,6 +46,7 @@ _RANK = re.compile(r"rank-[1-9][0-9]*")
 _EXAMPLES = ("TAR@FAR=0.001", "DIR@FAR=0.01", "TPIR@FPIR=0.01", "rank-1", "rank-5")
 KNOWN = (
     *OVER_FOLDS,
+    *AT_DEPLOYED,
     *_EXAMPLES,
     *OF_MODELS,
     *OF_LAYERS,
@@ -66,7 +68,7 @@ _UNITS: dict[str, Unit] = {
     "kept_multiply_adds": "count",
     "bytes_per_face": "count",
 }
-OF_PROTOCOLS = (*OVER_FOLDS, "tar@0.001", "dir@0.01", "tpir@0.01", "rank-1")
+OF_PROTOCOLS = (*OVER_FOLDS, *AT_DEPLOYED, "tar@0.001", "dir@0.01", "tpir@0.01", "rank-1")
 NAMED = (*OF_PROTOCOLS, *OF_MODELS)  # as people write them in rules and on the command line
 _AT = re.compile(
     r"(?P<name>tar|dir|tpir)@(?:(?P<kind>far|fpir)=)?(?P<target>[0-9.]+(?:e-?[0-9]+)?)"
@@ -91,7 +93,8 @@ class Measured:
 
 def family(statistic: str) -> Family:
     """Where a statistic's value comes from; ValueError with the nearest name where it is none."""
-    if statistic in OVER_FOLDS or _RANK.fullmatch(statistic) or _share(statistic):
+    named = (*OVER_FOLDS, *AT_DEPLOYED)
+    if statistic in named or _RANK.fullmatch(statistic) or _share(statistic):
         return "protocol"
     name = statistic.removeprefix(MEMBERS)
     if name != statistic and (name in OVER_FOLDS or _RANK.fullmatch(name) or _share(name)):
@@ -172,7 +175,13 @@ def require_statistic(record: Record, statistic: str) -> Measured:
             "than two groups have enough comparisons for it"
         )
     if found is None:
-        has = statistics_in(record)
+        has = [*statistics_in(record), *_deployed_in(record)]
+        if statistic in AT_DEPLOYED:
+            raise UserError(
+                f"the record of {record.model.id} on {record.protocol.name} has no rates at a "
+                "deployed threshold; evaluate it with --threshold FILE, as `facebench threshold` "
+                "writes it"
+            )
         raise UserError(
             f"records of {record.protocol.name} have no {statistic!r}{nearest(statistic, has)} "
             f"({', '.join(has)})"
@@ -188,6 +197,11 @@ def statistics_in(record: Record) -> list[str]:
     return [*OVER_FOLDS, *(f"TAR@FAR={point.target:g}" for point in statistics.tar_at_far)]
 
 
+def _deployed_in(record: Record) -> tuple[str, ...]:
+    found = getattr(record.statistics, "deployed", None)
+    return () if found is None else AT_DEPLOYED
+
+
 def estimate_of(record: Record, statistic: str) -> Estimate | None:
     """The part of a record that holds a statistic, or None."""
     statistics = record.statistics
@@ -198,6 +212,10 @@ def estimate_of(record: Record, statistic: str) -> Estimate | None:
     if statistic in OVER_FOLDS:
         found: Estimate = getattr(statistics, statistic)
         return found
+    if statistic in AT_DEPLOYED:
+        deployed = statistics.deployed
+        rate: Estimate | None = getattr(deployed, statistic.partition("@")[0], None)
+        return rate
     points = statistics.tar_at_far
     return next((p for p in points if _normal(f"TAR@FAR={p.target!r}") == wanted), None)
 
@@ -223,7 +241,7 @@ def statistic_name(name: str, known: Sequence[str] = NAMED) -> str:
     names.
     """
     low = name.lower()
-    if low in OVER_FOLDS or re.fullmatch(r"rank-[1-9][0-9]*", low):
+    if low in OVER_FOLDS or low in AT_DEPLOYED or re.fullmatch(r"rank-[1-9][0-9]*", low):
         return low
     match = _AT.fullmatch(low)
     if match is None:

@@ -13,7 +13,7 @@ from facebench.base.text import percent
 from facebench.protocols.cards import SPREAD_SHORT
 from facebench.records.record import Record, folds_of
 from facebench.records.sections import OperatingPointSection, RateSection, RatesSection
-from facebench.tables.table import Cell
+from facebench.tables.table import DASH, Cell
 from facebench.tables.text import estimate_cell, interval_text
 
 
@@ -51,7 +51,11 @@ def fold_columns(records: Sequence[Record]) -> StatisticColumns:
         RecordColumn("EER %", lambda r: estimate_cell(folds_of(r).eer)),
     ]
     columns += [_tar_column(*at) for at in enumerate(statistics.tar_at_far)]
-    return StatisticColumns(tuple(columns), _over_folds(records[0]), tuple(_far_remarks(records)))
+    remarks = _far_remarks(records)
+    if any(folds_of(record).deployed is not None for record in records):
+        columns += [_deployed_column(*one) for one in _DEPLOYED]
+        remarks += _deployed_remarks(records)
+    return StatisticColumns(tuple(columns), _over_folds(records[0]), tuple(remarks))
 
 
 def rate_columns(records: Sequence[Record]) -> StatisticColumns:
@@ -94,6 +98,29 @@ def _far_remarks(records: Sequence[Record]) -> list[str]:
 def _tar_column(index: int, point: OperatingPointSection) -> RecordColumn:
     heading = f"TAR % @ FAR {point.target:g}"
     return RecordColumn(heading, lambda r: _tar(folds_of(r).tar_at_far[index]))
+
+
+_DEPLOYED = (("FMR", "fmr"), ("FNMR", "fnmr"), ("accuracy", "accuracy"))
+
+
+def _deployed_column(heading: str, name: str) -> RecordColumn:
+    def cell(record: Record) -> Cell:
+        deployed = folds_of(record).deployed
+        return Cell(DASH) if deployed is None else estimate_cell(getattr(deployed, name))
+
+    return RecordColumn(f"{heading} % @ deployed", cell)
+
+
+def _deployed_remarks(records: Sequence[Record]) -> list[str]:
+    told: dict[str, None] = {}
+    for record in records:
+        if (deployed := folds_of(record).deployed) is not None:
+            half = f", of the other half of the {deployed.half}" if deployed.half else ""
+            told[
+                f"@ deployed: at the threshold {deployed.threshold:.4f} of {record.model.id}, set "
+                f"on {deployed.protocol} for FMR {deployed.far:g} and held fixed{half}"
+            ] = None
+    return list(told)
 
 
 def _accuracy(record: Record) -> Cell:

@@ -94,6 +94,7 @@ def as_jpeg(crop: Image, quality: int) -> Image:
     flat = [number for pair in parameters.items() for number in pair]
     _, written = cv2.imencode(".jpg", np.ascontiguousarray(crop[:, :, ::-1]), flat)
     read = cv2.imdecode(written, cv2.IMREAD_COLOR)
+    assert read is not None  # it was written a line ago
     return np.ascontiguousarray(read[:, :, ::-1]).astype(np.uint8, copy=False)
 
 
@@ -119,10 +120,11 @@ def gaussian(sigma: float) -> tuple[int, ...]:
 @lru_cache(maxsize=64)
 def _blurs(length: int, sigma: float) -> Array:
     weights = gaussian(sigma)
-    around: NDArray[np.int64] = np.pad(np.arange(length), len(weights) - 1, mode="reflect")
-    found = np.zeros((length, length))
-    for start, weight in enumerate([*weights[:0:-1], *weights]):
-        np.add.at(found, (np.arange(length), around[start : start + length]), weight)
+    found, period = np.zeros((length, length)), max(1, 2 * length - 2)
+    for place in range(1 - len(weights), len(weights)):
+        beyond = (np.arange(length) + place) % period
+        within = np.minimum(beyond, period - beyond) if length > 1 else beyond
+        np.add.at(found, (np.arange(length), within), weights[abs(place)])
     return found
 
 
