@@ -233,7 +233,11 @@ def _what(what: str, by: str | None) -> tuple[str | None, str, GroupStatistic | 
     if group_statistic(what) is not None:
         raise ValueError(f"{what!r} is of which protocol? write e.g. lfw.{what}")
     meant = nearest(name.partition("@")[0].lower(), SUMMARIES)
-    if meant and "@" in name and name.partition("@")[0].lower() not in ("tar", "dir", "tpir"):
+    if (
+        meant
+        and name.partition("@")[2][:1].isdigit()
+        and name.partition("@")[0].lower() not in ("tar", "dir", "tpir")
+    ):
         raise ValueError(f"no statistic {name!r}{meant}")
     if by is not None:
         raise ValueError(

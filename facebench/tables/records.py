@@ -85,7 +85,7 @@ def _notes(records: Sequence[Record], of_kind: StatisticColumns) -> list[str]:
     first = records[0]
     return [
         data_line(first),
-        *_not_published(first),
+        *not_published(first),
         f"alignment: {_values(records, lambda r: r.alignment)}",
         f"similarity: {_values(records, lambda r: r.similarity)}; pooling: "
         f"{_values(records, lambda r: r.pooling)}; threshold rule: "
@@ -128,7 +128,7 @@ def versus_line(first: Record, column: str = "vs first") -> str:
     )
 
 
-def _not_published(record: Record) -> list[str]:
+def not_published(record: Record) -> list[str]:
     """The line for comparisons that are not the protocol's; the notice of synthetic faces says it
     already for a twin's.
     """

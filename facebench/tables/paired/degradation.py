@@ -8,7 +8,7 @@ from facebench.base.text import json_text, percent
 from facebench.comparison.degradation import DegradationSweep, DegradedColumn, shown_interval
 from facebench.records.statistics import statistics_in
 from facebench.tables.csv import to_csv
-from facebench.tables.records import data_line, versus_line
+from facebench.tables.records import data_line, not_published, versus_line
 from facebench.tables.table import DASH, Cell, Table, columns_of, rows_of
 from facebench.tables.text import interval_text, labelled, versus_cell
 
@@ -65,6 +65,7 @@ def _against(column: DegradedColumn, number: int) -> Cell:
 def _notes(found: DegradationSweep) -> Iterator[str]:
     first = found.records[0]
     yield data_line(first)
+    yield from not_published(first)
     told = [column.degradation for column in found.columns if column.degradation is not None]
     yield "; ".join(f"{one}: {one.words}" for one in told)
     yield (
