@@ -38,7 +38,8 @@ from facebench.lab.data.crops import (
     teacher_from,
 )
 from facebench.lab.laboratory.work_folder import at_work, begin_folder, folder_of
-from facebench.lab.learning.loop import Recipe, load_checkpoint, save_checkpoint, train
+from facebench.lab.learning.learned import Learned
+from facebench.lab.learning.loop import Recipe, load_checkpoint, train
 from facebench.lab.learning.losses import Supervision
 from facebench.lab.learning.normalised import NormalisedConvNet
 from facebench.models.cards.card import Member, ModelCard
@@ -52,6 +53,14 @@ HELD_OUT_REAL, HELD_OUT_SHARE, HELD_OUT_SEED = 100, 0.02, 7
 PER_BATCH_REAL, PER_BATCH_SYNTHETIC = 52, 12
 WEIGHTS = {"regression": 2.0, "similarity": 20.0, "identity": 0.1}
 WHOLE = Region(box=(0, 0, 96, 112))
+
+
+@dataclass
+class LearnedMember(Learned):
+    """A network with batch normalisation."""
+
+    net: NormalisedConvNet
+    supervision: Supervision
 
 
 @dataclass(frozen=True)
@@ -135,7 +144,7 @@ def learn_beginning(plan: MemberPlan, sources: Sources, work: Path) -> None:
         return
     learned = _fresh(plan, WHOLE, sources)
     train(learned.net, learned.supervision, sources, plan.beginning, work / "beginning")
-    save(learned, work / "beginning" / "final.pt")
+    learned.save(work / "beginning" / "final.pt")
 
 
 def learn_member(
@@ -145,7 +154,7 @@ def learn_member(
     sources: Sources,
     held_out: NDArray[np.uint8],
     work: Path,
-) -> Learned:
+) -> LearnedMember:
     """One member: from the shared beginning to a sparse network of its region.
 
     held_out: uint8 N×128×112×3 crops that nothing is trained on, for the correlations. Checkpoints
@@ -155,25 +164,25 @@ def learn_member(
     """
     folder, learned = work / member, _fresh(plan, region, sources)
     if (folder / "final.pt").exists():
-        load(learned, folder / "final.pt")
+        learned.load(folder / "final.pt", same_people=False)
         return learned
     change = region_change(region)
     if (folder / "dense.pt").exists():
-        load(learned, folder / "dense.pt")
+        learned.load(folder / "dense.pt", same_people=False)
     else:
         _begin_from(learned, work / "beginning" / "final.pt")
         train(learned.net, learned.supervision, sources, plan.dense, folder / "dense",
               change=change)  # fmt: skip
         learned.masks = _connections(learned.net, plan, regions_of(held_out, region))
-        save(learned, folder / "dense.pt")
+        learned.save(folder / "dense.pt")
     train(learned.net, learned.supervision, sources, plan.sparse, folder / "sparse",
           learned.masks, change=change)  # fmt: skip
-    save(learned, folder / "final.pt")
+    learned.save(folder / "final.pt")
     return learned
 
 
 def publish(
-    learned: Learned, member: Member, region: Region, plan: MemberPlan, licence: str, to: Path
+    learned: LearnedMember, member: Member, region: Region, plan: MemberPlan, licence: str, to: Path
 ) -> ModelCard:
     """Fold, pack and publish a member as a model of its own, with what it was learned from."""
     steps = [("beginning", plan.beginning), ("dense", plan.dense), ("sparse", plan.sparse)]
@@ -209,16 +218,16 @@ def publish(
     return publish_weights(card.name, state, learned.masks, training, to)
 
 
-def _fresh(plan: MemberPlan, region: Region, sources: Sources) -> Learned:
+def _fresh(plan: MemberPlan, region: Region, sources: Sources) -> LearnedMember:
     torch.manual_seed(plan.beginning.seed)
     # No dropout: a quarter-width network does not overfit in the time that it has here.
     net = NormalisedConvNet(plan.width, region.size, dropout=(0.0, 0.0))
     classes = sum(crops.classes for crops, _ in sources)
     embedding = max(crops.targets.shape[1] for crops, _ in sources)
-    return Learned(net, Supervision(net.features, embedding, classes), {})
+    return LearnedMember(net, Supervision(net.features, embedding, classes))
 
 
-def _begin_from(learned: Learned, path: Path) -> None:
+def _begin_from(learned: LearnedMember, path: Path) -> None:
     """Take over what fits; local layers of another input size start anew."""
     saved = load_checkpoint(path)
     parts: tuple[tuple[nn.Module, str], ...]
@@ -287,33 +296,3 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 if __name__ == "__main__":
     main()
-
-
-@dataclass
-class Learned:
-    """A network with batch normalisation, its supervision, and its dropping matrices so far."""
-
-    net: NormalisedConvNet
-    supervision: Supervision
-    masks: dict[str, Tensor]
-
-
-def save(learned: Learned, path: Path) -> None:
-    """Write a learned network, its supervision and its masks for the next step."""
-    save_checkpoint(
-        {"net": learned.net.state_dict(), "supervision": learned.supervision.state_dict(),
-         "masks": {name: mask.to(torch.bool) for name, mask in learned.masks.items()}},
-        path,
-    )  # fmt: skip
-
-
-def load(learned: Learned, path: Path) -> None:
-    """Put what ``save`` wrote into a network of the same shape."""
-    saved = load_checkpoint(path)
-    learned.net.load_state_dict(saved["net"])
-    own = learned.supervision.state_dict()
-    # The number of identities may differ between two training sets; prototypes start anew then.
-    learned.supervision.load_state_dict(
-        {k: v if v.shape == own[k].shape else own[k] for k, v in saved["supervision"].items()}
-    )
-    learned.masks = {name: mask.to(torch.float32) for name, mask in saved["masks"].items()}

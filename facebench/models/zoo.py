@@ -16,6 +16,7 @@ from facebench.base.options import check_name, require
 from facebench.base.storage import sha256_file, working_folder
 from facebench.models.architectures.base import CompactNet
 from facebench.models.architectures.convnet import ConvNet
+from facebench.models.architectures.state import reshape_to
 from facebench.models.cards.card import (
     FACTORY,
     ModelCard,
@@ -346,7 +347,15 @@ def made_by(card: ModelCard) -> tuple[Any, tuple[str, ...]]:
     if not isinstance(made, nn.Module):
         raise UserError(f"{spec}: made a {type(made).__name__}, which takes no weights from {path}")
     net = copied(made)  # another file of weights may go into it, too
-    return net, load_state(net, state_in(path, card.sha256), str(path))
+    state = state_in(path, card.sha256)
+    if card.filters_removed:
+        try:
+            reshape_to(net, state)
+        except ValueError as error:
+            raise UserError(
+                f"{path}: not the weights of {spec} with fewer filters: {error}"
+            ) from None
+    return net, load_state(net, state, str(path))
 
 
 def _python(card: ModelCard, options: ModelOptions) -> Embedder:

@@ -11,6 +11,7 @@ from facebench.base.options import ASIDE, Option, options_of
 from facebench.cli.errors import importing
 from facebench.cli.lab import (
     DATA,
+    KINDS,
     RESULT,
     RESULT_AFTER,
     SEED,
@@ -25,9 +26,10 @@ from facebench.cli.output import show_table
 if TYPE_CHECKING:
     from facebench.lab.compress.compress import Compressed
     from facebench.lab.compress.curve import CandidatePoint
+    from facebench.models.cards.card import ModelCard
     from facebench.tables.table import Table
 
-_WHAT = "What is asked for"
+_WHAT, _OWN = "What is asked for", "A network of your own"
 _NOT_HERE = ("protocol",)
 _SAID: dict[str, Option | None] = {
     field.name: None for field in options_of(Lab) if field.name not in _NOT_HERE
@@ -43,9 +45,15 @@ _SAID["licence"] = Option(RESULT, "Of the weights, for the card.")
 _CODES = {"pass": 0, "fail": 1, "undecided": 3}
 
 
-@takes((ASIDE, _WHAT, DATA, TRAINING, TRAINING_ON, RESULT, RESULT_AFTER), _SAID, lab=Lab)
+@takes((ASIDE, _WHAT, _OWN, DATA, TRAINING, TRAINING_ON, RESULT, RESULT_AFTER), _SAID, lab=Lab)
 def command(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="A trained model of ours.")],
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL",
+            help=f"A trained model of ours, or package.module:factory or its card. {KINDS}",
+        ),
+    ],
     until: Annotated[
         str,
         typer.Option(
@@ -53,6 +61,29 @@ def command(
             help="A rule of a gate: 'lfw.accuracy drop <= 0.5pt at 95%'.",
         ),
     ],
+    weights: Annotated[
+        str | None,
+        typer.Option(rich_help_panel=_OWN, help="A file of weights for the factory's network."),
+    ] = None,
+    size: Annotated[
+        str | None,
+        typer.Option(rich_help_panel=_OWN, help="Height x width of its faces, e.g. 112x112."),
+    ] = None,
+    normalise: Annotated[
+        str | None, typer.Option(rich_help_panel=_OWN, help="imagenet, half or arcface.")
+    ] = None,
+    colour: Annotated[
+        str | None, typer.Option(rich_help_panel=_OWN, help="rgb (default) or bgr.")
+    ] = None,
+    flip: Annotated[
+        str | None,
+        typer.Option(
+            rich_help_panel=_OWN, help="The mirrored face: none, add, normalised-add, concat."
+        ),
+    ] = None,
+    output_name: Annotated[
+        str | None, typer.Option(rich_help_panel=_OWN, help="Which output is the embedding.")
+    ] = None,
     objective: Annotated[
         Literal["bytes", "multiply-adds", "latency"],
         typer.Option(rich_help_panel=_WHAT, help="What is made small."),
@@ -90,13 +121,15 @@ def command(
     other half. The same command continues, and gives no second verdict.
 
     Example: facebench compress sparse_074 --until "lfw.accuracy drop <= 2pt" --protocol-data ~/lfw
+
+    Example: facebench compress nets:mine --weights ckpt.pt --until "lfw.accuracy drop <= 2pt"
     """
     with importing():
         from facebench.cli.lab import make_smaller
         from facebench.lab.compress.plan import FINE_TUNE, MOVES, CompressPlan, parse_moves
-        from facebench.models.cards.names import card_for
 
-    card = card_for(model)
+    card = _start(model, weights, lab, size=size, normalise=normalise, colour=colour, flip=flip,
+                  output=output_name)  # fmt: skip
     plan = CompressPlan(
         start=model, until=until, model=name or f"{card.name}_small", objective=objective,
         moves=parse_moves(tuple(moves)) if moves else MOVES, criterion=criterion,
@@ -107,6 +140,27 @@ def command(
     found = make_smaller(plan, card, lab, recipe)
     _show(found)
     raise typer.Exit(_CODES[found.outcome])
+
+
+def _start(model: str, weights: str | None, lab: Lab, /, **prepared: str | None) -> ModelCard:
+    """The card that a run starts from; of a network of the user's, that of its packed weights."""
+    with importing():
+        from facebench.models.cards.names import card_for
+        from facebench.models.cards.sweep import NamedModel, swept
+        from facebench.models.embedders.options import parse_options
+
+    several = swept([NamedModel(None, model)], weights)
+    if len(several) > 1:
+        raise UserError(f"--weights {weights}: are {len(several)} files; compress them one by one")
+    card = card_for(several[0].spec)
+    options = parse_options(**prepared, untrusted=lab.untrusted)
+    if card.architecture != "python":
+        given = ("size", "normalise", "colour", "flip", "output")
+        options.refuse(card.name, "its card says what its input is", *given)
+        return card
+    from facebench.lab.compress.brought import start_of
+
+    return start_of(several[0].spec, options, lab.work)
 
 
 def _require_faces(lab: Lab, recipe: str | None) -> None:

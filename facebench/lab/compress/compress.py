@@ -47,6 +47,7 @@ from facebench.lab.learning.learner import Machine
 from facebench.models.cards.card import ModelCard, is_compact, read_card
 from facebench.models.cards.publish import card_bytes
 from facebench.models.cards.trained import packed_weights
+from facebench.models.zoo import load_model
 from facebench.protocols.cards import load_protocol
 from facebench.protocols.run import prepare_run
 from facebench.protocols.settings import Settings
@@ -149,6 +150,7 @@ def compress(run: CompressRun) -> Compressed:
                       fingerprint(settings))  # fmt: skip
         report(f"{halves.words} (seed {run.plan.seed})")
         looks.moves, told = moves_for(run.plan, looks.start, run.machine)
+        told += looks.remarks
         for line in told:
             report(line)
         sizes = _chosen(looks)
@@ -158,10 +160,10 @@ def compress(run: CompressRun) -> Compressed:
 
 def _check(run: CompressRun) -> None:
     card = run.card
-    if card.architecture != "convnet" and not is_compact(card):
+    if card.architecture not in ("convnet", "python") and not is_compact(card):
         raise UserError(
-            f"{run.plan.start}: only networks of ours are made smaller here, not a "
-            f"{card.architecture}"
+            f"{run.plan.start}: is of kind {card.architecture}; networks of facebench's own and "
+            "PyTorch networks, package.module:factory with --weights FILE, are made smaller here"
         )
     if run.plan.model == card.name:
         raise UserError(f"--name {card.name}: is the start's own; give the smaller one another")
@@ -187,11 +189,16 @@ def _settings(run: CompressRun, halves: Halves) -> dict[str, Any]:
     """What the chosen network depends on, as JSON."""
     return {
         **run.plan.settings,
-        "from": run.card.sha256,
+        "from": run.card.sha256 if run.card.architecture != "python" else _code_of(run.card),
         "people": halves.choosing.comparisons.fingerprint,
         "faces": halves.choosing.faces.label,
         "learning": run.lab.settings if run.lab and run.plan.fine_tune else None,
     }
+
+
+def _code_of(card: ModelCard) -> str:
+    """A hash of a brought network's weights and of the code that it is made by."""
+    return load_model(str(card.path)).weights_hash
 
 
 def _chosen(looks: Looks) -> Sizes:

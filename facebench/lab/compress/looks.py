@@ -18,6 +18,7 @@ from facebench.comparison.paired import Paired, paired_statistics
 from facebench.evaluation.evaluate import evaluate_prepared
 from facebench.gate.judge import RECORD_LEVEL, Verdict, gated
 from facebench.gate.rules import Rule, Rules
+from facebench.lab.compress.brought import publish_brought
 from facebench.lab.compress.halves import Halves
 from facebench.lab.compress.moves import CompressMove, packed_dtype
 from facebench.lab.compress.piece import Piece
@@ -28,6 +29,7 @@ from facebench.lab.filters.latency import latencies
 from facebench.lab.laboratory.laboratory import Laboratory
 from facebench.lab.laboratory.work_folder import read_kept
 from facebench.lab.learning.learner import Learner, Machine
+from facebench.lab.learning.own_input import OwnInput
 from facebench.models.architectures.base import CompactNet
 from facebench.models.architectures.shapes import LAYERS, module_name
 from facebench.models.cards.card import ModelCard, read_card
@@ -84,6 +86,19 @@ class Looks:
     moves: Mapping[str, CompressMove] = field(default_factory=dict)
     looked: dict[str, Candidacy] = field(default_factory=dict)
 
+    @property
+    def brought(self) -> bool:
+        """Whether the network is a user's own code."""
+        return self.card.architecture == "python"
+
+    @property
+    def remarks(self) -> list[str]:
+        """What is to be said of what is made small."""
+        size = self.base.model.packed_bytes if self.brought else None
+        if self.plan.objective != "bytes" or size is None:
+            return []
+        return [f"bytes are those of packed files; the start's would be {size:,}, in float16"]
+
     @cached_property
     def start(self) -> Piece:
         """The whole network, with its learner."""
@@ -112,6 +127,8 @@ class Looks:
             return 1.0 if one.latency is None else one.latency
         model = one.record.model
         value = model.bytes if self.plan.objective == "bytes" else model.multiply_adds
+        if self.plan.objective == "bytes" and one.key == "start" and self.brought:
+            value = model.packed_bytes or value  # as candidates are: its own file is in float32
         if value is None:
             raise UserError(f"{model.id}: its {self.plan.objective} are not known")
         return float(value)
@@ -238,14 +255,18 @@ class Looks:
             "title": f"{start.title}, made smaller by {_done(sizes)}",
             "licence": self.plan.licence or start.licence,
         }
+        removed = start.filters_removed or 0.0
+        if size_of(sizes, "filters"):
+            whole = self._filters(self.start)
+            removed = 1 - (1 - removed) * self._filters(piece) / whole
+        if isinstance(piece.net, OwnInput):
+            publish_brought(
+                name, piece.net, start, training, folder, dtype, removed or None, fields
+            )
+            return
         if isinstance(piece.net, CompactNet):
-            net = piece.net
-            removed = start.filters_removed or 0.0
-            if size_of(sizes, "filters"):
-                whole = self._filters(self.start)
-                removed = 1 - (1 - removed) * self._filters(piece) / whole
             card = publish_compact(
-                name, net, training, folder, start.name, removed or None, dtype=dtype,
+                name, piece.net, training, folder, start.name, removed or None, dtype=dtype,
                 masks=piece.masks, **fields,
             )  # fmt: skip
             write_card(card.model_copy(update={"preprocessing": start.preprocessing}), card.path)
@@ -267,7 +288,7 @@ class Looks:
         publish_weights(name, state, piece.masks, training, folder, dtype)
 
     def _filters(self, piece: Piece) -> int:
-        assert isinstance(piece.net, CompactNet)
+        assert isinstance(piece.net, (CompactNet, OwnInput))
         return sum(filter_counts(find_groups(piece.net, piece.net.input_size)).values())
 
     def _training(self, sizes: Sizes) -> Any:

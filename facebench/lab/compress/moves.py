@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from facebench.base.errors import UserError
+from facebench.lab.compress.brought import require_filters, shared_weights
 from facebench.lab.compress.piece import Piece
 from facebench.lab.compress.plan import CompressPlan, Objective
 from facebench.lab.connections.criteria import CRITERIA, kept_by_magnitude
@@ -26,6 +27,7 @@ from facebench.lab.filters.removal import choose_units, remove_units
 from facebench.lab.filters.schedule import has_shared_filters
 from facebench.lab.filters.worth import UnitWorth, worth_of_units
 from facebench.lab.learning.learner import CompactLearner, Learner, Machine
+from facebench.lab.learning.own_input import OwnInput
 from facebench.models.architectures.base import CompactNet
 from facebench.models.architectures.convnet import ConvNet
 from facebench.models.architectures.shapes import LAYERS, module_name
@@ -83,7 +85,7 @@ class Filters:
 
     def step(self, piece: Piece, number: int, seed: int) -> None:
         net = piece.net if piece.learner is None else piece.learner.net
-        assert isinstance(net, CompactNet)
+        assert isinstance(net, (CompactNet, OwnInput))
         size, original = net.input_size, self.original
         groups = find_groups(net, size)
         worth = worth_of_units(net, groups, size)
@@ -102,8 +104,8 @@ class Filters:
         piece.renew_masks()
 
     @property
-    def _start_net(self) -> CompactNet:
-        assert isinstance(self.start.net, CompactNet)
+    def _start_net(self) -> CompactNet | OwnInput:
+        assert isinstance(self.start.net, (CompactNet, OwnInput))
         return self.start.net
 
     @property
@@ -115,7 +117,7 @@ class Filters:
     def _saved(self, worth: UnitWorth) -> float:
         return float(worth.weights if self.objective == "bytes" else worth.multiply_adds)
 
-    def _cost(self, net: CompactNet) -> float:
+    def _cost(self, net: CompactNet | OwnInput) -> float:
         """What filters are counted in here: weights, or multiply-adds."""
         from facebench.lab.filters.latency import multiply_adds
         from facebench.models.architectures.base import parameters
@@ -123,8 +125,10 @@ class Filters:
         size = net.input_size
         return float(parameters(net) if self.objective == "bytes" else multiply_adds(net, size))
 
-    def _scores(self, piece: Piece, net: CompactNet, seed: int) -> list[NDArray[np.float64]]:
-        groups, learner, device = find_groups(net, net.input_size), piece.learner, "cpu"
+    def _scores(
+        self, piece: Piece, net: CompactNet | OwnInput, seed: int
+    ) -> list[NDArray[np.float64]]:
+        groups, learner = find_groups(net, net.input_size), piece.learner
         rng = np.random.default_rng([seed, 1])
         if not isinstance(learner, CompactLearner):
             task = FilterTask(net, groups, net.input_size, lambda: (), _no_loss, rng)
@@ -221,7 +225,7 @@ def layers_of(piece: Piece) -> dict[str, str]:
     """Layers whose connections may go: names, of a ConvNet the paper's, and of their modules.
 
     The first layer, which sees three channels, and layers of one weight per channel stay whole:
-    they hold next to nothing.
+    they hold next to nothing; so do layers of a brought network that share their weight.
     """
     if isinstance(piece.net, ConvNet):
         return {name: module_name(name) for name in LAYERS[1:]}
@@ -231,7 +235,12 @@ def layers_of(piece: Piece) -> dict[str, str]:
         if isinstance(module, (torch.nn.Conv2d, torch.nn.Linear)) or hasattr(module, "out_size")
     }
     first = next(iter(found), "")
-    return {n: m for n, m in found.items() if n != first and not _by_channel(piece, m)}
+    shared = shared_weights(piece.net) if isinstance(piece.net, OwnInput) else set()
+    return {
+        n: m
+        for n, m in found.items()
+        if n != first and n not in shared and not _by_channel(piece, m)
+    }
 
 
 def share_of_connections(piece: Piece) -> float:
@@ -283,14 +292,19 @@ def moves_for(
     """The plan's moves that suit its network and objective, and why others do not, a line each."""
     made: dict[str, CompressMove] = {}
     told: list[str] = []
-    compact = isinstance(start.net, CompactNet)
     for name in plan.moves:
-        if name == "filters" and not has_shared_filters(start.card):
-            told.append(f"filters: those of a {start.card.architecture} cannot be removed here")
-        elif name == "filters":
-            made[name] = Filters(plan.objective, machine, start)
+        if name == "filters":
+            try:
+                _require_filters(start)
+                made[name] = Filters(plan.objective, machine, start)
+            except UserError as error:
+                told.append(f"filters: {error}")
         elif plan.objective != "bytes":
             told.append(f"{name}: saves bytes, and no {plan.objective}")
+        elif name == "connections" and not layers_of(start):
+            told.append(
+                "connections: no layer has any, but the first or those that must stay whole"
+            )
         elif name == "connections":
             made[name] = Connections(plan.criterion, share_of_connections(start))
         elif packed_dtype(start.card) == "int8":
@@ -298,10 +312,10 @@ def moves_for(
         else:
             made[name] = Int8()
     if "connections" in made and plan.criterion != "magnitude":
-        if compact:
+        if not isinstance(start.net, ConvNet):
             raise UserError(
                 f"--criterion {plan.criterion}: is of ConvNets; of a {start.card.architecture} "
-                "connections are chosen by magnitude"
+                "network connections are chosen by magnitude"
             )
         if start.learner is None:
             raise UserError(
@@ -311,6 +325,17 @@ def moves_for(
     if not made:
         raise UserError(f"--moves: none suits {start.card.name}: {'; '.join(told)}")
     return made, [f"passed over {line}" for line in told]
+
+
+def _require_filters(start: Piece) -> None:
+    """UserError: why no filter can be removed."""
+    if isinstance(start.net, OwnInput):
+        try:
+            require_filters(start.card, start.net)
+        except UserError as error:
+            raise UserError(f"those of {start.card.name} are not available: {error}") from None
+    elif not has_shared_filters(start.card):
+        raise UserError(f"those of a {start.card.architecture} cannot be removed here")
 
 
 def packed_dtype(card: ModelCard) -> str:

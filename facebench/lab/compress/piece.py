@@ -11,9 +11,17 @@ import torch
 from torch import Tensor
 
 from facebench.base.storage import write_atomically
+from facebench.lab.compress.brought import masks_in, network_of_code
 from facebench.lab.laboratory.laboratory import Laboratory
-from facebench.lab.learning.learner import CompactLearner, Learner, copy_of, untrained
+from facebench.lab.learning.learner import (
+    CompactLearner,
+    Learner,
+    copy_of,
+    untrained,
+    untrained_compact,
+)
 from facebench.lab.learning.loop import load_checkpoint
+from facebench.lab.learning.own_input import OwnInput, require_learnable
 from facebench.models.architectures.base import CompactNet
 from facebench.models.architectures.convnet import ConvNet
 from facebench.models.architectures.registry import build
@@ -27,13 +35,13 @@ from facebench.models.sparsity.masks import masks_of
 class Piece:
     """A network of a card, as it has become.
 
-    net: plain, for faces N×3×H×W; masks: module name → bool in the shape of its weight, true: kept;
-    learner: what trains it, and has weights and masks of its own until `settle`; None: nothing
-    does.
+    net: plain, for faces N×3×H×W of its ``input_size``; masks: module name → bool in the shape of
+    its weight, true: kept; learner: what trains it, and has weights and masks of its own until
+    `settle`; None: nothing does.
     """
 
     card: ModelCard
-    net: ConvNet | CompactNet
+    net: ConvNet | CompactNet | OwnInput
     masks: dict[str, Tensor] = field(default_factory=dict)
     learner: Learner | CompactLearner | None = None
 
@@ -60,13 +68,12 @@ class Piece:
         if lab is not None:
             learner = fresh_learner(card, lab, seed)
             learner.load(path)
-            net: ConvNet | CompactNet = _untrained(card)
-            piece = cls(card, net, learner=learner)
+            piece = cls(card, _untrained(card), learner=learner)
             piece.settle()
             return piece
         saved = load_checkpoint(path)
         net = _untrained(card)
-        if is_compact(card):
+        if not isinstance(net, ConvNet):
             reshape_to(net, saved["net"])
         net.load_state_dict(saved["net"])
         return cls(card, net.eval(), saved["masks"])
@@ -86,7 +93,7 @@ class Piece:
         if isinstance(learner, Learner):
             self.net = learner.plain()
         elif learner is not None:
-            assert isinstance(learner.net, CompactNet)
+            assert isinstance(learner.net, (CompactNet, OwnInput))
             self.net = learner.net.eval()
         if learner is not None:
             self.masks = {name: mask.to(torch.bool) for name, mask in learner.masks.items()}
@@ -113,9 +120,15 @@ class Piece:
 
 
 def fresh_learner(card: ModelCard, lab: Laboratory, seed: int) -> Learner | CompactLearner:
-    """A learner of a card's network with random weights; UserError: none is trained here."""
+    """A learner of a card's network with random weights, of a brought one with those that its code
+    gives it; UserError: none is trained here.
+    """
     if is_compact(card):
         return lab.learner(card, seed)
+    if card.architecture == "python":
+        require_learnable(card)
+        net = network_of_code(card)
+        return untrained_compact(lambda: net, net.embedding, lab.recipe, lab.data, seed)
     assert card.width is not None and card.preprocessing.size is not None
     lab.require_usual_faces(card)
     learner = untrained(lab.recipe, card.width, card.preprocessing.size, lab.data, seed)
@@ -123,14 +136,19 @@ def fresh_learner(card: ModelCard, lab: Laboratory, seed: int) -> Learner | Comp
     return learner
 
 
-def _trained(card: ModelCard) -> tuple[ConvNet | CompactNet, dict[str, Tensor]]:
+def _trained(card: ModelCard) -> tuple[ConvNet | CompactNet | OwnInput, dict[str, Tensor]]:
+    if card.architecture == "python":
+        own = network_of_code(card)
+        return own, masks_in(own)
     if is_compact(card):
         return compact_network_of(card).eval(), packed_weights(card).masks
     masked = network_of(card)
     return copy_of(masked).eval(), masks_of(masked)
 
 
-def _untrained(card: ModelCard) -> ConvNet | CompactNet:
+def _untrained(card: ModelCard) -> ConvNet | CompactNet | OwnInput:
+    if card.architecture == "python":
+        return network_of_code(card)
     if is_compact(card):
         return build(*shape_of(card))
     assert card.width is not None and card.preprocessing.size is not None

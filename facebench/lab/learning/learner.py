@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -26,13 +26,12 @@ from facebench.lab.data.frozen import (
 )
 from facebench.lab.data.sources import TrainingData, faces_of
 from facebench.lab.laboratory.work_folder import name_in
+from facebench.lab.learning.learned import Learned
 from facebench.lab.learning.loop import (
     Extras,
     Recipe,
     bake_masks,
-    load_checkpoint,
     mask_layers,
-    save_checkpoint,
     train,
 )
 from facebench.lab.learning.losses import JointSupervision, Supervision
@@ -40,7 +39,6 @@ from facebench.lab.learning.normalised import NormalisedConvNet, normalising, un
 from facebench.lab.learning.precision import AUTO, settled
 from facebench.lab.learning.recipes import RecipeFile, Which
 from facebench.models.architectures.convnet import ConvNet, to_input
-from facebench.models.architectures.state import reshape_to
 
 
 @dataclass(frozen=True)
@@ -65,7 +63,7 @@ class Machine:
 
 
 @dataclass
-class Learner:
+class Learner(Learned):
     """A network in training and everything that its next training needs.
 
     frozen: layers that are not trained from now on; their activations go to the folder ``stored``.
@@ -75,7 +73,6 @@ class Learner:
     supervision: Supervision | JointSupervision
     recipe: RecipeFile
     data: TrainingData
-    masks: dict[str, Tensor] = field(default_factory=dict)
     frozen: Frozen | None = None
     stored: Path = Path("stored")
 
@@ -123,22 +120,6 @@ class Learner:
             extras = replace(extras, to_input=from_stored, fed=True)
         train(net, self.supervision, sources, recipe, folder, self.masks,
               report=machine.report, change=change, extras=extras)  # fmt: skip
-
-    def save(self, path: Path) -> None:
-        """Write down network, supervision and masks, complete or not at all."""
-        state = {
-            "net": self.net.state_dict(),
-            "supervision": self.supervision.state_dict(),
-            "masks": {name: mask.to(torch.bool) for name, mask in self.masks.items()},
-        }
-        save_checkpoint(state, path)
-
-    def load(self, path: Path) -> None:
-        """Take over what `save` wrote."""
-        saved = load_checkpoint(path)
-        self.net.load_state_dict(saved["net"])
-        self.supervision.load_state_dict(saved["supervision"])
-        self.masks = {name: mask.to(torch.float32) for name, mask in saved["masks"].items()}
 
     def adopt(self, plain: ConvNet, masks: Mapping[str, Tensor]) -> None:
         """Start from a trained network instead of a random one; the softmax from class means."""
@@ -217,19 +198,17 @@ _EACH, _UNLABELLED, _BATCH = 4, 2048, 64
 
 
 @dataclass
-class CompactLearner:
+class CompactLearner(Learned):
     """A network in training: module float N×3×112×96 → N×E, normalised supervision, recipe, data.
 
     Dropout and activations are the network's own; the recipe's ``dropout``, which is of ConvNets,
     changes nothing. ``normalised``: where the network has no batch normalisation it learns with it
-    under ``train``, not in the few steps of ``retrain``. masks: as of `Learner`.
+    under ``train``, not in the few steps of ``retrain``.
     """
 
-    net: nn.Module
     supervision: Supervision
     recipe: RecipeFile
     data: TrainingData
-    masks: dict[str, Tensor] = field(default_factory=dict)
 
     def learn(
         self,
@@ -264,26 +243,6 @@ class CompactLearner:
         )
         weights = self.recipe.weights
         return torch.stack([weights.get(name, 0.0) * losses[name] for name in losses]).sum()
-
-    def save(self, path: Path) -> None:
-        """Write down network, supervision and masks, complete or not at all."""
-        state = {"net": self.net.state_dict(), "supervision": self.supervision.state_dict()}
-        if self.masks:
-            state["masks"] = {name: mask.to(torch.bool) for name, mask in self.masks.items()}
-        save_checkpoint(state, path)
-
-    def load(self, path: Path) -> None:
-        """Take over what `save` wrote, with the channels that the network had there."""
-        saved = load_checkpoint(path)
-        self.take(saved["net"])
-        self.supervision.load_state_dict(saved["supervision"])
-        masks = saved.get("masks", {})
-        self.masks = {name: mask.to(torch.float32) for name, mask in masks.items()}
-
-    def take(self, state: Mapping[str, Tensor]) -> None:
-        """Take over weights, with the channels that they have; ValueError: of another network."""
-        reshape_to(self.net, state)
-        self.net.load_state_dict(state)
 
     def adopt(self, state: Mapping[str, Tensor]) -> None:
         """Start from published weights, which come without supervision: it is fitted to them.

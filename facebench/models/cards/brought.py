@@ -6,13 +6,14 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from facebench.base.errors import UserError
 from facebench.base.storage import others_in_place, write_together
-from facebench.base.validation import validated
+from facebench.base.validation import Strict, validated
 from facebench.models.cards.card import ModelCard, PreprocessingFields, is_name, read_card
 from facebench.models.cards.names import card_for
 from facebench.models.cards.publish import card_bytes
@@ -61,20 +62,21 @@ def pack_model(
     state = plain_state(net.eval())
     data = brought_bytes(state, values)
     _require_whole(net, state, card.name)
-    fields = {
-        "name": out.stem,
-        "title": f"{card.title}, packed"[:200],
-        "architecture": "python",
-        "parent": card.name if is_name(card.name) and card.path.is_file() else None,
-        "licence": card.licence,
-        "factory": card.factory or card.weights,
-        "weights": out.name,
-        "sha256": hashlib.sha256(data).hexdigest(),
-        "output": (options or ModelOptions()).output or card.output,
-        "preprocessing": PreprocessingFields.of(prepared).model_dump(),
-        "training": card.training.model_dump(),
-    }
-    made = validated(ModelCard, {k: v for k, v in fields.items() if v is not None}, str(place))
+    made = brought_card(
+        place,
+        card,
+        data,
+        out.name,
+        PreprocessingFields.of(prepared),
+        (options or ModelOptions()).output or card.output,
+        {
+            "title": f"{card.title}, packed"[:200],
+            "parent": card.name if is_name(card.name) and card.path.is_file() else None,
+            "licence": card.licence,
+            "filters_removed": card.filters_removed,
+            "training": card.training,
+        },
+    )
     files = {out: data, place: card_bytes(made, place)}
     for there in others_in_place(files):
         if not overwrite:
@@ -83,6 +85,36 @@ def pack_model(
     size = None if before is None else before.stat().st_size
     write_together(files)
     return PackedModel(read_card(place), size, len(data))
+
+
+def brought_card(
+    place: Path,
+    card: ModelCard,
+    data: bytes,
+    weights: str,
+    prepared: PreprocessingFields,
+    output: str | None,
+    fields: Mapping[str, Any],
+) -> ModelCard:
+    """A card for packed weights of a network that Python code makes, not written yet.
+
+    place: of the card; card: the one that the network has, which names its code; data, weights: the
+    packed file, and its name beside the card; fields: further ones. UserError: one is wrong.
+    """
+    own = {
+        "name": place.stem,
+        "architecture": "python",
+        "factory": card.factory or card.weights,
+        "weights": weights,
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "output": output,
+        "preprocessing": prepared,
+    }
+    given = {key: value for key, value in {**fields, **own}.items() if value is not None}
+    plain = {k: v.model_dump() if isinstance(v, Strict) else v for k, v in given.items()}
+    made = validated(ModelCard, plain, str(place))
+    made._path = place
+    return made
 
 
 def _require_whole(net: nn.Module, state: Mapping[str, Tensor], name: str) -> None:

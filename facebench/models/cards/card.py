@@ -60,7 +60,8 @@ def is_code(card: ModelCard) -> bool:
 def check_compact(card: ModelCard) -> None:
     """ValueError where the fields of compact networks are wrong, or stand in another card."""
     if not is_compact(card):
-        if card.embedding is not None or card.filters_removed is not None:
+        lost = card.filters_removed is not None and card.factory is None
+        if card.embedding is not None or lost:
             raise ValueError(
                 f"embedding and filters_removed belong to {', '.join(ARCHITECTURES)}, not to "
                 f"architecture {card.architecture!r}"
@@ -197,7 +198,7 @@ class ModelCard(Strict):
     factory: of a python model the code that makes the network, ``package.module:factory``, whose
     weights the file holds (without such a file ``weights`` names the code); width: of networks of
     ours; sparsity: of a ConvNet, S by layer as ``"1/256"``; embedding: dimension of a compact
-    network, filters_removed: the share that it lost;
+    network, filters_removed: the share that it, or a python model's network, lost;
     parent: the card whose weights it started from; layout, output: of ONNX models. region: what a
     ConvNet sees of the face, left out for all of it; members, regions: of an ensemble, by name;
     calibration: of an ONNX file that ``facebench quantise --calibrate`` wrote;

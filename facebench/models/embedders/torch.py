@@ -91,7 +91,7 @@ class TorchEmbedder(CheckedEmbedder):
         ):
             output = self.network(self._prepared(faces))
             self.outputs = _names(output)
-            return _chosen(self.id, output, self.output).float().cpu().numpy()
+            return chosen_output(self.id, output, self.output).float().cpu().numpy()
 
     def _prepared(self, faces: NDArray[Any]) -> Tensor:
         """float32 N×3×H×W in the network's memory order."""
@@ -111,7 +111,7 @@ def _names(output: Any) -> tuple[str, ...]:
     return tuple(map(str, range(len(output)))) if isinstance(output, (tuple, list)) else ()
 
 
-def _chosen(model: str, output: Any, name: str | None) -> Tensor:
+def chosen_output(model: str, output: Any, name: str | None) -> Tensor:
     """The embedding among a network's outputs: the named one, or the first of several."""
     names = _names(output)
     if name is not None and not names:

@@ -17,7 +17,9 @@ import facebench.lab.compress.looks as looks
 from facebench.base.errors import UserError
 from facebench.evaluation.evaluate import evaluate_prepared
 from facebench.gate.named import judge
+from facebench.lab.compress.brought import start_of
 from facebench.lab.compress.compress import CompressRun, compress
+from facebench.lab.compress.ledger import Earlier
 from facebench.lab.compress.plan import CompressPlan
 from facebench.lab.data.sources import training_data
 from facebench.lab.laboratory.laboratory import Laboratory
@@ -29,7 +31,9 @@ from facebench.models.architectures.shapes import LAYERS, module_name
 from facebench.models.cards.card import ModelCard, read_card
 from facebench.models.cards.publish import publish_compact, publish_weights, write_card
 from facebench.models.cards.trained import compact_network_of, packed_weights
+from facebench.models.embedders.options import ModelOptions
 from facebench.models.weights.packed import load_packed
+from facebench.models.zoo import load_model
 from facebench.protocols.settings import Settings
 from tests.helpers.training_toys import write_people
 
@@ -106,11 +110,15 @@ def convnet_card(folder: Path) -> ModelCard:
     return read_card(folder / "net.toml")
 
 
+def brought_card(folder: Path) -> ModelCard:
+    return start_of("tests.lab.compress.test_brought:net", ModelOptions(size=(112, 112)), folder)
+
+
 @pytest.mark.slow
 def test_card_weights_records_curve_picture_and_gate_file(make_run: MakeRun) -> None:
     run = make_run()
     found = compress(run)
-    assert found.outcome == "pass" and found.decision.earlier == 0
+    assert found.outcome == "pass" and found.decision.earlier == Earlier()
     assert found.candidates == 5 and len(found.points) == 6
     assert all(path.is_file() for path in found.files)
     card = read_card(run.models / "small.toml")
@@ -164,7 +172,7 @@ class _KilledError(Exception):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", [compact_card, convnet_card])
+@pytest.mark.parametrize("kind", [compact_card, convnet_card, brought_card])
 def test_a_killed_run_continues_and_ends_the_same(make_run: MakeRun, monkeypatch, kind) -> None:
     """Killed after each evaluation in turn; nothing is evaluated twice, the verdict given once."""
     more = {"kind": kind, "candidates": 3, "moves": ("filters", "connections", "int8")}
@@ -199,7 +207,7 @@ def test_a_killed_run_continues_and_ends_the_same(make_run: MakeRun, monkeypatch
     assert found.decision.record.digest() == whole.decision.record.digest()
     count = len(done)
     again = compress(make_run("killed", **more))
-    assert len(done) == count and again.decision.earlier == 0
+    assert len(done) == count and again.decision.earlier == Earlier()
     assert again.outcome == found.outcome
 
 
@@ -214,6 +222,31 @@ def test_a_convnet_loses_connections_and_becomes_int8(make_run: MakeRun) -> None
     assert set(found.card.sparsity) == masked
     for name, mask in packed.masks.items():
         assert (packed.state[f"{name}.weight"][~mask] == 0).all()
+
+
+@pytest.mark.slow
+def test_a_brought_network_end_to_end(make_run: MakeRun) -> None:
+    run = make_run(kind=brought_card, candidates=6)
+    found = compress(run)
+    assert found.outcome == "pass" and {"filters", "connections", "int8"} == {
+        name.rpartition("-")[0] for p in found.points[1:] for name in p.candidate.split("_")
+    }
+    card, point = found.card, found.chosen
+    assert (card.architecture, card.factory) == ("python", "tests.lab.compress.test_brought:net")
+    assert "mini-batches of 6 faces" in card.training.recipe and "pass" in card.notes
+    assert (
+        point.bytes
+        == card.weights_path.stat().st_size
+        == point.objective
+        < 0.6 * (found.points[0].objective)
+    )
+    assert any(f"{found.points[0].objective:,.0f}, in float16" in line for line in found.told)
+    face = np.full((1, 112, 112, 3), 90, np.uint8)
+    assert load_model(str(card.path)).embed(face).shape == (1, 6)
+    where = run.results / "small"
+    judged = judge(where / "decided", where / "gate.toml", where / "baseline")
+    assert judged.outcome == "pass" and len(judged.verdicts) == 2
+    assert compress(run).decision.record.digest() == found.decision.record.digest()
 
 
 @pytest.mark.slow
@@ -276,7 +309,7 @@ def test_other_networks_and_names_are_refused(make_run: MakeRun) -> None:
     with pytest.raises(UserError, match="--name net: is the start's own"):
         compress(replace(run, plan=replace(run.plan, model="net")))
     card = run.card.model_copy(update={"architecture": "onnx"})
-    with pytest.raises(UserError, match="only networks of ours are made smaller here, not a onnx"):
+    with pytest.raises(UserError, match="is of kind onnx; networks of facebench's own and"):
         compress(replace(run, card=card))
 
 
@@ -287,4 +320,5 @@ def test_a_card_of_other_settings_is_not_overwritten(make_run: MakeRun) -> None:
     other = replace(run, plan=replace(run.plan, seed=1))
     with pytest.raises(UserError, match="add --overwrite"):
         compress(other)
-    assert compress(replace(other, overwrite=True)).decision.earlier == 0
+    earlier = compress(replace(other, overwrite=True)).decision.earlier
+    assert (earlier.same, earlier.some) == (0, 1) and 0 < earlier.share < 1
