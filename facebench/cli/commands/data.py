@@ -10,19 +10,17 @@ import typer
 
 from facebench.base.errors import UserError, nearest
 from facebench.base.progress import counting_bar
-from facebench.base.text import printable
+from facebench.cli.commands import folders
 from facebench.cli.output import require_output, show_table
 from facebench.faces.install.download import get_lfw
 from facebench.faces.install.installed import (
     CHECKABLE,
     REGISTERED,
-    check_dataset,
     how_to_unpack,
     list_installed,
-    unpacked,
 )
 from facebench.faces.lfw.lists import some
-from facebench.faces.locate import DATASETS, how_to_get, installed_at
+from facebench.faces.locate import DATASETS, how_to_get
 from facebench.protocols.drawn import MOST_PAIRS, DrawnProtocol, draw_pairs, draw_search
 from facebench.tables.table import Column, facts_of, list_of
 
@@ -38,7 +36,7 @@ CardOption = Annotated[
     ),
 ]  # fmt: skip
 SeedOption = Annotated[int, typer.Option(min=0, help="Of what is drawn by lot.")]
-_READING = "reading images"
+
 NameArgument = Annotated[str, typer.Argument(help=f"One of {', '.join(CHECKABLE)}.")]
 
 
@@ -74,38 +72,8 @@ def list_() -> None:
     show_table(list_of(("data set", Column("images"), "fingerprint", "where"), rows), "ruled")
 
 
-@app.command()
-def check(
-    name: Annotated[
-        str | None, typer.Argument(help="A data set; without it every installed one.")
-    ] = None,
-    data: Annotated[
-        Path | None, typer.Option(help="Folder or .bin file to check instead of what is installed.")
-    ] = None,
-) -> None:
-    """Check the layout of a data set; exit code 1 where something is wrong.
-
-    Example: facebench data check ytf --data /data/YouTubeFaces
-    """
-    if name is None and data is not None:
-        raise UserError(f"--data needs the name of the data set: one of {', '.join(CHECKABLE)}")
-    installed = [known for known in DATASETS if installed_at(known)]
-    installed += [known for known in REGISTERED if unpacked(known)]
-    names = [name] if name else installed
-    if not names:
-        typer.echo("no data set is installed; see `facebench data list`")
-    bad = 0
-    for each in names:
-        if name in DATASETS and data is None and installed_at(each) is None:
-            raise UserError(f"{each} is not installed; see `facebench data list`, or give --data")
-        with counting_bar(_READING, shown=True) as progress:
-            findings = check_dataset(each, data, progress)
-        for finding in findings:
-            bad += not finding.ok
-            line = f"{'ok   ' if finding.ok else 'WRONG'} {each}: {finding.text}"
-            typer.echo(printable(line))
-    if bad:
-        raise typer.Exit(1)
+app.command("check")(folders.check)
+app.command("overlap")(folders.overlap)
 
 
 @app.command()
@@ -123,7 +91,7 @@ def pairs(
     Example: facebench data pairs photos -o protocols/staff.toml
     """
     require_output(output, in_new_folder=True)
-    with counting_bar(_READING, shown=True) as progress:
+    with counting_bar(folders.READING, shown=True) as progress:
         drawn = draw_pairs(folder, output, pairs=pairs, folds=folds, seed=seed, progress=progress)
     _told(folder, drawn)
 
@@ -147,7 +115,7 @@ def search(
     Example: facebench data search photos -o protocols/door.toml
     """
     require_output(output, in_new_folder=True)
-    with counting_bar(_READING, shown=True) as progress:
+    with counting_bar(folders.READING, shown=True) as progress:
         drawn = draw_search(folder, output, known=known, draws=draws, seed=seed, progress=progress)
     _told(folder, drawn)
 

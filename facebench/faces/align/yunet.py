@@ -149,6 +149,10 @@ class YuNetAligner(WarpedAligner):
         again += np.array([left, top, 0, 0, *[left, top] * 5])
         return _points(again if _overlap(face[:4], again[:4]) > _SAME else face)
 
+    def ready(self) -> None:
+        """Make the detector now."""
+        self._make()
+
     def _make(self) -> cv2.FaceDetectorYN:
         if self._detector is None:
             level = cv2.utils.logging.getLogLevel()

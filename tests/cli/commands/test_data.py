@@ -116,3 +116,62 @@ def test_a_folder_becomes_a_protocol_and_a_record(
     )
     assert len(list((work / "records").rglob("*.json"))) == 2
     assert "ends in .toml" in run("data", "pairs", photos, "-o", "staff.csv").line
+
+
+def test_a_folder_is_checked(run: Callable[..., Any], faces: Path, work: Path) -> None:
+    photos = work / "my photos"
+    (faces / "lfw").rename(photos)
+    found = run("data", "check", photos, "--quiet")
+    assert (found.code, found.err) == (0, "") and "nothing wrong was found" in found.out
+    assert "my-photos: 36 images of 12 people" in found.out
+    (photos / "Person_A" / "empty.jpg").write_bytes(b"")
+    shutil.copy(photos / "Person_B" / "Person_B_0001.jpg", photos / "Person_C" / "stray.jpg")
+    model = ("-m", "tiny_model:make", "--size", "112x96", "--workers", 0, "--align", "centre")
+    found = run("data", "check", photos, *model, "--sheet", "sheet.png", "-o", "faults.csv",
+                "--format", "csv", "--quiet")  # fmt: skip
+    assert found.code == 1 and found.out == "" and "sheet: sheet.png" in found.err
+    rows = (work / "faults.csv").read_text()
+    assert "empty,wrong,Person_A,Person_A/empty.jpg" in rows and "wrong label,wrong,Pers" in rows
+    assert (work / "sheet.png").stat().st_size > 1000
+
+
+def test_a_known_name_is_a_data_set_and_a_path_a_folder(
+    run: Callable[..., Any], faces: Path, work: Path
+) -> None:
+    (faces / "lfw").rename(work / "lfw")
+    assert "lfw is not installed" in run("data", "check", "lfw").line
+    assert "lfw: 36 images of 12 people" in run("data", "check", "./lfw", "--quiet").out
+    assert "did you mean 'lfw'" in run("data", "check", "lwf").line
+    assert "--model baseline is of a folder" in run("data", "check", "lfw", "-m", "baseline").line
+    assert "is of a known data set" in run("data", "check", "./lfw", "--data", work).line
+
+
+def test_people_of_two_folders_are_found(run: Callable[..., Any], faces: Path, work: Path) -> None:
+    (faces / "lfw").rename(work / "test")
+    for name in ("Person_A", "Person_B"):
+        shutil.copytree(work / "test" / name, work / "train" / name.lower())
+    model = ("-m", "tiny_model:make", "--size", "112x96", "--workers", 0, "--align", "centre")
+    assert run("data", "pairs", "test", "-o", "staff.toml", "--folds", 3).code == 0
+    found = run("data", "overlap", "train", "test", *model, "-p", "staff.toml", "-o", "both.csv",
+                "--by-chance", 0.01)  # fmt: skip
+    assert found.code == 0, found.err
+    assert "people of test who are in train" in found.out
+    assert "2 (16.7%)" in found.out, found.out
+    assert "without them %" in found.out and "expected by chance" in found.out
+    assert (work / "both.csv").read_text().splitlines()[1].startswith("Person_A,person_a,True")
+    assert "there is no folder nowhere" in run("data", "overlap", "nowhere", "test", *model).line
+
+
+@pytest.mark.parametrize("kind", ["link", "folder"])
+def test_an_image_that_is_none_is_told_and_no_bug(kind: str, lfw: Path) -> None:
+    """Case 12 of version 0.1, which ended in a traceback."""
+    path = lfw / "lfw" / "Person_A" / "Person_A_0002.jpg"
+    path.unlink()
+    if kind == "link":
+        path.symlink_to("/nowhere")
+    else:
+        path.mkdir()
+    result = RUN.invoke(data.app, ["check", "lfw", "--data", str(lfw)])
+    assert result.exit_code == 1 and "1 (Person_A/Person_A_0002.jpg)" in result.output
+    result = RUN.invoke(data.app, ["check", str(lfw / "lfw"), "--quiet"])
+    assert result.exit_code == 1 and "Person_A/Person_A_0002.jpg: " in result.output

@@ -1,0 +1,1 @@
+"""Folders of faces looked at with a model: their faults, and people whom two folders share."""
