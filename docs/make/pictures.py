@@ -1,6 +1,7 @@
 """The pictures of README and docs, from the committed records: ``python docs/make/pictures.py``.
 
-``zoo.png`` is the history of the zoo on LFW; ``worst.png`` whom a sparse network hurts most, of
+``zoo.png`` is the history of the zoo on LFW; ``degraded.png`` five networks on LFW at fewer pixels;
+``worst.png`` whom a sparse network hurts most, of
 rendered faces; ``report.png`` is a page of ``facebench report`` as
 Chromium shows it, and stays as it is where there is no Chromium.
 """
@@ -26,11 +27,14 @@ ZOO = (
     *("sparse_026", "sparse_018", "sparse_014", "sparse_012"),
 )
 
+DEGRADED = ("mobilefacenet", "baseline", "sparse_074", "sparse_012", "squeezenet1_1")
+
 
 def main() -> None:
     """Write all pictures."""
     with tempfile.TemporaryDirectory() as made:
         zoo_picture(ASSETS / "zoo.png", Path(made))
+        degraded_picture(ASSETS / "degraded.png")
         worst_picture(ASSETS / "worst.png")
         if browser := shutil.which("chromium") or shutil.which("chromium-browser"):
             _report_picture(ASSETS / "report.png", Path(made), browser)
@@ -44,6 +48,19 @@ def zoo_picture(path: Path, folder: Path) -> None:
         if json.loads(file.read_text(encoding="utf-8"))["similarity"] == "cosine":
             facebench.save_record(facebench.read_record(file), records)
     _facebench("history", str(records), "--plot", str(path))
+
+
+def degraded_picture(path: Path) -> None:
+    """Accuracy over rows of pixels by cosine, of the models whose records are there."""
+    folders = ("lfw", "lfw+56px", "lfw+28px", "lfw+14px", "lfw+7px")
+    files = [
+        file
+        for model in DEGRADED
+        for name in folders
+        for file in sorted((RESULTS.parent / name / RECORDS.name).glob(f"{model}-*.json"))
+        if json.loads(file.read_text(encoding="utf-8"))["similarity"] == "cosine"
+    ]
+    facebench.degradation([facebench.read_record(file) for file in files], path)
 
 
 def worst_picture(path: Path) -> None:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from facebench.comparison.degradation import DegradationSweep, shown_interval, sweep_of
+from facebench.comparison.degradation import (
+    DegradationSweep,
+    DegradedColumn,
+    shown_interval,
+    sweep_of,
+)
 from facebench.faces.degrade.names import JOIN, PROBE
 from facebench.figures.curves.layout import COLOURS, DASHES, spread
 from facebench.figures.files import plot_format, plot_style, save_figure
@@ -81,10 +87,10 @@ def save_degradation_plot(found: DegradationSweep, path: Path) -> None:
 def _panel(axes: Axes, found: DegradationSweep) -> None:
     rows = _rows_of(found)
     scale = "rows" if rows is not None else "one by one"
-    ends: list[tuple[float, int]] = []
+    ends: list[tuple[float, float]] = []
     for number in range(len(found.models)):
         places = _places(found, number) if rows is not None else list(range(len(found.columns)))
-        ends.append((_line(axes, found, number, places, scale), number))
+        ends.append(_line(axes, found, number, places, scale))
     _x_axis(axes, found, rows)
     first = found.records[0]
     axes.set_ylabel(f"{statistics_in(first)[0]} %")
@@ -121,43 +127,46 @@ def _places(found: DegradationSweep, number: int) -> list[float]:
 
 def _line(
     axes: Axes, found: DegradationSweep, number: int, places: Sequence[float], scale: str
-) -> float:
-    """One model's line with its intervals; its last value in percent."""
+) -> tuple[float, float]:
+    """One model's line with its intervals, broken where there is no record; its last point."""
     several = len(found.models)
     aside = ((several - 1) / 2 - number) * _APART
-    there = [
-        (place, record.statistics.headline)
-        for place, column in zip(places, found.columns, strict=True)
-        if (record := column.records[number]) is not None
-    ]
-    if scale == "rows":
-        there.sort(key=lambda one: -one[0])
-    decades = len(found.columns) * 0.3
-    x = [p * 10 ** (aside * decades / 2) if scale == "rows" else p - 8 * aside for p, _ in there]
-    y = [100 * one.value for _, one in there]
-    intervals = [shown_interval(one) for _, one in there]
-    below = [
-        100 * (one.value - i.low) if i else 0.0
-        for (_, one), i in zip(there, intervals, strict=True)
-    ]
-    above = [
-        100 * (i.high - one.value) if i else 0.0
-        for (_, one), i in zip(there, intervals, strict=True)
-    ]
+    rows = scale == "rows"
+    cells = list(zip(places, (column.records[number] for column in found.columns), strict=True))
+    if rows:
+        cells.sort(key=lambda one: -one[0])
+    decades = len(found.columns) * 0.15
+    x = [p * 10 ** (aside * decades) if rows else p - 8 * aside for p, _ in cells]
+    ends = [_ends_of(record) for _, record in cells]
+    y = [middle for _, middle, _ in ends]
     dash = DASHES[number // len(COLOURS) % len(DASHES)]
     axes.errorbar(
         x,
         y,
-        yerr=[[max(0.0, one) for one in below], [max(0.0, one) for one in above]],
+        yerr=[
+            [middle - low for low, middle, _ in ends],
+            [high - middle for _, middle, high in ends],
+        ],
         color=COLOURS[number % len(COLOURS)],
-        linestyle="none" if scale != "rows" else (0, dash) if dash else "-",
+        linestyle="none" if not rows else (0, dash) if dash else "-",
         marker="o",
         markersize=4.5,
         capsize=2.5,
         linewidth=1.5,
         elinewidth=1.0,
     )
-    return y[-1]
+    return [(a, b) for a, b in zip(x, y, strict=True) if not math.isnan(b)][-1]
+
+
+def _ends_of(record: Record | None) -> tuple[float, float, float]:
+    """Low end, value and high end in percent; NaN where there is no record."""
+    if record is None:
+        return (math.nan,) * 3
+    headline = record.statistics.headline
+    interval, value = shown_interval(headline), 100 * headline.value
+    if interval is None:
+        return value, value, value
+    return min(value, 100 * interval.low), value, max(value, 100 * interval.high)
 
 
 def _x_axis(axes: Axes, found: DegradationSweep, rows: Sequence[int] | None) -> None:
@@ -183,24 +192,33 @@ def _on_lines(name: str) -> str:
     return name.replace(JOIN, f"\n{JOIN}").replace(PROBE, f"\n{PROBE}")
 
 
-def _labels(axes: Axes, found: DegradationSweep, ends: Sequence[tuple[float, int]]) -> None:
-    """The model's name at the end of each line, a thin line to it where names had to move."""
+def _labels(axes: Axes, found: DegradationSweep, ends: Sequence[tuple[float, float]]) -> None:
+    """The model's name at the end of each line, a thin line to it where names had to move; of a
+    model without the last records beside the last that it has.
+    """
     low, high = axes.get_ylim()
     axes.set_ylim(low, high)
-    wanted = [(value - low) / (high - low) for value, _ in ends]
-    placed = spread(wanted, _GAP, _GAP / 2, 1 - _GAP / 2)
-    for (value, number), position in zip(ends, placed, strict=True):
-        colour = COLOURS[number % len(COLOURS)]
+    hardest = found.columns[-1].records
+    if axes.get_xscale() == "log":
+        hardest = min(found.columns[1:] or found.columns, key=_rows_left).records
+    last = [number for number, record in enumerate(hardest) if record is not None]
+    wanted = [(ends[number][1] - low) / (high - low) for number in last]
+    placed = dict(zip(last, spread(wanted, _GAP, _GAP / 2, 1 - _GAP / 2), strict=True))
+    for number, (x, value) in enumerate(ends):
+        colour, name = COLOURS[number % len(COLOURS)], drawn_name(found.models[number])
+        words: dict[str, Any] = {"color": colour, "fontweight": "bold", "fontsize": 9}
+        if number not in placed:
+            axes.annotate(
+                name, (x, value), xytext=(8, 0), textcoords="offset points", va="center", **words
+            )
+            continue
         axes.annotate(
-            drawn_name(found.models[number]),
+            name,
             (1.0, (value - low) / (high - low)),
             xycoords="axes fraction",
-            xytext=(1.035, position),
+            xytext=(1.035, placed[number]),
             textcoords="axes fraction",
             va="center",
-            color=colour,
-            fontweight="bold",
-            fontsize=9,
             annotation_clip=False,
             arrowprops={
                 "arrowstyle": "-",
@@ -210,4 +228,9 @@ def _labels(axes: Axes, found: DegradationSweep, ends: Sequence[tuple[float, int
                 "shrinkA": 1,
                 "shrinkB": 0,
             },
+            **words,
         )
+
+
+def _rows_left(column: DegradedColumn) -> int:
+    return (column.degradation.rows or 0) if column.degradation else _USUAL

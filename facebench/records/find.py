@@ -18,6 +18,7 @@ from facebench.base.errors import UserError, left_out, nearest
 from facebench.base.opening import is_stray, read_json
 from facebench.base.options import listed, require
 from facebench.base.storage import result_folders
+from facebench.faces.degrade.names import JOIN
 from facebench.faces.types import DataKind
 from facebench.protocols.cards import load_protocol
 from facebench.records.costs import COSTS
@@ -368,6 +369,9 @@ def _entries(
             "--records, or make one with `facebench eval`"
         )
     protocols = sorted({entry.protocol for entry in own})
+    whole = [name for name in protocols if JOIN not in name]  # degraded faces are asked for by name
+    if protocol is None and len(whole) == 1:
+        (protocol,) = whole
     if protocol is None and len(protocols) > 1:
         raise UserError(
             f"{model!r} has records of {', '.join(protocols)}; choose one with --protocol"

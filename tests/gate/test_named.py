@@ -106,6 +106,8 @@ def test_models_by_name_on_several_protocols(make_record: MakeRecord, tmp_path: 
     folders = tmp_path / "half" / "lfw+14px", tmp_path / "whole" / "lfw+14px"
     files = judge(folders[0], HARDER[1:], folders[1])
     assert files.verdicts == found.verdicts[1:]
+    (alone,) = judge("half", HARDER[:1], "whole", found_in=[tmp_path]).verdicts
+    assert alone == found.verdicts[0]  # of degraded faces only what is asked for by name
     with pytest.raises(UserError, match=re.escape("no record of 'lfw+14px' was given")):
         judge("half", HARDER, "whole", protocol="lfw", found_in=[tmp_path])
     with pytest.raises(UserError, match="'14' is no degradation; did you mean '14px'"):

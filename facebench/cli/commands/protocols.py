@@ -18,6 +18,10 @@ from facebench.protocols.cards import (
 )
 
 app = typer.Typer(invoke_without_command=True)
+_HARDER = (
+    "any of them on harder faces: lfw+14px (rows of pixels), lfw+jpeg20, lfw+blur2, lfw+dark0.25, "
+    "lfw+28px+jpeg20; .probe at the end: on one side only"
+)
 
 
 @app.callback()
@@ -60,7 +64,7 @@ def _list(format: ListFormat) -> None:
     from facebench.tables.table import Column, list_of
 
     headings = ("name", "kind", Column("comparisons"), "parts", "±", "title")
-    show_table(list_of(headings, map(_row, cards)), "ruled")
+    show_table(list_of(headings, map(_row, cards), [_HARDER]), "ruled")
 
 
 def _row(card: ProtocolCard) -> list[str]:
