@@ -11,7 +11,6 @@ from facebench.base.options import ASIDE, Option, options_of
 from facebench.cli.errors import importing
 from facebench.cli.lab import (
     DATA,
-    KINDS,
     RESULT,
     RESULT_AFTER,
     SEED,
@@ -51,7 +50,7 @@ def command(
         str,
         typer.Argument(
             metavar="MODEL",
-            help=f"A trained model of ours, or package.module:factory or its card. {KINDS}",
+            help="A trained model of ours, or a PyTorch network: package.module:factory, or its card.",
         ),
     ],
     until: Annotated[
