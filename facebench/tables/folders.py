@@ -21,7 +21,7 @@ def faults_table(found: FolderFaults) -> Table:
     notes = [f"data: {found.fingerprint}", *found.rules]
     notes += [f"not looked for: {line}" for line in found.unseen]
     if not rows:
-        notes.insert(0, "nothing wrong was found")
+        rows = [(Cell("nothing wrong was found"), Cell("0", value=0), Cell(), Cell())]
     return Table(
         title=f"{found.name}: {found.images:,} images of {found.people:,} people",
         columns=(Column("found", left=True), Column("images"), Column("", left=True),

@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facebench.statistics.checks import FloatArray
+from facebench.statistics.people.blocks import row_blocks
 
 FOUND = 0.9  # of the labels that are wrong
 RENAMED, FEWEST = 1000, 20  # images that are given another name
-_BLOCK = 2048
 _OUT = -np.inf
 
 
@@ -63,8 +63,7 @@ def label_margins(vectors: NDArray[np.floating], people: NDArray[np.int64]) -> L
         raise ValueError("label_margins: one person has no other to be like")
     own, other = np.empty(len(people)), np.empty(len(people))
     nearest = np.empty(len(people), dtype=np.int64)
-    for start in range(0, len(people), _BLOCK):
-        rows = slice(start, start + _BLOCK)
+    for rows in row_blocks(len(people), len(means)):
         like, who = _like(vectors[rows], means), people[rows]
         every = np.arange(len(who))
         own[rows] = _without_itself(like[every, who], counts[who])
@@ -108,8 +107,7 @@ def renamed_margins(
     """
     counts, means = _means(vectors, people)
     found = np.empty(len(rows))
-    for start in range(0, len(rows), _BLOCK):
-        part = slice(start, start + _BLOCK)
+    for part in row_blocks(len(rows), len(means)):
         images, name = rows[part], names[part]
         like, who, every = _like(vectors[images], means), people[images], np.arange(len(images))
         own = like[every, name].copy()

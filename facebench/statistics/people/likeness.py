@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facebench.statistics.checks import FloatArray
+from facebench.statistics.people.blocks import MOST_ROWS, row_blocks
 
-_BLOCK = 2048
+_BLOCK = MOST_ROWS
 
 
 @dataclass(frozen=True)
@@ -52,15 +53,15 @@ def alike_pairs(
     unit length whose similarity is at least a limit, the most alike first; n is at most ``most``.
     """
     pairs, scores, total = np.empty((0, 2), np.int64), np.empty(0), 0
-    for start in range(0, len(vectors), _BLOCK):
-        block = vectors[start : start + _BLOCK]
-        like = np.asarray(block @ vectors[start:].T, dtype=np.float64)
+    for block in row_blocks(len(vectors), len(vectors), _BLOCK):
+        start = block.start
+        like = vectors[block] @ vectors[start:].T
         left, right = np.nonzero(like >= limit)
         above = right > left  # of the block's own square, the upper triangle
         left, right = left[above], right[above]
         total += len(left)
         pairs = np.concatenate([pairs, np.stack([left, right], axis=1) + start])
-        scores = np.concatenate([scores, like[left, right]])
+        scores = np.concatenate([scores, like[left, right].astype(np.float64)])
         order = np.argsort(-scores, kind="stable")[:most]
         pairs, scores = pairs[order], scores[order]
     return pairs, scores, total

@@ -13,10 +13,11 @@ from facebench.statistics.intervals.dyadic import Sharing, influenced_difference
 from facebench.statistics.intervals.exact import Interval
 from facebench.statistics.intervals.influence import fold_weights, of_share
 from facebench.statistics.paired import Difference, units_of_all
+from facebench.statistics.people.blocks import MOST_ROWS, row_blocks
 from facebench.statistics.people.likeness import Strangers
 from facebench.statistics.verification import VerificationStatistics, verification_statistics
 
-_BLOCK = 2048
+_BLOCK = MOST_ROWS
 _KEPT = 20_000  # of the highest similarities of two people
 
 
@@ -37,12 +38,13 @@ class Resemblance:
     def within(cls, means: NDArray[np.floating], asked: int) -> Resemblance:
         """Of unit vectors P×D, one a person."""
         highest, total, squares = np.empty(0), 0.0, 0.0
-        for start in range(0, len(means), _BLOCK):
-            block = means[start : start + _BLOCK]
-            like = np.asarray(block @ means[start:].T, dtype=np.float64)
+        for block in row_blocks(len(means), len(means), _BLOCK):
+            like = np.asarray(means[block] @ means[block.start :].T, dtype=np.float64)
             above = np.triu(np.ones(like.shape, dtype=bool), k=1)
             found = like[above]
             total, squares = total + float(found.sum()), squares + float(found @ found)
+            if len(highest) == _KEPT:
+                found = found[found > highest[-1]]
             highest = np.sort(np.concatenate([highest, found]))[::-1][:_KEPT].copy()
         pairs = len(means) * (len(means) - 1) // 2
         mean = total / max(pairs, 1)
@@ -102,8 +104,7 @@ def nearest_people(
 ) -> tuple[NDArray[np.int64], FloatArray]:
     """(int64[P], float64[P]): of unit vectors P×D the nearest among Q×D, and how near it is."""
     nearest, like = np.empty(len(of), dtype=np.int64), np.empty(len(of))
-    for start in range(0, len(of), _BLOCK):
-        rows = slice(start, start + _BLOCK)
+    for rows in row_blocks(len(of), len(among), _BLOCK):
         block = of[rows] @ among.T
         nearest[rows] = block.argmax(axis=1)
         like[rows] = block.max(axis=1)

@@ -110,7 +110,7 @@ def test_a_clean_folder_is_clean(tmp_path: Path) -> None:
     found = check_folder(folder, pixels, options=OPTIONS, settings=QUICK)
     assert not found.faults and not found.wrong
     assert not save_contact_sheet(found, tmp_path / "sheet.png")
-    assert faults_table(found).notes[0] == "nothing wrong was found"
+    assert faults_table(found).rows[0].cells[0].text == "nothing wrong was found"
 
 
 def test_faces_are_counted_by_a_detector(tmp_path: Path, shared_data: Path) -> None:
