@@ -50,7 +50,7 @@ def command(
         str,
         typer.Argument(
             metavar="MODEL",
-            help="A trained model of ours, or a PyTorch network: package.module:factory, or its card.",
+            help="A trained model of ours, or of yours: package.module:factory, or its card.",
         ),
     ],
     until: Annotated[
