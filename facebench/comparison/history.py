@@ -22,11 +22,13 @@ from facebench.records.comparability import (
 )
 from facebench.records.find import records_in
 from facebench.records.frames import Results, Scalar, Shown, frame_of
+from facebench.records.groups.named import group_statistic
 from facebench.records.record import Record, template_kind
 from facebench.records.sections import COUNTED_LATER, IntervalSection, ModelSection
 from facebench.records.statistics import (
     OF_MODELS,
     OF_PROTOCOLS,
+    find_statistic,
     require_statistic,
     statistic_name,
     statistics_in,
@@ -197,7 +199,10 @@ def history(
     made = {(record.digest(), record.run.created): record for record in reversed(records)}
     for record in made.values():
         require_recounted(record)
-    ordered = sorted([*made.values(), *_back_again(list(made.values()))], key=_age)
+    kept = list(made.values())
+    if name is not None and group_statistic(name):
+        kept = [one for one in kept if find_statistic(one, name)] or kept  # of which it is refused
+    ordered = sorted([*kept, *_back_again(kept)], key=_age)
     return Results(_history(group, name, reference) for group in _by_setting(ordered))
 
 
@@ -216,7 +221,10 @@ def _name(statistic: str | None) -> str | None:
             f"protocol ({', '.join(OF_PROTOCOLS)})"
         )
     try:
-        return statistic_name(statistic, OF_PROTOCOLS)
+        of_groups = group_statistic(statistic)
+        if of_groups is not None and not of_groups.percent:
+            raise ValueError(f"{of_groups.name} is no rate; name one, e.g. worst_group_fnmr@0.001")
+        return of_groups.text if of_groups else statistic_name(statistic, OF_PROTOCOLS)
     except ValueError as error:
         raise UserError(f"--statistic: {error}") from None
 

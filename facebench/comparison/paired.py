@@ -15,6 +15,7 @@ from facebench.base.errors import UserError
 from facebench.comparison.rates import search_difference, tar_differences
 from facebench.records.comparability import require_comparable
 from facebench.records.frames import Scalar
+from facebench.records.groups.named import group_statistic
 from facebench.records.record import Record
 from facebench.records.scores import ScoreTable
 from facebench.records.sections import RateSection, RatesSection, VerificationSection
@@ -215,6 +216,8 @@ def _untested(
     if base.digest() == candidate.digest():
         same = Interval(0.0, 0.0, level, SAME)
         return [replace(p, interval=same, p_value=1.0) for p in plain]
+    if all(group_statistic(p.statistic) for p in plain):
+        return [replace(p, why="groups are compared by `facebench groups`") for p in plain]
     one, other = base.table, candidate.table
     kept = any(record.scores for record in (base, candidate))
     if not kept and isinstance(base.statistics, RatesSection):

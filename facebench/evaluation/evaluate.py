@@ -434,6 +434,8 @@ def prepare_all(
     """The faces and lists of all cards. own: a list of pairs that goes with scores, for cards that
     have none beside them. UserError: what is missing or wrong.
     """
+    for card in cards:
+        _require_use_of_groups(card, settings)
     found = []
     for card in cards:
         if own is not None and chosen_list(card, settings) is None:
@@ -442,7 +444,6 @@ def prepare_all(
         with counting_bar(_RENDERING, settings.progress, said=True) as progress:
             found.append(prepare_run(card, data, settings, images=images, progress=progress))
         found[-1].pooling(settings)  # refuses a wrong name before the long work
-        _require_use_of_groups(card, settings)
     # Before the long work, however quiet the run is.
     for notice in dict.fromkeys(prepared.faces.told or prepared.faces.notice for prepared in found):
         if notice:

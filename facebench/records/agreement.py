@@ -13,6 +13,7 @@ import numpy as np
 
 from facebench.base.errors import UserError
 from facebench.base.storage import workspace_folders
+from facebench.records.groups.made import labelled_in
 from facebench.records.record import Record
 from facebench.records.scores import ScoreTable
 from facebench.records.sections import (
@@ -157,6 +158,7 @@ def _wrong_scores(
             yield "its accuracy's interval is not that of its scores"
     except ValueError as error:
         yield f"its people are not those of its comparisons ({error})"
+    yield from _wrong_groups(record, table)
     for point in statistics.tar_at_far:
         accepted = table.scores >= point.threshold
         found = (int(accepted[table.mated].sum()), int(accepted[~table.mated].sum()))
@@ -171,6 +173,25 @@ def _wrong_scores(
         yield "its AUC is not that of its scores"
     if not _alike(statistics.eer.value, eer(table.scores, table.mated)):
         yield "its EER is not that of its scores"
+
+
+def _wrong_groups(record: Record, table: ScoreTable) -> Iterator[str]:
+    """Errors of groups that are not those of the scores at the groups' thresholds."""
+    for section in record.groups:
+        labelled = labelled_in(section, table)
+        if labelled is None:
+            yield f"its groups by {section.column} have no labels beside its scores"
+            continue
+        for point in section.points:
+            wrong = (table.scores >= point.threshold) != table.mated
+            for mated, rates in ((False, point.fmr_of), (True, point.fnmr_of)):
+                own = np.where(table.mated == mated, labelled.group, -1)
+                number = np.bincount(own[own >= 0], minlength=len(section.names))
+                errors = np.bincount(own[wrong & (own >= 0)], minlength=len(section.names))
+                told = [(rate.errors, rate.number) for rate in rates]
+                if told != list(zip(errors.tolist(), number.tolist(), strict=True)):
+                    yield f"its groups by {section.column} are not those of its scores"
+                    return
 
 
 def _is_its_own(accuracy: AccuracySection, table: ScoreTable) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from facebench.comparison.groups.damage import GroupDamage
 from facebench.figures.curves.layout import COLOURS
 from facebench.figures.files import plot_format, plot_style, save_figure
-from facebench.figures.groups.layout import headed, labels_of_groups, left_margin
+from facebench.figures.groups.layout import headed, labels_of_groups, left_margin, mark_few
 from facebench.records.comparability import names_of
 from facebench.statistics.groups.damage import GroupChange
 
@@ -80,8 +80,7 @@ def _draw(
             if told:
                 ends += [low, high]
             else:
-                axes.annotate("‡", (middle, y), xytext=(0, 5), textcoords="offset points",
-                              ha="center", fontsize=9, color="#555555")  # fmt: skip
+                mark_few(axes, middle, y)
                 ends.append(middle)
     room = 0.08 * ((max(ends) - min(ends)) or 1)
     axes.set_xlim(min(ends) - room, max(ends) + room)

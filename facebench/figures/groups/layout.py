@@ -12,6 +12,7 @@ from facebench.figures.labels import drawn_name
 from facebench.records.record import Record
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 _LONGEST = 24  # letters of a group's name
@@ -32,6 +33,21 @@ def labels_of_groups(names: Sequence[str]) -> list[str]:
 def left_margin(names: Sequence[str]) -> float:
     """Inches that the longest of them takes."""
     return max(_LEAST, _LETTER * max(len(cut(name)) for name in names))
+
+
+def mark_few(axes: Axes, x: float, y: float) -> None:
+    """‡ beside a rate of too few pairs."""
+    axes.annotate(
+        "‡",
+        (x, y),
+        xytext=(8, 0),
+        textcoords="offset points",
+        ha="center",
+        va="center",
+        fontsize=9,
+        color="#555555",
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6},
+    )
 
 
 def headed(figure: Figure, record: Record, title: str, names: Sequence[str] = ()) -> None:

@@ -11,7 +11,13 @@ import numpy as np
 from facebench.base.text import percent
 from facebench.figures.curves.layout import COLOURS
 from facebench.figures.files import plot_format, plot_style, save_figure
-from facebench.figures.groups.layout import cut, headed, labels_of_groups, left_margin
+from facebench.figures.groups.layout import (
+    cut,
+    headed,
+    labels_of_groups,
+    left_margin,
+    mark_few,
+)
 from facebench.figures.labels import drawn_name
 from facebench.records.comparability import names_of
 from facebench.records.groups.sections import GroupPointSection, GroupRateSection, GroupsSection
@@ -92,15 +98,7 @@ def _draw_rates(
             face = colour if rate.resolvable else "white"
             axes.plot(100 * rate.value, y, "o", color=colour, markerfacecolor=face, markersize=6)
             if not rate.resolvable:
-                axes.annotate(
-                    "‡",
-                    (100 * rate.value, y),
-                    xytext=(0, 5),
-                    textcoords="offset points",
-                    ha="center",
-                    fontsize=9,
-                    color="#555555",
-                )
+                mark_few(axes, 100 * rate.value, y)
             highest = max(highest, ends[1] if rate.resolvable else 100 * rate.value)
     axes.set_xlim(0, 1.12 * highest if highest else 1)
     axes.set_ylim(groups - 0.5, -0.5)

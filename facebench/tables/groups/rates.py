@@ -88,8 +88,8 @@ def _rates_table(
     rows = [
         TableRow(
             (
-                Cell(name),
                 Cell(group, _units(section, at)),
+                *([Cell(name)] if len(names) > 1 else []),
                 rate_cell(point.fmr_of[at]),
                 counts_cell(point.fmr_of[at]),
                 rate_cell(point.fnmr_of[at]),
@@ -99,10 +99,11 @@ def _rates_table(
         for name, point in zip(names, points, strict=True)
         for at, group in enumerate(section.names)
     ]
-    heads = ("model", "group", "FMR %", "non-mated", "FNMR %", "mated")
+    model = ("model",) if len(names) > 1 else ()
+    heads = ("group", *model, "FMR %", "non-mated", "FNMR %", "mated")
     return Table(
         title=titled(record, section, "error rates", points[0].target),
-        columns=tuple(Column(head, left=at in (0, 1)) for at, head in enumerate(heads)),
+        columns=tuple(Column(head, left=head in ("group", "model")) for head in heads),
         rows=tuple(rows),
         notes=tuple(_rate_notes(section, names, points)),
     )

@@ -69,7 +69,7 @@ def test_tables_of_records(records: list[Record]) -> None:
         "how far apart groups are by glasses",
     ]
     rates = group_tables(records)[0]
-    assert [row.cells[0].text for row in rates.rows] == ["base"] * 3 + ["small"] * 3
+    assert [row.cells[1].text for row in rates.rows] == ["base"] * 3 + ["small"] * 3
     assert rates.rows[0].cells[3].text.count(" of ") == 1
     whole = tables_of(records[0], records[0].groups[0], 0.01)
     assert [len(table.rows) for table in whole][::2] == [3, 3]
