@@ -213,8 +213,13 @@ def unequal_damage(
             continue
         rows = [compared.of_group(int(g), mated=mated) for g in np.flatnonzero(kept)]
         found = float(difference([moved[own].mean() for own in rows]))
-        spread = difference(drawn[:, kept, 0])
-        tested.append((found, np.where(np.isnan(spread), 0.0, spread)))
+        tested.append((found, difference(drawn[:, kept, 0])))
+    # Orders in which a group that takes part has no comparisons say nothing of it.
+    empty = np.zeros(null.fnmr.shape[0], dtype=np.bool_)
+    for one in tested:
+        if one is not None:
+            empty |= np.isnan(one[1])
+    tested = [None if one is None else (one[0], one[1][~empty]) for one in tested]
     fmr, fnmr = tested
     shares = [_shares_beyond(*one) for one in tested if one is not None]
     p = None
@@ -231,7 +236,7 @@ def unequal_damage(
         ps[1],
         p,
         null.by,
-        null.fnmr.shape[0] if draws else 0,
+        int(np.count_nonzero(~empty)) if draws else 0,
     )
 
 
