@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 _PIECE = 16  # rows that are added in float32 before float64 takes over
 _LEAST, _MOST = 1e-15, 1e15  # norms whose squares, and weights that, float32 surely holds
@@ -69,6 +68,8 @@ class Segments:
         order: NDArray[np.int64],
         starts: NDArray[np.int64],
     ) -> NDArray[np.floating]:
+        from scipy import sparse  # late: it takes a while, and most commands sum nothing
+
         ends = np.append(starts, len(order))
         chosen = sparse.csr_array((weights, order, ends), shape=(len(starts), len(rows)))
         return np.asarray(chosen @ rows)

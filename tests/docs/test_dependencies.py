@@ -29,6 +29,7 @@ NOT_OURS_TO_DECLARE = {
 }
 # Used by other files than Python's: the file, and the word there.
 USED_BY_NAME = {
+    "faiss-cpu": ("tests/benchmarks/test_search.py", 'importorskip("faiss")'),
     "hatchling": ("pyproject.toml", "hatchling.build"),
     "mkdocs-material": ("mkdocs.yml", "name: material"),
     "mkdocstrings-python": ("mkdocs.yml", "- mkdocstrings"),
