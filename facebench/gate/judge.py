@@ -20,7 +20,7 @@ from facebench.gate.groups import (
     require_groups,
 )
 from facebench.gate.rules import Rule, Rules, Undecided, require_reachable
-from facebench.records.comparability import told_apart
+from facebench.records.comparability import signature_differences, told_apart
 from facebench.records.frames import Shown, frame_of
 from facebench.records.groups.named import GroupStatistic
 from facebench.records.record import Record, template_kind
@@ -144,7 +144,7 @@ def gated(
             _require_told(rule, one, held)
             tasks.append((rule, one, held, settings))
     verdicts = [
-        replace(_template_named(_judge(rule, record, base), record, base), settings=settings)
+        replace(_settings_named(_judge(rule, record, base), record, base), settings=settings)
         for rule, record, base, settings in tasks
     ]
     verdicts += [verdict for rule in rules.rules for verdict in _missing(rule, records)]
@@ -229,12 +229,23 @@ def _judge(rule: Rule, record: Record, base: Record | None) -> Verdict:
     return _of_value(rule, record, base)
 
 
-def _template_named(verdict: Verdict, record: Record, base: Record | None) -> Verdict:
-    """The verdict with the templates of both, where they differ."""
-    if base is None or base.model.template == record.model.template:
+# What of a model's input and output two runs of one network may have set otherwise.
+_SETTINGS = ("flip", "precision", "missing")
+
+
+def _settings_named(verdict: Verdict, record: Record, base: Record | None) -> Verdict:
+    """The verdict with the settings of both, where they differ: no gate passes over them."""
+    if base is None:
         return verdict
-    differ = f"template {template_kind(record.model)} against {template_kind(base.model)}"
-    return replace(verdict, why="; ".join(filter(None, (verdict.why, differ))))
+    differ = [
+        f"{one.word} {one.candidate} against {one.base}"
+        for one in signature_differences(base.signature, record.signature)
+        if one.word in _SETTINGS
+    ]
+    if base.model.template != record.model.template:
+        kinds = template_kind(record.model), template_kind(base.model)
+        differ.insert(0, f"template {kinds[0]} against {kinds[1]}")
+    return replace(verdict, why="; ".join(filter(None, (verdict.why, *differ))))
 
 
 def _of_model(rule: Rule, record: Record, base: Record | None) -> Verdict:

@@ -145,7 +145,8 @@ def parse_rule(text: str, where: str) -> Rule:
     said = " ".join(text.split())
     match = _RULE.fullmatch(said)
     if match is None:
-        raise UserError(f"{where}: rule {said!r} cannot be read; write e.g. {_EXAMPLE!r}")
+        example = f"rfw.{DAMAGE} by race unequal p >= 0.05" if DAMAGE in said else _EXAMPLE
+        raise UserError(f"{where}: rule {said!r} cannot be read; write e.g. {example!r}")
     try:
         rule = _rule(said, match)
         require_sensible(rule)

@@ -344,15 +344,17 @@ def named_in(
     """`named_together`, with records of models looked for in these folders first (`Finder.of`);
     nothing is looked for where all names are files.
 
-    groups: only records with groups by these columns, empty: by any; where a model has none, all.
+    groups: only records with groups by these columns; where a model has none of those by any, and
+    where it has none at all, all.
     """
     models = [name for name in names if isinstance(name, str) and not is_file(name)]
     finder = Finder.of(folders) if models else Finder()
-    if groups is not None:
-        own = [one for one in finder.entries if one.groups and set(groups) <= set(one.groups)]
+    for columns in () if groups is None else (set(groups), set[str]()):
+        own = [one for one in finder.entries if one.groups and columns <= set(one.groups)]
         of_protocol = {one.model for one in own if protocol in (None, one.protocol)}
         if {known_as(name) for name in models} <= of_protocol:
             finder.entries = own
+            break
     return named_together(names, finder, protocol, similarity)
 
 
@@ -370,6 +372,7 @@ def _entries(
         )
     protocols = sorted({entry.protocol for entry in own})
     whole = [name for name in protocols if JOIN not in name]  # degraded faces are asked for by name
+    kind = " ".join(word for word in (protocol, similarity) if word)
     if protocol is None and len(whole) == 1:
         (protocol,) = whole
     if protocol is None and len(protocols) > 1:
@@ -383,10 +386,9 @@ def _entries(
         and (similarity is None or similarity_kind(entry.similarity) == similarity_kind(similarity))
     ]
     if not wanted:
-        kind = " ".join(word for word in (protocol, similarity) if word)
         raise UserError(
             f"no {kind} record of {model!r} (it has {', '.join(protocols)}); make one with "
-            f"`facebench eval --model {model}`"
+            f"`facebench eval --model {model}{f' --protocol {protocol}' if protocol else ''}`"
         )
     return sorted(wanted, key=_preferred, reverse=True)
 

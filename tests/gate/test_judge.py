@@ -256,6 +256,14 @@ def kept_as(record: Record, template: str) -> Record:
     return changed(record, model=record.model.model_copy(update={"template": template}))
 
 
+def test_other_settings_of_the_model_are_said(base: Record) -> None:
+    """A flip rule or a precision is of the model that is judged, and no gate passes over it."""
+    model = base.model.model_copy(update={"flip": "none", "precision": "bfloat16"})
+    (verdict,) = gated(parse_rules([RULE]), [base], [changed(base, model=model)]).verdicts
+    assert verdict.outcome == "pass"
+    assert verdict.why == f"flip none against {base.model.flip}; precision bfloat16 against float32"
+
+
 def test_smaller_templates_are_held_against_whole_ones_and_it_is_said(base: Record) -> None:
     (verdict,) = gated(parse_rules([RULE]), [base], [kept_as(base, "int8")]).verdicts
     assert (verdict.outcome, verdict.why) == ("pass", "template int8 against fp32")
