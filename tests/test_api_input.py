@@ -44,7 +44,7 @@ Call = Callable[[Any], object]
         (lambda f: f.compare("m", "n", level="a"), "level is 'a'; it must be like 0.95"),
         (lambda f: f.compare("m", "n", protocol=3), "protocol is 3; it must be like 'lfw'"),
         (lambda f: f.compare("m", "n", similarity=3), "similarity is 3; it must be like 'cosine'"),
-        (lambda f: f.judge("m", RULES, protocol=3), "protocol is 3; it must be like 'lfw'"),
+        (lambda f: f.judge("m", RULES, protocol=3), "protocol is 3; it must be one or several"),
         (lambda f: f.judge("m", RULES, model=3), "model is 3; it must be like 'sparse_074'"),
         (lambda f: f.report("compare", similarity=3), "similarity is 3; it must be like 'cosine'"),
         (lambda f: f.read_record(None), "path is None; it must be like 'records/lfw.json'"),

@@ -70,7 +70,7 @@ COMMANDS = (
     (
         "groups",
         "facebench.cli.commands.groups",
-        "Error rates of groups of people, and who pays for a smaller model.",
+        "Error rates by group, and who pays for a smaller model.",
     ),
     ("gate", "facebench.cli.commands.gate", "Pass or fail models by rules, against a baseline."),
     (

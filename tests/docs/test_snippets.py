@@ -24,6 +24,7 @@ ELSEWHERE = {
     "docs/use/int8.md": "tests/evaluation/test_quantise.py does, on a small network",
     "docs/use/doctor.md": "tests/models/doctor/test_diagnose.py does, on planted mistakes",
     "docs/use/compress.md": "tests/lab/compress/test_compress.py does, on toys",
+    "docs/use/degraded.md": "tests/comparison/test_degradation.py does, on toys",
     "docs/use/groups.md": "tests/comparison/groups/test_damage.py does, on toys",
     "docs/contributing/criterion.md": "tests/docs/test_guides.py puts it into facebench",
     "docs/contributing/network.md": "tests/docs/test_guides.py puts it into facebench",

@@ -5,6 +5,8 @@ change is candidate less base, of the same comparisons. *Unequal damage* is one 
 and both kinds of error: of each kind the largest change less the smallest, against what it is with
 labels in another order (`facebench.statistics.groups.null`); the smaller of the two shares of draws
 that are as far apart is held against its own in those draws, so that two kinds cost no level.
+The null hypothesis is that labels do not matter: where groups' changes differ in spread alone, not
+in their mean, it is rejected more often than the level says.
 Source: Westfall and Young 1993, Resampling-Based Multiple Testing, Section 2.6 (the smallest p).
 """
 

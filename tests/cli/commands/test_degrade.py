@@ -20,7 +20,10 @@ def small(work: Path, faces: Path) -> tuple[str, ...]:
     return (*ASKED, "--data", str(faces), "--degrade", "14px,jpeg20.probe")
 
 
-def test_one_table_and_one_plot(run: Run, small: tuple[str, ...]) -> None:
+def test_one_table_and_one_plot(
+    run: Run, small: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "120")  # names of models on one line
     ended = run(*small, "--plot", "hard.png", "--out", "kept", "-q")
     assert ended.code == 0, ended.err
     head = next(line for line in ended.out.splitlines() if "as it is" in line)
