@@ -32,7 +32,7 @@ from facebench.models.embedders.options import NORMALISE, ModelOptions
 from facebench.models.zoo import load_network
 from facebench.similarity import Cosine
 
-ZOO = "squeezenet1_1_taylor_60"
+ZOO = "sparse_012"
 NO_END = 1e9  # seconds
 RAW: dict[str, Any] = {"normalise": None, "mean": (0.0,) * 3, "scale": (1.0,) * 3}
 Run = Callable[[Tensor], Tensor]
