@@ -16,7 +16,7 @@ from tests.docs.pages import PAGES, examples, name_of, shown
 from tests.docs.place import install_small, make_place, shorten
 from tests.docs.test_pages import parse
 
-LONG = ("train", "prune", "compress", "distill", "bench", "paper", "ensemble_5")
+LONG = ("train", "prune", "compress", "distill", "bench", "paper", "ensemble_5", "--groups")
 CHECKS = ("facebench gate", "facebench data check", "facebench doctor", "facebench compress")
 VERDICTS = (0, 1, 3)  # of a check: each is right where the text does not say which
 SHELL = frozenset("$*;|><&")
