@@ -234,7 +234,7 @@ def rate_section(rate: Rate) -> RateSection:
     """One rate."""
     return RateSection(
         value=rate.value,
-        interval=_section(rate.interval),
+        interval=IntervalSection.of_any(rate.interval),
         name=rate.name,
         target=rate.target,
         spread=rate.spread if len(rate.per_part) > 1 else None,
@@ -265,7 +265,7 @@ def accuracy_section(
         spread *= math.sqrt(len(accuracy.per_fold))
     return AccuracySection(
         value=accuracy.accuracy,
-        interval=_section(interval),
+        interval=IntervalSection.of_any(interval),
         spread=spread,
         spread_kind=spread_kind,
         per_fold=tuple(accuracy.per_fold.tolist()),
@@ -289,10 +289,4 @@ def _point(point: OperatingPoint, intervals: Mapping[str, Interval]) -> Operatin
 
 
 def _interval(intervals: Mapping[str, Interval], name: str) -> IntervalSection | None:
-    return _section(intervals.get(name))
-
-
-def _section(found: Interval | None) -> IntervalSection | None:
-    if found is None:
-        return None
-    return IntervalSection(low=found.low, high=found.high, level=found.level, kind=found.kind)
+    return IntervalSection.of_any(intervals.get(name))

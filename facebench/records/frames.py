@@ -122,7 +122,7 @@ def estimate_row(name: str, estimate: Estimate) -> dict[str, Scalar]:
         "statistic": name,
         "value": estimate.value,
         **interval_columns(shown_interval(estimate)),
-        **_spread(estimate),
+        **spread_columns(estimate),
         "reached": _reached(estimate),
         "resolvable": getattr(estimate, "resolvable", True),
     }
@@ -141,7 +141,7 @@ def shown_interval(estimate: Estimate) -> IntervalSection | None:
     return estimate.shown if isinstance(estimate, AccuracySection) else estimate.interval
 
 
-def _spread(estimate: Estimate) -> dict[str, Scalar]:
+def spread_columns(estimate: Estimate) -> dict[str, Scalar]:
     """The number behind ±, where the statistic has one, and its kind."""
     spread = estimate.spread if isinstance(estimate, (AccuracySection, RateSection)) else None
     kind = None if spread is None else str(getattr(estimate, "spread_kind"))  # noqa: B009

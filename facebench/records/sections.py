@@ -25,6 +25,7 @@ from facebench.models.embedders.base import FlipRule
 from facebench.protocols.cards import SpreadKind
 from facebench.records.scores import ScoreTable
 from facebench.similarity.templates import PLAIN, template_of
+from facebench.statistics.intervals.exact import Interval
 
 UNKNOWN = "unknown (embeddings were given)"  # preprocessing and alignment of such a model
 UNSEEN = "unknown (scores were given)"  # likewise
@@ -43,6 +44,16 @@ class IntervalSection(Section):
     high: float
     level: Share
     kind: str
+
+    @classmethod
+    def of(cls, found: Interval) -> Self:
+        """The section of an interval that was computed."""
+        return cls(low=found.low, high=found.high, level=found.level, kind=found.kind)
+
+    @classmethod
+    def of_any(cls, found: Interval | None) -> Self | None:
+        """The same, and nothing where there is none."""
+        return None if found is None else cls.of(found)
 
 
 class Estimate(Section):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from facebench.base.errors import UserError
+from facebench.base.options import percent_level
 from facebench.cli.errors import importing
 from facebench.cli.options import NamedSimilarity, records_option, similarity_option
 from facebench.cli.output import require_outputs, table_text, unwritten, write
@@ -76,8 +77,7 @@ def command(
     Example: facebench groups baseline sparse_012 -p lfw --by skin
     """
     require_outputs({"--plot": plot, "--output": output})
-    if not 50 <= level < 100:
-        raise UserError(f"--level {level:g}: give percent from 50 to below 100, e.g. 95")
+    share = percent_level("--level", level)
     if data is None and pairs is not None:
         raise UserError("--pairs is the list of --data; name the faces' folder, too")
     if data is not None and len(models) == 1:
@@ -93,9 +93,7 @@ def command(
     else:
         from facebench.comparison.groups.damage import compare_groups
 
-        found = list(
-            compare_groups(named[0], named[1:], by, far=far, level=level / 100, draws=draws)
-        )
+        found = list(compare_groups(named[0], named[1:], by, far=far, level=share, draws=draws))
         if data is not None:
             found = _with_faces(found, data, pairs)
         text, failed = _of_damage(found, format, plot, file=output is not None)

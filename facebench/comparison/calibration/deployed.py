@@ -19,7 +19,6 @@ from facebench.statistics.calibration.threshold import ErrorRate, error_rates
 from facebench.statistics.given import refused_in
 from facebench.statistics.intervals.bootstrap import Units
 from facebench.statistics.intervals.dyadic import Sharing, share_interval
-from facebench.statistics.intervals.exact import Interval
 from facebench.statistics.intervals.influence import of_share
 from facebench.statistics.paired import units_of_all
 
@@ -137,17 +136,15 @@ def _accuracy(accepted: NDArray[np.bool_], units: Units) -> DeployedRate:
         independent=units_of_all(units),
         level=_LEVEL,
     )
-    return DeployedRate(value=value, interval=_section(interval), errors=errors, number=number)
+    return DeployedRate(
+        value=value, interval=IntervalSection.of(interval), errors=errors, number=number
+    )
 
 
 def _rate(rate: ErrorRate) -> DeployedRate:
     return DeployedRate(
         value=rate.value,
-        interval=_section(rate.interval),
+        interval=IntervalSection.of(rate.interval),
         errors=rate.errors,
         number=rate.number,
     )
-
-
-def _section(found: Interval) -> IntervalSection:
-    return IntervalSection(low=found.low, high=found.high, level=found.level, kind=found.kind)

@@ -39,7 +39,6 @@ from facebench.statistics.calibration.threshold import DRAWS, ErrorRate, error_r
 from facebench.statistics.checks import AnyFloatArray, BoolArray
 from facebench.statistics.given import refused_in
 from facebench.statistics.intervals.bootstrap import Units
-from facebench.statistics.intervals.exact import Interval
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -320,7 +319,7 @@ def _set(
         version=1,
         facebench=__version__,
         threshold=found.point.threshold,
-        interval=None if found.interval is None else _section(found.interval),
+        interval=IntervalSection.of_any(found.interval),
         log_likelihood_ratio=RatioSection(
             slope=ratio.slope, intercept=ratio.intercept, prior=prior
         ),
@@ -353,7 +352,7 @@ def _checked(
         fmr=_error(rates.fmr),
         fnmr=_error(rates.fnmr),
         cllr=cost.value,
-        cllr_interval=_section(cost.interval),
+        cllr_interval=IntervalSection.of(cost.interval),
         min_cllr=cost.best,
         failures=cost.failures,
     )
@@ -378,9 +377,8 @@ def _people(record: Record, units: Units, halved: PeopleHalves | None) -> dict[s
 
 def _error(rate: ErrorRate) -> ErrorSection:
     return ErrorSection(
-        value=rate.value, errors=rate.errors, number=rate.number, interval=_section(rate.interval)
+        value=rate.value,
+        errors=rate.errors,
+        number=rate.number,
+        interval=IntervalSection.of(rate.interval),
     )
-
-
-def _section(found: Interval) -> IntervalSection:
-    return IntervalSection(low=found.low, high=found.high, level=found.level, kind=found.kind)

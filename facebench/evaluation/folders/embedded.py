@@ -12,7 +12,7 @@ from facebench.base.errors import UserError
 from facebench.embedding.store import EmbeddingStore
 from facebench.embedding.stream import stream
 from facebench.faces.types import Aligner, FaceSource
-from facebench.models.embedders.base import Embedder
+from facebench.models.embedders.base import Embedder, unit
 from facebench.protocols.settings import Settings
 
 
@@ -57,11 +57,11 @@ def unit_faces(
         store=store,
         progress=settings.progress,
     ):
-        unit = _unit(part.vectors[part.acquired])
-        if len(unit):
+        own = unit(part.vectors[part.acquired])
+        if len(own):
             if rows is None:
-                rows = np.empty((len(keys), unit.shape[1]), dtype=np.float32)
-            rows[len(found) : len(found) + len(unit)] = unit
+                rows = np.empty((len(keys), own.shape[1]), dtype=np.float32)
+            rows[len(found) : len(found) + len(own)] = own
             found += [key for key, there in zip(part.keys, part.acquired, strict=True) if there]
     if rows is None:
         raise UserError(
@@ -74,8 +74,3 @@ def unit_faces(
     return UnitFaces(
         tuple(found), rows[: len(found)], people.astype(np.int64), tuple(map(str, names))
     )
-
-
-def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    norms = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)
-    return np.asarray(vectors / np.where(norms > 0, norms, 1.0), dtype=np.float32)

@@ -7,16 +7,15 @@ asks for. The same record gives the same bytes.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
 from facebench.base.text import json_text
-from facebench.records.frames import named_estimates, shown_interval
+from facebench.records.frames import named_estimates, shown_interval, spread_columns
 from facebench.records.record import Record
+from facebench.records.scores import file_name
 from facebench.records.sections import (
-    AccuracySection,
     Estimate,
     OperatingPointSection,
     RateSection,
@@ -37,16 +36,16 @@ def every_eval_ever(records: Sequence[Record], name: str) -> Mapping[str, bytes]
 def path_of(record: Record) -> str:
     """``data/facebench/facebench/sparse_074/UUID.json``; the UUID follows from the digest."""
     uuid = UUID(bytes=bytes.fromhex(record.digest())[:16], version=4)
-    return f"data/{COLLECTION}/{DEVELOPER}/{_part(record.model.id)}/{uuid}.json"
+    return f"data/{COLLECTION}/{DEVELOPER}/{file_name(record.model.id)}/{uuid}.json"
 
 
 def evaluation_of(record: Record) -> JsonObject:
     """The values of a file: what ran, the model, and a result for every statistic."""
     made = str(_seconds(record.run.created))
-    model = f"{DEVELOPER}/{_part(record.model.id)}"
+    model = f"{DEVELOPER}/{file_name(record.model.id)}"
     return {
         "schema_version": SCHEMA,
-        "evaluation_id": f"{_part(record.protocol.name)}/{model}/{record.digest()[:16]}",
+        "evaluation_id": f"{file_name(record.protocol.name)}/{model}/{record.digest()[:16]}",
         "evaluation_timestamp": made,
         "retrieved_timestamp": made,
         "source_metadata": {
@@ -156,24 +155,13 @@ def _score(record: Record, estimate: Estimate) -> JsonObject:
         }
         if "bootstrap" in interval.kind and record.bootstrap.draws:
             uncertainty["num_bootstrap_samples"] = record.bootstrap.draws
-    spread = _spread(estimate)
-    if spread is not None and spread[1] == "standard error":
-        uncertainty["standard_error"] = {"value": spread[0], "method": "over folds"}
+    spread = spread_columns(estimate)
+    if spread["spread_kind"] == "standard error":
+        uncertainty["standard_error"] = {"value": spread["spread"], "method": "over folds"}
     if uncertainty:
         uncertainty["num_samples"] = record.comparisons.total
         values["uncertainty"] = uncertainty
     return values
-
-
-def _spread(estimate: Estimate) -> tuple[float, str] | None:
-    if isinstance(estimate, (AccuracySection, RateSection)) and estimate.spread is not None:
-        return estimate.spread, estimate.spread_kind
-    return None
-
-
-def _part(name: str) -> str:
-    """A name as one part of a path that every system takes."""
-    return re.sub(r"[^\w.+@=-]+", "-", name).strip("-. ") or "model"
 
 
 def _seconds(moment: str) -> int:

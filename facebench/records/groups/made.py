@@ -20,7 +20,6 @@ from facebench.statistics.groups.labels import GroupLabels
 from facebench.statistics.groups.points import GroupPoint, Summary
 from facebench.statistics.groups.rates import GroupRate
 from facebench.statistics.intervals.bootstrap import Units
-from facebench.statistics.intervals.exact import Interval
 
 
 def groups_section(outcome: GroupOutcome) -> GroupsSection:
@@ -61,7 +60,7 @@ def _rate(rate: GroupRate) -> GroupRateSection:
         errors=rate.errors,
         number=rate.number,
         value=rate.value,
-        interval=_interval(rate.interval),
+        interval=IntervalSection.of_any(rate.interval),
         resolvable=rate.resolvable,
     )
 
@@ -70,14 +69,10 @@ def _summary(one: Summary) -> GroupSummarySection:
     return GroupSummarySection(
         name=one.name,
         value=one.value,
-        interval=_interval(one.interval),
+        interval=IntervalSection.of_any(one.interval),
         expected=one.expected,
         p_value=one.p_value,
     )
-
-
-def _interval(interval: Interval | None) -> IntervalSection | None:
-    return None if interval is None else IntervalSection(**vars(interval))
 
 
 def require_column(record: Record, column: str | None) -> GroupsSection:
