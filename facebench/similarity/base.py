@@ -110,11 +110,14 @@ def score_block(left: Projection, right: Projection) -> NDArray[np.floating]:
 def exact_pairs(
     left: Projection, i: NDArray[np.int64], right: Projection, j: NDArray[np.int64]
 ) -> NDArray[np.float32]:
-    """float32 n: scores of left[i] and right[j], float32 rows without bias, with the bits that
-    `score_block` gives them.
+    """float32 n: scores of left[i] and right[j], float32 rows, with the bits that `score_block`
+    gives them.
     """
     rows = _on_grid(left.rows[i]), _on_grid(right.rows[j])
-    return np.asarray(np.einsum("ij,ij->i", *rows), dtype=np.float32)
+    scores = np.einsum("ij,ij->i", *rows)
+    if left.bias.any() or right.bias.any():
+        scores += left.bias[i] + right.bias[j]
+    return np.asarray(scores, dtype=np.float32)
 
 
 def _on_grid(rows: NDArray[np.floating]) -> NDArray[np.float64]:

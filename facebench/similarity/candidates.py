@@ -18,24 +18,38 @@ from facebench.similarity.base import Projection, exact_pairs, score_block
 from facebench.statistics.checks import BoolArray, FloatArray, IntArray
 from facebench.statistics.searches import Searches, search
 
-_TILE, _PROBES = 2048, 512  # gallery faces and probes of one product: 4 MiB of scores
+TILE, PROBES = 2048, 512  # gallery faces and probes of one product: 4 MiB of scores
+_MOST_HIT = 1 / 4  # of the mated probes: where more are reached, all are looked at
 _DENSE = 1 / 32  # of a tile's cells: where more may decide, the tile is scored exactly
 _UNIT = float(np.finfo(np.float32).eps) / 2  # the most that rounding to float32 moves a number
 _GRID = 1.01 * 2.0**-26  # and to the grid, of a row's norm and for each root of its length
-_OVERFLOW = 1e38  # of a score in float32; NaN is not below it either
+OVERFLOW = 1e38  # of a score in float32; NaN is not below it either
 _PAIRS = 1 << 15  # that are scored exactly at once
 
 
 @dataclass(frozen=True, eq=False)
-class _Gallery:
-    """The acquired faces of a gallery, identity by identity.
+class Slab:
+    """Acquired faces of a gallery, identity by identity: all of it, or a part with whole ones.
 
-    rows: int64 g, positions in the projection; starts: int64 I+1, where each identity begins.
+    rows: int64 g, positions in the projection; starts: int64 I+1, where each identity begins;
+    numbers: int64 I, ascending, by which the identities are known.
     """
 
     faces: Projection
     rows: IntArray
     starts: IntArray
+    numbers: IntArray
+
+    @classmethod
+    def of(cls, faces: Projection, owners: IntArray, acquired: BoolArray | None = None) -> Slab:
+        """The slab of faces in any order, with whom each is of."""
+        rows = np.arange(len(faces)) if acquired is None else np.flatnonzero(acquired)
+        of = owners[rows]
+        if rows.size and (np.diff(of) < 0).any():
+            order = np.argsort(of, kind="stable")
+            rows, of = rows[order], of[order]
+        numbers, starts = np.unique(of, return_index=True)
+        return cls(faces, rows, np.append(starts, rows.size).astype(np.int64), numbers)
 
     def tiles(self, size: int) -> list[tuple[int, int]]:
         """(first, last) identities of pieces of about ``size`` faces."""
@@ -73,91 +87,132 @@ class _Gallery:
 
 
 @dataclass(eq=False)
-class _ProbeBlock:
+class ProbeBlock:
     """Probes that are searched together, those of people in the gallery last.
 
-    own: float32, exact, of the mated ones; margin: float64, how far a rough score may be from the
-    exact one; lower: float32, the best rough score of others so far; other: exact ones so far.
+    person: int64, the number of each one's own identity, ascending, -1 of those without; margin:
+    float64, how far a rough score may be from the exact one; own: float32, exact, of the mated
+    ones; lower: float32, the best rough score of others so far; other: exact ones so far; ahead:
+    identities of mated ones at or above the own score so far.
     """
 
     probes: Projection
-    position: IntArray
+    person: IntArray
     margin: FloatArray
-    mated: int
-    own: NDArray[np.float32]
+    own: NDArray[np.float32] = field(init=False)
     lower: NDArray[np.float32] = field(init=False)
     other: NDArray[np.float32] = field(init=False)
     ahead: IntArray = field(init=False)
     may_be_best: list[tuple[IntArray, IntArray, NDArray[np.float32]]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        size = len(self.position)
+        size = len(self.person)
+        self.mated = int(np.searchsorted(self.person, 0))
+        self.own = np.full(size - self.mated, -np.inf, dtype=np.float32)
         self.lower = np.full(size, -np.inf, dtype=np.float32)
         self.other = np.full(size, -np.inf, dtype=np.float32)
         self.ahead = np.zeros(size - self.mated, dtype=np.int64)
+
+    def enrol(self, slab: Slab) -> None:
+        """Take the own scores from the identities of a slab, before any is searched."""
+        column, identity = self._own_cells(slab, 0, len(slab.numbers))
+        scores = slab.exact(self.probes, identity, column)
+        self.own[column - self.mated] = scores
+
+    def search(self, slab: Slab, tile: int, *, exactly: bool = False) -> None:
+        """Go on with ``other`` and ``ahead`` over a slab; exactly: without rough scores."""
         margin = self.margin[self.mated :]
         self._low, self._high = _down(self.own - margin), _up(self.own + margin)
+        if exactly:
+            for first, last in slab.tiles(tile):
+                self._exactly(slab, first, last)
+            return
+        self._roughly(slab, tile)
+        self._decide(slab)
 
-    def search(self, gallery: _Gallery, tile: int) -> None:
-        """Fill in ``other`` and ``ahead`` from all of the gallery."""
+    def _roughly(self, gallery: Slab, tile: int) -> None:
         rows, room = np.ascontiguousarray(self.probes.rows.T), np.zeros(0, dtype=np.float32)
         for first, last in gallery.tiles(tile):
             faces = gallery.rows[gallery.starts[first] : gallery.starts[last]]
-            size = len(faces) * len(self.position)
+            size = len(faces) * len(self.person)
             if room.size < size:
                 room = np.empty(size, dtype=np.float32)
             scores = room[:size].reshape(len(faces), -1)
             np.matmul(_rows(gallery.faces, faces), rows, out=scores)
             best = gallery.best(first, last, scores)
-            self._without_own(best, first, last)
-            self._take(gallery, best, first, faces)
-        self._decide(gallery)
+            self._without_own(best, gallery, first, last)
+            self._take(gallery, best, first)
 
-    def _without_own(self, best: NDArray[np.float32], first: int, last: int) -> None:
-        start, stop = np.searchsorted(self.position, (first, last))
-        columns = np.arange(start, stop)
-        best[self.position[columns] - first, columns] = -np.inf
+    def _own_cells(self, slab: Slab, first: int, last: int) -> tuple[IntArray, IntArray]:
+        """Of mated probes whose own identity is in a piece of a slab: columns, and identities."""
+        numbers = slab.numbers[first:last]
+        if not numbers.size:
+            return np.zeros(0, np.int64), np.zeros(0, np.int64)
+        start, stop = np.searchsorted(self.person, (numbers[0], numbers[-1] + 1))
+        column = np.arange(max(start, self.mated), stop)
+        at = np.searchsorted(numbers, self.person[column])
+        there = numbers[at] == self.person[column]
+        return column[there], at[there] + first
 
-    def _take(
-        self, gallery: _Gallery, best: NDArray[np.float32], first: int, faces: IntArray
-    ) -> None:
+    def _without_own(self, best: NDArray[np.float32], slab: Slab, first: int, last: int) -> None:
+        column, identity = self._own_cells(slab, first, last)
+        best[identity - first, column] = -np.inf
+
+    def _take(self, gallery: Slab, best: NDArray[np.float32], first: int) -> None:
         highest = best.max(axis=0)
         lower = np.maximum(self.lower, highest)
         bar = _down(lower - 2 * self.margin)
         near = np.flatnonzero((highest >= bar) & (highest > -np.inf))
-        hit = np.flatnonzero(highest[self.mated :] >= self._low)
         of_near = best[:, near] >= bar[near]
-        reached = best[:, self.mated + hit]
-        above = reached >= self._high[hit]
-        unsure = (reached >= self._low[hit]) & ~above
-        if np.count_nonzero(of_near) + np.count_nonzero(unsure) > _DENSE * best.size:
-            self._exactly(gallery, first, first + len(best), faces)
+        hit = np.flatnonzero(highest[self.mated :] >= self._low)
+        if hit.size > _MOST_HIT * len(self._low):
+            hit = np.arange(len(self._low))
+            reached = best[:, self.mated :]  # no copy
+        else:
+            reached = best[:, self.mated + hit]
+        surely = _counted(reached >= self._high[hit])
+        perhaps = _counted(reached >= self._low[hit]) - surely
+        if np.count_nonzero(of_near) + perhaps.sum() > _DENSE * best.size:
+            self._exactly(gallery, first, first + len(best))
             return
         self.lower = lower
         row, column = np.nonzero(of_near)
         self.may_be_best.append((row + first, near[column], best[row, near[column]]))
-        self.ahead[hit] += np.count_nonzero(above, axis=0)
-        row, column = np.nonzero(unsure)
-        if row.size:
-            probe = hit[column]
-            scores = gallery.exact(self.probes, row + first, probe + self.mated)
-            np.add.at(self.ahead, probe[scores >= self.own[probe]], 1)
+        self.ahead[hit] += surely
+        open_ = np.flatnonzero(perhaps)
+        if not open_.size:
+            return
+        scores = reached[:, open_]
+        probe = hit[open_]
+        row, column = np.nonzero((scores >= self._low[probe]) & (scores < self._high[probe]))
+        probe = probe[column]
+        exact = gallery.exact(self.probes, row + first, probe + self.mated)
+        np.add.at(self.ahead, probe[exact >= self.own[probe]], 1)
 
-    def _exactly(self, gallery: _Gallery, first: int, last: int, faces: IntArray) -> None:
-        scores = np.asarray(score_block(gallery.faces[faces], self.probes), dtype=np.float32)
-        best = gallery.best(first, last, scores)
-        self._without_own(best, first, last)
+    def _exactly(self, slab: Slab, first: int, last: int) -> None:
+        faces = slab.rows[slab.starts[first] : slab.starts[last]]
+        scores = np.asarray(score_block(slab.faces[faces], self.probes), dtype=np.float32)
+        best = slab.best(first, last, scores)
+        self._without_own(best, slab, first, last)
         np.maximum(self.other, best.max(axis=0), out=self.other)
         self.ahead += np.count_nonzero(best[:, self.mated :] >= self.own, axis=0)
 
-    def _decide(self, gallery: _Gallery) -> None:
-        """The best of others, exactly, among those that may be it."""
+    def fill(self, found: Searches, probes: IntArray) -> None:
+        """Write what was found of these probes, which are the block's."""
+        found.other[probes] = self.other
+        hit = self.own > -np.inf
+        mine = probes[self.mated :][hit]
+        found.own[mine], found.ahead[mine] = self.own[hit], self.ahead[hit]
+
+    def _decide(self, slab: Slab) -> None:
+        """The best of others, exactly, among those of a slab that may be it."""
         if not self.may_be_best:
             return
         identity, probe, rough = map(np.concatenate, zip(*self.may_be_best, strict=True))
+        self.may_be_best.clear()
         kept = rough >= _down(self.lower - 2 * self.margin)[probe]
         identity, probe = identity[kept], probe[kept]
-        np.maximum.at(self.other, probe, gallery.exact(self.probes, identity, probe))
+        np.maximum.at(self.other, probe, slab.exact(self.probes, identity, probe))
 
 
 def search_faces(
@@ -168,8 +223,8 @@ def search_faces(
     *,
     gallery_acquired: BoolArray | None = None,
     probes_acquired: BoolArray | None = None,
-    tile: int = _TILE,
-    block: int = _PROBES,
+    tile: int = TILE,
+    block: int = PROBES,
     workers: int | None = None,
 ) -> Searches:
     """As `facebench.statistics.searches.search` of `score_block`, to the bit, in a fraction of its
@@ -181,11 +236,11 @@ def search_faces(
     """
     faces, who = np.asarray(owners), np.asarray(people)
     there, asked = _flags(gallery_acquired, faces.size), _flags(probes_acquired, who.size)
-    norms, lengths = _norms(gallery), _norms(probes)
+    norms, lengths = norms_of(gallery), norms_of(probes)
     plain = gallery.rows.dtype == probes.rows.dtype == np.float32 and faces.ndim == who.ndim == 1
     bias = gallery.bias.any() or probes.bias.any()
     largest = norms[there].max(initial=0) * lengths[asked].max(initial=0)
-    if not plain or bias or not faces.size or not there.any() or not largest < _OVERFLOW:
+    if not plain or bias or not faces.size or not there.any() or not largest < OVERFLOW:
         return search(
             lambda g, p: score_block(gallery[g], probes[p]),
             faces,
@@ -194,40 +249,39 @@ def search_faces(
             probes_acquired=asked,
         )
     names = np.unique(faces)
-    rows = np.flatnonzero(there)
-    rows = rows[np.argsort(faces[rows], kind="stable")]
-    present, starts = np.unique(faces[rows], return_index=True)
-    held = _Gallery(gallery, rows, np.append(starts, rows.size))
-    found = Searches(
-        mated=np.isin(who, names),
-        own=np.full(who.size, -np.inf),
-        other=np.full(who.size, -np.inf),
-        ahead=np.full(who.size, names.size, dtype=np.int64),
-        identities=int(names.size),
-    )
-    position = _positions(present, who)
+    present = np.unique(faces[there])
+    slab = Slab.of(gallery, np.searchsorted(present, faces), there)
+    found = nothing_found(np.isin(who, names), int(names.size))
+    person = _positions(present, who)
     order = np.flatnonzero(asked)
-    order = order[np.argsort(position[order], kind="stable")]
-    margin = _margin(gallery.rows.shape[1], float(norms[there].max()), lengths)
+    order = order[np.argsort(person[order], kind="stable")]
+    margin = margins(gallery.rows.shape[1], float(norms[there].max()), lengths)
     count = cores() if workers is None else workers
     step = max(1, min(block, -(-order.size // (2 * count))))
 
     def searched(part: IntArray) -> None:
-        own = int(np.searchsorted(position[part], 0))
-        mine = probes[part]
-        scores = held.exact(mine, position[part[own:]], np.arange(own, part.size))
-        one = _ProbeBlock(mine, position[part], margin[part], own, scores)
-        one.search(held, tile)
-        found.other[part] = one.other
-        found.own[part[own:]] = one.own
-        found.ahead[part[own:]] = one.ahead
+        one = ProbeBlock(probes[part], person[part], margin[part])
+        one.enrol(slab)
+        one.search(slab, tile)
+        one.fill(found, part)
 
     parts = [order[start : start + step] for start in range(0, order.size, step)]
     list(over_cores(searched, parts, workers))  # each fills in its own probes
     return found
 
 
-def _margin(width: int, norm: float, lengths: FloatArray) -> FloatArray:
+def nothing_found(mated: BoolArray, identities: int) -> Searches:
+    """Searches that have found nobody yet."""
+    return Searches(
+        mated=mated,
+        own=np.full(mated.size, -np.inf),
+        other=np.full(mated.size, -np.inf),
+        ahead=np.full(mated.size, identities, dtype=np.int64),
+        identities=identities,
+    )
+
+
+def margins(width: int, norm: float, lengths: FloatArray) -> FloatArray:
     """float64[P]: the most that a product in float32 and the exact score of a probe can differ.
 
     Any order of K sums and products is off by at most K·u/(1 - K·u) of the sum of the absolute
@@ -246,11 +300,12 @@ def _rows(faces: Projection, chosen: IntArray) -> NDArray[np.floating]:
     return faces.rows[chosen]
 
 
-def _norms(faces: Projection) -> FloatArray:
+def norms_of(faces: Projection) -> FloatArray:
+    """float64 N: of the rows."""
     norms = np.empty(len(faces))
-    for start in range(0, len(faces), _TILE):
-        rows = faces.rows[start : start + _TILE].astype(np.float64)
-        norms[start : start + _TILE] = np.sqrt(np.einsum("ij,ij->i", rows, rows))
+    for start in range(0, len(faces), TILE):
+        rows = faces.rows[start : start + TILE].astype(np.float64)
+        norms[start : start + TILE] = np.sqrt(np.einsum("ij,ij->i", rows, rows))
     return norms
 
 
@@ -262,6 +317,15 @@ def _positions(present: IntArray, people: IntArray) -> IntArray:
 
 def _flags(flags: BoolArray | None, size: int) -> BoolArray:
     return np.ones(size, dtype=np.bool_) if flags is None else np.asarray(flags)
+
+
+def _counted(flags: BoolArray) -> IntArray:
+    """int64 p: how many of each column are true; many times faster than by `np.count_nonzero`."""
+    found = np.zeros(flags.shape[1], dtype=np.int64)
+    for start in range(0, len(flags), 255):
+        part = flags[start : start + 255].view(np.uint8)
+        found += np.add.reduce(part, axis=0, dtype=np.uint8)
+    return found
 
 
 def _down(values: NDArray[np.floating]) -> NDArray[np.float32]:
