@@ -263,6 +263,30 @@ class IdentificationCard(ProtocolCard):
         return self.mated_probes + self.nonmated_probes
 
 
+class SearchCard(ProtocolCard):
+    """Probes searched in a gallery with distractors, as a list says: DIR at FAR, ranks and CMC.
+
+    search_list: a file beside the card, a table of image, subject and set; searches: its
+    fingerprint, where it is pinned; fars: empty where all probes are of people in the gallery, else
+    the first is the headline, and rank 1 where there is none.
+    """
+
+    runs_in = "search"
+    kind: Literal["search"]
+    search_list: Below
+    searches: Fingerprint | None = None
+    fars: tuple[PositiveShare, ...] = ()
+    ranks: Ranks = (1, 5, 10, 50)
+    published: tuple[PublishedRate, ...] = ()
+
+    @field_validator("ranks")
+    @classmethod
+    def _headline(cls, ranks: tuple[int, ...], info: ValidationInfo) -> tuple[int, ...]:
+        if not info.data.get("fars", True) and ranks[:1] != (1,):
+            raise ValueError("must begin with 1 where there are no fars: models are compared there")
+        return ranks
+
+
 class AllPairsCard(ProtocolCard):
     """Every pair of faces of a data set: TAR at FAR; comparisons: of the whole set."""
 
@@ -315,6 +339,7 @@ CARD_CLASSES: MappingProxyType[str, type[ProtocolCard]] = MappingProxyType(
         "verification": VerificationCard,
         "video": VideoCard,
         "identification": IdentificationCard,
+        "search": SearchCard,
         "all-pairs": AllPairsCard,
         "template": TemplateCard,
         "template-search": TemplateSearchCard,

@@ -17,13 +17,29 @@ from pathlib import Path
 from facebench.base.errors import UserError
 from facebench.base.storage import write_together
 from facebench.base.validation import validated
+from facebench.faces.distractors import any_folder
 from facebench.faces.images import broken_images
 from facebench.faces.lfw.folder import FlatFolderSource, LfwSource, PeopleSource
 from facebench.faces.lfw.lists import Pair, PairList, some
 from facebench.faces.locate import locate_images, own_name
+from facebench.faces.tables.columns import TextTable
+from facebench.faces.tables.galleries import (
+    DISTRACTOR,
+    GALLERY,
+    IMAGE,
+    PROBE,
+    SET,
+    SUBJECT,
+    search_of,
+)
 from facebench.faces.tables.pairs import COLUMNS
 from facebench.faces.types import Progress
-from facebench.protocols.cards import IdentificationCard, VerificationCard, shipped_protocol
+from facebench.protocols.cards import (
+    IdentificationCard,
+    SearchCard,
+    VerificationCard,
+    shipped_protocol,
+)
 from facebench.protocols.kinds.verification import comparisons_of
 
 MOST_PAIRS = 3000  # of each kind, as LFW has
@@ -141,25 +157,8 @@ def draw_search(
     images; images that are empty or broken, since a search is of all images of the folder.
     """
     name = _name(card)
-    if not 0 < known <= 1:
-        raise UserError(f"--known {known:g} is no share of people; give one above 0, at most 1")
-    faces = _faces(folder, card, seed, progress)
+    faces, several, inside = _enrolled(folder, card, known, seed, progress)
     people, images = faces.people, faces.images
-    if faces.broken:
-        raise UserError(
-            f"{some(faces.broken)} of {len(faces.broken) + images:,} images of {folder} are empty "
-            "or broken, and a search is of all of them; remove these (`facebench data check` lists "
-            "them)"
-        )
-    several = [person for person, own in people.items() if len(own) > 1]
-    if not several:
-        raise UserError(f"{folder} has nobody with two images: one is searched among the others")
-    inside = several[: round(known * len(several))]
-    if not inside:
-        raise UserError(
-            f"--known {known:g} of {len(several):,} people with two images or more is nobody; give "
-            f"{-(-1000 // len(several)) / 1000:g}, which is one of them"
-        )
     own = sum(len(people[person]) for person in inside)
     strangers, left = images - own, own - len(inside)
     closed = len(inside) == len(people)
@@ -197,6 +196,100 @@ def draw_search(
         "draws": draws,
     }
     return DrawnProtocol(card, listed, counts)
+
+
+def draw_crowd(
+    folder: str | Path,
+    card: Path,
+    distractors: str | Path,
+    *,
+    known: float = 0.5,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> DrawnProtocol:
+    """Write a protocol of searches in a gallery with distractors: ``card`` and its list,
+    ``lists/NAME.csv`` beside it.
+
+    Known and unknown people are as of `draw_search`, in one draw: one image of each known person is
+    searched, the others are the gallery, and with them every image below ``distractors``, a folder
+    of any layout, each counting as a person of its own. Those that are empty or broken are left
+    out. UserError: as `draw_search`; no images there, or some that are called as the folder's are.
+    """
+    name = _name(card)
+    faces, _, inside = _enrolled(folder, card, known, seed, progress)
+    others = any_folder(distractors, "--distractors")
+    crowd = others.keys()
+    broken = {key for key, _ in broken_images(others.encoded, crowd, progress)}
+    crowd = [key for key in crowd if key not in broken]
+    if not crowd:
+        raise UserError(f"{distractors} holds no images that can be read; name a folder of faces")
+    if shared := {key.split("/")[0] for key in crowd} & {k.split("/")[0] for k in faces.people}:
+        raise UserError(
+            f"{distractors} has what is called as {len(shared):,} people of {folder} "
+            f"({min(shared)}); distractors are of nobody who is searched: leave these out, or name "
+            "the folder above it, if they are other people"
+        )
+    rows = [
+        (key, person, PROBE if person not in inside or number == 0 else GALLERY)
+        for person, own in sorted(faces.people.items())
+        for number, key in enumerate(own)
+    ] + [(key, "", DISTRACTOR) for key in crowd]
+    listed = card.parent / "lists" / f"{name}.csv"
+    columns = dict(zip((IMAGE, SUBJECT, SET), map(list, zip(*rows, strict=True)), strict=True))
+    found = search_of(TextTable(listed, columns, range(2, len(rows) + 2)))
+    strangers = found.probes - len(inside)
+    values = {
+        "name": name,
+        "kind": "search",
+        "version": 1,
+        "title": f"Searches in {name}",
+        "source": f"drawn by facebench data search, seed {seed}: {faces.images:,} images of "
+        f"{len(faces.people):,} people, {len(crowd):,} distractors",
+        "dataset": faces.dataset,
+        "search_list": f"lists/{name}.csv",
+        "searches": found.fingerprint,
+        "fars": sorted(_resolvable(strangers), key=lambda far: abs(far - 0.01))
+        if strangers
+        else [],
+        "ranks": [rank for rank in (1, 5, 10, 50) if rank < max(2, found.identities)],
+    }
+    validated(SearchCard, values, str(card))
+    _write({card: _toml(values), listed: _table([(IMAGE, SUBJECT, SET), *rows])})
+    counts = {
+        "people": len(faces.people),
+        "people in the gallery": len(inside),
+        "images in the gallery": len(rows) - found.probes - len(crowd),
+        "distractors": len(crowd),
+        "probes of known people": len(inside),
+        "probes of unknown people": strangers,
+    }
+    return DrawnProtocol(card, listed, counts, tuple(sorted(broken)))
+
+
+def _enrolled(
+    folder: str | Path, card: Path, known: float, seed: int, progress: Progress | None
+) -> tuple[_Faces, list[str], list[str]]:
+    """(the faces, people with two images or more, those of them who are in the gallery)."""
+    if not 0 < known <= 1:
+        raise UserError(f"--known {known:g} is no share of people; give one above 0, at most 1")
+    faces = _faces(folder, card, seed, progress)
+    people, images = faces.people, faces.images
+    if faces.broken:
+        raise UserError(
+            f"{some(faces.broken)} of {len(faces.broken) + images:,} images of {folder} are empty "
+            "or broken, and a search is of all of them; remove these (`facebench data check` lists "
+            "them)"
+        )
+    several = [person for person, own in people.items() if len(own) > 1]
+    if not several:
+        raise UserError(f"{folder} has nobody with two images: one is searched among the others")
+    inside = several[: round(known * len(several))]
+    if not inside:
+        raise UserError(
+            f"--known {known:g} of {len(several):,} people with two images or more is nobody; give "
+            f"{-(-1000 // len(several)) / 1000:g}, which is one of them"
+        )
+    return faces, several, inside
 
 
 def _name(card: Path) -> str:
@@ -295,12 +388,23 @@ def _toml(values: Mapping[str, object]) -> str:
 
 
 def _csv(pairs: Sequence[Pair]) -> str:
+    rows = (
+        (
+            one.left_key,
+            one.right_key,
+            int(one.mated),
+            one.fold + 1,
+            one.left_person,
+            one.right_person,
+        )
+        for one in pairs
+    )
+    return _table([COLUMNS, *rows])
+
+
+def _table(rows: Iterable[Sequence[object]]) -> str:
     text = StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(COLUMNS)
-    for pair in pairs:
-        people = pair.left_person, pair.right_person
-        table.writerow((pair.left_key, pair.right_key, int(pair.mated), pair.fold + 1, *people))
+    csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue()
 
 

@@ -58,6 +58,14 @@ class Settings:
     pairs: Annotated[str | Path | None, Option(FACES, "Another list of pairs, or splits.txt.")] = (
         None
     )
+    distractors: Annotated[
+        str | Path | None,
+        Option(
+            FACES,
+            "The folder of a search's distractors, where it is not that of --data.",
+            of_models=True,
+        ),
+    ] = None
     landmarks: Annotated[
         str | Path | None, Option(FACES, "Five landmarks per image, to align by.", of_models=True)
     ] = None

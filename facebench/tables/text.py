@@ -13,7 +13,7 @@ from facebench.records.sections import Estimate, ModelSection
 from facebench.tables.table import DASH, Cell
 
 BYTES_PER_FACE = "bytes per face"
-SEARCHES = ("identification", "template-search")  # kinds of protocols
+SEARCHES = ("identification", "search", "template-search")  # kinds of protocols
 
 
 class Ends(Protocol):

@@ -11,9 +11,14 @@ import numpy as np
 import pytest
 
 from facebench.base.errors import UserError
-from facebench.protocols.cards import IdentificationCard, VerificationCard, read_protocol
-from facebench.protocols.drawn import draw_pairs, draw_search
-from facebench.protocols.kinds import identification, verification
+from facebench.protocols.cards import (
+    IdentificationCard,
+    SearchCard,
+    VerificationCard,
+    read_protocol,
+)
+from facebench.protocols.drawn import draw_crowd, draw_pairs, draw_search
+from facebench.protocols.kinds import identification, search, verification
 from facebench.protocols.settings import Settings
 
 CENTRE = Settings(align="centre")
@@ -172,3 +177,62 @@ def test_what_cannot_be_drawn_is_told(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="holds no images in folders of people"):
         draw_pairs(tmp_path / "empty", tmp_path / "p.toml")
     assert not list(tmp_path.glob("*.toml"))
+
+
+def crowd_of(folder: Path, count: int) -> Path:
+    """Images of nobody in particular, at several depths."""
+    image = cv2.imencode(".png", np.zeros((16, 16, 3), np.uint8))[1].tobytes()
+    for number in range(count):
+        path = folder / ("" if number % 3 else f"{number % 5}/deep") / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(image)
+    return folder
+
+
+def test_a_gallery_with_distractors(tmp_path: Path) -> None:
+    data, crowd = photos(tmp_path / "photos"), crowd_of(tmp_path / "crowd", 25)
+    (crowd / "broken.jpg").write_bytes(b"")
+    drawn = draw_crowd(data, tmp_path / "protocols" / "door.toml", crowd, seed=4)
+    card = read_protocol(drawn.card)
+    assert isinstance(card, SearchCard) and card.dataset == "photos"
+    several = sum(count > 1 for count in COUNTS)
+    known = round(several / 2)
+    assert drawn.counts["people in the gallery"] == drawn.counts["probes of known people"] == known
+    assert drawn.counts["distractors"] == 25 and drawn.left_out == ("broken.jpg",)
+    settings = Settings(align="centre", distractors=crowd)
+    prepared = search.prepare(card, data, settings, images=True)
+    assert prepared.published_list is True and prepared.faces.kind == "real"
+    counts = prepared.counts
+    assert counts["gallery identities"] == known + 25
+    assert counts["mated probes"] == known and counts["distractors"] == 25
+    everybody = sum(COUNTS)
+    assert counts["mated probes"] + counts["non-mated probes"] + counts["gallery images"] == (
+        everybody + 25
+    )
+    source = prepared.faces.source
+    assert source is not None and not source.missing(prepared.faces.keys)
+    assert all(source.read(key).shape == (16, 16, 3) for key in prepared.faces.keys)
+    before = source.fingerprint(prepared.faces.keys)
+    (crowd / "1.png").write_bytes((crowd / "2.png").read_bytes() + b"x")
+    assert source.fingerprint(prepared.faces.keys) != before
+    (crowd / "1.png").unlink()
+    assert source.missing(prepared.faces.keys) == ["1.png"]
+    again = draw_crowd(data, tmp_path / "other" / "door.toml", crowd_of(crowd, 25), seed=5)
+    assert again.listed.read_text() != drawn.listed.read_text()
+
+
+def test_what_makes_no_crowd(tmp_path: Path) -> None:
+    data, card = photos(tmp_path / "photos"), tmp_path / "protocols" / "door.toml"
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match="holds no images that can be read"):
+        draw_crowd(data, card, tmp_path / "empty")
+    with pytest.raises(UserError, match="no folder .*absent; check distractors="):
+        draw_crowd(data, card, tmp_path / "absent")
+    with pytest.raises(UserError, match=r"called as 12 people of .*Person 00.*nobody who is"):
+        draw_crowd(data, card, data)
+    assert not card.exists()
+    drawn = draw_crowd(data, card, crowd_of(tmp_path / "crowd", 3))
+    with pytest.raises(UserError, match="there is no folder .*gone; check distractors="):
+        search.prepare(
+            read_protocol(drawn.card), data, Settings(distractors=tmp_path / "gone"), images=True
+        )

@@ -21,7 +21,7 @@ from facebench.faces.install.installed import (
 )
 from facebench.faces.lfw.lists import some
 from facebench.faces.locate import DATASETS, how_to_get
-from facebench.protocols.drawn import MOST_PAIRS, DrawnProtocol, draw_pairs, draw_search
+from facebench.protocols.drawn import MOST_PAIRS, DrawnProtocol, draw_crowd, draw_pairs, draw_search
 from facebench.tables.table import Column, facts_of, list_of
 
 app = typer.Typer(help="Get, list and check data sets of faces.", no_args_is_help=True)
@@ -107,7 +107,19 @@ def search(
             "else is unknown."
         ),
     ] = 0.5,
-    draws: Annotated[int, typer.Option(min=1, help="Of which image of a person is searched.")] = 10,
+    distractors: Annotated[
+        Path | None,
+        typer.Option(
+            help="A folder of faces of other people, of any layout, that complete the gallery."
+        ),
+    ] = None,
+    draws: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Of which image of a person is searched; default 10, and one with distractors.",
+        ),
+    ] = None,
     seed: SeedOption = 0,
 ) -> None:
     """Draw a gallery and probes of the images in a folder and write them as a protocol.
@@ -115,12 +127,21 @@ def search(
     Example: facebench data search photos -o protocols/door.toml
     """
     require_output(output, in_new_folder=True)
+    if distractors is not None and draws is not None:
+        raise UserError(f"--draws {draws} has no effect with --distractors; leave it out")
     with counting_bar(folders.READING, shown=True) as progress:
-        drawn = draw_search(folder, output, known=known, draws=draws, seed=seed, progress=progress)
-    _told(folder, drawn)
+        if distractors is not None:
+            drawn = draw_crowd(
+                folder, output, distractors, known=known, seed=seed, progress=progress
+            )
+        else:
+            drawn = draw_search(
+                folder, output, known=known, draws=draws or 10, seed=seed, progress=progress
+            )
+    _told(folder, drawn, "" if distractors is None else f" --distractors {quote(str(distractors))}")
 
 
-def _told(folder: Path, drawn: DrawnProtocol) -> None:
+def _told(folder: Path, drawn: DrawnProtocol, more: str = "") -> None:
     shown = [("card", drawn.card), ("list", drawn.listed)]
     counts = [(name, f"{count:,}") for name, count in drawn.counts.items()]
     if drawn.left_out:
@@ -128,4 +149,4 @@ def _told(folder: Path, drawn: DrawnProtocol) -> None:
     show_table(facts_of([*shown, *counts]), "facts")
     at_home = drawn.card.parent.resolve() == Path("protocols").resolve()
     name, data = (quote(str(path)) for path in (drawn.card.stem if at_home else drawn.card, folder))
-    typer.echo(f"next: facebench eval -m MODEL -p {name} --data {data}")
+    typer.echo(f"next: facebench eval -m MODEL -p {name} --data {data}{more}")

@@ -150,6 +150,14 @@ class PeopleSource(_Folder):
         return sorted(file.relative_to(self.root).as_posix() for file in _images_below(people))
 
 
+class AnyFolder(_Folder):
+    """Images of any names, at any depth. Keys are paths below the folder."""
+
+    def keys(self) -> list[str]:
+        """Every image, sorted; UserError: unreadable."""
+        return sorted(f.relative_to(self.root).as_posix() for f in _images_below([self.root]))
+
+
 def _people_folder(folder: Path) -> Path:
     """The folder with the people's folders: it, or the one that is all it holds, as unpacked."""
     for place in _unwrapped(folder):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from facebench.embedding.types import Embeddings, joined
 from facebench.faces.types import Progress
-from facebench.protocols.cards import IdentificationCard
+from facebench.protocols.cards import IdentificationCard, SearchCard
 from facebench.protocols.kinds.named_faces import find_named_faces, people_of
 from facebench.protocols.kinds.search_lists import (
     SearchList,
@@ -97,7 +97,7 @@ class PreparedIdentification(PreparedProtocol):
             mated=mated,
             nonmated=len(searches) - mated,
             subjects=int(np.unique(self.people[first.probes]).size),
-            failed=int(np.count_nonzero(lost[first.probes] | _lost_in_gallery(searches))),
+            failed=int(np.count_nonzero(lost[first.probes] | lost_in_gallery(searches))),
             fingerprint=self.fingerprint,
             rule="exact",
             draws=settings.draws,
@@ -155,15 +155,15 @@ class PreparedIdentification(PreparedProtocol):
         )
 
     def _table(self, searches: Searches, drawn: SearchList) -> SearchTable:
-        return SearchTable(
-            search_scores(searches),
-            searches.mated,
-            self.people[drawn.probes],
-            ranks_of(searches),
-        )
+        return table_of(searches, self.people[drawn.probes])
 
 
-def _lost_in_gallery(searches: Searches) -> NDArray[np.bool_]:
+def table_of(searches: Searches, people: NDArray[np.int64]) -> SearchTable:
+    """What intervals are made of; people: int64[n], of the probes."""
+    return SearchTable(search_scores(searches), searches.mated, people, ranks_of(searches))
+
+
+def lost_in_gallery(searches: Searches) -> NDArray[np.bool_]:
     """bool[n]: mated probes without an own score, since they or their gallery faces are lost."""
     lost: NDArray[np.bool_] = searches.mated & (searches.own == -np.inf)
     return lost
@@ -259,7 +259,9 @@ def _rate(name: str, target: float, values: Sequence[float], interval: Interval 
     )
 
 
-def search_series(card: IdentificationCard, found: Sequence[Searches]) -> tuple[Series, ...]:
+def search_series(
+    card: IdentificationCard | SearchCard, found: Sequence[Searches]
+) -> tuple[Series, ...]:
     """CMC, and for an open set DIR over FAR: means over the draws at the same ranks and FARs.
 
     FARs are whole numbers of false alarms: y is the DIR at the largest operating point whose FAR is
@@ -268,7 +270,7 @@ def search_series(card: IdentificationCard, found: Sequence[Searches]) -> tuple[
     ranks = curve_ranks(found[0].identities)
     matched = np.mean([cmc(searches)[ranks - 1] for searches in found], axis=0)
     curves = [Series("CMC", "rank", "identification rate", ranks.astype(np.float64), matched)]
-    if card.task == "open":
+    if card.fars:
         n_nonmated = int(np.count_nonzero(~found[0].mated))
         counts = curve_counts(n_nonmated)
         detected = np.mean([dir_at_counts(searches, counts) for searches in found], axis=0)
@@ -278,7 +280,7 @@ def search_series(card: IdentificationCard, found: Sequence[Searches]) -> tuple[
 
 
 def searches_decided(
-    card: IdentificationCard, headline: Rate, tables: Sequence[SearchTable]
+    card: IdentificationCard | SearchCard, headline: Rate, tables: Sequence[SearchTable]
 ) -> Decided:
     """All searches, draw after draw; decisions at the headline's thresholds, or at rank 1.
 

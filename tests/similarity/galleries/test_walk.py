@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -24,7 +26,7 @@ def walked(rows, asked, owners, who, cuts=(), there=None, probes_there=None, **g
     mates = np.isin(numbers, people)
     found.enrol(rows[np.flatnonzero(mates)], numbers[mates], there[mates])
     edges = [0, *sorted({int(cut * len(names)) for cut in cuts}), len(names)]
-    for first, last in zip(edges, edges[1:], strict=False):
+    for first, last in pairwise(edges):
         part = np.flatnonzero((numbers >= first) & (numbers < last))
         found.add(rows[part], numbers[part], there[part])
     return found.searches()
@@ -56,9 +58,7 @@ def test_the_bits_are_those_of_all_at_once(
         asked = Projection(other, rng.standard_normal(probes))
     there, probes_there = rng.random(gallery) > 0.1, rng.random(probes) > 0.1
     found = walked(rows, asked, owners, who, cuts, there, probes_there, workers=1)
-    expected = exact(
-        rows, asked, owners, who, gallery_acquired=there, probes_acquired=probes_there
-    )
+    expected = exact(rows, asked, owners, who, gallery_acquired=there, probes_acquired=probes_there)
     assert_same(found, expected)
 
 
@@ -81,7 +81,8 @@ def test_rows_that_overflow_are_walked_exactly_and_nan_is_refused() -> None:
         walked(big, big, np.arange(4), np.arange(4))
     half = Projection(np.eye(4, 2, dtype=np.float32) * 1e19, np.zeros(4))
     assert_same(
-        walked(half, half, np.arange(4), np.arange(4)), exact(half, half, np.arange(4), np.arange(4))
+        walked(half, half, np.arange(4), np.arange(4)),
+        exact(half, half, np.arange(4), np.arange(4)),
     )
     broken = Projection(np.full((4, 2), np.nan, np.float32), np.zeros(4))
     with pytest.raises(ValueError, match="NaN"):
