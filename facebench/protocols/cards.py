@@ -271,7 +271,7 @@ class SearchCard(ProtocolCard):
     the first is the headline, and rank 1 where there is none.
     """
 
-    runs_in = "search"
+    runs_in = "galleries"
     kind: Literal["search"]
     search_list: Below
     searches: Fingerprint | None = None

@@ -18,7 +18,7 @@ from facebench.protocols.cards import (
     read_protocol,
 )
 from facebench.protocols.drawn import draw_crowd, draw_pairs, draw_search
-from facebench.protocols.kinds import identification, search, verification
+from facebench.protocols.kinds import galleries, identification, verification
 from facebench.protocols.settings import Settings
 
 CENTRE = Settings(align="centre")
@@ -200,7 +200,7 @@ def test_a_gallery_with_distractors(tmp_path: Path) -> None:
     assert drawn.counts["people in the gallery"] == drawn.counts["probes of known people"] == known
     assert drawn.counts["distractors"] == 25 and drawn.left_out == ("broken.jpg",)
     settings = Settings(align="centre", distractors=crowd)
-    prepared = search.prepare(card, data, settings, images=True)
+    prepared = galleries.prepare(card, data, settings, images=True)
     assert prepared.published_list is True and prepared.faces.kind == "real"
     counts = prepared.counts
     assert counts["gallery identities"] == known + 25
@@ -233,6 +233,6 @@ def test_what_makes_no_crowd(tmp_path: Path) -> None:
     assert not card.exists()
     drawn = draw_crowd(data, card, crowd_of(tmp_path / "crowd", 3))
     with pytest.raises(UserError, match="there is no folder .*gone; check distractors="):
-        search.prepare(
+        galleries.prepare(
             read_protocol(drawn.card), data, Settings(distractors=tmp_path / "gone"), images=True
         )

@@ -10,8 +10,8 @@ import pytest
 from facebench.base.errors import UserError
 from facebench.embedding.types import Embeddings
 from facebench.protocols.cards import SearchCard
-from facebench.protocols.kinds import search
-from facebench.protocols.kinds.search import PreparedSearch, prepare
+from facebench.protocols.kinds import galleries
+from facebench.protocols.kinds.galleries import PreparedSearch, prepare
 from facebench.protocols.settings import Settings
 from facebench.similarity.cosine import Cosine
 
@@ -94,7 +94,7 @@ def expected_of(rows, vectors, lost):
 
 @pytest.mark.parametrize("order", ["asked", "sorted"])
 def test_rates_are_those_of_a_loop(tmp_path: Path, monkeypatch, order: str) -> None:
-    monkeypatch.setattr(search, "SLAB", 50)
+    monkeypatch.setattr(galleries, "SLAB", 50)
     rows, vectors = a_list()
     run = prepared(tmp_path, rows)
     lost = {"p1.jpg", "p2.jpg", "g5-0.jpg", "g5-1.jpg", "g5-2.jpg", "g7-1.jpg", "d3.jpg"}
@@ -124,7 +124,7 @@ def test_slabs_and_order_change_no_bit(tmp_path: Path, monkeypatch) -> None:
     rows, vectors = a_list()
     found = []
     for slab, sort, listed in ((1 << 16, False, rows), (7, True, rows), (90, True, rows[::-1])):
-        monkeypatch.setattr(search, "SLAB", slab)
+        monkeypatch.setattr(galleries, "SLAB", slab)
         run = prepared(tmp_path, listed)
         keys = sorted(run.keys(Settings())) if sort else run.keys(Settings())
         outcome = run.run(embedded(keys, vectors), Cosine(), Settings())
