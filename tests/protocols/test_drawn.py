@@ -226,13 +226,13 @@ def test_what_makes_no_crowd(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match="holds no images that can be read"):
         draw_crowd(data, card, tmp_path / "empty")
-    with pytest.raises(UserError, match="no folder .*absent; check distractors="):
+    with pytest.raises(UserError, match=r"no folder .*absent; check distractors="):
         draw_crowd(data, card, tmp_path / "absent")
     with pytest.raises(UserError, match=r"called as 12 people of .*Person 00.*nobody who is"):
         draw_crowd(data, card, data)
     assert not card.exists()
     drawn = draw_crowd(data, card, crowd_of(tmp_path / "crowd", 3))
-    with pytest.raises(UserError, match="there is no folder .*gone; check distractors="):
+    with pytest.raises(UserError, match=r"there is no folder .*gone; check distractors="):
         galleries.prepare(
             read_protocol(drawn.card), data, Settings(distractors=tmp_path / "gone"), images=True
         )
