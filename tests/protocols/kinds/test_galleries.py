@@ -140,7 +140,7 @@ def test_of_known_people_alone_ranks_lead_and_fars_are_refused(tmp_path: Path) -
     outcome = closed.run(embedded(closed.keys(Settings()), vectors), Cosine(), Settings())
     assert [(rate.name, rate.value) for rate in outcome.rates] == [("rank", 1.0)]
     run = prepared(tmp_path, rows)
-    with pytest.raises(UserError, match="protocol door: .*non-mated"):
+    with pytest.raises(UserError, match=r"protocol door: .*non-mated"):
         run.run(embedded(run.keys(Settings()), vectors), Cosine(), Settings())
 
 
