@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
@@ -12,43 +13,69 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facebench.base.errors import UserError
-from facebench.base.opening import ARRAY, plain_file, read_csv, read_list, read_text, reading
+from facebench.base.opening import read_csv, read_list, read_text, reading
+from facebench.embedding.rows.mapped import MappedRows, mapped
+from facebench.embedding.rows.shards import has_names, read_shards
 from facebench.embedding.types import Embeddings
 from facebench.faces.images import without_ending
 
 _HEADERS = frozenset(("name", "names", "file", "filename", "key", "path", "image"))
-_BEGINNINGS = (b"\x93NUMPY", b"PK")  # .npy and .npz; NumPy takes all else for a pickle
 _SHOWN = 3
 
 
-def load_embeddings(npy: Path, names: Path) -> Embeddings:
-    """Read float N×D vectors from ``.npy`` and the N names of the rows; all count as acquired.
+@dataclass(frozen=True, eq=False)
+class GivenEmbeddings:
+    """Embeddings that are read where they are used. keys: N distinct names; vectors: their rows;
+    files: all that they were found in.
+    """
 
-    names: UTF-8, one per line; or ``.csv``, first column (a heading such as ``name`` is skipped);
-    or ``.json``, a list of strings. Values become float32.
+    keys: tuple[str, ...]
+    vectors: MappedRows
+    files: tuple[Path, ...]
+
+
+def open_embeddings(path: Path, names: Path | None = None) -> GivenEmbeddings:
+    """Float or int8 N×D vectors and the N names of the rows, the vectors memory-mapped.
+
+    path: an ``.npy`` file; or a folder of shards or a Parquet file, with their own names
+    (`facebench.embedding.rows.shards`). names: UTF-8, one per line; or ``.csv``, first column (a
+    heading such as ``name`` is skipped); or ``.json``, a list of strings.
 
     UserError: files absent or of another kind (object arrays are never unpickled), not two
     dimensions, NaN or infinity, names that repeat, are blank, or are more or fewer than the rows.
     """
-    vectors = _load_vectors(npy)
-    keys = _load_names(names)
-    if len(keys) != len(vectors):
+    if names is None and not has_names(path):
+        raise UserError(f"{path}: give the names of its rows with --names")
+    if names is None:
+        vectors, keys, files = read_shards(path)
+        named = path
+    else:
+        vectors, keys, files = mapped([path]), _load_names(names), [path, names]
+        named = names
+    if len(keys) != vectors.shape[0]:
         raise UserError(
-            f"{names} has {len(keys):,} names but {npy} has {len(vectors):,} rows; "
+            f"{named} has {len(keys):,} names but {path} has {vectors.shape[0]:,} rows; "
             "give one name per row"
         )
-    repeated = [key for key, count in Counter(keys).items() if count > 1]
-    if repeated:
+    if len(set(keys)) < len(keys):
+        repeated = [key for key, count in Counter(keys).items() if count > 1]
         raise UserError(
-            f"{names} repeats {len(repeated):,} names ({_first(repeated)}); name every row once"
+            f"{named} repeats {len(repeated):,} names ({_first(repeated)}); name every row once"
         )
-    broken = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
-    if broken.size:
+    if (broken := vectors.first_broken()) is not None:
+        count, row = broken
         raise UserError(
-            f"{npy} has NaN or infinity (as float32) in {broken.size:,} rows, first in row "
-            f"{broken[0]} ({keys[broken[0]]}); leave out the faces that have no embedding"
+            f"{path} has NaN or infinity (as float32) in {count:,} rows, first in row "
+            f"{row} ({keys[row]}); leave out the faces that have no embedding"
         )
-    return Embeddings(tuple(keys), vectors, np.ones(len(keys), dtype=np.bool_))
+    return GivenEmbeddings(tuple(keys), vectors, tuple(files))
+
+
+def load_embeddings(npy: Path, names: Path) -> Embeddings:
+    """All of `open_embeddings` in memory; all count as acquired."""
+    found = open_embeddings(npy, names)
+    count = len(found.keys)
+    return Embeddings(found.keys, found.vectors[np.arange(count)], np.ones(count, dtype=np.bool_))
 
 
 def select(
@@ -65,22 +92,30 @@ def select(
     UserError: keys without a row (the first few and their number) under ``error``; no key at all
     has a row; a name that fits several rows or keys.
     """
-    rows = _match(embeddings.keys, keys)
-    absent = [key for key in keys if key not in rows]
-    if absent and (on_missing == "error" or not rows):
-        raise UserError(
-            f"{len(absent):,} of {len(keys):,} faces have no embedding ({_first(absent)}; the file "
-            f"has names like {_first(embeddings.keys, 1)}); add them, or count them as failures to "
-            "acquire with --on-missing count"
-        )
-    acquired = np.array([key in rows for key in keys], dtype=np.bool_)
-    taken = np.array([rows[key] for key in keys if key in rows], dtype=np.int64)
+    rows = rows_of(embeddings.keys, keys, on_missing)
+    acquired = rows >= 0
+    taken = rows[acquired]
     vectors = embeddings.vectors[taken]  # one copy where all are there: it may be a gigabyte
     if not acquired.all():
         vectors = np.zeros((len(keys), vectors.shape[1]), dtype=np.float32)
         vectors[acquired] = embeddings.vectors[taken]
     acquired[acquired] = embeddings.acquired[taken]
     return Embeddings(tuple(keys), vectors, acquired)
+
+
+def rows_of(
+    names: Sequence[str], keys: Sequence[str], on_missing: Literal["error", "count"] = "error"
+) -> NDArray[np.int64]:
+    """The row of every key among names, int64, -1 where it has none; see `select`."""
+    rows = _match(names, keys)
+    absent = [key for key in keys if key not in rows] if len(rows) < len(keys) else []
+    if absent and (on_missing == "error" or not rows):
+        raise UserError(
+            f"{len(absent):,} of {len(keys):,} faces have no embedding ({_first(absent)}; the file "
+            f"has names like {_first(names, 1)}); add them, or count them as failures to "
+            "acquire with --on-missing count"
+        )
+    return np.fromiter((rows.get(key, -1) for key in keys), np.int64, len(keys))
 
 
 def _match(names: Sequence[str], keys: Sequence[str]) -> dict[str, int]:
@@ -160,25 +195,6 @@ def _without_folder(name: str) -> str:
 
 def _parts(name: str) -> tuple[str, ...]:
     return PurePosixPath(without_ending(name)).parts or (name,)
-
-
-def _load_vectors(npy: Path) -> NDArray[np.float32]:
-    to_do = "save it with numpy.save, as floats"
-    with reading(npy, "cannot be read as an .npy array", to_do), plain_file(npy, ARRAY) as file:
-        if not file.read(len(_BEGINNINGS[0])).startswith(_BEGINNINGS):
-            raise ValueError("it does not begin as one")
-        file.seek(0)
-        array = np.load(file, allow_pickle=False)
-    if not isinstance(array, np.ndarray):
-        array.close()
-        raise UserError(f"{npy} is an .npz archive; save the one array with numpy.save")
-    if array.ndim != 2 or array.dtype.kind != "f" or not array.size:
-        raise UserError(
-            f"{npy} holds {array.dtype} of shape {array.shape}; it must hold floats, one row per "
-            "face, one column per dimension"
-        )
-    with np.errstate(over="ignore"):  # what overflows becomes infinite, and is then refused
-        return np.ascontiguousarray(array, dtype=np.float32)
 
 
 def _load_names(path: Path) -> list[str]:

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 
 from facebench.base.errors import UserError
 from facebench.base.storage import sha256_file
-from facebench.embedding.precomputed import load_embeddings
-from facebench.embedding.types import Embeddings
+from facebench.embedding.precomputed import GivenEmbeddings, open_embeddings
 from facebench.faces.tables.scores import GivenScores, read_scores
 from facebench.models.cards.card import ModelCard
 from facebench.models.cards.names import card_for
@@ -43,7 +42,7 @@ class Candidate:
 
     facts: ModelSection
     embedder: Embedder | None
-    embeddings: Embeddings | None = None
+    embeddings: GivenEmbeddings | None = None
     card: ModelCard | None = None
     cost: Cost = field(default_factory=Cost)
     scores: GivenScores | None = None
@@ -64,6 +63,11 @@ class Candidate:
         """A similarity by name; metric: its file, None: the card's. UserError: it cannot be."""
         if name == "cosine":
             return Cosine()
+        if self.embeddings is not None and self.embeddings.vectors.whole:
+            raise UserError(
+                f"{self.facts.id}: embeddings in int8 have no scale, which the similarity {name} "
+                "needs; compare them by cosine, or give floats"
+            )
         from facebench.similarity.learned import similarity_for
 
         attached = self.card.metric_fields(name) if self.card else None
@@ -145,13 +149,17 @@ def candidate_of(
     return Candidate(_facts(embedder, cost), embedder, card=card, cost=cost)
 
 
-def candidate_of_embeddings(npy: Path, names: Path) -> Candidate:
-    """Embeddings as a model, called as their file is; UserError where the files are wrong."""
-    embeddings = load_embeddings(npy, names)
-    both = f"{sha256_file(npy)} {sha256_file(names)}"
-    facts = _given(npy.stem, hashlib.sha256(both.encode()).hexdigest(), UNKNOWN)
-    dimension = embeddings.vectors.shape[1]
-    return Candidate(facts.model_copy(update={"dimension": dimension}), None, embeddings)
+def candidate_of_embeddings(path: Path, names: Path | None = None) -> Candidate:
+    """Embeddings as a model, called as their file or folder is; UserError where they are wrong.
+
+    path, names: as of `open_embeddings`.
+    """
+    given = open_embeddings(path, names)
+    hashes = " ".join(map(sha256_file, given.files))
+    facts = _given(path.stem, hashlib.sha256(hashes.encode()).hexdigest(), UNKNOWN)
+    precision = "int8" if given.vectors.whole else facts.precision
+    told = {"dimension": given.vectors.shape[1], "precision": precision}
+    return Candidate(facts.model_copy(update=told), None, given)
 
 
 def candidate_of_scores(table: Path) -> Candidate:

@@ -146,7 +146,7 @@ def evaluate_many(
     protocols: str | Sequence[str],
     data: str | Path | None = None,
     *,
-    embeddings: Sequence[tuple[Path, Path]] = (),
+    embeddings: Sequence[tuple[Path, Path | None]] = (),
     scores: Sequence[Path] = (),
     weights: Weights | None = None,
     parent: AnyModel | None = None,
@@ -169,7 +169,8 @@ def evaluate_many(
     data : str or path, optional
         As of `evaluate`.
     embeddings : sequence of (path, path), optional
-        ``.npy`` files and the names of their rows, each evaluated as a model after the others.
+        ``.npy`` files and the names of their rows, each evaluated as a model after the others; of
+        a folder of shards, or a Parquet file, which have names, ``None`` in their place.
     scores : sequence of path, optional
         Tables, CSV or Parquet, of ``image_a, image_b`` and ``score`` (or ``distance``), each
         evaluated as a model. One with the column ``same`` is the list of pairs as well, where no
@@ -231,7 +232,7 @@ def _evaluate_all(
     models: Models,
     protocols: Sequence[str],
     data: str | Path | None,
-    embeddings: Sequence[tuple[Path, Path]],
+    embeddings: Sequence[tuple[Path, Path | None]],
     scores: Sequence[Path],
     weights: Weights | None,
     parent: AnyModel | None,
@@ -381,16 +382,16 @@ def _require_other_calibration(candidate: Candidate, prepared: PreparedProtocol)
         )
 
 
-def _pairs(embeddings: Any) -> list[tuple[Path, Path]]:
+def _pairs(embeddings: Any) -> list[tuple[Path, Path | None]]:
     """The files of embeddings, each with that of its rows' names."""
     example = "[('mine.npy', 'names.txt')]"
     found = []
     for pair in listed("embeddings", embeddings, example):
         if isinstance(pair, str) or not isinstance(pair, Sequence) or len(pair) != 2:
             raise UserError(f"embeddings has {pair!r}; it must be like {example}")
-        for file in pair:
-            require("embeddings", file, (str, PathLike), example)
-        found.append((Path(pair[0]), Path(pair[1])))
+        require("embeddings", pair[0], (str, PathLike), example)
+        require("embeddings", pair[1], (str, PathLike, NoneType), example)
+        found.append((Path(pair[0]), None if pair[1] is None else Path(pair[1])))
     return found
 
 
@@ -553,7 +554,7 @@ def _inverted(outcome: FoldOutcome | Outcome) -> tuple[str, ...]:
 def candidates_of(
     models: Sequence[NamedModel],
     options: ModelOptions | None,
-    embeddings: Sequence[tuple[Path, Path]] = (),
+    embeddings: Sequence[tuple[Path, Path | None]] = (),
     scores: Sequence[Path] = (),
 ) -> list[Candidate]:
     """The models, loaded, the embeddings and the scores, under the names that were given them."""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facebench.base.errors import UserError
-from facebench.embedding.precomputed import select
+from facebench.embedding.precomputed import GivenEmbeddings, rows_of
 from facebench.embedding.store import EmbeddingStore
 from facebench.embedding.stream import Extraction, stream
 from facebench.embedding.types import Embeddings, ExtractionProfile
@@ -75,11 +75,14 @@ class CandidateFaces:
             profile=self.profile,
         )
 
-    def _given(self, given: Embeddings, keys: Sequence[str]) -> Iterator[Embeddings]:
-        chosen = select(given, keys, self._settings.on_missing)
+    def _given(self, given: GivenEmbeddings, keys: Sequence[str]) -> Iterator[Embeddings]:
+        rows = rows_of(given.keys, keys, self._settings.on_missing)
         for start in range(0, len(keys), _PART):
-            rows = slice(start, start + _PART)
-            yield Embeddings(chosen.keys[rows], chosen.vectors[rows], chosen.acquired[rows])
+            some = rows[start : start + _PART]
+            acquired = some >= 0
+            vectors = np.zeros((len(some), given.vectors.shape[1]), dtype=np.float32)
+            vectors[acquired] = given.vectors[some[acquired]]
+            yield Embeddings(tuple(keys[start : start + _PART]), vectors, acquired)
 
     def _require_faces(self) -> None:
         acquired = self.asked - self.failed

@@ -94,7 +94,7 @@ def header(text: bytes) -> bytes:
         (header(b"{[]:1}\n"), "unhashable type: 'list'"),
         (header(b"{'descr': '<f8', 'fortran_order': False, 'shape': (True,2), }\n"), ""),
         (b"PK\x03\x04" + b"x" * 50, "File is not a zip file"),
-        (array_bytes()[:-3], "cannot reshape array|Failed to read all data|EOF"),
+        (array_bytes()[:-3], "mmap length"),
     ],
 )
 def test_damaged_arrays_are_one_line(data: bytes, line: str, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from facebench.cli.errors import importing
 from facebench.cli.lab import KINDS
 from facebench.cli.options import ClusterOption, QuietOption, takes, without_effect_on_embeddings
 from facebench.cli.results import Format, Outputs
+from facebench.embedding.rows.shards import has_names
 from facebench.models.embedders.options import ModelOptions
 from facebench.protocols.settings import Settings
 
@@ -66,7 +67,8 @@ def command(
         Files,
         typer.Option(
             rich_help_panel=_WHAT,
-            help="An .npy file of embeddings instead of a model; needs --names.",
+            help="Embeddings instead of a model: an .npy file, with --names; or a folder of shards "
+            "(.npy with names in Parquet) or a Parquet file, which have their own.",
         ),
     ] = None,
     names: Annotated[
@@ -169,13 +171,17 @@ def command(
     outputs.write(records, perf_counter() - started)
 
 
-def _brought(embeddings: list[Path], names: list[Path]) -> list[tuple[Path, Path]]:
-    if len(embeddings) != len(names):
+def _brought(embeddings: list[Path], names: list[Path]) -> list[tuple[Path, Path | None]]:
+    """Each with its names; those that bring their own may have none."""
+    nameless = [path for path in embeddings if not has_names(path)]
+    if len(names) not in (len(embeddings), len(nameless)):
         raise UserError(
             f"{len(embeddings)} --embeddings and {len(names)} --names; give the names of the rows "
-            "of every file"
+            "of every .npy file"
         )
-    return list(zip(embeddings, names, strict=True))
+    waiting = iter(names)
+    every = len(names) == len(embeddings)
+    return [(path, next(waiting) if every or path in nameless else None) for path in embeddings]
 
 
 def _require_effect_on_embeddings(context: typer.Context) -> None:
