@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,20 +20,11 @@ _BLOCK = 1 << 15  # rows
 _INTEGERS = np.dtype(np.int8)
 
 
-class Rows(Protocol):
-    """N×D numbers; rows by their numbers, int64 n, are float32 n×D."""
-
-    @property
-    def shape(self) -> tuple[int, ...]: ...
-
-    def __getitem__(self, rows: NDArray[np.int64]) -> NDArray[np.float32]: ...
-
-
 @dataclass(frozen=True, eq=False)
 class MappedRows:
-    """Rows of several arrays, one after the other. arrays: N×D, of one width, memory-mapped.
+    """Rows of several arrays, one after the other; by their numbers, int64 n, float32 n×D.
 
-    whole: they are int8, whose rows have any scale.
+    arrays: of one width, memory-mapped.
     """
 
     arrays: tuple[NDArray[Any], ...]
@@ -45,7 +36,7 @@ class MappedRows:
 
     @property
     def whole(self) -> bool:
-        """Whether any of the numbers are int8."""
+        """Whether any of the numbers are int8, whose rows have any scale."""
         return any(array.dtype == _INTEGERS for array in self.arrays)
 
     @cached_property
