@@ -138,12 +138,12 @@ def _holds(path: Path, data: bytes) -> bool:
 
 
 @contextlib.contextmanager
-def temporary_folder() -> Iterator[Path]:
-    """An empty folder of the system's temporary ones, removed at the end of the block.
+def temporary_folder(place: Path | None = None) -> Iterator[Path]:
+    """An empty folder, removed at the end of the block; place: where, None: among the system's.
 
     Those of processes that were killed are removed first.
     """
-    place = Path(tempfile.gettempdir())
+    place = place or Path(tempfile.gettempdir())
     sweep(place)
     while True:
         folder = Path(tempfile.mkdtemp(prefix=_ASIDE, suffix=_PART, dir=place))

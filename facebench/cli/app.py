@@ -78,6 +78,11 @@ COMMANDS = (
         "facebench.cli.commands.history",
         "Accuracy against compression over a sequence of runs.",
     ),
+    (
+        "site",
+        "facebench.cli.commands.site",
+        "Write a leaderboard of records as static pages.",
+    ),
     ("data", "facebench.cli.commands.data", "Get, list and check data sets of faces."),
     (
         "store",

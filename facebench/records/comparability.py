@@ -150,7 +150,9 @@ def _settings(record: Record, of_one: Sequence[Record], of_model: bool) -> str:
     varied = [fact for fact in facts if len({fact(one) for one in of_one}) > 1]
     said = [fact(record) or "plain" for fact in varied]
     twins = [one for one in of_one if all(fact(one) == fact(record) for fact in varied)]
-    if len({one.digest() for one in twins}) > 1:  # e.g. of another version of facebench
+    if (
+        len(twins) > 1 and len({one.digest() for one in twins}) > 1
+    ):  # e.g. of another version of facebench
         said.append(f"record {record.digest()[:8]}")
     return "; ".join(said)
 

@@ -39,25 +39,27 @@ def newest(records: Sequence[Record]) -> Newest:
     ones had on other protocols does not count either: an evaluation that was cut short is no result
     of the new weights.
     """
-    unique = list({record.digest(): record for record in records}.values())
+    unique = {record.digest(): record for record in records}
+    aged = sorted(unique.items(), key=_age)
     now: dict[str, str] = {}
-    for record in sorted(unique, key=_age):
+    for _, record in aged:
         if _pinned(record):
             now[record.model.id] = record.model.weights_hash
-    counting: dict[tuple[object, ...], Record] = {}
-    for record in sorted(unique, key=_age):
+    counting: dict[tuple[object, ...], str] = {}
+    for digest, record in aged:
         if not _pinned(record) or record.model.weights_hash == now[record.model.id]:
-            counting[_key(record)] = record
-    kept = {record.digest() for record in counting.values()}
+            counting[_key(record)] = digest
+    kept = set(counting.values())
     return Newest(
-        tuple(record for record in unique if record.digest() in kept),
-        tuple(record for record in unique if record.digest() not in kept),
+        tuple(record for digest, record in unique.items() if digest in kept),
+        tuple(record for digest, record in unique.items() if digest not in kept),
     )
 
 
-def _age(record: Record) -> tuple[tuple[int, ...], str, str]:
-    """Ascending, the newest last."""
-    return version_of(record.facebench), record.run.latest, record.digest()
+def _age(one: tuple[str, Record]) -> tuple[tuple[int, ...], str, str]:
+    """Of a digest and its record; ascending, the newest last."""
+    digest, record = one
+    return version_of(record.facebench), record.run.latest, digest
 
 
 def _pinned(record: Record) -> bool:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from types import MappingProxyType
 
 import numpy as np
@@ -346,21 +347,58 @@ def paired_with_each(
     names: which of accuracy, AUC and EER are computed, beside the targets; folds and decisions are
     of accuracy, and may be None without it.
     """
+    differences = _differences(
+        [baseline, *candidates], mated, folds, subjects_a, subjects_b, targets, names, level
+    )
+    return [differences(0, number) for number in range(1, len(candidates) + 1)]
+
+
+def paired_among(
+    models: Sequence[_Model],
+    mated: ArrayLike,
+    folds: ArrayLike | None,
+    subjects_a: ArrayLike | None,
+    subjects_b: ArrayLike | None,
+    targets: Sequence[float] = (),
+    *,
+    names: Collection[str] = NAMES,
+    level: float = 0.95,
+) -> Iterator[tuple[int, int, dict[str, Difference]]]:
+    """As `paired_verification`, of every two models: (baseline, candidate, differences), the
+    baseline's number the lower, with what is each model's own found once. names: as above.
+    """
+    differences = _differences(models, mated, folds, subjects_a, subjects_b, targets, names, level)
+    for one, other in combinations(range(len(models)), 2):
+        yield one, other, differences(one, other)
+
+
+def _differences(
+    models: Sequence[_Model],
+    mated: ArrayLike,
+    folds: ArrayLike | None,
+    subjects_a: ArrayLike | None,
+    subjects_b: ArrayLike | None,
+    targets: Sequence[float],
+    names: Collection[str],
+    level: float,
+) -> Callable[[int, int], dict[str, Difference]]:
+    """The differences of a baseline and a candidate, by their numbers among the models."""
     where = "paired_verification"
-    _, flags = checked_comparisons(baseline[0], mated, where)
+    _, flags = checked_comparisons(models[0][0], mated, where)
     checked_level(level, where)
     units = Units.of(flags, subjects_a, subjects_b, where)
     sharing, weights = Sharing.of(units), None
     if folds is not None:
         checked_folds(folds, flags.size, where)
         weights = fold_weights(np.asarray(folds))
-    first, *others = (
-        _influences(*model, flags, weights, sharing, names, targets, where)
-        for model in (baseline, *candidates)
-    )
+    found = [
+        _influences(*model, flags, weights, sharing, names, targets, where) for model in models
+    ]
     independent = _independent(units)
-    return [
-        {
+
+    def between(one: int, other: int) -> dict[str, Difference]:
+        first = found[one]
+        return {
             key: influenced_difference(
                 own.value - first[key].value,
                 own.influence - first[key].influence,
@@ -369,10 +407,10 @@ def paired_with_each(
                 gains=_gains(first[key], own),
                 level=level,
             )
-            for key, own in other.items()
+            for key, own in found[other].items()
         }
-        for other in others
-    ]
+
+    return between
 
 
 @dataclass(frozen=True, eq=False)

@@ -23,7 +23,7 @@ large samples, and the sums per person).
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from math import sqrt
 from statistics import NormalDist
 
@@ -83,6 +83,11 @@ class Sharing:
         nothing = np.zeros(0, dtype=np.int64)
         return cls(first.astype(np.int64), nothing, nothing, None, names.size, kind)
 
+    @cached_property
+    def numbers(self) -> FloatArray:
+        """float64[count]: how many comparisons each person is in."""
+        return self.by_person(np.ones(self.first.size))
+
     def by_person(self, influence: FloatArray) -> FloatArray:
         """float64[count]: the sum of each person's influences float[n]."""
         found: FloatArray = np.bincount(self.first, influence, self.count).astype(np.float64)
@@ -90,13 +95,14 @@ class Sharing:
             found += np.bincount(self.second, influence[self.two], self.count)
         return found
 
-    def variance(self, influence: FloatArray) -> float:
-        """V of influences float[n] (see the module).
+    def variance(self, influence: FloatArray, people: FloatArray | None = None) -> float:
+        """V of influences float[n] (see the module). people: `by_person` of them, where it is known
+        already, here and below.
 
         Chance may make it zero or less, since it is a difference; then it is that of independent
         comparisons.
         """
-        people = self.by_person(influence)
+        people = self.by_person(influence) if people is None else people
         shared: FloatArray = influence[self.two]
         if self.pairs is not None:
             shared = np.bincount(self.pairs, shared).astype(np.float64)
@@ -104,7 +110,9 @@ class Sharing:
         independent = float(influence @ influence)
         return found if found > 1e-12 * independent else independent
 
-    def degrees_of_freedom(self, influence: FloatArray, *, by_weight: bool = False) -> float:
+    def degrees_of_freedom(
+        self, influence: FloatArray, people: FloatArray | None = None, *, by_weight: bool = False
+    ) -> float:
         """How many independent squares a V is worth, at least 1, and infinite where comparisons are
         the units.
 
@@ -115,18 +123,19 @@ class Sharing:
         """
         if self.kind == "comparisons":
             return float("inf")
-        number = self.by_person((influence != 0).astype(np.float64))
+        moved = influence != 0
+        number = self.numbers if moved.all() else self.by_person(moved.astype(np.float64))
         total = number.sum()
         freedom = float(total * total / (number @ number)) - 1 if total else 1.0
         if by_weight:
-            freedom = min(freedom, 2 * self.carriers(influence))
+            freedom = min(freedom, 2 * self.carriers(influence, people))
         return max(1.0, freedom)
 
-    def carriers(self, influence: FloatArray) -> float:
+    def carriers(self, influence: FloatArray, people: FloatArray | None = None) -> float:
         """How many people carry V: as many of equal weight would have the same ratio of squared
         sum of squares and sum of fourth powers.
         """
-        squares = self.by_person(influence) ** 2
+        squares = (self.by_person(influence) if people is None else people) ** 2
         fourth = float(squares @ squares)
         return float(squares.sum()) ** 2 / fourth if fourth else float("inf")
 
@@ -202,12 +211,13 @@ def influenced_difference(
         shown = float(np.clip(estimate, -1, 1))
         bound = no_change_interval(independent, level, shown, sharing.kind)
         return Difference(estimate, bound, no_change_p_value(independent, shown))
-    freedom = sharing.degrees_of_freedom(influence, by_weight=True)
+    people = sharing.by_person(influence)
+    freedom = sharing.degrees_of_freedom(influence, people, by_weight=True)
     if mated is not None and sharing.kind == "subjects":
         carriers = sharing.carriers(np.where(mated, 0.0, influence))
         freedom = max(1.0, min(freedom, carriers))
         kind += FEW_ACCEPTED * (carriers < FEW_ACCEPTING)
-    variance = sharing.variance(influence)
+    variance = sharing.variance(influence, people)
     error, z = standard_error(variance, freedom), quantile(freedom, level)
     p_value = two_sided(abs(estimate) / error, freedom)
     low, high = max(-1.0, estimate - z * error), min(1.0, estimate + z * error)
