@@ -17,7 +17,7 @@ import numpy as np
 from facebench.similarity.base import Projection, score_block
 from facebench.similarity.candidates import search_faces
 from facebench.similarity.cosine import Cosine
-from facebench.statistics.all_pairs import walk_pairs
+from facebench.statistics.all_pairs.walk import walk_pairs
 
 WIDTH, PROBES = 128, 500
 GALLERIES = (10_000, 30_000, 100_000, 300_000, 1_000_000)

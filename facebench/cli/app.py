@@ -18,6 +18,7 @@ COMMANDS = (
         "facebench.cli.commands.extract",
         "Embed faces beforehand, by as many processes as there are.",
     ),
+    ("pairs", "facebench.cli.commands.pairs", "Walk all pairs, by as many processes as there are."),
     (
         "degrade",
         "facebench.cli.commands.degrade",

@@ -31,17 +31,17 @@ class Merged:
     total: int
 
 
-def merge(store: EmbeddingStore, other: Path) -> list[Merged]:
+def merge(store: EmbeddingStore, other: Path, required: bool = True) -> list[Merged]:
     """Take over what another store has and this one lacks; nothing is removed anywhere.
 
-    other: its folder, or that of the cache that holds it. UserError: there is none; an entry whose
-    name does not belong to what it says of itself; a shard that differs by more than `TOLERANCE`
-    from the one here, of which nothing is taken, as one of the two is wrong.
+    other: its folder, or that of the cache that holds it. UserError: there is none, where required;
+    an entry whose name does not belong to what it says of itself; a shard that differs by more than
+    `TOLERANCE` from the one here, of which nothing is taken, as one of the two is wrong.
     """
     inside = other / "embeddings"
     there = EmbeddingStore(inside if inside.is_dir() else other)
     found = there.manifests()
-    if not found:
+    if not found and required:
         raise UserError(f"{there.folder} holds no embeddings; name a folder of FACEBENCH_CACHE")
     return [_merge_entry(store, folder, manifest) for folder, manifest in found]
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from facebench.similarity.base import Projection, score_block
-from facebench.statistics.all_pairs import merged, tail_points, walk_pairs
+from facebench.statistics.all_pairs.points import tail_points
+from facebench.statistics.all_pairs.walk import merged, walk_pairs
 from facebench.statistics.intervals.all_pairs import tail_length
 from facebench.statistics.intervals.searches import SearchTable, search_intervals
 from facebench.statistics.searches import Searches, cmc, dir_at_far, search, search_scores

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from facebench.similarity.base import score_block
 from facebench.similarity.cosine import Cosine
 from facebench.statistics import roc, tar_at_far, tar_key
-from facebench.statistics.all_pairs import merged, tail_curve, tail_points, walk_pairs
+from facebench.statistics.all_pairs.points import tail_curve, tail_points
+from facebench.statistics.all_pairs.walk import merged, walk_pairs
 from facebench.statistics.intervals.all_pairs import (
     TailTooShortError,
     all_pairs_draws,

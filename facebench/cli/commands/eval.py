@@ -132,8 +132,8 @@ def command(
     outputs = Outputs(
         format, output, out, plot=plot, history=history, profile=profile, quiet=quiet
     ).checked()
-    brought = _brought(embeddings or [], names or [])
-    if not (model or brought or scores):
+    given = brought(embeddings or [], names or [])
+    if not (model or given or scores):
         raise UserError("name a model with --model (`facebench models` lists them)")
     if not protocol:
         raise UserError("name a protocol with --protocol (`facebench protocols` lists them)")
@@ -160,7 +160,7 @@ def command(
         model or [],
         protocol,
         data,
-        embeddings=brought,
+        embeddings=given,
         scores=scores or [],
         weights=weights,
         parent=parent,
@@ -171,7 +171,7 @@ def command(
     outputs.write(records, perf_counter() - started)
 
 
-def _brought(embeddings: list[Path], names: list[Path]) -> list[tuple[Path, Path | None]]:
+def brought(embeddings: list[Path], names: list[Path]) -> list[tuple[Path, Path | None]]:
     """Each with its names; those that bring their own may have none."""
     nameless = [path for path in embeddings if not has_names(path)]
     if len(names) not in (len(embeddings), len(nameless)):

@@ -41,22 +41,28 @@ def merge(
         typer.Argument(help="Caches (FACEBENCH_CACHE) or stores of other machines, as copied."),
     ],
 ) -> None:
-    """Take over embeddings that other machines made, each file checked; remove nothing.
+    """Take over embeddings and parts of all pairs from others, each file checked; remove nothing.
 
     Example: facebench store merge /mnt/node1 /mnt/node2
     """
     store, rows, damaged = EmbeddingStore(), list[tuple[str, ...]](), 0
     with importing():
         from facebench.embedding.merging import merge as merged
+        from facebench.protocols.pair_parts import parts_in, take_parts
 
+    parts = 0
     for folder in folders:
-        for one in merged(store, folder):
+        parts += take_parts(folder)
+        for one in merged(store, folder, required=not parts_in(folder)):
             here = f"{one.present:,} of {one.total:,}"
             kept = f"{one.same + one.close:,}"
             rows.append((one.model, one.source, str(folder), f"{one.taken:,}", kept, here))
             damaged += one.damaged
     heads = ("model", "faces of", "from", Column("taken"), Column("kept"), Column("files here"))
-    show_table(list_of(heads, rows), "ruled")
+    if rows:
+        show_table(list_of(heads, rows), "ruled")
+    if parts:
+        typer.echo(f"{parts:,} parts of all pairs taken")
     if damaged:
         raise UserError(f"{damaged:,} files are damaged there and were not taken; make them again")
 
@@ -73,8 +79,12 @@ def clear(
     if not yes and not typer.confirm(f"Remove {_megabytes(store.size())} in {store.folder}?"):
         typer.echo("nothing was removed")
         return
-    done = store.clear()
+    from facebench.protocols.pair_parts import clear_parts, parts_folder  # late: statistics
+
+    done, pairs = store.clear(), clear_parts()
     typer.echo(f"{_megabytes(done.freed)} removed from {store.folder}")
+    if pairs:
+        typer.echo(f"{_megabytes(pairs)} removed from {parts_folder()}")
     if done.used:
         typer.echo(f"{done.used} that an evaluation uses now stay")
     for folder in done.others:

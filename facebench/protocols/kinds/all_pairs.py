@@ -4,31 +4,34 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from time import perf_counter
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facebench.base.errors import UserError
+from facebench.base.progress import counting_bar
 from facebench.embedding.types import Embeddings, joined
 from facebench.faces.types import Progress
 from facebench.protocols.cards import AllPairsCard
 from facebench.protocols.kinds.named_faces import find_named_faces, people_of
 from facebench.protocols.outcome import Outcome, Rate, Series
+from facebench.protocols.pair_parts import PairParts
 from facebench.protocols.prepared import PreparedProtocol, refuse_pooling, refused
 from facebench.protocols.settings import DEFAULTS, Settings
 from facebench.similarity.base import Projection, Similarity, score_block
-from facebench.statistics.all_pairs import (
+from facebench.similarity.tiles import Tiles
+from facebench.statistics.all_pairs.points import (
     PairTail,
     tail_curve,
     tail_over_people,
     tail_points,
-    walk_pairs,
 )
-from facebench.statistics.intervals.all_pairs import tail_length, walk_with_draws
+from facebench.statistics.all_pairs.walk import walk_pairs
+from facebench.statistics.intervals.all_pairs import MOST_TAIL, tail_length, walk_with_draws
 from facebench.statistics.intervals.exact import (
     Interval,
     exact_binomial,
@@ -39,7 +42,18 @@ from facebench.statistics.paired import all_agree
 from facebench.statistics.roc import OperatingPoint, allowed_false_accepts
 
 LEVEL = 0.95
+ALL = (0, 1)  # the one part that is everything
 _LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class MadePart:
+    """A part of the pairs that is kept now. pairs: of it; present, of: how many parts are there."""
+
+    pairs: int
+    seconds: float
+    present: int
+    of: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,10 +83,23 @@ class PreparedAllPairs(PreparedProtocol):
         faces = joined(embeddings)
         rows = self._projected(faces, similarity)
         n, targets = len(faces.keys), self.card.targets
+        parts = PairParts.of(rows, self.people, faces.acquired) if settings.store else None
+
+        def walk(length: int, part: tuple[int, int] = ALL) -> PairTail:
+            title = f"pairs of {self.card.name}"
+            with counting_bar(title, settings.progress) as advance:
+                return self._walk(rows, faces.acquired, length, part, advance)
+
+        def found_or_walked(length: int) -> PairTail:
+            found = None if parts is None else parts.whole(walk, length)
+            if found is None:
+                return walk(length)
+            there = int(np.count_nonzero(faces.acquired))
+            return replace(found, failed=n * (n - 1) // 2 - there * (there - 1) // 2)
 
         try:
             pairs, drawn = walk_with_draws(
-                partial(self._walk, rows, faces.acquired),
+                found_or_walked,
                 targets,
                 length=tail_length(targets, n * (n - 1) // 2, settings.draws),
                 draws=settings.draws,
@@ -123,9 +150,55 @@ class PreparedAllPairs(PreparedProtocol):
             )
         return rows
 
-    def _walk(self, rows: Projection, acquired: NDArray[np.bool_], tail: int) -> PairTail:
+    def make_part(
+        self,
+        embeddings: Iterable[Embeddings],
+        similarity: Similarity,
+        settings: Settings,
+        part: tuple[int, int],
+    ) -> MadePart:
+        """Walk one of n parts of the pairs, from 0, and keep it where `run` finds it. Its bits are
+        the same whatever the number of parts and of threads.
+
+        UserError: as of `run`.
+        """
+        self.pooling(settings)
+        faces = joined(embeddings)
+        rows = self._projected(faces, similarity)
+        n = len(faces.keys)
+        parts, mine = PairParts.of(rows, self.people, faces.acquired), 0
+        length = max(MOST_TAIL, tail_length(self.card.targets, n * (n - 1) // 2, draws=1))
+        started = perf_counter()
+        try:
+            with counting_bar(f"pairs of {self.card.name}", settings.progress) as shown:
+
+                def advance(done: int, whole: int) -> None:
+                    nonlocal mine
+                    mine = whole
+                    shown(done, whole)
+
+                found = self._walk(rows, faces.acquired, length, part, advance)
+        except ValueError as error:
+            raise refused(self.card.name, error) from error
+        parts.write(part, found)
+        return MadePart(mine, perf_counter() - started, len(parts.present(part[1])), part[1])
+
+    def _walk(
+        self,
+        rows: Projection,
+        acquired: NDArray[np.bool_],
+        tail: int,
+        part: tuple[int, int],
+        advance: Callable[[int, int], None],
+    ) -> PairTail:
         return walk_pairs(
-            lambda a, b: score_block(rows[a], rows[b]), self.people, acquired=acquired, tail=tail
+            lambda a, b: score_block(rows[a], rows[b]),
+            self.people,
+            acquired=acquired,
+            tail=tail,
+            part=part,
+            rough=Tiles.of(rows),
+            advance=advance,
         )
 
     def _warn(self, targets: Sequence[float], pairs: PairTail) -> None:

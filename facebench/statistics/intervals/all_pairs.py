@@ -14,7 +14,7 @@ from math import ceil
 import numpy as np
 
 from facebench.base.threads import over_cores
-from facebench.statistics.all_pairs import PairTail
+from facebench.statistics.all_pairs.points import PairTail
 from facebench.statistics.checks import BoolArray, FloatArray, IntArray
 from facebench.statistics.intervals.bootstrap import draw_units
 from facebench.statistics.intervals.exact import tar_key

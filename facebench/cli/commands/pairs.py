@@ -1,0 +1,103 @@
+"""``facebench pairs``: all pairs of faces, walked by as many processes as there are."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from facebench.base.errors import UserError
+from facebench.base.options import ASIDE, FACES, HOW, INPUT, MACHINE
+from facebench.cli.commands.eval import brought
+from facebench.cli.errors import importing
+from facebench.cli.options import QuietOption, takes
+from facebench.models.embedders.options import ModelOptions
+from facebench.protocols.settings import Settings
+
+_RESULT = "Result"
+_TAKEN = (
+    "pairs", "landmarks", "landmarks_order", "align", "detector", "faces", "on_missing",
+    "similarity", "metric", "template", "template_fit", "threads", "batch", "workers", "store",
+    "size", "colour", "mean", "scale", "normalise", "layout", "output", "flip", "precision",
+    "device", "untrusted",
+)  # fmt: skip
+
+
+@takes(
+    (ASIDE, FACES, INPUT, HOW, MACHINE, _RESULT),
+    dict.fromkeys(_TAKEN),
+    options=ModelOptions,
+    settings=Settings,
+)
+def command(
+    protocol: Annotated[
+        list[str],
+        typer.Option("--protocol", "-p", help="Of the kind all-pairs; may be repeated."),
+    ],
+    models: Annotated[
+        list[str] | None, typer.Argument(metavar="MODEL", help="As of `eval`.")
+    ] = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            help="i/n: walk the i-th of n shares, 1/4 to 4/4. Default: what RANK and WORLD_SIZE "
+            "(torchrun) or SLURM_ARRAY_TASK_ID and SLURM_ARRAY_TASK_COUNT say, or all."
+        ),
+    ] = None,
+    weights: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Weights for the one package.module:factory among the models, as of `eval`."
+        ),
+    ] = None,
+    embeddings: Annotated[
+        list[Path] | None,
+        typer.Option(help="An .npy file of embeddings instead of a model; needs --names."),
+    ] = None,
+    names: Annotated[
+        list[Path] | None, typer.Option(help="Names of the rows of --embeddings.")
+    ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(rich_help_panel=FACES.title, help="A folder or file, as of `eval`."),
+    ] = None,
+    quiet: QuietOption = False,
+    *,
+    options: ModelOptions,
+    settings: Settings,
+) -> None:
+    """Walk a share of all pairs of faces and keep what it found, where `eval` finds it.
+
+    Example: facebench pairs sparse_074 -p lfw-all-pairs --shard 1/2
+    """
+    with importing():
+        from facebench.base.threads import keep_freed_memory, torch_threads
+        from facebench.embedding.shards import share_of
+        from facebench.evaluation.sharing.pairs import parts_made
+
+    share = share_of(shard, os.environ)
+    given = brought(embeddings or [], names or [])
+    if not (models or given):
+        raise UserError("name a model (`facebench models` lists them), or --embeddings")
+    part = (0, 1) if share is None else (share.number - 1, share.of)
+    keep_freed_memory()
+    with torch_threads(settings.threads):
+        for model, name, made in parts_made(
+            models or [],
+            protocol,
+            data,
+            part,
+            embeddings=given,
+            weights=weights,
+            options=options,
+            settings=replace(settings, progress=not quiet),
+        ):
+            mine = f"shard {share}: " if share else ""
+            there = "all are" if made.present == made.of else f"{made.present:,} are"
+            typer.echo(
+                f"{model} on {name}: {mine}{made.pairs:,} pairs in {made.seconds:.1f} s, part "
+                f"{part[0] + 1:,} of {made.of:,}; {there} there"
+            )
