@@ -22,7 +22,7 @@ def parts_made(
     data: str | Path | None,
     part: tuple[int, int],
     *,
-    embeddings: Sequence[tuple[Path, Path]],
+    embeddings: Sequence[tuple[Path, Path | None]],
     weights: Weights | None,
     options: ModelOptions,
     settings: Settings,
