@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Literal, Self
 
 from facebench.base.errors import UserError
+from facebench.base.kept import kept
 from facebench.base.locks import Lock, path_lock
 from facebench.base.opening import ARRAY, is_stray, plain_file, require_kind
 
@@ -80,6 +81,7 @@ def workspace_folders(kind: Workspace) -> list[Path]:
     return found
 
 
+@kept
 def toml_files(kind: Workspace, *folders: str) -> dict[str, Path]:
     """TOML files of a kind by name, those of the working directory first: {name: path}, sorted.
 

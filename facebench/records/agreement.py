@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from facebench.base.errors import UserError
+from facebench.base.kept import kept
 from facebench.base.storage import workspace_folders
 from facebench.records.groups.made import labelled_in
 from facebench.records.record import Record
@@ -235,15 +236,19 @@ def _has_card(model: str) -> bool:
     return any((folder / f"{model}.toml").is_file() for folder in workspace_folders("models"))
 
 
+@kept
 def _counted(model: str, weights_hash: str) -> dict[str, float | None]:
     """What the weights of that hash have; nothing where they are not there."""
     from facebench.base.storage import sha256_file
     from facebench.models.cards.card import find_card
-    from facebench.models.zoo import load_model
+    from facebench.models.cards.members import trained_members
 
     try:
         card = find_card(model)
         if card.architecture == "ensemble":
+            trained_members(card)  # before PyTorch, which takes a second to load
+            from facebench.models.zoo import load_model
+
             found = load_model(model).weights_hash
         else:
             path = card.weights_path

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import Field
 
 from facebench.base.errors import UserError
+from facebench.base.kept import kept
 from facebench.base.opening import read_json
 from facebench.base.storage import (
     cache_folder,
@@ -139,6 +140,7 @@ def costs_path(model: str) -> str:
     return f"reports/results/{COSTS}/{file_name(model)}.json"
 
 
+@kept
 def find_costs(model: str) -> CostRecord | None:
     """The costs of a model: the working directory's, this machine's (cache), the shipped ones.
 

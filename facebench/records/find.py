@@ -15,6 +15,7 @@ from types import NoneType
 from typing import Any
 
 from facebench.base.errors import UserError, left_out, nearest
+from facebench.base.kept import kept
 from facebench.base.opening import is_stray, read_json
 from facebench.base.options import listed, require
 from facebench.base.storage import result_folders
@@ -161,6 +162,7 @@ def _load(path: Path, changed: int) -> Record:
     return read_record(path)
 
 
+@kept
 def default_pooling(protocol: str) -> str | None:
     """What records of a protocol say of pooling unless another was chosen, e.g. ``mean-score, all
     frames``; None: any, as its card names none, or there is no such card.

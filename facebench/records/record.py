@@ -133,6 +133,7 @@ class Record(Shown, Section):
 
     _table: ScoreTable | None = PrivateAttr(default=None)
     _missing: str = PrivateAttr(default="")
+    _digest: str | None = PrivateAttr(default=None)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -229,6 +230,18 @@ class Record(Shown, Section):
 
         It is over the fields as version 1 wrote them: notes beside baselines name records by it.
         """
+        if self._digest is None:
+            self._digest = self._hashed()
+        return self._digest
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """As pydantic's; what is updated has a digest of its own."""
+        other = super().model_copy(update=update, deep=deep)
+        if update:
+            other._digest = None
+        return other
+
+    def _hashed(self) -> str:
         values = self.model_dump(mode="json", exclude={"run", SEAL})
         values["schema_version"] = 1
         values["model"] = {k: v for k, v in values["model"].items() if k not in COUNTED_LATER}

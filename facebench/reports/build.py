@@ -15,6 +15,7 @@ from types import NoneType
 from typing import TYPE_CHECKING
 
 from facebench.base.errors import UserError, nearest
+from facebench.base.kept import files_as_they_are
 from facebench.base.options import listed, require
 from facebench.comparison.paired import corrected, paired_with_first
 from facebench.faces.types import DataKind
@@ -110,10 +111,12 @@ def report(
     models = listed("models", models, "['baseline', 'sparse_074']")
     cards, finder = cards_named(str(card)), Finder.of(found_in)
     cards = [with_rows(one, finder, models, similarity) for one in cards]
-    filled = [one for each in cards for one in fill_card(each, finder)]
+    with files_as_they_are():
+        filled = [one for each in cards for one in fill_card(each, finder)]
     return FilledReport(tuple(filled), tuple(finder.skipped))
 
 
+@files_as_they_are()
 def fill_card(card: ReportCard, finder: Finder) -> list[FilledCard]:
     """A card on every data set, that of real faces first and always, with what is missing in it."""
     return [_Builder(card, finder, data).filled() for data in _data_sets(card, finder)]

@@ -6,14 +6,16 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from facebench.base.errors import UserError
+from facebench.base.kept import kept
 from facebench.base.opening import read_json
 from facebench.base.storage import result_folders
 from facebench.base.validation import validated
+from facebench.models.architectures.shapes import convnet_layers, convnet_outputs
 from facebench.models.cards.card import ModelCard, is_code
 from facebench.models.cards.members import untrained_members
 from facebench.models.cards.names import card_for
@@ -56,6 +58,7 @@ class Size:
         return self.kept_parameters / self.parameters
 
 
+@kept
 def find_model(spec: str) -> ModelCard | None:
     """The model card, or None: there is no such model."""
     try:
@@ -119,22 +122,14 @@ def _size(
 
 @lru_cache(maxsize=8)
 def layer_facts(width: float, size: tuple[int, int]) -> dict[str, dict[str, Fact]]:
-    """Output ``height×width×channels`` and parameters by layer of the paper, from the network."""
-    import torch
-
-    from facebench.models.architectures.convnet import ConvNet, parameter_counts
-    from facebench.models.architectures.shapes import LAYERS
-
-    with torch.device("meta"):
-        net = ConvNet(width, size).eval()
-        outputs: dict[str, str] = {}
-        for layer in LAYERS:
-            net.layer(layer).register_forward_hook(_note(outputs, layer))
-        net(torch.zeros(1, 3, *size))
-    counts = parameter_counts(net)
+    """Output ``height×width×channels`` and parameters by layer of the paper."""
+    outputs = convnet_outputs(width, size)
     return {
-        layer: {"layer:output": outputs[layer], "layer:parameters": float(counts[layer])}
-        for layer in LAYERS
+        layer: {
+            "layer:output": "×".join(map(str, outputs[layer])),
+            "layer:parameters": float(count.total),
+        }
+        for layer, count in convnet_layers(width, size).items()
     }
 
 
@@ -159,6 +154,7 @@ def structure_text(degrees: dict[str, Fraction]) -> str:
     return " ".join(f"{degree}-{layer}" for layer, degree in degrees.items()) or "dense"
 
 
+@kept
 def diagnostics_of(model: str) -> Diagnostics | None:
     """What was measured of a model, the working directory's first; None: nothing was.
 
@@ -178,11 +174,3 @@ def diagnostic_path(model: str) -> str:
 
 def _read_diagnostics(path: Path) -> Diagnostics:
     return validated(Diagnostics, read_json(path, "the file of diagnostics"), str(path))
-
-
-def _note(outputs: dict[str, str], layer: str) -> Any:
-    def hook(module: object, inputs: object, output: Any) -> None:
-        _, channels, *sides = output.shape
-        outputs[layer] = "×".join(str(side) for side in (*sides, channels))
-
-    return hook

@@ -81,6 +81,14 @@ def test_digest_leaves_out_only_the_run(make_record: MakeRecord) -> None:
     assert make_record(weights="cd" * 32).digest() != record.digest()
 
 
+def test_a_changed_copy_has_a_digest_of_its_own(make_record: MakeRecord) -> None:
+    record = make_record()
+    before = record.digest()
+    noted = record.model_copy(update={"notes": ("seen",)})
+    assert noted.digest() != before == record.digest() == record.model_copy().digest()
+    assert noted.without_table("gone").digest() == noted.digest()
+
+
 def test_canonical_json_round_trips_to_the_same_bytes(make_record: MakeRecord) -> None:
     record = make_record(failures=3)
     data = record.canonical_json()

@@ -127,23 +127,25 @@ def command(
     if grouped:
         writer.format = writer.format or "all"
         writer.check()
+    from facebench.base.kept import files_as_they_are
     from facebench.records.find import Finder
     from facebench.reports.build import fill_card, with_rows
 
-    named = [*(records or []), *([out] if out and out.exists() else [])]
-    finder = Finder.of(named)
-    cards = [with_rows(card, finder, model or (), similarity) for card in cards]
-    tables = {card.name: fill_card(card, finder) for card in cards}
-    if run_missing and _run_missing(tables, data, out, finder, quiet):
+    with files_as_they_are():  # evaluating what is missing changes no card
+        named = [*(records or []), *([out] if out and out.exists() else [])]
+        finder = Finder.of(named)
+        cards = [with_rows(card, finder, model or (), similarity) for card in cards]
         tables = {card.name: fill_card(card, finder) for card in cards}
-    for line in finder.skipped:
-        writer.say(f"skipped: {line}")
-    for card in cards:
-        writer.report(card, tables[card.name], data, grouped=grouped)
-    if grouped:
-        writer.index(what, tables, data)
-    writer.finish()
-    writer.say_missing([table for made in tables.values() for table in made], data)
+        if run_missing and _run_missing(tables, data, out, finder, quiet):
+            tables = {card.name: fill_card(card, finder) for card in cards}
+        for line in finder.skipped:
+            writer.say(f"skipped: {line}")
+        for card in cards:
+            writer.report(card, tables[card.name], data, grouped=grouped)
+        if grouped:
+            writer.index(what, tables, data)
+        writer.finish()
+        writer.say_missing([table for made in tables.values() for table in made], data)
 
 
 class Writer:

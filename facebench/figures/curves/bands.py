@@ -66,9 +66,8 @@ def _band(record: Record, table: ScoreTable, series: SeriesSection, wanted: int)
     if not draws or not fars:
         return None
     parts = list(_parts(record, table, searches=series.name != "ROC"))
-    rng = np.random.default_rng(record.bootstrap.seed)
     try:
-        low, high = tar_bands(parts, fars, draws=draws, rng=rng, level=LEVEL)
+        low, high = tar_bands(parts, fars, draws=draws, seed=record.bootstrap.seed, level=LEVEL)
     except ValueError:  # people too few to resample: the curve is drawn without a band
         return None
     kind = "people" if parts[0].left is not None else "comparisons"

@@ -87,6 +87,22 @@ def convnet_layers(width: float, size: HeightWidth) -> dict[str, Parameters]:
     return found
 
 
+def convnet_outputs(width: float, size: HeightWidth) -> dict[str, tuple[int, ...]]:
+    """Height, width and channels that a ConvNet's layers put out, before the poolings; of ``f`` the
+    features.
+    """
+    found: dict[str, tuple[int, ...]] = {}
+    side = size
+    for name, full in CONV_CHANNELS:
+        found[name] = (*side, scaled(full, width))
+        if name in POOLED:
+            side = (side[0] // 2, side[1] // 2)
+    for name in ("5a", "5b"):
+        side = (side[0] - 2, side[1] - 2)
+        found[name] = (*side, scaled(LOCAL_CHANNELS, width))
+    return found | {"f": (scaled(FEATURES, width),)}
+
+
 def compact_blocks(
     architecture: str, embedding: int, size: HeightWidth, width: float
 ) -> dict[str, int] | None:

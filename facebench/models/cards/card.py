@@ -20,6 +20,7 @@ from pydantic import (
 )
 
 from facebench.base.errors import UserError, nearest, readable
+from facebench.base.kept import kept
 from facebench.base.storage import toml_files
 from facebench.base.text import fraction
 from facebench.base.validation import (
@@ -337,6 +338,7 @@ def check_ensemble(card: ModelCard) -> None:
         raise ValueError("all regions of an ensemble are cut from the same canvas")
 
 
+@kept
 def read_card(path: Path, named: Path | None = None) -> ModelCard:
     """The card in a TOML file; UserError names the file, the field and what is allowed there.
 

@@ -8,9 +8,11 @@ nothing about the curve as a whole (it is pointwise, not simultaneous).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -23,11 +25,12 @@ from facebench.statistics.checks import (
     checked_comparisons,
     checked_level,
 )
-from facebench.statistics.intervals.bootstrap import draw_units
+from facebench.statistics.intervals.bootstrap import BLOCK, draw_units
 from facebench.statistics.roc import exact_target
 from facebench.statistics.weighted import SortedComparisons
 
 _WHERE = "tar_bands"
+_MOST_KEPT = 2**24  # numbers of one table of draws, mostly bytes, that is kept for the next curve
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +53,7 @@ def tar_bands(
     fars: Sequence[float],
     *,
     draws: int = 1000,
-    rng: np.random.Generator,
+    seed: int,
     level: float = 0.95,
 ) -> tuple[FloatArray, FloatArray]:
     """Low and high float64[fars]: percentiles at ``level`` of the mean TAR over parts at each FAR.
@@ -79,12 +82,29 @@ def tar_bands(
             total[both] += tars
         return np.asarray(total[usable > 0] / usable[usable > 0, None])
 
-    drawn = draw_units(count, "people", size, draws, rng, _WHERE, _all_usable)
-    values = np.concatenate(list(over_cores(mean, drawn)))
+    values = np.concatenate(list(over_cores(mean, _blocks(count, size, draws, seed))))
     if not len(values):
         raise ValueError(f"{_WHERE}: no resample has both kinds of comparison; people are too few")
     low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2], axis=0)
     return low, high
+
+
+def _blocks(count: int, size: int, draws: int, seed: int) -> Iterator[IntArray]:
+    """How often each of ``count`` people came up, int[b, count]: ``draws`` rows in all."""
+    if count * draws > _MOST_KEPT:
+        rng = np.random.default_rng(seed)
+        yield from draw_units(count, "people", size, draws, rng, _WHERE, _all_usable)
+        return
+    drawn, rows = _kept_draws(count, draws, seed), max(1, BLOCK // max(size, count))
+    yield from (drawn[first : first + rows] for first in range(0, draws, rows))
+
+
+@lru_cache(maxsize=2)
+def _kept_draws(count: int, draws: int, seed: int) -> IntArray:
+    """All draws in as few bytes as hold them: a page's curves are mostly of the same people."""
+    rng = np.random.default_rng(seed)
+    blocks = draw_units(count, "people", count, draws, rng, _WHERE, _all_usable)
+    return np.concatenate([block.astype(np.min_scalar_type(block.max())) for block in blocks])
 
 
 def _all_usable(drawn: IntArray) -> tuple[BoolArray, IntArray]:
@@ -118,23 +138,27 @@ class _Unit:
         self, drawn: IntArray, numerators: IntArray, denominators: IntArray
     ) -> tuple[BoolArray, FloatArray]:
         """bool[b], which rows have both kinds, and float64[rows with both, fars]."""
-        nonmated = np.take(drawn, self.first, axis=1)
+        most = int(drawn.max())
+        narrow = most * most * max(self.size, 1) < 2**31
+        kind: type[np.signedinteger[Any]] = np.int32 if narrow else np.int64
+        false = np.take(drawn, self.first, axis=1).astype(kind)
         if self.second is not None:
-            nonmated *= np.take(drawn, self.second, axis=1)
-        true = np.cumsum(np.take(drawn, self.mated, axis=1), axis=1)
-        np.cumsum(nonmated, axis=1, out=nonmated)
-        both = np.asarray((true[:, -1] > 0) & (nonmated[:, -1] > 0))
-        true, nonmated = true[both], nonmated[both]
-        allowed = numerators * nonmated[:, -1:] // denominators
-        out = np.empty(allowed.shape)
-        for row, (hits, false) in enumerate(zip(true, nonmated, strict=True)):
-            # How many of the non-mated, by descending score, the row's FARs accept at most; then
-            # the last operating point that accepts no more, as ties are accepted together.
-            most = np.searchsorted(false, allowed[row], side="right")
-            point = np.searchsorted(self.false, most, side="right") - 1
-            accepted = self.true[point]
-            out[row] = np.where(accepted > 0, hits[accepted - 1], 0) / hits[-1]
-        return both, out
+            false *= np.take(drawn, self.second, axis=1)
+        true = np.cumsum(np.take(drawn, self.mated, axis=1), axis=1, dtype=kind)
+        # One ascending run through all rows, so that one search serves them all.
+        run = np.cumsum(false.ravel(), dtype=np.int64).reshape(false.shape)
+        before = np.concatenate(([0], run[:-1, -1]))[:, None]
+        total = run[:, -1:] - before
+        allowed = numerators * total // denominators + before
+        # How many of the non-mated, by descending score, the row's FARs accept at most; then the
+        # last operating point that accepts no more, as ties are accepted together.
+        firsts = self.first.size * np.arange(len(drawn))[:, None]
+        within = np.searchsorted(run.ravel(), allowed, side="right") - firsts
+        point = np.searchsorted(self.false, np.minimum(within, self.first.size), side="right") - 1
+        accepted = self.true[point]
+        hits = np.where(accepted > 0, np.take_along_axis(true, accepted - 1, axis=1), 0)
+        both = np.asarray((true[:, -1] > 0) & (total[:, 0] > 0))
+        return both, hits[both] / true[both, -1:]
 
 
 def _units_of(parts: Sequence[BandPart]) -> list[_Unit]:

@@ -10,6 +10,7 @@ from facebench.models.architectures.shapes import (
     CONV_CHANNELS,
     LAYERS,
     TABLE_1_PARAMETERS,
+    convnet_outputs,
     module_name,
     scaled,
 )
@@ -124,3 +125,19 @@ def test_to_input_centres_pixels_and_orders_axes() -> None:
     x = to_input(faces)
     assert x.shape == (1, 3, 1, 2) and x.dtype == torch.float32
     assert x[0, 0, 0].tolist() == [-127.5 / 128, 127.5 / 128]
+
+
+@pytest.mark.parametrize(("width", "size"), [(1.0, (112, 96)), (0.5, (112, 112)), (0.25, (81, 90))])
+def test_outputs_known_without_torch_are_those_of_the_network(
+    width: float, size: tuple[int, int]
+) -> None:
+    shapes = {}
+    with torch.device("meta"):
+        net = ConvNet(width, size).eval()
+        for layer in LAYERS:
+            net.layer(layer).register_forward_hook(
+                lambda module, inputs, out, layer=layer: shapes.update({layer: out.shape})
+            )
+        net(torch.zeros(1, 3, *size))
+    expected = {layer: (*shape[2:], shape[1]) for layer, shape in shapes.items()}
+    assert convnet_outputs(width, size) == expected
