@@ -29,6 +29,7 @@ from facebench.records.sections import (
     ProtocolSection,
     RateSection,
     RatesSection,
+    RecallSection,
     RunSection,
     ScoresSection,
     SeparationSection,
@@ -207,11 +208,13 @@ def roc_estimates(found: RocStatistics) -> dict[str, Estimate]:
 
 def rates_section(outcome: Outcome) -> RatesSection:
     """The rates of identification, template and all-pairs protocols."""
+    found = outcome.recall
     return RatesSection(
         parts=outcome.parts,
         number_of_parts=outcome.number_of_parts,
         rates=tuple(map(rate_section, outcome.rates)),
         counts=outcome.counts,
+        recall=None if found is None else RecallSection(**vars(found)),
     )
 
 

@@ -30,11 +30,12 @@ def environment_section(embedder: Embedder | None, batch: int) -> EnvironmentSec
     )
 
 
-def run_section(seconds: Mapping[str, float]) -> RunSection:
+def run_section(seconds: Mapping[str, float], searched_by: str = "") -> RunSection:
     """What differs between two runs of the same thing; seconds: by what they were spent on."""
     return RunSection(
         created=datetime.now(UTC).isoformat(timespec="microseconds"),  # orders quick runs
         host=socket.gethostname(),
         threads=threads_in_use(),
+        searched_by=searched_by,
         seconds={name: round(value, 3) for name, value in seconds.items()},
     )

@@ -46,7 +46,7 @@ from facebench.protocols.cards import ProtocolCard, edition_of, load_protocol
 from facebench.protocols.outcome import Comparisons, FoldOutcome, Outcome
 from facebench.protocols.prepared import PreparedProtocol, require_pairs_of_images
 from facebench.protocols.run import prepare_run
-from facebench.protocols.settings import Settings
+from facebench.protocols.settings import DEFAULTS, Settings
 from facebench.records.frames import Results
 from facebench.records.record import Record
 from facebench.records.sections import UNKNOWN, UNSEEN, DataSection, DeployedSection
@@ -437,6 +437,7 @@ def prepare_all(
     """
     for card in cards:
         _require_use_of_groups(card, settings)
+        _require_use_of_index(card, settings)
     found = []
     for card in cards:
         if own is not None and chosen_list(card, settings) is None:
@@ -458,6 +459,15 @@ def _require_use_of_groups(card: ProtocolCard, settings: Settings) -> None:
         raise UserError(
             f"protocol {card.name} ({card.kind}): groups are of pairs of single faces, which the "
             "kind verification compares; leave --groups out, or choose another protocol"
+        )
+
+
+def _require_use_of_index(card: ProtocolCard, settings: Settings) -> None:
+    """UserError for an index of a protocol that no index is for."""
+    if settings.index != DEFAULTS.index and card.kind != "search":
+        raise UserError(
+            f"protocol {card.name} ({card.kind}): --index {settings.index} is of the kind search; "
+            "leave it out, or choose another protocol"
         )
 
 
@@ -517,7 +527,8 @@ def _evaluate_one(
                 "extraction": profile.total,
                 "statistics": max(0.0, total - profile.total),
                 "total": total,
-            }
+            },
+            outcome.searched_by if isinstance(outcome, Outcome) else "",
         ),
         published_list=prepared.published_list,
         edition=edition_of(prepared.card),

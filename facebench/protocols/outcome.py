@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from facebench.protocols.cards import SpreadKind
 from facebench.protocols.groups.named import GroupOutcome
+from facebench.similarity.galleries.approximate import Recall
 from facebench.statistics.intervals.bootstrap import Units
 from facebench.statistics.intervals.exact import Interval
 from facebench.statistics.verification import VerificationStatistics
@@ -172,7 +173,8 @@ class Outcome:
     splits; subjects: people among them, None: unknown; failed: those with a face or template that
     was not acquired; fingerprint: 16 hexadecimal digits over the lists; counts: further numbers
     for the caption, e.g. {"gallery images": 3143}; draws: of the bootstrap; decided: None where
-    there are too many to keep.
+    there are too many to keep; recall: of an approximate index; searched_by: what made candidates,
+    on which no number depends.
     """
 
     parts: Parts
@@ -189,3 +191,5 @@ class Outcome:
     draws: int
     decided: Decided | None
     counts: dict[str, int] = field(default_factory=dict)
+    recall: Recall | None = None
+    searched_by: str = ""

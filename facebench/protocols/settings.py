@@ -25,6 +25,7 @@ from facebench.faces.align.rules import RULES
 from facebench.faces.align.yunet import CENTRAL, check_face_rule
 from facebench.protocols.frames import check_frames
 from facebench.similarity import SIMILARITIES
+from facebench.similarity.galleries.index import index_of
 from facebench.similarity.pooling import check_pooling
 from facebench.similarity.scoring import no_effect
 from facebench.similarity.templates import Template, templates_of
@@ -135,6 +136,14 @@ class Settings:
     frames: Annotated[
         str | None, Option(HOW, "Of videos: all, every-5, first-50, random-25 and so on.")
     ] = None
+    index: Annotated[
+        str,
+        Option(
+            HOW,
+            "Of the kind search: exact; flat, FAISS IndexFlatIP, as exact (facebench[faiss]); or "
+            "approximate, with its recall beside every number: hnsw:32, ivf:1024.",
+        ),
+    ] = "exact"
     rule: Annotated[str, Option(HOW, "Of thresholds: exact, facenet-grid.")] = "exact"
     threshold: Annotated[
         str | Path | None,
@@ -186,6 +195,7 @@ class Settings:
         check_order(self.landmarks_order)
         check_face_rule(self.faces)
         known("similarity", self.similarity, SIMILARITIES)
+        index_of(self.index)
         known("threshold rule", self.rule, THRESHOLD_RULES)
         known("--on-missing", self.on_missing, ("error", "count"))
         check_bounds(self)

@@ -239,10 +239,26 @@ class RateSection(Estimate):
         return "FPIR" if self.name == "TPIR" else "FAR"
 
 
+class RecallSection(Section):
+    """What an approximate index returned of the gallery faces that are nearest to some probes.
+
+    index: with all that its results depend on; probes: of the sample; depth: faces that it returns
+    of each; first, all: share of probes whose nearest face was returned, and of the ``depth``
+    nearest faces.
+    """
+
+    index: str
+    probes: Count
+    depth: Count
+    first: Share
+    all: Share
+
+
 class RatesSection(Section):
     """The statistics of identification, template and all-pairs protocols; the first rate leads.
 
-    parts: what the rates are means over; counts: of faces, identities, templates.
+    parts: what the rates are means over; counts: of faces, identities, templates; recall: of an
+    approximate index, absent where searches are exact.
     """
 
     kind: Literal["rates"] = "rates"
@@ -250,6 +266,12 @@ class RatesSection(Section):
     number_of_parts: Count
     rates: Annotated[tuple[RateSection, ...], Field(min_length=1)]
     counts: dict[str, Count] = {}  # noqa: RUF012 - pydantic copies it
+    recall: RecallSection | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_nothing(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values: dict[str, Any] = handler(self)
+        return {k: v for k, v in values.items() if k != "recall" or v is not None}
 
     @model_validator(mode="after")
     def _of_every_part(self) -> Self:
@@ -495,11 +517,13 @@ class RunSection(Section):
     """All that differs between two runs of the same thing; no part of `Record.digest`.
 
     created: when it was first made; again: when last, with the same result, absent where never;
-    threads: of the network, 0 where none ran, as all embeddings were stored.
+    threads: of the network, 0 where none ran, as all embeddings were stored; searched_by: what made
+    the candidates of a search, absent for other protocols.
     """
 
     created: str
     again: str | None = None
+    searched_by: str = ""
     host: str
     threads: Count
     seconds: dict[str, float]
@@ -513,4 +537,4 @@ class RunSection(Section):
     def _without_never(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Records that were made once are as they were before there was a second moment."""
         values: dict[str, Any] = handler(self)
-        return {k: v for k, v in values.items() if k != "again" or v is not None}
+        return {k: v for k, v in values.items() if k not in ("again", "searched_by") or v}

@@ -8,6 +8,8 @@ best, and who may be ahead of a probe's own person. Those few are scored again o
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -121,14 +123,76 @@ class ProbeBlock:
 
     def search(self, slab: Slab, tile: int, *, exactly: bool = False) -> None:
         """Go on with ``other`` and ``ahead`` over a slab; exactly: without rough scores."""
-        margin = self.margin[self.mated :]
-        self._low, self._high = _down(self.own - margin), _up(self.own + margin)
+        self._bound()
         if exactly:
             for first, last in slab.tiles(tile):
                 self._exactly(slab, first, last)
             return
         self._roughly(slab, tile)
         self._decide(slab)
+
+    def listed(
+        self, slab: Slab, faces: IntArray, scores: NDArray[np.float32], tile: int
+    ) -> BoolArray:
+        """As `search`, by lists of what scores best: faces int64 p×k, positions among the slab's
+        rows, and their rough scores float32 p×k, the best first. Returns bool p, of which lists
+        were too short to decide: their probes were searched tile by tile.
+        """
+        self._bound()
+        identity = np.searchsorted(slab.starts, faces, side="right") - 1
+        own = slab.numbers[identity] == self.person[:, None]
+        others = np.where(own, -np.inf, scores).astype(np.float32)
+        lower = np.maximum(self.lower, others.max(axis=1))
+        bar = _down(lower - 2 * self.margin)
+        short = np.zeros(len(bar), dtype=np.bool_)
+        if faces.shape[1] < len(slab.rows):
+            short = scores[:, -1] >= bar
+            short[self.mated :] |= scores[self.mated :, -1] >= self._low
+        if short.any():
+            with self.part(np.flatnonzero(short)) as part:
+                part.search(slab, tile)
+        kept = ~short[:, None]
+        self.lower = np.where(short, self.lower, lower)
+        probe, place = np.nonzero((others >= bar[:, None]) & kept & (others > -np.inf))
+        self.may_be_best.append((identity[probe, place], probe, others[probe, place]))
+        mated, place = np.nonzero((others[self.mated :] >= self._low[:, None]) & kept[self.mated :])
+        self._count(
+            slab, mated, identity[mated + self.mated, place], others[mated + self.mated, place]
+        )
+        self._decide(slab)
+        return short
+
+    def _count(
+        self, slab: Slab, mated: IntArray, identity: IntArray, rough: NDArray[np.float32]
+    ) -> None:
+        """Count identities that may be ahead of mated probes, each once however many its faces."""
+        pairs, at = np.unique(mated * len(slab.numbers) + identity, return_inverse=True)
+        best = np.full(len(pairs), -np.inf, dtype=np.float32)
+        np.maximum.at(best, at, rough)
+        mated, identity = np.divmod(pairs, len(slab.numbers))
+        unsure = np.flatnonzero(best < self._high[mated])
+        ahead = np.ones(len(pairs), dtype=np.bool_)
+        exact = slab.exact(self.probes, identity[unsure], mated[unsure] + self.mated)
+        ahead[unsure] = exact >= self.own[mated[unsure]]
+        np.add.at(self.ahead, mated, ahead)
+
+    @contextmanager
+    def part(self, some: IntArray) -> Iterator[ProbeBlock]:
+        """Some of the probes, by ascending positions, as a block whose results go back to this."""
+        if len(some) == len(self.person):
+            yield self
+            return
+        part = ProbeBlock(self.probes[some], self.person[some], self.margin[some])
+        mated = some[part.mated :] - self.mated
+        part.own, part.ahead = self.own[mated], self.ahead[mated]
+        part.lower, part.other = self.lower[some], self.other[some]
+        yield part
+        self.lower[some], self.other[some], self.ahead[mated] = part.lower, part.other, part.ahead
+
+    def _bound(self) -> None:
+        """The scores from which others may be ahead of mated probes, and surely are."""
+        margin = self.margin[self.mated :]
+        self._low, self._high = _down(self.own - margin), _up(self.own + margin)
 
     def _roughly(self, gallery: Slab, tile: int) -> None:
         rows, room = np.ascontiguousarray(self.probes.rows.T), np.zeros(0, dtype=np.float32)

@@ -63,8 +63,11 @@ def rate_columns(records: Sequence[Record]) -> StatisticColumns:
     first, *others = enumerate(rates_of(records[0]).rates)
     # Rates from the loosest to the strictest, then ranks from the first on.
     others.sort(key=lambda at: (at[1].name == "rank", at[1].target * (-1, 1)[at[1].name == "rank"]))
-    columns = tuple(_rate_column(*at) for at in (first, *others))
-    return StatisticColumns(columns, _over_parts(records[0]), tuple(_rate_remarks(records)))
+    columns = [_rate_column(*at) for at in (first, *others)]
+    depths = [found.depth for r in records if (found := rates_of(r).recall) is not None]
+    if depths:
+        columns.insert(1, RecordColumn(f"recall@{depths[0]} %", _recall))
+    return StatisticColumns(tuple(columns), _over_parts(records[0]), tuple(_rate_remarks(records)))
 
 
 def rates_of(record: Record) -> RatesSection:
@@ -150,10 +153,21 @@ def _over_parts(first: Record) -> str:
     return over + kind
 
 
+def _recall(record: Record) -> Cell:
+    found = rates_of(record).recall
+    return Cell(DASH) if found is None else Cell(percent(found.all), f"@1 {percent(found.first)}")
+
+
 def _rate_remarks(records: Sequence[Record]) -> list[str]:
     first = records[0]
     counts = rates_of(first).counts
     lines = []
+    if (recall := rates_of(first).recall) is not None:
+        lines.append(
+            f"APPROXIMATE SEARCH by {recall.index}: recall is what it returned of the "
+            f"{recall.depth} nearest faces, @1 of the nearest, of {recall.probes:,} probes; rates "
+            "are not comparable with exact searches"
+        )
     if counts:
         lines.append(", ".join(f"{number:,} {what}" for what, number in counts.items()))
     if any(rate.over_people is not None for rate in rates_of(first).rates):

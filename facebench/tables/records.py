@@ -90,6 +90,7 @@ def _notes(records: Sequence[Record], of_kind: StatisticColumns) -> list[str]:
         f"similarity: {_values(records, lambda r: r.similarity)}; pooling: "
         f"{_values(records, lambda r: r.pooling)}; threshold rule: "
         f"{_values(records, lambda r: r.rule)}",
+        *_searched_by(records),
         of_kind.spread,
         f"FTA: share of {_unit(first)} with a face that was not acquired; they stay in every "
         "number.",
@@ -98,6 +99,13 @@ def _notes(records: Sequence[Record], of_kind: StatisticColumns) -> list[str]:
         *_noted(records),
         *([versus_line(first)] if len(records) > 1 else []),
     ]
+
+
+def _searched_by(records: Sequence[Record]) -> list[str]:
+    """What made the candidates of searches, on which no number depends."""
+    if not any(record.run.searched_by for record in records):
+        return []
+    return [f"searched by: {_values(records, lambda r: r.run.searched_by)}, decided exactly"]
 
 
 def data_line(first: Record) -> str:

@@ -20,7 +20,6 @@ from facebench.faces.types import Progress
 from facebench.protocols.beside import file_beside, folders_of
 from facebench.protocols.cards import SearchCard
 from facebench.protocols.kinds.identification import (
-    lost_in_gallery,
     most_searched,
     search_rates,
     search_series,
@@ -37,9 +36,12 @@ from facebench.protocols.prepared import (
 )
 from facebench.protocols.settings import DEFAULTS, Settings
 from facebench.similarity.base import Projection, Similarity
-from facebench.similarity.galleries.walk import GallerySearch
-from facebench.statistics.searches import Searches
+from facebench.similarity.galleries.approximate import ApproximateSearch
+from facebench.similarity.galleries.flat import FlatWalk
+from facebench.similarity.galleries.index import GalleryIndex, faiss_for, index_of
+from facebench.similarity.galleries.walk import FloatWalk, GallerySearch, Walker
 
+_DEPTH = 50  # faces that an approximate index returns, at least
 SLAB = 1 << 16  # gallery faces that are searched together: 32 MiB of 128 numbers
 
 
@@ -80,7 +82,8 @@ class PreparedSearch(PreparedProtocol):
         self.pooling(settings)
         listed, people = self.listed, self.listed.people[: self.listed.probes]
         reader = _Reader(in_order(embeddings, listed.images))
-        searches, failed, lost = self._searched(reader, similarity)
+        search, failed, lost = self._searched(reader, similarity, index_of(settings.index))
+        searches = search.searches()
         tables = [table_of(searches, people)]
         try:
             rates = search_rates(self.card.fars, self.card.ranks, [searches], tables)
@@ -99,7 +102,7 @@ class PreparedSearch(PreparedProtocol):
             subjects=int(np.unique(people).size),
             failed=failed,
             fingerprint=listed.fingerprint,
-            rule="exact",
+            rule=self._rule(index_of(settings.index)),
             draws=settings.draws,
             decided=searches_decided(self.card, rates[0], tables),
             counts=self.counts
@@ -107,7 +110,18 @@ class PreparedSearch(PreparedProtocol):
                 "gallery images not acquired": lost,
                 "mated probes of one person at most": most_searched(tables[0]),
             },
+            recall=search.recall() if isinstance(search, ApproximateSearch) else None,
+            searched_by=search.walker.name if isinstance(search, GallerySearch) else "",
         )
+
+    @property
+    def _depth(self) -> int:
+        """How many faces an approximate index returns of each search."""
+        return max(_DEPTH, *self.card.ranks)
+
+    def _rule(self, index: GalleryIndex) -> str:
+        """Of thresholds; numbers of an approximate index are compared with none but its own."""
+        return "exact" if index.exact else f"exact, index={index.recorded(self._depth)}"
 
     @property
     def counts(self) -> dict[str, int]:
@@ -123,15 +137,22 @@ class PreparedSearch(PreparedProtocol):
             "non-mated probes": listed.probes - mated,
         }
 
-    def _searched(self, reader: _Reader, similarity: Similarity) -> tuple[Searches, int, int]:
-        """(searches, how many failed, gallery images not acquired)."""
+    def _searched(
+        self, reader: _Reader, similarity: Similarity, index: GalleryIndex
+    ) -> tuple[GallerySearch | ApproximateSearch, int, int]:
+        """(the search, how many failed, gallery images not acquired)."""
         listed = self.listed
         probes = reader.take(listed.probes)
         people = listed.people[: listed.probes]
         inside = np.where(people < listed.identities, people, -1)
-        search = GallerySearch(
-            _projected(similarity, probes), inside, listed.identities, probes.acquired
-        )
+        faces_of_probes = _projected(similarity, probes), inside, listed.identities, probes.acquired
+        search: GallerySearch | ApproximateSearch
+        if index.exact:
+            walker: Walker = FlatWalk() if index.kind == "flat" else FloatWalk()
+            search = GallerySearch(*faces_of_probes, walker=walker)
+        else:
+            search = ApproximateSearch(*faces_of_probes, index=index, depth=self._depth)
+        present = np.zeros(listed.identities, dtype=np.bool_)
         lost, row = 0, listed.probes
         for count in self._slabs():
             part = reader.take(count)
@@ -139,10 +160,11 @@ class PreparedSearch(PreparedProtocol):
             if row < listed.probes + listed.mates:
                 search.enrol(*faces)
             search.add(*faces)
+            present[faces[1][part.acquired]] = True
             lost, row = lost + int(np.count_nonzero(~part.acquired)), row + count
         reader.finish()
-        found = search.searches()
-        return found, int(np.count_nonzero(~probes.acquired | lost_in_gallery(found))), lost
+        alone = (inside >= 0) & ~present[inside]  # no gallery face of theirs was acquired
+        return search, int(np.count_nonzero(~probes.acquired | alone)), lost
 
     def _slabs(self) -> Iterator[int]:
         """How many images each part of the gallery has: first all of searched people, whose scores
@@ -215,6 +237,8 @@ def prepare(
     if path is None:
         places = ", ".join(str(folder) for folder in dict.fromkeys(folders_of(card)))
         raise UserError(f"protocol {card.name}: there is no list {card.search_list} in {places}")
+    if settings.index != "exact":
+        faiss_for(settings.index)
     listed = read_search(path)
     keys = tuple(sorted(listed.images))
     if not images:

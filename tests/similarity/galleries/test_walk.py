@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
@@ -9,9 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from facebench.base.errors import UserError
 from facebench.similarity.base import Projection
 from facebench.similarity.cosine import Cosine
-from facebench.similarity.galleries.walk import GallerySearch
+from facebench.similarity.galleries.flat import FlatWalk
+from facebench.similarity.galleries.walk import FloatWalk, GallerySearch, Walker
 from tests.similarity.test_candidates import assert_same, exact, toy
 
 
@@ -43,10 +47,13 @@ def walked(rows, asked, owners, who, cuts=(), there=None, probes_there=None, **g
     levels=st.sampled_from([0, 0, 1, 3]),
     cuts=st.lists(st.floats(0, 1), max_size=4),
     kind=st.sampled_from(["unit", "plain", "biased", "growing"]),
+    listed=st.sampled_from([0, 1, 2, 5, 64]),
 )
 def test_the_bits_are_those_of_all_at_once(
-    seed, gallery, probes, people, width, copies, levels, cuts, kind
+    seed, gallery, probes, people, width, copies, levels, cuts, kind, listed
 ) -> None:
+    """listed: of how many FAISS makes a list, which may be too short; 0: float32 products."""
+    walker = FlatWalk(listed) if listed else FloatWalk()
     rng = np.random.default_rng(seed)
     one, owners, other, who = toy(rng, gallery, probes, people, width, copies, levels)
     if kind == "growing":  # margins are those of the longest row so far
@@ -57,20 +64,21 @@ def test_the_bits_are_those_of_all_at_once(
         rows = Projection(one, rng.standard_normal(gallery))
         asked = Projection(other, rng.standard_normal(probes))
     there, probes_there = rng.random(gallery) > 0.1, rng.random(probes) > 0.1
-    found = walked(rows, asked, owners, who, cuts, there, probes_there, workers=1)
+    found = walked(rows, asked, owners, who, cuts, there, probes_there, workers=1, walker=walker)
     expected = exact(rows, asked, owners, who, gallery_acquired=there, probes_acquired=probes_there)
     assert_same(found, expected)
 
 
+@pytest.mark.parametrize("walker", [FloatWalk, FlatWalk])
 @pytest.mark.parametrize("workers", [1, 2])
-def test_many_probes_and_parts(workers: int) -> None:
+def test_many_probes_and_parts(workers: int, walker: Callable[[], Walker]) -> None:
     rng = np.random.default_rng(5)
     vectors = rng.standard_normal((9000, 16)).astype(np.float32)
     owners, who = np.arange(9000) // 2, np.arange(0, 9000, 7) // 2 + 700
     noise = 2 * rng.standard_normal((len(who), 16), dtype=np.float32)
     asked = Cosine().project(vectors[np.minimum(2 * who, 8999)] + noise)
     rows = Cosine().project(vectors)
-    found = walked(rows, asked, owners, who, (0.1, 0.5, 0.51), workers=workers)
+    found = walked(rows, asked, owners, who, (0.1, 0.5, 0.51), workers=workers, walker=walker())
     assert_same(found, exact(rows, asked, owners, who))
     assert (~found.mated).sum() > 100 and len(np.unique(found.ahead)) > 200
 
@@ -87,3 +95,9 @@ def test_rows_that_overflow_are_walked_exactly_and_nan_is_refused() -> None:
     broken = Projection(np.full((4, 2), np.nan, np.float32), np.zeros(4))
     with pytest.raises(ValueError, match="NaN"):
         walked(broken, broken, np.arange(4), np.arange(4))
+
+
+def test_without_the_extra_it_says_what_to_install(monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "faiss", None)
+    with pytest.raises(UserError, match=r"--index flat is of FAISS.*facebench\[faiss\], or leave"):
+        FlatWalk()
