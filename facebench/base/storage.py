@@ -10,16 +10,20 @@ import secrets
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
+from functools import wraps
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, ParamSpec, Self, TypeVar
 
 from facebench.base.errors import UserError
-from facebench.base.kept import kept
 from facebench.base.locks import Lock, path_lock
 from facebench.base.opening import ARRAY, is_stray, plain_file, require_kind
 
 Workspace = Literal["models", "protocols", "reports"]
+Asked = ParamSpec("Asked")
+Kept = TypeVar("Kept")
+_KEPT: ContextVar[dict[Any, Any] | None] = ContextVar("kept", default=None)
 _BLOCK = 1 << 20
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _ASIDE, _PART = ".facebench-", ".part"  # around the random name of what is not complete
@@ -79,6 +83,41 @@ def workspace_folders(kind: Workspace) -> list[Path]:
         if place.is_dir() and not any(place.samefile(other) for other in found):
             found.append(place)
     return found
+
+
+@contextlib.contextmanager
+def files_as_they_are() -> Iterator[None]:
+    """Around work during which no card changes: functions that are `kept` answer once for the same
+    arguments. Inside of another one it is that one's.
+    """
+    if _KEPT.get() is not None:
+        yield
+        return
+    token = _KEPT.set({})
+    try:
+        yield
+    finally:
+        _KEPT.reset(token)
+
+
+def kept(function: Callable[Asked, Kept]) -> Callable[Asked, Kept]:
+    """The function, whose answers are kept within `files_as_they_are`; elsewhere it is as it was.
+
+    Its arguments must be hashable, and nobody may change what it returns. Errors are not kept.
+    """
+
+    @wraps(function)
+    def asked(*args: Asked.args, **kwargs: Asked.kwargs) -> Kept:
+        answers = _KEPT.get()
+        if answers is None:
+            return function(*args, **kwargs)
+        key = function, args, tuple(sorted(kwargs.items()))
+        if key not in answers:
+            answers[key] = function(*args, **kwargs)
+        found: Kept = answers[key]
+        return found
+
+    return asked
 
 
 @kept

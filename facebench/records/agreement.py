@@ -12,8 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from facebench.base.errors import UserError
-from facebench.base.kept import kept
-from facebench.base.storage import workspace_folders
+from facebench.base.storage import kept, workspace_folders
 from facebench.records.groups.made import labelled_in
 from facebench.records.record import Record
 from facebench.records.scores import ScoreTable

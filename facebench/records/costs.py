@@ -13,10 +13,10 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import Field
 
 from facebench.base.errors import UserError
-from facebench.base.kept import kept
 from facebench.base.opening import read_json
 from facebench.base.storage import (
     cache_folder,
+    kept,
     result_folders,
     working_folder,
     write_atomically,

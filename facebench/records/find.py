@@ -15,10 +15,9 @@ from types import NoneType
 from typing import Any
 
 from facebench.base.errors import UserError, left_out, nearest
-from facebench.base.kept import kept
 from facebench.base.opening import is_stray, read_json
 from facebench.base.options import listed, require
-from facebench.base.storage import result_folders
+from facebench.base.storage import kept, result_folders
 from facebench.faces.degrade.names import JOIN
 from facebench.faces.types import DataKind
 from facebench.protocols.cards import load_protocol

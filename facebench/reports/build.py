@@ -15,8 +15,8 @@ from types import NoneType
 from typing import TYPE_CHECKING
 
 from facebench.base.errors import UserError, nearest
-from facebench.base.kept import files_as_they_are
 from facebench.base.options import listed, require
+from facebench.base.storage import files_as_they_are
 from facebench.comparison.paired import corrected, paired_with_first
 from facebench.faces.types import DataKind
 from facebench.models.cards.card import card_names

@@ -11,9 +11,8 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from facebench.base.errors import UserError
-from facebench.base.kept import kept
 from facebench.base.opening import read_json
-from facebench.base.storage import result_folders
+from facebench.base.storage import kept, result_folders
 from facebench.base.validation import validated
 from facebench.models.architectures.shapes import convnet_layers, convnet_outputs
 from facebench.models.cards.card import ModelCard, is_code

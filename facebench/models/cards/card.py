@@ -20,8 +20,7 @@ from pydantic import (
 )
 
 from facebench.base.errors import UserError, nearest, readable
-from facebench.base.kept import kept
-from facebench.base.storage import toml_files
+from facebench.base.storage import kept, toml_files
 from facebench.base.text import fraction
 from facebench.base.validation import (
     PositiveShare,
