@@ -10,7 +10,10 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
+from collections.abc import Callable, Sequence
+from decimal import Decimal
 from fractions import Fraction
+from math import floor, log10
 
 
 def points(share: float) -> str:
@@ -29,11 +32,48 @@ def percent(share: float) -> str:
     return f"{100 * share:.2f}"
 
 
+def rate_text(share: float) -> str:
+    """A rate in percent without noughts behind it: ``10%``, ``0.1%``, ``0.0001%``."""
+    return f"{(100 * Decimal(repr(share))).normalize():f}%"
+
+
+def numbered(number: int, noun: str) -> str:
+    """``1 model``, ``2 models``, ``1,200 searches``."""
+    return f"{number:,} {noun if number == 1 else plural(noun)}"
+
+
+def plural(noun: str) -> str:
+    """``models``, ``searches``."""
+    return f"{noun}es" if noun.endswith(("s", "ch")) else f"{noun}s"
+
+
 def count_text(number: int | None) -> str:
     """A number of weights, in millions from a million on."""
     if number is None:
         return "–"
     return f"{number / 1e6:.2f} M" if number >= 1e6 else f"{number:,}"
+
+
+def alike(numbers: Sequence[float], unit: str) -> Callable[[float], str]:
+    """How all numbers of one column are written: in one unit and to one place.
+
+    unit: ``percent``, ``ratio``, ``count``, ``bytes`` or ``plain``.
+    """
+    sizes = [abs(number) for number in numbers if number] or [0.0]
+    least, most = min(sizes), max(sizes)
+    if unit == "percent":
+        return percent
+    if unit == "ratio":
+        return ratio_text
+    if unit == "count":
+        millions = most >= 1e6 and least >= 1e4
+        return lambda n: f"{n / 1e6:.2f} M" if millions else f"{round(n):,}"
+    if unit == "bytes":
+        scale, name = (1e6, "MB") if most >= 1e6 else (1e3, "kB")
+        places = 1 if least >= scale else 2
+        return lambda n: f"{n / scale:.{places}f} {name}"
+    places = 0 if most >= 1000 else max(0, min(4, 2 - floor(log10(most)))) if most else 0
+    return lambda n: f"{round(n, places) + 0.0:.{places}f}".replace("-", "−")
 
 
 def ratio_text(ratio: float | None) -> str:

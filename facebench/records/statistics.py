@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from facebench.base.errors import UserError, nearest
+from facebench.base.text import rate_text
 from facebench.records.costs import COST_STATISTICS, cost_unit
 from facebench.records.groups.named import GroupStatistic, group_statistic, require_point
 from facebench.records.record import Record
@@ -253,6 +254,19 @@ def statistic_name(name: str, known: Sequence[str] = NAMED) -> str:
     if not 0 < target <= 1:
         raise ValueError(f"the {of} of {name!r} must be above 0 and at most 1")
     return f"{match['name'].upper()}@{of}={target:g}"
+
+
+def statistic_text(name: str) -> str:
+    """A statistic as people read it, its false rate in percent: ``TAR at FAR 0.1%``, ``EER``."""
+    match = _OPERATING.fullmatch(name)
+    if match is not None:
+        false_rate = "FPIR" if match["fpir"] else "FAR"
+        target = rate_text(float(match["far"] or match["fpir"]))
+        return f"{match['name'] or 'TPIR'} at {false_rate} {target}"
+    what, at, where = name.partition("@")
+    if what in ("auc", "eer", "fmr", "fnmr"):
+        what = what.upper()
+    return f"{what} at {where}" if at else what
 
 
 def no_statistic(name: str, known: Sequence[str] = NAMED) -> str:

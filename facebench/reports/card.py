@@ -80,7 +80,8 @@ class ReportColumn(Strict):
     """One statistic, of a protocol where it is one of records.
 
     heading: above the column; statistic: a name of `facebench.records.statistics.KNOWN`;
-    similarity: in place of the rows'; percent: a diagnostic's values are shares, shown in percent.
+    similarity: in place of the rows'; percent: a diagnostic's values are shares, shown in percent;
+    aside: it stands apart from the first columns, folded.
     """
 
     key: ReportName
@@ -89,6 +90,7 @@ class ReportColumn(Strict):
     protocol: str | None = None
     similarity: SimilarityName | None = None
     percent: bool = False
+    aside: bool = False
 
     @field_validator("statistic")
     @classmethod
@@ -127,7 +129,8 @@ class ReportRow(Strict):
     similarity, pooling: None: cosine, and the protocol card's; template: how embeddings are kept,
     e.g. ``int8``; layer: of a table of layers; paper: the paper's value by column; how: what to do
     where the model is not in the zoo yet; reference: the label of the row that it is tested
-    against, in place of the table's; without: columns that say nothing of the row.
+    against, in place of the table's; without: columns that say nothing of the row; way: what it
+    does otherwise than its reference, e.g. ``OBD``, by which sentences take rows together.
     """
 
     label: Text
@@ -142,6 +145,7 @@ class ReportRow(Strict):
     how: Text = ""
     reference: Text | None = None
     without: tuple[str, ...] = ()
+    way: Text = ""
 
     @field_validator("template")
     @classmethod

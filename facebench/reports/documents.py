@@ -37,7 +37,7 @@ from facebench.records.find import Finder
 from facebench.reports.build import fill_card
 from facebench.reports.card import load_report, read_report
 from facebench.reports.cells import FilledCard, FilledCell
-from facebench.reports.table import meaning_of, report_columns, shown
+from facebench.reports.table import meaning_of, report_columns, shown, writers_of
 from facebench.tables.markdown import grid, plain
 from facebench.tables.table import DASH, Cell, Column, Table, TableRow
 from facebench.tables.text import points_text
@@ -95,9 +95,10 @@ class Documents:
 
     def _table(self, kind: str, name: str) -> str:
         filled = self._of(name, kind)
-        rows = (TableRow((Cell(r.row.label), *map(_cell, r.cells))) for r in filled.rows)
+        writers = writers_of(filled)
+        rows = (TableRow((Cell(r.row.label), *map(_cell, r.cells, writers))) for r in filled.rows)
         table = Table("", report_columns(filled), tuple(rows), details="below")
-        notes = "; ".join([*meaning_of(filled, paper=False), *filled.card.notes])
+        notes = "; ".join([*meaning_of(filled), *filled.card.notes])
         notice = f"\n**{plain(filled.notice)}**\n" if filled.notice else ""
         told = f"\n<sub>{plain(notes)}.</sub>\n" if notes else ""
         return f"\n{notice}\n" + "\n".join(grid(table)) + f"\n{told}\n"
@@ -162,9 +163,9 @@ class Documents:
         return self._cards[name][kind]
 
 
-def _cell(cell: FilledCell) -> Cell:
+def _cell(cell: FilledCell, write: Callable[[float], str]) -> Cell:
     """The value; below it the difference from the reference, or else its own interval."""
-    found = shown(cell)
+    found = shown(cell, write)
     below = _against(cell) if cell.paired else "" if cell.reference else found.detail
     return Cell(found.text, below, paper=found.paper)
 

@@ -27,7 +27,12 @@ from facebench.reports.table import report_table
 from facebench.tables.groups.damage import damage_table
 from facebench.tables.history import history_table
 from facebench.tables.html import to_fragment
-from facebench.tables.paired.comparison import changed_text, comparison_table, paired_cells
+from facebench.tables.paired.comparison import (
+    changed_text,
+    comparison_table,
+    paired_cells,
+    paired_headings,
+)
 from facebench.tables.paired.degradation import degradation_table
 from facebench.tables.paired.methods import method_table
 from facebench.tables.paired.power import power_table
@@ -99,7 +104,7 @@ def _of_score_comparison(found: ScoreComparison) -> Table:
         notes = (changed_text(found.changed, found.total, "the base", found.name),)
     return Table(
         title=f"{found.name} against the base · {found.total:,} comparisons",
-        columns=columns_of("statistic", "base", found.name, "difference", "p", "verdict"),
+        columns=columns_of(*paired_headings("base", found.name)),
         rows=rows_of(*map(paired_cells, found.statistics)),
         notes=notes,
     )

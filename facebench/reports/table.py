@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
-from facebench.base.text import count_text, percent, points, ratio_text, size_text
+from facebench.base.text import alike, percent, points
+from facebench.comparison.verdict.single import warning_of
 from facebench.records.record import Record
-from facebench.records.statistics import Unit
 from facebench.reports.card import ReportCard, ReportColumn
 from facebench.reports.cells import FilledCard, FilledCell, FilledRow
-from facebench.reports.facts import Fact
+from facebench.reports.facts import find_model
+from facebench.reports.verdict.card import card_verdict, names_of_rows
 from facebench.tables.table import DASH, Cell, Column, Table, TableRow
-from facebench.tables.text import interval_text, points_text, protocol_text, versus_text
+from facebench.tables.text import (
+    DOCS,
+    interval_text,
+    marks_text,
+    points_text,
+    protocol_text,
+    versus_cell,
+    versus_text,
+)
 
 MISSING = "missing"
 _FEW = 3  # references that are worth naming
@@ -19,12 +29,16 @@ _FEW = 3  # references that are worth naming
 
 def report_table(filled: FilledCard) -> Table:
     """The table, with the records behind its rows and each row's tests as its notes."""
+    names, writers = names_of_rows(filled), writers_of(filled)
+    first = next(iter(filled.records), None)
     return Table(
         title=filled.title,
-        columns=report_columns(filled),
-        rows=tuple(_row(filled.card, row) for row in filled.rows),
-        notes=(*_notes(filled), *filled.remarks),
-        notice=filled.notice,
+        columns=tuple(_columns(filled, names)),
+        rows=tuple(_row(filled, row, names, writers) for row in _in_order(filled)),
+        notes=tuple(_notes(filled, names)),
+        notice=filled.notice or (warning_of(first) if first else None),
+        verdict=card_verdict(filled).sentences,
+        reading=(*_reading(filled), *filled.remarks),
         footnotes=filled.footnotes,
         details="small",
     )
@@ -41,26 +55,75 @@ def heading_text(column: ReportColumn) -> str:
     return f"{text} %" if column.unit == "percent" and "%" not in text else text
 
 
-def shown(cell: FilledCell) -> Cell:
-    """A cell as text."""
+def _columns(filled: FilledCard, names: Mapping[str, str]) -> Iterator[Column]:
+    """The card's columns; behind each that is tested what the rows are held against."""
+    yield Column("model" if any(row.row.model for row in filled.rows) else "", left=True)
+    for column, tested in zip(filled.columns, _tested(filled), strict=True):
+        yield Column(heading_text(column), aside=column.aside)
+        if tested:
+            versus = _reference_names(filled, names)
+            heading = f"vs {versus[0]}" if len(versus) == 1 else "difference"
+            yield Column(heading, aside=column.aside)
+
+
+def _tested(filled: FilledCard) -> list[bool]:
+    """Whether any cell of a column is tested."""
+    of_columns = zip(*(row.cells for row in filled.rows), strict=True)
+    return [any(cell.paired for cell in cells) for cells in of_columns]
+
+
+def _reference_names(filled: FilledCard, names: Mapping[str, str]) -> list[str]:
+    """The rows that others are tested against."""
+    tested = [row.row for row in filled.rows if any(cell.paired for cell in row.cells)]
+    said = dict.fromkeys(filled.card.reference_of(row) for row in tested)
+    return [names[label] for label in said if label is not None]
+
+
+def _in_order(filled: FilledCard) -> Iterator[FilledRow]:
+    """The rows, each behind the one that it is tested against."""
+    by_label = {row.row.label: row for row in filled.rows}
+    seen: set[str] = set()
+    for row in filled.rows:
+        base = by_label.get(filled.card.reference_of(row.row) or "")
+        for one in (base, row):
+            if one is not None and one.row.label not in seen:
+                seen.add(one.row.label)
+                yield one
+
+
+def writers_of(filled: FilledCard) -> list[Callable[[float], str]]:
+    """How the numbers of each column are written, the paper's among them."""
+    writers = []
+    for cells, column in zip(
+        zip(*(row.cells for row in filled.rows), strict=True), filled.columns, strict=True
+    ):
+        papers = [cell.paper.number for cell in cells if cell.paper]
+        numbers = [*(cell.number for cell in cells), *papers]
+        writers.append(alike([one for one in numbers if one is not None], column.unit))
+    return writers
+
+
+def shown(cell: FilledCell, write: Callable[[float], str] | None = None) -> Cell:
+    """A cell as text. write: how the numbers of its column are written."""
+    write = write or alike([n for n in (cell.number,) if n is not None], cell.column.unit)
     versus = against_text(cell) if cell.mark else ""
     return Cell(
-        text=value_text(cell),
+        text=value_text(cell, write),
         detail=interval_text(cell.measured.interval) if cell.measured else "",
         value=cell.value,
         mark=cell.mark,
         letters=cell.letters,
-        paper=_paper_text(cell),
+        paper=_paper_text(cell, write),
         difference=_difference_text(cell),
         told=cell.missing if cell.value is None else versus,
     )
 
 
-def value_text(cell: FilledCell) -> str:
+def value_text(cell: FilledCell, write: Callable[[float], str]) -> str:
     """What was measured, with its ±; ``missing`` where it should be there and is not."""
     if cell.value is None:
         return MISSING if cell.missing else DASH
-    text = _number_text(cell.value, cell.column.unit)
+    text = cell.value if isinstance(cell.value, str) else write(cell.value)
     if cell.measured is None:
         return f"{text} *" if cell.remark else text
     if cell.measured.spread is not None:
@@ -77,24 +140,63 @@ def against_text(cell: FilledCell) -> str:
     return f"{versus_text(cell.paired)} {points_text(cell.paired.interval)}".rstrip()
 
 
-def _row(card: ReportCard, filled: FilledRow) -> TableRow:
-    label, reference = filled.row.label, card.reference_of(filled.row)
-    tests = ((cell.column, against_text(cell)) for cell in filled.cells)
+def _row(
+    filled: FilledCard,
+    row: FilledRow,
+    names: Mapping[str, str],
+    writers: Sequence[Callable[[float], str]],
+) -> TableRow:
+    label, reference = row.row.label, filled.card.reference_of(row.row)
+    several = len(_reference_names(filled, names)) > 1
+    tests = ((cell, against_text(cell)) for cell in row.cells)
+    cells: list[Cell] = []
+    for cell, tested, write in zip(row.cells, _tested(filled), writers, strict=True):
+        value = shown(cell, write)
+        if not tested:
+            cells.append(value)
+            continue
+        cells.append(replace(value, mark="", detail="", told=cell.missing))
+        against = _versus(cell)
+        aside = f"{against.detail} vs {names[reference or label]}"
+        cells.append(replace(against, detail=aside) if several and cell.paired else against)
+    name = names[label]
+    intervals = (
+        f"{heading_text(cell.column)}: {percent(cell.measured.value)} "
+        f"{interval_text(cell.measured.interval)}"
+        for cell in row.cells
+        if cell.measured and cell.measured.interval
+    )
     return TableRow(
-        (Cell(label, value=label, letters=filled.letters), *map(shown, filled.cells)),
-        filled.records,
-        tuple(f"{heading_text(c)}, against {reference}: {test}" for c, test in tests if test),
+        (
+            Cell(name, label if label != name else "", value=name, letters=row.letters),
+            *cells,
+        ),
+        row.records,
+        (
+            *intervals,
+            *(
+                f"{heading_text(cell.column)}, against {names.get(reference or '')}: {test}"
+                for cell, test in tests
+                if test
+            ),
+        ),
     )
 
 
-def _paper_text(cell: FilledCell) -> str:
+def _versus(cell: FilledCell) -> Cell:
+    """What stands beside a tested column's value."""
+    if cell.reference:
+        return Cell("reference")
+    return Cell("") if cell.paired is None else versus_cell(cell.paired)
+
+
+def _paper_text(cell: FilledCell, write: Callable[[float], str]) -> str:
     """What the paper says, or nothing."""
     if cell.paper is None:
         return ""
-    text = _number_text(cell.paper.value, cell.column.unit)
-    if cell.paper.spread is None:
-        return text
-    return f"{text} ± {_number_text(cell.paper.spread, cell.column.unit)}"
+    value = cell.paper.value
+    text = value if isinstance(value, str) else write(value)
+    return text if cell.paper.spread is None else f"{text} ± {write(cell.paper.spread)}"
 
 
 def _difference_text(cell: FilledCell) -> str:
@@ -113,20 +215,33 @@ def _difference_text(cell: FilledCell) -> str:
     return f"{round(difference, 3) + 0.0:+.3f}".replace("-", "−")
 
 
-def _number_text(value: Fact, unit: Unit) -> str:
-    """A value in its unit: percent with two places, millions of weights, MB."""
-    if isinstance(value, str):
-        return value
-    if unit == "percent":
-        return percent(value)
-    if unit == "count":
-        return count_text(round(value))
-    if unit == "bytes":
-        return size_text(round(value))
-    return ratio_text(value) if unit == "ratio" else f"{value:.4g}"
+def _notes(filled: FilledCard, names: Mapping[str, str]) -> Iterator[str]:
+    """The few lines below the table: its marks, its data, its widths."""
+    cells = [cell for row in filled.rows for cell in row.cells]
+    tested = [cell.paired for cell in cells if cell.paired]
+    if tested:
+        references = _reference_names(filled, names)
+        most = max(sum(bool(row.cells[n].paired) for row in filled.rows)
+                   for n in range(len(filled.columns)))  # fmt: skip
+        against = references[0] if len(references) == 1 else "the row named"
+        yield marks_text(tested, against, most)
+    widths = {card.width for row in filled.rows if (card := find_model(row.row.model or ""))}
+    paper = filled.card.setting.width
+    if len(widths) == 1 and (width := widths.pop()) and paper and width != paper:
+        yield f"networks of {width / paper:g} of the paper's width: compare within this page only"
+    yield from _signs(filled)
 
 
-def _notes(filled: FilledCard) -> list[str]:
+def _signs(filled: FilledCard) -> Iterator[str]:
+    """What signs in the cells mean."""
+    cells = [cell for row in filled.rows for cell in row.cells]
+    if any(cell.measured and not cell.measured.resolvable for cell in cells):
+        yield "‡: too few non-mated comparisons to tell this rate from zero"
+    if any(cell.value is not None and cell.remark for cell in cells):
+        yield "*: counted from the model card, the model has no weights yet"
+
+
+def _reading(filled: FilledCard) -> list[str]:
     card = filled.card
     records = {record.protocol.name: record for record in filled.records}
     lines = [_data_line(record) for record in records.values()]
@@ -148,18 +263,13 @@ def _notes(filled: FilledCard) -> list[str]:
         if cell.paper and cell.paper.source
     )
     lines += [f"other source: {text}" for text in others]
-    return [*lines, *card.notes]
+    return [*lines, *card.notes, DOCS]
 
 
-def meaning_of(filled: FilledCard, *, paper: bool = True) -> Iterator[str]:
-    """What the signs in a table mean, a line each. paper: also of differences from its values."""
+def meaning_of(filled: FilledCard) -> Iterator[str]:
+    """What the signs in a table mean, a line each."""
     cells = [cell for row in filled.rows for cell in row.cells]
     records = {record.protocol.name: record for record in filled.records}.values()
-    if paper and any(map(_difference_text, cells)):
-        yield (
-            "difference: measured here minus the paper's value, in points of percent for rates, in "
-            "percent of the paper's for counts"
-        )
     spread = {c.column.protocol for c in cells if c.measured and c.measured.spread is not None}
     if spread:
         kinds = {r.protocol.name: r.statistics.spread_kind for r in records}
@@ -178,10 +288,6 @@ def meaning_of(filled: FilledCard, *, paper: bool = True) -> Iterator[str]:
             "a row is one network, trained once: marks and intervals cover the choice of people, "
             "not that of another training"
         )
-    if any(cell.measured and not cell.measured.resolvable for cell in cells):
-        yield "‡: too few non-mated comparisons to tell this rate from zero"
-    if any(cell.value is not None and cell.remark for cell in cells):
-        yield "*: counted from the model card, the model has no weights yet"
 
 
 def _references(card: ReportCard) -> str:

@@ -9,31 +9,35 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from facebench.base.text import percent
+from facebench.base.text import percent, rate_text
 from facebench.protocols.cards import SPREAD_SHORT
 from facebench.records.record import Record, folds_of
 from facebench.records.sections import OperatingPointSection, RateSection, RatesSection
 from facebench.tables.table import DASH, Cell
 from facebench.tables.text import estimate_cell, interval_text
 
+LOW_IS_GOOD = "(low is good)"
+
 
 @dataclass(frozen=True)
 class RecordColumn:
-    """A heading, and the cell of each record of the table."""
+    """A heading, and the cell of each record of the table. aside: as of `Column`."""
 
     heading: str
     cell: Callable[[Record], Cell]
+    aside: bool = False
 
 
 @dataclass(frozen=True)
 class StatisticColumns:
     """The columns of one kind, the headline's first. spread: what ± and the intervals are; remarks:
-    what was compared, and what marks in the cells mean.
+    what was compared; signs: what marks in the cells mean.
     """
 
     columns: tuple[RecordColumn, ...]
     spread: str
     remarks: tuple[str, ...]
+    signs: tuple[str, ...]
 
 
 def statistic_columns(records: Sequence[Record]) -> StatisticColumns:
@@ -47,15 +51,16 @@ def fold_columns(records: Sequence[Record]) -> StatisticColumns:
     statistics = folds_of(records[0])
     columns = [
         RecordColumn(f"accuracy % ± {SPREAD_SHORT[statistics.spread_kind]}", _accuracy),
-        RecordColumn("AUC %", lambda r: estimate_cell(folds_of(r).auc)),
-        RecordColumn("EER %", lambda r: estimate_cell(folds_of(r).eer)),
+        RecordColumn("AUC %", lambda r: estimate_cell(folds_of(r).auc), aside=True),
+        RecordColumn(f"EER % {LOW_IS_GOOD}", lambda r: estimate_cell(folds_of(r).eer), aside=True),
     ]
     columns += [_tar_column(*at) for at in enumerate(statistics.tar_at_far)]
-    remarks = _far_remarks(records)
+    remarks: list[str] = []
     if any(folds_of(record).deployed is not None for record in records):
         columns += [_deployed_column(*one) for one in _DEPLOYED]
         remarks += _deployed_remarks(records)
-    return StatisticColumns(tuple(columns), _over_folds(records[0]), tuple(remarks))
+    signs = tuple(_far_signs(records))
+    return StatisticColumns(tuple(columns), _over_folds(records[0]), tuple(remarks), signs)
 
 
 def rate_columns(records: Sequence[Record]) -> StatisticColumns:
@@ -67,7 +72,8 @@ def rate_columns(records: Sequence[Record]) -> StatisticColumns:
     depths = [found.depth for r in records if (found := rates_of(r).recall) is not None]
     if depths:
         columns.insert(1, RecordColumn(f"recall@{depths[0]} %", _recall))
-    return StatisticColumns(tuple(columns), _over_parts(records[0]), tuple(_rate_remarks(records)))
+    told = (tuple(_rate_remarks(records)), tuple(_rate_signs(records)))
+    return StatisticColumns(tuple(columns), _over_parts(records[0]), *told)
 
 
 def rates_of(record: Record) -> RatesSection:
@@ -88,19 +94,19 @@ def _over_folds(first: Record) -> str:
     )
 
 
-def _far_remarks(records: Sequence[Record]) -> list[str]:
+def _far_signs(records: Sequence[Record]) -> list[str]:
     nonmated = records[0].comparisons.nonmated
     if all(point.resolvable for r in records for point in folds_of(r).tar_at_far):
         return []
     return [
-        f"‡ unresolvable: {nonmated:,} non-mated comparisons cannot tell this FAR from zero; the "
-        "TAR is the one without any false accept"
+        f"‡ {nonmated:,} non-mated comparisons cannot tell this FAR from zero: the TAR without any "
+        "false accept"
     ]
 
 
 def _tar_column(index: int, point: OperatingPointSection) -> RecordColumn:
-    heading = f"TAR % @ FAR {point.target:g}"
-    return RecordColumn(heading, lambda r: _tar(folds_of(r).tar_at_far[index]))
+    heading = f"TAR % at FAR {rate_text(point.target)}"
+    return RecordColumn(heading, lambda r: _tar(folds_of(r).tar_at_far[index]), aside=True)
 
 
 _DEPLOYED = (("FMR", "fmr"), ("FNMR", "fnmr"), ("accuracy", "accuracy"))
@@ -111,7 +117,7 @@ def _deployed_column(heading: str, name: str) -> RecordColumn:
         deployed = folds_of(record).deployed
         return Cell(DASH) if deployed is None else estimate_cell(getattr(deployed, name))
 
-    return RecordColumn(f"{heading} % @ deployed", cell)
+    return RecordColumn(f"{heading} % at the deployed threshold", cell, aside=True)
 
 
 def _deployed_remarks(records: Sequence[Record]) -> list[str]:
@@ -120,8 +126,8 @@ def _deployed_remarks(records: Sequence[Record]) -> list[str]:
         if (deployed := folds_of(record).deployed) is not None:
             half = f", of the other half of the {deployed.half}" if deployed.half else ""
             told[
-                f"@ deployed: at the threshold {deployed.threshold:.4f} of {record.model.id}, set "
-                f"on {deployed.protocol} for FMR {deployed.far:g} and held fixed{half}"
+                f"the deployed threshold of {record.model.id}: {deployed.threshold:.4f}, set on "
+                f"{deployed.protocol} for FMR {rate_text(deployed.far)} and held fixed{half}"
             ] = None
     return list(told)
 
@@ -135,10 +141,15 @@ def _accuracy(record: Record) -> Cell:
 def _tar(point: OperatingPointSection) -> Cell:
     interval = interval_text(point.interval)
     if not point.resolvable:
-        return Cell(f"({percent(point.value)}) ‡", f"at FAR {point.far:.3g}")
+        return Cell(f"({percent(point.value)}) ‡", f"at FAR {reached_text(point.far)}")
     if f"{point.far:.3g}" != f"{point.target:.3g}":
-        interval = f"{interval} at FAR {point.far:.3g}".strip()
+        interval = f"{interval} at FAR {reached_text(point.far)}".strip()
     return Cell(percent(point.value), interval)
+
+
+def reached_text(share: float) -> str:
+    """A false rate that was reached, in percent: ``0.0667%``."""
+    return rate_text(float(f"{share:.3g}"))
 
 
 def _over_parts(first: Record) -> str:
@@ -174,12 +185,16 @@ def _rate_remarks(records: Sequence[Record]) -> list[str]:
         lines.append(
             "over people: every person counts once, however many of the probes or mated pairs"
         )
-    if any(not rate.resolvable for r in records for rate in rates_of(r).rates):
-        lines.append(
-            "‡ unresolvable: the non-mated comparisons of a part are too few to tell this rate "
-            "from zero; the value is the one without any false accept"
-        )
     return lines
+
+
+def _rate_signs(records: Sequence[Record]) -> list[str]:
+    if all(rate.resolvable for r in records for rate in rates_of(r).rates):
+        return []
+    return [
+        "‡ the non-mated comparisons of a part cannot tell this rate from zero: the value without "
+        "any false accept"
+    ]
 
 
 def _rate_column(index: int, rate: RateSection) -> RecordColumn:
@@ -187,8 +202,8 @@ def _rate_column(index: int, rate: RateSection) -> RecordColumn:
     if rate.name == "rank":
         heading = f"rank-{rate.target:g} %{mark}"
     else:
-        heading = f"{rate.name} % @ {rate.false_rate} {rate.target:g}{mark}"
-    return RecordColumn(heading, lambda r: _rate(rates_of(r).rates[index]))
+        heading = f"{rate.name} % at {rate.false_rate} {rate_text(rate.target)}{mark}"
+    return RecordColumn(heading, lambda r: _rate(rates_of(r).rates[index]), aside=index > 0)
 
 
 def _rate(rate: RateSection) -> Cell:
@@ -200,7 +215,7 @@ def _rate(rate: RateSection) -> Cell:
         detail = f"{detail} over people {percent(rate.over_people)}".strip()
     reached = sum(rate.reached) / len(rate.reached) if rate.reached else rate.target
     if not rate.resolvable:
-        return Cell(f"({text}) ‡", f"{detail} at {rate.false_rate} {reached:.2g}".strip())
+        return Cell(f"({text}) ‡", f"{detail} at {rate.false_rate} {reached_text(reached)}".strip())
     if f"{reached:.2g}" != f"{rate.target:.2g}":
-        detail = f"{detail} at {rate.false_rate} {reached:.2g}".strip()
+        detail = f"{detail} at {rate.false_rate} {reached_text(reached)}".strip()
     return Cell(text, detail)

@@ -6,40 +6,49 @@ from collections.abc import Iterator, Sequence
 
 from facebench.base.text import percent
 from facebench.comparison.history import History
+from facebench.comparison.verdict.runs import runs_verdict
+from facebench.comparison.verdict.single import warning_of
 from facebench.records.comparability import told_apart
 from facebench.records.record import similarity_kind, template_kind
+from facebench.records.statistics import statistic_text
 from facebench.tables.csv import to_csv
-from facebench.tables.table import Cell, Table, columns_of, rows_of
+from facebench.tables.table import Cell, Column, Table, rows_of
 from facebench.tables.text import (
-    difference_cell,
+    DOCS,
     interval_text,
     labelled,
+    marks_text,
     p_text,
     protocol_text,
     size_cells,
-    size_headings,
+    size_columns,
     sizes_text,
+    statistic_heading,
+    versus_cell,
 )
 
 
 def history_table(history: History) -> Table:
     """A history as a table."""
     first = history.first
-    title = f"history of {history.statistic} · {protocol_text(first)} · {first.data.name}"
+    what = statistic_text(history.statistic)
+    title = f"history of {what} · {protocol_text(first)} · {first.data.name}"
     return Table(
         title=labelled(title, first.data.kind),
-        columns=columns_of(
-            "run",
-            "created",
-            f"{history.statistic} %",
-            f"vs {history.versus}",
-            "p",
-            *size_headings(history.models),
-            "",
+        columns=(
+            Column("run", left=True),
+            *size_columns(history.models)[:2],
+            Column(statistic_heading(history.statistic)),
+            Column(f"vs {history.versus}"),
+            Column("created", aside=True),
+            Column("p", aside=True),
+            *size_columns(history.models)[2:],
         ),
         rows=rows_of(*(_row(history, number) for number in range(len(history.runs)))),
         notes=tuple(_notes(history)),
-        notice=first.data.notice,
+        notice=warning_of(first),
+        verdict=runs_verdict(history),
+        reading=tuple(_reading(history)),
     )
 
 
@@ -47,21 +56,31 @@ def _row(history: History, number: int) -> tuple[Cell, ...]:
     run = history.runs[number]
     record = run.record
     against = run.against
-    fall = "▼ first significant fall" if number == history.first_fall else ""
-    sizes = size_cells(record.model)
-    adjusted = f"Holm {p_text(against.adjusted)}" if against and against.tested else ""
+    sizes = size_cells(record.model, history.runs[history.reference].record.model)
+    headings = [column.heading for column in size_columns(history.models)]
     return (
         Cell(record.model.id, told_apart([one.record for one in history.runs])[number]),
+        *(sizes[heading] for heading in headings[:2]),
+        Cell(percent(run.value), interval_text(run.interval), value=run.value),
+        Cell("reference") if against is None else versus_cell(against),
         Cell(record.run.created[:16].replace("T", " ")),
-        Cell(percent(run.value), interval_text(run.interval)),
-        Cell("reference") if against is None else difference_cell(against),
-        Cell("" if against is None else p_text(against.p_value), adjusted),
-        *(sizes[heading] for heading in size_headings(history.models)),
-        Cell(fall or ("▼ fell" if run.fell else "")),
+        Cell("" if against is None else p_text(against.deciding_p)),
+        *(sizes[heading] for heading in headings[2:]),
     )
 
 
 def _notes(history: History) -> Iterator[str]:
+    tested = [run.against for run in history.runs if run.against and run.against.tested]
+    if tested:
+        yield marks_text(tested, history.names[history.reference])
+    yield from (
+        f"not tested: {name}, {run.against.why}"
+        for name, run in zip(history.names, history.runs, strict=True)
+        if run.against and not run.against.tested
+    )
+
+
+def _reading(history: History) -> Iterator[str]:
     first = history.first
     yield f"data: {first.data.fingerprint} ({first.data.kind}); alignment: {first.alignment}"
     kept = f"; template: {template_kind(first.model)}" if first.model.template else ""
@@ -72,21 +91,13 @@ def _notes(history: History) -> Iterator[str]:
         over = "people" if any(one.over_subjects for one in tested) else "comparisons"
         yield (
             f"vs {history.versus}: difference in points, [95% interval over {over}], paired; p: of "
-            "the same, two-sided; Holm: corrected for the number of runs tested; fell: worse, and "
+            "the same, two-sided; corrected for the number of runs tested (Holm); fell: worse, and "
             "that p below 5%"
         )
-    untested = [
-        f"not tested: {name}, {run.against.why}"
-        for name, run in zip(history.names, history.runs, strict=True)
-        if run.against and not run.against.tested
-    ]
-    yield from untested
     number = history.first_fall
-    if number is None:
-        none = "no run" if not untested else "none of the runs tested" if tested else ""
-        yield f"{none} fell significantly" if none else "no run could be tested for a fall"
-    else:
+    if number is not None:
         yield f"first significant fall: run {number + 1}, {history.names[number]}"
+    yield DOCS
 
 
 def histories_csv(found: Sequence[History]) -> str:

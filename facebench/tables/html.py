@@ -13,7 +13,7 @@ from facebench.figures.curves.caption import curve_caption
 from facebench.figures.curves.curves import curve_names, drawable
 from facebench.figures.curves.layout import COLOURS
 from facebench.figures.curves.svg import roc_svg
-from facebench.tables.table import Table
+from facebench.tables.table import HOW_TO_READ, Table
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -70,4 +70,5 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     found.globals["mark_words"] = mark_words
+    found.globals["how_to_read"] = HOW_TO_READ
     return found

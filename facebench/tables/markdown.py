@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from facebench.base.text import printable
-from facebench.tables.table import Cell, Details, Table
+from facebench.tables.table import HOW_TO_READ, Cell, Details, Table
 
 
 def to_markdown(tables: Sequence[Table]) -> str:
@@ -15,16 +15,36 @@ def to_markdown(tables: Sequence[Table]) -> str:
 
 
 def table_markdown(table: Table) -> str:
-    """One table under its title."""
+    """One table under its title: notice and verdict, rows and notes, and what is folded."""
+    first, aside = table.parts
     lines = [f"### {plain(table.title)}", ""]
     if table.notice:
         lines += [f"> **NOTICE: {plain(table.notice)}**", ""]
-    lines += [*grid(table), ""]
-    lines += [f"- {letter}: {plain(text)}" for letter, text in table.footnotes]
-    lines += [f"- {plain(line)}" for line in table.notes]
+    lines += verdict_lines(table)
+    lines += grid(first)
+    lines += ["", *(f"- {plain(line)}" for line in table.notes)] if table.notes else []
+    if aside is not None:
+        lines += folded("More numbers", grid(aside))
+    reading = [f"- {letter}: {plain(text)}" for letter, text in table.footnotes]
+    reading += [f"- {plain(line)}" for line in table.reading]
+    if reading:
+        lines += folded(HOW_TO_READ, reading)
     if table.signatures:
-        lines += ["", "Signatures:", "", *(f"- {plain(line)}" for line in table.signatures)]
+        lines += folded("Signatures", [f"- {plain(line)}" for line in table.signatures])
     return "\n".join(lines) + "\n"
+
+
+def verdict_lines(table: Table) -> list[str]:
+    """What a table comes to, as a paragraph whose first sentence leaps to the eye."""
+    if not table.verdict:
+        return []
+    first, *others = map(plain, table.verdict)
+    return [" ".join([f"**{first}**", *others]), ""]
+
+
+def folded(summary: str, lines: Sequence[str]) -> list[str]:
+    """Lines that GitHub shows where one opens them."""
+    return ["", f"<details><summary>{summary}</summary>", "", *lines, "", "</details>"]
 
 
 def grid(table: Table) -> list[str]:
@@ -52,11 +72,10 @@ def _cell(cell: Cell, details: Details) -> str:
     if cell.letters:
         text += f" <sup>{cell.letters}</sup>"
     detail = f"<sub>{plain(cell.detail)}</sub>" if details == "small" else plain(cell.detail)
-    difference = f" ({plain(cell.difference)})" if cell.difference else ""
     parts = [
         text if cell.shows_value else "",
         detail if cell.detail else "",
-        f"paper {plain(cell.paper)}{difference}" if cell.paper else "",
+        f"paper {plain(cell.paper)}" if cell.paper else "",
     ]
     return (" " if details == "beside" else "<br>").join(filter(None, parts))
 

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from facebench.comparison.paired import corrected, paired_with_first
+from facebench.base.text import plural
+from facebench.comparison.paired import Paired, corrected, paired_with_first
+from facebench.comparison.verdict.contest import Contest
+from facebench.comparison.verdict.several import several_verdict
+from facebench.comparison.verdict.single import single_verdict, warning_of
+from facebench.comparison.verdict.words import comparisons_text, unit_of
 from facebench.records.comparability import group_records, names_of, require_comparable, told_apart
 from facebench.records.record import Record
 from facebench.tables.columns import RecordColumn, StatisticColumns, statistic_columns
 from facebench.tables.groups.rates import group_tables
-from facebench.tables.table import Cell, Table, TableRow, columns_of
+from facebench.tables.table import Cell, Column, Table, TableRow
 from facebench.tables.text import (
-    SEARCHES,
+    DOCS,
     failures_cell,
     labelled,
+    marks_text,
+    p_text,
     protocol_text,
     size_cells,
-    size_headings,
+    size_columns,
     sizes_text,
     versus_cell,
 )
@@ -36,68 +43,91 @@ def record_table(records: Sequence[Record]) -> Table:
     for record in records[1:]:
         require_comparable(records[0], record)
     of_kind = statistic_columns(records)
-    columns = _columns(records, of_kind)
+    first, *others = records
+    found = corrected(paired_with_first(first, others))
+    columns = _columns(records, of_kind, found)
     rows = [
         TableRow(tuple(column.cell(record) for column in columns), (record,)) for record in records
     ]
-    first = records[0]
     title = f"{protocol_text(first)} · {first.protocol.title} · {first.data.name}"
     return Table(
         title=labelled(title, first.data.kind),
-        columns=columns_of(*(column.heading for column in columns)),
+        columns=tuple(
+            Column(column.heading, left=not at, aside=column.aside)
+            for at, column in enumerate(columns)
+        ),
         rows=tuple(rows),
-        notes=tuple(_notes(records, of_kind)),
-        notice=first.data.notice,
+        notes=(*_notes(records, found), *of_kind.signs),
+        notice=warning_of(first),
+        verdict=several_verdict(Contest.of(records, found)) if others else single_verdict(first),
+        reading=tuple(_reading(records, of_kind)),
         signatures=tuple(record.signature for record in records),
     )
 
 
-def _columns(records: Sequence[Record], of_kind: StatisticColumns) -> list[RecordColumn]:
+def _columns(
+    records: Sequence[Record], of_kind: StatisticColumns, found: Sequence[Paired]
+) -> list[RecordColumn]:
     named = {r.digest(): own for r, own in zip(records, told_apart(records), strict=True)}
     headline, *others = of_kind.columns
+    sizes = size_columns([record.model for record in records])
+    first = [_size_column(one, records[0]) for one in sizes if not one.aside]
+    aside = [_size_column(one, records[0]) for one in sizes if one.aside]
     return [
         RecordColumn("model", lambda r: Cell(r.model.id, named[r.digest()])),
+        *first,
         headline,
-        *_versus_column(records),
+        *_versus_column(records, found),
         *others,
-        RecordColumn("FTA %", failures_cell),
-        *(_size_column(heading) for heading in size_headings([r.model for r in records])),
+        RecordColumn("FTA %", failures_cell, aside=True),
+        *aside,
     ]
 
 
-def _size_column(heading: str) -> RecordColumn:
-    return RecordColumn(heading, lambda r: size_cells(r.model)[heading])
+def _size_column(column: Column, first: Record) -> RecordColumn:
+    def cell(record: Record) -> Cell:
+        return size_cells(record.model, first.model)[column.heading]
+
+    return RecordColumn(column.heading, cell, column.aside)
 
 
-def _versus_column(records: Sequence[Record]) -> Iterator[RecordColumn]:
-    """Each against the first, where any can be tested."""
+def _versus_column(records: Sequence[Record], found: Sequence[Paired]) -> Iterator[RecordColumn]:
+    """Each against the first, which the heading names, where any can be tested."""
     first, *others = records
-    found = corrected(paired_with_first(first, others))
     paired = {r.digest(): one for r, one in zip(others, found, strict=True)}
     if any(one.tested for one in found):
         yield RecordColumn(
-            "vs first",
+            f"vs {names_of(records)[0]}",
             lambda r: Cell("reference") if r is first else versus_cell(paired[r.digest()]),
+        )
+        yield RecordColumn(
+            "p",
+            lambda r: Cell("" if r is first else p_text(paired[r.digest()].deciding_p)),
+            aside=True,
         )
 
 
-def _notes(records: Sequence[Record], of_kind: StatisticColumns) -> list[str]:
+def _notes(records: Sequence[Record], found: Sequence[Paired]) -> list[str]:
+    tested = [one for one in found if one.tested]
+    return [*([marks_text(tested, names_of(records)[0])] if tested else []), *_noted(records)]
+
+
+def _reading(records: Sequence[Record], of_kind: StatisticColumns) -> list[str]:
     first = records[0]
     return [
         data_line(first),
-        *not_published(first),
         f"alignment: {_values(records, lambda r: r.alignment)}",
         f"similarity: {_values(records, lambda r: r.similarity)}; pooling: "
         f"{_values(records, lambda r: r.pooling)}; threshold rule: "
         f"{_values(records, lambda r: r.rule)}",
         *_searched_by(records),
         of_kind.spread,
-        f"FTA: share of {_unit(first)} with a face that was not acquired; they stay in every "
-        "number.",
+        f"FTA: share of {plural(unit_of(first))} with a face that was not acquired; they "
+        "stay in every number.",
         sizes_text([r.model for r in records]),
         *of_kind.remarks,
-        *_noted(records),
-        *([versus_line(first)] if len(records) > 1 else []),
+        *([versus_line(first, f"vs {names_of(records)[0]}")] if len(records) > 1 else []),
+        DOCS,
     ]
 
 
@@ -116,13 +146,9 @@ def data_line(first: Record) -> str:
     number = f"{comparisons.folds} {parts}" if comparisons.folds != 1 else f"1 {parts[:-1]}"
     return (
         f"data: {first.data.fingerprint} ({first.data.kind}), {first.data.faces:,} faces; "
-        f"{comparisons.total:,} {_unit(first)} ({comparisons.mated:,} mated) in {number}, "
+        f"{comparisons_text(first)} ({comparisons.mated:,} mated) in {number}, "
         f"subjects: {subjects}"
     )
-
-
-def _unit(record: Record) -> str:
-    return "searches" if record.protocol.kind in SEARCHES else "comparisons"
 
 
 def versus_line(first: Record, column: str = "vs first") -> str:
@@ -134,23 +160,6 @@ def versus_line(first: Record, column: str = "vs first") -> str:
         f"{column}: difference in points of {what} [95% interval over {over}, pointwise]; p: of "
         "the same, two-sided, corrected for the number of models (Holm); ▲ ▼: below 5%, ≈: not"
     )
-
-
-def not_published(record: Record) -> list[str]:
-    """The line for comparisons that are not the protocol's; the notice of synthetic faces says it
-    already for a twin's.
-    """
-    protocol, total = record.protocol, record.comparisons.total
-    if record.data.kind == "synthetic":
-        return []
-    if protocol.published_comparisons not in (0, total):
-        what = f"{total:,} {_unit(record)}, the protocol has {protocol.published_comparisons:,}"
-    elif protocol.published_list is False:
-        parts = "folds" if record.statistics.kind == "verification" else record.statistics.parts
-        what = f"other {total:,} {_unit(record)} or {parts} than the protocol's"
-    else:
-        return []
-    return [f"NOT THE PUBLISHED LIST: {what}; not comparable with published numbers"]
 
 
 def _noted(records: Sequence[Record]) -> list[str]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from facebench.records.record import Record
 
 Details = Literal["beside", "below", "small"]
+HOW_TO_READ = "How to read this"
 DASH = "–"  # nothing was measured, and nothing is missing
 
 
@@ -47,10 +48,13 @@ class Cell:
 
 @dataclass(frozen=True)
 class Column:
-    """A heading. left: it holds words, not numbers."""
+    """A heading. left: it holds words, not numbers; aside: it stands apart from the first ones,
+    in a table of its own that is folded where a format can fold.
+    """
 
     heading: str
     left: bool = False
+    aside: bool = False
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,9 @@ class TableRow:
 
 @dataclass(frozen=True)
 class Table:
-    """One table. notice: what must not be overlooked; footnotes: (letter, text).
+    """One table. notice: what must not be overlooked, above all else; verdict: what the table comes
+    to, in sentences that stand before it; notes: what its signs mean, and what is unusual, below;
+    reading: how to read it, folded; footnotes: (letter, text), with it.
 
     details: where a cell's detail stands in Markdown, small ones below the value and not in LaTeX.
     """
@@ -74,6 +80,8 @@ class Table:
     rows: tuple[TableRow, ...]
     notes: tuple[str, ...] = ()
     notice: str | None = None
+    verdict: tuple[str, ...] = ()
+    reading: tuple[str, ...] = ()
     footnotes: tuple[tuple[str, str], ...] = ()
     signatures: tuple[str, ...] = ()
     details: Details = "beside"
@@ -82,6 +90,19 @@ class Table:
     def headings(self) -> tuple[str, ...]:
         """Of all columns."""
         return tuple(column.heading for column in self.columns)
+
+    @property
+    def parts(self) -> tuple[Table, Table | None]:
+        """The rows with the columns to be seen first, and those of the columns aside, if any."""
+        first = [n for n, column in enumerate(self.columns) if not column.aside]
+        aside = [0, *(n for n, column in enumerate(self.columns) if column.aside)]
+        return self._only(first), self._only(aside) if len(aside) > 1 else None
+
+    def _only(self, numbers: Sequence[int]) -> Table:
+        """The same rows with some of the columns."""
+        columns = tuple(self.columns[n] for n in numbers)
+        rows = tuple(replace(row, cells=tuple(row.cells[n] for n in numbers)) for row in self.rows)
+        return replace(self, columns=columns, rows=rows)
 
     @property
     def records(self) -> list[Record]:

@@ -19,6 +19,7 @@ from facebench.base.text import plain_signs, printable
 from facebench.tables.table import Cell, Column, Table
 
 Style = Literal["framed", "ruled", "bare", "facts"]
+_FOLDED = "how to read this, signatures: --format md or html"
 _CODES = {"bold": 1, "dim": 2, "yellow": 33}
 _EDGES = {"framed": ("│ ", " │ ", " │"), "ruled": ("", "  ", ""), "bare": ("", " ", "")}
 _WHOLE = 100_000  # characters of a line that nothing limits
@@ -71,7 +72,7 @@ def _width_of(stream: TextIO | None) -> int:
 
 
 def tables_text(tables: Sequence[Table], console: Console, style: Style = "framed") -> str:
-    """Tables with titles, notices, notes and signatures, as text with the console's colours.
+    """Tables with titles, notices, verdicts and notes, as text with the console's colours.
 
     framed: of results; ruled, bare: lists, with a line below the headings or without; facts: a name
     and a value in every row, without headings.
@@ -98,15 +99,17 @@ def notice_text(notice: str, console: Console) -> str:
 
 
 def _table(table: Table, console: Console, style: Style) -> str:
-    parts = [_line(table.title, "bold", console)] if table.title else []
-    parts += _bodies(table, console, style)
+    first, aside = table.parts
+    parts = [_line(table.title, "dim" if table.verdict else "bold", console)] if table.title else []
     if table.notice:
         parts.append(notice_text(table.notice, console))
+    parts += [_line(said, "" if n else "bold", console) for n, said in enumerate(table.verdict)]
+    parts += _bodies(first, console, style)
+    if aside is not None:
+        parts += _bodies(aside, console, style)
     parts += [_line(note, "dim", console) for note in table.notes]
-    if table.signatures:
-        # Each in one line, which the terminal breaks: they are to be copied.
-        parts.append(_line("signatures", "bold", console))
-        parts += [_line(signature, "dim", console, _WHOLE) for signature in table.signatures]
+    if table.reading or table.signatures:
+        parts.append(_line(_FOLDED, "dim", console))
     return "".join(parts)
 
 
@@ -161,7 +164,9 @@ class _Field:
 
     @classmethod
     def of(cls, cell: Cell, column: Column, console: Console) -> _Field:
-        told = ((cell.text, ""), (cell.detail, "dim"))
+        paper = f"paper {cell.paper}" if cell.paper else ""
+        text = f"{cell.text} {cell.mark}".rstrip() if cell.shows_value else ""
+        told = ((text, ""), (cell.detail, "dim"), (paper, "dim"))
         paragraphs = tuple((console.shown(text), style) for text, style in told if text)
         return cls(paragraphs, column.left, column.left)
 

@@ -104,7 +104,7 @@ def test_every_statistic_is_compared(make_record: MakeRecord) -> None:
     assert [s.mcnemar for s in found.statistics[1:]] == [None] * 5
     assert all(s.over_subjects for s in found.statistics)
     assert "McNemar's exact test of the decisions: p < 0.001; it takes comparisons" in "\n".join(
-        comparison_table(found).notes
+        comparison_table(found).reading
     )
     for statistic in found.statistics:
         assert statistic.interval is not None
@@ -230,5 +230,5 @@ def test_a_score_that_is_not_there_is_no_minus_infinity(make_record: MakeRecord)
         protocol = one.protocol.model_copy(update={"kind": kind})
         comparison = compare_records(one, [other])[0]
         shown = replace(comparison, base=changed(one, protocol=protocol))
-        notes = " ".join(comparison_table(shown).notes)
+        notes = " ".join(comparison_table(shown).reading)
         assert f"→ {word}" in notes and "inf" not in notes.replace("information", "")

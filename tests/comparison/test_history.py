@@ -72,7 +72,7 @@ def test_p_values_are_corrected_for_the_number_of_runs(runs: Path) -> None:
     (found,) = facebench.history(runs)
     tested = [run.against.p_value for run in found.runs[1:] if run.against]
     assert [run.against.adjusted for run in found.runs[1:] if run.against] == holm(tested)
-    caption = " ".join(history_table(found).notes)
+    caption = " ".join(history_table(found).reading)
     assert "corrected for the number of runs tested" in caption
     first = list(csv.DictReader(io.StringIO(histories_csv([found]))))[3]
     assert float(first["p_holm"]) > float(first["p_value"])
@@ -146,7 +146,8 @@ def test_runs_of_the_same_moment_go_from_dense_to_sparse(
     (found,) = facebench.history(tmp_path)
     order = [run.record.model.id for run in found.runs]
     assert order == ["early", "dense", "b", "a", "unknown", "late"]
-    shown = [row.cells[1].text for row in history_table(found).rows]
+    sheet = history_table(found)
+    shown = [row.cells[sheet.headings.index("created")].text for row in sheet.rows]
     assert set(shown) == {"2026-01-02 03:04"}
 
 
@@ -164,7 +165,7 @@ def test_each_run_is_tested_as_it_is_alone(runs: Path) -> None:
     for run in found.runs[1:]:
         (alone,) = paired_statistics(first, run.record, ["accuracy"])
         assert replace(run.against, adjusted=None) == alone and alone.over_subjects
-    assert "[95% interval over people], paired" in " ".join(history_table(found).notes)
+    assert "[95% interval over people], paired" in " ".join(history_table(found).reading)
 
 
 def test_runs_without_scores_are_named_and_not_tested(runs: Path) -> None:
@@ -178,7 +179,7 @@ def test_runs_without_scores_are_named_and_not_tested(runs: Path) -> None:
     for path in runs.rglob("*.safetensors"):
         path.unlink()
     (found,) = facebench.history(runs)
-    assert history_table(found).notes[-1] == "no run could be tested for a fall"
+    assert history_table(found).verdict[0] == "No run could be tested for a fall."
 
 
 def test_no_fall_is_said(runs: Path) -> None:
@@ -187,7 +188,7 @@ def test_no_fall_is_said(runs: Path) -> None:
             path.unlink()
     (found,) = facebench.history(runs)
     assert found.first_fall is None
-    assert "no run fell significantly" in history_table(found).notes
+    assert history_table(found).verdict[0] == "No run fell significantly."
 
 
 def test_another_statistic(runs: Path) -> None:
@@ -226,8 +227,8 @@ def test_formats(runs: Path) -> None:
     assert [line["first_fall"] for line in lines].index("True") == 3
     assert len(lines) == 6 and float(lines[0]["value"]) > 0.9
     sheets = [history_table(history) for history in found]
-    assert to_markdown(sheets).count("first significant fall") == 2  # row and caption
-    assert "▼ first significant fall" in to_html(sheets, "history")
+    for text in (to_markdown(sheets).replace("\\", ""), to_html(sheets, "history")):
+        assert text.index("run_6 is the first to fall: −") < text.index("vs first")
 
 
 @pytest.mark.parametrize("ending", ["png", "svg", "pdf"])
@@ -312,8 +313,8 @@ def test_another_run_may_be_the_reference(runs: Path) -> None:
     assert against is not None and against.difference > 0.05 and against.verdict == "better"
     assert [run.fell for run in found.runs] == [False, False, False, False, False, True]
     sheet = history_table(found)
-    assert "vs run_6" in sheet.headings and sheet.rows[3].cells[3].text == "reference"
-    assert any(line.startswith("vs run_6: ") for line in sheet.notes)
+    assert "vs run_6" in sheet.headings and sheet.rows[3].cells[4].text == "reference"
+    assert any(line.startswith("vs run_6: ") for line in sheet.reading)
     digest = found.runs[3].record.digest()[:8]
     assert facebench.history(runs, reference=digest)[0].reference == 3
     with pytest.raises(

@@ -14,7 +14,7 @@ from facebench.comparison.compare import compare_records
 from facebench.comparison.paired import corrected, paired_statistics, paired_with_first
 from facebench.gate.judge import gated
 from facebench.gate.rules import parse_rules
-from facebench.records.comparability import group_records
+from facebench.records.comparability import group_records, names_of
 from facebench.records.files import read_record, save_record
 from facebench.records.find import record_files
 from facebench.records.record import Record
@@ -51,7 +51,9 @@ def test_every_reader_says_the_same_of_two_records(tmp_path: Path) -> None:
         (alone,) = paired_statistics(base, other, [found.statistic])
         assert (alone.interval, alone.deciding_p) == (found.interval, found.deciding_p)
         view = record_table([base, other])
-        assert view.rows[1].cells[view.headings.index("vs first")] == versus_cell(found)
+        assert view.rows[1].cells[
+            view.headings.index(f"vs {names_of([base, other])[0]}")
+        ] == versus_cell(found)
         folder = tmp_path / str(number)
         for record in (base, other):
             save_record(record, folder)

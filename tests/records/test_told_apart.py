@@ -104,7 +104,7 @@ def test_runs_of_one_name_differ_in_figures_and_notes(make_record: MakeRecord) -
     labels = [curve.label for curve in layout_of([one, other]).curves]
     assert labels == ["m, weights aaaaaaaa", "m, weights bbbbbbbb"]
     (found,) = facebench.history([one, other])
-    assert "first significant fall: run 2, m (weights bbbbbbbb)" in history_table(found).notes
+    assert history_table(found).verdict[0].startswith("m (weights bbbbbbbb) is the first to fall")
     page = to_html([record_table([one, other])], "x")
     assert all(f"<summary>m (weights {letter * 8})" in page for letter in "ab")
 

@@ -383,8 +383,14 @@ def test_rows_are_tested_against_their_own_references(
         base, other = values[f"{layer}, correlation"], values[f"{layer}, OBD"]
         assert base.reference and not other.reference and other.paired is not None
         assert other.paired.difference == pytest.approx(other.value - base.value, abs=1e-12)
-    (said,) = [line for line in report_table(table).notes if line.startswith("▲")]
-    assert "than its own reference at 5%" in said
+    sheet = report_table(table)
+    (said,) = [line for line in sheet.notes if line.startswith("▲")]
+    assert "worse than the row named" in said
+    named = {row.cells[0].text: row.cells[sheet.headings.index("difference")] for row in sheet.rows}
+    assert named["quarter_096_obd"].detail.endswith("] vs quarter_096")
+    assert named["quarter_074"].text == "reference"
+    order = [row.cells[0].text for row in sheet.rows]
+    assert order.index("quarter_096") < order.index("quarter_096_obd")
 
 
 def test_the_mean_of_an_ensembles_members(make_record: MakeRecord, tmp_path: Path) -> None:

@@ -83,7 +83,8 @@ def test_folds_and_signature_of_every_row(make_record: MakeRecord) -> None:
     records = [make_record(model="a"), make_record(model="b", seed=1)]
     _, parsed = page(*records)
     text = "".join(parsed.text)
-    assert sum(tag == "details" for tag, _ in parsed.elements) == 2
+    # The other numbers, how to read it all, and what is behind each row.
+    assert sum(tag == "details" for tag, _ in parsed.elements) == 4
     for record in records:
         assert record.signature in text and record.digest() in text
         for value in record.statistics.accuracy.per_fold:
@@ -95,4 +96,4 @@ def test_readable_in_the_dark_and_on_a_phone(make_record: MakeRecord) -> None:
     assert "prefers-color-scheme: dark" in text and "max-width: 60rem" in text
     assert any(attrs.get("name") == "viewport" for _, attrs in parsed.elements)
     labels = [attrs["data-label"] for tag, attrs in parsed.elements if "data-label" in attrs]
-    assert labels[0] == "accuracy % ± SE" and labels[-1] == "size"
+    assert labels[:3] == ["size", "kept", "accuracy % ± SE"] and labels[-1] == "FTA %"

@@ -90,9 +90,9 @@ def test_every_format_says_value_spread_and_what_was_searched() -> None:
     assert len(views) == 1
     markdown, page = to_markdown(views), to_html(views, "rates")
     for text in (markdown, page):
-        assert "DIR % @ FAR 0.01 ± SD" in text.replace("\xa0", " ")
+        assert "DIR % at FAR 1% ± SD" in text.replace("\xa0", " ")
         assert "80 gallery images" in text and "100 searches (40 mated) in 2 draws" in text
-        assert "unresolvable" in text and "rank-1 %" in text
+        assert "‡ the non-mated comparisons" in text and "rank-1 %" in text
     lines = list(csv.DictReader(io.StringIO(records_csv([record()]))))
     assert lines[0]["rank_1"] == "0.75" and lines[0]["dir_at_far_0.01_resolvable"] == "False"
 
@@ -138,7 +138,7 @@ def test_what_the_most_frequent_person_makes_of_a_difference() -> None:
     assert found.without.share == 0.75 and found.without.difference == 0.0
     assert found.over_people == (1.0, 0.5)
     (compared,) = compare_records(base, [other])
-    caption = "\n".join(comparison_table(compared).notes)
+    caption = "\n".join(comparison_table(compared).reading)
     assert "rank-1 without its most frequent person (75.0% of the mated searches): +0.00" in caption
     assert "every person counted once: 100.00 against 50.00" in caption
     assert "over people 50.00" in to_markdown(record_tables([other]))

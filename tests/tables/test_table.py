@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 
 import pytest
 
@@ -36,11 +37,11 @@ def row_in(markdown: list[str]) -> str:
 @pytest.mark.parametrize(
     ("details", "expected"),
     [
-        ("beside", r"96.90 ± 0.38 ▼ <sup>a</sup> \[96.35, 97.37\] paper 98.95 (−2.05)"),
-        ("below", r"96.90 ± 0.38 ▼ <sup>a</sup><br>\[96.35, 97.37\]<br>paper 98.95 (−2.05)"),
+        ("beside", r"96.90 ± 0.38 ▼ <sup>a</sup> \[96.35, 97.37\] paper 98.95"),
+        ("below", r"96.90 ± 0.38 ▼ <sup>a</sup><br>\[96.35, 97.37\]<br>paper 98.95"),
         (
             "small",
-            r"96.90 ± 0.38 ▼ <sup>a</sup><br><sub>\[96.35, 97.37\]</sub><br>paper 98.95 (−2.05)",
+            r"96.90 ± 0.38 ▼ <sup>a</sup><br><sub>\[96.35, 97.37\]</sub><br>paper 98.95",
         ),
     ],
 )
@@ -62,8 +63,24 @@ def test_columns_of_words_stand_at_the_left() -> None:
 
 def test_footnotes_notes_and_signatures_follow_the_table() -> None:
     made = table(FULL, notes=("a note",), footnotes=(("a", "another setting"),), signatures=("s",))
-    told = "- a: another setting\n- a note\n\nSignatures:\n\n- s\n"
+    told = (
+        "- a note\n\n<details><summary>How to read this</summary>\n\n- a: another setting\n\n"
+        "</details>\n\n<details><summary>Signatures</summary>\n\n- s\n\n</details>\n"
+    )
     assert to_markdown([made]).endswith(f"|\n\n{told}")
+
+
+def test_the_verdict_stands_before_the_table_and_columns_aside_behind_it() -> None:
+    made = table(FULL, Cell("0.123"), verdict=("It holds.", "It saves 5%."), notes=("a note",))
+    first, other = replace(made.columns[1]), replace(made.columns[2], aside=True)
+    made = replace(made, columns=(made.columns[0], first, other))
+    markdown, page = to_markdown([made]), to_html([made], "x")
+    assert markdown.startswith("### Title\n\n**It holds.** It saves 5%.\n\n| row | column 0 |")
+    for text in (markdown, page, tables_text([made], console_for())):
+        order = [text.index(word) for word in ("It saves 5%", "96.90", "a note", "0.123")]
+        assert order[0] == min(order) and text.count("96.90") == text.count("0.123") == 1
+    assert "<strong>It holds.</strong> It saves 5%." in page
+    assert "<summary>More numbers: column 1</summary>" in page
 
 
 def test_a_page_says_what_is_missing_and_what_a_mark_means() -> None:
@@ -73,7 +90,7 @@ def test_a_page_says_what_is_missing_and_what_a_mark_means() -> None:
     assert spans["missing"]["title"] == "no record"
     assert spans["worse"]["title"] == "−0.25 ▼ p = 0.012"
     assert spans["worse"]["aria-label"] == "significantly worse than the reference"
-    assert "<small>paper 98.95 (−2.05)</small>" in text
+    assert "<small>paper 98.95</small>" in text
 
 
 def test_latex_gives_the_papers_values_columns_of_their_own() -> None:

@@ -131,7 +131,7 @@ def command(
 def render(compared: list[Comparison], format: CompareFormat, *, file: bool = False) -> str:
     """Comparisons in a format, as text."""
     from facebench.tables.paired.comparison import (
-        comparison_table,
+        comparison_tables,
         comparisons_csv,
         comparisons_json,
     )
@@ -140,7 +140,7 @@ def render(compared: list[Comparison], format: CompareFormat, *, file: bool = Fa
         return comparisons_json(compared)
     if format == "csv":
         return comparisons_csv(compared)
-    return table_text(list(map(comparison_table, compared)), format, "comparison", file=file)
+    return table_text(comparison_tables(compared), format, "comparison", file=file)
 
 
 def _of_methods(compared: Sequence[MethodComparison], format: CompareFormat, *, file: bool) -> str:

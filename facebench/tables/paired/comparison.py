@@ -3,30 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
-from facebench.base.text import json_text, percent, points
+from facebench.base.text import json_text, numbered, percent, points
 from facebench.comparison.compare import Comparison
-from facebench.comparison.paired import Paired, paired_row
+from facebench.comparison.paired import SMALLER_IS_BETTER, Paired, paired_row
+from facebench.comparison.verdict.contest import Contest
+from facebench.comparison.verdict.pair import pair_verdict
+from facebench.comparison.verdict.several import several_verdict
+from facebench.comparison.verdict.single import warning_of
+from facebench.comparison.verdict.words import SEARCHES, names_text
 from facebench.records.comparability import names_of
 from facebench.records.record import Record
 from facebench.records.scores import ScoreTable
-from facebench.records.statistics import OF_MODELS
-from facebench.statistics.intervals.dyadic import FEW_ACCEPTED
+from facebench.records.sections import OperatingPointSection
+from facebench.records.statistics import OF_MODELS, estimate_of, statistic_text
+from facebench.statistics.intervals.dyadic import FEW_ACCEPTED, FEW_ACCEPTING
 from facebench.statistics.paired import McNemar
+from facebench.tables.columns import LOW_IS_GOOD
 from facebench.tables.csv import to_csv
 from facebench.tables.table import Cell, Table, columns_of, rows_of
 from facebench.tables.text import (
-    SEARCHES,
+    DOCS,
     difference_cell,
     labelled,
+    marks_text,
     p_equation,
     p_text,
     points_text,
     protocol_text,
+    size_cells,
+    statistic_heading,
     taken_text,
+    versus_cell,
 )
 
+_SIZES = ("size", "kept")
+_SHOWN = 5  # changed comparisons in a caption
+_SIZES = ("size", "kept")
 _SHOWN = 5  # changed comparisons in a caption
 MARKS = {
     "better": "▲ better",
@@ -36,16 +51,64 @@ MARKS = {
 }
 
 
+def comparison_tables(compared: Sequence[Comparison]) -> list[Table]:
+    """A table of each candidate against the base; before those of several, one of all of them."""
+    tables = [comparison_table(one) for one in compared]
+    return tables if len(tables) < 2 else [_all_against(compared), *tables]
+
+
+def _all_against(compared: Sequence[Comparison]) -> Table:
+    """The candidates as rows below the base: sizes, first statistic, and its difference."""
+    base = compared[0].base
+    records = [base, *(one.candidate for one in compared)]
+    tests = [one.statistics[0] for one in compared]
+    names, what = names_of(records), statistic_text(tests[0].statistic)
+    rows = [
+        (
+            Cell(name),
+            *(
+                cell
+                for heading, cell in size_cells(record.model, base.model).items()
+                if heading in _SIZES
+            ),
+            Cell(percent(value)),
+            Cell("reference") if test is None else versus_cell(test),
+            Cell("" if test is None else p_text(test.deciding_p)),
+        )
+        for name, record, value, test in zip(
+            names,
+            records,
+            [tests[0].base, *(test.candidate for test in tests)],
+            [None, *tests],
+            strict=True,
+        )
+    ]
+    title = f"{names_text(names[1:])} against {names[0]} · {protocol_text(base)} · {base.data.name}"
+    tested = [test for test in tests if test.tested]
+    return Table(
+        title=labelled(title, base.data.kind),
+        columns=columns_of("model", *_SIZES, f"{what} %", f"vs {names[0]}", "p"),
+        rows=rows_of(*rows),
+        notes=(marks_text(tested, names[0]),) if tested else (),
+        notice=warning_of(base),
+        verdict=several_verdict(Contest.of(records, tests)),
+    )
+
+
 def comparison_table(comparison: Comparison) -> Table:
     """The table of one candidate against the base."""
     base, one, other = comparison.base, *names_of([comparison.base, comparison.candidate])
     title = f"{other} against {one} · {protocol_text(base)} · {base.data.name}"
     return Table(
         title=labelled(title, base.data.kind),
-        columns=columns_of("statistic", one, other, "difference", "p", "verdict"),
-        rows=rows_of(*map(paired_cells, comparison.statistics)),
+        columns=columns_of(*paired_headings(one, other)),
+        rows=rows_of(
+            *(paired_cells(f, _few_decide(base, f.statistic)) for f in comparison.statistics)
+        ),
         notes=tuple(_notes(comparison)),
-        notice=base.data.notice,
+        notice=warning_of(base),
+        verdict=pair_verdict(base, comparison.candidate, comparison.statistics[0]),
+        reading=tuple(_reading(comparison)),
         signatures=(f"{one}: {base.signature}", f"{other}: {comparison.candidate.signature}"),
     )
 
@@ -61,27 +124,54 @@ def comparisons_csv(comparisons: Sequence[Comparison]) -> str:
     return to_csv([row for comparison in comparisons for row in comparison.rows()])
 
 
-def paired_cells(found: Paired) -> tuple[Cell, ...]:
-    """A row of a comparison: statistic, both values, difference, p-value, verdict."""
-    remark = "" if found.resolvable else "too few non-mated comparisons for this FAR"
+def paired_headings(one: str, other: str) -> tuple[str, ...]:
+    """Of the columns that `paired_cells` fills. one, other: the base and the candidate."""
+    return "statistic", one, other, "difference", "p"
+
+
+def paired_cells(found: Paired, remark: str = "") -> tuple[Cell, ...]:
+    """A row of a comparison: statistic, both values, difference and its mark, p-value."""
+    few = "" if found.resolvable else "too few non-mated comparisons for this FAR"
+    aside = LOW_IS_GOOD if found.statistic in SMALLER_IS_BETTER else remark
+    difference = difference_cell(found)
     return (
-        Cell(f"{found.statistic} %"),
+        Cell(statistic_heading(found.statistic), aside),
         Cell(percent(found.base)),
-        Cell(percent(found.candidate), remark),
-        difference_cell(found),
+        Cell(percent(found.candidate), few),
+        replace(difference, mark=found.mark, told=found.verdict) if found.judged else difference,
         Cell(p_text(found.deciding_p)),
-        Cell(MARKS.get(found.verdict, found.verdict) if found.judged else ""),
     )
+
+
+def _few_decide(record: Record, statistic: str) -> str:
+    """That a TAR hangs on few false accepts, or nothing."""
+    found = estimate_of(record, statistic)
+    if not isinstance(found, OperatingPointSection) or found.false_accepts >= FEW_ACCEPTING:
+        return ""
+    return f"{numbered(found.false_accepts, 'false accept')} decide"
 
 
 def _notes(comparison: Comparison) -> Iterator[str]:
     base, candidate = comparison.base, comparison.candidate
-    yield f"data: {base.data.fingerprint} ({base.data.kind}); alignment: {base.alignment}"
     names = names_of([base, candidate])
-    yield "; ".join(map(taken_text, names, (base.model, candidate.model)))
+    tested = [found for found in comparison.statistics[:1] if found.tested]
+    if tested:
+        yield marks_text(tested, names[0])
     if comparison.changed:
         total = len(base.table.mated) if base.table else 0
-        yield changed_text(comparison.changed, total, *names_of([base, candidate]))
+        yield changed_text(comparison.changed, total, *names)
+        for name, rows in (("now wrong", comparison.worse), ("now right", comparison.better)):
+            if rows and comparison.keys:
+                yield f"{name}, scores moved most: {'; '.join(_pairs(comparison, rows))}"
+    if comparison.settings:
+        yield f"other settings differ: {'; '.join(map(str, comparison.settings))}"
+
+
+def _reading(comparison: Comparison) -> Iterator[str]:
+    base, candidate = comparison.base, comparison.candidate
+    yield f"data: {base.data.fingerprint} ({base.data.kind}); alignment: {base.alignment}"
+    yield "; ".join(map(taken_text, names_of([base, candidate]), (base.model, candidate.model)))
+    if comparison.changed and not comparison.keys:
         for name, rows in (("now wrong", comparison.worse), ("now right", comparison.better)):
             if rows:
                 yield f"{name}, scores moved most: {'; '.join(_pairs(comparison, rows))}"
@@ -102,8 +192,7 @@ def _notes(comparison: Comparison) -> Iterator[str]:
             )
         yield from _unusual(comparison)
         yield from _without_one(comparison)
-    if comparison.settings:
-        yield f"other settings differ: {'; '.join(map(str, comparison.settings))}"
+    yield DOCS
 
 
 def _without_one(comparison: Comparison) -> Iterator[str]:
@@ -119,7 +208,7 @@ def _without_one(comparison: Comparison) -> Iterator[str]:
             base, candidate = map(percent, found.over_people)
             told.append(f"every person counted once: {base} against {candidate}")
         if told:
-            yield f"{found.statistic} {'; '.join(told)}"
+            yield f"{statistic_text(found.statistic)} {'; '.join(told)}"
 
 
 def _unusual(comparison: Comparison) -> Iterator[str]:
@@ -128,7 +217,7 @@ def _unusual(comparison: Comparison) -> Iterator[str]:
     for found in comparison.statistics:
         kind = found.interval.kind if found.interval else ""
         if "exact bound" in kind or "held fixed" in kind or FEW_ACCEPTED in kind:
-            kinds.setdefault(kind, []).append(found.statistic)
+            kinds.setdefault(kind, []).append(statistic_text(found.statistic))
     yield from (f"interval of {', '.join(names)}: {kind}" for kind, names in kinds.items())
 
 

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 from facebench.base.text import json_text, percent
 from facebench.comparison.degradation import DegradationSweep, DegradedColumn, shown_interval
-from facebench.records.statistics import statistics_in
+from facebench.comparison.verdict.single import warning_of
+from facebench.records.statistics import statistic_text, statistics_in
 from facebench.tables.csv import to_csv
-from facebench.tables.records import data_line, not_published, versus_line
+from facebench.tables.records import data_line, versus_line
 from facebench.tables.table import DASH, Cell, Table, columns_of, rows_of
 from facebench.tables.text import interval_text, labelled, versus_cell
 
@@ -17,7 +18,7 @@ def degradation_table(found: DegradationSweep) -> Table:
     """A row for every model, a column for every degradation, and then each against the first."""
     first = found.records[0]
     title = (
-        f"{statistics_in(first)[0]} % · {found.protocol} v{first.protocol.version}"
+        f"{statistic_text(statistics_in(first)[0])}, % · {found.protocol} v{first.protocol.version}"
         f"{first.protocol.edition} on degraded faces · {first.data.name}"
     )
     models = range(len(found.models))
@@ -33,7 +34,7 @@ def degradation_table(found: DegradationSweep) -> Table:
         columns=columns_of("model", *(column.name for column in found.columns)),
         rows=rows_of(*named, *others),
         notes=tuple(_notes(found)),
-        notice=first.data.notice,
+        notice=warning_of(first),
         signatures=tuple(record.signature for record in found.records),
     )
 
@@ -65,7 +66,6 @@ def _against(column: DegradedColumn, number: int) -> Cell:
 def _notes(found: DegradationSweep) -> Iterator[str]:
     first = found.records[0]
     yield data_line(first)
-    yield from not_published(first)
     told = [column.degradation for column in found.columns if column.degradation is not None]
     yield "; ".join(f"{one}: {one.words}" for one in told)
     yield (

@@ -7,9 +7,15 @@ from collections.abc import Iterator, Sequence
 from facebench.base.text import json_text, percent, points
 from facebench.comparison.methods import MethodComparison, MethodStatistic
 from facebench.tables.csv import to_csv
-from facebench.tables.paired.comparison import MARKS
 from facebench.tables.table import DASH, Cell, Table, columns_of, rows_of
-from facebench.tables.text import labelled, p_text, points_text, protocol_text
+from facebench.tables.text import labelled, p_text, points_text, protocol_text, statistic_heading
+
+MARKS = {
+    "better": "▲ better",
+    "worse": "▼ worse",
+    "no difference shown": "≈ not told apart",
+    "undecided": "? undecided",
+}
 
 
 def method_table(comparison: MethodComparison) -> Table:
@@ -51,7 +57,7 @@ def _method_cells(one: MethodStatistic) -> tuple[Cell, ...]:
     needed = found.seeds_for()
     p = one.deciding_p if one.deciding_p is not None else found.p_value
     return (
-        Cell(f"{one.statistic} %"),
+        Cell(statistic_heading(one.statistic)),
         Cell(percent(one.base)),
         Cell(percent(one.candidate)),
         Cell(points(found.estimate), points_text(found.interval)),

@@ -1,0 +1,124 @@
+"""What several models against one reference come to: who holds, who falls, which is smallest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from facebench.comparison.verdict.contest import Contender, Contest, is_smaller
+from facebench.comparison.verdict.words import (
+    amount,
+    amounts,
+    capital,
+    level_text,
+    saved_text,
+    share_of,
+    signed,
+    sized_interval,
+    worst_left,
+)
+
+
+def several_verdict(contest: Contest) -> tuple[str, ...]:
+    """Sentences on all of a contest, and on the smallest that is not shown to be worse."""
+    return tuple(filter(None, [standings(contest), smallest_sentence(contest)]))
+
+
+def standings(contest: Contest, lead: str = "") -> str:
+    """``4 of 5 are not told apart from baseline (…); sparse_012 is worse, by 1.02 points.``
+
+    lead: what the models are compared by, where a page has several such things.
+    """
+    parts = "; ".join(_standings(contest))
+    if not parts:
+        return ""
+    names = [one.name for one in contest.contenders]
+    starts = any(parts.startswith(name) for name in names)
+    return f"{lead}: {parts}." if lead else f"{parts if starts else capital(parts)}."
+
+
+def _standings(contest: Contest) -> Iterator[str]:
+    total, to = len(contest.contenders), contest.reference
+    same = contest.having("no difference shown")
+    if same:
+        yield f"{_who(same, total)} not told apart from {to}{_left_open(same)}"
+        to = ""
+    for verdict in ("worse", "better"):
+        if found := contest.having(verdict):
+            than = f" than {to}" if to else ""
+            yield f"{_who(found, total)} {verdict}{than}, {_lost(found)}"
+            to = ""
+    if undecided := contest.having("undecided"):
+        yield f"{_who(undecided, total)} undecided: the draws are too few"
+    if unknown := contest.having("unknown"):
+        why = unknown[0].paired.why
+        yield f"{_who(unknown, total)} not tested{f' ({why})' if why else ''}"
+
+
+def _who(some: Sequence[Contender], total: int) -> str:
+    """``4 of 5 are``, ``sparse_012 is``."""
+    if len(some) == 1:
+        return f"{some[0].name} is"
+    return f"{share_of(len(some), total)} are"
+
+
+def _lost(found: Sequence[Contender]) -> str:
+    """How much worse or better, with the interval where it is one model."""
+    told = amounts([one.paired.difference for one in found])
+    return f"{told}{sized_interval(found[0].paired)}" if len(found) == 1 else told
+
+
+def _left_open(same: Sequence[Contender]) -> str:
+    """The loss that is not excluded of those that are not told apart."""
+    left = max(worst_left(one.paired) for one in same)
+    if not left:
+        return ""
+    level = level_text([one.paired for one in same])
+    could = "could still be" if len(same) == 1 else "each could still be up to"
+    return f" ({could} {amount(left)} worse, {level})"
+
+
+def smallest_sentence(contest: Contest) -> str:
+    """Which model one would ship, what it takes, and how sure that is; nothing without sizes."""
+    if len(contest.contenders) == 1:
+        (one,) = contest.contenders
+        told = saved_text(one.model, contest.model)
+        return f"It takes {told}." if told else ""
+    found = contest.smallest
+    if found is not None:
+        left = worst_left(found.paired) if found.paired.verdict != "better" else 0.0
+        sure = f"; it could still be {amount(left)} worse" if left else ""
+        told = saved_text(found.model, contest.model)
+        return f"Smallest not shown to be worse: {found.name}, {told}{sure}."
+    worse = contest.having("worse")
+    if worse and len(worse) == len(contest.contenders):
+        least = min(worse, key=lambda one: abs(one.paired.difference))
+        return f"None holds; the least loss is that of {least.name}: {signed(least.paired)}."
+    if any(is_smaller(one.model, contest.model) for one in worse):
+        return f"None that is smaller than {contest.reference} holds."
+    return ""
+
+
+def fewer_bytes(contests: Sequence[Contest]) -> str:
+    """``They take 40 to 50% fewer bytes.``: each than its own reference; nothing where any does
+    not.
+    """
+    ratios = [
+        one.model.bytes / contest.model.bytes
+        for contest in contests
+        for one in contest.contenders
+        if one.model.bytes is not None and contest.model.bytes
+    ]
+    if not ratios or max(ratios) > 0.995:  # less than half of one per cent is nothing saved
+        return ""
+    saved = sorted(round(100 * (1 - ratio)) for ratio in ratios)
+    told = f"{saved[0]} to {saved[-1]}%" if saved[0] != saved[-1] else f"{saved[0]}%"
+    return f"{'It takes' if len(ratios) == 1 else 'They take'} {told} fewer bytes."
+
+
+def unmeasured(missing: int, total: int) -> str:
+    """How much of a table is missing, in a sentence; nothing where nothing is."""
+    if not missing:
+        return ""
+    if missing == total:
+        return f"Nothing is measured yet: all {total} cells are missing."
+    return f"Not measured: {missing} of {total} cells."
