@@ -19,6 +19,8 @@ from facebench.figures.curves.svg import roc_svg
 from facebench.records.statistics import statistics_in
 from facebench.reports.html import policy_for
 from facebench.reports.site.folios import ModelFolio, ProtocolFolio, Site
+from facebench.reports.site.front import front_svg
+from facebench.reports.site.pairs import inline_pairs
 from facebench.reports.site.words import (
     commands_of,
     definition_of,
@@ -49,6 +51,7 @@ def pages_of(site: Site, title: str) -> Iterator[tuple[str, str]]:
         "verify": verify_of(example),
     }
     yield "index.html", _page("index.html", "", common, groups=groups_in(site))
+    yield "compare.html", _page("compare.html", "", common, "compare.js", pairs=inline_pairs(site))
     for model in site.models:
         yield model.page, _page("model.html", "../", common, **_of_model(site, model))
     for protocol in site.protocols:
@@ -81,9 +84,13 @@ def groups_in(site: Site) -> list[str]:
     return list(found)
 
 
-def _page(template: str, root: str, common: dict[str, Any], **values: object) -> str:
-    """A template filled; root: the way from the page to the site's folder."""
-    script = _script()
+def _page(
+    template: str, root: str, common: dict[str, Any], own: str = "", /, **values: object
+) -> str:
+    """A template filled; root: the way from the page to the site's folder; own: a script of its
+    own, after that of all pages.
+    """
+    script = "".join(_script(name) for name in ("site.js", own) if name)
     text: str = (
         _environment()
         .get_template(template)
@@ -100,9 +107,9 @@ def _page(template: str, root: str, common: dict[str, Any], **values: object) ->
     return text
 
 
-@lru_cache(maxsize=1)
-def _script() -> str:
-    return (OWN / "site.js").read_text(encoding="utf-8")
+@lru_cache(maxsize=2)
+def _script(name: str) -> str:
+    return (OWN / name).read_text(encoding="utf-8")
 
 
 def _breaking(name: str) -> Markup:
@@ -135,6 +142,7 @@ def _environment() -> Environment:
         marks=MARKS,
         statistics_in=statistics_in,
         verify_of=verify_of,
+        front_svg=front_svg,
         roc_svg=roc_svg,
         drawable=drawable,
         curve_names=curve_names,

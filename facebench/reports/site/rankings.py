@@ -12,6 +12,7 @@ from facebench.comparison.paired import Paired
 from facebench.records.comparability import measure_of, method_of, names_of
 from facebench.records.record import Record, similarity_kind, template_kind
 from facebench.records.statistics import Measured, find_statistic, statistics_in
+from facebench.reports.site.front import FrontPoint
 from facebench.reports.site.ranks import Place, on_front, ranks_of
 from facebench.reports.site.taken import MeasuredCosts, Taken, taken_of
 from facebench.similarity.templates import PLAIN
@@ -108,6 +109,18 @@ class Ranking:
     def standing_of(self, record: Record) -> Standing | None:
         """Where a record stands; None: not here."""
         return next((one for one in self.standings if one.record is record), None)
+
+    def points(self, cost: str) -> list[FrontPoint]:
+        """Models whose cost is known, to be drawn; cost: ``bytes`` or ``multiply-adds``."""
+        found = []
+        for one in self.standings:
+            value = one.taken.model.bytes if cost == "bytes" else one.taken.kept_multiply_adds
+            measured = one.measured(self.statistics[0])
+            ends = measured.interval if measured else None
+            if value:
+                interval = (ends.low, ends.high) if ends else None
+                found.append(FrontPoint(one.name, value, one.value, interval, cost in one.fronts))
+        return found
 
     @cached_property
     def verdict(self) -> str:
