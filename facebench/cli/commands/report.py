@@ -14,7 +14,6 @@ from facebench.cli.errors import importing
 from facebench.cli.output import require_folder, show_table
 
 if TYPE_CHECKING:
-    from facebench.base.storage import files_as_they_are
     from facebench.records.find import Finder
     from facebench.records.record import Record
     from facebench.reports.card import ReportCard
@@ -128,6 +127,7 @@ def command(
     if grouped:
         writer.format = writer.format or "all"
         writer.check()
+    from facebench.base.storage import files_as_they_are
     from facebench.records.find import Finder
     from facebench.reports.build import fill_card, with_rows
 
