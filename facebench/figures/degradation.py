@@ -15,9 +15,9 @@ from facebench.comparison.degradation import (
     sweep_of,
 )
 from facebench.faces.degrade.names import JOIN, PROBE
-from facebench.figures.curves.layout import COLOURS, DASHES, spread
 from facebench.figures.files import plot_format, plot_style, save_figure
-from facebench.figures.labels import drawn_name, mark_synthetic
+from facebench.figures.labels import drawn_name, ruled, spread, titled
+from facebench.figures.styles import COLOURS, DASHES
 from facebench.records.record import Record
 from facebench.records.statistics import statistics_in
 
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 _SIZE = re.compile(r"\b(\d+)x(\d+)\b")  # of the crops, in what records say of the input
 _USUAL = 112
-_WIDTH, _HEIGHT = 7.6, 4.8  # inches
-_GAP = 0.05  # of labels, a share of the height
+_WIDTH, _SHAPE = 6.75, 0.64  # inches; height to width
+_GAP = 0.06  # of labels, a share of the height
 _APART = 0.012  # of the bars of neighbouring models, a share of the width
 
 
@@ -72,13 +72,14 @@ def degradation(records: Sequence[Record], plot: str | Path | None = None) -> De
     return found
 
 
-def save_degradation_plot(found: DegradationSweep, path: Path) -> None:
-    """Write the figure: PNG, SVG or PDF by the ending."""
+def save_degradation_plot(found: DegradationSweep, path: Path, width: float | None = None) -> None:
+    """Write the figure: PNG, SVG or PDF by the ending. width: inches, None: of a screen."""
     plot_format(path)
     from matplotlib.figure import Figure
 
-    with plot_style():
-        figure = Figure(figsize=(_WIDTH, _HEIGHT), layout="constrained")
+    wide = width or _WIDTH
+    with plot_style(width):
+        figure = Figure(figsize=(wide, _SHAPE * wide), layout="constrained")
         axes = figure.subplots()
         _panel(axes, found)
         save_figure(figure, path)
@@ -94,18 +95,14 @@ def _panel(axes: Axes, found: DegradationSweep) -> None:
     _x_axis(axes, found, rows)
     first = found.records[0]
     axes.set_ylabel(f"{statistics_in(first)[0]} %")
-    axes.grid(color="#dddddd", linewidth=0.6)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
+    ruled(axes)
     axes.margins(y=0.06)
     _labels(axes, found, ends)
     title = (
         f"{found.protocol} v{first.protocol.version} on degraded faces, {first.data.fingerprint}; "
         "bars: 95% intervals"
     )
-    axes.set_title(drawn_name(title), loc="left", fontsize=10)
-    if first.data.kind == "synthetic":
-        mark_synthetic(axes, height=0.5, alpha=0.3)
+    titled(axes, title, first.data.kind == "synthetic")
 
 
 def _rows_of(found: DegradationSweep) -> list[int] | None:
@@ -206,7 +203,7 @@ def _labels(axes: Axes, found: DegradationSweep, ends: Sequence[tuple[float, flo
     placed = dict(zip(last, spread(wanted, _GAP, _GAP / 2, 1 - _GAP / 2), strict=True))
     for number, (x, value) in enumerate(ends):
         colour, name = COLOURS[number % len(COLOURS)], drawn_name(found.models[number])
-        words: dict[str, Any] = {"color": colour, "fontweight": "bold", "fontsize": 9}
+        words: dict[str, Any] = {"color": colour}
         if number not in placed:
             axes.annotate(
                 name, (x, value), xytext=(8, 0), textcoords="offset points", va="center", **words

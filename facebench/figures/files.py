@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PLOT_FORMATS = ("png", "svg", "pdf")
+INK = "#57606A"  # of axes and notes
 _UNDATED: dict[str, dict[str, Any]] = {
     "png": {},
     "svg": {"Date": None},
@@ -29,14 +30,49 @@ def plot_format(path: Path, option: str = "--plot") -> str:
     return ending
 
 
-def plot_style() -> AbstractContextManager[None]:
-    """What a figure must be made and saved within."""
+PLOT_WIDTHS = {"column": 3.25, "page": 6.75}  # inches, of the usual papers in two columns
+_NARROWEST, _WIDEST = 2.0, 20.0
+
+
+def plot_width(text: str | None, option: str = "--plot-width") -> float | None:
+    """Inches of ``column``, ``page`` or a number; UserError of an option where it is neither."""
+    if text is None:
+        return None
+    try:
+        width = PLOT_WIDTHS[text] if text in PLOT_WIDTHS else float(text)
+    except ValueError:
+        width = float("nan")
+    if not _NARROWEST <= width <= _WIDEST:
+        raise UserError(
+            f"{option} {text}: column ({PLOT_WIDTHS['column']} inches), page "
+            f"({PLOT_WIDTHS['page']}), or {_NARROWEST:g} to {_WIDEST:g} inches"
+        )
+    return width
+
+
+def plot_style(width: float | None = None) -> AbstractContextManager[None]:
+    """What a figure must be made and saved within. width: inches in which it is printed; letters
+    are then as large as a paper's captions, and in every format part of the file.
+    """
     from matplotlib import rc_context
 
-    return rc_context({"svg.hashsalt": "facebench", "svg.fonttype": "none", "font.size": 10})
+    size = 10.0 if width is None else 7.0 if width < 4.5 else 8.0
+    return rc_context(
+        {
+            "svg.hashsalt": "facebench",
+            "svg.fonttype": "path",
+            "pdf.fonttype": 42,
+            "font.size": size,
+            "axes.titlesize": size,
+            "axes.labelsize": size,
+            "legend.fontsize": size,
+            "xtick.labelsize": size,
+            "ytick.labelsize": size,
+        }
+    )
 
 
-def save_figure(figure: Figure, path: Path, dpi: int = 160) -> None:
+def save_figure(figure: Figure, path: Path, dpi: int = 200) -> None:
     """Write a figure complete or not at all; OSError where the file cannot be written."""
     kind, data = plot_format(path), io.BytesIO()
     figure.savefig(data, format=kind, dpi=dpi, metadata=_UNDATED[kind])

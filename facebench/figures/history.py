@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from facebench.base.errors import UserError
 from facebench.base.text import points
 from facebench.comparison.history import History, HistoryRun
-from facebench.figures.files import plot_format, plot_style, save_figure
-from facebench.figures.labels import Extent, drawn_name, hides, mark_synthetic
+from facebench.figures.files import INK, plot_format, plot_style, save_figure
+from facebench.figures.labels import drawn_name, ruled, titled
+from facebench.figures.places import mark_box, place_names, text_box
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.text import Text
 
-_WIDTH, _HEIGHT = 7.6, 4.6  # inches, of one panel
-_HELD, _FELL, _GREY = "#0072B2", "#D55E00", "#555555"  # Okabe and Ito
-_MOST_LABEL, _LEAST_LABEL, _LETTER = 24, 8, 6.0  # characters; points of print
-_POINT, _RING = 5.0, 10.0  # half of what a point and the ring of the first fall take, likewise
+_WIDTH, _SHAPE = 6.75, 0.62  # inches, of one panel; its height to its width
+_HELD, _FELL = "#0072B2", "#C24E00"  # as Okabe and Ito's, dark enough for letters
+_MOST_LABEL, _LEAST_LABEL = 24, 8  # characters
+_POINT, _RING = 5.0, 9.5  # half of a point and of the ring of the first fall, in points of print
 
 
-def save_history_plot(found: Sequence[History], path: Path, option: str = "--plot") -> None:
+def save_history_plot(
+    found: Sequence[History], path: Path, option: str = "--plot", width: float | None = None
+) -> None:
     """Write the figure: PNG, SVG or PDF by the ending; kept size, logarithmic, falls to the right.
 
-    Runs that fell significantly have another shape and colour; the first is named. UserError of the
-    option: an ending that is none of these, no run whose size is known.
+    Runs that fell significantly have another shape and colour; the first is named. width: inches,
+    None: of a screen. UserError of the option: an ending that is none of these, no run whose size
+    is known.
     """
     plot_format(path, option)  # before any work
     from matplotlib.figure import Figure
@@ -34,12 +37,14 @@ def save_history_plot(found: Sequence[History], path: Path, option: str = "--plo
     drawn = [history for history in found if any(run.size for run in history.runs)]
     if not drawn:
         raise UserError(f"{option} {path}: no record tells its model's size")
-    with plot_style():
-        figure = Figure(figsize=(_WIDTH, _HEIGHT * len(drawn)), layout="constrained")
+    wide = width or _WIDTH
+    with plot_style(width):
+        figure = Figure(figsize=(wide, _SHAPE * wide * len(drawn)), layout="constrained")
         panels = figure.subplots(len(drawn), 1, squeeze=False)[:, 0]
         for axes, history in zip(panels, drawn, strict=True):
             _panel(axes, history)
         figure.draw_without_rendering()  # the axes get their size, which the labels need
+        figure.set_layout_engine("none")
         for axes, history in zip(panels, drawn, strict=True):
             _labels(axes, history)
         save_figure(figure, path)
@@ -62,19 +67,35 @@ def _panel(axes: Axes, history: History) -> None:
     axes.set_xscale("log")
     low, high = min(sizes), max(sizes)
     axes.set_xlim(high * 1.25, low / (1.9 if low < high else 1.25))  # smaller models to the right
-    axes.plot(sizes, [100 * run.value for run in runs], color="#bbbbbb", linewidth=1, zorder=1)
+    _runs_line(axes, runs, sizes)
     for run, size in zip(runs, sizes, strict=True):
         _point(axes, run, size)
     reference = 100 * history.runs[history.reference].value
-    axes.axhline(reference, color=_GREY, linewidth=0.9, linestyle=(0, (4, 3)), zorder=0)
+    axes.axhline(reference, color=INK, linewidth=0.9, linestyle=(0, (4, 3)), zorder=0)
     _ticks(axes, history, low, high)
     axes.margins(y=0.12)
     axes.set_ylabel(f"{history.statistic} %")
-    axes.grid(color="#dddddd", linewidth=0.6)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
+    ruled(axes)
     _name_fall(axes, history)
     _title(axes, history)
+
+
+def _runs_line(axes: Axes, runs: Sequence[HistoryRun], sizes: Sequence[float]) -> None:
+    """The runs in their order, with the band that their intervals make."""
+    axes.plot(sizes, [100 * run.value for run in runs], color="#9aa0a6", linewidth=1, zorder=1)
+    order = sorted(range(len(runs)), key=lambda n: sizes[n])
+    known = [n for n in order if runs[n].interval is not None]
+    if len(known) == len({sizes[n] for n in known}) > 2:
+        ends = [found for n in known if (found := runs[n].interval) is not None]
+        axes.fill_between(
+            [sizes[n] for n in known],
+            [100 * end.low for end in ends],
+            [100 * end.high for end in ends],
+            color="#9aa0a6",
+            alpha=0.15,
+            linewidth=0,
+            zorder=0,
+        )
 
 
 def _point(axes: Axes, run: HistoryRun, size: float) -> None:
@@ -89,8 +110,8 @@ def _point(axes: Axes, run: HistoryRun, size: float) -> None:
         yerr=[[below], [above]],
         color=colour,
         marker=marker,
-        markersize=7,
-        capsize=3,
+        markersize=6,
+        capsize=2.5,
         linewidth=1.4,
         zorder=3,
     )
@@ -117,29 +138,24 @@ def _ticks(axes: Axes, history: History, low: float, high: float) -> None:
 def _labels(axes: Axes, history: History) -> None:
     """The model's name beside each point, where it hides no other; the axes have their size."""
     named = [pair for pair in zip(history.names, history.runs, strict=True) if pair[1].size]
-    runs = [run for _, run in named]
     fall = None if history.first_fall is None else history.runs[history.first_fall]
-    bars = [_bar_extent(axes, run, _RING if run is fall else _POINT) for run in runs]
-    taken = [*bars, *(_text_extent(axes, text) for text in axes.texts)]
-    for (name, run), own in zip(named, bars, strict=True):
-        name = _shortened(name)
-        places = list(_places(axes, run, own, _LETTER * len(name)))
-        free = (p for p in places if _inside(axes, p[2]) and not hides(p[2], taken))
-        place, align, box = next(free, places[0])
-        taken.append(box)
-        axes.annotate(
-            drawn_name(name),
-            (float(run.size or 0), 100 * run.value),
-            xytext=place,
-            textcoords="offset points",
-            ha=align,
-            va="center",
-            color=_FELL if run.fell else _HELD,
-            fontweight="bold",
-            fontsize=9,
-            zorder=5,
-            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.6},
+    boxes = [
+        mark_box(
+            axes,
+            float(run.size or 0),
+            100 * run.value,
+            (100 * run.interval.low, 100 * run.interval.high) if run.interval else None,
+            _RING if run is fall else _POINT,
         )
+        for _, run in named
+    ]
+    place_names(
+        axes,
+        [_shortened(name) for name, _ in named],
+        boxes,
+        [_FELL if run.fell else _HELD for _, run in named],
+        [text_box(axes, text) for text in axes.texts if text.get_gid() == "inside"],
+    )
 
 
 def _shortened(name: str) -> str:
@@ -149,63 +165,23 @@ def _shortened(name: str) -> str:
     return f"{name if len(name) <= room else f'{name[: room - 1]}…'}{opens}{own}"
 
 
-def _bar_extent(axes: Axes, run: HistoryRun, half: float) -> Extent:
-    """Left, bottom, right and top of a point with its interval, in points of print; half: of it."""
-    low, high = (run.interval.low, run.interval.high) if run.interval else (run.value, run.value)
-    scale = 72 / axes.figure.dpi
-    x, bottom = axes.transData.transform((float(run.size or 0), 100 * low)) * scale
-    top = axes.transData.transform((float(run.size or 0), 100 * high))[1] * scale
-    middle = axes.transData.transform((float(run.size or 0), 100 * run.value))[1] * scale
-    return x - half, min(bottom, middle - half), x + half, max(top, middle + half)
-
-
-def _text_extent(axes: Axes, text: Text) -> Extent:
-    """Left, bottom, right and top of a text that is there already, in points of print."""
-    scale = 72 / axes.figure.dpi
-    left, bottom, right, top = (scale * end for end in text.get_window_extent().extents)
-    return left, bottom, right, top
-
-
-def _places(
-    axes: Axes, run: HistoryRun, own: Extent, width: float
-) -> Iterator[tuple[tuple[float, float], Literal["left", "right", "center"], Extent]]:
-    """Offset, alignment and box of the label: right, left, above the bar, below it, further up."""
-    scale = 72 / axes.figure.dpi
-    x, y = axes.transData.transform((float(run.size or 0), 100 * run.value)) * scale
-    dx = 3 + (own[2] - own[0]) / 2
-    for dy in (7, -7, 18, -18):
-        yield (dx, dy), "left", (x + dx, y + dy - 6, x + dx + width, y + dy + 6)
-        yield (-dx, dy), "right", (x - dx - width, y + dy - 6, x - dx, y + dy + 6)
-    for end in (own[3] + 8, own[1] - 8, own[3] + 21, own[1] - 21):
-        yield (0, end - y), "center", (x - width / 2, end - 6, x + width / 2, end + 6)
-
-
-def _inside(axes: Axes, box: Extent) -> bool:
-    scale = 72 / axes.figure.dpi
-    inside: bool = axes.bbox.x0 * scale < box[0] and box[2] < axes.bbox.x1 * scale
-    return inside
-
-
 def _name_fall(axes: Axes, history: History) -> None:
+    """Below the axes, with their title: what the ring is."""
     number = history.first_fall
     if number is None:
-        axes.annotate(
-            "no run fell significantly", (0.02, 0.04), xycoords="axes fraction", color=_GREY
-        )
+        axes.set_xlabel(f"{axes.get_xlabel()}\nno run fell significantly")
         return
     run = history.runs[number]
     assert run.against is not None
     if run.size:
         axes.plot(
-            [run.size], [100 * run.value], marker="o", markersize=17, fillstyle="none", color=_FELL
+            [run.size], [100 * run.value], marker="o", markersize=15, fillstyle="none", color=_FELL
         )
     difference = points(run.against.difference)
-    axes.annotate(
-        f"◯ first significant fall (▼): {history.names[number]}, {difference} points against "
-        f"{'the first run' if history.reference == 0 else history.versus}".replace("$", r"\$"),
-        (0.02, 0.04),
-        xycoords="axes fraction",
-        color=_FELL,
+    against = "the first run" if history.reference == 0 else history.versus
+    words = f"first significant fall: {history.names[number]}, {difference} points"
+    axes.set_xlabel(
+        f"{axes.get_xlabel()}\n{drawn_name(f'◯ {words}')}\n{drawn_name(f'against {against}')}"
     )
 
 
@@ -216,6 +192,4 @@ def _title(axes: Axes, history: History) -> None:
         f"{history.statistic} of {protocol}, {first.data.fingerprint}, "
         f"{first.similarity.partition('(')[0]}; bars: 95% intervals"
     )
-    axes.set_title(drawn_name(title), loc="left", fontsize=10)
-    if first.data.kind == "synthetic":
-        mark_synthetic(axes, height=0.5, alpha=0.3)
+    titled(axes, title, first.data.kind == "synthetic")

@@ -1,12 +1,15 @@
-"""Labels of drawings: names as matplotlib takes them, the mark of synthetic faces, free places."""
+"""Labels of drawings: names as matplotlib takes them, titles, free places."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Literal
 
 from facebench.base.text import printable
 from facebench.base.vocabulary import SYNTHETIC_LABEL
+from facebench.figures.files import INK
+
+WARNING = "#8A1C00"  # of what must not be overlooked
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,18 +34,65 @@ def drawn_name(text: str) -> str:
     return printable(text).replace("$", r"\$")
 
 
-def mark_synthetic(axes: Axes, height: float, alpha: float) -> None:
-    """Write over a panel that its faces are rendered; height: of the words, a share of the axes."""
-    axes.text(
-        0.5,
-        height,
-        SYNTHETIC_LABEL.replace(" (", "\n("),
-        transform=axes.transAxes,
-        ha="center",
-        va="center",
-        fontsize=17,
-        fontweight="bold",
-        color="#B00020",
-        alpha=alpha,
-        zorder=0,
+def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:
+    """Positions near the wanted ones, in the same order of height, ``gap`` apart, within limits.
+
+    Where all of them do not fit, they are closer than ``gap``.
+    """
+    if len(wanted) > 1:
+        gap = min(gap, (high - low) / (len(wanted) - 1))
+    order = sorted(range(len(wanted)), key=lambda index: (wanted[index], -index))
+    placed = [0.0] * len(wanted)
+    floor = low
+    for index in order:
+        placed[index] = max(wanted[index], floor)
+        floor = placed[index] + gap
+    ceiling = high
+    for index in reversed(order):
+        placed[index] = min(placed[index], ceiling)
+        ceiling = placed[index] - gap
+    return placed
+
+
+def ruled(axes: Axes, axis: Literal["both", "x", "y"] = "both") -> None:
+    """Thin grid lines below the data, and no frame beyond the axes."""
+    axes.grid(visible=True, axis=axis, color="#dddddd", linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["bottom", "left"]].set_color(INK)
+    axes.tick_params(colors=INK)
+    axes.xaxis.label.set_color(INK)
+    axes.yaxis.label.set_color(INK)
+
+
+def titled(axes: Axes, title: str, synthetic: bool) -> None:
+    """Write above a panel what it shows, and above that that its faces are rendered."""
+    from textwrap import wrap
+
+    from matplotlib import rcParams
+
+    size = float(rcParams["font.size"])
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    room = int(72 * figure.get_figwidth() / (0.6 * size))
+    lines = wrap(title, room)
+    own = wrap(SYNTHETIC_LABEL, room - 4) if synthetic else []
+    above = 1.6 * size  # for the note on the finest rate, which stands at the axes
+    for number, line in enumerate(reversed(lines)):
+        _above(axes, drawn_name(line), above + 1.3 * size * number, INK, "normal")
+    for number, line in enumerate(reversed(own)):
+        height = above + 1.3 * size * (len(lines) + number)
+        _above(axes, line, height, WARNING, "bold")
+
+
+def _above(axes: Axes, words: str, points: float, colour: str, weight: str) -> None:
+    axes.annotate(
+        words,
+        (0, 1),
+        xycoords="axes fraction",
+        xytext=(0, points),
+        textcoords="offset points",
+        color=colour,
+        fontweight=weight,
+        va="bottom",
     )

@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING
 
 from facebench.base.text import printable
 from facebench.base.version import __version__
-from facebench.figures.curves.caption import curve_caption
-from facebench.figures.curves.curves import curve_names, drawable
-from facebench.figures.curves.layout import COLOURS
-from facebench.figures.curves.svg import roc_svg
+from facebench.figures.pages.drawings import drawings_of_records
+from facebench.figures.styles import COLOURS, DARK_COLOURS, DARK_OTHERS, OTHERS, Styles
 from facebench.tables.table import HOW_TO_READ, Table
 
 if TYPE_CHECKING:
@@ -27,15 +25,12 @@ def to_html(tables: Sequence[Table], title: str) -> str:
     """The page with one section per table: notice, table and notes; of records also curves, folds
     and signatures.
     """
-    return page(
-        "page.html",
-        tables=tables,
-        title=title,
-        roc_svg=roc_svg,
-        drawable=drawable,
-        curve_names=curve_names,
-        curve_caption=curve_caption,
-    )
+    styles = Styles()
+    drawings = [
+        list(drawings_of_records(table.records, table.contrasts, table.title, styles))
+        for table in tables
+    ]
+    return page("page.html", tables=tables, title=title, drawings=drawings)
 
 
 def to_fragment(tables: Sequence[Table]) -> str:
@@ -48,7 +43,13 @@ def page(template: str, policy: str = NOTHING_RUNS, **values: object) -> str:
     return (
         _environment()
         .get_template(template)
-        .render(**values, colours=COLOURS, version=__version__, policy=policy)
+        .render(
+            **values,
+            colours=(*COLOURS, OTHERS),
+            dark_colours=(*DARK_COLOURS, DARK_OTHERS),
+            version=__version__,
+            policy=policy,
+        )
     )
 
 

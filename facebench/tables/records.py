@@ -10,6 +10,7 @@ from facebench.comparison.verdict.contest import Contest
 from facebench.comparison.verdict.several import several_verdict
 from facebench.comparison.verdict.single import single_verdict, warning_of
 from facebench.comparison.verdict.words import comparisons_text, unit_of
+from facebench.figures.pages.drawings import Contrast
 from facebench.records.comparability import group_records, names_of, require_comparable, told_apart
 from facebench.records.record import Record
 from facebench.tables.columns import RecordColumn, StatisticColumns, statistic_columns
@@ -62,6 +63,11 @@ def record_table(records: Sequence[Record]) -> Table:
         verdict=several_verdict(Contest.of(records, found)) if others else single_verdict(first),
         reading=tuple(_reading(records, of_kind)),
         signatures=tuple(record.signature for record in records),
+        contrasts=tuple(
+            Contrast(name, one, record, first)
+            for name, one, record in zip(names_of(records)[1:], found, others, strict=True)
+            if one.tested
+        ),
     )
 
 

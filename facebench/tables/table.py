@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from facebench.figures.pages.drawings import Contrast
     from facebench.records.record import Record
 
 Details = Literal["beside", "below", "small"]
@@ -85,6 +86,7 @@ class Table:
     footnotes: tuple[tuple[str, str], ...] = ()
     signatures: tuple[str, ...] = ()
     details: Details = "beside"
+    contrasts: tuple[Contrast, ...] = ()
 
     @property
     def headings(self) -> tuple[str, ...]:

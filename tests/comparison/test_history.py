@@ -26,6 +26,7 @@ from facebench.tables.history import histories_csv, history_table
 from facebench.tables.html import to_html
 from facebench.tables.markdown import to_markdown
 from tests.comparison.test_compare import changed
+from tests.helpers.plots import texts_of
 from tests.helpers.records import MakeRecord
 
 STRENGTHS = (3.5, 3.5, 3.6, 2.6, 3.6, 2.0)
@@ -242,7 +243,7 @@ def test_the_figure_is_the_same_each_time(runs: Path, tmp_path: Path, ending: st
 
 def test_the_figure_names_runs_directly(runs: Path, tmp_path: Path) -> None:
     save_history_plot(facebench.history(runs), tmp_path / "history.svg")
-    text = (tmp_path / "history.svg").read_text()
+    text = texts_of(tmp_path / "history.svg")
     for number in range(6):
         assert f"run_{9 - number}" in text
     assert "first significant fall" in text and "kept parameters" in text

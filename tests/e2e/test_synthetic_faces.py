@@ -14,9 +14,11 @@ import pytest
 
 from facebench.cli.app import main
 from facebench.faces.twins import lfw as twin
+from tests.helpers.plots import texts_of
 
 TINY = """
 import numpy as np
+from tests.helpers.plots import texts_of
 
 def make():
     return lambda faces: faces[:, ::8, ::8].reshape(len(faces), -1).astype(np.float32) - 100
@@ -83,7 +85,7 @@ def test_named_outright_it_is_still_labelled(
 ) -> None:
     out, err = evaluate(capfd, "--data", "synthetic", "--plot", "roc.svg")
     assert LABEL in err and LABEL in out
-    assert LABEL in Path("roc.svg").read_text()
+    assert LABEL in texts_of(Path("roc.svg"))
 
 
 def test_rendered_faces_in_a_folder_of_any_name_are_known(

@@ -13,6 +13,7 @@ from facebench.base.errors import UserError
 from facebench.comparison.degradation import sweep_of
 from facebench.figures.degradation import _panel
 from facebench.figures.labels import hides
+from tests.helpers.plots import texts_of
 from tests.helpers.records import drawn_record
 
 MODELS = ("teacher", "baseline", "sparse_074", "sparse_012", "squeezenet1_1")
@@ -78,4 +79,4 @@ def test_files_are_made_whole_and_the_same_again(tmp_path: Path) -> None:
 
 def test_rendered_faces_are_marked(tmp_path: Path) -> None:
     facebench.degradation(records("lfw", "lfw+14px", kind="synthetic"), tmp_path / "a.svg")
-    assert "SYNTHETIC" in (tmp_path / "a.svg").read_text("utf-8")
+    assert "SYNTHETIC" in texts_of(tmp_path / "a.svg")

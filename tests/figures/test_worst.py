@@ -19,6 +19,7 @@ from facebench.figures.worst import RIGHT, WRONG, save_sheet, worst
 from facebench.records.record import Record
 from tests.cli.conftest import faces as _faces
 from tests.figures.test_flips import Grey
+from tests.helpers.plots import texts_of
 from tests.helpers.records import drawn_record
 
 faces = _faces
@@ -55,10 +56,11 @@ def test_the_sheet_is_the_same_each_time_whatever_the_names(
 
 def test_the_sheet_says_what_it_is_of(drawn: PairFaces, tmp_path: Path) -> None:
     (errors, hits), (_, synthetic) = found_of(), found_of("synthetic")
-    texts = []
+    texts, drawn_lines = [], []
     for found in (errors, hits, synthetic):
         save_sheet(found, drawn, tmp_path / "x.svg")
-        texts.append((tmp_path / "x.svg").read_text())
+        texts.append(texts_of(tmp_path / "x.svg"))
+        drawn_lines.append((tmp_path / "x.svg").read_text().lower())
     for text in texts[:2]:
         assert "labels first" in text or "label first" in text
         assert "Whole images: --data does not tell how landmarks-5pt(0f1e2d3c)" in text
@@ -67,8 +69,8 @@ def test_the_sheet_says_what_it_is_of(drawn: PairFaces, tmp_path: Path) -> None:
     assert "SYNTHETIC FACES" in texts[2] and "SYNTHETIC FACES" not in texts[1]
     wrong = sum(h.after.right < h.before.right for h in hits.hits)  # type: ignore[union-attr]
     # Two frames of four spines a pair, and the three words above it.
-    assert texts[1].lower().count(f"stroke: {WRONG.lower()}") == 8 * wrong
-    assert texts[1].lower().count(f"stroke: {RIGHT.lower()}") == 8 * (2 - wrong)
+    assert drawn_lines[1].count(f"stroke: {WRONG.lower()}") == 8 * wrong
+    assert drawn_lines[1].count(f"stroke: {RIGHT.lower()}") == 8 * (2 - wrong)
 
 
 def test_faces_are_cut_as_the_record_says(faces: Path, tmp_path: Path) -> None:

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from facebench.base.vocabulary import SYNTHETIC_LABEL
-from facebench.figures.sizes import SizePoint, size_svg
 from facebench.records.files import save_record
 from facebench.records.find import Finder
 from facebench.records.record import Record
@@ -115,13 +114,13 @@ def test_html_is_a_table_to_a_screen_reader(tables: list[FilledCard]) -> None:
     assert drawings and all(a["role"] == "img" and a["aria-label"] for a in drawings)
 
 
-def test_html_draws_size_and_roc_once_per_table(tables: list[FilledCard]) -> None:
+def test_html_draws_differences_sizes_and_curves_once_per_table(tables: list[FilledCard]) -> None:
     labels = [
         a["aria-label"]
         for tag, a in Page(render_report("html", tables, "Comparison")).elements
         if tag == "svg"
     ]
-    assert [label.split()[0] for label in labels] == ["Accuracy", "ROC", "DET"] * 2
+    assert [label.split()[0] for label in labels] == ["Paired", "LFW", "ROC", "DET"] * 2
 
 
 def test_csv_has_every_cell_in_full(tables: list[FilledCard]) -> None:
@@ -190,20 +189,3 @@ def test_records_in_every_format(make_record: MakeRecord) -> None:
         assert "b" in text
         assert format in ("csv", "html") or "<script" not in text
     assert r"\toprule" in render_records("latex", records)
-
-
-def test_labels_of_the_size_plot_hide_nothing() -> None:
-    points = [
-        SizePoint(f"model_{n}", ratio, value, (value - 0.01, value + 0.01), False)
-        for n, (ratio, value) in enumerate(((1.0, 0.95), (0.96, 0.951), (0.74, 0.949), (0.12, 0.9)))
-    ]
-    text = str(size_svg(points, "accuracy %", synthetic=False))
-    names = re.findall(r'class="ours-name halo ?(\w*)" x="([\d.]+)" y="([\d.]+)">(\w+)<', text)
-    assert {name for *_, name in names} == {point.label for point in points}
-    boxes = []
-    for anchor, x, y, name in names:
-        left = float(x) - 8 * len(name) * {"": 0, "middle": 0.5, "end": 1}[anchor]
-        boxes.append((left, float(y)))
-    for index, (left, base) in enumerate(boxes):
-        for other, below in boxes[:index]:
-            assert abs(left - other) > 8 * 7 or abs(base - below) > 14

@@ -109,7 +109,7 @@ def test_key_elements_are_seen(browser: Browser, page: Path) -> None:
     browser.look(1200, 3000, "light")
     browser.open(page)
     seen = browser.screenshot()
-    for selector, colour in (("svg .point", (0, 114, 178)), (".better", (0, 128, 90))):
+    for selector, colour in (("svg .dot.c0", (0, 114, 178)), (".better", (0, 128, 90))):
         box = browser.run(
             f"(() => {{ const b = document.querySelector('{selector}').getBoundingClientRect();"
             " return [b.left, b.top, b.right, b.bottom].map(Math.round) })()"
@@ -134,7 +134,7 @@ def test_bands_are_seen_in_both_themes(browser: Browser, page: Path) -> None:
     for scheme, colour in (("light", "rgb(0, 114, 178)"), ("dark", "rgb(65, 150, 224)")):
         browser.look(1200, 900, scheme)
         browser.open(page)
-        style = "getComputedStyle(document.querySelector('.roc path.band.c0'))"
+        style = "getComputedStyle(document.querySelector('.plot path.band.c0'))"
         assert browser.run(f"{style}.fill") == colour
         assert 0.1 < float(browser.run(f"{style}.fillOpacity")) < 0.3
         assert browser.run(f"{style}.stroke") == "none"

@@ -15,6 +15,7 @@ from facebench.base.errors import UserError
 from facebench.base.vocabulary import SYNTHETIC_LABEL
 from facebench.comparison.paired import corrected, paired_with_first
 from facebench.evaluation.build import build_record
+from facebench.figures.styles import Styles
 from facebench.models.cards.card import find_card
 from facebench.models.sizes import cost_of
 from facebench.protocols.cards import load_protocol
@@ -188,10 +189,10 @@ def test_synthetic_numbers_do_not_stand_beside_the_papers_rates(
     assert measured.value is not None
     assert (measured.paper, shown(measured).difference) == (None, "")
     assert cell(synthetic, "baseline", "ratio").paper.value == 1
-    assert all(not point.paper for point in size_points(synthetic))
+    assert all(not point.paper for point in size_points(synthetic, Styles()))
     drawn = rate_column(synthetic)  # not the held-out error, which comes first and has no interval
     assert drawn is not None and synthetic.columns[drawn].key == "accuracy"
-    assert all(point.interval for point in size_points(synthetic))
+    assert all(point.interval for point in size_points(synthetic, Styles()))
 
 
 def test_other_comparisons_are_another_table(

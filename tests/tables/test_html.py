@@ -83,8 +83,8 @@ def test_folds_and_signature_of_every_row(make_record: MakeRecord) -> None:
     records = [make_record(model="a"), make_record(model="b", seed=1)]
     _, parsed = page(*records)
     text = "".join(parsed.text)
-    # The other numbers, how to read it all, and what is behind each row.
-    assert sum(tag == "details" for tag, _ in parsed.elements) == 4
+    # More plots, the other numbers, how to read it all, and what is behind each row.
+    assert sum(tag == "details" for tag, _ in parsed.elements) == 5
     for record in records:
         assert record.signature in text and record.digest() in text
         for value in record.statistics.accuracy.per_fold:

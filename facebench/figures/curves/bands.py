@@ -31,7 +31,7 @@ class Band:
     kind: str
 
 
-_BANDS: dict[tuple[str, str, int], Band | None] = {}  # a page draws a record's curve more than once
+_BANDS: dict[tuple[str, str], Band | None] = {}  # a page draws a record's curve more than once
 
 
 @dataclass(frozen=True)
@@ -44,19 +44,18 @@ class Whisker:
     kind: str
 
 
-def band_of(record: Record, series: SeriesSection, most: int | None = None) -> Band | None:
+def band_of(record: Record, series: SeriesSection) -> Band | None:
     """The 95% band of a ROC or DIR curve, from the scores that lie beside the record.
 
-    As many draws as the record's own intervals have, with their seed, at most ``most``, or fewer
-    where the page would be slow. None: scores not kept or too many, no intervals asked for, people
+    As many draws as the record's own intervals have, with their seed, or fewer where the page would
+    be slow. None: scores not kept or too many, no intervals asked for, people
     too few, or another curve (of ranks beyond the first, scores do not tell).
     """
     if record.table is None or series.name not in ("ROC", "DIR", "TPIR"):
         return None
-    wanted = min(record.bootstrap.draws, record.bootstrap.draws if most is None else most)
-    key = (record.digest(), series.name, wanted)
+    key = (record.digest(), series.name)
     if key not in _BANDS:
-        _BANDS[key] = _band(record, record.table, series, wanted)
+        _BANDS[key] = _band(record, record.table, series, record.bootstrap.draws)
     return _BANDS[key]
 
 

@@ -6,19 +6,28 @@ from collections.abc import Sequence
 
 from facebench.figures.curves.curves import DET
 from facebench.figures.curves.layout import RocLayout, layout_of
+from facebench.figures.styles import Styles
 from facebench.records.record import Record
 
 
-def curve_caption(records: Sequence[Record], name: str, title: str) -> str:
+def curve_caption(
+    records: Sequence[Record], name: str, title: str, looks: Styles | None = None
+) -> str:
     """The caption of the curve of a name. title: of the protocol and its data."""
-    layout = layout_of(records, name)
+    return caption_of(layout_of(records, name, looks), name, title)
+
+
+def caption_of(layout: RocLayout, name: str, title: str) -> str:
+    """The same of a drawing that is laid out."""
     sentences = [f"{name}: {title.rstrip('.')}"]
     if name == DET:
         sentences.append("Both axes are logarithmic; lower is better")
-    drawn = "Steps are not interpolated"
     if layout.resolution is not None:
-        drawn += "; the shaded rates are finer than one false accept"
-    sentences += [drawn, *_of_bands(layout), *_of_whiskers(layout)]
+        sentences.append("Shaded: finer than one false accept")
+    if len(layout.curves) > len(layout.key):
+        sentences.append("Point at a grey curve to see whose it is")
+    if layout.shows_intervals:
+        sentences += [*_of_bands(layout), *_of_whiskers(layout)]
     return ". ".join(sentences) + "."
 
 
@@ -29,14 +38,8 @@ def _of_bands(layout: RocLayout) -> list[str]:
     fewest, most = min(band.draws for band in bands), max(band.draws for band in bands)
     draws = f"{most:,}" if fewest == most else f"{fewest:,} to {most:,}"
     kinds = " or ".join(dict.fromkeys(band.kind for band in bands))
-    which = (
-        "Bands"
-        if layout.shows_all_bands
-        else f"Only the band of {layout.curves[0].label} is shown, others while a curve is pointed "
-        "at; bands"
-    )
     short = words_of_axis(layout)
-    return [f"{which}: pointwise 95% intervals of {draws} resamples of {kinds}, at fixed {short}"]
+    return [f"Bands: pointwise 95% intervals of {draws} resamples of {kinds}, at fixed {short}"]
 
 
 def words_of_axis(layout: RocLayout) -> str:

@@ -1,4 +1,4 @@
-"""What both drawings of curves (ROC, DET, DIR, CMC) share: axes, colours, labels apart."""
+"""What both drawings of curves (ROC, DET, DIR, CMC) share: axes, looks, and the key."""
 
 from __future__ import annotations
 
@@ -16,16 +16,11 @@ from facebench.figures.curves.curves import (
     series_of,
     words_of,
 )
-from facebench.records.comparability import told_apart
+from facebench.figures.styles import LineStyle, Styled, Styles, kind_of
 from facebench.records.record import Record
 from facebench.records.sections import SeriesSection
 
-# Okabe and Ito's colours, told apart with any colour vision; yellow is left out (too pale).
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
-DASHES: tuple[tuple[float, ...], ...] = ((), (7, 3), (2, 2), (9, 3, 2, 3))
 MOST_BANDS = 4  # that can be told apart where they overlap
-POINTED_DRAWS = 200  # of a band that is shown only while its curve is pointed at
-_MOST_LABEL, _LEAST_LABEL = 28, 8  # characters
 
 
 @dataclass(frozen=True)
@@ -33,14 +28,15 @@ class DrawnCurve:
     """One model's steps: from far[i] (ascending, within the axis) on, the TAR is tar[i].
 
     For other curves ``far`` is what the x axis shows (an FPIR, a rank), ``tar`` what y does.
-    band: of the same x and y; whiskers: intervals at single x, where there is no band.
+    kind: the similarity; band: of the same x and y; whiskers: intervals at single x, where there
+    is no band.
     """
 
     label: str
     far: tuple[float, ...]
     tar: tuple[float, ...]
-    colour: int
-    dash: tuple[float, ...]
+    look: LineStyle
+    kind: str = ""
     band: Band | None = None
     whiskers: tuple[Whisker, ...] = ()
 
@@ -98,44 +94,36 @@ class RocLayout:
         count = math.floor(span / step + 1e-9)
         return [round(1 - index * step, 6) for index in range(count, -1, -1)]
 
-    def label_positions(self, gap: float) -> list[float]:
-        """Heights (0 to 1) of the curves' labels at the left edge, at least ``gap`` apart.
-
-        A label stands just below the start of its curve, since the curve rises from there; above
-        one that falls.
-        """
-        return spread(self._wanted(gap), gap, low=gap / 2, high=1 - gap / 2)
-
-    def direct(self, gap: float) -> bool:
-        """Whether every label stands at its curve; else a key of lines and names is clearer."""
-        pairs = zip(self._wanted(gap), self.label_positions(gap), strict=True)
-        return all(abs(wanted - placed) <= 0.6 * gap for wanted, placed in pairs)
-
     @property
     def key(self) -> list[DrawnCurve]:
-        """Curves for a key in the corner that they leave empty (below them, above falling ones):
-        best at the finest FAR first.
-        """
+        """The curves that stand out, best at the finest FAR first."""
         finest = self.resolution or self.far_low
         better = 1 if self.log else -1
-        at = [max(finest, curve.far[0]) for curve in self.curves]
-        order = sorted(range(len(at)), key=lambda n: better * self.curves[n].tar_at(at[n]))
-        return [self.curves[n] for n in order]
+        standing = [curve for curve in self.curves if curve.look.colour is not None]
+        return sorted(standing, key=lambda c: better * c.tar_at(max(finest, c.far[0])))
 
     @property
-    def shows_all_bands(self) -> bool:
-        """Whether bands are few enough to be drawn over each other; else the first one's is."""
-        return sum(curve.band is not None for curve in self.curves) <= MOST_BANDS
+    def kinds(self) -> dict[str, int]:
+        """The similarities, if several, and the number of the dash of each."""
+        found = {curve.kind: curve.look.dash for curve in self.curves}
+        return found if len(found) > 1 else {}
 
-    def _wanted(self, gap: float) -> list[float]:
-        away = 0.7 * gap if self.log else -0.7 * gap
-        return [self.tar_position(curve.tar[0]) + away for curve in self.curves]
+    @property
+    def shows_intervals(self) -> bool:
+        """Whether curves are few enough for their bands or bars to be told apart."""
+        return len(self.curves) <= MOST_BANDS
 
 
-def layout_of(records: Sequence[Record], name: str | None = None) -> RocLayout:
-    """The drawing of records of the same comparisons: the curve of a name, None: the main one."""
+def layout_of(
+    records: Sequence[Record], name: str | None = None, looks: Styles | None = None
+) -> RocLayout:
+    """The drawing of records of the same comparisons: the curve of a name, None: the main one.
+
+    looks: of the page that it stands on.
+    """
     first = records[0]
     name = name or main_curve(first)
+    named = (looks or Styles()).named(records)
     series = [series_of(record, name) for record in records]
     words = words_of(first, name)
     nonmated = nonmated_of(first)
@@ -145,35 +133,21 @@ def layout_of(records: Sequence[Record], name: str | None = None) -> RocLayout:
     # A rate is drawn to 1, or to where the curve was cut; ranks to 100 at most.
     far_high = 10.0 ** math.ceil(math.log10(max(furthest, 10 * far_low)) - 1e-9)
     far_high = min(1.0, far_high) if words.finest else max(10.0, min(100.0, furthest))
-    labels = _labels_of(records)
+    bands = len(records) <= MOST_BANDS
     curves = tuple(
-        _curve(
-            record, drawn, labels[n], n, far_low, far_high, few=n > 0 and len(records) > MOST_BANDS
-        )
-        for n, (record, drawn) in enumerate(zip(records, series, strict=True))
+        _curve(one, drawn, far_low, far_high, bands=bands)
+        for one, drawn in zip(named, series, strict=True)
     )
     synthetic = first.data.kind == "synthetic"
     layout = RocLayout(far_low, 0.0, resolution, nonmated, synthetic, curves, far_high, words)
     return _mirrored(layout) if name == DET else replace(layout, tar_low=_lowest(curves))
 
 
-def _labels_of(records: Sequence[Record]) -> list[str]:
-    """The models' names, short enough to be drawn; what differs, where one is there twice."""
-    labels = []
-    for record, own in zip(records, told_apart(records), strict=True):
-        name, aside = record.model.id, f", {own}" if own else ""
-        room = max(_MOST_LABEL - len(aside), _LEAST_LABEL)
-        short = name if len(name) <= room else f"{name[: room - 1]}…"
-        labels.append(f"{short}{aside}")
-    return labels
-
-
 def _lowest(curves: Sequence[DrawnCurve]) -> float:
     """Where the axis of curves that rise begins."""
     lowest = min(curve.tar[0] for curve in curves)
-    room = 0.03 if lowest > 0.9 else 0.1  # for the labels below the lowest curve
-    step = 0.05 if lowest > 0.9 else 0.1
-    return max(0.0, round(math.floor((lowest - room) / step) * step, 6))
+    step = 0.01 if lowest > 0.97 else 0.05 if lowest > 0.9 else 0.1
+    return max(0.0, round(math.floor((lowest - step / 10) / step) * step, 6))
 
 
 def _mirrored(layout: RocLayout) -> RocLayout:
@@ -181,7 +155,7 @@ def _mirrored(layout: RocLayout) -> RocLayout:
     curves = tuple(_missed(curve) for curve in layout.curves)
     shown = [tar for curve in curves for tar in curve.tar if tar > 0]
     highest = max(0.005, *(curve.tar[0] for curve in curves))
-    high = _one_two_five(min(1.0, 1.6 * highest), up=True)  # room for the labels
+    high = _one_two_five(min(1.0, highest), up=True)
     low = _one_two_five(max(min(shown, default=0.1 * high), 1e-4 * high), up=False)
     return replace(layout, curves=curves, tar_low=min(low, 0.1 * high), tar_high=high, log=True)
 
@@ -222,35 +196,8 @@ def _log_ticks(low: float, high: float) -> list[float]:
     return found
 
 
-def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:
-    """Positions near the wanted ones, in the same order of height, ``gap`` apart, within limits.
-
-    Where all of them do not fit, they are closer than ``gap``.
-    """
-    if len(wanted) > 1:
-        gap = min(gap, (high - low) / (len(wanted) - 1))
-    order = sorted(range(len(wanted)), key=lambda index: (wanted[index], -index))
-    placed = [0.0] * len(wanted)
-    floor = low
-    for index in order:
-        placed[index] = max(wanted[index], floor)
-        floor = placed[index] + gap
-    ceiling = high
-    for index in reversed(order):
-        placed[index] = min(placed[index], ceiling)
-        ceiling = placed[index] - gap
-    return placed
-
-
 def _curve(
-    record: Record,
-    series: SeriesSection,
-    label: str,
-    number: int,
-    far_low: float,
-    far_high: float,
-    *,
-    few: bool,
+    one: Styled, series: SeriesSection, far_low: float, far_high: float, *, bands: bool
 ) -> DrawnCurve:
     inside = [
         (max(far, far_low), tar)
@@ -258,14 +205,14 @@ def _curve(
         if far <= far_high
     ]
     # The point without false accepts lies at FAR 0, which a logarithmic axis has at its left edge.
-    band = band_of(record, series, POINTED_DRAWS if few else None)
-    whiskers = () if band else whiskers_of(record, series.name)
+    band = band_of(one.record, series) if bands else None
+    whiskers = () if band else whiskers_of(one.record, series.name)
     return DrawnCurve(
-        label=label,
+        label=one.name,
         far=tuple(far for far, _ in inside),
         tar=tuple(tar for _, tar in inside),
-        colour=number % len(COLOURS),
-        dash=DASHES[number // len(COLOURS) % len(DASHES)],
+        look=one.look,
+        kind=kind_of(one.record),
         band=band,
         whiskers=tuple(w for w in whiskers if far_low <= w.x <= far_high),
     )

@@ -8,64 +8,74 @@ from typing import TYPE_CHECKING
 
 from facebench.base.errors import UserError
 from facebench.figures.curves.curves import drawable
-from facebench.figures.curves.layout import COLOURS, DrawnCurve, RocLayout, layout_of
-from facebench.figures.files import plot_format, plot_style, save_figure
-from facebench.figures.labels import drawn_name, mark_synthetic
+from facebench.figures.curves.layout import DrawnCurve, RocLayout, layout_of
+from facebench.figures.files import INK, plot_format, plot_style, save_figure
+from facebench.figures.labels import drawn_name, ruled, titled
+from facebench.figures.styles import COLOURS, OTHERS, Styles
 from facebench.records.record import Record
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
 
-_WIDTH, _HEIGHT = 7.2, 4.8  # inches, of one panel
-_GAP = 0.052  # between labels, as a share of the height
+_WIDTH, _SHAPE = 6.0, 0.72  # inches, of one panel; its height to its width
+_KEY = 0.19  # inches, of a line of the key
 
 
-def save_roc_plot(tables: Sequence[Sequence[Record]], path: Path) -> None:
+def save_roc_plot(
+    tables: Sequence[Sequence[Record]], path: Path, width: float | None = None
+) -> None:
     """Write one figure with one panel per table, the FAR axis logarithmic.
 
-    The panels of synthetic faces are labelled so. UserError for another ending than PLOT_FORMATS;
-    OSError where the file cannot be written.
+    The panels of synthetic faces are labelled so. width: inches, None: of a screen. UserError for
+    another ending than PLOT_FORMATS; OSError where the file cannot be written.
     """
     plot_format(path)  # before any work
     from matplotlib.figure import Figure
 
-    with plot_style():
-        drawn = [records for records in tables if drawable(records)]
-        if not drawn:
-            raise UserError(f"--plot {path}: these records have no curve to draw")
-        figure = Figure(figsize=(_WIDTH, _HEIGHT * len(drawn)), layout="constrained")
+    drawn = [records for records in tables if drawable(records)]
+    if not drawn:
+        raise UserError(f"--plot {path}: these records have no curve to draw")
+    looks, wide = Styles(), width or _WIDTH
+    layouts = [layout_of(records, None, looks) for records in drawn]
+    lines = sum(-(-len(layout.curves) // 2) for layout in layouts)
+    with plot_style(width):
+        figure = Figure(
+            figsize=(wide, _SHAPE * wide * len(drawn) + _KEY * lines), layout="constrained"
+        )
         panels = figure.subplots(len(drawn), 1, squeeze=False)[:, 0]
-        for axes, records in zip(panels, drawn, strict=True):
-            _panel(axes, records)
+        for axes, records, layout in zip(panels, drawn, layouts, strict=True):
+            _panel(axes, layout, records[0])
         save_figure(figure, path)
 
 
-def _panel(axes: Axes, records: Sequence[Record]) -> None:
-    layout = layout_of(records)
-    for number, curve in enumerate(layout.curves):
-        if number == 0 or layout.shows_all_bands:
+def _panel(axes: Axes, layout: RocLayout, first: Record) -> None:
+    for curve in layout.curves:
+        if layout.shows_intervals:
             _band(axes, layout, curve)
-        _whiskers(axes, curve)
+            _whiskers(axes, curve)
+        standing = curve.look.colour is not None
         axes.step(
             [*curve.far, layout.far_high],
             [*curve.tar, curve.tar[-1]],
             where="post",
-            color=COLOURS[curve.colour],
-            linestyle=(0, curve.dash) if curve.dash else "-",
-            linewidth=1.8,
+            color=curve.look.paint,
+            linestyle=(0, curve.look.pattern) if curve.look.pattern else "-",
+            linewidth=1.5 if standing else 0.8,
+            zorder=3 if standing else 2,
         )
     axes.set_xscale("log")
     axes.set_xlim(layout.far_low, layout.far_high)
     axes.set_ylim(layout.tar_low, 1 + 0.01 * (1 - layout.tar_low))
     axes.set_xlabel(layout.words.x)
-    axes.set_ylabel(layout.words.y)
+    axes.set_ylabel(layout.words.y_short)
     axes.yaxis.set_major_formatter(lambda share, _: f"{100 * share:g}")
     axes.xaxis.set_major_formatter(lambda far, _: f"{far:g}")
-    axes.grid(color="#dddddd", linewidth=0.6)
-    axes.spines[["top", "right"]].set_visible(False)
+    ruled(axes)
     _mark_resolution(axes, layout)
-    _label(axes, layout)
-    _title(axes, records[0], layout.words.name)
+    _key(axes, layout)
+    protocol = f"{first.protocol.name} v{first.protocol.version}"
+    titled(axes, f"{layout.words.name} of {protocol}, {first.data.fingerprint}", layout.synthetic)
 
 
 def _band(axes: Axes, layout: RocLayout, curve: DrawnCurve) -> None:
@@ -75,77 +85,72 @@ def _band(axes: Axes, layout: RocLayout, curve: DrawnCurve) -> None:
     x = list(band.x)
     if curve.far[0] <= layout.far_low:  # what holds without false accepts holds from the edge on
         x[0] = layout.far_low
-    axes.fill_between(x, band.low, band.high, color=COLOURS[curve.colour], alpha=0.16, linewidth=0)
+    axes.fill_between(x, band.low, band.high, color=curve.look.paint, alpha=0.16, linewidth=0)
 
 
 def _whiskers(axes: Axes, curve: DrawnCurve) -> None:
     for one in curve.whiskers:
-        middle = (one.low + one.high) / 2
         axes.errorbar(
             one.x,
-            middle,
+            (one.low + one.high) / 2,
             yerr=(one.high - one.low) / 2,
-            color=COLOURS[curve.colour],
+            color=curve.look.paint,
             capsize=3,
             linewidth=1.2,
         )
 
 
 def _mark_resolution(axes: Axes, layout: RocLayout) -> None:
+    """The shaded rates that are finer than one false accept, named above the axes."""
     if layout.resolution is None:
         return
     axes.axvspan(layout.far_low, layout.resolution, color="#000000", alpha=0.07, linewidth=0)
-    axes.axvline(layout.resolution, color="#555555", linewidth=0.9, linestyle=(0, (4, 3)))
+    axes.axvline(layout.resolution, color=INK, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
     axes.annotate(
         f"1 / {layout.nonmated:,}: {layout.words.finest}",
-        (layout.resolution, 0.02),
+        (layout.resolution, 1),
         xycoords=("data", "axes fraction"),
-        xytext=(5, 0),
+        xytext=(0, 2),
         textcoords="offset points",
-        color="#555555",
-        fontsize=9,
+        color=INK,
+        va="bottom",
     )
 
 
-def _label(axes: Axes, layout: RocLayout) -> None:
-    from matplotlib.patheffects import withStroke
-
-    if not layout.direct(_GAP):
-        _key(axes, layout)
-        return
-    positions = layout.label_positions(_GAP)
-    for curve, position in zip(layout.curves, positions, strict=True):
-        label = axes.annotate(
-            drawn_name(curve.label),
-            (0, layout.tar_low + position * (1 - layout.tar_low)),
-            xycoords=("axes fraction", "data"),
-            xytext=(6, 0),
-            textcoords="offset points",
-            va="center",
-            color=COLOURS[curve.colour],
-            fontweight="bold",
-            zorder=5,
-        )
-        label.set_path_effects([withStroke(linewidth=3, foreground="white")])
-
-
 def _key(axes: Axes, layout: RocLayout) -> None:
-    """Lines and names in the lower right corner, which curves leave empty."""
+    """Lines and names below the axes."""
+    several = len({curve.kind for curve in layout.key}) > 1
+    names = [f"{c.label}, {c.kind}" if several else c.label for c in layout.key]
+    lines = [_line(COLOURS[c.look.colour or 0], c.look.pattern) for c in layout.key]
+    others = len(layout.curves) - len(names)
+    if others:
+        quiet = next(curve for curve in layout.curves if curve.look.colour is None)
+        what = f"{others} other{'s' * (others > 1)}"
+        names.append(f"{what}, {quiet.kind}" if layout.kinds and not several else what)
+        lines.append(_line(OTHERS, quiet.look.pattern))
+    axes.legend(
+        lines,
+        list(map(drawn_name, names)),
+        loc="upper left",
+        bbox_to_anchor=(0, -0.19),
+        borderaxespad=0,
+        frameon=False,
+        handlelength=2.6,
+        ncols=_columns(axes, names),
+        labelspacing=0.3,
+        columnspacing=1.2,
+    )
+
+
+def _columns(axes: Axes, names: Sequence[str]) -> int:
+    """How many columns of the longest name fit."""
+    from matplotlib import rcParams
+
+    letters = axes.figure.bbox.width / axes.figure.dpi * 72 / (0.62 * float(rcParams["font.size"]))
+    return max(1, min(len(names), int(letters // (max(map(len, names)) + 8))))
+
+
+def _line(colour: str, pattern: tuple[float, ...]) -> Line2D:
     from matplotlib.lines import Line2D
 
-    lines = [
-        Line2D(
-            [], [], color=COLOURS[c.colour], linestyle=(0, c.dash) if c.dash else "-", linewidth=1.8
-        )
-        for c in layout.key
-    ]
-    names = [drawn_name(c.label) for c in layout.key]
-    axes.legend(lines, names, loc="lower right", frameon=False, handlelength=3)
-
-
-def _title(axes: Axes, record: Record, name: str) -> None:
-    protocol = f"{record.protocol.name} v{record.protocol.version}"
-    title = drawn_name(f"{name} of {protocol}, {record.data.fingerprint}")
-    axes.set_title(title, loc="left", fontsize=10)
-    if record.data.kind == "synthetic":
-        mark_synthetic(axes, height=0.3, alpha=0.35)
+    return Line2D([], [], color=colour, linestyle=(0, pattern) if pattern else "-", linewidth=1.5)

@@ -3,27 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from facebench.base.text import printable
 from facebench.figures.curves.bands import Whisker
 from facebench.figures.curves.layout import DrawnCurve, RocLayout, layout_of
-from facebench.figures.frame import Frame, line, text
+from facebench.figures.pages.frame import (
+    Frame,
+    KeyEntry,
+    dashes,
+    key_entry,
+    key_rows,
+    line,
+    of_look,
+    text,
+)
+from facebench.figures.pages.letters import LINE, width_of
+from facebench.figures.styles import LineStyle, Styles
 from facebench.records.record import Record
 
-_FRAME = Frame(620, 430, left=62, right=16, top=14, bottom=60)
-_LINE = 20  # height of a label
-_DODGE = 8  # between the intervals of neighbouring curves
+_HEIGHT = 226.0  # of the axes
+_DODGE = 7  # between the intervals of neighbouring curves
 
 
-def roc_svg(records: Sequence[Record], curve: str | None = None) -> Markup:
+def roc_svg(
+    records: Sequence[Record], curve: str | None = None, looks: Styles | None = None
+) -> Markup:
     """Curves of records of the same comparisons; classes ``c0``… carry the colours.
 
-    curve: a name of `curve_names`; None: the main one.
+    curve: a name of `curve_names`; None: the main one. looks: of the page.
     """
-    layout = layout_of(records, curve)
-    curves = (_one(layout, number) for number in range(len(layout.curves)))
-    return _FRAME.drawing(_said(layout), [*_axes(layout), *curves, *_labels(layout)])
+    return layout_svg(layout_of(records, curve, looks))
+
+
+def layout_svg(layout: RocLayout) -> Markup:
+    """The same of what is laid out. The key stands below; its lines are those of the curves, and
+    either, pointed at, brings out both.
+    """
+    drawing = _CurveDrawing.of(layout)
+    quiet = [curve for curve in layout.curves if curve.look.colour is None]
+    parts = [*drawing.axes(), *(drawing.one(curve) for curve in [*quiet, *layout.key[::-1]])]
+    return drawing.frame.drawing(_said(layout), [*parts, *drawing.others()])
 
 
 def _said(layout: RocLayout) -> str:
@@ -37,120 +59,129 @@ def _said(layout: RocLayout) -> str:
     return f"{layout.words.name} curves, {y} over {x}. {'; '.join(curves)}"
 
 
-def _x(layout: RocLayout, far: float) -> float:
-    return _FRAME.x(layout.far_position(far))
+@dataclass(frozen=True)
+class _CurveDrawing:
+    """key: where the entry of each curve stands in the key; last: entries of no single curve."""
 
+    layout: RocLayout
+    frame: Frame
+    key: dict[int, tuple[float, float, KeyEntry]]
+    last: list[tuple[float, float, KeyEntry]]
 
-def _y(layout: RocLayout, tar: float) -> float:
-    return _FRAME.y(layout.tar_position(tar))
-
-
-def _axes(layout: RocLayout) -> list[Markup]:
-    x = [(_x(layout, far), f"{far:g}") for far in layout.decades]
-    y = [(_y(layout, tar), f"{100 * tar:g}") for tar in layout.tar_ticks]
-    names = (layout.words.x, layout.words.y_short)
-    return [*_limit(layout), *_FRAME.axes(x, y, names, 0.72 if layout.synthetic else None)]
-
-
-def _limit(layout: RocLayout) -> list[Markup]:
-    """The shaded rates that are finer than one false accept."""
-    if layout.resolution is None:
-        return []
-    limit, bottom = _x(layout, layout.resolution), _FRAME.floor
-    return [
-        Markup('<rect class="limit" x="{}" y="{}" width="{}" height="{}"/>').format(
-            _FRAME.left, _FRAME.top, round(limit - _FRAME.left, 1), bottom - _FRAME.top
-        ),
-        line("limit", limit, _FRAME.top, limit, bottom),
-        text(limit + 6, bottom - 8, f"1 / {layout.nonmated:,}: {layout.words.finest}", "note"),
-    ]
-
-
-def _one(layout: RocLayout, number: int) -> Markup:
-    """A curve with its band or its intervals; a hidden band is seen while the curve is pointed at.
-
-    Later curves' intervals stand beside those of earlier ones.
-    """
-    curve = layout.curves[number]
-    hidden = number > 0 and not layout.shows_all_bands
-    parts = [_band(layout, curve, hidden=hidden)] if curve.band else []
-    parts.append(_path(layout, curve))
-    aside = _DODGE * (number - (len(layout.curves) - 1) / 2)
-    parts += [part for w in curve.whiskers for part in _whisker(layout, curve, w, aside)]
-    return Markup('<g class="one">{}</g>').format(Markup("").join(parts))
-
-
-def _band(layout: RocLayout, curve: DrawnCurve, *, hidden: bool) -> Markup:
-    """The area between the percentiles, which are joined by lines."""
-    band = curve.band
-    assert band is not None
-    x = [_x(layout, far) for far in band.x]
-    if curve.far[0] <= layout.far_low:  # what holds without false accepts holds from the edge on
-        x[0] = _FRAME.left
-    above = [f"{at} {_y(layout, high)}" for at, high in zip(x, band.high, strict=True)]
-    below = [f"{at} {_y(layout, low)}" for at, low in zip(x, band.low, strict=True)]
-    return Markup('<path class="band c{}{}" d="M{}Z"/>').format(
-        curve.colour, " hidden-band" if hidden else "", "L".join([*above, *below[::-1]])
-    )
-
-
-def _whisker(layout: RocLayout, curve: DrawnCurve, one: Whisker, aside: float) -> list[Markup]:
-    """An interval as a bar with ends."""
-    x = _x(layout, one.x) + aside
-    x = round(min(max(x, _FRAME.left + 3.0), _FRAME.end - 3.0), 1)
-    low, high = _y(layout, one.low), _y(layout, one.high)
-    name = f"whisker c{curve.colour}"
-    return [
-        line(name, x, low, x, high),
-        *(line(name, round(x - 3, 1), y, round(x + 3, 1), y) for y in (low, high)),
-    ]
-
-
-def _path(layout: RocLayout, curve: DrawnCurve) -> Markup:
-    """Steps: a TAR holds until the next FAR, never interpolated."""
-    steps = [f"M{_x(layout, curve.far[0])} {_y(layout, curve.tar[0])}"]
-    for far, tar in zip(curve.far[1:], curve.tar[1:], strict=True):
-        steps.append(f"H{_x(layout, far)}V{_y(layout, tar)}")
-        if layout.log and tar < layout.tar_low:  # it has left the axis
-            break
-    else:
-        steps.append(f"H{_x(layout, layout.far_high)}")
-    return Markup('<path class="line c{}" d="{}"{}/>').format(
-        curve.colour, "".join(steps), _dashes(curve)
-    )
-
-
-def _dashes(curve: DrawnCurve) -> Markup:
-    if not curve.dash:
-        return Markup()
-    return Markup(' stroke-dasharray="{}"').format(" ".join(map(str, curve.dash)))
-
-
-def _labels(layout: RocLayout) -> list[Markup]:
-    gap = _LINE / (_FRAME.height - _FRAME.top - _FRAME.bottom)
-    if not layout.direct(gap):
-        return _key(layout)
-    parts = []
-    for curve, position in zip(layout.curves, layout.label_positions(gap), strict=True):
-        y = _FRAME.y(position)
-        parts.append(text(_FRAME.left + 8, y + 5, curve.label, f"name c{curve.colour}"))
-    return parts
-
-
-def _key(layout: RocLayout) -> list[Markup]:
-    """Lines and names in the corner that the curves leave empty: lower right, or upper right."""
-    widest = max(len(curve.label) for curve in layout.curves)
-    left = _FRAME.end - max(120, min(300, 52 + 9.5 * widest))
-    last = _FRAME.floor - 14
-    if layout.log:
-        last = _FRAME.top + 16 + _LINE * (len(layout.key) - 1)
-    parts = []
-    for row, curve in enumerate(layout.key):
-        y = last - _LINE * (len(layout.key) - 1 - row)
-        parts.append(
-            Markup('<path class="line c{}" d="M{} {}h34"{}/>').format(
-                curve.colour, left, y, _dashes(curve)
-            )
+    @staticmethod
+    def of(layout: RocLayout) -> _CurveDrawing:
+        several = len({curve.kind for curve in layout.key}) > 1
+        entries = [KeyEntry(_whole(layout, c) if several else c.label, c.look) for c in layout.key]
+        more = [KeyEntry(kind, LineStyle(None, dash)) for kind, dash in layout.kinds.items()]
+        more = [] if several and len(entries) == len(layout.curves) else more
+        if not more and len(layout.curves) > len(entries):
+            more = [KeyEntry(f"{len(layout.curves) - len(entries)} others", LineStyle(None, 0))]
+        rows, below = key_rows(entries), key_rows(more)
+        bottom = 2 * LINE + 12
+        limit = layout.resolution is not None
+        top = 20.0 + (LINE if limit else 0)
+        numbers = [f"{100 * tick:g}" for tick in layout.tar_ticks]
+        left = max(map(width_of, numbers)) + 9
+        height = top + _HEIGHT + bottom + LINE * (len(rows) + len(below)) + 4
+        synthetic = layout.synthetic
+        frame = Frame(
+            height + (2 * LINE + 4 if synthetic else 0),
+            left=left,
+            top=top,
+            bottom=bottom + LINE * (len(rows) + len(below)) + 4,
+            synthetic=synthetic,
         )
-        parts.append(text(left + 42, y + 5, curve.label, f"name c{curve.colour}"))
-    return parts
+        first = frame.floor + bottom + LINE
+        flat = [(x, first + LINE * n, e) for n, row in enumerate(rows) for x, e in row]
+        after = first + LINE * len(rows)
+        last = [(x, after + LINE * n, e) for n, row in enumerate(below) for x, e in row]
+        key = {id(curve): place for curve, place in zip(layout.key, flat, strict=True)}
+        return _CurveDrawing(layout, frame, key, last)
+
+    def x(self, far: float) -> float:
+        return self.frame.x(self.layout.far_position(far))
+
+    def y(self, tar: float) -> float:
+        return self.frame.y(self.layout.tar_position(tar))
+
+    def axes(self) -> list[Markup]:
+        layout, frame = self.layout, self.frame
+        x = [(self.x(far), f"{far:g}") for far in layout.decades]
+        y = [(self.y(tar), f"{100 * tar:g}") for tar in layout.tar_ticks]
+        parts = frame.axes(x, y, (layout.words.x, ""))
+        limit = [] if layout.resolution is None else self._limit(layout.resolution)
+        return [*limit, *parts, text(0, frame.above - (26 if limit else 10), layout.words.y_short)]
+
+    def _limit(self, resolution: float) -> list[Markup]:
+        """The shaded rates that are finer than one false accept."""
+        frame, layout = self.frame, self.layout
+        at, top = self.x(resolution), frame.above
+        words = f"1 / {layout.nonmated:,}: {layout.words.finest}"
+        return [
+            Markup('<rect class="limit" x="{}" y="{}" width="{}" height="{}"/>').format(
+                frame.left, top, round(at - frame.left, 1), round(frame.floor - top, 1)
+            ),
+            line("limit", at, top - 4, at, frame.floor),
+            text(max(at - 2, 0), top - 8, words),
+        ]
+
+    def one(self, curve: DrawnCurve) -> Markup:
+        """A curve with its name, its band or its intervals, and its entry in the key."""
+        shown = self.layout.shows_intervals
+        parts = [Markup("<title>{}</title>").format(printable(_whole(self.layout, curve)))]
+        if curve.band:
+            parts.append(self._band(curve))
+        parts.append(self._path(curve))
+        aside = _DODGE * (self.layout.curves.index(curve) - (len(self.layout.curves) - 1) / 2)
+        for one in curve.whiskers if shown else ():
+            parts += self._whisker(curve, one, aside)
+        if id(curve) in self.key:
+            parts.append(key_entry(*self.key[id(curve)]))
+        quiet = "" if curve.look.colour is not None else " quiet"
+        return Markup('<g class="one{}">{}</g>').format(quiet, Markup("").join(parts))
+
+    def others(self) -> list[Markup]:
+        return [key_entry(*place) for place in self.last]
+
+    def _band(self, curve: DrawnCurve) -> Markup:
+        """The area between the percentiles, which are joined by lines."""
+        band = curve.band
+        assert band is not None
+        x = [self.x(far) for far in band.x]
+        if curve.far[0] <= self.layout.far_low:  # what holds without false accepts: from the edge
+            x[0] = round(self.frame.left, 1)
+        above = [f"{at} {self.y(high)}" for at, high in zip(x, band.high, strict=True)]
+        below = [f"{at} {self.y(low)}" for at, low in zip(x, band.low, strict=True)]
+        return Markup('<path class="{}" d="M{}Z"/>').format(
+            of_look("band", curve.look), "L".join([*above, *below[::-1]])
+        )
+
+    def _whisker(self, curve: DrawnCurve, one: Whisker, aside: float) -> list[Markup]:
+        """An interval as a bar with ends."""
+        x = self.x(one.x) + aside
+        x = round(min(max(x, self.frame.left + 3.0), self.frame.end - 3.0), 1)
+        low, high = self.y(one.low), self.y(one.high)
+        name = of_look("whisker", curve.look)
+        return [line(name, x, low, x, high), *(line(name, x - 3, y, x + 3, y) for y in (low, high))]
+
+    def _path(self, curve: DrawnCurve) -> Markup:
+        """Steps: a TAR holds until the next FAR, never interpolated."""
+        layout = self.layout
+        at, height = self.x(curve.far[0]), self.y(curve.tar[0])
+        steps = [f"M{at} {height}"]
+        for far, tar in zip(curve.far[1:], curve.tar[1:], strict=True):
+            x, y = self.x(far), self.y(tar)
+            # A step that no drawing can show is none.
+            steps += [f"H{x}"] * (x != at) + [f"V{y}"] * (y != height)
+            at, height = x, y
+            if layout.log and tar < layout.tar_low:  # it has left the axis
+                break
+        else:
+            steps.append(f"H{self.x(layout.far_high)}")
+        return Markup('<path class="{}" d="{}"{}/>').format(
+            of_look("line", curve.look), "".join(steps), dashes(curve.look)
+        )
+
+
+def _whole(layout: RocLayout, curve: DrawnCurve) -> str:
+    return f"{curve.label}, {curve.kind}" if layout.kinds else curve.label

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from facebench.comparison.groups.damage import GroupDamage
-from facebench.figures.curves.layout import COLOURS
-from facebench.figures.files import plot_format, plot_style, save_figure
+from facebench.figures.files import INK, plot_format, plot_style, save_figure
 from facebench.figures.groups.layout import headed, labels_of_groups, left_margin, mark_few
+from facebench.figures.labels import ruled
+from facebench.figures.styles import COLOURS
 from facebench.records.comparability import names_of
 from facebench.statistics.groups.damage import GroupChange
 
@@ -69,7 +70,7 @@ def _draw(
             y = group + (at - (number - 1) / 2) * 0.6 / max(number, 2)
             if change.found is None:
                 axes.annotate("‡ no pairs", (0, y), xytext=(4, 0), textcoords="offset points",
-                              va="center", fontsize=8, color="#555555")  # fmt: skip
+                              va="center", color=INK)  # fmt: skip
                 continue
             low, high = 100 * change.found.interval.low, 100 * change.found.interval.high
             told = change.resolvable
@@ -84,10 +85,10 @@ def _draw(
                 ends.append(middle)
     room = 0.08 * ((max(ends) - min(ends)) or 1)
     axes.set_xlim(min(ends) - room, max(ends) + room)
-    axes.axvline(0, color="#555555", linewidth=0.9)
+    axes.axvline(0, color=INK, linewidth=0.9)
     axes.set_ylim(len(groups) - 0.5, -0.5)
     axes.set_yticks(range(len(groups)), labels_of_groups(groups) if names else [""] * len(groups))
     axes.set_xlabel(f"change of {kind}, points (right: more errors)")
-    axes.grid(axis="x", color="#dddddd", linewidth=0.6)
-    axes.spines[["top", "right", "left"]].set_visible(False)
+    ruled(axes, "x")
+    axes.spines["left"].set_visible(False)
     axes.tick_params(axis="y", length=0)

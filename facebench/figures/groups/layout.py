@@ -7,8 +7,8 @@ from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from facebench.base.vocabulary import SYNTHETIC_LABEL
-from facebench.figures.curves.layout import COLOURS
 from facebench.figures.labels import drawn_name
+from facebench.figures.styles import COLOURS
 from facebench.records.record import Record
 
 if TYPE_CHECKING:

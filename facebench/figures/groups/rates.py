@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from facebench.base.text import percent
-from facebench.figures.curves.layout import COLOURS
-from facebench.figures.files import plot_format, plot_style, save_figure
+from facebench.figures.files import INK, plot_format, plot_style, save_figure
 from facebench.figures.groups.layout import (
     cut,
     headed,
@@ -18,7 +17,8 @@ from facebench.figures.groups.layout import (
     left_margin,
     mark_few,
 )
-from facebench.figures.labels import drawn_name
+from facebench.figures.labels import drawn_name, ruled
+from facebench.figures.styles import COLOURS
 from facebench.records.comparability import names_of
 from facebench.records.groups.sections import GroupPointSection, GroupRateSection, GroupsSection
 from facebench.records.record import Record
@@ -89,7 +89,7 @@ def _draw_rates(
             y = group + (at - (number - 1) / 2) * 0.6 / max(number, 2)
             if rate.value is None or rate.interval is None:
                 axes.annotate("‡ no pairs", (0, y), xytext=(4, 0), textcoords="offset points",
-                              va="center", fontsize=8, color="#555555")  # fmt: skip
+                              va="center", color=INK)  # fmt: skip
                 continue
             ends = 100 * rate.interval.low, 100 * rate.interval.high
             axes.plot(
@@ -104,8 +104,8 @@ def _draw_rates(
     axes.set_ylim(groups - 0.5, -0.5)
     axes.set_yticks(range(groups), labels_of_groups(section.names) if names else [""] * groups)
     axes.set_xlabel(f"{kind} %")
-    axes.grid(axis="x", color="#dddddd", linewidth=0.6)
-    axes.spines[["top", "right", "left"]].set_visible(False)
+    ruled(axes, "x")
+    axes.spines["left"].set_visible(False)
     axes.tick_params(axis="y", length=0)
 
 

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from facebench.base.storage import write_atomically
 from facebench.comparison.paired import SMALLER_IS_BETTER
+from facebench.comparison.pareto import pareto_front
 from facebench.figures.files import plot_style, save_figure
+from facebench.figures.labels import ruled, titled
 from facebench.records.frames import Scalar
 from facebench.records.statistics import require_statistic
 from facebench.tables.csv import to_csv
@@ -93,18 +95,6 @@ def gain_interval(paired: Paired) -> tuple[float | None, float | None]:
     return (-high, -low) if paired.statistic in SMALLER_IS_BETTER else (low, high)
 
 
-def pareto_front(objectives: Sequence[float], values: Sequence[float]) -> list[bool]:
-    """Which points no other point beats: as small and better, or smaller and as good."""
-    pairs = list(zip(objectives, values, strict=True))
-    return [
-        not any(
-            other <= own and better >= value and (other, better) != (own, value)
-            for other, better in pairs
-        )
-        for own, value in pairs
-    ]
-
-
 def write_curve_files(
     points: Sequence[CandidatePoint], told: dict[str, Any], folder: Path, drawn: Drawn
 ) -> None:
@@ -150,14 +140,9 @@ def draw_candidates(points: Sequence[CandidatePoint], path: Path, drawn: Drawn) 
         _shares(axes, [p.share for p in points])
         axes.set(xlabel=f"{drawn.objective}, % of the start's")
         axes.set(ylabel=f"{drawn.statistic} over the start's, points")
-        axes.set_title(drawn.title, loc="left", fontsize=10)
-        axes.grid(alpha=0.3)
-        axes.spines[["top", "right"]].set_visible(False)
-        if drawn.synthetic:
-            from facebench.figures.labels import mark_synthetic
-
-            mark_synthetic(axes, 0.6, 0.25)
-        axes.legend(fontsize=8, frameon=False)
+        ruled(axes)
+        titled(axes, drawn.title, drawn.synthetic)
+        figure.legend(loc="outside lower left", frameon=False, ncols=2)
         save_figure(figure, path)
 
 

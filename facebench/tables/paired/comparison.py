@@ -14,6 +14,7 @@ from facebench.comparison.verdict.pair import pair_verdict
 from facebench.comparison.verdict.several import several_verdict
 from facebench.comparison.verdict.single import warning_of
 from facebench.comparison.verdict.words import SEARCHES, names_text
+from facebench.figures.pages.drawings import Contrast
 from facebench.records.comparability import names_of
 from facebench.records.record import Record
 from facebench.records.scores import ScoreTable
@@ -110,6 +111,11 @@ def comparison_table(comparison: Comparison) -> Table:
         verdict=pair_verdict(base, comparison.candidate, comparison.statistics[0]),
         reading=tuple(_reading(comparison)),
         signatures=(f"{one}: {base.signature}", f"{other}: {comparison.candidate.signature}"),
+        contrasts=tuple(
+            Contrast(found.statistic, found, comparison.candidate, base)
+            for found in comparison.statistics
+            if found.tested and found.resolvable
+        ),
     )
 
 

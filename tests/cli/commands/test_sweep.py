@@ -13,6 +13,7 @@ import facebench
 from facebench.models.cards.card import read_card
 from tests.cli.conftest import Run
 from tests.helpers.brought import PARAMETERS, dense, save_checkpoint
+from tests.helpers.plots import texts_of
 
 FACTORY = "tests.helpers.brought:dense"
 INPUT = ("--size", "16", "--workers", "0", "--draws", "0", "--align", "centre", "-p", "lfw")
@@ -43,7 +44,7 @@ def test_a_sweep_is_one_command_one_table_and_one_plot(
     assert [int(row["kept_parameters"]) for row in rows] == kept
     assert [float(row["compression_ratio"]) for row in rows] == [one / PARAMETERS for one in kept]
     assert all(int(row["bytes"]) for row in rows)
-    drawn = (work / "sweep.svg").read_text()
+    drawn = texts_of(work / "sweep.svg")
     assert "kept parameters, fewer to the right" in drawn
     assert all(f"s{percent:02}" in drawn for percent in (0, 90))
     assert "history: sweep.svg" in ended.err and "not in the plot" not in ended.err

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -14,13 +13,16 @@ from facebench.base.errors import UserError
 from facebench.figures.curves import bands
 from facebench.figures.curves.caption import curve_caption
 from facebench.figures.curves.curves import curve_names
-from facebench.figures.curves.layout import layout_of, spread
+from facebench.figures.curves.layout import layout_of
 from facebench.figures.curves.plot import save_roc_plot
 from facebench.figures.curves.svg import roc_svg
 from facebench.figures.files import plot_format
+from facebench.figures.labels import spread
+from facebench.figures.styles import Styles
 from facebench.records.files import read_record, save_record
 from facebench.records.record import Record
 from facebench.statistics import bootstrap_over_subjects, tar_statistic
+from tests.helpers.plots import texts_of
 
 MakeRecord = Callable[..., Record]
 STARTS = {"png": b"\x89PNG\r\n", "svg": b"<?xml", "pdf": b"%PDF-"}
@@ -35,35 +37,54 @@ def test_the_axis_reaches_beyond_the_finest_far(make_record: MakeRecord) -> None
     assert 3 <= len(layout.tar_ticks) <= 8 and layout.tar_ticks[-1] == 1
 
 
-def test_twelve_models_are_told_apart(make_record: MakeRecord) -> None:
-    layout = layout_of([make_record(model=f"m{n}", seed=n, draws=0) for n in range(12)])
-    assert len({(curve.colour, curve.dash) for curve in layout.curves}) == 12
-    heights = sorted(layout.label_positions(0.05))
-    assert all(b - a > 0.0499 for a, b in pairwise(heights))
+def test_of_twelve_models_six_stand_out(make_record: MakeRecord) -> None:
+    records = [make_record(model=f"m{n}", seed=n, draws=0) for n in range(12)]
+    layout = layout_of(records)
+    standing = [curve for curve in layout.curves if curve.look.colour is not None]
+    assert len({(curve.look.colour, curve.look.dash) for curve in standing}) == 6
+    assert layout.curves[0] in standing  # the reference
+    root = ElementTree.fromstring(str(roc_svg(records)))
+    lines = [e.get("class") or "" for e in root.iter() if (e.get("class") or "")[:4] == "line"]
+    assert sorted(lines) == sorted([f"line c{n}" for n in range(6)] + ["line others"] * 6)
+    names = [e.text for e in root.iter() if e.get("class") == "name"]
+    assert set(names) == {curve.label for curve in standing} | {"6 others"}
 
 
-def test_crowded_labels_become_a_key_with_the_best_first(make_record: MakeRecord) -> None:
-    few = layout_of([make_record(strength=s, draws=0) for s in (2.6, 3.6)])
-    assert few.direct(0.05)
+def test_colour_is_the_model_and_dash_the_similarity(make_record: MakeRecord) -> None:
+    cosine = [make_record(model=f"m{n}", seed=n, draws=0) for n in range(3)]
+    other = [r.model_copy(update={"similarity": "joint-bayesian(0123abcd)"}) for r in cosine]
+    looks = [curve.look for curve in layout_of([*cosine, *other]).curves]
+    assert [look.colour for look in looks] == [0, 1, 2, 0, 1, 2]
+    assert [look.dash for look in looks] == [0, 0, 0, 1, 1, 1]
+
+
+def test_a_page_has_one_colour_of_a_model(make_record: MakeRecord) -> None:
+    records = [make_record(model=f"m{n}", seed=n, draws=0) for n in range(4)]
+    looks = Styles()
+    first = layout_of(records[:2], None, looks).curves
+    second = layout_of(records[1:], None, looks).curves
+    assert first[1].look == second[0].look
+    assert len({curve.look.colour for curve in second}) == 3
+
+
+def test_the_key_has_the_best_first(make_record: MakeRecord) -> None:
     many = [make_record(model=f"m{n}", strength=3.6 - n / 50, draws=0) for n in range(6)]
     layout = layout_of(many[::-1])
-    assert not layout.direct(0.05)
     tars = [curve.tar_at(layout.resolution) for curve in layout.key]
     assert tars == sorted(tars, reverse=True) and layout.key[0].label == "m0"
     for curve in layout.curves:
         steps = zip(curve.far, curve.tar, strict=True)
         assert curve.tar_at(0.01) == [tar for far, tar in steps if far <= 0.01][-1]
-    root = ElementTree.fromstring(str(roc_svg(many)))
-    assert sum(element.get("class", "").startswith("line") for element in root.iter()) == 12
 
 
-def test_a_model_of_two_similarities_has_two_names(make_record: MakeRecord) -> None:
-    one = make_record("m" * 40, draws=0)
+def test_a_model_of_two_similarities_has_one_name_and_two_dashes(make_record: MakeRecord) -> None:
+    one = make_record("m", draws=0)
     other = one.model_copy(update={"similarity": "joint-bayesian(0123abcd)"})
-    labels = [curve.label for curve in layout_of([one, other]).curves]
-    assert labels[0].endswith("…, cosine") and labels[1].endswith("…, joint-bayesian")
-    assert all(len(label) == 28 for label in labels)
-    assert layout_of([one]).curves[0].label == "m" * 27 + "…"
+    curves = layout_of([one, other]).curves
+    assert [curve.label for curve in curves] == ["m", "m"]
+    assert curves[0].look.dash != curves[1].look.dash
+    text = str(roc_svg([one, other]))
+    assert ">m, cosine<" in text and ">m, joint-bayesian<" in text
 
 
 def test_spread_keeps_order_and_distance_within_limits() -> None:
@@ -82,7 +103,7 @@ def test_svg_is_well_formed_steps(make_record: MakeRecord) -> None:
     assert len(paths) == 2
     for path in paths:
         assert path.startswith("M") and set(path) <= set("MHV0123456789. ")  # no slanted line
-    assert "<a&b>" in [element.text for element in root]
+    assert "<a&b>" in [element.text for element in root.iter()]
 
 
 def test_a_det_mirrors_the_roc_on_two_logarithmic_axes(make_record: MakeRecord) -> None:
@@ -170,15 +191,15 @@ def test_too_many_comparisons_for_a_page_have_no_band() -> None:
     assert bands._affordable(0, 6000) == 0
 
 
-def test_many_bands_are_shown_one_at_a_time(make_record: MakeRecord) -> None:
+def test_bands_are_drawn_where_they_can_be_told_apart(make_record: MakeRecord) -> None:
     few = [make_record(f"m{n}", seed=n, per_kind=40, draws=20) for n in range(4)]
-    assert "hidden-band" not in str(roc_svg(few))
-    many = [*few, make_record("m4", seed=4, per_kind=40, draws=20)]
-    assert str(roc_svg(many)).count("hidden-band") == 4
-    assert "Only the band of m0 is shown" in curve_caption(many, "ROC", "t")
+    assert str(roc_svg(few)).count('class="band') == 4
     assert "Bands: pointwise 95% intervals of 20 resamples of people" in curve_caption(
         few, "ROC", "t"
     )
+    many = [*few, make_record("m4", seed=4, per_kind=40, draws=20)]
+    assert 'class="band' not in str(roc_svg(many))
+    assert "Bands" not in curve_caption(many, "ROC", "t")
 
 
 def test_the_drawing_is_said_in_words(make_record: MakeRecord) -> None:
@@ -205,7 +226,7 @@ def test_synthetic_is_written_into_the_figure(make_record: MakeRecord, tmp_path:
     for kind, expected in (("real", False), ("synthetic", True)):
         path = tmp_path / f"{kind}.svg"
         save_roc_plot([[make_record(kind=kind)]], path)
-        assert ("SYNTHETIC FACES" in path.read_text()) == expected
+        assert ("SYNTHETIC FACES" in texts_of(path)) == expected
 
 
 def test_another_ending_is_a_user_error() -> None:

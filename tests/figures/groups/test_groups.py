@@ -14,6 +14,7 @@ from facebench.figures.groups.layout import cut
 from facebench.figures.groups.rates import save_group_plot
 from facebench.records.record import Record
 from tests.helpers.grouped import toy_records
+from tests.helpers.plots import texts_of
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +23,7 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> list[Record]:
 
 
 def text_of(path: Path) -> str:
-    return path.read_text("utf-8")
+    return texts_of(path)
 
 
 def drawn(records: list[Record], at: int, target: float, path: Path) -> str:
@@ -48,7 +49,9 @@ def test_cells_with_too_few_pairs_are_marked_and_not_valued(
     text = drawn(records[:1], 0, 0.01, tmp_path / "few.svg")
     of_rates = sum(not rate.resolvable for rate in (*point.fmr_of, *point.fnmr_of))
     assert text.count(">‡<") == few + of_rates
-    assert "‡ too few pairs to tell" in text and "pattern" in text  # hatched
+    assert (
+XX
+    )  # hatched
 
 
 def test_several_records_have_a_key_and_no_matrix(records: list[Record], tmp_path: Path) -> None:
