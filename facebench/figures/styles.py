@@ -14,6 +14,8 @@ from facebench.records.record import Record, similarity_kind
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#882255", "#332288", "#5B3A1E")
 DARK_COLOURS = ("#4196E0", "#FF7F45", "#3DDCAB", "#D880B5", "#B3E0FF", "#FFF0A8")
 OTHERS, DARK_OTHERS = "#868C93", "#77808B"  # what does not stand out, with a contrast of 3
+# What the style sheet of a page is filled with; the last of each is of the others.
+SCHEMES = {"colours": (*COLOURS, OTHERS), "dark_colours": (*DARK_COLOURS, DARK_OTHERS)}
 DASHES: tuple[tuple[float, ...], ...] = ((), (6, 3), (2, 2), (8, 3, 2, 3))
 MOST = 6  # curves that stand out
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from facebench.base.text import printable
 from facebench.base.version import __version__
 from facebench.figures.pages.drawings import drawings_of_records
-from facebench.figures.styles import COLOURS, DARK_COLOURS, DARK_OTHERS, OTHERS, Styles
+from facebench.figures.styles import SCHEMES, Styles
 from facebench.tables.table import HOW_TO_READ, Table
 
 if TYPE_CHECKING:
@@ -45,8 +45,7 @@ def page(template: str, policy: str = NOTHING_RUNS, **values: object) -> str:
         .get_template(template)
         .render(
             **values,
-            colours=(*COLOURS, OTHERS),
-            dark_colours=(*DARK_COLOURS, DARK_OTHERS),
+            **SCHEMES,
             version=__version__,
             policy=policy,
         )

@@ -14,8 +14,8 @@ from facebench.base.text import count_text, percent, points, printable, size_tex
 from facebench.base.version import __version__
 from facebench.figures.curves.caption import curve_caption
 from facebench.figures.curves.curves import curve_names, drawable
-from facebench.figures.curves.layout import COLOURS
 from facebench.figures.curves.svg import roc_svg
+from facebench.figures.styles import SCHEMES
 from facebench.records.statistics import statistics_in
 from facebench.reports.html import policy_for
 from facebench.reports.site.folios import ModelFolio, ProtocolFolio, Site
@@ -99,7 +99,7 @@ def _page(
             script=Markup(script),
             policy=policy_for(script),
             version=__version__,
-            colours=COLOURS,
+            **SCHEMES,
             **common,
             **values,
         )

@@ -49,9 +49,8 @@ def test_cells_with_too_few_pairs_are_marked_and_not_valued(
     text = drawn(records[:1], 0, 0.01, tmp_path / "few.svg")
     of_rates = sum(not rate.resolvable for rate in (*point.fmr_of, *point.fnmr_of))
     assert text.count(">‡<") == few + of_rates
-    assert (
-XX
-    )  # hatched
+    assert "‡ too few pairs to tell" in text
+    assert "<pattern" in (tmp_path / "few.svg").read_text()  # hatched
 
 
 def test_several_records_have_a_key_and_no_matrix(records: list[Record], tmp_path: Path) -> None:
