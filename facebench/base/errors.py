@@ -37,7 +37,6 @@ _IN_PYTHON = {
     "output-name": "output",
     "yunet": "detector",
     "records": "found_in",
-    "runtime": "runtimes",
     "no-store": "store=False",
     "overwrite": "overwrite=True",
 }

@@ -36,8 +36,8 @@ _UNHASHED = (
 class Candidate:
     """What is evaluated: an embedder, or the embeddings or scores that one gave elsewhere.
 
-    facts: all but the dimension, which is known when there are embeddings; card: where the model
-    has one; cost: what it takes.
+    facts: all but the dimension, which is known when there are embeddings; card, spec: where the
+    model has a card, and what both are loaded by; cost: what it takes.
     """
 
     facts: ModelSection
@@ -46,6 +46,7 @@ class Candidate:
     card: ModelCard | None = None
     cost: Cost = field(default_factory=Cost)
     scores: GivenScores | None = None
+    spec: str = ""
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -139,14 +140,15 @@ def candidate_of(
         embedder = load()
         cost = _counted(embedder)
         return Candidate(_facts(embedder, cost), embedder, cost=cost)
-    card = card_for(NamedModel(name, model, weights).spec)
+    spec = NamedModel(name, model, weights).spec
+    card = card_for(spec)
 
     def count(model: Embedder) -> Cost:
         return _counted(model, card)
 
     embedder = known_or_loaded(card, options, load, count) if name is None else load()
     cost = embedder.cost or count(embedder)
-    return Candidate(_facts(embedder, cost), embedder, card=card, cost=cost)
+    return Candidate(_facts(embedder, cost), embedder, card=card, cost=cost, spec=spec)
 
 
 def candidate_of_embeddings(path: Path, names: Path | None = None) -> Candidate:

@@ -33,8 +33,9 @@ from facebench.evaluation.candidate import (
     candidate_of_scores,
     with_ratios,
 )
-from facebench.evaluation.environment import environment_section, run_section
 from facebench.evaluation.faces import CandidateFaces, require_degradable
+from facebench.evaluation.machine.environment import environment_section, run_section
+from facebench.evaluation.machine.runtime import in_runtime
 from facebench.evaluation.others import shared_people
 from facebench.evaluation.templates import FitFaces, FittedTemplate, fitted
 from facebench.models.cards.names import is_bare, names_apart
@@ -274,6 +275,7 @@ def _evaluate_all(
             faces_of_axes.require_other_people(prepared.named_people)
         for candidate in candidates:
             _require_other_calibration(candidate, prepared)
+    candidates = [in_runtime(candidate, ready[0], chosen) for candidate in candidates]
     templates = [
         [fitted(template, candidate, faces_of_axes, chosen) for template in chosen.templates]
         for candidate in candidates
@@ -304,6 +306,7 @@ def evaluate_prepared(model: AnyModel, prepared: PreparedProtocol, settings: Set
         (candidate,) = with_ratios([candidate_of(model)], None)
         require_degradable(candidate, prepared.card)
         _require_other_calibration(candidate, prepared)
+        candidate = in_runtime(candidate, prepared, settings)
         similarity = candidate.similarity(settings.similarity, settings.metric)
         template = fitted(settings.templates[0], candidate, FitFaces.of(settings), settings)
         return _evaluate_one(candidate, similarity, template, prepared, settings)

@@ -31,6 +31,8 @@ from facebench.similarity.scoring import no_effect
 from facebench.similarity.templates import Template, templates_of
 from facebench.statistics.folds import THRESHOLD_RULES
 
+RuntimeName = Literal["own", "eager", "compile", "onnxruntime", "auto"]
+
 
 def usual_workers() -> int:
     """One core is left to the network's own process; more than four readers never wait for it."""
@@ -180,6 +182,15 @@ class Settings:
         None
     )
     batch: Annotated[int, Option(MACHINE, "Faces per pass.", least=1)] = 32
+    runtime: Annotated[
+        RuntimeName,
+        Option(
+            MACHINE,
+            "own, eager, compile, onnxruntime, or auto: the fastest that agrees, by measuring on "
+            "the first faces.",
+            of_models=True,
+        ),
+    ] = "own"
     workers: Annotated[
         int, Option(MACHINE, "Processes that read images.", least=0, otherwise=usual_workers)
     ] = 1

@@ -14,7 +14,7 @@ import pytest
 import facebench
 from facebench.base.errors import UserError
 from facebench.comparison.paired import paired_statistics
-from facebench.evaluation.environment import run_section
+from facebench.evaluation.machine.environment import run_section
 from facebench.figures.history import save_history_plot
 from facebench.records.files import save_record
 from facebench.records.record import Record

@@ -150,6 +150,11 @@ def command(
                 f"--cluster {cluster} embeds faces by a --model and keeps them in the store; leave "
                 "it out"
             )
+        if settings.runtime == "auto":
+            raise UserError(
+                f"--runtime auto measures on each machine, and --cluster {cluster} shares a store "
+                "among several: name the runtime, e.g. --runtime onnxruntime"
+            )
         with importing():
             from facebench.cli.cluster import fill_on
 

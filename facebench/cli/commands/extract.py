@@ -22,7 +22,7 @@ _RESULT = "Result"
 _TAKEN = (
     "pairs", "landmarks", "landmarks_order", "align", "detector", "on_missing", "frames",
     "threads", "batch", "workers", "size", "colour", "mean", "scale", "normalise", "layout",
-    "output", "flip", "precision", "device", "untrusted",
+    "output", "flip", "precision", "device", "runtime", "untrusted",
 )  # fmt: skip
 
 
@@ -91,6 +91,12 @@ def command(
         )
 
     share = share_of(shard, os.environ)
+    if settings.runtime == "auto" and (cluster is not None or share is not None):
+        said = share.said_by if share is not None else f"--cluster {cluster}"
+        raise UserError(
+            f"--runtime auto measures on each machine, and {said} shares one store among several: "
+            "name the runtime, e.g. --runtime onnxruntime"
+        )
     if output is not None:
         _require_one(output, len(models) * len(protocol), weights)
     if cluster is not None:

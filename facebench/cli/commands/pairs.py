@@ -22,7 +22,7 @@ _TAKEN = (
     "pairs", "landmarks", "landmarks_order", "align", "detector", "faces", "on_missing",
     "similarity", "metric", "template", "template_fit", "threads", "batch", "workers", "store",
     "size", "colour", "mean", "scale", "normalise", "layout", "output", "flip", "precision",
-    "device", "untrusted",
+    "device", "runtime", "untrusted",
 )  # fmt: skip
 
 

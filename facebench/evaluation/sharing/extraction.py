@@ -17,6 +17,7 @@ from facebench.embedding.stream import Extraction
 from facebench.embedding.types import Embeddings, joined
 from facebench.evaluation.evaluate import candidates_of, prepare_all
 from facebench.evaluation.faces import extractions_of
+from facebench.evaluation.machine.runtime import in_runtime
 from facebench.models.cards.sweep import NamedModel, Weights, swept
 from facebench.models.embedders.options import ModelOptions
 from facebench.protocols.cards import load_protocol
@@ -57,6 +58,7 @@ def extractions(
     for prepared in ready:
         if known and prepared.card.name in known:
             prepared.faces.take_contents(known[prepared.card.name])
+    candidates = [in_runtime(candidate, ready[0], settings) for candidate in candidates]
     return [
         NamedExtraction(candidate.facts.id, protocol, job, prepared.card.name)
         for prepared in ready

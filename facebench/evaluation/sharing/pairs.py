@@ -8,6 +8,7 @@ from pathlib import Path
 from facebench.base.errors import UserError
 from facebench.evaluation.evaluate import candidates_of, prepare_all
 from facebench.evaluation.faces import CandidateFaces
+from facebench.evaluation.machine.runtime import in_runtime
 from facebench.evaluation.templates import FitFaces, fitted
 from facebench.models.cards.sweep import NamedModel, Weights, swept
 from facebench.models.embedders.options import ModelOptions
@@ -44,6 +45,7 @@ def parts_made(
     candidates = candidates_of(named, options, embeddings)
     images = any(candidate.embedder for candidate in candidates)
     ready = prepare_all(cards, data, settings, images=images)
+    candidates = [in_runtime(candidate, ready[0], settings) for candidate in candidates]
     others = FitFaces.of(settings)
     for prepared in ready:
         if others is not None:

@@ -80,6 +80,15 @@ def test_what_cannot_be_is_one_line(
     assert not stored()
 
 
+@pytest.mark.parametrize("words", [("--shard", "1/2"), ("--cluster", "local:2")])
+def test_several_machines_do_not_each_measure(
+    run: Run, faces: Path, words: tuple[str, ...]
+) -> None:
+    ended = run("extract", *MODEL, "--data", faces, *words, "--runtime", "auto")
+    assert ended.code == 2 and "name the runtime, e.g. --runtime onnxruntime" in ended.line
+    assert not stored()
+
+
 def test_a_model_that_cannot_be_kept_is_told(run: Run, faces: Path) -> None:
     ended = run("extract", "tiny_model:make", *MODEL[1:], "--size", "112x96", "--data", faces)
     assert ended.code == 2 and "cannot keep its embeddings" in ended.err

@@ -21,7 +21,7 @@ def environment_section(embedder: Embedder | None, batch: int) -> EnvironmentSec
     """What the arithmetic ran on; embedder: None where embeddings were given, and no image read."""
     runtime = embedder.runtime if embedder else ""
     return EnvironmentSection(
-        torch=torch_version(),
+        torch=f"{torch_version()} inductor" if runtime.endswith("inductor") else torch_version(),
         numpy=np.__version__,
         opencv=str(cv2.__version__) if embedder else "",
         onnxruntime=runtime.removeprefix(_ONNXRUNTIME) if runtime.startswith(_ONNXRUNTIME) else "",
