@@ -184,12 +184,17 @@ class VerificationCard(FoldsCard):
     pair_list: the file of the list, beside the card, or else in the folder of the data; images: the
     folder of the images, below that of the data; columns: of a table of pairs, our name → the
     file's; seed: by which a table without folds is cut; groups: columns by which error rates are
-    told apart; group_table: the file that has them, of people or images, where the pairs' does not.
+    told apart; group_table: the file that has them, of people or images, where the pairs' does not;
+    parts: in place of pair_list, label → list, of a set with a list and a folder of images for
+    every group; part_column: what these labels are called.
     """
 
     runs_in = "verification"
     has_probes = True
-    came_later = ("get", "pair_list", "images", "columns", "seed", "groups", "group_table")
+    came_later = (
+        "get", "pair_list", "images", "columns", "seed", "groups", "group_table", "parts",
+        "part_column",
+    )  # fmt: skip
     kind: Literal["verification"]
     pair_list: Below = ""
     images: Below = ""
@@ -197,6 +202,18 @@ class VerificationCard(FoldsCard):
     seed: Annotated[int, Field(ge=0)] = 0
     groups: tuple[str, ...] = ()
     group_table: Below = ""
+    parts: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")], Below] = Field(
+        default_factory=dict
+    )
+    part_column: Annotated[str, Field(pattern=r"^([a-z][a-z0-9_]*)?$", validate_default=True)] = ""
+
+    @field_validator("part_column")
+    @classmethod
+    def _of_parts(cls, column: str, info: ValidationInfo) -> str:
+        parts = info.data.get("parts")  # absent where they are wrong themselves
+        if parts is not None and bool(parts) is not bool(column):
+            raise ValueError("goes with parts, the list of each label, and they with it")
+        return column
 
 
 class VideoCard(FoldsCard):

@@ -122,7 +122,7 @@ class PreparedVerification(PreparedProtocol):
             return None
         if self.card.pairs is not None:
             return self.comparisons.fingerprint == self.card.pairs
-        published = self.card.pair_list or self.card.dataset in AS_BIN_FILES
+        published = self.card.pair_list or self.card.parts or self.card.dataset in AS_BIN_FILES
         return False if published and self.list_named else None
 
     @property
@@ -228,12 +228,14 @@ def listing_of(card: VerificationCard) -> Listing:
     """What a card says of its list."""
     return Listing(
         list_beside(card),
-        card.pair_list,
+        card.pair_list or next(iter(card.parts.values()), ""),
         card.images,
         {str(ours): theirs for ours, theirs in card.columns.items()},
         card.folds,
         card.seed,
         card.get,
+        card.parts,
+        card.part_column,
     )
 
 

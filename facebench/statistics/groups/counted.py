@@ -69,13 +69,15 @@ def _sums(
     return np.rint(found).astype(np.int64).reshape(b, groups + 1)[:, :groups]
 
 
-def shuffled(labelled: GroupLabels, draws: int, rng: np.random.Generator) -> Iterator[IntArray]:
+def shuffled(
+    labelled: GroupLabels, draws: int, rng: np.random.Generator, most: int = 1
+) -> Iterator[IntArray]:
     """Blocks int64[b, count], ``draws`` rows in all: the units' labels in another order, units
-    without a label staying so.
+    without a label staying so. most: how many numbers are made of a row, so that blocks stay small.
     """
     own = labelled.of_units
     known = np.flatnonzero(own != NONE)
-    rows = max(1, BLOCK // max(1, labelled.first.size, labelled.count))
+    rows = max(1, BLOCK // max(most, labelled.first.size, labelled.count))
     for start in range(0, draws, rows):
         block = np.tile(own, (min(rows, draws - start), 1))
         block[:, known] = rng.permuted(block[:, known], axis=1)

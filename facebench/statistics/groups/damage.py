@@ -1,13 +1,8 @@
 """Who pays for a smaller model: changes of groups' rates, and whether these differ.
 
 Each model has its own threshold, set for one FMR on everybody's non-mated comparisons. A group's
-change is candidate less base, of the same comparisons. *Unequal damage* is one test of all groups
-and both kinds of error: of each kind the largest change less the smallest, against what it is with
-labels in another order (`facebench.statistics.groups.null`); the smaller of the two shares of draws
-that are as far apart is held against its own in those draws, so that two kinds cost no level.
-The null hypothesis is that labels do not matter: where groups' changes differ in spread alone, not
-in their mean, it is rejected more often than the level says.
-Source: Westfall and Young 1993, Resampling-Based Multiple Testing, Section 2.6 (the smallest p).
+change is candidate less base, of the same comparisons; whether changes differ is one test of all
+groups and both kinds of error (`facebench.statistics.groups.unequal`).
 """
 
 from __future__ import annotations
@@ -18,9 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from facebench.statistics.checks import BoolArray, FloatArray, IntArray, checked_comparisons
+from facebench.statistics.checks import BoolArray, FloatArray, checked_comparisons
 from facebench.statistics.groups.labels import GroupLabels
-from facebench.statistics.groups.null import no_difference
 from facebench.statistics.groups.points import require_groups
 from facebench.statistics.groups.rates import (
     Accepts,
@@ -29,7 +23,7 @@ from facebench.statistics.groups.rates import (
     group_rates,
     rate_influence,
 )
-from facebench.statistics.groups.summaries import difference
+from facebench.statistics.groups.unequal import Unequal, unequal_damage
 from facebench.statistics.intervals.bootstrap import Units
 from facebench.statistics.intervals.dyadic import influenced_difference
 from facebench.statistics.paired import Difference, holm, units_of_kind
@@ -55,24 +49,6 @@ class GroupChange:
     def resolvable(self) -> bool:
         """Whether there are enough comparisons for the rate."""
         return self.base.resolvable and self.candidate.resolvable
-
-
-@dataclass(frozen=True)
-class Unequal:
-    """Whether changes differ. fmr, fnmr: the largest less the smallest, None: fewer than two groups
-    have enough comparisons; fmr_expected, fnmr_expected: without a difference, fmr_p, fnmr_p: of
-    each kind alone; p_value: of both, None: nothing could be tested; draws: that p-values rest on.
-    """
-
-    fmr: float | None
-    fnmr: float | None
-    fmr_expected: float | None
-    fnmr_expected: float | None
-    fmr_p: float | None
-    fnmr_p: float | None
-    p_value: float | None
-    shuffled: str
-    draws: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,61 +168,3 @@ def _adjusted(
         for one, p in zip(both, holm(own), strict=True)
     )
     return made[: len(fmr)], made[len(fmr) :]
-
-
-def unequal_damage(
-    compared: Compared,
-    moved: IntArray,
-    of_fmr: BoolArray,
-    of_fnmr: BoolArray,
-    draws: int,
-    rng: np.random.Generator,
-) -> Unequal:
-    """The test of the module. moved: int64[n], 1 where only the candidate is wrong, -1 where only
-    the base is; of_fmr, of_fnmr: bool[groups], which groups take part.
-    """
-    null = no_difference(
-        compared.labelled, compared.mated, moved[:, None], compared.sharing, max(draws, 1), rng
-    )
-    tested: list[tuple[float, FloatArray] | None] = []
-    for mated, kept, drawn in ((False, of_fmr, null.fmr), (True, of_fnmr, null.fnmr)):
-        if np.count_nonzero(kept) < 2:
-            tested.append(None)
-            continue
-        rows = [compared.of_group(int(g), mated=mated) for g in np.flatnonzero(kept)]
-        found = float(difference([moved[own].mean() for own in rows]))
-        tested.append((found, difference(drawn[:, kept, 0])))
-    # Orders in which a group that takes part has no comparisons say nothing of it.
-    empty = np.zeros(null.fnmr.shape[0], dtype=np.bool_)
-    for one in tested:
-        if one is not None:
-            empty |= np.isnan(one[1])
-    tested = [None if one is None else (one[0], one[1][~empty]) for one in tested]
-    fmr, fnmr = tested
-    shares = [_shares_beyond(*one) for one in tested if one is not None]
-    p = None
-    if shares and draws:
-        smallest = np.min(shares, axis=0)
-        p = float(np.count_nonzero(smallest <= smallest[0] + 1e-12) / smallest.size)
-    ps = [None if one is None or not draws else float(_shares_beyond(*one)[0]) for one in tested]
-    return Unequal(
-        None if fmr is None else fmr[0],
-        None if fnmr is None else fnmr[0],
-        None if fmr is None or not draws else float(fmr[1].mean()),
-        None if fnmr is None or not draws else float(fnmr[1].mean()),
-        ps[0],
-        ps[1],
-        p,
-        null.by,
-        int(np.count_nonzero(~empty)) if draws else 0,
-    )
-
-
-def _shares_beyond(found: float, drawn: FloatArray) -> FloatArray:
-    """float64[1 + draws]: of the data and of every draw, the share of all of them that are as far
-    apart or more; differences of rounding are none.
-    """
-    everything = np.round(np.concatenate(([found], drawn)), 12)
-    ordered = np.sort(everything)
-    beyond = everything.size - np.searchsorted(ordered, everything, side="left")
-    return np.asarray(beyond / everything.size)

@@ -94,15 +94,27 @@ def _by_comparisons(
     if not rows.any():
         return found
     for at, column in enumerate(values.T):
-        plus, minus = (int(np.count_nonzero(column[rows] == sign)) for sign in (1, -1))
-        sums = rng.multivariate_hypergeometric(numbers, plus, size=draws)
-        if minus:
-            for one in sums:
-                one -= rng.multivariate_hypergeometric(numbers - one, minus)
-        mean = (plus - minus) / int(numbers.sum())
+        plus, minus = dealt(column[rows], numbers, draws, rng)
+        mean = column[rows].mean()
         wider = np.sqrt(_widening(group, rows, column, groups, numbers, sharing))
-        found[:, :, at] = mean + (_shares(numbers, sums[..., None])[..., 0] - mean) * wider
+        rates = _shares(numbers, (plus - minus)[..., None])[..., 0]
+        found[:, :, at] = mean + (rates - mean) * wider
     return found
+
+
+def dealt(
+    column: IntArray, numbers: IntArray, draws: int, rng: np.random.Generator
+) -> tuple[IntArray, IntArray]:
+    """How many 1 and -1 of a column int64[m] each group gets, int64[draws, groups] twice, where
+    numbers int64[groups] of comparisons are dealt to groups.
+    """
+    ones, minus_ones = (int(np.count_nonzero(column == sign)) for sign in (1, -1))
+    plus = rng.multivariate_hypergeometric(numbers, ones, size=draws)
+    minus = np.zeros_like(plus)
+    if minus_ones:
+        for row, one in enumerate(plus):
+            minus[row] = rng.multivariate_hypergeometric(numbers - one, minus_ones)
+    return plus, minus
 
 
 def _widening(

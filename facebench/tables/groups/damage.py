@@ -106,8 +106,9 @@ def _notes(found: GroupDamage) -> Iterator[str]:
     unequal = found.found.unequal
     yield unequal_text(found)
     yield (
-        "one test of all groups and both rates: the largest change less the smallest, against "
-        f"{unequal.draws:,} draws ({shuffled_text(unequal.shuffled)}); p of a group: of its own "
+        "one test of all groups and both rates, that all change alike in the mean: how far apart "
+        f"they are beside what they scatter, against {unequal.draws:,} draws "
+        f"({shuffled_text(unequal.shuffled)}); p of a group: of its own "
         "change, among all of them (Holm), ▼ more errors, ▲ fewer"
     )
     yield (
