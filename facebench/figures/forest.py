@@ -32,15 +32,16 @@ class ForestRow:
 def forest_row(name: str, found: Paired, look: LineStyle, against: str) -> ForestRow:
     """The row of a paired difference."""
     ends = found.interval
+    lower = found.statistic in SMALLER_IS_BETTER
     return ForestRow(
-        name,
+        f"{name} (lower is better)" if lower else name,
         100 * found.difference,
         None if ends is None else (100 * ends.low, 100 * ends.high),
         found.mark if found.judged and found.tested else "",
         look,
         against,
         found.judged and found.tested,
-        found.statistic not in SMALLER_IS_BETTER,
+        not lower,
     )
 
 

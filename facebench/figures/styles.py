@@ -63,7 +63,8 @@ class Styles:
         wanted = models if len(models) <= MOST else chosen(records)
         taken = {self._colours[model] for model in models if model in self._colours}
         for model in wanted:
-            free = [number for number in range(MOST) if number not in taken]
+            used = list(self._colours.values())
+            free = sorted((number for number in range(MOST) if number not in taken), key=used.count)
             if model not in self._colours and free:
                 self._colours[model] = free[0]
                 taken.add(free[0])

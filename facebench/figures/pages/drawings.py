@@ -28,7 +28,7 @@ from facebench.figures.styles import Styles
 from facebench.records.comparability import names_of
 from facebench.records.costs import find_costs
 from facebench.records.record import Record
-from facebench.records.statistics import statistics_in
+from facebench.records.statistics import statistic_text, statistics_in
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,7 @@ def forest_caption(tested: Sequence[Paired]) -> str:
         return "Paired differences."
     ends = found[0].interval
     assert ends is not None
-    names = ", ".join(dict.fromkeys(one.statistic for one in found))
+    names = ", ".join(dict.fromkeys(statistic_text(one.statistic) for one in found))
     over = "people" if any(one.over_subjects for one in found) else "comparisons"
     return (
         f"Paired differences of {names}, in points, with {100 * ends.level:g}% intervals over "

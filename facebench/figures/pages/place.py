@@ -63,8 +63,9 @@ def _in_order(
             if hides(box, used) or not _inside(box, bounds):
                 continue
             # Beside a point, a label is nearest to that point and to no other.
+            own = _distance(box, _bar(marks[at]))
             near = label.leader is not None or all(
-                _distance(box, other) > _distance(box, marks[at]) + 1 for other in others
+                _distance(box, other) > own + 1 for other in others
             )
             if near and not _crosses(label.leader, [*others, *used[len(marks) :]]):
                 found[at] = label
@@ -104,6 +105,12 @@ def _candidates(mark: Extent, width: float, bounds: Extent) -> Iterator[tuple[La
 
 def _box(x: float, base: float, width: float) -> Extent:
     return x, base - _UP, x + width, base + _DOWN
+
+
+def _bar(mark: Extent) -> Extent:
+    """The least that a mark takes: a line through its middle."""
+    middle = (mark[0] + mark[2]) / 2
+    return middle, mark[1], middle, mark[3]
 
 
 def _inside(box: Extent, bounds: Extent) -> bool:

@@ -93,6 +93,11 @@ def _all_against(compared: Sequence[Comparison]) -> Table:
         notes=(marks_text(tested, names[0]),) if tested else (),
         notice=warning_of(base),
         verdict=several_verdict(Contest.of(records, tests)),
+        contrasts=tuple(
+            Contrast(name, test, record, base)
+            for name, test, record in zip(names[1:], tests, records[1:], strict=True)
+            if test.tested
+        ),
     )
 
 
@@ -112,7 +117,7 @@ def comparison_table(comparison: Comparison) -> Table:
         reading=tuple(_reading(comparison)),
         signatures=(f"{one}: {base.signature}", f"{other}: {comparison.candidate.signature}"),
         contrasts=tuple(
-            Contrast(found.statistic, found, comparison.candidate, base)
+            Contrast(statistic_text(found.statistic), found, comparison.candidate, base)
             for found in comparison.statistics
             if found.tested and found.resolvable
         ),
