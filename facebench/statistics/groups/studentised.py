@@ -31,7 +31,7 @@ _BORROWED = 10
 
 
 @dataclass(frozen=True, eq=False)
-class GroupMeans:
+class ScatteredMeans:
     """Of b labellings and groups: number: int64[b, groups], comparisons; mean: float64[b, groups],
     NaN of an empty group; spread: float64[b, groups], what one comparison varies, the mean squared
     distance; shared: float64[b, groups, groups], V times the numbers of both; freedom:
@@ -99,7 +99,7 @@ class GroupMeans:
         return float(fdtrc(k - 1, (k * k - 1) / (3 * max(uncertain, 1e-9)), ends))
 
 
-def independent_means(number: IntArray, plus: IntArray, minus: IntArray) -> GroupMeans:
+def independent_means(number: IntArray, plus: IntArray, minus: IntArray) -> ScatteredMeans:
     """Of groups of int64[groups] comparisons that share nobody, of which so many int64[b, groups]
     are 1 and -1.
     """
@@ -110,7 +110,7 @@ def independent_means(number: IntArray, plus: IntArray, minus: IntArray) -> Grou
     k = number.size
     shared = np.zeros((*plus.shape, k))
     shared[:, np.arange(k), np.arange(k)] = np.nan_to_num(many * spread)
-    return GroupMeans(many, mean, spread, shared, np.full(plus.shape, np.inf))
+    return ScatteredMeans(many, mean, spread, shared, np.full(plus.shape, np.inf))
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,7 +175,7 @@ class SharedRows:
         """How many numbers one labelling takes, so that blocks stay small."""
         return max(self.first.size, (groups + 1) * max(self.people, self.dyads))
 
-    def means(self, labels: IntArray, table: IntArray, groups: int) -> GroupMeans:
+    def means(self, labels: IntArray, table: IntArray, groups: int) -> ScatteredMeans:
         """Of b labellings int64[b, count] of the units."""
         bare = np.pad(table, (0, 1), constant_values=NONE)
         group = bare[labels[:, self.first], labels[:, self.second]]
@@ -216,6 +216,6 @@ class SharedRows:
                 self.number, two, self.dyad, self.dyads
             )
             shared -= off @ off.transpose(0, 2, 1)
-        return GroupMeans(
+        return ScatteredMeans(
             np.rint(number).astype(np.int64), mean, spread, shared, np.nan_to_num(freedom)
         )
