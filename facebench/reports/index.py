@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from facebench.base.version import __version__
 from facebench.reports.cells import FilledCard
 from facebench.reports.missing import missing_markdown, not_yet, orders_of
+from facebench.reports.verdict.card import card_verdict
+from facebench.reports.verdict.group import group_verdict
 from facebench.tables.html import page
 from facebench.tables.markdown import line, plain
 
+_FACE_ORDER = {"photographs": 0, "none needed": 1, "synthetic (rendered)": 2}
 _FACES = {"real": "photographs", "synthetic": "synthetic (rendered)", None: "none needed"}
 
 
@@ -19,10 +22,12 @@ class IndexLine:
     """One table. page: the file that its title leads to, or empty; files: (format, file).
 
     measured, missing: its cells with a value, and those that should have one; what the paper alone
-    gives is neither. ready: of the missing, how many a command makes.
+    gives is neither. ready: of the missing, how many a command makes. here, paper, same: what the
+    table comes to, what the paper says of that, and whether both agree.
     """
 
     title: str
+    table: str
     source: str
     faces: str
     measured: int
@@ -30,16 +35,14 @@ class IndexLine:
     ready: int
     page: str
     files: tuple[tuple[str, str], ...]
+    here: str = ""
+    paper: str = ""
+    same: str = ""
 
     @property
     def cells(self) -> int:
         """Cells that are measured or should be."""
         return self.measured + self.missing
-
-    @property
-    def percent(self) -> int:
-        """The share of them that is measured, rounded down, so that 100 is all."""
-        return 100 * self.measured // self.cells if self.cells else 100
 
     @property
     def missing_text(self) -> str:
@@ -63,16 +66,19 @@ def index_lines(
             if leads_to.endswith(".html") and len(filled) > 1:
                 leads_to = f"{leads_to}#t{number}"
             lines.append(_line(card, leads_to, files))
-    return lines
+    # What was measured on photographs comes first, what lacks records last.
+    return sorted(lines, key=lambda one: (_FACE_ORDER[one.faces], not one.measured))
 
 
 def _line(filled: FilledCard, leads_to: str, files: tuple[tuple[str, str], ...]) -> IndexLine:
     measured = sum(cell.value is not None for row in filled.rows for cell in row.cells)
     missing = sum(bool(cell.missing) for row in filled.rows for cell in row.cells)
     rows = {row.row.label for row in filled.rows}
+    verdict = card_verdict(filled)
     return IndexLine(
         title=filled.title,
-        source=filled.card.source.text if filled.card.source else "",
+        table=filled.card.source.table if filled.card.source else "",
+        source=filled.card.source.paper if filled.card.source else "",
         faces=_FACES[filled.kind],
         measured=measured,
         missing=missing,
@@ -80,6 +86,9 @@ def _line(filled: FilledCard, leads_to: str, files: tuple[tuple[str, str], ...])
         ready=min(missing, sum(gap.ready and gap.row.label in rows for gap in filled.missing)),
         page=leads_to,
         files=files,
+        here=next(iter(verdict.sentences), ""),
+        paper=verdict.paper,
+        same=verdict.same,
     )
 
 
@@ -96,6 +105,11 @@ def summary_of(lines: Sequence[IndexLine]) -> str:
     return f"{'; '.join(parts)}."
 
 
+def sources_of(lines: Sequence[IndexLine]) -> list[str]:
+    """The papers, each once."""
+    return list(dict.fromkeys(line.source for line in lines if line.source))
+
+
 def index_html(
     lines: Sequence[IndexLine], filled: Sequence[FilledCard], title: str, data: str | None = None
 ) -> str:
@@ -104,6 +118,8 @@ def index_html(
         "index.html",
         lines=lines,
         title=title,
+        verdict=group_verdict(filled),
+        sources=sources_of(lines),
         summary=summary_of(lines),
         orders=orders_of(filled, data),
         not_yet=not_yet(filled),
@@ -114,18 +130,23 @@ def index_markdown(
     lines: Sequence[IndexLine], filled: Sequence[FilledCard], title: str, data: str | None = None
 ) -> str:
     """The same as Markdown, as a folder's README."""
-    text = [f"# {plain(title)}", "", f"{summary_of(lines)} Made by facebench {__version__}.", ""]
-    text += [line(["table", "faces", "measured", "missing", "files"])]
-    text += [line([":---", ":---", "---:", ":---", ":---"])]
+    text = [f"# {plain(title)}", ""]
+    first, *others = map(plain, group_verdict(filled)) if group_verdict(filled) else ("",)
+    text += [" ".join([f"**{first}**", *others]), ""] if first else []
+    text += [line(["table", "here", "the paper", "same?", "faces", "measured", "files"])]
+    text += [line([":---", ":---", ":---", ":---", ":---", ":---", ":---"])]
     text += map(_markdown, lines)
+    text += ["", f"{summary_of(lines)} Made by facebench {__version__}."]
+    text += [f"{plain(source)}." for source in sources_of(lines)]
     text += missing_markdown(filled, data)
     return "\n".join(text) + "\n"
 
 
 def _markdown(one: IndexLine) -> str:
     link = f"[{plain(one.title)}]({one.page})" if one.page else plain(one.title)
-    source = f"<br><sub>{plain(one.source)}</sub>" if one.source else ""
-    missing = f"{one.missing} {plain(one.missing_text)}".strip() if one.missing else "none"
+    table = f"<br><sub>{plain(one.table)}</sub>" if one.table else ""
     files = " ".join(f"[{name}]({file})" for name, file in one.files)
-    measured = f"{one.measured} of {one.cells}"
-    return line([f"{link}{source}", one.faces, measured, missing, files])
+    missing = f"; {plain(one.missing_text)}" if one.missing else ""
+    measured = f"{one.measured} of {one.cells}{missing}"
+    told = map(plain, (one.here, one.paper, one.same, one.faces))
+    return line([f"{link}{table}", *told, measured, files])

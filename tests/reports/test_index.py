@@ -16,7 +16,8 @@ from facebench.reports.build import fill_card
 from facebench.reports.card import groups, load_report
 from facebench.reports.cells import FilledCard
 from facebench.reports.formats import render_index, render_report
-from facebench.reports.index import index_lines, summary_of
+from facebench.reports.index import index_html, index_lines, index_markdown, summary_of
+from facebench.reports.verdict.group import group_verdict
 from tests.tables.test_html import LOADING, Page
 
 MakeRecord = Callable[..., Record]
@@ -37,13 +38,14 @@ def reports(make_record: MakeRecord, tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_every_table_has_a_line_with_its_cells(reports: Reports) -> None:
     lines = index_lines(reports, FILES)
-    tables = [table for _, made in reports for table in made]
+    order = {"real": 0, None: 1, "synthetic": 2}
+    tables = sorted((t for _, made in reports for t in made), key=lambda t: order[t.kind])
     assert [line.title for line in lines] == [table.title for table in tables]
     for line, table in zip(lines, tables, strict=True):
         cells = [cell for row in table.rows for cell in row.cells]
         assert line.measured == sum(cell.value is not None for cell in cells)
         assert line.missing == sum(bool(cell.missing) for cell in cells)
-        assert line.measured + line.missing <= len(cells) and 0 <= line.percent <= 100
+        assert line.measured + line.missing <= len(cells)
         assert 0 <= line.ready <= line.missing
     by_faces = {line.faces for line in lines}
     assert {"photographs", "synthetic (rendered)"} <= by_faces
@@ -53,8 +55,8 @@ def test_titles_lead_to_their_section(reports: Reports) -> None:
     third = [line for line in index_lines(reports, FILES) if "table3" in line.page]
     assert [line.page for line in third] == ["table3.html#t1", "table3.html#t2"]
     assert third[0].files[-1] == ("latex", "table3.tex")
-    (first, *_) = index_lines(reports, FILES[1:])
-    assert first.page == "table1.md"
+    pages = [line.page for line in index_lines(reports, FILES[1:])]
+    assert pages == ["table3.md", "table1.md", "table3.md"]
     page = render_report("html", reports[1][1], "Table 3")
     assert 'id="t2"' in page
 
@@ -119,3 +121,26 @@ def test_the_index_has_every_card_of_the_paper() -> None:
     text = render_index("md", made, FILES, "paper")
     for card in cards:
         assert f"({card.name}.md)" in text
+
+
+def test_the_index_says_what_came_out_and_what_the_paper_says(
+    make_record: MakeRecord, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for seed, (name, strength) in enumerate((("baseline", 4.0), ("sparse_074", 2.0))):
+        save_record(
+            make_record(name, seed=seed, strength=strength, per_kind=60), tmp_path / "records"
+        )
+    finder = Finder.of([tmp_path / "records"], cache=False)
+    made = [(name, fill_card(load_report(name), finder)) for name in ("table1", "table3", "table9")]
+    filled = [one for _, cards in made for one in cards]
+    first = next(line for line in index_lines(made, FILES) if "table3" in line.page)
+    assert first.here.startswith("sparse_074 is worse than baseline, by ")
+    assert first.paper == "In the paper it is above its reference, by 0.35 points."
+    assert first.same == "opposite"
+    said = " ".join(group_verdict(filled))
+    assert said.startswith("Of 1 comparison of the paper, measured again: 1 the opposite way")
+    assert "(table3)" in said and said.endswith("Not measured yet: table9.")
+    for text in (index_html, index_markdown):
+        page = text(index_lines(made, FILES), filled, "Reports").replace("\\", "")
+        assert page.index("measured again") < page.index("sparse_074 is worse") < page.index("csv")

@@ -23,7 +23,8 @@ def papers_sentence(differences: Sequence[float]) -> str:
         if found:
             are = "is" if len(found) == 1 else "are"
             of_it = f" {are} {word} {'its' if len(found) == 1 else 'their'} reference"
-            parts.append(f"{share_of(len(found), total)}{of_it}, {amounts(found)}")
+            who = "it" if total == 1 else share_of(len(found), total)
+            parts.append(f"{who}{of_it}, {amounts(found)}")
     equal = total - sum(one != 0 for one in differences)
     if equal:
         parts.append(f"{share_of(equal, total)} {'is' if equal == 1 else 'are'} level with it")

@@ -9,6 +9,7 @@ from facebench.comparison.verdict.words import (
     amount,
     amounts,
     capital,
+    change,
     level_text,
     saved_text,
     share_of,
@@ -32,15 +33,18 @@ def standings(contest: Contest, lead: str = "") -> str:
     if not parts:
         return ""
     names = [one.name for one in contest.contenders]
-    starts = any(parts.startswith(name) for name in names)
-    return f"{lead}: {parts}." if lead else f"{parts if starts else capital(parts)}."
+    starts = any(parts.startswith(f"{name} ") for name in names)
+    return f"{capital(lead)}: {parts}." if lead else f"{parts if starts else capital(parts)}."
 
 
 def _standings(contest: Contest) -> Iterator[str]:
     total, to = len(contest.contenders), contest.reference
     same = contest.having("no difference shown")
     if same:
-        yield f"{_who(same, total)} not told apart from {to}{_left_open(same)}"
+        who = f"{_who(same, total)} not"
+        if len(same) == total > 1:
+            who = "neither is" if total == 2 else f"none of the {total} is"
+        yield f"{who} told apart from {to}{_left_open(same)}"
         to = ""
     for verdict in ("worse", "better"):
         if found := contest.having(verdict):
@@ -92,10 +96,28 @@ def smallest_sentence(contest: Contest) -> str:
     worse = contest.having("worse")
     if worse and len(worse) == len(contest.contenders):
         least = min(worse, key=lambda one: abs(one.paired.difference))
-        return f"None holds; the least loss is that of {least.name}: {signed(least.paired)}."
+        told = saved_text(least.model, contest.model)
+        size = f"; it takes {told}" if told and is_smaller(least.model, contest.model) else ""
+        return f"None holds; the least loss is {least.name}'s, {signed(least.paired)}{size}."
     if any(is_smaller(one.model, contest.model) for one in worse):
         return f"None that is smaller than {contest.reference} holds."
     return ""
+
+
+def smallest_of(contests: Sequence[Contest]) -> str:
+    """The smallest that is not shown to be worse, of each of several contests in few words."""
+    if len(contests) == 1:
+        return smallest_sentence(contests[0])
+    told = []
+    for contest in contests:
+        found = contest.smallest
+        if found is None:
+            told.append(f"none against {contest.reference}")
+            continue
+        size, of_all = found.model.bytes, contest.model.bytes
+        saved = f" ({change(size / of_all)} bytes)" if size is not None and of_all else ""
+        told.append(f"{found.name}{saved}")
+    return f"Smallest not shown to be worse: {', '.join(told)}." if told else ""
 
 
 def fewer_bytes(contests: Sequence[Contest]) -> str:

@@ -10,7 +10,7 @@ from facebench.comparison.verdict.agreement import agreement_text, order_sentenc
 from facebench.comparison.verdict.contest import Contender, Contest
 from facebench.comparison.verdict.several import (
     fewer_bytes,
-    smallest_sentence,
+    smallest_of,
     standings,
     unmeasured,
 )
@@ -74,8 +74,9 @@ def names_of_rows(filled: FilledCard) -> dict[str, str]:
 
 
 def _counts(filled: FilledCard) -> tuple[int, int]:
-    """Cells that are missing, and those that are measured or should be."""
-    cells = [cell for row in filled.rows for cell in row.cells]
+    """Cells that are missing, and those that are measured or should be; of protocols, if any."""
+    every = [cell for row in filled.rows for cell in row.cells]
+    cells = [cell for cell in every if cell.column.protocol is not None] or every
     missing = sum(bool(cell.missing) for cell in cells)
     return missing, missing + sum(cell.value is not None for cell in cells)
 
@@ -122,10 +123,14 @@ def _standings(filled: FilledCard, tested: Sequence[_Tested]) -> Iterator[str]:
         for way, contest in ways:
             yield standings(contest, f"{lead}, {way}" if lead else way)
     first = [one.contest for one in tested if one.column.heading == columns[0]]
-    large = [contest for contest in first if len(contest.contenders) >= _MANY]
-    for contest in large or (first if len(first) == 1 else []):
-        yield f"{smallest_sentence(contest)}{_but(contest, tested, columns[1:])}"
-    yield "" if large else fewer_bytes(first)
+    names = names_of_rows(filled)
+    whole = names.get(filled.card.reference or "")
+    large = [one for one in first if len(one.contenders) >= _MANY or one.reference == whole]
+    if large:
+        yield smallest_of(large)
+        yield from (_but(contest, tested, columns[1:]) for contest in large)
+    else:
+        yield fewer_bytes(first)
 
 
 def _but(contest: Contest, tested: Sequence[_Tested], others: Sequence[str]) -> str:
@@ -137,7 +142,7 @@ def _but(contest: Contest, tested: Sequence[_Tested], others: Sequence[str]) -> 
         for other in one.contest.having("worse")
         if one.column.heading in others and found is not None and other.name == found.name
     ]
-    return f" It is worse by {' and '.join(worse)}." if worse else ""
+    return f"By {' and '.join(worse)} it is worse." if worse else ""
 
 
 def _by_way(filled: FilledCard, tested: Sequence[_Tested]) -> list[tuple[str, Contest]] | None:
