@@ -10,10 +10,24 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from decimal import Decimal
 from fractions import Fraction
 from math import floor, log10
+
+_PLACES = ContextVar("places", default=2)
+
+
+@contextmanager
+def places(number: int | None) -> Iterator[None]:
+    """Within it, `percent` and `decimal` have so many places behind the point; None: two."""
+    token = _PLACES.set(2 if number is None else number)
+    try:
+        yield
+    finally:
+        _PLACES.reset(token)
 
 
 def points(share: float) -> str:
@@ -22,14 +36,15 @@ def points(share: float) -> str:
 
 
 def decimal(number: float) -> str:
-    """A number with its sign, to two places: ``−1.34``."""
-    rounded = round(number, 2) + 0.0  # no negative zero
-    return f"{rounded:+.2f}".replace("-", "−")
+    """A number with its sign, to two places: ``−1.34``; see `places`."""
+    most = _PLACES.get()
+    rounded = round(number, most) + 0.0  # no negative zero
+    return f"{rounded:+.{most}f}".replace("-", "−")
 
 
 def percent(share: float) -> str:
-    """A share in percent, two places."""
-    return f"{100 * share:.2f}"
+    """A share in percent, two places; see `places`."""
+    return f"{100 * share:.{_PLACES.get()}f}"
 
 
 def rate_text(share: float) -> str:

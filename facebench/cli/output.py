@@ -15,21 +15,51 @@ from facebench.base.errors import UserError
 from facebench.base.opening import plain_bytes
 
 if TYPE_CHECKING:
-    from facebench.tables.table import Table
+    from facebench.tables.table import Choice, Table
     from facebench.tables.terminal import Style
 
+ColumnsOption = Annotated[
+    str | None,
+    typer.Option(
+        rich_help_panel="Result",
+        help="Columns to show, by words of their headings: accuracy,size.",
+    ),
+]
+RowsOption = Annotated[
+    str | None,
+    typer.Option(
+        rich_help_panel="Result", help="Rows to show, by words of their names: sparse_07,baseline."
+    ),
+]
+DigitsOption = Annotated[
+    int | None,
+    typer.Option(
+        rich_help_panel="Result", min=0, max=6, help="Places behind the point of rates; default: 2."
+    ),
+]
+TableFormat = Literal["table", "md", "html", "latex"]
 ListFormat = Literal["table", "json"]
 FormatOption = Annotated[ListFormat, typer.Option("--format", help="table or json.")]
 
 
 def table_text(
     tables: Sequence[Table],
-    format: Literal["table", "md", "html"],
+    format: TableFormat,
     title: str,
     *,
     file: bool = False,
+    choice: Choice | None = None,
 ) -> str:
-    """Tables in a format, as text. title: of a page; file: they go to one."""
+    """Tables in a format, as text. title: of a page; file: they go to one; choice: of columns and
+    rows, UserError where it names others.
+    """
+    if choice is not None:
+        choice.require(tables)
+        tables = list(map(choice.of, tables))
+    if format == "latex":
+        from facebench.tables.latex import to_latex
+
+        return to_latex(tables)
     if format == "md":
         from facebench.tables.markdown import to_markdown
 
@@ -41,6 +71,25 @@ def table_text(
     from facebench.tables.terminal import console_for, tables_text
 
     return tables_text(tables, console_for(None if file else sys.stdout))
+
+
+def choice_of(
+    format: str | None, columns: str | None, rows: str | None, digits: int | None
+) -> Choice:
+    """What --columns and --rows name; UserError with --digits or one of them of a format that holds
+    every number in full.
+    """
+    from facebench.tables.table import Choice
+
+    given = (("--columns", columns), ("--rows", rows), ("--digits", digits))
+    named = [option for option, value in given if value is not None]
+    if named and format not in (None, "all", "table", "md", "html", "latex"):
+        raise UserError(f"{named[0]} is of tables; --format {format} has every number in full")
+
+    def names(text: str | None) -> tuple[str, ...]:
+        return tuple(name for part in (text or "").split(",") if (name := part.strip()))
+
+    return Choice(names(columns), names(rows))
 
 
 def show_table(table: Table, style: Style) -> None:

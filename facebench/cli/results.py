@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
 from facebench.base.errors import UserError
-from facebench.base.text import printable
+from facebench.base.text import places, printable
 from facebench.cli.errors import importing
 from facebench.cli.output import kept_in, require_writable, table_text, unwritten, write
 
 if TYPE_CHECKING:
     from facebench.records.record import Record
-    from facebench.tables.table import Table
+    from facebench.tables.table import Choice, Table
 
-Format = Literal["table", "json", "md", "html", "csv"]
+Format = Literal["table", "json", "md", "html", "csv", "latex"]
 FORMATS: tuple[str, ...] = get_args(Format)
 
 
@@ -34,6 +34,8 @@ class Outputs:
     history: Path | None = None
     profile: bool = False
     quiet: bool = False
+    choice: Choice | None = None
+    digits: int | None = None
     _failed: list[str] = field(default_factory=list)  # what could not be written, and why
 
     def checked(self) -> Outputs:
@@ -102,9 +104,10 @@ class Outputs:
         """
         from facebench.tables.records import record_tables
 
-        tables = record_tables(records)
-        with self._going_on():
-            self._result(records, tables)
+        with places(self.digits):
+            tables = record_tables(records)
+            with self._going_on():
+                self._result(records, tables)
         if self.plot is not None:
             from facebench.figures.curves.plot import save_roc_plot
 
@@ -142,7 +145,8 @@ class Outputs:
             self._say(line)
 
     def _result(self, records: Sequence[Record], tables: Sequence[Table]) -> None:
-        text = render(self.format, records, tables, file=self.output is not None)
+        file = self.output is not None
+        text = render(self.format, records, tables, file=file, choice=self.choice)
         write(text, self.output, quiet=self.quiet)
 
     @contextlib.contextmanager
@@ -167,15 +171,20 @@ def _upwards(path: Path) -> list[Path]:
 
 
 def render(
-    format: Format, records: Sequence[Record], tables: Sequence[Table], *, file: bool = False
+    format: Format,
+    records: Sequence[Record],
+    tables: Sequence[Table],
+    *,
+    file: bool = False,
+    choice: Choice | None = None,
 ) -> str:
-    """Records in a format, as text. file: it goes to one."""
+    """Records in a format, as text. file: it goes to one; choice: of columns and rows."""
     if format == "json" or format == "csv":
         from facebench.tables.exports import records_csv, records_json
 
         return records_json(records) if format == "json" else records_csv(records)
     title = "; ".join(table.title for table in tables if table.records)
-    return table_text(tables, format, title, file=file)
+    return table_text(tables, format, title, file=file, choice=choice)
 
 
 def profile_text(records: Sequence[Record], wall: float) -> str:

@@ -13,6 +13,7 @@ from facebench.records.record import Record, similarity_kind
 from facebench.records.statistics import Measured
 from facebench.reports.card import PaperSetting, PaperValue, ReportCard, ReportColumn, ReportRow
 from facebench.reports.facts import Fact, find_model
+from facebench.tables.table import EVERYTHING, Choice
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ class FilledCard:
     """A card on one data set. kind: of its faces, None: no record was found, or none is needed.
 
     footnotes: (letter, text) of what differs from the paper; remarks: on the records that were
-    chosen; missing: cells without a value.
+    chosen; missing: cells without a value; choice: the columns and rows that are shown.
     """
 
     card: ReportCard
@@ -88,6 +89,7 @@ class FilledCard:
     footnotes: tuple[tuple[str, str], ...]
     remarks: tuple[str, ...]
     missing: tuple[Missing, ...]
+    choice: Choice = EVERYTHING
 
     @property
     def columns(self) -> tuple[ReportColumn, ...]:

@@ -17,6 +17,7 @@ from facebench.tables.html import to_html
 from facebench.tables.latex import to_latex
 from facebench.tables.markdown import plain, table_markdown, to_markdown
 from facebench.tables.records import record_tables
+from facebench.tables.table import Choice
 
 ReportFormat = Literal["md", "html", "csv", "latex"]
 FORMATS: tuple[ReportFormat, ...] = get_args(ReportFormat)
@@ -59,11 +60,16 @@ def render_index(
     return render(lines, filled, f"Reports of the group “{group}”", data)
 
 
-def render_records(format: ReportFormat, records: Sequence[Record]) -> str:
-    """The tables of records, as `facebench eval` makes them; grouped by protocol and data."""
+def render_records(format: ReportFormat, records: Sequence[Record], choice: Choice) -> str:
+    """The tables of records, as `facebench eval` makes them; grouped by protocol and data.
+
+    choice: of columns and rows; UserError where it names what none has.
+    """
     if format == "csv":
         return records_csv(records)
     tables = record_tables(records)
+    choice.require(tables)
+    tables = list(map(choice.of, tables))
     if format == "md":
         return to_markdown(tables)
     if format == "html":

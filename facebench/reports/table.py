@@ -31,7 +31,7 @@ def report_table(filled: FilledCard) -> Table:
     """The table, with the records behind its rows and each row's tests as its notes."""
     names, writers = names_of_rows(filled), writers_of(filled)
     first = next(iter(filled.records), None)
-    return Table(
+    whole = Table(
         title=filled.title,
         columns=tuple(_columns(filled, names)),
         rows=tuple(_row(filled, row, names, writers) for row in _in_order(filled)),
@@ -42,6 +42,7 @@ def report_table(filled: FilledCard) -> Table:
         footnotes=filled.footnotes,
         details="small",
     )
+    return filled.choice.of(whole)
 
 
 def report_columns(filled: FilledCard) -> tuple[Column, ...]:

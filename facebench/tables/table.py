@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Literal
+
+from facebench.base.errors import UserError, nearest
 
 if TYPE_CHECKING:
     from facebench.figures.pages.drawings import Contrast
@@ -98,9 +101,9 @@ class Table:
         """The rows with the columns to be seen first, and those of the columns aside, if any."""
         first = [n for n, column in enumerate(self.columns) if not column.aside]
         aside = [0, *(n for n, column in enumerate(self.columns) if column.aside)]
-        return self._only(first), self._only(aside) if len(aside) > 1 else None
+        return self.only(first), self.only(aside) if len(aside) > 1 else None
 
-    def _only(self, numbers: Sequence[int]) -> Table:
+    def only(self, numbers: Sequence[int]) -> Table:
         """The same rows with some of the columns."""
         columns = tuple(self.columns[n] for n in numbers)
         rows = tuple(replace(row, cells=tuple(row.cells[n] for n in numbers)) for row in self.rows)
@@ -110,6 +113,60 @@ class Table:
     def records(self) -> list[Record]:
         """The records behind the rows."""
         return [record for row in self.rows for record in row.records]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which columns and rows of a table are shown, in the order of their names; none: all.
+
+    A name is of every heading or row that holds it, in capitals or not; ``*`` stands for anything.
+    """
+
+    columns: tuple[str, ...] = ()
+    rows: tuple[str, ...] = ()
+
+    def require(self, tables: Sequence[Table]) -> None:
+        """UserError where a name is in none of the tables."""
+        names = [_row_name(row) for table in tables for row in table.rows]
+        headings = [heading for table in tables for heading in table.headings[1:]]
+        for option, wanted, known in (
+            ("--columns", self.columns, headings),
+            ("--rows", self.rows, names),
+        ):
+            for name in wanted:
+                if not any(_is_named(one, name) for one in known):
+                    listed = ", ".join(dict.fromkeys(known)) or "none"
+                    raise UserError(f"{option} {name!r}: is none of {listed}{nearest(name, known)}")
+
+    def of(self, table: Table) -> Table:
+        """The table with what was chosen; whole where it has none of the columns, or of the rows.
+
+        Columns that are named stand beside each other, those that stood aside, too.
+        """
+        rows = [row for name in self.rows for row in table.rows if _is_named(_row_name(row), name)]
+        if rows:
+            table = replace(table, rows=tuple({id(row): row for row in rows}.values()))
+        found = dict.fromkeys(
+            number
+            for name in self.columns
+            for number, heading in enumerate(table.headings)
+            if number and _is_named(heading, name)
+        )
+        if not found:
+            return table
+        columns = tuple(replace(column, aside=False) for column in table.columns)
+        return replace(table, columns=columns).only([0, *found])
+
+
+EVERYTHING = Choice()
+
+
+def _row_name(row: TableRow) -> str:
+    return row.cells[0].text
+
+
+def _is_named(text: str, name: str) -> bool:
+    return fnmatchcase(text.casefold(), f"*{name.casefold()}*")
 
 
 def columns_of(*headings: str) -> tuple[Column, ...]:

@@ -21,6 +21,7 @@ from facebench.reports.formats import FORMATS, render_records, render_report
 from facebench.reports.html import policy_for
 from facebench.reports.table import report_table
 from facebench.tables import latex
+from facebench.tables.table import EVERYTHING
 from tests.tables.test_html import LOADING, Page
 
 MakeRecord = Callable[..., Record]
@@ -158,12 +159,13 @@ def test_latex_acts_on_no_character(character: str) -> None:
 
 def test_latex_is_balanced_whatever_the_names(tables: list[FilledCard]) -> None:
     text = render_report("latex", tables, "Comparison")
-    assert text.count(r"\begin{table}") == text.count(r"\end{table}") == 2
-    assert text.count(r"\toprule") == text.count(r"\bottomrule") == 2
+    assert text.count(r"\begin{table") == text.count(r"\end{table") == 2
+    assert text.count(r"\toprule") == text.count(r"\bottomrule") == text.count("{tabular}") / 2
     bare = re.sub(r"\\.", "", text)
     assert bare.count("{") == bare.count("}")
     bodies = re.findall(r"\\midrule\n(.*?)\\bottomrule", text, re.S)
-    columns = [len(spec) for spec in re.findall(r"\\begin\{tabular\}\{(\w+)\}", text)]
+    specs = re.findall(r"\\begin\{tabular\}\{@\{\}(.*?)@\{\}\}\n", text)
+    columns = [len(re.findall(r"[lr]|p\{.*?\}", spec)) for spec in specs]
     for body, number in zip(bodies, columns, strict=True):
         for line in body.strip().splitlines():
             assert len(re.findall(r"(?<!\\)&", line)) == number - 1
@@ -185,7 +187,7 @@ def test_latex_has_ours_the_papers_and_the_difference(
 def test_records_in_every_format(make_record: MakeRecord) -> None:
     records = [make_record(model, seed=seed, per_kind=40) for seed, model in enumerate((EVIL, "b"))]
     for format in FORMATS:
-        text = render_records(format, records)
+        text = render_records(format, records, EVERYTHING)
         assert "b" in text
         assert format in ("csv", "html") or "<script" not in text
-    assert r"\toprule" in render_records("latex", records)
+    assert r"\toprule" in render_records("latex", records, EVERYTHING)

@@ -95,8 +95,11 @@ def test_a_page_says_what_is_missing_and_what_a_mark_means() -> None:
 
 def test_latex_gives_the_papers_values_columns_of_their_own() -> None:
     text = to_latex([table(FULL, Cell("3"), details="small")], "table_3")
-    assert r"\begin{tabular}{lrrrr}" in text and r"\label{tab:table-3-1}" in text
-    assert "row & \\multicolumn{3}{c}{column 0} & column 1 \\\\\n\\cmidrule(lr){2-4}\n" in text
+    assert r"\begin{tabular}{@{}lrrrr@{}}" in text and r"\label{tab:table-3-1}" in text
+    assert (
+        "row & \\multicolumn{3}{c}{column 0} & \\shortstack[r]{column \\\\ 1} \\\\\n" in text
+        and "\n\\cmidrule(lr){2-4}\n" in text
+    )
     assert " & here & paper & $\\Delta$ &  \\\\\n\\midrule" in text
     value = r"96.90 $\pm$ 0.38 $\blacktriangledown$\textsuperscript{a}"
     assert rf"model\_1 & {value} & 98.95 & $-$2.05 & 3 \\" in text
@@ -104,7 +107,11 @@ def test_latex_gives_the_papers_values_columns_of_their_own() -> None:
 
 def test_latex_without_the_papers_values_has_one_line_of_headings() -> None:
     text = to_latex([table(Cell("1", "[0, 2]"))])
-    assert "\\toprule\nrow & column 0 \\\\\n\\midrule\nmodel\\_1 & 1 {[}0, 2{]} \\\\\n" in text
+    assert (
+        "\\toprule\nrow & \\shortstack[r]{column \\\\ 0} \\\\\n"
+        "\\midrule\nmodel\\_1 & 1 {[}0, 2{]} \\\\\n"
+        in text
+    )
 
 
 def test_a_list_has_neither_frame_nor_title() -> None:

@@ -12,16 +12,27 @@ import typer
 
 from facebench.base.errors import UserError
 from facebench.base.options import percent_level
+from facebench.base.text import places
 from facebench.cli.errors import importing
 from facebench.cli.options import NamedSimilarity, records_option, similarity_option
-from facebench.cli.output import require_outputs, table_text, unwritten, write
+from facebench.cli.output import (
+    ColumnsOption,
+    DigitsOption,
+    RowsOption,
+    choice_of,
+    require_outputs,
+    table_text,
+    unwritten,
+    write,
+)
 
 if TYPE_CHECKING:
     from facebench.comparison.compare import Comparison
     from facebench.comparison.methods import MethodComparison
     from facebench.figures.faces import PairFaces
+    from facebench.tables.table import Choice
 
-CompareFormat = Literal["table", "md", "html", "json", "csv"]
+CompareFormat = Literal["table", "md", "html", "json", "csv", "latex"]
 _WHAT, _HOW, _RESULT = "What is compared", "How", "Result"
 
 
@@ -69,6 +80,9 @@ def command(
         Path | None,
         typer.Option("--output", "-o", rich_help_panel=_RESULT, help="Write the result here."),
     ] = None,
+    columns: ColumnsOption = None,
+    rows: RowsOption = None,
+    digits: DigitsOption = None,
 ) -> None:
     """Compare models on the same comparisons: effect, interval, p-value, and what changed.
 
@@ -84,6 +98,7 @@ def command(
         from facebench.comparison.compare import compare
         from facebench.records.find import named_in
     share = percent_level("--level", level)
+    choice = choice_of(format, columns, rows, digits)
     if by is not None:
         if show_flips is not None or data is not None:
             raise UserError(
@@ -100,7 +115,9 @@ def command(
             found_in=records or [],
             level=share,
         )
-        write(_of_methods(methods, format, file=output is not None), output)
+        with places(digits):
+            text = _of_methods(methods, format, file=output is not None, choice=choice)
+        write(text, output)
         return
     if show_flips is not None and drawn is not None:
         from facebench.figures.flips import require_flips
@@ -123,13 +140,21 @@ def command(
         compared = [replace(comparison, keys=keys) for comparison in compared]
         if show_flips is not None and drawn is not None:
             failed = _draw(compared[0], show_flips, faces, drawn)
-    write(render(compared, format, file=output is not None), output)
+    with places(digits):
+        text = render(compared, format, file=output is not None, choice=choice)
+    write(text, output)
     if failed is not None:
         raise UserError(failed)
 
 
-def render(compared: list[Comparison], format: CompareFormat, *, file: bool = False) -> str:
-    """Comparisons in a format, as text."""
+def render(
+    compared: list[Comparison],
+    format: CompareFormat,
+    *,
+    file: bool = False,
+    choice: Choice | None = None,
+) -> str:
+    """Comparisons in a format, as text; choice: of columns and rows."""
     from facebench.tables.paired.comparison import (
         comparison_tables,
         comparisons_csv,
@@ -140,17 +165,21 @@ def render(compared: list[Comparison], format: CompareFormat, *, file: bool = Fa
         return comparisons_json(compared)
     if format == "csv":
         return comparisons_csv(compared)
-    return table_text(comparison_tables(compared), format, "comparison", file=file)
+    return table_text(comparison_tables(compared), format, "comparison", file=file, choice=choice)
 
 
-def _of_methods(compared: Sequence[MethodComparison], format: CompareFormat, *, file: bool) -> str:
+def _of_methods(
+    compared: Sequence[MethodComparison], format: CompareFormat, *, file: bool, choice: Choice
+) -> str:
     from facebench.tables.paired.methods import method_table, methods_csv, methods_json
 
     if format == "json":
         return methods_json(compared)
     if format == "csv":
         return methods_csv(compared)
-    return table_text(list(map(method_table, compared)), format, "methods", file=file)
+    return table_text(
+        list(map(method_table, compared)), format, "methods", file=file, choice=choice
+    )
 
 
 def _draw(comparison: Comparison, number: int, faces: PairFaces, path: Path) -> str | None:

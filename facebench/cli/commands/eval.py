@@ -14,6 +14,7 @@ from facebench.base.options import ASIDE, FACES, HOW, INPUT, MACHINE
 from facebench.cli.errors import importing
 from facebench.cli.lab import KINDS
 from facebench.cli.options import ClusterOption, QuietOption, takes, without_effect_on_embeddings
+from facebench.cli.output import ColumnsOption, DigitsOption, RowsOption, choice_of
 from facebench.cli.results import Format, Outputs
 from facebench.embedding.rows.shards import has_names
 from facebench.models.embedders.options import ModelOptions
@@ -102,6 +103,9 @@ def command(
         Path | None,
         typer.Option(rich_help_panel=_RESULT, help="Folder of the records; default: the cache."),
     ] = None,
+    columns: ColumnsOption = None,
+    rows: RowsOption = None,
+    digits: DigitsOption = None,
     plot: Annotated[
         Path | None,
         typer.Option(rich_help_panel=_RESULT, help="Curves (ROC, DIR, CMC): .png, .svg or .pdf."),
@@ -130,7 +134,15 @@ def command(
     """  # fmt: skip
     started = perf_counter()
     outputs = Outputs(
-        format, output, out, plot=plot, history=history, profile=profile, quiet=quiet
+        format,
+        output,
+        out,
+        plot=plot,
+        history=history,
+        profile=profile,
+        quiet=quiet,
+        choice=choice_of(format, columns, rows, digits),
+        digits=digits,
     ).checked()
     given = brought(embeddings or [], names or [])
     if not (model or given or scores):

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from facebench.base.errors import UserError
-from facebench.base.text import printable
+from facebench.base.text import places, printable
 from facebench.cli.errors import importing
-from facebench.cli.output import require_folder, show_table
+from facebench.cli.output import (
+    ColumnsOption,
+    DigitsOption,
+    RowsOption,
+    choice_of,
+    require_folder,
+    show_table,
+)
 
 if TYPE_CHECKING:
     from facebench.records.find import Finder
@@ -20,6 +28,7 @@ if TYPE_CHECKING:
     from facebench.reports.cells import FilledCard
     from facebench.reports.formats import ReportFormat
     from facebench.reports.missing import Order
+    from facebench.tables.table import Choice
 
 ReportOrAll = Literal[
     "md", "html", "csv", "latex", "all",
@@ -96,6 +105,9 @@ def command(
             help="Folder of the files; default: standard output, or facebench-report for `all`.",
         ),
     ] = None,
+    columns: ColumnsOption = None,
+    rows: RowsOption = None,
+    digits: DigitsOption = None,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", rich_help_panel=_RESULT, help="Say nothing else.")
     ] = False,
@@ -108,7 +120,8 @@ def command(
         raise UserError(f"records follow `run`; {files[0]} follows {what!r}")
     if protocol is not None and what != "run":
         raise UserError(f"--protocol is of `run`; {what!r} names its own, leave --protocol out")
-    writer = Writer(format, output_dir, quiet)
+    choice = choice_of(format, columns, rows, digits)
+    writer = Writer(format, output_dir, quiet, choice, digits)
     writer.check()
     if out is not None or run_missing:
         with importing():
@@ -138,6 +151,7 @@ def command(
         tables = {card.name: fill_card(card, finder) for card in cards}
         if run_missing and _run_missing(tables, data, out, finder, quiet):
             tables = {card.name: fill_card(card, finder) for card in cards}
+        tables = _chosen(tables, choice)
         for line in finder.skipped:
             writer.say(f"skipped: {line}")
         for card in cards:
@@ -148,11 +162,28 @@ def command(
         writer.say_missing([table for made in tables.values() for table in made], data)
 
 
+def _chosen(tables: dict[str, list[FilledCard]], choice: Choice) -> dict[str, list[FilledCard]]:
+    """The tables with a choice of columns and rows; UserError where it names what none has."""
+    from facebench.reports.table import report_table
+
+    if choice.columns or choice.rows:
+        choice.require([report_table(one) for made in tables.values() for one in made])
+    return {name: [replace(one, choice=choice) for one in made] for name, made in tables.items()}
+
+
 class Writer:
     """Writes to standard output or into a folder; what else there is to say: standard error."""
 
-    def __init__(self, format: ReportOrAll | None, folder: Path | None, quiet: bool) -> None:
+    def __init__(
+        self,
+        format: ReportOrAll | None,
+        folder: Path | None,
+        quiet: bool,
+        choice: Choice,
+        digits: int | None,
+    ) -> None:
         self.format, self.folder, self.quiet = format, folder, quiet
+        self.choice, self.digits = choice, digits
         self._files: dict[Path, bytes] = {}
         self._exchanged: list[Record] = []
 
@@ -173,7 +204,8 @@ class Writer:
         self._exchange([record for table in tables for record in table.records])
         index = f"{INDEX}.html" if grouped and self._target() else None
         for format in self._formats():
-            text = render_report(format, tables, card.title, data, index)
+            with places(self.digits):
+                text = render_report(format, tables, card.title, data, index)
             self._write(card.name, format, text)
 
     def index(self, group: str, made: dict[str, list[FilledCard]], data: str | None) -> None:
@@ -199,7 +231,9 @@ class Writer:
 
         self._exchange(records)
         for format in self._formats():
-            self._write("run", format, render_records(format, records))
+            with places(self.digits):
+                text = render_records(format, records, self.choice)
+            self._write("run", format, text)
 
     def say_missing(self, tables: list[FilledCard], data: str | None) -> None:
         """How many cells are missing, and the commands that make them."""
