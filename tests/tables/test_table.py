@@ -109,8 +109,7 @@ def test_latex_without_the_papers_values_has_one_line_of_headings() -> None:
     text = to_latex([table(Cell("1", "[0, 2]"))])
     assert (
         "\\toprule\nrow & \\shortstack[r]{column \\\\ 0} \\\\\n"
-        "\\midrule\nmodel\\_1 & 1 {[}0, 2{]} \\\\\n"
-        in text
+        "\\midrule\nmodel\\_1 & 1 {[}0, 2{]} \\\\\n" in text
     )
 
 
