@@ -91,7 +91,7 @@ class GallerySearch:
     def add(self, faces: Projection, owners: IntArray, acquired: BoolArray | None = None) -> None:
         """Search a part of the gallery, with all faces of its identities; as `enrol`."""
         slab = Slab.of(faces, owners, acquired)
-        if not slab.rows.size:
+        if not slab.rows.size or not self._blocks:
             return
         self._norm = max(self._norm, float(norms_of(faces)[slab.rows].max()))
         bias = faces.bias.any() or self.probes.bias.any()

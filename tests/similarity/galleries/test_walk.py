@@ -99,5 +99,7 @@ def test_rows_that_overflow_are_walked_exactly_and_nan_is_refused() -> None:
 
 def test_without_the_extra_it_says_what_to_install(monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "faiss", None)
-    with pytest.raises(UserError, match=r"--index flat is of FAISS.*facebench\[faiss\], or leave"):
+    with pytest.raises(
+        UserError, match=r"of FAISS, which is not installed; install facebench\[faiss\], or leave"
+    ):
         FlatWalk()
