@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PAGES := README.md $(shell find docs -name '*.md')
 
-.PHONY: eval test test-slow acceptance lower-bounds docs records tables pictures example lint browser clean
+.PHONY: eval test test-slow acceptance lower-bounds docs site records tables pictures example lint browser clean
 
 eval: $(VENV)/installed
 	$(BIN)/facebench eval --model sparse_074 --protocol lfw
@@ -26,6 +26,10 @@ acceptance: $(VENV)/installed
 # The documentation as a site in build/site; nothing is loaded while it is built or read.
 docs: $(VENV)/installed-docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+
+# The leaderboard of the zoo: facebench's own records as static pages.
+site: $(VENV)/installed
+	$(BIN)/facebench site reports/results -o build/site-zoo --title "facebench: the zoo"
 
 # For the tests that open the HTML pages; without it they are skipped, and say so.
 browser:

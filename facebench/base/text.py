@@ -121,9 +121,9 @@ def printable(text: object, most: int | None = None) -> str:
     line = str(text)
     if most is not None and len(line) > most:
         line = line[: most - 1] + _CUT
-    if not line.isascii() or not line.isprintable():
+    if not line.isprintable():
         line = "".join(map(_shown, _BREAKS.sub(" ", line)))
-    return _COMMAND.sub(r"\g<0> ", line)
+    return _COMMAND.sub(r"\g<0> ", line) if ":" in line or "#" in line else line
 
 
 _PLAIN = {

@@ -8,7 +8,7 @@ did not are counted as products of bits.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 
 import numpy as np
@@ -37,6 +37,7 @@ class Among:
     records: tuple[Record, ...]
     pairs: Pairs
     changed: Mapping[tuple[int, int], tuple[int, int]]
+    _families: dict[int, list[tuple[int, Paired]]] = field(default_factory=dict)
 
     def pair(self, base: int, candidate: int) -> tuple[Paired, ...]:
         """The statistics of a candidate against a base, by their numbers, which differ."""
@@ -44,11 +45,19 @@ class Among:
             return self.pairs[base, candidate]
         return tuple(map(turned, self.pairs[candidate, base]))
 
+    def headline(self, base: int, candidate: int) -> Paired:
+        """The first statistic of a candidate against a base."""
+        if base < candidate:
+            return self.pairs[base, candidate][0]
+        return turned(self.pairs[candidate, base][0])
+
     def family(self, base: int) -> list[tuple[int, Paired]]:
         """The headline of every other record against a base, p-values corrected (Holm)."""
-        others = [number for number in range(len(self.records)) if number != base]
-        judged = corrected([self.pair(base, other)[0] for other in others])
-        return list(zip(others, judged, strict=True))
+        if base not in self._families:
+            others = [number for number in range(len(self.records)) if number != base]
+            judged = corrected([self.headline(base, other) for other in others])
+            self._families[base] = list(zip(others, judged, strict=True))
+        return self._families[base]
 
 
 def among(records: Sequence[Record], *, level: float = 0.95) -> Among:

@@ -83,9 +83,13 @@ class Site:
         """All records."""
         return tuple(kept for model in self.models for kept in model.kept)
 
+    @cached_property
+    def _by_name(self) -> dict[str, ModelFolio]:
+        return {one.name: one for one in self.models}
+
     def model(self, name: str | None) -> ModelFolio | None:
         """The model of a name; None: it has no record here."""
-        return next((one for one in self.models if one.name == name), None)
+        return self._by_name.get(name or "")
 
     def children(self, name: str) -> list[ModelFolio]:
         """Models that were made of one."""

@@ -191,7 +191,7 @@ def _against(kept: KeptRecord, parent: ModelFolio) -> str | None:
     base = next((one for one in parent.kept if one.ranking is kept.ranking), None)
     if base is None:
         return None
-    (paired, *_) = kept.ranking.tests.pair(base.standing.number, kept.standing.number)
+    paired = kept.ranking.tests.headline(base.standing.number, kept.standing.number)
     verdict = VERDICTS.get(paired.verdict, "not tested")
     return f"{points(paired.difference)} points {points_text(paired.interval)}".rstrip() + (
         f", {verdict}"
@@ -268,5 +268,7 @@ def published_of(protocol: ProtocolFolio) -> list[str]:
 
 
 def verify_of(kept: KeptRecord) -> str:
-    """The command that reads a record again, in a copy of the site's folder."""
-    return f"facebench verify {shlex.quote(kept.copy)}"
+    """The command that reads a record again in a copy of the site's folder, and its scores: it
+    refuses what was changed, or does not follow from these.
+    """
+    return f"facebench report run {shlex.quote(kept.copy)}"
