@@ -39,7 +39,7 @@ def report_table(filled: FilledCard) -> Table:
         notice=filled.notice or (warning_of(first) if first else None),
         verdict=card_verdict(filled).sentences,
         reading=(*_reading(filled), *filled.remarks),
-        footnotes=filled.footnotes,
+        footnotes=tuple(_footnotes(filled)),
         details="small",
     )
     return filled.choice.of(whole)
@@ -85,7 +85,8 @@ def _in_order(filled: FilledCard) -> Iterator[FilledRow]:
     by_label = {row.row.label: row for row in filled.rows}
     seen: set[str] = set()
     for row in filled.rows:
-        base = by_label.get(filled.card.reference_of(row.row) or "")
+        tested = any(cell.paired for cell in row.cells)
+        base = by_label.get(filled.card.reference_of(row.row) or "") if tested else None
         for one in (base, row):
             if one is not None and one.row.label not in seen:
                 seen.add(one.row.label)
@@ -161,6 +162,7 @@ def _row(
         aside = f"{against.detail} vs {names[reference or label]}"
         cells.append(replace(against, detail=aside) if several and cell.paired else against)
     name = names[label]
+    letters = "" if _all_alike(filled) else row.letters
     intervals = (
         f"{heading_text(cell.column)}: {percent(cell.measured.value)} "
         f"{interval_text(cell.measured.interval)}"
@@ -169,7 +171,7 @@ def _row(
     )
     return TableRow(
         (
-            Cell(name, label if label != name else "", value=name, letters=row.letters),
+            Cell(name, label if label != name else "", value=name, letters=letters),
             *cells,
         ),
         row.records,
@@ -182,6 +184,11 @@ def _row(
             ),
         ),
     )
+
+
+def _all_alike(filled: FilledCard) -> bool:
+    """Whether the same footnotes are of all measured rows: then no row needs their letters."""
+    return len({row.letters for row in filled.rows if row.records}) == 1
 
 
 def _versus(cell: FilledCell) -> Cell:
@@ -231,6 +238,13 @@ def _notes(filled: FilledCard, names: Mapping[str, str]) -> Iterator[str]:
     if len(widths) == 1 and (width := widths.pop()) and paper and width != paper:
         yield f"networks of {width / paper:g} of the paper's width: compare within this page only"
     yield from _signs(filled)
+
+
+def _footnotes(filled: FilledCard) -> Iterator[tuple[str, str]]:
+    """Those that differ from row to row have letters, others are of all rows."""
+    common = {letter for row in filled.rows for letter in row.letters.split(",")}
+    for letter, text in filled.footnotes:
+        yield (letter, f"all rows: {text}" if _all_alike(filled) and letter in common else text)
 
 
 def _signs(filled: FilledCard) -> Iterator[str]:

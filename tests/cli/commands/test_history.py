@@ -20,8 +20,8 @@ def records(work: Path) -> dict[str, Path]:
 def test_the_first_fall_is_marked(run: Run, records: dict[str, Path]) -> None:
     result = run("history", "kept", "--plot", "history.png")
     assert result.code == 0 and result.err == "plot: history.png\n"
-    assert "first significant fall: run 3, worse" in result.out
-    assert "[95% interval over people], paired" in result.out
+    assert "worse is the first to fall: −" in result.out
+    assert "paired over people, at 5%, Holm over 2; brackets: 95%" in result.out
     assert Path("history.png").read_bytes().startswith(b"\x89PNG")
     lines = csv.DictReader(io.StringIO(run("history", "kept", "--format", "csv").out))
     assert [line["fell"] for line in lines] == ["False", "False", "True"]
@@ -31,7 +31,7 @@ def test_the_first_fall_is_marked(run: Run, records: dict[str, Path]) -> None:
 def test_formats(run: Run, records: dict[str, Path], format: str) -> None:
     result = run("history", "kept", "--format", format, "--statistic", "tar@0.1", "-o", "x.txt")
     assert result.code == 0 and result.out == ""
-    assert "TAR@FAR=0.1" in Path("x.txt").read_text()
+    assert "TAR at FAR 10%" in Path("x.txt").read_text()
 
 
 @pytest.mark.parametrize(
