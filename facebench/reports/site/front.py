@@ -12,7 +12,7 @@ from facebench.base.text import percent, printable, size_text
 
 _WIDTH, _HEIGHT = 620, 400
 _LEFT, _RIGHT, _TOP, _FLOOR = 52, 14, 30, 346
-_LETTER, _LINE = 7.4, 16  # of a name, in the drawing's units
+_LETTER, _LINE = 9.1, 16  # of a name, bold, in the drawing's units
 _STEPS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
 
 

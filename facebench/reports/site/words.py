@@ -119,7 +119,7 @@ def _of_card(card: ModelCard) -> Iterator[tuple[str, str]]:
     yield "training data", " ".join(card.training.data.split())
     yield "recipe", " ".join(card.training.recipe.split())
     yield "faces seen", f"{card.training.images:,}" if card.training.images else ""
-    yield "training took", " ".join([card.training.duration, card.training.device]).strip()
+    yield "training took", ", ".join(filter(None, (card.training.duration, card.training.device)))
     if card.source:
         yield "published in", ", ".join(filter(None, (card.source.paper, card.source.table)))
     yield "licence", " ".join(card.licence.split()) or "none is stated"
