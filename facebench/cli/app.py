@@ -90,6 +90,12 @@ COMMANDS = (
         "facebench.cli.commands.store",
         "List, merge and clear the embeddings that are kept.",
     ),
+    ("results", "facebench.cli.commands.results", "List, filter and open records."),
+    (
+        "verify",
+        "facebench.cli.commands.verify",
+        "Check a record against its seal and compute it again from scores.",
+    ),
     ("pack", "facebench.cli.commands.pack", "Put a record and its scores into one file."),
     ("schema", "facebench.cli.commands.schema", "Print the JSON schema of a record."),
 )

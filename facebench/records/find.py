@@ -6,6 +6,7 @@ Only the heads of files are looked at until a record is chosen, so that a large 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -24,6 +25,7 @@ from facebench.protocols.cards import load_protocol
 from facebench.records.costs import COSTS
 from facebench.records.files import NoRecordError, default_folder, read_record
 from facebench.records.record import READABLE, Record, similarity_kind, template_kind
+from facebench.records.sections import RateSection
 from facebench.similarity.templates import PLAIN, template_of
 
 Named = str | PathLike[str] | Record  # a model that was evaluated, a file, or the record
@@ -64,6 +66,16 @@ class DataKey:
 
 
 @dataclass(frozen=True)
+class Headline:
+    """The number that a record is known by, a share, with its 95% interval over people if known."""
+
+    statistic: str
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
 class Entry:
     """The head of a record's file. place: 0 of --records, 1 committed, 2 of the cache; created:
     when it was last made; groups: the columns of groups that it has.
@@ -80,6 +92,7 @@ class Entry:
     data: DataKey
     version: tuple[int, ...]
     created: str
+    headline: Headline
     groups: tuple[str, ...] = ()
 
     def answers(self, wanted: Wanted, pooling: str | None) -> bool:
@@ -107,7 +120,9 @@ class Finder:
     skipped: list[str] = field(default_factory=list)
 
     @classmethod
-    def of(cls, folders: Sequence[Path] = (), *, cache: bool = True) -> Finder:
+    def of(
+        cls, folders: Sequence[Path] = (), *, committed: bool = True, cache: bool = True
+    ) -> Finder:
         """Records of folders (or files) that were named, committed ones, and the default folder.
 
         UserError: a named file, or one in a named folder, that is a record and cannot be read.
@@ -117,7 +132,7 @@ class Finder:
             if not place.exists():
                 raise UserError(f"--records {place}: no such file or folder")
             finder._add(place, 0)
-        for folder in result_folders():
+        for folder in result_folders() if committed else ():
             finder._add(folder, 1)
         if cache:
             finder._add(default_folder(), 2)
@@ -149,6 +164,23 @@ class Finder:
                     left_out(error)
                 else:
                     self.skipped.append(str(error))
+
+    def best(self, protocol: str, similarity: str = "cosine") -> dict[str, Entry]:
+        """Of every model its best record of a protocol: photographs before rendered faces, the
+        whole list of comparisons before another, the newest.
+        """
+        pooling = default_pooling(protocol)
+        found = [
+            entry
+            for entry in self.entries
+            if entry.answers(Wanted(entry.model, protocol, similarity), pooling)
+        ]
+        counts = Counter(entry.data for entry in found)
+        found.sort(key=lambda e: (e.data.kind == "real", counts[e.data], e.rank), reverse=True)
+        best: dict[str, Entry] = {}
+        for entry in found:
+            best.setdefault(entry.model, entry)
+        return best
 
 
 def load_entry(entry: Entry) -> Record:
@@ -220,11 +252,24 @@ def _head(path: Path, shown: Path, place: int) -> Entry:
             ),
             version=version_of(values["facebench"]),
             created=values["run"].get("again") or values["run"]["created"],
+            headline=_headline(values["statistics"]),
             groups=tuple(str(one["column"]) for one in values.get("groups", ())),
         )
     except (UserError, ValueError, KeyError, TypeError, AttributeError):
         read_record(shown)  # says in one line what is wrong
         raise UserError(f"{shown}: not a record; leave it out, or make it again") from None
+
+
+def _headline(statistics: dict[str, Any]) -> Headline:
+    """Of the values of a record's statistics; KeyError, TypeError: they are none."""
+    name, found = "accuracy", statistics.get("accuracy")
+    if found is None:
+        found = statistics["rates"][0]
+        parts = {key: found[key] for key in ("name", "target")}
+        name = RateSection.model_construct(**parts).label
+    ends = found.get("over_subjects") or found.get("interval") or {}
+    low, high = ends.get("low"), ends.get("high")
+    return Headline(name, float(found["value"]), low, high)
 
 
 _MODEL_FILES = (".toml", ".onnx", ".pt", ".pts", ".pt2")

@@ -11,7 +11,7 @@ import pytest
 
 from facebench.base.errors import UserError, on_command_line
 from facebench.base.text import percent, places, points
-from facebench.records.find import Finder, named_in
+from facebench.records.find import Finder, named_together
 from facebench.reports.build import fill_card
 from facebench.reports.card import cards_named
 from facebench.reports.table import report_table
@@ -19,6 +19,7 @@ from facebench.tables.latex import NARROW, WIDE, to_latex
 from facebench.tables.records import record_tables
 from facebench.tables.table import Cell, Choice, Column, Table, TableRow
 
+pytestmark = pytest.mark.shipped_results
 TWO_COLUMNS = {
     "article": "",
     "3.25 and 6.75 inches": r"\setlength{\textwidth}{6.75in}\setlength{\columnsep}{0.25in}",
@@ -49,7 +50,7 @@ def papers_tables() -> dict[str, list[Table]]:
     finder = Finder.of(cache=False)
     names = [f"table{n}" for n in range(1, 10)]
     filled = {name: fill_card(card, finder) for name in names for card in cards_named(name)}
-    records = named_in([], ["baseline", "sparse_074", "sparse_012"], "lfw", "cosine")
+    records = named_together(["baseline", "sparse_074", "sparse_012"], finder, "lfw", "cosine")
     tables = {name: list(map(report_table, made)) for name, made in filled.items()}
     return tables | {"eval": record_tables(records)}
 

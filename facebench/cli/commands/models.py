@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import operator
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from facebench.base.errors import UserError
+from facebench.base.errors import UserError, nearest
 from facebench.base.storage import write_atomically
 from facebench.base.text import json_text
+from facebench.base.vocabulary import SYNTHETIC_LABEL
 from facebench.cli.output import FormatOption, show_table
 from facebench.models.cards.card import (
     MetricFields,
@@ -33,6 +37,9 @@ from facebench.models.sizes import (
 from facebench.similarity import SIMILARITIES
 from facebench.tables.table import Column, Table, facts_of, list_of
 
+if TYPE_CHECKING:
+    from facebench.records.find import Entry
+
 app = typer.Typer(
     help="List the models of the zoo and of the working directory's models/ folder.\n\n"
     "Example: facebench models show sparse_074",
@@ -41,10 +48,19 @@ app = typer.Typer(
 )
 
 
+ListedFormat = Literal["table", "json", "csv"]
+_SORTS = ("name", "kept", "bytes", "accuracy", "published")
+_BOUND = re.compile(r"(\w+)\s*(<=|>=|<|>)\s*([\d.]+(?:e\d+)?)\s*(%|[kM]B)?")
+_UNITS = {None: 1.0, "%": 0.01, "kB": 1e3, "MB": 1e6}
+_TESTS: dict[str, Callable[[float, float], bool]] = {
+    "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
+}  # fmt: skip
+
+
 @app.callback()
 def models(
     context: typer.Context,
-    format: FormatOption = "table",
+    format: Annotated[ListedFormat, typer.Option("--format", help="table, json or csv.")] = "table",
     recorded: Annotated[
         bool,
         typer.Option(
@@ -52,35 +68,118 @@ def models(
             help="With the models whose records are kept in git and whose weights are not.",
         ),
     ] = False,
+    protocol: Annotated[
+        str, typer.Option("--protocol", "-p", help="Whose result is shown.")
+    ] = "lfw",
+    sort: Annotated[
+        str | None,
+        typer.Option(help=f"By {', '.join(_SORTS)}; -kept turns it round."),
+    ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--filter",
+            help="Names (sparse_*), or a bound: 'bytes<2MB', 'accuracy>=95%'; may be repeated.",
+        ),
+    ] = None,
+    records: Annotated[
+        list[Path] | None, typer.Option(help="Folders to find records in, first.")
+    ] = None,
 ) -> None:
     """List the models of the zoo and of the working directory's models/ folder.
 
-    Example: facebench models --format json
+    Example: facebench models --sort -accuracy --filter 'bytes<2MB'
     """
     if context.invoked_subcommand is not None:
         return
-    rows = [summary(card) for card in list_models(recorded=recorded)]
+    from facebench.protocols.cards import load_protocol
+    from facebench.records.find import Finder
+
+    load_protocol(protocol)
+    cards = list_models(recorded=recorded)
+    best = Finder.of(records or []).best(protocol)
+    rows = [summary(card) | _measured_of(card, best.get(card.name), protocol) for card in cards]
+    rows = [row for row in rows if all(_passes(row, one) for one in only or [])]
+    if sort is not None:
+        rows = _sorted(rows, sort)
+    if format != "table":
+        _write_rows(rows, format)
+        return
+    numbers = [Column(name) for name in ("kept %", "MB", f"{protocol} % [95%]", "paper %")]
+    notes = [f"{protocol}: the headline of the best record, measured here; paper: its paper's"]
+    if any(row["data_kind"] == "synthetic" for row in rows):
+        notes.append(f"°: {SYNTHETIC_LABEL}")
+    if not all(row["weights"] for row in rows):
+        notes.append("MB –: no weights, cannot be evaluated; `facebench models show NAME`.")
+    if not recorded and (others := len(recorded_names())):
+        notes.append(f"{others} more have records and no weights: facebench models --recorded")
+    show_table(list_of(("name", *numbers), map(_row, rows), notes=notes), "bare")
+
+
+def _measured_of(card: ModelCard, entry: Entry | None, protocol: str) -> dict[str, Any]:
+    """What the record of a model's weights says, in the row of its list."""
+    if entry and card.sha256 and entry.weights != card.sha256:
+        entry = None  # the model is another by now
+    found = entry.headline if entry else None
+    return {
+        "protocol": protocol,
+        "statistic": found.statistic if found else None,
+        "accuracy": found.value if found else None,
+        "low": found.low if found else None,
+        "high": found.high if found else None,
+        "data_kind": entry.data.kind if entry else None,
+        "record": str(entry.path) if entry else None,
+    }
+
+
+def _passes(row: dict[str, Any], wanted: str) -> bool:
+    """Whether a row has a name like the one wanted, or is within a bound; UserError: no such."""
+    if (bound := _BOUND.fullmatch(wanted.strip())) is None:
+        if any(sign in wanted for sign in "<>="):
+            raise UserError(f"--filter {wanted!r}: write a bound as 'bytes<2MB' or 'accuracy>=95%'")
+        return fnmatchcase(row["name"], wanted) or wanted == row["architecture"]
+    name, sign, number, unit = bound.groups()
+    if name == "name":
+        raise UserError(f"--filter {wanted!r}: names have no bound; write --filter 'sparse_*'")
+    field, most = _field(name, "--filter"), float(number) * _UNITS[unit]
+    if field != "bytes" and most > 1:  # accuracy>=95
+        most /= 100
+    return row[field] is not None and _TESTS[sign](row[field], most)
+
+
+def _sorted(rows: list[dict[str, Any]], by: str) -> list[dict[str, Any]]:
+    """By a field, those without it last."""
+    field = _field(by.removeprefix("-"), "--sort")
+    known = [row for row in rows if row[field] is not None]
+    known.sort(key=lambda row: row[field], reverse=by.startswith("-"))
+    return known + [row for row in rows if row[field] is None]
+
+
+def _field(name: str, option: str) -> str:
+    if name not in _SORTS:
+        raise UserError(f"{option} {name!r}: is none of {', '.join(_SORTS)}{nearest(name, _SORTS)}")
+    return {"kept": "compression_ratio", "published": "published_accuracy"}.get(name, name)
+
+
+def _write_rows(rows: list[dict[str, Any]], format: ListedFormat) -> None:
     if format == "json":
         typer.echo(json_text(rows, 2), nl=False)
         return
-    numbers = map(Column, ("width", "kept", "ratio", "MB", "here", "paper"))
-    notes = ["kept: millions of weights; here: whether they are; paper: its paper's accuracy, %"]
-    if not all(row["weights"] for row in rows):
-        notes.append("A model without weights cannot be evaluated; `facebench models show NAME`.")
-    if not recorded and (others := len(recorded_names())):
-        notes.append(f"{others} more have records and no weights: facebench models --recorded")
-    show_table(list_of(("name", "structure", *numbers), map(_row, rows), notes=notes), "bare")
+    from facebench.tables.csv import to_csv
+
+    typer.echo(to_csv(rows, ["name"]), nl=False)
 
 
 def _row(row: dict[str, Any]) -> list[str]:
+    mark = "°" if row["data_kind"] == "synthetic" else ""
+    value = _text(row["accuracy"], ".2f", 0.01)
+    if row["low"] is not None:
+        value += f" [{_text(row['low'], '.2f', 0.01)}, {_text(row['high'], '.2f', 0.01)}]"
     return [
         row["name"],
-        row["structure"],
-        _text(row["width"], "g"),
-        _text(row["parameters"], ".2f", 1e6),
-        _text(row["compression_ratio"], ".2f"),
+        _text(row["compression_ratio"], ".1f", 0.01),
         _text(row["bytes"], ".2f", 1e6),
-        "yes" if row["weights"] else "no",
+        value + mark,
         _text(row["published_accuracy"], ".2f", 0.01),
     ]
 
@@ -146,6 +245,7 @@ def summary(card: ModelCard) -> dict[str, Any]:
     return {
         "name": card.name,
         "title": card.title,
+        "architecture": card.architecture,
         "structure": structure(card),
         "width": card.width,
         "parameters": report.kept if report else None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -63,7 +64,11 @@ def test_the_list_tells_which_models_have_weights(
     assert round(rows["sparse_012"]["compression_ratio"], 2) == 0.12
     monkeypatch.setenv("COLUMNS", "80")
     lines = {line.split()[0]: line for line in run().splitlines() if line.strip()}
-    assert " no " in lines["bare"] and "yes" in lines["small"] and "98.95" in lines["baseline"]
+    assert (
+        "–" in lines["bare"]
+        and f"{size / 1e6:.2f}" in lines["small"]
+        and "98.95" in lines["baseline"]
+    )
     assert "…" not in run()  # no cell is cut
 
 
@@ -145,3 +150,59 @@ def test_texts_of_a_card_act_on_nothing_and_brackets_are_shown(workspace: Path) 
     assert json.loads(told)["notes"].startswith("uses [int8] weights [red]\x1b]0;owned\x07")
     for output in (shown, told):
         assert not set("\x1b\x07\u202e") & set(output) and "##[error]" not in output
+
+
+@pytest.mark.shipped_results
+def test_the_measured_accuracy_is_that_of_the_record_of_these_weights() -> None:
+    from facebench.models.cards.card import find_card
+    from facebench.records.files import read_record
+
+    rows = {row["name"]: row for row in json.loads(run("--format", "json"))}
+    row = rows["sparse_074"]
+    record = read_record(row["record"])
+    assert record.model.weights_hash == find_card("sparse_074").sha256
+    assert (record.protocol.name, record.data.kind) == ("lfw", "real")
+    shown = record.statistics.accuracy.shown  # type: ignore[union-attr]
+    assert row["accuracy"] == record.statistics.headline.value
+    assert shown is not None and (row["low"], row["high"]) == (shown.low, shown.high)
+
+
+@pytest.mark.shipped_results
+def test_filters_and_sorts() -> None:
+    found = run(
+        "--sort",
+        "-accuracy",
+        "--filter",
+        "bytes<2MB",
+        "--filter",
+        "accuracy>=95",
+        "--format",
+        "json",
+    )
+    rows = json.loads(found)
+    assert rows and all(row["bytes"] < 2e6 and row["accuracy"] >= 0.95 for row in rows)
+    values = [row["accuracy"] for row in rows]
+    assert values == sorted(values, reverse=True)
+    names = [row["name"] for row in json.loads(run("--filter", "sparse_0*", "--format", "json"))]
+    assert "sparse_074" in names and "baseline" not in names
+    assert json.loads(run("--sort", "accuracy", "--format", "json"))[-1]["accuracy"] is None
+
+
+@pytest.mark.shipped_results
+def test_the_list_fits_80_columns() -> None:
+    lines = CliRunner().invoke(app, [], env={"COLUMNS": "80"}).output.splitlines()
+    assert max(map(len, lines)) <= 80 and "96.67 [96.10, 97.15]" in "\n".join(lines)
+    assert not any("…" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--filter", "accuracie<3"), "did you mean 'accuracy'?"),
+        (("--filter", "bytes<2GB"), "write a bound as"),
+        (("--sort", "kep"), "did you mean 'kept'?"),
+    ],
+)
+def test_what_is_no_field_is_said(arguments: tuple[str, ...], said: str) -> None:
+    with pytest.raises(UserError, match=re.escape(said)):
+        run(*arguments)
