@@ -66,6 +66,12 @@ def command(
     plot: Annotated[
         Path | None, typer.Option(rich_help_panel=_RESULT, help="Draw it: .png, .svg or .pdf.")
     ] = None,
+    sheet: Annotated[
+        Path | None,
+        typer.Option(
+            rich_help_panel=_RESULT, help="Draw the faces that changed: .png, .svg, .pdf."
+        ),
+    ] = None,
     format: Annotated[GroupsFormat, typer.Option(rich_help_panel=_RESULT)] = "table",
     output: Annotated[
         Path | None,
@@ -76,17 +82,21 @@ def command(
 
     Example: facebench groups baseline sparse_012 -p lfw --by skin
     """
-    require_outputs({"--plot": plot, "--output": output})
+    require_outputs({"--plot": plot, "--sheet": sheet, "--output": output})
     share = percent_level("--level", level)
     if data is None and pairs is not None:
         raise UserError("--pairs is the list of --data; name the faces' folder, too")
     if data is not None and len(models) == 1:
         raise UserError("--data names what changed between two models; name a second one")
+    if sheet is not None and len(models) != 2:
+        raise UserError("--sheet draws what changed between two models; name a base and one other")
     with importing():
         from facebench.figures.files import plot_format
         from facebench.records.find import named_in
     if plot is not None:
         plot_format(plot)
+    if sheet is not None:
+        plot_format(sheet, "--sheet")
     named = named_in(records or [], models, protocol, similarity, [by.lower()] if by else [])
     if len(named) == 1:
         text, failed = _of_one(named[0], by, far, format, plot, file=output is not None)
@@ -94,9 +104,11 @@ def command(
         from facebench.comparison.groups.damage import compare_groups
 
         found = list(compare_groups(named[0], named[1:], by, far=far, level=share, draws=draws))
-        if data is not None:
-            found = _with_faces(found, data, pairs)
+        unsaved = None
+        if data is not None or sheet is not None:
+            found, unsaved = _with_faces(found, data, pairs, sheet)
         text, failed = _of_damage(found, format, plot, file=output is not None)
+        failed = failed or unsaved
     write(text, output)
     if failed is not None:
         raise UserError(failed)
@@ -142,24 +154,28 @@ def _text(tables: Sequence[Table], format: Literal["table", "md", "html"], *, fi
     return table_text(tables, format, "groups", file=file)
 
 
-def _drawn(plot: Path | None, draw: Callable[[Path], None]) -> str | None:
+def _drawn(plot: Path | None, draw: Callable[[Path], None], what: str = "plot") -> str | None:
     """What could not be written; None: it is drawn, or was not asked for."""
     if plot is None:
         return None
     try:
         draw(plot)
     except OSError as error:
-        return unwritten(f"--plot {plot}", error)
-    print(f"plot: {plot}", file=sys.stderr)
+        return unwritten(f"--{what} {plot}", error)
+    print(f"{what}: {plot}", file=sys.stderr)
     return None
 
 
-def _with_faces(found: Sequence[GroupDamage], data: str, pairs: Path | None) -> list[GroupDamage]:
+def _with_faces(
+    found: Sequence[GroupDamage], data: str | None, pairs: Path | None, sheet: Path | None
+) -> tuple[list[GroupDamage], str | None]:
+    """What changed with its faces, drawn where asked for, and what could not be written."""
     from facebench.comparison.groups.damage import with_faces
-    from facebench.figures.faces import pair_faces, require_faces
+    from facebench.figures.faces import pair_faces
+    from facebench.figures.groups.flips import save_flipped_by_group
 
-    base = found[0].base
-    require_faces(base, data)
-    faces = pair_faces(base, data, pairs)
+    named_by = "--data" if sheet is None else "--sheet"
+    faces = pair_faces(found[0].base, data, pairs, sheet=named_by, cut=sheet is not None)
     keys = list(zip(faces.left, faces.right, strict=True))
-    return [with_faces(one, keys) for one in found]
+    failed = _drawn(sheet, lambda path: save_flipped_by_group(found[0], faces, path), "sheet")
+    return [with_faces(one, keys) for one in found], failed
