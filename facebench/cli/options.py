@@ -146,3 +146,8 @@ def similarity_option(panel: str) -> Any:
 def records_option(panel: str) -> Any:
     """``--records`` of the same."""
     return typer.Option(rich_help_panel=panel, help="Folders to find models' records in, first.")
+
+
+def plot_width_option(panel: str | None = None) -> Any:
+    """``--plot-width`` of commands that draw into files."""
+    return typer.Option(rich_help_panel=panel, help="Inches, or column (3.25) or page (6.75).")

@@ -33,6 +33,7 @@ class Outputs:
     plot: Path | None = None
     history: Path | None = None
     profile: bool = False
+    plot_width: str | None = None
     quiet: bool = False
     choice: Choice | None = None
     digits: int | None = None
@@ -44,10 +45,13 @@ class Outputs:
         UserError, before any work, where something could not be written at its end.
         """
         with importing():
-            from facebench.figures.files import plot_format
+            from facebench.figures.files import plot_format, plot_width
 
         if self.plot is not None:
             plot_format(self.plot)
+        if self.plot_width is not None and self.plot is None and self.history is None:
+            raise UserError("--plot-width is of a plot; add --plot FILE")
+        plot_width(self.plot_width)
         if self.history is not None:
             plot_format(self.history, "--history")
         for option, path in self._files():
@@ -62,6 +66,13 @@ class Outputs:
         self._require_distinct()
         folder = kept_in(self.records, "--out", default_folder)
         return replace(self, folder=folder)
+
+    @property
+    def inches(self) -> float | None:
+        """The width of plots, None: of a screen."""
+        from facebench.figures.files import plot_width
+
+        return plot_width(self.plot_width)
 
     def _files(self) -> list[tuple[str, Path]]:
         named = (
@@ -113,7 +124,7 @@ class Outputs:
 
             with self._going_on(f"--plot {self.plot}"):
                 drawn = [table.records for table in tables if table.records]
-                save_roc_plot(drawn, self.plot)
+                save_roc_plot(drawn, self.plot, self.inches)
                 self._say(f"plot: {self.plot}")
         if self.history is not None:
             with self._going_on(f"--history {self.history}"):
@@ -140,7 +151,7 @@ class Outputs:
         from facebench.figures.history import not_drawn, save_history_plot
 
         found = in_order(records)
-        save_history_plot(found, path, "--history")
+        save_history_plot(found, path, "--history", self.inches)
         for line in (f"history: {path}", *not_drawn(found)):
             self._say(line)
 

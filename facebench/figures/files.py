@@ -72,6 +72,13 @@ def plot_style(width: float | None = None) -> AbstractContextManager[None]:
     )
 
 
+def font_size() -> float:
+    """Points of print, within `plot_style`."""
+    from matplotlib import rcParams
+
+    return float(rcParams["font.size"])
+
+
 def save_figure(figure: Figure, path: Path, dpi: int = 200) -> None:
     """Write a figure complete or not at all; OSError where the file cannot be written."""
     kind, data = plot_format(path), io.BytesIO()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from facebench.base.text import printable
 from facebench.base.vocabulary import SYNTHETIC_LABEL
-from facebench.figures.files import INK
+from facebench.figures.files import INK, font_size
 
 WARNING = "#8A1C00"  # of what must not be overlooked
 
@@ -65,13 +65,14 @@ def ruled(axes: Axes, axis: Literal["both", "x", "y"] = "both") -> None:
     axes.yaxis.label.set_color(INK)
 
 
-def titled(axes: Axes, title: str, synthetic: bool) -> None:
-    """Write above a panel what it shows, and above that that its faces are rendered."""
+def titled(axes: Axes, title: str, synthetic: bool, *, whole: bool = False) -> None:
+    """Write above a panel what it shows, and above that that its faces are rendered.
+
+    whole: begin at the edge of the figure, not of the panel.
+    """
     from textwrap import wrap
 
-    from matplotlib import rcParams
-
-    size = float(rcParams["font.size"])
+    size = font_size()
     figure = axes.get_figure(root=True)
     assert figure is not None
     room = int(72 * figure.get_figwidth() / (0.6 * size))
@@ -79,17 +80,17 @@ def titled(axes: Axes, title: str, synthetic: bool) -> None:
     own = wrap(SYNTHETIC_LABEL, room - 4) if synthetic else []
     above = 1.6 * size  # for the note on the finest rate, which stands at the axes
     for number, line in enumerate(reversed(lines)):
-        _above(axes, drawn_name(line), above + 1.3 * size * number, INK, "normal")
+        _above(axes, drawn_name(line), above + 1.3 * size * number, INK, "normal", whole)
     for number, line in enumerate(reversed(own)):
         height = above + 1.3 * size * (len(lines) + number)
-        _above(axes, line, height, WARNING, "bold")
+        _above(axes, line, height, WARNING, "bold", whole)
 
 
-def _above(axes: Axes, words: str, points: float, colour: str, weight: str) -> None:
+def _above(axes: Axes, words: str, points: float, colour: str, weight: str, whole: bool) -> None:
     axes.annotate(
         words,
-        (0, 1),
-        xycoords="axes fraction",
+        (0.01 if whole else 0, 1),
+        xycoords=("figure fraction" if whole else "axes fraction", "axes fraction"),
         xytext=(0, points),
         textcoords="offset points",
         color=colour,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from facebench.figures.files import font_size
 from facebench.figures.labels import Extent, drawn_name
 from facebench.figures.pages.place import place_labels
 
@@ -47,9 +48,7 @@ def place_names(
     boxes: of `mark_box`, of every name one; also: of marks without names. The axes have their final
     size and limits.
     """
-    from matplotlib import rcParams
-
-    size = float(rcParams["font.size"])
+    size = font_size()
     scale = size * axes.figure.dpi / 72 / _PLACED  # pixels to a unit
     area = axes.get_window_extent()
     edges = (area.x0 + 2, -area.y1 + 2, axes.figure.bbox.x1 - 2, -area.y0 - 2)

@@ -14,7 +14,12 @@ from facebench.base.errors import UserError
 from facebench.base.options import percent_level
 from facebench.base.text import places
 from facebench.cli.errors import importing
-from facebench.cli.options import NamedSimilarity, records_option, similarity_option
+from facebench.cli.options import (
+    NamedSimilarity,
+    plot_width_option,
+    records_option,
+    similarity_option,
+)
 from facebench.cli.output import (
     ColumnsOption,
     DigitsOption,
@@ -75,6 +80,11 @@ def command(
     pairs: Annotated[
         Path | None, typer.Option(rich_help_panel=_RESULT, help="Their list, if another.")
     ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(rich_help_panel=_RESULT, help="Draw the differences: .png, .svg, .pdf."),
+    ] = None,
+    plot_width: Annotated[str | None, plot_width_option(_RESULT)] = None,
     format: Annotated[CompareFormat, typer.Option(rich_help_panel=_RESULT)] = "table",
     output: Annotated[
         Path | None,
@@ -93,13 +103,22 @@ def command(
         raise UserError("--flips-out is of --show-flips; add how many pairs to draw")
     if pairs is not None and drawn is None and data is None:
         raise UserError("--pairs is the list of --data; name the faces' folder, too")
-    require_outputs({"--flips-out": drawn, "--output": output})
+    require_outputs({"--flips-out": drawn, "--plot": plot, "--output": output})
     with importing():
         from facebench.comparison.compare import compare
+        from facebench.figures.files import plot_format
+        from facebench.figures.files import plot_width as inches_of
         from facebench.records.find import named_in
     share = percent_level("--level", level)
     choice = choice_of(format, columns, rows, digits)
+    inches = inches_of(plot_width)
+    if plot is not None:
+        plot_format(plot)
+    elif plot_width is not None:
+        raise UserError("--plot-width is of a plot; add --plot FILE")
     if by is not None:
+        if plot is not None:
+            raise UserError("--plot draws models, not methods; leave out --by")
         if show_flips is not None or data is not None:
             raise UserError(
                 "--by compares methods, of which no single pair changes; leave out "
@@ -143,6 +162,8 @@ def command(
     with places(digits):
         text = render(compared, format, file=output is not None, choice=choice)
     write(text, output)
+    if plot is not None:
+        failed = _draw_differences(compared, plot, inches) or failed
     if failed is not None:
         raise UserError(failed)
 
@@ -180,6 +201,20 @@ def _of_methods(
     return table_text(
         list(map(method_table, compared)), format, "methods", file=file, choice=choice
     )
+
+
+def _draw_differences(
+    compared: Sequence[Comparison], path: Path, inches: float | None
+) -> str | None:
+    """Draw the differences; why the disk refused the picture, to be told after the result."""
+    from facebench.figures.forest import save_comparison_plot
+
+    try:
+        save_comparison_plot(compared, path, inches)
+    except OSError as error:
+        return unwritten(f"--plot {path}", error)
+    print(f"plot: {path}", file=sys.stderr)
+    return None
 
 
 def _draw(comparison: Comparison, number: int, faces: PairFaces, path: Path) -> str | None:

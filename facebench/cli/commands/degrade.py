@@ -12,7 +12,7 @@ from facebench.base.errors import UserError
 from facebench.base.options import ASIDE, FACES, HOW, INPUT, MACHINE
 from facebench.cli.errors import importing
 from facebench.cli.lab import KINDS
-from facebench.cli.options import QuietOption, takes
+from facebench.cli.options import QuietOption, plot_width_option, takes
 from facebench.cli.output import table_text
 from facebench.cli.results import Outputs
 from facebench.models.embedders.options import ModelOptions
@@ -63,6 +63,7 @@ def command(
         Path | None,
         typer.Option(rich_help_panel=_RESULT, help="The figure: .png, .svg or .pdf."),
     ] = None,
+    plot_width: Annotated[str | None, plot_width_option(_RESULT)] = None,
     quiet: QuietOption = False,
     *,
     options: ModelOptions,
@@ -72,7 +73,7 @@ def command(
 
     Example: facebench degrade sparse_074 sparse_012 --degrade 28px,14px --data ~/lfw --plot a.png
     """  # fmt: skip
-    outputs = Outputs("table", output, out, plot=plot, quiet=quiet).checked()
+    outputs = Outputs("table", output, out, plot=plot, quiet=quiet, plot_width=plot_width).checked()
     if "," in settings.template:
         raise UserError(f"--template {settings.template}: a sweep takes one; name one")
     from facebench.faces.degrade.names import JOIN, parse_several
@@ -106,4 +107,4 @@ def command(
         text = degradation_json(found) if format == "json" else degradation_csv(found)
     else:
         text = table_text([degradation_table(found)], format, "degrade", file=output is not None)
-    outputs.finish(text, lambda path: save_degradation_plot(found, path))
+    outputs.finish(text, lambda path: save_degradation_plot(found, path, outputs.inches))

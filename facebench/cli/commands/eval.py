@@ -13,7 +13,13 @@ from facebench.base.errors import UserError
 from facebench.base.options import ASIDE, FACES, HOW, INPUT, MACHINE
 from facebench.cli.errors import importing
 from facebench.cli.lab import KINDS
-from facebench.cli.options import ClusterOption, QuietOption, takes, without_effect_on_embeddings
+from facebench.cli.options import (
+    ClusterOption,
+    QuietOption,
+    plot_width_option,
+    takes,
+    without_effect_on_embeddings,
+)
 from facebench.cli.output import ColumnsOption, DigitsOption, RowsOption, choice_of
 from facebench.cli.results import Format, Outputs
 from facebench.embedding.rows.shards import has_names
@@ -118,6 +124,7 @@ def command(
             ".pdf.",
         ),
     ] = None,
+    plot_width: Annotated[str | None, plot_width_option(_RESULT)] = None,
     profile: Annotated[
         bool,
         typer.Option("--profile", rich_help_panel=_RESULT, help="Say where the time went."),
@@ -143,6 +150,7 @@ def command(
         quiet=quiet,
         choice=choice_of(format, columns, rows, digits),
         digits=digits,
+        plot_width=plot_width,
     ).checked()
     given = brought(embeddings or [], names or [])
     if not (model or given or scores):

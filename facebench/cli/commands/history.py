@@ -8,8 +8,10 @@ from typing import Annotated, Literal
 
 import typer
 
+from facebench.base.errors import UserError
 from facebench.base.text import printable
 from facebench.cli.errors import importing
+from facebench.cli.options import plot_width_option
 from facebench.cli.output import require_outputs, table_text, write
 
 HistoryFormat = Literal["table", "md", "html", "csv"]
@@ -26,6 +28,7 @@ def command(
         typer.Option(help="A model, or the beginning of a digest; default: the first run."),
     ] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw it: .png, .svg or .pdf.")] = None,
+    plot_width: Annotated[str | None, plot_width_option()] = None,
     format: Annotated[
         HistoryFormat, typer.Option(help="Of the result on standard output.")
     ] = "table",
@@ -44,9 +47,13 @@ def command(
     with importing():
         from facebench.comparison.history import history
         from facebench.figures.files import plot_format
+        from facebench.figures.files import plot_width as inches_of
         from facebench.tables.history import histories_csv, history_table
     if plot is not None:
         plot_format(plot)
+    elif plot_width is not None:
+        raise UserError("--plot-width is of a plot; add --plot FILE")
+    inches = inches_of(plot_width)
     found = history(folder, statistic, reference=reference)
     if format == "csv":
         text = histories_csv(found)
@@ -57,6 +64,6 @@ def command(
     if plot is not None:
         from facebench.figures.history import not_drawn, save_history_plot
 
-        save_history_plot(found, plot)
+        save_history_plot(found, plot, width=inches)
         for line in (f"plot: {plot}", *not_drawn(found)):
             print(printable(line), file=sys.stderr)

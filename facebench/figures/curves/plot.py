@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from facebench.base.errors import UserError
 from facebench.figures.curves.curves import drawable
 from facebench.figures.curves.layout import DrawnCurve, RocLayout, layout_of
-from facebench.figures.files import INK, plot_format, plot_style, save_figure
+from facebench.figures.files import INK, font_size, plot_format, plot_style, save_figure
 from facebench.figures.labels import drawn_name, ruled, titled
 from facebench.figures.styles import COLOURS, OTHERS, Styles
 from facebench.records.record import Record
@@ -38,7 +38,7 @@ def save_roc_plot(
         raise UserError(f"--plot {path}: these records have no curve to draw")
     looks, wide = Styles(), width or _WIDTH
     layouts = [layout_of(records, None, looks) for records in drawn]
-    lines = sum(-(-len(layout.curves) // 2) for layout in layouts)
+    lines = sum(1 + -(-len(layout.key) // 2) for layout in layouts)
     with plot_style(width):
         figure = Figure(
             figsize=(wide, _SHAPE * wide * len(drawn) + _KEY * lines), layout="constrained"
@@ -119,20 +119,26 @@ def _mark_resolution(axes: Axes, layout: RocLayout) -> None:
 
 def _key(axes: Axes, layout: RocLayout) -> None:
     """Lines and names below the axes."""
+    from matplotlib.transforms import ScaledTranslation
+
     several = len({curve.kind for curve in layout.key}) > 1
     names = [f"{c.label}, {c.kind}" if several else c.label for c in layout.key]
     lines = [_line(COLOURS[c.look.colour or 0], c.look.pattern) for c in layout.key]
-    others = len(layout.curves) - len(names)
-    if others:
-        quiet = next(curve for curve in layout.curves if curve.look.colour is None)
-        what = f"{others} other{'s' * (others > 1)}"
-        names.append(f"{what}, {quiet.kind}" if layout.kinds and not several else what)
-        lines.append(_line(OTHERS, quiet.look.pattern))
+    quiet = [curve for curve in layout.curves if curve.look.colour is None]
+    if quiet:
+        what = f"{len(quiet)} other{'s' * (len(quiet) > 1)}"
+        kinds = {curve.kind for curve in quiet}
+        names.append(f"{what}, {kinds.pop()}" if layout.kinds and len(kinds) == 1 else what)
+        lines.append(_line(OTHERS, quiet[0].look.pattern))
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    below = axes.transAxes + ScaledTranslation(0, -3.4 * font_size() / 72, figure.dpi_scale_trans)
     axes.legend(
         lines,
         list(map(drawn_name, names)),
         loc="upper left",
-        bbox_to_anchor=(0, -0.19),
+        bbox_to_anchor=(0, 0),
+        bbox_transform=below,
         borderaxespad=0,
         frameon=False,
         handlelength=2.6,
@@ -144,10 +150,9 @@ def _key(axes: Axes, layout: RocLayout) -> None:
 
 def _columns(axes: Axes, names: Sequence[str]) -> int:
     """How many columns of the longest name fit."""
-    from matplotlib import rcParams
-
-    letters = axes.figure.bbox.width / axes.figure.dpi * 72 / (0.62 * float(rcParams["font.size"]))
-    return max(1, min(len(names), int(letters // (max(map(len, names)) + 8))))
+    size = font_size()
+    letters = (axes.figure.bbox.width / axes.figure.dpi * 72 - 5 * size) / (0.62 * size)
+    return max(1, min(len(names), int(letters // (max(map(len, names)) + 9))))
 
 
 def _line(colour: str, pattern: tuple[float, ...]) -> Line2D:

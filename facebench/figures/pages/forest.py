@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from facebench.base.text import printable
-from facebench.figures.forest import ForestRow, forest_ends, row_text
+from facebench.figures.forest import ForestRow, forest_ends, row_text, ways_of
 from facebench.figures.pages.frame import WIDTH, Frame, line, of_look, text, ticks_of
 from facebench.figures.pages.letters import LINE, shortened, width_of
 
 _ROW, _HEADING = 2 * LINE + 4, LINE + 6
 _MARGIN = 8
-_WAYS = "difference, points: worse to the left, better to the right"
 
 
 def forest_svg(rows: Sequence[ForestRow], *, synthetic: bool) -> Markup:
@@ -34,8 +33,7 @@ def forest_svg(rows: Sequence[ForestRow], *, synthetic: bool) -> Markup:
         synthetic=synthetic,
     )
     numbers = [(_x(frame, tick, low, high), f"{tick:g}") for tick in ticks_of(low, high)]
-    words = _WAYS if all(row.higher for row in rows) else "difference, points"
-    parts = frame.axes(numbers, (), (words, ""), lines=False)
+    parts = frame.axes(numbers, (), (ways_of(rows), ""), lines=False)
     for place in places:
         top = frame.above + place.y + LINE
         for at, number in numbers:
