@@ -53,6 +53,35 @@ class Mortal(tiny_model.Pinned):
 
 def mortal():
     return Mortal()
+
+class Planned(tiny_model.Pinned):
+    """Passes are counted over all processes; at one of them a worker, its node or the driver is
+    killed.
+    """
+
+    def forward(self, faces):
+        cache = Path(os.environ["FACEBENCH_CACHE"])
+        if (cache / "plan").exists() and self.number(cache) == int((cache / "plan").read_text()):
+            while not (cache / "victim").exists():
+                time.sleep(0.01)
+            who = (cache / "victim").read_text()
+            pids = {"worker": os.getpid(), "node": os.getppid()}
+            os.kill(pids[who] if who in pids else int(who), signal.SIGKILL)
+            while who != "worker":  # what comes now is up to Ray
+                time.sleep(0.05)
+        return super().forward(faces)
+
+    def number(self, cache):
+        number = len(list(cache.glob("pass-*")))
+        while True:
+            try:
+                (cache / f"pass-{number}").touch(exist_ok=False)
+                return number
+            except FileExistsError:
+                number += 1
+
+def planned():
+    return Planned()
 '''
 
 
@@ -230,6 +259,90 @@ def wait_for(path: Path, process: subprocess.Popen[bytes] | None = None) -> None
     while not path.exists():
         assert time.monotonic() < end and (process is None or process.poll() is None)
         time.sleep(0.05)
+
+
+@pytest.fixture
+def nodes(ray: None, work: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
+    """Two nodes beside a head, for ``--cluster auto``; what adds one in the place of a lost one."""
+    from ray import cluster_utils
+
+    monkeypatch.setenv("PYTHONPATH", f"{ROOT}:{work}")
+    small = {"num_cpus": 1, "object_store_memory": 80 * 2**20}
+    machines = cluster_utils.Cluster(
+        initialize_head=True, head_node_args={**small, "num_cpus": 0, "include_dashboard": False}
+    )
+    monkeypatch.setenv("RAY_ADDRESS", machines.address)
+
+    def mend() -> None:
+        for node in list(machines.worker_nodes):
+            if node.any_processes_alive() and not node.dead_processes():
+                continue
+            machines.remove_node(node, allow_graceful=False)
+        while len(machines.worker_nodes) < 2:
+            machines.add_node(**small, wait=False)
+
+    try:
+        mend()
+        yield mend
+    finally:
+        machines.shutdown()
+
+
+@pytest.mark.slow
+def test_one_process_four_shards_and_two_nodes_give_the_same(
+    nodes: Callable[[], None], run: Run, many: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Records, digests, and the bytes of the store, at one thread each."""
+    words = (*MODEL, "--data", many, "--threads", "1")
+    digests, stores = [], []
+    for way in ("alone", "shards", "ray"):
+        cache = other_cache(monkeypatch, tmp_path / way)
+        for number in (3, 1, 4, 2) if way == "shards" else ():
+            made = run("extract", "mortal_model:mortal", *words, "--shard", f"{number}/4")
+            assert made.code == 0, made.err
+        on = ("--cluster", "auto") if way == "ray" else ()
+        ended = run("eval", "-m", "mortal_model:mortal", *words, "--draws", "20", *on)
+        assert ended.code == 0, ended.err
+        digests.append(digest_of(ended))
+        stores.append(stored(cache))
+    assert digests[0] == digests[1] == digests[2]
+    assert stores[0] == stores[1] == stores[2] and len(stores[0]) == 4
+
+
+@pytest.mark.slow
+def test_ten_kills_at_random_moments_cost_nothing_but_time(
+    nodes: Callable[[], None],
+    run: Run,
+    many: Path,
+    work: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A worker, a node or the driver is killed at a pass of the network that was drawn; what is
+    lost with the driver is made by the same command again.
+    """
+    words = ("extract", "mortal_model:planned", *MODEL, "--data", many, "--threads", "1")
+    alone = other_cache(monkeypatch, tmp_path / "alone")
+    assert run(*words).code == 0
+    rng = np.random.default_rng(21)
+    victims = rng.permutation(["worker"] * 4 + ["node"] * 3 + ["driver"] * 3).tolist()
+    for number, victim in enumerate(victims):
+        nodes()
+        cache = other_cache(monkeypatch, tmp_path / f"kill-{number}")
+        (cache / "plan").write_text(str(rng.integers(35)))  # passes in 3 files of 1,120 faces
+        command = [sys.executable, "-m", "facebench", *map(str, words), "--cluster", "auto"]
+        driver = subprocess.Popen(
+            command, cwd=work, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        )
+        (cache / "about").write_text(str(driver.pid) if victim == "driver" else victim)
+        (cache / "about").rename(cache / "victim")
+        _, said = driver.communicate(timeout=PATIENCE)
+        assert driver.returncode == (-signal.SIGKILL if victim == "driver" else 0), said
+        if victim == "driver":
+            (cache / "plan").unlink()
+            again = subprocess.run(command, cwd=work, capture_output=True, timeout=PATIENCE)
+            assert again.returncode == 0, again.stderr
+        assert stored(cache) == stored(alone), (number, victim)
 
 
 @pytest.mark.slow
