@@ -22,8 +22,9 @@ from facebench.base.errors import UserError
 from facebench.base.storage import cache_folder, data_folder, working_folder
 from facebench.base.threads import torch_threads
 from facebench.base.version import __version__
-from facebench.embedding.progress import progress_bar
+from facebench.embedding.progress import progress_bar, summarise
 from facebench.embedding.store import EmbeddingStore
+from facebench.embedding.types import ExtractionProfile
 from facebench.evaluation.sharing.extraction import NamedExtraction, extractions
 from facebench.models.embedders.options import ModelOptions
 from facebench.protocols.settings import Settings
@@ -168,7 +169,8 @@ def _run(
     todo = list(reversed(left))
     faces = [len(found[job].job.shard_keys(shard)) for job, shard in left]
     title = found[0].job.title if len(found) == 1 else f"{len(found)} extractions"
-    with progress_bar(title, 0, sum(faces), progress) as advance:
+    profile = ExtractionProfile(embedded=sum(faces))
+    with profile.timed("total"), progress_bar(title, 0, sum(faces), progress) as advance:
         while todo or waiting:
             room = max(1, int(ray.cluster_resources().get("CPU", 1) / cores))
             while todo and len(waiting) < _AHEAD * room:
@@ -182,6 +184,8 @@ def _run(
                         ray.cancel(other)
                     raise UserError(refused)
                 advance(len(found[job].job.shard_keys(shard)))
+    if progress:
+        summarise(f"{title}, on the cluster", profile)
 
 
 def _answer(ray: Any, done: Any, one: NamedExtraction, shard: int) -> str:

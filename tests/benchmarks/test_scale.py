@@ -165,3 +165,75 @@ def test_quick_scores_take_less_than_exact_ones() -> None:
                 break
     print(f"\nall pairs with quick scores: {found[-1]:.2f} of the time with exact ones")
     assert found[-1] <= 0.75, found
+
+
+@pytest.mark.slow
+def test_ray_costs_seconds_beside_its_own_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """7,701 faces, as many as LFW's pairs have, by one process of a cluster and by one without.
+
+    Issue 21 asks for 10 s, loading what a process needs included. That is of the clock: where
+    others use the cores, it is told and not held.
+    """
+    ray = pytest.importorskip("ray")
+    from facebench.cli.cluster import fill_on
+    from facebench.embedding.shards import fill
+    from facebench.embedding.store import EmbeddingStore
+    from facebench.evaluation.sharing.extraction import extractions
+    from facebench.models.embedders.options import ModelOptions
+    from facebench.protocols.settings import Settings
+
+    quiet = os.getloadavg()[0] < 0.5 * len(os.sched_getaffinity(0))
+    people = [f"P{number:04d}" for number in range(2567)]
+    image = cv2.imencode(".jpg", np.full((40, 40, 3), 90, np.uint8))[1].tobytes()
+    for name in people:
+        (tmp_path / "faces" / "lfw" / name).mkdir(parents=True)
+        for number in (1, 2, 3):
+            path = tmp_path / "faces" / "lfw" / name / f"{name}_{number:04d}.jpg"
+            path.write_bytes(image + name.encode() + bytes([number]))
+    (tmp_path / "quick_model.py").write_text(
+        "import numpy as np\n"
+        "from facebench.models.embedders.base import Embedder, Preprocessing\n"
+        "class Quick(Embedder):\n"
+        "    id, weights_hash, preprocessing = 'quick', 'ab' * 32, Preprocessing((32, 32))\n"
+        "    def forward(self, faces):\n"
+        "        return faces[:, ::8, ::8, 0].reshape(len(faces), -1).astype(np.float32) + 1\n"
+        "def make():\n"
+        "    return Quick()\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", f"{ROOT}:{tmp_path}")
+    given = (["quick_model:make"], ["lfw-all-pairs"], str(tmp_path / "faces"))
+    settings = Settings(align="centre", workers=0, threads=1, progress=False)
+
+    def seconds(work: Callable[[], object], cache: str) -> float:
+        (tmp_path / cache).mkdir()
+        monkeypatch.setenv("FACEBENCH_CACHE", str(tmp_path / cache))
+        started = time.perf_counter()
+        work()
+        return time.perf_counter() - started
+
+    def alone() -> None:
+        kept = {"weights": None, "options": ModelOptions(), "settings": settings}
+        (one,) = extractions(*given, **kept)
+        fill(one.job, EmbeddingStore(), None, False)
+
+    one = seconds(alone, "alone")
+    ray.init("local", num_cpus=1, include_dashboard=False, log_to_driver=False)
+    try:
+        on_ray = seconds(
+            lambda: fill_on("local:1", *given, None, ModelOptions(), settings), "cluster"
+        )
+    finally:
+        ray.shutdown()
+    shards = [
+        {path.name: path.read_bytes() for path in (tmp_path / cache).rglob("shard-*")}
+        for cache in ("alone", "cluster")
+    ]
+    assert shards[0] == shards[1] and len(shards[0]) == 16
+    print(f"\n7,701 faces: {on_ray:.1f} s on Ray, {one:.1f} s without")
+    if not quiet:
+        pytest.skip(f"others use the cores: {on_ray - one:.1f} s were measured")
+    assert on_ray - one < 10
