@@ -28,7 +28,7 @@ from facebench.protocols.settings import Settings
 
 Run = Callable[..., "Result"]  # noqa: F821
 ROOT = str(Path(facebench.__file__).parents[1])
-PATIENCE = 240  # seconds, for a machine under load
+PATIENCE = 600  # seconds, for a machine under load
 MODEL = ("-p", "lfw", "--workers", "0")
 MORTAL = '''
 import os, signal, time
