@@ -188,7 +188,7 @@ def _row(
 
 def _all_alike(filled: FilledCard) -> bool:
     """Whether the same footnotes are of all measured rows: then no row needs their letters."""
-    return len({row.letters for row in filled.rows if row.records}) == 1
+    return len({row.letters for row in filled.rows if row.letters}) == 1
 
 
 def _versus(cell: FilledCell) -> Cell:

@@ -34,7 +34,7 @@ def test_table_on_stdout_record_in_the_cache_and_nothing_in_the_folder(
     assert len(records) == 1 and str(records[0]) in ended.err.replace("\n", "")
     record = read_record(records[0])
     assert record.comparisons.total == 24 and record.table is not None
-    assert record.signature in ended.out
+    assert "signatures: --format md or html" in ended.out and "|protocol:" not in ended.out
 
 
 def test_several_models_stand_in_one_table(run: Run, faces: Path, tmp_path: Path) -> None:
@@ -160,7 +160,8 @@ def test_scores_of_two_systems_stand_in_one_table_and_are_compared(run: Run, wor
     scores = ("--scores", "old.csv", "--scores", "new.csv", "-p", "staff.toml")
     ended = run("eval", *scores, "--draws", 20, "--out", "records")
     assert ended.code == 0 and "vs old" in ended.out and "new is not told apart" in ended.out
-    assert "80 comparisons (40 mated) in 2 folds, subjects: 40" in " ".join(ended.out.split())
+    told = run("report", "run", *sorted(Path("records").rglob("*.json"))).out
+    assert "80 pairs (40 mated) in 2 folds, subjects: 40" in told
     ended = run("compare", "old", "new", "-p", "staff", "--records", "records")
     assert ended.code == 0, ended.err
     assert "no effect" in run("eval", *scores, "--similarity", "projection").line
