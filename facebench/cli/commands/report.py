@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from facebench.reports.cells import FilledCard
     from facebench.reports.formats import ReportFormat
     from facebench.reports.missing import Order
-    from facebench.tables.table import Choice
+    from facebench.tables.table import Choice, Table
 
 ReportOrAll = Literal[
-    "md", "html", "csv", "latex", "all",
+    "table", "md", "html", "csv", "latex", "all",
     "parquet", "every-eval-ever", "model-index", "eval-results",
 ]  # fmt: skip
 DEFAULT_FOLDER = Path("facebench-report")
@@ -94,7 +94,8 @@ def command(
         ReportOrAll | None,
         typer.Option(
             rich_help_panel=_RESULT,
-            help="Default: md; of a group of cards: all (md, html, csv, latex). The last four "
+            help="Default: table in a terminal, else md; of a group of cards: all (md, html, "
+            "csv, latex). The last four "
             "write the records themselves.",
         ),
     ] = None,
@@ -190,6 +191,8 @@ class Writer:
     def check(self) -> None:
         """UserError, before any work, where nothing can be written into the folder."""
         folder = self._target()
+        if self.format == "table" and folder is not None:
+            raise UserError("--format table is of the terminal; leave --output-dir out")
         if self.format == "parquet" and folder is None:
             raise UserError("--format parquet is no text; name a folder with --output-dir")
         if folder is not None:
@@ -202,6 +205,12 @@ class Writer:
         from facebench.reports.formats import render_report
 
         self._exchange([record for table in tables for record in table.records])
+        if self._on_terminal():
+            from facebench.reports.table import report_table
+
+            with places(self.digits):
+                self._show(list(map(report_table, tables)))
+            return
         index = f"{INDEX}.html" if grouped and self._target() else None
         for format in self._formats():
             with places(self.digits):
@@ -230,6 +239,14 @@ class Writer:
         from facebench.reports.formats import render_records
 
         self._exchange(records)
+        if self._on_terminal():
+            from facebench.tables.records import record_tables
+
+            with places(self.digits):
+                tables = record_tables(records)
+                self.choice.require(tables)
+                self._show(list(map(self.choice.of, tables)))
+            return
         for format in self._formats():
             with places(self.digits):
                 text = render_records(format, records, self.choice)
@@ -253,6 +270,16 @@ class Writer:
         """One line on standard error, unless it is to be quiet."""
         if not self.quiet:
             print(printable(line), file=sys.stderr)
+
+    def _on_terminal(self) -> bool:
+        """Whether tables are shown as other commands show theirs."""
+        asked = self.format is None and self.folder is None and sys.stdout.isatty()
+        return self.format == "table" or asked
+
+    def _show(self, tables: list[Table]) -> None:
+        from facebench.cli.output import table_text
+
+        sys.stdout.write(table_text(tables, "table", ""))
 
     def _formats(self) -> list[ReportFormat]:
         from facebench.reports.formats import FORMATS

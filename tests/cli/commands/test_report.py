@@ -200,3 +200,19 @@ def test_formats_of_whole_records(work: Path, run: Run) -> None:
     assert refused.code == 2 and "--output-dir" in refused.err
     made = run("report", "run", *files, "--format", "parquet", "--output-dir", "out")
     assert made.code == 0 and (work / "out" / "records.parquet").is_file()
+
+
+@pytest.mark.shipped_results
+@pytest.mark.parametrize("width", ["80", "200"])
+def test_the_terminal_says_the_verdict_first_and_no_markup(
+    run: Run, monkeypatch: pytest.MonkeyPatch, width: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", width)
+    ended = run("report", "table3", "--format", "table", "-q")
+    assert ended.code == 0
+    assert max(map(len, ended.out.splitlines())) <= int(width)
+    assert not any(sign in ended.out for sign in ("<br>", "<sub>", "…", "|protocol:"))
+    flat = " ".join(ended.out.split())
+    assert flat.index("are not told apart from baseline") < flat.index("96.90 ± 0.38")
+    refused = run("report", "table3", "--format", "table", "--output-dir", "x")
+    assert refused.code == 2 and "--format table is of the terminal" in refused.err
