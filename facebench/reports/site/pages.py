@@ -33,7 +33,7 @@ from facebench.reports.site.words import (
 )
 from facebench.tables.html import TEMPLATES
 from facebench.tables.paired.comparison import MARKS
-from facebench.tables.text import interval_text, p_text, points_text
+from facebench.tables.text import interval_text, p_text, points_text, statistic_heading
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -141,6 +141,7 @@ def _environment() -> Environment:
         p_text=p_text,
         marks=MARKS,
         statistics_in=statistics_in,
+        heading_of=statistic_heading,
         verify_of=verify_of,
         front_svg=front_svg,
         roc_svg=roc_svg,

@@ -17,7 +17,7 @@ from facebench.comparison.paired import Paired
 from facebench.records.statistics import statistics_in
 from facebench.reports.site.folios import KeptRecord, Site
 from facebench.reports.site.rankings import Ranking, Standing
-from facebench.tables.text import interval_text
+from facebench.tables.text import interval_text, statistic_heading
 
 BELOW, NONE = -1, None  # of p: below 0.001, and not tested
 _LETTERS = {"better": "b", "worse": "w", "no difference shown": "n", "undecided": "u"}
@@ -49,6 +49,7 @@ def _ranking(ranking: Ranking, site: Site, kept: dict[Standing, KeptRecord]) -> 
         "title": printable(ranking.title),
         "total": ranking.first.comparisons.total,
         "statistics": names,
+        "headings": list(map(statistic_heading, names)),
         "models": [_model(one, names, site, kept[one]) for one in ranking.standings],
         "tests": {name: [x for one in tests for x in _numbers(one[name])] for name in names},
         "verdicts": "".join(_LETTERS.get(pair[0].verdict, "?") for pair in pairs),

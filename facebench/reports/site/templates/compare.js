@@ -102,7 +102,7 @@
         ? Math.max(Math.abs(paired.low), Math.abs(paired.high), Math.abs(paired.difference), 1) : 1;
       const cell = (model) => `${model.values[n]}${model.told[n] === "0" ? " ‡" : ""}`;
       row(
-        body, `${ranking.statistics[n]} %`, [
+        body, ranking.headings[n], [
           [one.name, cell(one)],
           [other.name, cell(other)],
           ["difference, points", points(paired.difference)

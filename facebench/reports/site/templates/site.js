@@ -28,7 +28,7 @@
     return Number.isNaN(x) || Number.isNaN(y) ? a.localeCompare(b) : x - y;
   };
   // Words, ranks and what a model takes begin with the lowest; rates with the highest.
-  const fromHighest = (words) => /%|points/.test(words) && !/^(FNMR|FMR|eer|kept)/.test(words);
+  const fromHighest = (words) => /%|points/.test(words) && !/^(FNMR|FMR|EER|kept)/.test(words);
   for (const table of document.querySelectorAll("table.ranking")) {
     const headings = [...table.tHead.rows[0].cells].filter((cell) => cell.querySelector("button"));
     const body = table.tBodies[0];
