@@ -118,6 +118,24 @@ def test_a_folder_becomes_a_protocol_and_a_record(
     assert "ends in .toml" in run("data", "pairs", photos, "-o", "staff.csv").line
 
 
+def test_a_search_with_distractors_becomes_a_record(
+    run: Callable[..., Any], faces: Path, work: Path
+) -> None:
+    photos, crowd = work / "photos", work / "crowd"
+    people = sorted(path for path in (faces / "lfw").iterdir() if path.is_dir())
+    for number, person in enumerate(people):
+        shutil.copytree(person, (photos if number % 2 else crowd) / person.name)
+    found = run("data", "search", photos, "-o", "gate.toml", "--distractors", crowd)
+    assert found.code == 0 and "distractors               18" in found.out
+    assert found.out.endswith(f"-p gate.toml --data {photos} --distractors {crowd}\n")
+    asked = ("data", "search", photos, "-o", "x.toml", "--distractors", crowd, "--draws", 3)
+    assert "--draws 3 has no effect with --distractors" in run(*asked).line
+    arguments = ("--size", "112x96", "--workers", "0", "--draws", "20", "--align", "centre")
+    found = run("eval", "-m", "tiny_model:make", *arguments, "-p", "gate.toml", "--data", photos,
+                "--distractors", crowd, "--index", "flat")  # fmt: skip
+    assert found.code == 0 and "18 distractors" in found.out and "IndexFlatIP" in found.out
+
+
 def test_a_folder_is_checked(run: Callable[..., Any], faces: Path, work: Path) -> None:
     photos = work / "my photos"
     (faces / "lfw").rename(photos)
