@@ -173,12 +173,6 @@ def _rate_remarks(records: Sequence[Record]) -> list[str]:
     first = records[0]
     counts = rates_of(first).counts
     lines = []
-    if (recall := rates_of(first).recall) is not None:
-        lines.append(
-            f"APPROXIMATE SEARCH by {recall.index}: recall is what it returned of the "
-            f"{recall.depth} nearest faces, @1 of the nearest, of {recall.probes:,} probes; rates "
-            "are not comparable with exact searches"
-        )
     if counts:
         lines.append(", ".join(f"{number:,} {what}" for what, number in counts.items()))
     if any(rate.over_people is not None for rate in rates_of(first).rates):
@@ -189,11 +183,19 @@ def _rate_remarks(records: Sequence[Record]) -> list[str]:
 
 
 def _rate_signs(records: Sequence[Record]) -> list[str]:
+    lines = []
+    if (recall := rates_of(records[0]).recall) is not None:
+        lines.append(
+            f"APPROXIMATE SEARCH by {recall.index}: recall is what it returned of the "
+            f"{recall.depth} nearest faces, @1 of the nearest, of {recall.probes:,} probes; rates "
+            "are not comparable with exact searches"
+        )
     if all(rate.resolvable for r in records for rate in rates_of(r).rates):
-        return []
+        return lines
     return [
+        *lines,
         "‡ the non-mated comparisons of a part cannot tell this rate from zero: the value without "
-        "any false accept"
+        "any false accept",
     ]
 
 

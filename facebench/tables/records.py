@@ -115,7 +115,8 @@ def _versus_column(records: Sequence[Record], found: Sequence[Paired]) -> Iterat
 
 def _notes(records: Sequence[Record], found: Sequence[Paired]) -> list[str]:
     tested = [one for one in found if one.tested]
-    return [*([marks_text(tested, names_of(records)[0])] if tested else []), *_noted(records)]
+    marks = [marks_text(tested, names_of(records)[0])] if tested else []
+    return [*marks, *_searched_by(records), *_noted(records)]
 
 
 def _reading(records: Sequence[Record], of_kind: StatisticColumns) -> list[str]:
@@ -126,7 +127,6 @@ def _reading(records: Sequence[Record], of_kind: StatisticColumns) -> list[str]:
         f"similarity: {_values(records, lambda r: r.similarity)}; pooling: "
         f"{_values(records, lambda r: r.pooling)}; threshold rule: "
         f"{_values(records, lambda r: r.rule)}",
-        *_searched_by(records),
         of_kind.spread,
         f"FTA: share of {plural(unit_of(first))} with a face that was not acquired; they "
         "stay in every number.",
