@@ -91,11 +91,7 @@ COMMANDS = (
         "List, merge and clear the embeddings that are kept.",
     ),
     ("results", "facebench.cli.commands.results", "List, filter and open records."),
-    (
-        "verify",
-        "facebench.cli.commands.verify",
-        "Check a record against its seal and compute it again from scores.",
-    ),
+    ("verify", "facebench.cli.commands.verify", "Check a record's seal, and its numbers."),
     ("pack", "facebench.cli.commands.pack", "Put a record and its scores into one file."),
     ("schema", "facebench.cli.commands.schema", "Print the JSON schema of a record."),
 )

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 ReportOrAll = Literal[
     "table", "md", "html", "csv", "latex", "all",
-    "parquet", "every-eval-ever", "model-index", "eval-results",
+    "parquet", "every-eval-ever", "model-index", "eval-results", "values", "bibtex",
 ]  # fmt: skip
 DEFAULT_FOLDER = Path("facebench-report")
 INDEX = "index"
@@ -95,7 +95,7 @@ def command(
         typer.Option(
             rich_help_panel=_RESULT,
             help="Default: table in a terminal, else md; of a group of cards: all (md, html, "
-            "csv, latex). The last four "
+            "csv, latex). The last six "
             "write the records themselves.",
         ),
     ] = None,

@@ -7,10 +7,13 @@ from typing import Literal, get_args
 
 from facebench.records.exchange.every_eval_ever import every_eval_ever
 from facebench.records.exchange.hugging_face import eval_results, model_index
+from facebench.records.exchange.paper import protocols_bib, values_tex
 from facebench.records.exchange.parquet import parquet
 from facebench.records.record import Record
 
-ExchangeFormat = Literal["parquet", "every-eval-ever", "model-index", "eval-results"]
+ExchangeFormat = Literal[
+    "parquet", "every-eval-ever", "model-index", "eval-results", "values", "bibtex"
+]  # fmt: skip
 EXCHANGE_FORMATS: tuple[ExchangeFormat, ...] = get_args(ExchangeFormat)
 FileContents = Mapping[str, bytes]
 _WRITERS: Mapping[ExchangeFormat, Callable[[Sequence[Record], str], FileContents]] = {
@@ -18,6 +21,8 @@ _WRITERS: Mapping[ExchangeFormat, Callable[[Sequence[Record], str], FileContents
     "every-eval-ever": every_eval_ever,
     "model-index": model_index,
     "eval-results": eval_results,
+    "values": values_tex,
+    "bibtex": protocols_bib,
 }
 
 
