@@ -268,7 +268,7 @@ def published_of(protocol: ProtocolFolio) -> list[str]:
 
 
 def verify_of(kept: KeptRecord) -> str:
-    """The command that reads a record again in a copy of the site's folder, and its scores: it
+    """The command that computes a record again from its scores, in a copy of the site's folder: it
     refuses what was changed, or does not follow from these.
     """
-    return f"facebench report run {shlex.quote(kept.copy)}"
+    return f"facebench verify {shlex.quote(kept.copy)}"
