@@ -63,8 +63,9 @@ def test_every_table_corrects_alike(three, tmp_path: Path) -> None:
     assert [row.cells[1].mark for row in table.rows] == ["", "", ""]  # AUC is not the first
     lines = report_csv([table]).splitlines()
     assert "p_holm" in lines[0]
-    assert "corrected for the number of rows" in "".join(report_table(table).notes)
-    assert "intervals are pointwise" in "".join(report_table(table).notes)
+    assert "corrected for the number of rows" in "".join(report_table(table).reading)
+    assert "Holm over 2" in "".join(report_table(table).notes)
+    assert "intervals are pointwise" in "".join(report_table(table).reading)
 
 
 def test_eval_compare_and_reports_print_one_interval_for_a_pair(three, tmp_path: Path) -> None:
@@ -73,7 +74,7 @@ def test_eval_compare_and_reports_print_one_interval_for_a_pair(three, tmp_path:
     interval = compared.statistics[0].interval
     text = f"[{100 * interval.low:+.2f}, {100 * interval.high:+.2f}]".replace("-", "−")
     view = record_table([base, fell])
-    versus = view.rows[1].cells[view.headings.index("vs first")]
+    versus = view.rows[1].cells[view.headings.index("vs base")]
     assert versus.detail == text
     for record in (base, fell):
         save_record(record, tmp_path / "records")

@@ -91,7 +91,10 @@ def test_a_table_and_a_record_of_real_faces(tmp_path: Path, shared_data: Path) -
     assert isinstance(statistics, dict)
     assert 0.5 < statistics["accuracy"]["value"] < 0.8  # raw pixels
     assert len(statistics["accuracy"]["per_fold"]) == 10
-    assert str(record["signature"]) in out and "landmarks-5pt(" in out
+    told, _ = machine.run("--format", "md")  # on a terminal: how to have it
+    assert str(record["signature"]) in told.replace("\\|", "|")
+    assert "alignment: landmarks-5pt(" in told
+    assert "how to read this, signatures: --format md or html" in out
     assert "SYNTHETIC" not in out + err and "NOT THE PUBLISHED LIST" in out
     assert "901 faces embedded" in err and "wall time" in err
     assert (machine.folder / "roc.png").read_bytes().startswith(b"\x89PNG")

@@ -130,12 +130,11 @@ def test_counts_are_those_by_hand_and_the_same_everywhere(
     reported = facebench.report(str(report_card(faces, list(models)))).to_frame()
     for name, one in found.items():
         for table, heads in ((cells, headings), (drawn, columns)):
-            assert table[name][heads.index("kept")].text == count_text(one.kept_parameters)
-            size = table[name][heads.index("size")]
-            assert (size.text, size.detail) == (
-                size_text(one.bytes),
-                f"packed {size_text(one.packed_bytes)}",
-            )
+            kept = table[name][heads.index("kept")]
+            share = f"{100 * one.kept_parameters / PARAMETERS:.1f}%"
+            assert (kept.text, kept.detail) == (share, count_text(one.kept_parameters))
+            assert table[name][heads.index("size")].text == size_text(one.bytes)
+            assert table[name][heads.index("packed")].text == size_text(one.packed_bytes)
             products = table[name][heads.index("multiply-adds")].text
             assert products == count_text(one.multiply_adds)
         assert sheet[name][taken.headings.index("kept")].text == count_text(one.kept_parameters)

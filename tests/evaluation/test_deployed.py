@@ -102,12 +102,13 @@ def test_a_record_has_the_rates_its_signature_and_its_table_say_so(
     assert facebench.read_record(kept) == record
     assert facebench.save_record(without, tmp_path / "records") != kept
     table = record_table([without, record])
-    column = table.headings.index("FMR % @ deployed")
+    column = table.headings.index("FMR % at the deployed threshold")
     assert [row.cells[column].text for row in table.rows] == [
         "–",
         f"{100 * deployed.fmr.value:.2f}",
     ]
-    assert any(note.startswith("@ deployed: at the threshold") for note in table.notes)
+    said = f"the deployed threshold of {record.model.id}: {deployed.threshold:.4f}, set on lfw for"
+    assert any(line.startswith(said) for line in table.reading)
 
 
 def test_a_gate_bounds_them(faces: Path, other_list: Path, tmp_path: Path) -> None:

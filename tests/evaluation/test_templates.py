@@ -90,7 +90,8 @@ def test_the_table_has_a_column_of_bytes(faces: Path) -> None:
         ("172", "int8"),
         ("21", "binary"),
     ]
-    assert any("bytes per face: of an embedding as the template keeps it" in n for n in table.notes)
+    said = "bytes per face: of an embedding as the template keeps it"
+    assert any(said in line for line in table.reading)
     whole = record_table(evaluated(faces))
     assert "bytes per face" not in [column.heading for column in whole.columns]
 

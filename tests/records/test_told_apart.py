@@ -102,7 +102,7 @@ def test_runs_of_one_name_differ_in_figures_and_notes(make_record: MakeRecord) -
         for day, (strength, weights) in enumerate(((3.5, "a"), (2.2, "b")), start=1)
     )
     labels = [curve.label for curve in layout_of([one, other]).curves]
-    assert labels == ["m, weights aaaaaaaa", "m, weights bbbbbbbb"]
+    assert labels == ["m (weights aaaaaaaa)", "m (weights bbbbbbbb)"]
     (found,) = facebench.history([one, other])
     assert history_table(found).verdict[0].startswith("m (weights bbbbbbbb) is the first to fall")
     page = to_html([record_table([one, other])], "x")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -40,8 +40,6 @@ from facebench.tables.text import (
     versus_cell,
 )
 
-_SIZES = ("size", "kept")
-_SHOWN = 5  # changed comparisons in a caption
 _SIZES = ("size", "kept")
 _SHOWN = 5  # changed comparisons in a caption
 MARKS = {
@@ -174,6 +172,7 @@ def _notes(comparison: Comparison) -> Iterator[str]:
         for name, rows in (("now wrong", comparison.worse), ("now right", comparison.better)):
             if rows and comparison.keys:
                 yield f"{name}, scores moved most: {'; '.join(_pairs(comparison, rows))}"
+    yield from _intervals_of(comparison, _misleads)
     if comparison.settings:
         yield f"other settings differ: {'; '.join(map(str, comparison.settings))}"
 
@@ -201,7 +200,7 @@ def _reading(comparison: Comparison) -> Iterator[str]:
                 f"McNemar's exact test of the decisions: {p_equation(exact)}; it takes comparisons "
                 "that share people for independent, and decides nothing"
             )
-        yield from _unusual(comparison)
+        yield from _intervals_of(comparison, _is_unusual)
         yield from _without_one(comparison)
     yield DOCS
 
@@ -222,12 +221,22 @@ def _without_one(comparison: Comparison) -> Iterator[str]:
             yield f"{statistic_text(found.statistic)} {'; '.join(told)}"
 
 
-def _unusual(comparison: Comparison) -> Iterator[str]:
-    """Intervals that rest on few people or on none, and thresholds."""
+def _misleads(kind: str) -> bool:
+    """Whether no draw shows a difference, or an interval leaves out that of thresholds."""
+    return kind.startswith("exact bound") or "held fixed" in kind
+
+
+def _is_unusual(kind: str) -> bool:
+    """Whether an interval rests on few people or few false accepts."""
+    return not _misleads(kind) and ("exact bound" in kind or FEW_ACCEPTED in kind)
+
+
+def _intervals_of(comparison: Comparison, are: Callable[[str], bool]) -> Iterator[str]:
+    """Statistics with intervals of such a kind, a line per kind."""
     kinds: dict[str, list[str]] = {}
     for found in comparison.statistics:
         kind = found.interval.kind if found.interval else ""
-        if "exact bound" in kind or "held fixed" in kind or FEW_ACCEPTED in kind:
+        if are(kind):
             kinds.setdefault(kind, []).append(statistic_text(found.statistic))
     yield from (f"interval of {', '.join(names)}: {kind}" for kind, names in kinds.items())
 
