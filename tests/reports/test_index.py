@@ -136,7 +136,7 @@ def test_the_index_says_what_came_out_and_what_the_paper_says(
     filled = [one for _, cards in made for one in cards]
     first = next(line for line in index_lines(made, FILES) if "table3" in line.page)
     assert first.here.startswith("sparse_074 is worse than baseline, by ")
-    assert first.paper == "In the paper it is above its reference, by 0.35 points."
+    assert first.paper == "In the paper sparse_074 is above its reference, by 0.35 points."
     assert first.same == "opposite"
     said = " ".join(group_verdict(filled))
     assert said.startswith("Of 1 comparison of the paper, measured again: 1 the opposite way")

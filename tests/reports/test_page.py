@@ -16,6 +16,7 @@ from facebench.reports.card import load_report
 from facebench.reports.formats import render_index
 from facebench.reports.html import report_html
 from tests.helpers.chromium import Browser, chromium
+from tests.helpers.records import MakeRecord
 
 pytestmark = pytest.mark.skipif(
     chromium() is None, reason="Chromium is not installed (apt-get install chromium)"
@@ -151,20 +152,25 @@ def test_the_printed_page_is_light_and_a_table(browser: Browser, page: Path) -> 
     assert browser.run(f"getComputedStyle({cell}).display") == "table-cell"
 
 
-def test_the_index_fits_a_phone_and_leads_to_its_pages(browser: Browser, page: Path) -> None:
-    finder = Finder.of([page.parent / "records"], cache=False)
+def test_the_index_fits_a_phone_and_leads_to_its_pages(
+    browser: Browser, page: Path, make_record: MakeRecord, tmp_path: Path
+) -> None:
+    """Of a page with two tables, of real and of synthetic faces, each title leads to its own."""
+    for kind in ("real", "synthetic"):
+        save_record(make_record("baseline", kind=kind, per_kind=40, draws=20), tmp_path)
+    finder = Finder.of([tmp_path], cache=False)
     made = [(name, fill_card(load_report(name), finder)) for name in ("table1", "table3")]
     index = page.with_name("index.html")
     index.write_text(render_index("html", made, [("html", ".html"), ("csv", ".csv")], "paper"))
     browser.look(390, 844, "dark")
     browser.open(index)
     assert browser.run("document.documentElement.scrollWidth") <= 390
-    assert (
-        browser.run("document.querySelector('.index a').getAttribute('href')") == "table3.html#t1"
-    )
-    assert browser.run("document.querySelectorAll('.index tbody tr').length") == sum(
-        len(tables) for _, tables in made
-    )
+    links = "[...document.querySelectorAll('.index tbody tr')].map(r => r.querySelector('a')"
+    assert browser.run(f"{links}.getAttribute('href'))") == [
+        "table3.html#t1", "table1.html", "table3.html#t2",
+    ]  # fmt: skip
+    third = report_html(made[1][1], "Table 3")
+    assert all(f'<section id="t{number}">' in third for number in (1, 2))
 
 
 def test_a_model_called_script_runs_nothing(browser: Browser, page: Path) -> None:

@@ -10,8 +10,12 @@ from facebench.comparison.verdict.words import amounts, share_of
 _Told = float | str
 
 
-def papers_sentence(differences: Sequence[float]) -> str:
-    """``In the paper all 5 are above their reference, by 0.03 to 0.35 points.``"""
+def papers_sentence(pairs: Sequence[tuple[str, float]], by: str = "") -> str:
+    """``In the paper all 5 are above their reference, by 0.03 to 0.35 points.``
+
+    pairs: (model, its difference there); by: what they are compared by, where a page has several.
+    """
+    differences = [one for _, one in pairs]
     if not differences:
         return ""
     total = len(differences)
@@ -23,12 +27,14 @@ def papers_sentence(differences: Sequence[float]) -> str:
         if found:
             are = "is" if len(found) == 1 else "are"
             of_it = f" {are} {word} {'its' if len(found) == 1 else 'their'} reference"
-            who = "it" if total == 1 else share_of(len(found), total)
+            who = pairs[0][0] if total == 1 else share_of(len(found), total)
             parts.append(f"{who}{of_it}, {amounts(found)}")
     equal = total - sum(one != 0 for one in differences)
     if equal:
-        parts.append(f"{share_of(equal, total)} {'is' if equal == 1 else 'are'} level with it")
-    return f"In the paper {'; '.join(parts)}."
+        who = pairs[0][0] if total == 1 else share_of(equal, total)
+        with_it = "its reference" if equal == 1 else "their reference"
+        parts.append(f"{who} {'is' if equal == 1 else 'are'} level with {with_it}")
+    return f"In the paper{f' ({by})' if by else ''} {'; '.join(parts)}."
 
 
 def agreement_text(pairs: Sequence[tuple[Paired, float]]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from facebench.comparison.paired import Paired
+from facebench.comparison.verdict.words import loses
 from facebench.records.comparability import names_of
 from facebench.records.record import Record
 from facebench.records.sections import ModelSection
@@ -42,8 +43,20 @@ class Contest:
 
     @property
     def holding(self) -> list[Contender]:
-        """Those that are not shown to be worse, the smallest first."""
-        return sorted(self.having("better", "no difference shown"), key=_size)
+        """Those that neither the test nor their own interval shows to be worse, smallest first."""
+        found = self.having("better", "no difference shown")
+        return sorted((one for one in found if not loses(one.paired)), key=_size)
+
+    @property
+    def passed_over(self) -> list[Contender]:
+        """Those smaller than what holds of which only the correction for several tests leaves open
+        whether they are worse, the smallest first.
+        """
+        best = self.smallest
+        than = self.model if best is None else best.model
+        found = self.having("no difference shown")
+        lost = (one for one in found if loses(one.paired) and is_smaller(one.model, than))
+        return sorted(lost, key=_size)
 
     @property
     def smallest(self) -> Contender | None:

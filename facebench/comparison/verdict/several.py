@@ -11,6 +11,7 @@ from facebench.comparison.verdict.words import (
     capital,
     change,
     level_text,
+    names_text,
     saved_text,
     share_of,
     signed,
@@ -81,60 +82,95 @@ def _left_open(same: Sequence[Contender]) -> str:
     return f" ({could} {amount(left)} worse, {level})"
 
 
-def smallest_sentence(contest: Contest) -> str:
-    """Which model one would ship, what it takes, and how sure that is; nothing without sizes."""
+def smallest_sentence(contest: Contest, by: str = "") -> str:
+    """Which model one would ship, what it takes, and how sure that is; nothing without sizes.
+
+    by: what they are compared by, where a page has several such things.
+    """
     if len(contest.contenders) == 1:
         (one,) = contest.contenders
         told = saved_text(one.model, contest.model)
-        return f"It takes {told}." if told else ""
-    found = contest.smallest
+        return f"{one.name} takes {told}." if told else ""
+    found, doubtful = contest.smallest, _doubtful([contest])
     if found is not None:
-        left = worst_left(found.paired) if found.paired.verdict != "better" else 0.0
-        sure = f"; it could still be {amount(left)} worse" if left else ""
+        left = _left([found])
+        sure = f"; {found.name} could still be {amount(left)} worse" if left else ""
         told = saved_text(found.model, contest.model)
-        return f"Smallest not shown to be worse: {found.name}, {told}{sure}."
+        return f"{_smallest(by)}: {found.name}, {told}{sure}.{doubtful}"
     worse = contest.having("worse")
     if worse and len(worse) == len(contest.contenders):
         least = min(worse, key=lambda one: abs(one.paired.difference))
         told = saved_text(least.model, contest.model)
-        size = f"; it takes {told}" if told and is_smaller(least.model, contest.model) else ""
+        size = (
+            f"; {least.name} takes {told}"
+            if told and is_smaller(least.model, contest.model)
+            else ""
+        )
         return f"None holds; the least loss is {least.name}'s, {signed(least.paired)}{size}."
-    if any(is_smaller(one.model, contest.model) for one in worse):
-        return f"None that is smaller than {contest.reference} holds."
+    if doubtful or any(is_smaller(one.model, contest.model) for one in worse):
+        return f"None that is smaller than {contest.reference} holds.{doubtful}"
     return ""
 
 
-def smallest_of(contests: Sequence[Contest]) -> str:
+def _smallest(by: str) -> str:
+    return f"Smallest not shown to be worse{f' ({by})' if by else ''}"
+
+
+def _left(found: Sequence[Contender]) -> float:
+    """The largest loss that is not excluded of those that are recommended."""
+    losses = (worst_left(one.paired) for one in found if one.paired.verdict != "better")
+    return max(losses, default=0.0)
+
+
+def _doubtful(contests: Sequence[Contest]) -> str:
+    """Smaller ones that only the correction for several tests saves, which nobody should ship."""
+    names = [one.name for contest in contests for one in contest.passed_over]
+    if not names:
+        return ""
+    own = "its own interval excludes" if len(names) == 1 else "their own intervals exclude"
+    return f" Passed over: {names_text(names)}, smaller, but {own} zero."
+
+
+def smallest_of(contests: Sequence[Contest], by: str = "") -> str:
     """The smallest that is not shown to be worse, of each of several contests in few words."""
     if len(contests) == 1:
-        return smallest_sentence(contests[0])
-    told = []
+        return smallest_sentence(contests[0], by)
+    told, chosen = [], []
     for contest in contests:
         found = contest.smallest
         if found is None:
             told.append(f"none against {contest.reference}")
             continue
+        chosen.append(found)
         size, of_all = found.model.bytes, contest.model.bytes
         saved = f" ({change(size / of_all)} bytes)" if size is not None and of_all else ""
         told.append(f"{found.name}{saved}")
-    return f"Smallest not shown to be worse: {', '.join(told)}." if told else ""
+    if not told:
+        return ""
+    if left := _left(chosen):
+        could = "each could still be up to"
+        if len(chosen) == 1:
+            could = f"{chosen[0].name} could still be"
+        told[-1] += f"; {could} {amount(left)} worse"
+    return f"{_smallest(by)}: {', '.join(told)}.{_doubtful(contests)}"
 
 
 def fewer_bytes(contests: Sequence[Contest]) -> str:
     """``They take 40 to 50% fewer bytes.``: each than its own reference; nothing where any does
     not.
     """
-    ratios = [
-        one.model.bytes / contest.model.bytes
+    found = [
+        (one.name, one.model.bytes / contest.model.bytes)
         for contest in contests
         for one in contest.contenders
         if one.model.bytes is not None and contest.model.bytes
     ]
+    ratios = [ratio for _, ratio in found]
     if not ratios or max(ratios) > 0.995:  # less than half of one per cent is nothing saved
         return ""
     saved = sorted(round(100 * (1 - ratio)) for ratio in ratios)
     told = f"{saved[0]} to {saved[-1]}%" if saved[0] != saved[-1] else f"{saved[0]}%"
-    return f"{'It takes' if len(ratios) == 1 else 'They take'} {told} fewer bytes."
+    return f"{f'{found[0][0]} takes' if len(found) == 1 else 'They take'} {told} fewer bytes."
 
 
 def unmeasured(missing: int, total: int) -> str:

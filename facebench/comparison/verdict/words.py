@@ -69,6 +69,14 @@ def worst_left(paired: Paired) -> float:
     return max(0.0, paired.interval.high if less else -paired.interval.low)
 
 
+def loses(paired: Paired) -> bool:
+    """Whether the interval, which is not corrected for several tests, holds losses alone."""
+    if paired.interval is None:
+        return False
+    less = paired.statistic in SMALLER_IS_BETTER
+    return paired.interval.low > 0 if less else paired.interval.high < 0
+
+
 def level_text(paired: Sequence[Paired]) -> str:
     """The level of the intervals, ``95%``."""
     found = next((one.interval.level for one in paired if one.interval), 0.95)

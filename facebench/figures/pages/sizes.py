@@ -116,6 +116,11 @@ class _SizeDrawing:
         low, high = self.values
         return self.frame.y((value - low) / (high - low))
 
+    def _shown(self, interval: tuple[float, float]) -> tuple[float, float]:
+        """What the axes hold of an interval: one of a share may pass 1."""
+        bottom, top = self.values
+        return max(interval[0], bottom), min(interval[1], top)
+
     def axes(self, rate: str) -> list[Markup]:
         unit = self.axis.unit
         found = log_ticks(self.sizes[0] / unit, self.sizes[1] / unit)
@@ -155,7 +160,7 @@ class _SizeDrawing:
             yield diamond(x, y, told)
             return
         if point.interval:
-            low, high = self.y(point.interval[0]), self.y(point.interval[1])
+            low, high = map(self.y, self._shown(point.interval))
             yield line(of_look("bar", point.look), x, low, x, high)
         shape = Markup('<circle class="{}" cx="{}" cy="{}" r="{}">{}</circle>')
         yield shape.format(of_look("dot", point.look), x, y, _POINT, told)
@@ -181,7 +186,7 @@ class _SizeDrawing:
     def _extent(self, point: SizePoint) -> Extent:
         """Left, top, right and bottom of a point and its interval."""
         x, y = self.x(point.size), self.y(point.value)
-        low, high = point.interval or (point.value, point.value)
+        low, high = self._shown(point.interval or (point.value, point.value))
         half = _POINT + 1
         return x - half, min(y - half, self.y(high)), x + half, max(y + half, self.y(low))
 

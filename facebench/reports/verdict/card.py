@@ -50,13 +50,14 @@ def card_verdict(filled: FilledCard) -> CardVerdict:
         return CardVerdict((lacking,) if lacking else ())
     first = [one for one in tested if one.column == tested[0].column]
     pairs = [
-        (contender.paired, paper)
+        (contender, paper)
         for one in first
         for contender, paper in zip(one.contest.contenders, one.papers, strict=True)
         if paper is not None
     ]
-    paper = papers_sentence([paper for _, paper in pairs])
-    same = agreement_text(pairs)
+    by = _several_by(tested)
+    paper = papers_sentence([(contender.name, paper) for contender, paper in pairs], by)
+    same = agreement_text([(contender.paired, paper) for contender, paper in pairs])
     return CardVerdict(tuple(filter(None, [*said, paper, lacking])), paper, same)
 
 
@@ -126,8 +127,9 @@ def _standings(filled: FilledCard, tested: Sequence[_Tested]) -> Iterator[str]:
     names = names_of_rows(filled)
     whole = names.get(filled.card.reference or "")
     large = [one for one in first if len(one.contenders) >= _MANY or one.reference == whole]
-    if large:
-        yield smallest_of(large)
+    # Where every network has one of its own beside it, none is the smallest: what all save is told.
+    if large and (len(first) == 1 or any(len(one.contenders) > 1 for one in large)):
+        yield smallest_of(large, _several_by(tested))
         yield from (_but(contest, tested, columns[1:]) for contest in large)
     else:
         yield fewer_bytes(first)
@@ -142,7 +144,15 @@ def _but(contest: Contest, tested: Sequence[_Tested], others: Sequence[str]) -> 
         for other in one.contest.having("worse")
         if one.column.heading in others and found is not None and other.name == found.name
     ]
-    return f"By {' and '.join(worse)} it is worse." if worse else ""
+    if not worse or found is None:
+        return ""
+    return f"By {' and '.join(worse)} {found.name} is worse."
+
+
+def _several_by(tested: Sequence[_Tested]) -> str:
+    """The first column that is tested, where several are; else nothing, as it is plain."""
+    headings = dict.fromkeys(one.column.heading for one in tested)
+    return next(iter(headings), "") if len(headings) > 1 else ""
 
 
 def _by_way(filled: FilledCard, tested: Sequence[_Tested]) -> list[tuple[str, Contest]] | None:

@@ -59,7 +59,7 @@ def test_who_holds_who_falls_and_which_is_smallest() -> None:
     assert several_verdict(found) == (
         "2 of 3 are not told apart from base (each could still be up to 0.80 points worse, 95%); "
         "c is worse, by 1.00 points (95%: 0.50 to 1.50).",
-        "Smallest not shown to be worse: b, 4.0 of 10.0 MB (−60%); it could still be 0.80 points "
+        "Smallest not shown to be worse: b, 4.0 of 10.0 MB (−60%); b could still be 0.80 points "
         "worse.",
     )
 
@@ -88,7 +88,7 @@ def test_where_none_holds_the_least_loss_is_told_with_its_size() -> None:
     worse = paired(-3.5, -2.5, 0.001)
     *_, said = several_verdict(contest(("a", 5_000_000, LOST), ("b", 1_000_000, worse)))
     assert said == (
-        "None holds; the least loss is a's, −1.00 points, 95% from −1.50 to −0.50; it takes 5.0 of "
+        "None holds; the least loss is a's, −1.00 points, 95% from −1.50 to −0.50; a takes 5.0 of "
         "10.0 MB (−50%)."
     )
 
@@ -110,10 +110,16 @@ def test_the_smallest_is_by_bytes_then_weights() -> None:
 def test_several_references_share_a_sentence() -> None:
     one, other = contest(("a", 5_000_000, SAFE)), contest(("b", 4_000_000, LOST))
     assert smallest_of([one, other]) == (
-        "Smallest not shown to be worse: a (−50% bytes), none against base."
+        "Smallest not shown to be worse: a (−50% bytes), none against base; a could still be 0.80 "
+        "points worse."
+    )
+    wider = contest(("c", 2_000_000, paired(-1.2, 0.2, 0.1)))
+    assert smallest_of([one, wider], "EER") == (
+        "Smallest not shown to be worse (EER): a (−50% bytes), c (−80% bytes); each could still be "
+        "up to 1.20 points worse."
     )
     assert fewer_bytes([one, other]) == "They take 50 to 60% fewer bytes."
-    assert fewer_bytes([one]) == "It takes 50% fewer bytes."
+    assert fewer_bytes([one]) == "a takes 50% fewer bytes."
     assert fewer_bytes([one, contest(("c", 10_000_000, SAFE))]) == ""
 
 
@@ -123,6 +129,36 @@ def test_after_correction_the_deciding_p_decides_and_the_interval_is_told() -> N
     found = contest(*((name, 5_000_000, one) for name, one in zip("abcde", tests, strict=True)))
     said = several_verdict(found)[0]
     assert said.startswith("None of the 5 is told apart from base (each could still be up to 1.00")
+
+
+def test_what_only_the_correction_leaves_open_is_not_recommended() -> None:
+    """Its own interval excludes zero; the next larger one holds, and the page says why it is."""
+    saved = replace(paired(-0.81, -0.02, 0.04), adjusted=0.3)
+    assert saved.verdict == "no difference shown"
+    found = contest(("a", 8_000_000, SAFE), ("b", 4_000_000, saved), ("c", 9_000_000, saved))
+    assert [one.name for one in found.holding] == ["a"]
+    assert several_verdict(found)[1] == (
+        "Smallest not shown to be worse: a, 8.0 of 10.0 MB (−20%); a could still be 0.80 points "
+        "worse. Passed over: b, smaller, but its own interval excludes zero."
+    )
+    none = contest(("a", 8_000_000, LOST), ("b", 4_000_000, saved), ("c", 3_000_000, saved))
+    assert several_verdict(none)[1] == (
+        "None that is smaller than base holds. Passed over: c and b, smaller, but their own "
+        "intervals exclude zero."
+    )
+    assert smallest_of([none, contest(("d", 5_000_000, WON))]) == (
+        "Smallest not shown to be worse: none against base, d (−50% bytes). Passed over: c and b, "
+        "smaller, but their own intervals exclude zero."
+    )
+    error = replace(paired(0.02, 0.81, 0.04, "eer"), adjusted=0.3)
+    gained = replace(paired(-0.81, -0.02, 0.04, "eer"), adjusted=0.3)
+    rates = contest(("a", 4_000_000, error), ("b", 5_000_000, gained))
+    assert rates.smallest is not None and rates.smallest.name == "b"
+    assert [one.name for one in rates.passed_over] == ["a"]
+
+
+def test_one_model_is_named_by_what_it_takes() -> None:
+    assert several_verdict(contest(("a", 5_000_000, SAFE)))[1] == "a takes 5.0 of 10.0 MB (−50%)."
 
 
 def test_of_an_error_rate_more_is_worse() -> None:
@@ -236,12 +272,15 @@ def test_as_the_paper_says_or_not() -> None:
         "in part: 1 as there, 1 opposite, 1 not shown"
     )
     assert agreement_text([]) == agreement_text([(WON, 0.0)]) == ""
-    assert papers_sentence([0.001, 0.003]) == (
+    assert papers_sentence([("a", 0.001), ("b", 0.003)]) == (
         "In the paper both are above their reference, by 0.10 to 0.30 points."
     )
-    assert papers_sentence([-0.01]) == "In the paper it is below its reference, by 1.00 points."
+    assert papers_sentence([("a", -0.01)], "EER") == (
+        "In the paper (EER) a is below its reference, by 1.00 points."
+    )
+    assert papers_sentence([("a", 0.0)]) == "In the paper a is level with its reference."
     assert papers_sentence([]) == ""
-    assert "1 of 2 is level" in papers_sentence([0.0, 0.1])
+    assert "1 of 2 is level" in papers_sentence([("a", 0.0), ("b", 0.1)])
 
 
 def test_values_beside_the_papers() -> None:
