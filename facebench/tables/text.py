@@ -76,16 +76,20 @@ def versus_text(paired: Paired) -> str:
     return text if paired.deciding_p is None else f"{text} {p_equation(paired.deciding_p)}"
 
 
-def marks_text(tested: Sequence[Paired], reference: str, family: int | None = None) -> str:
+def marks_text(
+    tested: Sequence[Paired], reference: str, family: int | None = None, *, alone: str = ""
+) -> str:
     """The one line below a table that says what its marks and intervals are. family: how many tests
-    were corrected for; None: all of these.
+    were corrected for; None: all of these. alone: the only statistic with a mark, where the table
+    holds others, too.
     """
     family = len(tested) if family is None else family
     level = next((one.interval.level for one in tested if one.interval), 0.95)
     over = "people" if any(one.over_subjects for one in tested) else "comparisons"
     several = f", Holm over {family}" if family > 1 else ""
+    only = f", by {alone} only" if alone else ""
     return (
-        f"▲ better, ▼ worse than {reference}, ≈ not told apart: paired over {over}, at "
+        f"▲ better, ▼ worse than {reference}, ≈ not told apart{only}: paired over {over}, at "
         f"5%{several}; brackets: {100 * level:g}%"
     )
 

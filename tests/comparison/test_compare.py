@@ -232,3 +232,13 @@ def test_a_score_that_is_not_there_is_no_minus_infinity(make_record: MakeRecord)
         shown = replace(comparison, base=changed(one, protocol=protocol))
         notes = " ".join(comparison_table(shown).reading)
         assert f"→ {word}" in notes and "inf" not in notes.replace("information", "")
+
+
+def test_the_legend_says_which_statistic_has_the_marks(make_record: MakeRecord) -> None:
+    base, other = (make_record(name, seed=n, per_kind=20) for n, name in enumerate("ab"))
+    (found,) = compare_records(base, [other])
+    (several,) = (note for note in comparison_table(found).notes if note.startswith("▲"))
+    assert "≈ not told apart, by accuracy only: paired over people" in several
+    alone = replace(found, statistics=found.statistics[:1])
+    (single,) = (note for note in comparison_table(alone).notes if note.startswith("▲"))
+    assert "≈ not told apart: paired over people" in single

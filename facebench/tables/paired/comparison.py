@@ -165,7 +165,9 @@ def _notes(comparison: Comparison) -> Iterator[str]:
     names = names_of([base, candidate])
     tested = [found for found in comparison.statistics[:1] if found.tested]
     if tested:
-        yield marks_text(tested, names[0])
+        several = len(comparison.statistics) > 1
+        alone = statistic_text(tested[0].statistic) if several else ""
+        yield marks_text(tested, names[0], alone=alone)
     if comparison.changed:
         total = len(base.table.mated) if base.table else 0
         yield changed_text(comparison.changed, total, *names)
