@@ -14,8 +14,8 @@ from tests.helpers.lower_bounds import bounds, declared, lowest
 DISTRIBUTIONS = packages_distributions()
 # Each folder: the extras that it may import from beside the dependencies of everybody.
 FOLDERS = {
-    "facebench": ("huggingface", "onnx", "parquet", "ray"),
-    "tests": ("huggingface", "onnx", "parquet", "ray", "test"),
+    "facebench": ("faiss", "huggingface", "onnx", "parquet", "ray"),
+    "tests": ("faiss", "huggingface", "onnx", "parquet", "ray", "test"),
     "docs": ("docs",),
     "examples": (),
 }

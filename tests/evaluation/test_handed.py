@@ -45,14 +45,34 @@ def evaluated(model: Any, faces: Path, **more: Any) -> facebench.Record:
     return facebench.evaluate(model, "lfw", faces, options=OPTIONS, **(QUICK | more))
 
 
+def numbers(record: facebench.Record) -> dict[str, float]:
+    """Every number of statistics and curve by its place: kernels of eager and scripted networks may
+    round otherwise.
+    """
+    found = {}
+
+    def walk(place: str, value: Any) -> None:
+        if isinstance(value, dict | list):
+            parts = value.items() if isinstance(value, dict) else enumerate(value)
+            for name, part in parts:
+                walk(f"{place}/{name}", part)
+        elif isinstance(value, int | float):
+            found[place] = float(value)
+
+    values = record.values()
+    walk("", {name: values[name] for name in ("statistics", "curve")})
+    assert len(found) > 20
+    return found
+
+
 def test_a_network_has_the_same_numbers_however_it_comes(faces: Path) -> None:
     torch.jit.script(Net().eval()).save(str(faces / "net.pt"))
     record = evaluated(str(faces / "net.pt"), faces)
     assert 0.5 < record.statistics.accuracy.value <= 1.0
     for model in (faces / "net.pt", Net(), function, f"{__name__}:net"):
         other = evaluated(model, faces)
-        assert other.statistics == record.statistics and other.curve == record.curve
-        assert (other.table.scores == record.table.scores).all()
+        assert numbers(other) == pytest.approx(numbers(record), abs=1e-5)
+        assert np.abs(other.table.scores - record.table.scores).max() < 1e-5
 
 
 def test_records_say_what_was_handed_over(faces: Path) -> None:

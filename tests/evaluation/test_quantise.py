@@ -22,7 +22,16 @@ from facebench.models.cards.publish import write_card
 from facebench.models.counting.model import count_model
 from facebench.models.zoo import load_model, load_network
 from tests.evaluation.test_evaluate import QUICK
-from tests.helpers.static import FOLDED, PARAMETERS, PRODUCTS, SIZE, crops, save_onnx, small
+from tests.helpers.static import (
+    FOLDED,
+    PARAMETERS,
+    PRODUCTS,
+    SEVEN_BITS,
+    SIZE,
+    crops,
+    save_onnx,
+    small,
+)
 
 pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -57,7 +66,9 @@ def some_faces(size: tuple[int, int] = SIZE) -> NDArray[np.uint8]:
 
 
 def test_a_factory_becomes_a_file_with_a_card(others: Path) -> None:
-    made = quantise_static(FACTORY, others, Path("small8.onnx"), number=4, seed=1)
+    made = quantise_static(
+        FACTORY, others, Path("small8.onnx"), number=4, seed=1, reduce_range=SEVEN_BITS
+    )
     card = made.card
     assert (card.name, card.architecture, card.weights) == ("small8", "onnx", "small8.onnx")
     assert card.path == Path("small8.toml") and card.sha256 == sha256_file(Path("small8.onnx"))
@@ -87,7 +98,7 @@ def test_an_onnx_file_keeps_what_its_card_says(others: Path) -> None:
 def test_a_fixed_batch_stays(others: Path) -> None:
     save_onnx(small(), Path("four.onnx"), batch=4)
     options = facebench.ModelOptions(size=SIZE)
-    quantise_static("four.onnx", others, options=options)
+    quantise_static("four.onnx", others, options=options, reduce_range=SEVEN_BITS)
     got = embedded("four_static_int8.onnx", some_faces())
     want = load_model("four.onnx", options).embed(some_faces())
     assert np.abs(want - got).max() < 0.05 * np.abs(want).max()

@@ -15,7 +15,16 @@ from facebench.base.errors import UserError
 from facebench.models.counting.graph import graph_counts
 from facebench.models.weights import static
 from facebench.models.weights.static import METHODS, static_bytes
-from tests.helpers.static import FOLDED, PRODUCTS, SIZE, noise, save_onnx, small, stacks
+from tests.helpers.static import (
+    FOLDED,
+    PRODUCTS,
+    SEVEN_BITS,
+    SIZE,
+    noise,
+    save_onnx,
+    small,
+    stacks,
+)
 
 onnx: Any = pytest.importorskip("onnx")
 onnxruntime: Any = pytest.importorskip("onnxruntime")
@@ -58,7 +67,7 @@ def weights_of(data: bytes) -> list[tuple[NDArray[np.int8], NDArray[np.float32],
 
 @pytest.mark.parametrize("method", METHODS)
 def test_embeddings_are_near_those_of_the_float_graph(graph: bytes, method: static.Method) -> None:
-    made = static_bytes("small", graph, "faces", batches(), method)
+    made = static_bytes("small", graph, "faces", batches(), method, SEVEN_BITS)
     want, got = run(graph, noise(8)), run(made, noise(8))
     assert 0 < np.abs(want - got).max() < 0.05 * np.abs(want).max()
     assert len(made) < len(graph)
@@ -141,7 +150,7 @@ def test_embeddings_are_not_cut_off_at_what_calibration_faces_have(
 ) -> None:
     save_onnx(Ending(last), tmp_path / "net.onnx")
     data = (tmp_path / "net.onnx").read_bytes()
-    made = static_bytes("net", data, "faces", batches())
+    made = static_bytes("net", data, "faces", batches(), reduce_range=SEVEN_BITS)
     seen = np.concatenate([run(data, one) for one in batches()]).max()
     inputs = noise(64, 77)
     want, got = run(data, inputs), run(made, inputs)
@@ -155,7 +164,7 @@ def test_embeddings_are_not_cut_off_at_what_calibration_faces_have(
 def test_products_of_several_matrices_have_one_scale_and_run(tmp_path: Path) -> None:
     save_onnx(stacks(), tmp_path / "stacks.onnx")
     data = (tmp_path / "stacks.onnx").read_bytes()
-    made = static_bytes("stacks", data, "faces", batches())
+    made = static_bytes("stacks", data, "faces", batches(), reduce_range=SEVEN_BITS)
     want, got = run(data, noise(4, 9)), run(made, noise(4, 9))
     assert np.abs(want - got).max() < 0.05 * np.abs(want).max()
     values = constants(made)
@@ -166,7 +175,7 @@ def test_products_of_several_matrices_have_one_scale_and_run(tmp_path: Path) -> 
 def test_older_operator_sets_are_renewed(operators: int, tmp_path: Path) -> None:
     save_onnx(small(), tmp_path / "old.onnx", operators)
     data = (tmp_path / "old.onnx").read_bytes()
-    made = static_bytes("old", data, "faces", batches())
+    made = static_bytes("old", data, "faces", batches(), reduce_range=SEVEN_BITS)
     want, got = run(data, noise(4)), run(made, noise(4))
     assert np.abs(want - got).max() < 0.05 * np.abs(want).max()
     assert {len(scales) for _, scales, _ in weights_of(made)} == {4, 5}
