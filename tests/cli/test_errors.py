@@ -18,7 +18,7 @@ SEE = "; see facebench eval --help"
     [
         ("eval --dta x", f"no such option: --dta (did you mean '--data'?){SEE}"),
         ("eval --on-missing cont", f"(did you mean 'count'?){SEE}"),
-        ("eval --format xml", f"'xml' is not one of 'table', 'json', 'md', 'html', 'csv' (did you mean 'html'?){SEE}"),  # noqa: E501
+        ("eval --format xml", f"'xml' is not one of 'table', 'json', 'md', 'html', 'csv', 'latex' (did you mean 'html'?){SEE}"),  # noqa: E501
         ("eval --draws x", "invalid value for '--draws'"),
         ("eval --threads 0", "invalid value for '--threads'"),
         ("eval -x", f"no such option: -x{SEE}"),

@@ -38,7 +38,7 @@ def littered(work: Path) -> Path:
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        (("models",), ["models/train.toml: unknown field 'lr'"]),
+        (("models",), ["models/train.toml: unknown field 'lr'", "cut", "list", "metrics"]),
         (("protocols",), ["protocols/wet_lab.toml: field 'kind': must be"]),
         (("report", "list"), ["reports/weekly.toml: not TOML"]),
         (("report", "paper", "--format", "csv"), ["weekly.toml", "cut", "list", "metrics"]),

@@ -70,6 +70,8 @@ def make_place(folder: Path, page: str) -> None:
     _staff(here)
     if "photos" in page:
         _photos(here / "photos")
+    if "distractors crowd" in page:
+        write_people(here / "crowd", people=3)
     if "old.csv" in page:
         _scores(here)
     (here / "faces").symlink_to(here / "staff")

@@ -66,7 +66,7 @@ def test_a_folder_stands_for_its_records_alone(run: Run, tmp_path: Path) -> None
 def test_show_opens_a_record_by_its_id(run: Run) -> None:
     row = listed(run, "-m", "sparse_074", "-p", "lfw", "--data", "real")[0]
     shown = run("results", "show", row["id"])
-    assert str(row["path"]) in shown.out.replace("\n", "")
+    assert str(row["path"]) in "".join(shown.out.split())
     whole = run("results", "show", row["id"], "--json").out
     assert json.loads(whole)["model"]["id"] == "sparse_074"
 
