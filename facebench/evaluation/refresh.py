@@ -85,7 +85,7 @@ def _refreshed(path: Path, form_only: bool) -> Refreshed:
 
 
 def _alike(kept: Any, made: Any) -> bool:
-    """Whether values of JSON differ by rounding at most; the seal, which follows from them, aside."""
+    """Whether values of JSON differ by rounding at most; the seal is not looked at."""
     if isinstance(kept, dict) and isinstance(made, dict):
         names = kept.keys() - {"seal"}
         same = names == made.keys() - {"seal"} and bool(kept.get("seal")) == bool(made.get("seal"))
