@@ -23,7 +23,9 @@ from facebench.similarity.base import Projection, score_block
 from facebench.similarity.scoring import many_pairs
 from facebench.similarity.tiles import Tiles
 from facebench.statistics.all_pairs.walk import walk_pairs
+from tests.helpers.acceptance import acceptance
 
+pytestmark = acceptance
 ROOT = Path(__file__).resolve().parents[2]
 ROUNDS = 5
 FACES = 1024  # two files of the store

@@ -25,6 +25,7 @@ from facebench.cli import cluster
 from facebench.cli.cluster import _make, _Work, check_address
 from facebench.models.embedders.options import ModelOptions
 from facebench.protocols.settings import Settings
+from tests.helpers.acceptance import acceptance
 
 Run = Callable[..., "Result"]  # noqa: F821
 ROOT = str(Path(facebench.__file__).parents[1])
@@ -309,6 +310,7 @@ def test_one_process_four_shards_and_two_nodes_give_the_same(
     assert stores[0] == stores[1] == stores[2] and len(stores[0]) == 4
 
 
+@acceptance
 @pytest.mark.slow
 def test_ten_kills_at_random_moments_cost_nothing_but_time(
     nodes: Callable[[], None],
