@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _BLOCK_VALUES = 1 << 22  # float64 values in one block of gathered rows: 32 MiB
+_PAIRS = 1 << 15  # that are scored exactly at once
 _GRID_BITS = 26  # of either factor: 52 of the product, and float64 has 53
 _NORM_ROOM = 1.001
 
@@ -113,10 +114,14 @@ def exact_pairs(
     """float32 n: scores of left[i] and right[j], float32 rows, with the bits that `score_block`
     gives them.
     """
-    rows = _on_grid(left.rows[i]), _on_grid(right.rows[j])
-    scores = np.einsum("ij,ij->i", *rows)
-    if left.bias.any() or right.bias.any():
-        scores += left.bias[i] + right.bias[j]
+    scores = np.empty(len(i))
+    for start in range(0, len(i), _PAIRS):
+        part = slice(start, start + _PAIRS)
+        rows = _on_grid(left.rows[i[part]]), _on_grid(right.rows[j[part]])
+        np.einsum("ij,ij->i", *rows, out=scores[part])
+    bias = left.bias[i] + right.bias[j]
+    if bias.any():
+        scores += bias
     return np.asarray(scores, dtype=np.float32)
 
 

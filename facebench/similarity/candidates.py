@@ -17,16 +17,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from facebench.base.threads import cores, over_cores
 from facebench.similarity.base import Projection, exact_pairs, score_block
+from facebench.similarity.rounding import OVERFLOW, margins, norms_of
 from facebench.statistics.checks import BoolArray, FloatArray, IntArray
 from facebench.statistics.searches import Searches, search
 
 TILE, PROBES = 2048, 512  # gallery faces and probes of one product: 4 MiB of scores
 _MOST_HIT = 1 / 4  # of the mated probes: where more are reached, all are looked at
 _DENSE = 1 / 32  # of a tile's cells: where more may decide, the tile is scored exactly
-_UNIT = float(np.finfo(np.float32).eps) / 2  # the most that rounding to float32 moves a number
-_GRID = 1.01 * 2.0**-26  # and to the grid, of a row's norm and for each root of its length
-OVERFLOW = 1e38  # of a score in float32; NaN is not below it either
-_PAIRS = 1 << 15  # that are scored exactly at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,11 +77,9 @@ class Slab:
         best = np.full(len(identity), -np.inf, dtype=np.float32)
         for number in range(int(counts.max(initial=0))):
             more = np.flatnonzero(counts > number)
-            for start in range(0, more.size, _PAIRS):
-                part = more[start : start + _PAIRS]
-                faces = self.rows[self.starts[identity[part]] + number]
-                scores = exact_pairs(self.faces, faces, probes, probe[part])
-                best[part] = np.maximum(best[part], scores)
+            faces = self.rows[self.starts[identity[more]] + number]
+            scores = exact_pairs(self.faces, faces, probes, probe[more])
+            best[more] = np.maximum(best[more], scores)
         return best
 
 
@@ -319,7 +314,7 @@ def search_faces(
     person = _positions(present, who)
     order = np.flatnonzero(asked)
     order = order[np.argsort(person[order], kind="stable")]
-    margin = margins(gallery.rows.shape[1], float(norms[there].max()), lengths)
+    margin = margins(gallery.rows.shape[1], float(norms[there].max()) * lengths)
     count = cores() if workers is None else workers
     step = max(1, min(block, -(-order.size // (2 * count))))
 
@@ -345,32 +340,11 @@ def nothing_found(mated: BoolArray, identities: int) -> Searches:
     )
 
 
-def margins(width: int, norm: float, lengths: FloatArray) -> FloatArray:
-    """float64[P]: the most that a product in float32 and the exact score of a probe can differ.
-
-    Any order of K sums and products is off by at most K·u/(1 - K·u) of the sum of the absolute
-    products (Higham 2002, "Accuracy and Stability of Numerical Algorithms", Section 3.1), and that
-    is at most the product of the norms. The grid moves each row, and the score is rounded once.
-    """
-    sums = width * _UNIT / (1 - width * _UNIT)
-    share = sums + 2.01 * _GRID * np.sqrt(width) + 1.01 * _UNIT
-    return np.asarray(1.01 * share * norm * lengths + width * np.finfo(np.float32).tiny)
-
-
 def _rows(faces: Projection, chosen: IntArray) -> NDArray[np.floating]:
     first, last = int(chosen[0]), int(chosen[-1])
     if last - first + 1 == len(chosen) and (np.diff(chosen) == 1).all():
         return faces.rows[first : last + 1]
     return faces.rows[chosen]
-
-
-def norms_of(faces: Projection) -> FloatArray:
-    """float64 N: of the rows."""
-    norms = np.empty(len(faces))
-    for start in range(0, len(faces), TILE):
-        rows = faces.rows[start : start + TILE].astype(np.float64)
-        norms[start : start + TILE] = np.sqrt(np.einsum("ij,ij->i", rows, rows))
-    return norms
 
 
 def _positions(present: IntArray, people: IntArray) -> IntArray:

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from facebench.base.errors import UserError
 from facebench.similarity.base import Projection, exact_pairs
-from facebench.similarity.candidates import margins, norms_of, nothing_found
+from facebench.similarity.candidates import nothing_found
 from facebench.similarity.galleries.index import GalleryIndex, faiss_for
+from facebench.similarity.rounding import margins, norms_of
 from facebench.statistics.checks import BoolArray, IntArray
 from facebench.statistics.searches import Searches
 
@@ -164,7 +165,7 @@ class ApproximateSearch:
         if not len(self._sample) or not self._owners:
             return Recall(name, 0, self.depth, 0.0, 0.0)
         lengths = norms_of(self.probes[self._sample])
-        margin = margins(self.probes.rows.shape[1], self._norm, lengths)
+        margin = margins(self.probes.rows.shape[1], self._norm * lengths)
         there = np.sort(self._nearest, axis=1)[:, ::-1]
         place, _, scores = self._returned(self._sample)
         counts = np.count_nonzero(there > -np.inf, axis=1)

@@ -14,16 +14,8 @@ import numpy as np
 
 from facebench.base.threads import cores, over_cores
 from facebench.similarity.base import Projection
-from facebench.similarity.candidates import (
-    OVERFLOW,
-    PROBES,
-    TILE,
-    ProbeBlock,
-    Slab,
-    margins,
-    norms_of,
-    nothing_found,
-)
+from facebench.similarity.candidates import PROBES, TILE, ProbeBlock, Slab, nothing_found
+from facebench.similarity.rounding import OVERFLOW, margins, norms_of
 from facebench.statistics.checks import BoolArray, FloatArray, IntArray
 from facebench.statistics.searches import Searches
 
@@ -106,7 +98,7 @@ class GallerySearch:
 
     def _margin(self, lengths: FloatArray) -> FloatArray:
         """By the longest gallery row so far: what was scored before may be nearer than that."""
-        return margins(self.probes.rows.shape[1], self._norm, lengths)
+        return margins(self.probes.rows.shape[1], self._norm * lengths)
 
     def searches(self) -> Searches:
         """What was found. ValueError: scores that are NaN or infinite."""
