@@ -7,12 +7,16 @@ from dataclasses import replace
 from inspect import Parameter, Signature, signature
 from pathlib import Path
 from types import NoneType
-from typing import Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import typer
 
-from facebench.base.options import Field, Group, Option, options_of, words_of
+from facebench.base.errors import UserError
+from facebench.base.options import FACES, Field, Group, Option, options_of, words_of
 from facebench.models.embedders.options import ModelOptions
+
+if TYPE_CHECKING:
+    from facebench.protocols.settings import Settings
 
 Command = Callable[..., None]
 NamedSimilarity = Literal["cosine", "joint-bayesian", "projection"]
@@ -129,6 +133,14 @@ QuietOption = Annotated[
 ]
 
 
+WeightsOption = Annotated[
+    list[str] | None,
+    typer.Option(help="Weights for the one package.module:factory among the models, as of `eval`."),
+]
+DataOption = Annotated[
+    str | None,
+    typer.Option(rich_help_panel=FACES.title, help="A folder or file, as of `eval`."),
+]
 ClusterOption = Annotated[
     str | None,
     typer.Option(
@@ -136,6 +148,39 @@ ClusterOption = Annotated[
         help="Embed on a Ray cluster: auto, local:4 or ray://host:10001 (facebench[ray]).",
     ),
 ]
+
+
+def embeddings_option(panel: str | None = None) -> Any:
+    """``--embeddings`` of commands that take them instead of a model."""
+    return typer.Option(
+        rich_help_panel=panel,
+        help="Embeddings instead of a model: an .npy file, with --names; or a folder of shards "
+        "(.npy with names in Parquet) or a Parquet file, which have their own.",
+    )
+
+
+def names_option(panel: str | None = None) -> Any:
+    """``--names`` beside `embeddings_option`."""
+    return typer.Option(rich_help_panel=panel, help="Names of the rows of --embeddings.")
+
+
+def shard_option(does: str) -> Any:
+    """``--shard`` of commands that many processes share; does: what with a share."""
+    return typer.Option(
+        help=f"i/n: {does} the i-th of n shares, 1/4 to 4/4. Default: what RANK and WORLD_SIZE "
+        "(torchrun) or SLURM_ARRAY_TASK_ID and SLURM_ARRAY_TASK_COUNT say, or all."
+    )
+
+
+def require_one_runtime(settings: Settings, said: str) -> None:
+    """UserError where processes that share a store would each choose a runtime; said: by what they
+    share it.
+    """
+    if settings.runtime == "auto":
+        raise UserError(
+            f"--runtime auto measures on each machine, and {said} shares one store among several: "
+            "name the runtime, e.g. --runtime onnxruntime"
+        )
 
 
 def similarity_option(panel: str) -> Any:

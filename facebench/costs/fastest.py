@@ -117,14 +117,12 @@ class RuntimeChoice:
     def fastest(self) -> ChosenRuntime:
         """The fastest that agrees, by measuring on the first faces, or as it was found before."""
         known = self._known().get("chosen")
-        if known is not None:
-            with contextlib.suppress(StopIteration):
-                runtime = next(one for one in (*_TRIED, native_runtime(self.card)) if one == known)
-                own = runtime == native_runtime(self.card)
-                told = f"{self.own.id}: --runtime auto: {known}, as it was found before"
-                return ChosenRuntime(self.own if own else self._in(runtime), told)
+        native = native_runtime(self.card)
+        if known in (*_TRIED, native):
+            told = f"{self.own.id}: --runtime auto: {known}, as it was found before"
+            return ChosenRuntime(self.own if known == native else self._in(known), told)
         faces = self.first()
-        ways: dict[Runtime, Embedder] = {native_runtime(self.card): self.own}
+        ways: dict[Runtime, Embedder] = {native: self.own}
         self.own.ready()
         self.own.embed(faces)
         estimate, left = self.faces * _seconds(self.own, faces) / len(faces), list[str]()
@@ -150,10 +148,10 @@ class RuntimeChoice:
             for name, way in ways.items():
                 seconds[name].append(_seconds(way, faces))
         best = {name: min(values) for name, values in seconds.items()}
-        own_time = best[native_runtime(self.card)]
+        own_time = best[native]
         chosen = min(best, key=lambda name: best[name])
         if best[chosen] > _GAIN * own_time:
-            chosen = native_runtime(self.card)
+            chosen = native
         self._note(chosen=chosen, agreed=[name for name in ways if name in _TRIED])
         speeds = ", ".join(f"{name} {len(faces) / best[name]:,.0f} faces/s" for name in ways)
         told = f"{self.own.id}: --runtime auto: {chosen} ({'; '.join([speeds, *left])})"

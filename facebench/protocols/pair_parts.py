@@ -10,6 +10,7 @@ import hashlib
 import logging
 import re
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,7 +84,7 @@ class PairParts:
         """All pairs with a tail of this length, from the parts that are there and those that are
         walked now; None: no part is there, or theirs are too short.
         """
-        counts = {of: len(self.present(of)) for _, of in self._found()}
+        counts = Counter(of for _, of in self._found())
         if not counts:
             return None
         of = max(counts, key=lambda of: (counts[of] / of, -of))

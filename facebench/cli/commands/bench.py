@@ -12,7 +12,7 @@ from facebench.base.options import ASIDE, Option
 from facebench.base.vocabulary import MOST_THREADS
 from facebench.cli.errors import importing
 from facebench.cli.lab import KINDS
-from facebench.cli.options import QuietOption, takes
+from facebench.cli.options import QuietOption, WeightsOption, takes
 from facebench.cli.output import kept_in, require_output, table_text, write
 from facebench.models.embedders.options import ModelOptions
 
@@ -36,12 +36,7 @@ def command(
     baseline: Annotated[
         str | None, typer.Option(help="What the others are divided by; default: the first.")
     ] = None,
-    weights: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Weights for the one package.module:factory among the models, as of `eval`."
-        ),
-    ] = None,
+    weights: WeightsOption = None,
     runtime: Annotated[
         str | None,
         typer.Option(

@@ -16,7 +16,10 @@ from facebench.cli.lab import KINDS
 from facebench.cli.options import (
     ClusterOption,
     QuietOption,
+    embeddings_option,
+    names_option,
     plot_width_option,
+    require_one_runtime,
     takes,
     without_effect_on_embeddings,
 )
@@ -70,17 +73,8 @@ def command(
             "parameters. Default: their card's parent, or the first model.",
         ),
     ] = None,
-    embeddings: Annotated[
-        Files,
-        typer.Option(
-            rich_help_panel=_WHAT,
-            help="Embeddings instead of a model: an .npy file, with --names; or a folder of shards "
-            "(.npy with names in Parquet) or a Parquet file, which have their own.",
-        ),
-    ] = None,
-    names: Annotated[
-        Files, typer.Option(rich_help_panel=_WHAT, help="Names of the rows of --embeddings.")
-    ] = None,
+    embeddings: Annotated[Files, embeddings_option(_WHAT)] = None,
+    names: Annotated[Files, names_option(_WHAT)] = None,
     scores: Annotated[
         Files,
         typer.Option(
@@ -170,11 +164,7 @@ def command(
                 f"--cluster {cluster} embeds faces by a --model and keeps them in the store; leave "
                 "it out"
             )
-        if settings.runtime == "auto":
-            raise UserError(
-                f"--runtime auto measures on each machine, and --cluster {cluster} shares a store "
-                "among several: name the runtime, e.g. --runtime onnxruntime"
-            )
+        require_one_runtime(settings, f"--cluster {cluster}")
         with importing():
             from facebench.cli.cluster import fill_on
 

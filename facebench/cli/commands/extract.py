@@ -13,7 +13,15 @@ from facebench.base.errors import UserError
 from facebench.base.options import ASIDE, FACES, HOW, INPUT, MACHINE
 from facebench.cli.errors import importing
 from facebench.cli.lab import KINDS
-from facebench.cli.options import ClusterOption, QuietOption, takes
+from facebench.cli.options import (
+    ClusterOption,
+    DataOption,
+    QuietOption,
+    WeightsOption,
+    require_one_runtime,
+    shard_option,
+    takes,
+)
 from facebench.cli.output import require_outputs
 from facebench.models.embedders.options import ModelOptions
 from facebench.protocols.settings import Settings
@@ -44,24 +52,10 @@ def command(
             "--protocol", "-p", help="Whose faces: see `facebench protocols`; may be repeated."
         ),
     ],
-    shard: Annotated[
-        str | None,
-        typer.Option(
-            help="i/n: make the i-th of n shares, 1/4 to 4/4. Default: what RANK and WORLD_SIZE "
-            "(torchrun) or SLURM_ARRAY_TASK_ID and SLURM_ARRAY_TASK_COUNT say, or all."
-        ),
-    ] = None,
+    shard: Annotated[str | None, shard_option("make")] = None,
     cluster: ClusterOption = None,
-    weights: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Weights for the one package.module:factory among the models, as of `eval`."
-        ),
-    ] = None,
-    data: Annotated[
-        str | None,
-        typer.Option(rich_help_panel=FACES.title, help="A folder or file, as of `eval`."),
-    ] = None,
+    weights: WeightsOption = None,
+    data: DataOption = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -91,12 +85,10 @@ def command(
         )
 
     share = share_of(shard, os.environ)
-    if settings.runtime == "auto" and (cluster is not None or share is not None):
-        said = share.said_by if share is not None else f"--cluster {cluster}"
-        raise UserError(
-            f"--runtime auto measures on each machine, and {said} shares one store among several: "
-            "name the runtime, e.g. --runtime onnxruntime"
-        )
+    if share is not None:
+        require_one_runtime(settings, share.said_by)
+    elif cluster is not None:
+        require_one_runtime(settings, f"--cluster {cluster}")
     if output is not None:
         _require_one(output, len(models) * len(protocol), weights)
     if cluster is not None:

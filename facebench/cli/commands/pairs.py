@@ -13,7 +13,16 @@ from facebench.base.errors import UserError
 from facebench.base.options import ASIDE, FACES, HOW, INPUT, MACHINE
 from facebench.cli.commands.eval import brought
 from facebench.cli.errors import importing
-from facebench.cli.options import QuietOption, takes
+from facebench.cli.options import (
+    DataOption,
+    QuietOption,
+    WeightsOption,
+    embeddings_option,
+    names_option,
+    require_one_runtime,
+    shard_option,
+    takes,
+)
 from facebench.models.embedders.options import ModelOptions
 from facebench.protocols.settings import Settings
 
@@ -40,30 +49,11 @@ def command(
     models: Annotated[
         list[str] | None, typer.Argument(metavar="MODEL", help="As of `eval`.")
     ] = None,
-    shard: Annotated[
-        str | None,
-        typer.Option(
-            help="i/n: walk the i-th of n shares, 1/4 to 4/4. Default: what RANK and WORLD_SIZE "
-            "(torchrun) or SLURM_ARRAY_TASK_ID and SLURM_ARRAY_TASK_COUNT say, or all."
-        ),
-    ] = None,
-    weights: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Weights for the one package.module:factory among the models, as of `eval`."
-        ),
-    ] = None,
-    embeddings: Annotated[
-        list[Path] | None,
-        typer.Option(help="An .npy file of embeddings instead of a model; needs --names."),
-    ] = None,
-    names: Annotated[
-        list[Path] | None, typer.Option(help="Names of the rows of --embeddings.")
-    ] = None,
-    data: Annotated[
-        str | None,
-        typer.Option(rich_help_panel=FACES.title, help="A folder or file, as of `eval`."),
-    ] = None,
+    shard: Annotated[str | None, shard_option("walk")] = None,
+    weights: WeightsOption = None,
+    embeddings: Annotated[list[Path] | None, embeddings_option()] = None,
+    names: Annotated[list[Path] | None, names_option()] = None,
+    data: DataOption = None,
     quiet: QuietOption = False,
     *,
     options: ModelOptions,
@@ -79,6 +69,8 @@ def command(
         from facebench.evaluation.sharing.pairs import parts_made
 
     share = share_of(shard, os.environ)
+    if share is not None:
+        require_one_runtime(settings, share.said_by)
     given = brought(embeddings or [], names or [])
     if not (models or given):
         raise UserError("name a model (`facebench models` lists them), or --embeddings")

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from facebench.base.errors import UserError
 from facebench.base.opening import folder_entries, plain_file, reading
 from facebench.embedding.rows.mapped import MappedRows, mapped, written
+from facebench.faces.tables.columns import PARQUET
 
-PARQUET = (".parquet", ".pq")
 NAMES = ("image_path", "image", "name", "file", "filename", "file_name", "key", "path", "url")
 VECTORS = ("embedding", "embeddings", "image_embedding", "vector", "feature", "features")
 _FOLDERS = ("img_emb", "embeddings", "")  # of arrays, below the one that was named

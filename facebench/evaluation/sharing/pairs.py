@@ -43,6 +43,7 @@ def parts_made(
             )
     named = swept([NamedModel(None, one) for one in models], weights)
     candidates = candidates_of(named, options, embeddings)
+    similarities = [one.similarity(settings.similarity, settings.metric) for one in candidates]
     images = any(candidate.embedder for candidate in candidates)
     ready = prepare_all(cards, data, settings, images=images)
     candidates = [in_runtime(candidate, ready[0], settings) for candidate in candidates]
@@ -50,12 +51,14 @@ def parts_made(
     for prepared in ready:
         if others is not None:
             others.require_other_people(prepared.named_people)
+    templates = [
+        [fitted(name, candidate, others, settings) for name in settings.templates]
+        for candidate in candidates
+    ]
     for prepared in ready:
         assert isinstance(prepared, PreparedAllPairs)
-        for candidate in candidates:
-            similarity = candidate.similarity(settings.similarity, settings.metric)
-            for name in settings.templates:
-                template = fitted(name, candidate, others, settings)
+        for candidate, similarity, kinds in zip(candidates, similarities, templates, strict=True):
+            for template in kinds:
                 rows = CandidateFaces(candidate, prepared, settings).embeddings()
                 kept = rows if template.template.plain else template.kept(rows)
                 made = prepared.make_part(kept, similarity, settings, part)

@@ -97,7 +97,7 @@ class PreparedIdentification(PreparedProtocol):
             mated=mated,
             nonmated=len(searches) - mated,
             subjects=int(np.unique(self.people[first.probes]).size),
-            failed=int(np.count_nonzero(lost[first.probes] | lost_in_gallery(searches))),
+            failed=int(np.count_nonzero(lost[first.probes] | _lost_in_gallery(searches))),
             fingerprint=self.fingerprint,
             rule="exact",
             draws=settings.draws,
@@ -163,7 +163,7 @@ def table_of(searches: Searches, people: NDArray[np.int64]) -> SearchTable:
     return SearchTable(search_scores(searches), searches.mated, people, ranks_of(searches))
 
 
-def lost_in_gallery(searches: Searches) -> NDArray[np.bool_]:
+def _lost_in_gallery(searches: Searches) -> NDArray[np.bool_]:
     """bool[n]: mated probes without an own score, since they or their gallery faces are lost."""
     lost: NDArray[np.bool_] = searches.mated & (searches.own == -np.inf)
     return lost
