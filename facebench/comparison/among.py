@@ -13,13 +13,19 @@ from itertools import combinations
 
 import numpy as np
 
-from facebench.comparison.paired import Paired, corrected, paired_statistics
+from facebench.comparison.paired import (
+    Paired,
+    corrected,
+    paired_statistics,
+    target_of,
+    verification_key,
+)
 from facebench.records.comparability import require_comparable
 from facebench.records.record import Record
 from facebench.records.scores import ScoreTable
 from facebench.records.sections import VerificationSection
 from facebench.records.statistics import Measured, find_statistic, statistics_in
-from facebench.statistics.intervals.exact import Interval, tar_key
+from facebench.statistics.intervals.exact import Interval
 from facebench.statistics.paired import Difference
 from facebench.statistics.verification import paired_among
 
@@ -129,7 +135,7 @@ def _verified(
     tables = [table for n in alike if (table := records[n].table) is not None]
     first = tables[0]
     names = list(dict.fromkeys(name for n in alike for name in statistics_in(records[n])))
-    targets = [float(name.partition("=")[2]) for name in names if "=" in name]
+    targets = [target_of(name) for name in names if "=" in name]
     values = [{name: find_statistic(records[n], name) for name in names} for n in alike]
     found = paired_among(
         [(table.scores, table.decisions) for table in tables],
@@ -154,8 +160,7 @@ def _verified(
 def _paired(
     name: str, one: Measured, other: Measured, differences: Mapping[str, Difference]
 ) -> Paired:
-    key = tar_key(float(name.partition("=")[2])) if "=" in name else name
-    found = differences[key]
+    found = differences[verification_key(name)]
     return Paired(
         name,
         one.value,

@@ -14,14 +14,13 @@ from typing import TYPE_CHECKING
 
 from facebench.base.errors import UserError
 from facebench.base.options import require_level
-from facebench.comparison.paired import SIGNIFICANCE, SMALLER_IS_BETTER
+from facebench.comparison.paired import SIGNIFICANCE, SMALLER_IS_BETTER, target_of, verification_key
 from facebench.records.comparability import require_comparable
 from facebench.records.find import Named, named_in, require_words, several
 from facebench.records.frames import Results, Scalar, Shown, frame_of
 from facebench.records.record import Record
 from facebench.records.sections import VerificationSection
 from facebench.records.statistics import require_statistic, statistics_in
-from facebench.statistics.intervals.exact import tar_key
 from facebench.statistics.intervals.methods import MethodDifference
 from facebench.statistics.paired import holm
 from facebench.statistics.verification import method_differences
@@ -238,7 +237,7 @@ def _statistics(
         [(r.table.scores, r.table.decisions) for r in records if r.table is not None]
         for records in (base, candidate)
     )
-    targets = [float(name.partition("=")[2]) for name in names if "=" in name]
+    targets = [target_of(name) for name in names if "=" in name]
     found = method_differences(
         one,
         other,
@@ -253,8 +252,7 @@ def _statistics(
         [sum(require_statistic(r, name).value for r in records) / len(records) for name in names]
         for records in (base, candidate)
     ]
-    keys = [tar_key(float(n.partition("=")[2])) if "=" in n else n for n in names]
     return [
-        MethodStatistic(name, before, after, found[key])
-        for name, before, after, key in zip(names, *means, keys, strict=True)
+        MethodStatistic(name, before, after, found[verification_key(name)])
+        for name, before, after in zip(names, *means, strict=True)
     ]

@@ -340,12 +340,12 @@ def _tested(pairings: Sequence[_Pairing], plain: Sequence[Sequence[Paired]]) -> 
         one.folds,
         one.left_subjects,
         one.right_subjects,
-        [_target(name) for name in names if "=" in name],
+        [target_of(name) for name in names if "=" in name],
         names=names,
         level=first.level,
     )
     return [
-        [_verified(p, pairing, differences[_verification_key(p.statistic)]) for p in of_one]
+        [_verified(p, pairing, differences[verification_key(p.statistic)]) for p in of_one]
         for pairing, of_one, differences in zip(pairings, plain, found, strict=True)
     ]
 
@@ -384,11 +384,13 @@ def _values(base: Record, candidate: Record, name: str) -> Paired:
     )
 
 
-def _verification_key(statistic: str) -> str:
-    return tar_key(_target(statistic)) if "=" in statistic else statistic
+def verification_key(statistic: str) -> str:
+    """By which `facebench.statistics.verification` knows a statistic of pairs."""
+    return tar_key(target_of(statistic)) if "=" in statistic else statistic
 
 
-def _target(statistic: str) -> float:
+def target_of(statistic: str) -> float:
+    """The FAR in a name such as ``TAR@FAR=0.001``."""
     return float(statistic.partition("=")[2])
 
 

@@ -131,7 +131,7 @@ def index_markdown(
 ) -> str:
     """The same as Markdown, as a folder's README."""
     text = [f"# {plain(title)}", ""]
-    first, *others = map(plain, group_verdict(filled)) if group_verdict(filled) else ("",)
+    first, *others = [plain(one) for one in group_verdict(filled)] or [""]
     text += [" ".join([f"**{first}**", *others]), ""] if first else []
     text += [line(["table", "here", "the paper", "same?", "faces", "measured", "files"])]
     text += [line([":---", ":---", ":---", ":---", ":---", ":---", ":---"])]

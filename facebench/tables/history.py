@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from facebench.base.text import percent
-from facebench.comparison.history import History
+from facebench.comparison.history import History, HistoryRun
 from facebench.comparison.verdict.runs import runs_verdict
 from facebench.comparison.verdict.single import warning_of
 from facebench.records.comparability import told_apart
@@ -44,7 +44,7 @@ def history_table(history: History) -> Table:
             Column("p", aside=True),
             *size_columns(history.models)[2:],
         ),
-        rows=rows_of(*(_row(history, number) for number in range(len(history.runs)))),
+        rows=rows_of(*_rows(history)),
         notes=tuple(_notes(history)),
         notice=warning_of(first),
         verdict=runs_verdict(history),
@@ -52,14 +52,20 @@ def history_table(history: History) -> Table:
     )
 
 
-def _row(history: History, number: int) -> tuple[Cell, ...]:
-    run = history.runs[number]
-    record = run.record
-    against = run.against
-    sizes = size_cells(record.model, history.runs[history.reference].record.model)
+def _rows(history: History) -> Iterator[tuple[Cell, ...]]:
+    details = told_apart([run.record for run in history.runs])
     headings = [column.heading for column in size_columns(history.models)]
+    reference = history.runs[history.reference].record.model
+    for run, detail in zip(history.runs, details, strict=True):
+        yield _row(run, detail, size_cells(run.record.model, reference), headings)
+
+
+def _row(
+    run: HistoryRun, detail: str, sizes: Mapping[str, Cell], headings: Sequence[str]
+) -> tuple[Cell, ...]:
+    record, against = run.record, run.against
     return (
-        Cell(record.model.id, told_apart([one.record for one in history.runs])[number]),
+        Cell(record.model.id, detail),
         *(sizes[heading] for heading in headings[:2]),
         Cell(percent(run.value), interval_text(run.interval), value=run.value),
         Cell("reference") if against is None else versus_cell(against),

@@ -57,18 +57,23 @@ def mark_words(mark: str) -> str:
     return _MARKS.get(mark, "not significantly different from")
 
 
-@lru_cache(maxsize=1)
-def _environment() -> Environment:
+def environment(*folders: Path) -> Environment:
+    """Of templates in folders, in which every value is escaped and none may be missing."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    found = Environment(
+    return Environment(
         finalize=lambda value: printable(value) if type(value) is str else value,
-        loader=FileSystemLoader(TEMPLATES),
+        loader=FileSystemLoader(folders),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    found = environment(TEMPLATES)
     found.globals["mark_words"] = mark_words
     found.globals["how_to_read"] = HOW_TO_READ
     return found

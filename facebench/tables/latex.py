@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from facebench.tables.table import Cell, Details, Table
 
@@ -116,7 +117,7 @@ class _ColumnBlock:
     def parts(self) -> int:
         return len(self.cells[0]) if self.cells else 1
 
-    @property
+    @cached_property
     def widths(self) -> tuple[float, ...]:
         """Of its columns in LaTeX, in points."""
         own = [max((row[n].width for row in self.cells), default=0.0) for n in range(self.parts)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from facebench.comparison.paired import Paired
-from facebench.comparison.verdict.words import amounts, share_of
+from facebench.comparison.verdict.words import amounts, capital, share_of
 
 _Told = float | str
 
@@ -63,7 +63,7 @@ def order_sentence(heading: str, unit: str, values: Sequence[tuple[str, _Told, _
     Words: how many are the same; counts, bytes and ratios: how far off at most; other numbers:
     whether the rows come in the same order.
     """
-    start = f"{heading[:1].upper()}{heading[1:]}"
+    start = capital(heading)
     if any(isinstance(one, str) or isinstance(other, str) for _, one, other in values):
         same = sum(str(one) == str(other) for _, one, other in values)
         return f"{start}: {share_of(same, len(values))} as in the paper."

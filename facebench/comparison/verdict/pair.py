@@ -6,6 +6,7 @@ from facebench.comparison.paired import SAME, Paired
 from facebench.comparison.verdict.contest import is_smaller
 from facebench.comparison.verdict.words import (
     amount,
+    capital,
     comparisons_text,
     level_text,
     saved_text,
@@ -32,7 +33,7 @@ def pair_verdict(base: Record, candidate: Record, paired: Paired) -> tuple[str, 
     where = f"{base.protocol.name} ({comparisons_text(base)})"
     said = [f"{other} against {one}: {_WORDS[paired.verdict]} on {where}."]
     what = statistic_text(paired.statistic)
-    said.append(f"{what[0].upper()}{what[1:]} {signed(paired)}.")
+    said.append(f"{capital(what)} {signed(paired)}.")
     said += filter(None, [_left(paired), size_sentence(candidate.model, base.model)])
     return (said[0] + " " + said[1], *said[2:])
 

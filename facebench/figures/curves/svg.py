@@ -16,6 +16,7 @@ from facebench.figures.pages.frame import (
     dashes,
     key_entry,
     key_rows,
+    label_height,
     line,
     of_look,
     text,
@@ -85,7 +86,7 @@ class _CurveDrawing:
         height = top + _HEIGHT + bottom + LINE * (len(rows) + len(below)) + 4
         synthetic = layout.synthetic
         frame = Frame(
-            height + (2 * LINE + 4 if synthetic else 0),
+            height + label_height(synthetic),
             left=left,
             top=top,
             bottom=bottom + LINE * (len(rows) + len(below)) + 4,

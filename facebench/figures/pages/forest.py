@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from facebench.base.text import printable
 from facebench.figures.forest import ForestRow, forest_ends, row_text, ways_of
-from facebench.figures.pages.frame import WIDTH, Frame, line, of_look, text, ticks_of
+from facebench.figures.pages.frame import WIDTH, Frame, label_height, line, of_look, text, ticks_of
 from facebench.figures.pages.letters import LINE, shortened, width_of
 
 _ROW, _HEADING = 2 * LINE + 4, LINE + 6
@@ -25,7 +25,7 @@ def forest_svg(rows: Sequence[ForestRow], *, synthetic: bool) -> Markup:
     places = list(_places(rows))
     body = places[-1].y + _ROW
     frame = Frame(
-        body + 2 * LINE + 14 + (2 * LINE + 4) * synthetic,
+        body + 2 * LINE + 14 + label_height(synthetic),
         left=_MARGIN,
         right=_MARGIN,
         top=0,

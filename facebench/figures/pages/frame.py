@@ -49,7 +49,7 @@ class Frame:
     @property
     def above(self) -> float:
         """Where the axes begin."""
-        return self.top + (2 * LINE + 4 if self.synthetic else 0)
+        return self.top + label_height(self.synthetic)
 
     @property
     def end(self) -> float:
@@ -148,6 +148,11 @@ def dashes(look: LineStyle) -> Markup:
     if not look.pattern:
         return Markup()
     return Markup(' stroke-dasharray="{}"').format(" ".join(map(str, look.pattern)))
+
+
+def label_height(synthetic: bool) -> float:
+    """What the label of rendered faces takes above the axes; 0 without it."""
+    return 2 * LINE + 4 if synthetic else 0
 
 
 def line(name: str, x1: float, y1: float, x2: float, y2: float) -> Markup:

@@ -19,6 +19,7 @@ from facebench.figures.pages.frame import (
     diamond,
     key_entry,
     key_rows,
+    label_height,
     line,
     log_ticks,
     of_look,
@@ -97,7 +98,7 @@ class _SizeDrawing:
         room = max(0.08 * (max(values) - min(values)), 0.002)
         wide = max((max(sizes) / min(sizes)) ** 0.08, 1.06)
         bottom = 2 * LINE + 16 + LINE * len(key_rows(_entries(points)))
-        above = 24 + (2 * LINE + 4) * synthetic
+        above = 24 + label_height(synthetic)
         frame = Frame(above + _HEIGHT + bottom, top=24, bottom=bottom, synthetic=synthetic)
         low, high = min(values) - room, min(1.0, max(values) + room)
         return _SizeDrawing(

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from facebench.base.text import percent, printable, size_text
+from facebench.figures.labels import hides
+from facebench.figures.pages.frame import line, text
 
 _WIDTH, _HEIGHT = 620, 400
 _LEFT, _RIGHT, _TOP, _FLOOR = 52, 14, 30, 346
@@ -89,17 +91,17 @@ def _axes(window: _Window, cost: str, statistic: str) -> Iterator[Markup]:
     step = next((step for step in _STEPS if span / step <= 7), 0.5)
     for number in range(math.ceil(window.low / step), math.floor(window.high / step) + 1):
         y = window.y(number * step)
-        yield _line("grid", _LEFT, y, _WIDTH - _RIGHT, y)
-        yield _text("tick end", _LEFT - 6, y + 4, f"{100 * number * step:.4g}")
+        yield line("grid", _LEFT, y, _WIDTH - _RIGHT, y)
+        yield text(_LEFT - 6, y + 4, f"{100 * number * step:.4g}", "tick end")
     few = window.right - window.left < 1.6
     for power in range(math.floor(window.left), math.ceil(window.right) + 1):
         for digit in (1, 2, 5) if few else (1,):
             at = digit * 10.0**power
             if window.left <= math.log10(at) <= window.right:
                 x = window.x(at)
-                yield _line("grid", x, _TOP, x, _FLOOR)
-                yield _text("tick middle", x, _FLOOR + 22, _cost_text(at, cost))
-    yield _text("tick middle", (_LEFT + _WIDTH - _RIGHT) / 2, _HEIGHT - 8, cost)
+                yield line("grid", x, _TOP, x, _FLOOR)
+                yield text(x, _FLOOR + 22, _cost_text(at, cost), "tick middle")
+    yield text((_LEFT + _WIDTH - _RIGHT) / 2, _HEIGHT - 8, cost, "tick middle")
     turned = '<text class="tick middle" transform="rotate(-90 13 {0})" x="13" y="{0}">{1}</text>'
     yield Markup(turned).format((_TOP + _FLOOR) / 2, printable(f"{statistic} %"))
 
@@ -123,7 +125,7 @@ def _steps(window: _Window, front: Sequence[FrontPoint]) -> Iterator[Markup]:
 def _mark(window: _Window, one: FrontPoint, cost: str) -> Iterator[Markup]:
     x, y = window.x(one.cost), window.y(one.value)
     if one.front and one.interval:
-        yield _line("bar", x, window.y(one.interval[0]), x, window.y(one.interval[1]))
+        yield line("bar", x, window.y(one.interval[0]), x, window.y(one.interval[1]))
     told = size_text(int(one.cost)) if cost == "bytes" else f"{one.cost / 1e6:,.1f} M"
     yield Markup('<circle class="{}" cx="{}" cy="{}" r="{}"><title>{}</title></circle>').format(
         "of-front" if one.front else "other",
@@ -151,21 +153,7 @@ def _names(window: _Window, points: Sequence[FrontPoint]) -> Iterator[Markup]:
         for left, base in places:
             box = (left, base - _LINE + 3, left + width, base + 3)
             inside = box[0] >= _LEFT and box[2] <= _WIDTH - 2 and box[1] >= 0 and box[3] <= _FLOOR
-            if inside and not any(_overlap(box, other) for other in taken):
+            if inside and not hides(box, taken):
                 taken.append(box)
-                yield _text("name", left, base, one.name)
+                yield text(left, base, one.name, "name")
                 break
-
-
-def _overlap(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
-    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
-
-
-def _line(name: str, x1: float, y1: float, x2: float, y2: float) -> Markup:
-    return Markup('<line class="{}" x1="{}" y1="{}" x2="{}" y2="{}"/>').format(name, x1, y1, x2, y2)
-
-
-def _text(name: str, x: float, y: float, words: str) -> Markup:
-    return Markup('<text class="{}" x="{}" y="{}">{}</text>').format(
-        name, round(x, 1), round(y, 1), printable(words)
-    )

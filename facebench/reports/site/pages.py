@@ -31,7 +31,7 @@ from facebench.reports.site.words import (
     verdict_of,
     verify_of,
 )
-from facebench.tables.html import TEMPLATES
+from facebench.tables.html import TEMPLATES, environment
 from facebench.tables.paired.comparison import MARKS
 from facebench.tables.text import interval_text, p_text, points_text, statistic_heading
 
@@ -119,16 +119,7 @@ def _breaking(name: str) -> Markup:
 
 @lru_cache(maxsize=1)
 def _environment() -> Environment:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    found = Environment(
-        finalize=lambda value: printable(value) if type(value) is str else value,
-        loader=FileSystemLoader([OWN, TEMPLATES]),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    found = environment(OWN, TEMPLATES)
     found.filters["url"] = lambda path: quote(path, safe="/")
     found.filters["breaking"] = _breaking
     found.globals.update(

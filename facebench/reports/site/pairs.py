@@ -17,7 +17,7 @@ from facebench.comparison.paired import Paired
 from facebench.records.statistics import statistics_in
 from facebench.reports.site.folios import KeptRecord, Site
 from facebench.reports.site.rankings import Ranking, Standing
-from facebench.tables.text import interval_text, statistic_heading
+from facebench.tables.text import statistic_heading
 
 BELOW, NONE = -1, None  # of p: below 0.001, and not tested
 _LETTERS = {"better": "b", "worse": "w", "no difference shown": "n", "undecided": "u"}
@@ -86,7 +86,6 @@ def _model(one: Standing, names: list[str], site: Site, kept: KeptRecord) -> dic
         "page": f"{folio.page}#{kept.anchor}" if folio else "",
         "record": kept.copy,
         "values": [percent(m.value) if m else "–" for m in found.values()],
-        "intervals": [interval_text(m.interval) if m else "" for m in found.values()],
         "told": "".join("1" if m and m.resolvable else "0" for m in found.values()),
         "taken": {
             "size": [model.bytes, size_text(model.bytes)],

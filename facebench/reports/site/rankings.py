@@ -8,7 +8,8 @@ from functools import cached_property
 
 from facebench.base.text import percent, points
 from facebench.comparison.among import Among, among
-from facebench.comparison.paired import Paired
+from facebench.comparison.paired import Paired, target_of
+from facebench.comparison.verdict.contest import Contender, Contest
 from facebench.records.comparability import measure_of, method_of, names_of
 from facebench.records.record import Record, similarity_kind, template_kind
 from facebench.records.statistics import Measured, find_statistic, statistics_in
@@ -104,11 +105,7 @@ class Ranking:
             for name in tars
             if all((found := s.measured(name)) and found.resolvable for s in self.standings)
         ]
-        return headline, *sorted(told, key=lambda name: float(name.partition("=")[2]))[:1]
-
-    def standing_of(self, record: Record) -> Standing | None:
-        """Where a record stands; None: not here."""
-        return next((one for one in self.standings if one.record is record), None)
+        return headline, *sorted(told, key=target_of)[:1]
 
     def points(self, cost: str) -> list[FrontPoint]:
         """Models whose cost is known, to be drawn; cost: ``bytes`` or ``multiply-adds``."""
@@ -129,32 +126,36 @@ class Ranking:
         on = "On rendered faces " if self.kind == "synthetic" else ""
         if not others:
             return f"{on}{best.name} is the only one, {best.headline}."
-        alike = [one for one in others if one.leader and one.leader.verdict != "worse"]
         text = f"{on}{best.name} is highest, {best.headline}; "
-        if not alike:
+        contenders = (Contender(o.name, o.record.model, o.leader) for o in others if o.leader)
+        contest = Contest(best.name, best.record.model, tuple(contenders))
+        alike, worse = contest.having("better", "no difference shown"), contest.having("worse")
+        if len(worse) == len(others):
             rest = "the other is" if len(others) == 1 else f"all {len(others)} others are"
             return f"{text}{rest} worse."
-        are = "is" if len(alike) == 1 else "are"
-        text += f"{len(alike)} of {len(others)} others {are} not told apart from it."
-        return f"{text}{_smallest(best, alike)}"
+        found, what = (alike, "not told apart from it") if alike else (worse, "worse")
+        text += f"{len(found)} of {len(others)} others {'is' if len(found) == 1 else 'are'} {what}"
+        if left := len(others) - len(alike) - len(worse):
+            text += f", of {left} no test can tell"
+        return f"{text}.{_smallest(contest)}"
 
 
-def _smallest(best: Standing, alike: Sequence[Standing]) -> str:
+def _smallest(contest: Contest) -> str:
     """The smallest of those that are not told apart from the best, and what it might cost."""
-    own = best.taken.model.bytes
+    own = contest.model.bytes
     smaller = [
-        (size, one)
-        for one in alike
-        if own and (size := one.taken.model.bytes) is not None and size < own
+        (size, -one.paired.candidate, one)
+        for one in contest.holding
+        if own and (size := one.model.bytes) is not None and size < own
     ]
     if not smaller or not own:
         return ""
-    size, one = min(smaller, key=lambda found: (found[0], -found[1].value))
+    size, _, one = min(smaller, key=lambda found: found[:2])
     text = f" The smallest of these is {one.name}, with {1 - size / own:.0%} fewer bytes"
-    if one.leader is None or one.leader.interval is None:
+    if one.paired.interval is None:
         return f"{text}."
-    difference = points(one.leader.difference)
-    return f"{text}: {difference} points {points_text(one.leader.interval)}."
+    difference = points(one.paired.difference)
+    return f"{text}: {difference} points {points_text(one.paired.interval)}."
 
 
 def rankings_of(records: Sequence[Record], costs: MeasuredCosts) -> list[Ranking]:

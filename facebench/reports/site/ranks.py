@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from facebench.comparison.among import Among
+from facebench.comparison.pareto import pareto_front
 
 
 @dataclass(frozen=True)
@@ -51,10 +52,7 @@ def on_front(points: Sequence[tuple[float | None, float]]) -> list[bool]:
     """Of (cost, value) whether no other point costs at most as much and is at least as good, one
     of both strictly; a point without a cost is not on the front.
     """
-    known = [(cost, -value) for cost, value in points if cost is not None]
-    best: dict[float, float] = {}  # of every cost that the front has, its value
-    highest = float("-inf")
-    for cost, loss in sorted(known):
-        if -loss > highest:
-            best[cost] = highest = -loss
-    return [cost is not None and best.get(cost) == value for cost, value in points]
+    at = [n for n, (cost, _) in enumerate(points) if cost is not None]
+    costs = [cost for cost, _ in points if cost is not None]
+    front = dict(zip(at, pareto_front(costs, [points[n][1] for n in at]), strict=True))
+    return [front.get(n, False) for n in range(len(points))]

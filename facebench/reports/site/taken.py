@@ -60,7 +60,9 @@ def costs_in(
                 left_out(error)
                 continue
             found.setdefault((costs.model, costs.weights_hash), costs)
-    for model, weights in {(r.model.id, r.model.weights_hash) for r in records} - set(found):
+    for model, weights in dict.fromkeys((r.model.id, r.model.weights_hash) for r in records):
+        if (model, weights) in found:
+            continue
         try:
             others = find_costs(model)
         except UserError as error:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from facebench.base.errors import UserError
-from facebench.base.storage import temporary_folder
+from facebench.base.storage import files_as_they_are, temporary_folder
 from facebench.base.text import json_text
 from facebench.base.version import __version__
 from facebench.records.files import table_files
@@ -18,6 +18,7 @@ from facebench.reports.site.pages import pages_of
 MARK = "facebench-site.json"  # by which a folder is known as a site, and may be replaced
 
 
+@files_as_they_are()
 def write_site(places: Sequence[Path], folder: Path, title: str, *, scores: bool = True) -> Site:
     """Write the site of the records in files and folders.
 

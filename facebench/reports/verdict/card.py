@@ -14,6 +14,7 @@ from facebench.comparison.verdict.several import (
     standings,
     unmeasured,
 )
+from facebench.comparison.verdict.words import capital
 from facebench.reports.card import ReportColumn, ReportRow
 from facebench.reports.cells import FilledCard, FilledCell, FilledRow
 
@@ -195,5 +196,5 @@ def _untested(filled: FilledCard) -> Iterator[str]:
 def _reach(column: ReportColumn, numbers: Sequence[tuple[str, float]]) -> str:
     low, high = min(numbers, key=lambda at: at[1]), max(numbers, key=lambda at: at[1])
     shown = percent if column.unit == "percent" else "{:.3f}".format
-    heading = f"{column.heading[:1].upper()}{column.heading[1:]}"
+    heading = capital(column.heading)
     return f"{heading}: from {shown(low[1])} ({low[0]}) to {shown(high[1])} ({high[0]})."
