@@ -197,6 +197,22 @@ def write(text: str, output: Path | None, *, quiet: bool = False, shown: bool = 
         print(f"result: {output}", file=sys.stderr)
 
 
+def draw_into(
+    path: Path | None, draw: Callable[[Path], object], option: str = "--plot", what: str = "plot"
+) -> str | None:
+    """Draw a picture into the file that an option names, and say so; None: it is there, or none was
+    asked for. Else why the disk refused it, to be told after the result.
+    """
+    if path is None:
+        return None
+    try:
+        draw(path)
+    except OSError as error:
+        return unwritten(f"{option} {path}", error)
+    print(f"{what}: {path}", file=sys.stderr)
+    return None
+
+
 SUMMARY = "GITHUB_STEP_SUMMARY"
 _OWN = "### gate: "  # how a gate's Markdown starts
 

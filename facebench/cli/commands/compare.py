@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -25,16 +24,15 @@ from facebench.cli.output import (
     DigitsOption,
     RowsOption,
     choice_of,
+    draw_into,
     require_outputs,
     table_text,
-    unwritten,
     write,
 )
 
 if TYPE_CHECKING:
     from facebench.comparison.compare import Comparison
     from facebench.comparison.methods import MethodComparison
-    from facebench.figures.faces import PairFaces
     from facebench.tables.table import Choice
 
 CompareFormat = Literal["table", "md", "html", "json", "csv", "latex"]
@@ -158,12 +156,23 @@ def command(
         keys = tuple(zip(faces.left, faces.right, strict=True))
         compared = [replace(comparison, keys=keys) for comparison in compared]
         if show_flips is not None and drawn is not None:
-            failed = _draw(compared[0], show_flips, faces, drawn)
+            from facebench.figures.flips import flips_of, save_flips
+
+            one, number = compared[0], show_flips
+            failed = draw_into(
+                drawn,
+                lambda path: save_flips(one, flips_of(one, faces, number), faces, path),
+                "--flips-out",
+                "flips",
+            )
     with places(digits):
         text = render(compared, format, file=output is not None, choice=choice)
     write(text, output)
     if plot is not None:
-        failed = _draw_differences(compared, plot, inches) or failed
+        from facebench.figures.forest import save_comparison_plot
+
+        undrawn = draw_into(plot, lambda path: save_comparison_plot(compared, path, inches))
+        failed = undrawn or failed
     if failed is not None:
         raise UserError(failed)
 
@@ -201,29 +210,3 @@ def _of_methods(
     return table_text(
         list(map(method_table, compared)), format, "methods", file=file, choice=choice
     )
-
-
-def _draw_differences(
-    compared: Sequence[Comparison], path: Path, inches: float | None
-) -> str | None:
-    """Draw the differences; why the disk refused the picture, to be told after the result."""
-    from facebench.figures.forest import save_comparison_plot
-
-    try:
-        save_comparison_plot(compared, path, inches)
-    except OSError as error:
-        return unwritten(f"--plot {path}", error)
-    print(f"plot: {path}", file=sys.stderr)
-    return None
-
-
-def _draw(comparison: Comparison, number: int, faces: PairFaces, path: Path) -> str | None:
-    """Draw what changed; why the disk refused the picture, to be told after the result."""
-    from facebench.figures.flips import flips_of, save_flips
-
-    try:
-        save_flips(comparison, flips_of(comparison, faces, number), faces, path)
-    except OSError as error:
-        return unwritten(f"--flips-out {path}", error)
-    print(f"flips: {path}", file=sys.stderr)
-    return None

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -13,7 +12,7 @@ from facebench.base.errors import UserError
 from facebench.base.options import percent_level
 from facebench.cli.errors import importing
 from facebench.cli.options import NamedSimilarity, records_option, similarity_option
-from facebench.cli.output import require_outputs, table_text, unwritten, write
+from facebench.cli.output import draw_into, require_outputs, table_text, write
 
 if TYPE_CHECKING:
     from facebench.comparison.groups.damage import GroupDamage
@@ -131,7 +130,7 @@ def _of_one(
 
     section = require_column(record, by)
     target = chosen_target(section, far)
-    failed = _drawn(plot, lambda path: save_group_plot([record], [section], target, path))
+    failed = draw_into(plot, lambda path: save_group_plot([record], [section], target, path))
     if format == "json" or format == "csv":
         text = (groups_json if format == "json" else groups_csv)(record, section)
         return text, failed
@@ -144,7 +143,7 @@ def _of_damage(
     from facebench.figures.groups.damage import save_damage_plot
     from facebench.tables.groups.damage import damage_csv, damage_json, damage_table
 
-    failed = _drawn(plot, lambda path: save_damage_plot(found, path))
+    failed = draw_into(plot, lambda path: save_damage_plot(found, path))
     if format == "json" or format == "csv":
         return (damage_json if format == "json" else damage_csv)(found), failed
     return _text(list(map(damage_table, found)), format, file=file), failed
@@ -152,18 +151,6 @@ def _of_damage(
 
 def _text(tables: Sequence[Table], format: Literal["table", "md", "html"], *, file: bool) -> str:
     return table_text(tables, format, "groups", file=file)
-
-
-def _drawn(plot: Path | None, draw: Callable[[Path], None], what: str = "plot") -> str | None:
-    """What could not be written; None: it is drawn, or was not asked for."""
-    if plot is None:
-        return None
-    try:
-        draw(plot)
-    except OSError as error:
-        return unwritten(f"--{what} {plot}", error)
-    print(f"{what}: {plot}", file=sys.stderr)
-    return None
 
 
 def _with_faces(
@@ -177,5 +164,7 @@ def _with_faces(
     named_by = "--data" if sheet is None else "--sheet"
     faces = pair_faces(found[0].base, data, pairs, sheet=named_by, cut=sheet is not None)
     keys = list(zip(faces.left, faces.right, strict=True))
-    failed = _drawn(sheet, lambda path: save_flipped_by_group(found[0], faces, path), "sheet")
+    failed = draw_into(
+        sheet, lambda path: save_flipped_by_group(found[0], faces, path), "--sheet", "sheet"
+    )
     return [with_faces(one, keys) for one in found], failed

@@ -12,6 +12,7 @@ import typer
 
 from facebench.base.errors import UserError, nearest
 from facebench.base.text import json_text, percent
+from facebench.base.vocabulary import SYNTHETIC_LABEL
 from facebench.cli.options import NamedSimilarity
 from facebench.cli.output import show_table
 
@@ -54,6 +55,7 @@ def command(
     Example: facebench results -m baseline -m sparse_074 -p lfw --data real
     """
     from facebench.records.find import Finder
+    from facebench.records.record import similarity_kind
 
     places = list(what or [])
     if places[:1] == [SHOW]:
@@ -67,7 +69,7 @@ def command(
         entry
         for entry in finder.entries
         if all(not names or _named(getattr(entry, field), names) for names, field in wanted)
-        and similarity in (None, entry.similarity.partition("(")[0])
+        and similarity in (None, similarity_kind(entry.similarity))
         and data in (None, entry.data.kind)
     ]
     _require_known(finder.entries, model, "model")
@@ -150,16 +152,16 @@ def _line(entry: Entry) -> dict[str, Any]:
 
 def _list(entries: Sequence[Entry]) -> None:
     """The records, within 80 columns where their names are of usual length."""
+    from facebench.records.record import similarity_kind
     from facebench.tables.table import Column, list_of
 
+    short = {"cosine": "cos", "joint-bayesian": "JB"}
     rows = [
         (
             _id(entry),
             entry.model,
             entry.protocol + ("°" if entry.data.kind == "synthetic" else ""),
-            {"cosine": "cos", "joint-bayesian": "JB"}.get(
-                entry.similarity.partition("(")[0], entry.similarity.partition("(")[0][:4]
-            ),
+            short.get(kind := similarity_kind(entry.similarity), kind[:4]),
             _value(entry),
             entry.created[:10],
         )
@@ -170,7 +172,7 @@ def _list(entries: Sequence[Entry]) -> None:
         "`facebench results show ID` opens one"
     ]
     if any(entry.data.kind == "synthetic" for entry in entries):
-        notes.append("°: SYNTHETIC FACES (rendered, not photographs)")
+        notes.append(f"°: {SYNTHETIC_LABEL}")
     headings = ("id", "model", "protocol", "sim", Column("%"), "made")
     show_table(list_of(headings, rows, notes=notes), "bare")
 

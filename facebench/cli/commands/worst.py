@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -11,7 +10,7 @@ import typer
 from facebench.base.errors import UserError
 from facebench.cli.errors import importing
 from facebench.cli.options import NamedSimilarity, records_option, similarity_option
-from facebench.cli.output import require_outputs, table_text, unwritten, write
+from facebench.cli.output import draw_into, require_outputs, table_text, write
 
 WorstFormat = Literal["table", "md", "html", "json", "csv"]
 _OF, _HOW, _RESULT = "Of what", "How", "Result"
@@ -77,11 +76,7 @@ def command(
     )
     failed = None
     if sheet is not None and faces is not None:
-        try:
-            save_sheet(found, faces, sheet)
-            print(f"sheet: {sheet}", file=sys.stderr)
-        except OSError as error:
-            failed = unwritten(f"--sheet {sheet}", error)
+        failed = draw_into(sheet, lambda path: save_sheet(found, faces, path), "--sheet", "sheet")
     if format == "json" or format == "csv":
         text = worst_json(found) if format == "json" else worst_csv(found)
     else:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from facebench.base.errors import UserError, left_out
 from facebench.comparison.degradation import shown_interval
 from facebench.comparison.paired import Paired
 from facebench.figures.curves.caption import caption_of
@@ -119,7 +120,11 @@ def _latencies(records: Sequence[Record]) -> list[float | None]:
     found: list[float | None] = []
     how: tuple[object, ...] | None = None
     for record in records:
-        costs = find_costs(record.model.id)
+        try:
+            costs = find_costs(record.model.id)
+        except UserError as error:  # costs are beside the point of most pages
+            left_out(error)
+            costs = None
         run = costs and costs.weights_hash == record.model.weights_hash and costs.run_of()
         own = (run.machine.cpu, run.threads, run.runtime) if run else None
         how = how or own
