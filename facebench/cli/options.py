@@ -188,6 +188,21 @@ def similarity_option(panel: str) -> Any:
     return typer.Option(rich_help_panel=panel, help="Of models named by name.")
 
 
+def named_protocol_option(panel: str) -> Any:
+    """``--protocol`` of the same."""
+    return typer.Option("--protocol", "-p", rich_help_panel=panel, help="Of models named by name.")
+
+
+def faces_option(panel: str, named: str) -> Any:
+    """``--data`` of commands that show faces of records; named: what they tell by them."""
+    return typer.Option(rich_help_panel=panel, help=f"The faces' folder: names {named}.")
+
+
+def list_option(panel: str) -> Any:
+    """``--pairs`` beside `faces_option`."""
+    return typer.Option(rich_help_panel=panel, help="Their list, if another.")
+
+
 def records_option(panel: str) -> Any:
     """``--records`` of the same."""
     return typer.Option(rich_help_panel=panel, help="Folders to find models' records in, first.")

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from facebench.tables.table import Choice, Table
     from facebench.tables.terminal import Style
 
+OutputOption = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", rich_help_panel="Result", help="Write the result here."),
+]
 ColumnsOption = Annotated[
     str | None,
     typer.Option(

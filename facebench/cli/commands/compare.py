@@ -15,6 +15,9 @@ from facebench.base.text import places
 from facebench.cli.errors import importing
 from facebench.cli.options import (
     NamedSimilarity,
+    faces_option,
+    list_option,
+    named_protocol_option,
     plot_width_option,
     records_option,
     similarity_option,
@@ -22,6 +25,7 @@ from facebench.cli.options import (
 from facebench.cli.output import (
     ColumnsOption,
     DigitsOption,
+    OutputOption,
     RowsOption,
     choice_of,
     draw_into,
@@ -44,10 +48,7 @@ def command(
         str, typer.Argument(help="A record's file, or a model that was evaluated: the reference.")
     ],
     candidates: Annotated[list[str], typer.Argument(help="Files or models, of the same data.")],
-    protocol: Annotated[
-        str | None,
-        typer.Option("--protocol", "-p", rich_help_panel=_WHAT, help="Of models named by name."),
-    ] = None,
+    protocol: Annotated[str | None, named_protocol_option(_WHAT)] = None,
     similarity: Annotated[NamedSimilarity | None, similarity_option(_WHAT)] = None,
     records: Annotated[list[Path] | None, records_option(_WHAT)] = None,
     by: Annotated[
@@ -71,23 +72,15 @@ def command(
             rich_help_panel=_RESULT, help="Where: .png, .svg or .pdf; default: flips.png."
         ),
     ] = None,
-    data: Annotated[
-        str | None,
-        typer.Option(rich_help_panel=_RESULT, help="The faces' folder: names what changed."),
-    ] = None,
-    pairs: Annotated[
-        Path | None, typer.Option(rich_help_panel=_RESULT, help="Their list, if another.")
-    ] = None,
+    data: Annotated[str | None, faces_option(_RESULT, "what changed")] = None,
+    pairs: Annotated[Path | None, list_option(_RESULT)] = None,
     plot: Annotated[
         Path | None,
         typer.Option(rich_help_panel=_RESULT, help="Draw the differences: .png, .svg, .pdf."),
     ] = None,
     plot_width: Annotated[str | None, plot_width_option(_RESULT)] = None,
     format: Annotated[CompareFormat, typer.Option(rich_help_panel=_RESULT)] = "table",
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", rich_help_panel=_RESULT, help="Write the result here."),
-    ] = None,
+    output: OutputOption = None,
     columns: ColumnsOption = None,
     rows: RowsOption = None,
     digits: DigitsOption = None,

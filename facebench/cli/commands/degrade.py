@@ -12,8 +12,8 @@ from facebench.base.errors import UserError
 from facebench.base.options import ASIDE, FACES, HOW, INPUT, MACHINE
 from facebench.cli.errors import importing
 from facebench.cli.lab import KINDS
-from facebench.cli.options import QuietOption, plot_width_option, takes
-from facebench.cli.output import table_text
+from facebench.cli.options import DataOption, QuietOption, plot_width_option, takes
+from facebench.cli.output import OutputOption, table_text
 from facebench.cli.results import Outputs
 from facebench.models.embedders.options import ModelOptions
 from facebench.protocols.settings import Settings
@@ -44,17 +44,9 @@ def command(
             ".probe at the end: one side of each comparison.",
         ),
     ] = USUAL,
-    data: Annotated[
-        str | None,
-        typer.Option(
-            rich_help_panel=FACES.title, help="As of `facebench eval`: a folder, or `synthetic`."
-        ),
-    ] = None,
+    data: DataOption = None,
     format: Annotated[DegradeFormat, typer.Option(rich_help_panel=_RESULT)] = "table",
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", rich_help_panel=_RESULT, help="Write the result here."),
-    ] = None,
+    output: OutputOption = None,
     out: Annotated[
         Path | None,
         typer.Option(rich_help_panel=_RESULT, help="Folder of the records; default: the cache."),

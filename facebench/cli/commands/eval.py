@@ -23,7 +23,7 @@ from facebench.cli.options import (
     takes,
     without_effect_on_embeddings,
 )
-from facebench.cli.output import ColumnsOption, DigitsOption, RowsOption, choice_of
+from facebench.cli.output import ColumnsOption, DigitsOption, OutputOption, RowsOption, choice_of
 from facebench.cli.results import Format, Outputs
 from facebench.embedding.rows.shards import has_names
 from facebench.models.embedders.options import ModelOptions
@@ -95,10 +95,7 @@ def command(
         Format,
         typer.Option(rich_help_panel=_RESULT, help="Of the result on standard output."),
     ] = "table",
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", rich_help_panel=_RESULT, help="Write the result here."),
-    ] = None,
+    output: OutputOption = None,
     out: Annotated[
         Path | None,
         typer.Option(rich_help_panel=_RESULT, help="Folder of the records; default: the cache."),

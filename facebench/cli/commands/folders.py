@@ -15,7 +15,7 @@ from facebench.base.text import printable
 from facebench.cli.errors import importing
 from facebench.cli.lab import KINDS
 from facebench.cli.options import QuietOption, takes
-from facebench.cli.output import require_outputs, table_text, unwritten, write
+from facebench.cli.output import OutputOption, require_outputs, table_text, unwritten, write
 from facebench.faces.install.installed import CHECKABLE, REGISTERED, check_dataset, unpacked
 from facebench.faces.locate import DATASETS, installed_at
 from facebench.models.embedders.options import ModelOptions
@@ -62,10 +62,7 @@ def check(
         typer.Option(rich_help_panel=_RESULT, help="Draw what was found: a .png, .svg or .pdf."),
     ] = None,
     format: Annotated[FolderFormat, typer.Option(rich_help_panel=_RESULT)] = "table",
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", rich_help_panel=_RESULT, help="Write the result here."),
-    ] = None,
+    output: OutputOption = None,
     quiet: QuietOption = False,
     *,
     options: ModelOptions,

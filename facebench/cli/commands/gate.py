@@ -10,6 +10,7 @@ import typer
 from facebench.base.errors import UserError
 from facebench.cli.errors import importing
 from facebench.cli.output import (
+    OutputOption,
     require_folder,
     require_outputs,
     require_own_markdown,
@@ -78,10 +79,7 @@ def command(
         ),
     ] = False,
     format: Annotated[GateFormat, typer.Option(rich_help_panel=_RESULT)] = "text",
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", rich_help_panel=_RESULT, help="Write the result here."),
-    ] = None,
+    output: OutputOption = None,
     junit: Annotated[
         Path | None, typer.Option(rich_help_panel=_RESULT, help="Write JUnit XML here, too.")
     ] = None,

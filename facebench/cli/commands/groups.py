@@ -11,8 +11,15 @@ import typer
 from facebench.base.errors import UserError
 from facebench.base.options import percent_level
 from facebench.cli.errors import importing
-from facebench.cli.options import NamedSimilarity, records_option, similarity_option
-from facebench.cli.output import draw_into, require_outputs, table_text, write
+from facebench.cli.options import (
+    NamedSimilarity,
+    faces_option,
+    list_option,
+    named_protocol_option,
+    records_option,
+    similarity_option,
+)
+from facebench.cli.output import OutputOption, draw_into, require_outputs, table_text, write
 
 if TYPE_CHECKING:
     from facebench.comparison.groups.damage import GroupDamage
@@ -43,10 +50,7 @@ def command(
             "groups can tell from none.",
         ),
     ] = None,
-    protocol: Annotated[
-        str | None,
-        typer.Option("--protocol", "-p", rich_help_panel=_OF, help="Of models named by name."),
-    ] = None,
+    protocol: Annotated[str | None, named_protocol_option(_OF)] = None,
     similarity: Annotated[NamedSimilarity | None, similarity_option(_OF)] = None,
     records: Annotated[list[Path] | None, records_option(_OF)] = None,
     level: Annotated[
@@ -55,13 +59,8 @@ def command(
     draws: Annotated[
         int, typer.Option(rich_help_panel=_HOW, help="Of the test of unequal damage.")
     ] = 1000,
-    data: Annotated[
-        str | None,
-        typer.Option(rich_help_panel=_RESULT, help="The faces' folder: names what changed."),
-    ] = None,
-    pairs: Annotated[
-        Path | None, typer.Option(rich_help_panel=_RESULT, help="Their list, if another.")
-    ] = None,
+    data: Annotated[str | None, faces_option(_RESULT, "what changed")] = None,
+    pairs: Annotated[Path | None, list_option(_RESULT)] = None,
     plot: Annotated[
         Path | None, typer.Option(rich_help_panel=_RESULT, help="Draw it: .png, .svg or .pdf.")
     ] = None,
@@ -72,10 +71,7 @@ def command(
         ),
     ] = None,
     format: Annotated[GroupsFormat, typer.Option(rich_help_panel=_RESULT)] = "table",
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", rich_help_panel=_RESULT, help="Write the result here."),
-    ] = None,
+    output: OutputOption = None,
 ) -> None:
     """Error rates of groups at one threshold; of two models who pays, and whether it is unequal.
 

@@ -12,7 +12,7 @@ from facebench.base.errors import UserError
 from facebench.base.options import percent_level
 from facebench.cli.errors import importing
 from facebench.cli.options import NamedSimilarity, records_option, similarity_option
-from facebench.cli.output import require_outputs, table_text, write
+from facebench.cli.output import OutputOption, require_outputs, table_text, write
 
 PowerFormat = Literal["table", "md", "html", "json", "csv"]
 _OF, _HOW, _RESULT = "Of what", "How", "Result"
@@ -49,10 +49,7 @@ def command(
         float, typer.Option(rich_help_panel=_HOW, help="How often it is to be seen, in percent.")
     ] = 80.0,
     format: Annotated[PowerFormat, typer.Option(rich_help_panel=_RESULT)] = "table",
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", rich_help_panel=_RESULT, help="Write the result here."),
-    ] = None,
+    output: OutputOption = None,
 ) -> None:
     """Say how small a difference can be seen, and how many people would do for another one.
 

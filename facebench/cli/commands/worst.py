@@ -9,8 +9,15 @@ import typer
 
 from facebench.base.errors import UserError
 from facebench.cli.errors import importing
-from facebench.cli.options import NamedSimilarity, records_option, similarity_option
-from facebench.cli.output import draw_into, require_outputs, table_text, write
+from facebench.cli.options import (
+    NamedSimilarity,
+    faces_option,
+    list_option,
+    named_protocol_option,
+    records_option,
+    similarity_option,
+)
+from facebench.cli.output import OutputOption, draw_into, require_outputs, table_text, write
 
 WorstFormat = Literal["table", "md", "html", "json", "csv"]
 _OF, _HOW, _RESULT = "Of what", "How", "Result"
@@ -21,19 +28,11 @@ def command(
     candidate: Annotated[
         str | None, typer.Argument(help="A smaller one: whom does it hurt most?")
     ] = None,
-    protocol: Annotated[
-        str | None,
-        typer.Option("--protocol", "-p", rich_help_panel=_OF, help="Of models named by name."),
-    ] = None,
+    protocol: Annotated[str | None, named_protocol_option(_OF)] = None,
     similarity: Annotated[NamedSimilarity | None, similarity_option(_OF)] = None,
     records: Annotated[list[Path] | None, records_option(_OF)] = None,
-    data: Annotated[
-        str | None,
-        typer.Option(rich_help_panel=_OF, help="The faces' folder: names them; --sheet needs it."),
-    ] = None,
-    pairs: Annotated[
-        Path | None, typer.Option(rich_help_panel=_OF, help="Their list, if another.")
-    ] = None,
+    data: Annotated[str | None, faces_option(_OF, "them; --sheet needs it")] = None,
+    pairs: Annotated[Path | None, list_option(_OF)] = None,
     number: Annotated[
         int, typer.Option("--number", "-n", rich_help_panel=_HOW, help="How many to show.")
     ] = 12,
@@ -49,10 +48,7 @@ def command(
         typer.Option(rich_help_panel=_RESULT, help="Draw the faces: a .png, .svg or .pdf file."),
     ] = None,
     format: Annotated[WorstFormat, typer.Option(rich_help_panel=_RESULT)] = "table",
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", rich_help_panel=_RESULT, help="Write the result here."),
-    ] = None,
+    output: OutputOption = None,
 ) -> None:
     """Show the comparisons that a model gets most wrong; of two, whom the second hurts most.
 
