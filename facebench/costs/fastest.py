@@ -12,6 +12,7 @@ import importlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -25,12 +26,11 @@ from facebench.base.opening import SETTINGS, read_json
 from facebench.base.storage import cache_folder, write_atomically
 from facebench.base.version import __version__, torch_version
 from facebench.costs.measure import describe_machine
-from facebench.costs.runtimes import native_runtime, why_not_in, why_unavailable
+from facebench.costs.runtimes import compiled, native_runtime, why_not_in, why_unavailable
 from facebench.models.cards.card import ModelCard
 from facebench.models.embedders.base import Embedder
 from facebench.models.embedders.onnx import OnnxEmbedder, OnnxFile
 from facebench.models.embedders.options import ModelOptions
-from facebench.models.embedders.torch import TorchEmbedder
 from facebench.models.export import (
     LEAST_COSINE,
     TOLERANCE,
@@ -181,38 +181,31 @@ class RuntimeChoice:
         return ModelOptions(size=size, precision=own.precision, device=own.device, batch=self.batch)
 
     def _compiled(self) -> Embedder:
-        plain = plain_network(self.spec, self._options)
-        own: Any = self.own
-        return TorchEmbedder(
-            own.id,
-            torch.compile(plain.module.to(own.device), dynamic=False),
-            own.weights_hash,
-            own.preprocessing,
-            device=own.device,
-            precision=own.precision,
-            channels_last=self.card.architecture != "python",  # breaks modules that call view
-            batch=self.batch,  # one program: a smaller pass is filled up
-        )
+        made = compiled(self.spec, self._options, self.own.weights_hash, self.batch)
+        return made.prepared_as(self.own.preprocessing)
 
     def _program(self) -> Embedder:
-        path = self._place(".onnx")
+        path = self._stem.with_suffix(".onnx")
         if not path.is_file():
             write_atomically(path, program_bytes(plain_network(self.spec, self._options), "onnx"))
         return OnnxEmbedder(self.own.id, OnnxFile(path), self.own.preprocessing)
 
-    def _place(self, ending: str) -> Path:
-        """Where it is kept what was found, under all that it depends on."""
+    @cached_property
+    def _stem(self) -> Path:
+        """Where it is kept what was found, under all that it depends on; without an ending."""
         machine, own = describe_machine(), self.own
         inputs = (
             __version__, torch_version(), own.signature, own.weights_hash, own.runtime, own.device,
             machine.cpu, machine.cores, torch.get_num_threads(), self.batch,
         )  # fmt: skip
         key = hashlib.sha256("\n".join(map(str, inputs)).encode()).hexdigest()[:32]
-        return cache_folder() / "runtimes" / f"{key}{ending}"
+        return cache_folder() / "runtimes" / key
 
     def _known(self) -> Mapping[str, Any]:
         try:
-            found = read_json(self._place(".json"), "what is known of the runtimes", SETTINGS)
+            found = read_json(
+                self._stem.with_suffix(".json"), "what is known of the runtimes", SETTINGS
+            )
         except UserError:
             return {}
         return found if isinstance(found, dict) else {}
@@ -220,7 +213,7 @@ class RuntimeChoice:
     def _note(self, **facts: object) -> None:
         text = json.dumps({**self._known(), **facts})
         with contextlib.suppress(OSError):  # it is measured again
-            write_atomically(self._place(".json"), text.encode(), durable=False)
+            write_atomically(self._stem.with_suffix(".json"), text.encode(), durable=False)
 
 
 def _seconds(embedder: Embedder, faces: AlignedFaces) -> float:

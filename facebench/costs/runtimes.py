@@ -87,7 +87,7 @@ def load_in_runtime(job: Job) -> tuple[Embedder, str]:
     card = card_for(job.spec)
     ours = f"torch {torch.__version__}"
     if job.runtime == "compile":
-        return _compiled(job), f"{ours}, inductor"
+        return compiled(job.spec, job.options, "compiled"), f"{ours}, inductor"
     if job.runtime == "openvino":
         return _in_openvino(job, card)
     spec = job.program or job.spec
@@ -102,16 +102,22 @@ def by_batch(job: Job) -> bool:
     return job.runtime == "eager"
 
 
-def _compiled(job: Job) -> Embedder:
-    plain = plain_network(job.spec, job.options)
+def compiled(
+    spec: str, options: ModelOptions, weights_hash: str, batch: int | None = None
+) -> TorchEmbedder:
+    """A model by `torch.compile`, which takes minutes at the first pass of every number of faces;
+    batch: to which smaller passes are filled up, so that there is one program.
+    """
+    plain = plain_network(spec, options)
     return TorchEmbedder(
         plain.card.name,
-        # One program per batch size, as a service with fixed batches would have.
-        torch.compile(plain.module, dynamic=False),
-        "compiled",
+        torch.compile(plain.module.to(options.device), dynamic=False),
+        weights_hash,
         plain.preprocessing,
-        precision=job.precision,
+        device=options.device,
+        precision=options.precision,
         channels_last=plain.card.architecture != "python",  # which breaks modules that call view
+        batch=batch,
     )
 
 

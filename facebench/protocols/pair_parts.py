@@ -6,10 +6,10 @@ of, and how they are cut into blocks. So one of other embeddings is never taken 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 import re
-import shutil
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -45,9 +45,10 @@ def parts_folder() -> Path:
 
 @dataclass(frozen=True, eq=False)
 class PairParts:
-    """The parts of one walk. people: int64 N; folder: of their files."""
+    """The parts of one walk. people: int64 N; acquired: bool N; folder: of their files."""
 
     people: NDArray[np.int64]
+    acquired: NDArray[np.bool_]
     folder: Path
 
     @classmethod
@@ -60,7 +61,7 @@ class PairParts:
             step = max(1, _BYTES // max(1, array[:1].nbytes))
             for start in range(0, len(array), step):
                 digest.update(np.ascontiguousarray(array[start : start + step]).data)
-        return cls(people, parts_folder() / digest.hexdigest()[:32])
+        return cls(people, acquired, parts_folder() / digest.hexdigest()[:32])
 
     def present(self, of: int) -> list[int]:
         """Which of ``of`` parts are there, from 0."""
@@ -80,6 +81,11 @@ class PairParts:
                 "folder"
             ) from error
 
+    def has(self, part: tuple[int, int], length: int) -> bool:
+        """Whether a part is there, intact, with a tail of this length."""
+        found = self._read(part)
+        return found is not None and _long_enough(found, length)
+
     def whole(self, walk: WalkPart, length: int) -> PairTail | None:
         """All pairs with a tail of this length, from the parts that are there and those that are
         walked now; None: no part is there, or theirs are too short.
@@ -91,7 +97,7 @@ class PairParts:
         parts = []
         for number in range(of):
             part = self._read((number, of))
-            if part is not None and part.tail.size < length and not part.complete:
+            if part is not None and not _long_enough(part, length):
                 return None
             parts.append(walk(length, (number, of)) if part is None else part)
         return merged(parts, self.people, length)
@@ -116,17 +122,22 @@ class PairParts:
         complete = bool(found["complete"][0])
         _, person, counts = np.unique(self.people, return_inverse=True, return_counts=True)
         first, second = np.divmod(arrays["pairs"], person.size)
-        n_mated, n = int((counts * (counts - 1) // 2).sum()), person.size
+        n, there = person.size, int(np.count_nonzero(self.acquired))
+        whole, n_mated = n * (n - 1) // 2, int((counts * (counts - 1) // 2).sum())
         return PairTail(
             **arrays,
             first=read_only(person[first]),
             second=read_only(person[second]),
             complete=complete,
             n_mated=n_mated,
-            n_nonmated=n * (n - 1) // 2 - n_mated,
+            n_nonmated=whole - n_mated,
             faces=read_only(counts),
-            failed=0,
+            failed=whole - there * (there - 1) // 2,
         )
+
+
+def _long_enough(part: PairTail, length: int) -> bool:
+    return part.complete or part.tail.size >= length
 
 
 def _intact(path: Path, part: tuple[int, int]) -> dict[str, NDArray[Any]] | None:
@@ -167,10 +178,29 @@ def _checksum(part: tuple[int, int], arrays: dict[str, NDArray[np.generic]]) -> 
     return np.frombuffer(digest.digest(), dtype=np.uint8)
 
 
+def parts_size() -> int:
+    """How many bytes all parts take."""
+    return sum(path.stat().st_size for path in _all_parts())
+
+
 def clear_parts() -> int:
-    """Remove all parts; how many bytes they took."""
-    folder, freed = parts_folder(), 0
-    for path in folder.rglob("*") if folder.is_dir() else ():
-        freed += path.stat().st_size if path.is_file() else 0
-    shutil.rmtree(folder, ignore_errors=True)
+    """Remove all parts, and nothing else; how many bytes they took. UserError: one stays."""
+    freed = 0
+    for path in _all_parts():
+        size = path.stat().st_size
+        try:
+            path.unlink()
+        except OSError as error:
+            raise UserError(f"{path} could not be removed: {error.strerror or error}") from error
+        freed += size
+        with contextlib.suppress(OSError):  # it holds others
+            path.parent.rmdir()
     return freed
+
+
+def _all_parts() -> list[Path]:
+    return [
+        path
+        for path in parts_folder().glob("*/part-*")
+        if _FOLDER.fullmatch(path.parent.name) and _NAME.fullmatch(path.name)
+    ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -60,7 +59,7 @@ def parts_of(given: Faces) -> PairParts:
 
 def whole(given: Faces, length: int) -> dict[str, object] | None:
     found = parts_of(given).whole(walker(given), length)
-    return None if found is None else bits(replace(found, failed=walker(given)(1).failed))
+    return None if found is None else bits(found)
 
 
 @settings(
@@ -104,16 +103,35 @@ def test_a_damaged_part_is_walked_again(cache: Path) -> None:
     walk = walker(given)
     for number in range(2):
         parts_of(given).write((number, 2), walk(50, (number, 2)))
+    assert parts_of(given).has((0, 2), 50)
     (first, _) = sorted(cache.rglob("part-*"))
     first.write_bytes(first.read_bytes()[:-1] + b"?")
+    assert not parts_of(given).has((0, 2), 50)
     assert whole(given, 50) == bits(walk(50))
 
 
 def test_parts_with_a_shorter_tail_are_no_help() -> None:
     given = faces()
     parts_of(given).write((0, 1), walker(given)(20))
-    assert whole(given, 21) is None
+    assert whole(given, 21) is None and not parts_of(given).has((0, 1), 21)
     assert whole(given, 20) == bits(walker(given)(20))
+    parts_of(given).write((0, 1), walker(given)(10_000))  # all that there are
+    assert parts_of(given).has((0, 1), 20_000)
+
+
+def test_only_parts_are_cleared(cache: Path) -> None:
+    given = faces()
+    for number in range(2):
+        parts_of(given).write((number, 2), walker(given)(50, (number, 2)))
+    size = sum(path.stat().st_size for path in cache.rglob("part-*"))
+    guest = parts_of(given).folder / "notes.txt"
+    guest.write_text("precious")
+    assert pair_parts.parts_size() == size == clear_parts()
+    assert guest.read_text() == "precious" and parts_of(given).present(2) == []
+    guest.unlink()
+    parts_of(given).write((0, 1), walker(given)(50))
+    clear_parts()
+    assert pair_parts.parts_size() == 0 and not parts_of(given).folder.exists()
 
 
 def test_the_fuller_division_is_taken() -> None:

@@ -89,7 +89,10 @@ def command(
         ):
             mine = f"shard {share}: " if share else ""
             there = "all are" if made.present == made.of else f"{made.present:,} are"
+            done = "was there"
+            if made.pairs is not None:
+                done = f"{made.pairs:,} pairs in {made.seconds:.1f} s"
             typer.echo(
-                f"{model} on {name}: {mine}{made.pairs:,} pairs in {made.seconds:.1f} s, part "
-                f"{part[0] + 1:,} of {made.of:,}; {there} there"
+                f"{model} on {name}: {mine}{done}, part {part[0] + 1:,} of {made.of:,}; {there} "
+                "there"
             )

@@ -71,16 +71,22 @@ def merge(
 def clear(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    """Remove all embeddings that no evaluation is using now; the next one makes its own again.
+    """Remove embeddings that no evaluation is using now, and parts of all pairs.
+
+    The next evaluation makes its own again.
 
     Example: facebench store clear --yes
     """
+    with importing():
+        from facebench.protocols.pair_parts import clear_parts, parts_folder, parts_size
+
     store = EmbeddingStore()
-    if not yes and not typer.confirm(f"Remove {_megabytes(store.size())} in {store.folder}?"):
+    question = f"Remove {_megabytes(store.size())} in {store.folder}"
+    if parts := parts_size():
+        question += f" and {_megabytes(parts)} of parts of all pairs in {parts_folder()}"
+    if not yes and not typer.confirm(f"{question}?"):
         typer.echo("nothing was removed")
         return
-    from facebench.protocols.pair_parts import clear_parts, parts_folder  # late: statistics
-
     done, pairs = store.clear(), clear_parts()
     typer.echo(f"{_megabytes(done.freed)} removed from {store.folder}")
     if pairs:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
@@ -48,9 +48,11 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class MadePart:
-    """A part of the pairs that is kept now. pairs: of it; present, of: how many parts are there."""
+    """A part of the pairs that is kept now. pairs: of it, None: it was there before; present,
+    of: how many parts are there.
+    """
 
-    pairs: int
+    pairs: int | None
     seconds: float
     present: int
     of: int
@@ -92,10 +94,7 @@ class PreparedAllPairs(PreparedProtocol):
 
         def found_or_walked(length: int) -> PairTail:
             found = None if parts is None else parts.whole(walk, length)
-            if found is None:
-                return walk(length)
-            there = int(np.count_nonzero(faces.acquired))
-            return replace(found, failed=n * (n - 1) // 2 - there * (there - 1) // 2)
+            return walk(length) if found is None else found
 
         try:
             pairs, drawn = walk_with_draws(
@@ -157,8 +156,9 @@ class PreparedAllPairs(PreparedProtocol):
         settings: Settings,
         part: tuple[int, int],
     ) -> MadePart:
-        """Walk one of n parts of the pairs, from 0, and keep it where `run` finds it. Its bits are
-        the same whatever the number of parts and of threads.
+        """Walk one of n parts of the pairs, from 0, and keep it where `run` finds it; with a store
+        one that is there already stays. Its bits are the same whatever the number of parts and of
+        threads.
 
         UserError: as of `run`.
         """
@@ -169,6 +169,8 @@ class PreparedAllPairs(PreparedProtocol):
         parts, mine = PairParts.of(rows, self.people, faces.acquired), 0
         length = max(MOST_TAIL, tail_length(self.card.targets, n * (n - 1) // 2, draws=1))
         started = perf_counter()
+        if settings.store and parts.has(part, length):
+            return MadePart(None, 0.0, len(parts.present(part[1])), part[1])
         try:
             with counting_bar(f"pairs of {self.card.name}", settings.progress) as shown:
 

@@ -31,3 +31,11 @@ def own_pairs(block: Block, person: IntArray) -> tuple[IntArray, IntArray]:
     counts = last - first
     row = np.repeat(np.arange(left.size), counts)
     return row, np.arange(row.size) - np.repeat(np.cumsum(counts) - counts - first, counts)
+
+
+def numbers_of(block: Block, at: IntArray, faces: int) -> IntArray:
+    """int64: numbers of the pairs at positions in a block: lower face · all faces + other face."""
+    left, right = block
+    row, column = np.divmod(at, right.size)
+    one, other = left[row], right[column]
+    return np.minimum(one, other) * faces + np.maximum(one, other)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facebench.base.threads import over_cores
-from facebench.statistics.all_pairs.blocks import Block, BlockResult, own_pairs
+from facebench.statistics.all_pairs.blocks import Block, BlockResult, numbers_of, own_pairs
 from facebench.statistics.all_pairs.highest import Highest, HighestPairs, joined
 from facebench.statistics.checks import AnyFloatArray, IntArray
 from facebench.statistics.searches import ScoreBlock
@@ -75,10 +75,7 @@ class QuickBlocks:
         cutoff = self.cutoff
         flat = found.ravel()
         above = np.flatnonzero(flat >= cutoff if cutoff > -np.inf else flat > cutoff)
-        row, column = np.divmod(above, right.size)
-        one, other = left[row], right[column]
-        numbers = np.minimum(one, other) * self.person.size + np.maximum(one, other)
-        return (mated, people), (flat[above], numbers)
+        return (mated, people), (flat[above], numbers_of(block, above, self.person.size))
 
     def add(self, chosen: Highest) -> None:
         """What may be among the highest of a block. TooManyError: more than can be kept."""

@@ -10,7 +10,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from facebench.base.threads import over_cores
-from facebench.statistics.all_pairs.blocks import Block, BlockResult, own_pairs, pairs_of
+from facebench.statistics.all_pairs.blocks import (
+    Block,
+    BlockResult,
+    numbers_of,
+    own_pairs,
+    pairs_of,
+)
 from facebench.statistics.all_pairs.highest import NOT_FINITE, Highest, HighestPairs, joined
 from facebench.statistics.all_pairs.points import PairTail
 from facebench.statistics.all_pairs.quick import QuickBlocks, RoughScores, TooManyError
@@ -143,19 +149,12 @@ class _ExactBlocks:
             scores[row, column] = -np.inf
         if left is right:
             scores[np.tril_indices(left.size)] = -np.inf
-        return mated, self.highest.chosen(scores, lambda at: _numbers(block, at, self.person.size))
+        faces = self.person.size
+        return mated, self.highest.chosen(scores, lambda at: numbers_of(block, at, faces))
 
     def ended(self, workers: int | None) -> tuple[Highest, bool]:
         """The tail, and whether it is all."""
         return self.highest.sorted(), self.highest.complete
-
-
-def _numbers(block: Block, at: IntArray, faces: int) -> IntArray:
-    """int64: numbers of the pairs at positions in a block: lower face · all faces + other face."""
-    left, right = block
-    row, column = np.divmod(at, right.size)
-    one, other = left[row], right[column]
-    return np.minimum(one, other) * faces + np.maximum(one, other)
 
 
 def _kept(

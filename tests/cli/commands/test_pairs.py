@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -28,7 +29,9 @@ def digest_of(result: object) -> str:
     return str(result.err).split("digest ")[1].split(")")[0]  # type: ignore[attr-defined]
 
 
-def test_parts_are_walked_once_and_found(run: Run, faces: Path) -> None:
+def test_parts_are_walked_once_and_found(
+    run: Run, faces: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     words = ("eval", "-m", *MODEL, "--data", faces, "--draws", "20")
     whole = run(*words)
     assert whole.code == 0 and not kept(), whole.err
@@ -39,7 +42,15 @@ def test_parts_are_walked_once_and_found(run: Run, faces: Path) -> None:
         assert made.out.startswith(f"pinned on lfw-all-pairs: shard {number}/2: {pairs} pairs in")
         assert made.out.endswith(f"part {number} of 2; {there}\n")
     assert kept() == ["part-000001-of-000002.safetensors", "part-000002-of-000002.safetensors"]
+    again = run("pairs", *MODEL, "--data", faces, "--shard", "1/2")
+    assert again.out.endswith("shard 1/2: was there, part 1 of 2; all are there\n")
+    anew = run("pairs", *MODEL, "--data", faces, "--shard", "1/2", "--no-store")
+    assert "shard 1/2: 630 pairs in" in anew.out
     assert digest_of(run(*words)) == digest_of(whole)
+    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+    asked = run("store", "clear")
+    assert "of parts of all pairs in" in asked.out and "nothing was removed" in asked.out
+    assert len(kept()) == 2
     cleared = run("store", "clear", "--yes")
     assert cleared.code == 0 and not kept()
 
