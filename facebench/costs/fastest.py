@@ -105,10 +105,10 @@ class RuntimeChoice:
             return ChosenRuntime(self.own)
         why = self._why_not(runtime)
         if why is None and runtime not in self._known().get("agreed", ()):
-            faces, other = self.first(), self._in(runtime)
-            check = compare_embeddings(self.own, other, faces)
-            why = None if check.equal else f"does not agree with its own runtime: {check.text}"
-            if check.equal:
+            faces = self.first()
+            self.own.embed(faces[:1])  # tells what is wrong with the model itself
+            why = self._disagrees(self._in(runtime), faces)
+            if why is None:
                 self._note(agreed=[*self._known().get("agreed", ()), runtime])
         if why is not None:
             raise UserError(f"model {self.own.id} in {runtime}: {why}; leave --runtime out")
@@ -133,12 +133,8 @@ class RuntimeChoice:
             if why is None and runtime == "compile" and estimate < _LONG:
                 why = f"compiling takes longer than {estimate:.0f} s of embedding can save"
             if why is None:
-                try:
-                    other = self._in(runtime)
-                    check = compare_embeddings(self.own, other, faces)
-                    why = None if check.equal else check.text
-                except UserError as error:
-                    why = str(error)
+                other = self._in(runtime)
+                why = self._disagrees(other, faces)
             if why is None:
                 ways[runtime] = other
             else:
@@ -156,6 +152,13 @@ class RuntimeChoice:
         speeds = ", ".join(f"{name} {len(faces) / best[name]:,.0f} faces/s" for name in ways)
         told = f"{self.own.id}: --runtime auto: {chosen} ({'; '.join([speeds, *left])})"
         return ChosenRuntime(ways[chosen], told)
+
+    def _disagrees(self, other: Embedder, faces: AlignedFaces) -> str | None:
+        try:
+            check = compare_embeddings(self.own, other, faces)
+        except UserError as error:
+            return str(error)
+        return None if check.equal else f"does not agree with its own runtime: {check.text}"
 
     def _why_not(self, runtime: Runtime) -> str | None:
         if (why := why_unavailable(runtime)) is not None:

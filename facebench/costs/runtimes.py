@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 import shutil
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,8 +23,6 @@ from facebench.models.embedders.torch import TorchEmbedder
 from facebench.models.export import plain_network, why_not_plain
 from facebench.models.zoo import card_for, load_model
 from facebench.records.costs import Runtime
-
-_COMPILERS = ("g++", "c++", "clang++")
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,12 @@ def why_unavailable(runtime: Runtime) -> str | None:
     if runtime in ("onnxruntime", "openvino") and importlib.util.find_spec(runtime) is None:
         extra = "'facebench[onnx]'" if runtime == "onnxruntime" else "openvino"
         return f"not installed (pip install {extra})"
-    if runtime == "compile" and not any(map(shutil.which, _COMPILERS)):
-        return f"torch.compile needs a C++ compiler ({', '.join(_COMPILERS)}), and there is none"
+    compiler = os.environ.get("CXX") or ("clang++" if sys.platform == "darwin" else "g++")
+    if runtime == "compile" and shutil.which(compiler) is None:
+        return (
+            f"torch.compile needs the C++ compiler {compiler}, which is not there: install it, or "
+            "name another in CXX"
+        )
     return None
 
 

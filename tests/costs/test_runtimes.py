@@ -46,10 +46,16 @@ def test_where_models_can_run() -> None:
 def test_what_is_not_installed_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     monkeypatch.setattr("shutil.which", lambda name: None)
+    monkeypatch.setattr("sys.platform", "linux")
     assert why_unavailable("eager") is None
     assert why_unavailable("openvino") == "not installed (pip install openvino)"
     assert "facebench[onnx]" in (why_unavailable("onnxruntime") or "")
-    assert "needs a C++ compiler" in (why_unavailable("compile") or "")
+    monkeypatch.delenv("CXX", raising=False)
+    assert "needs the C++ compiler g++, which is not there" in (why_unavailable("compile") or "")
+    monkeypatch.setenv("CXX", "clang++-19")
+    assert "compiler clang++-19, which is not there" in (why_unavailable("compile") or "")
+    monkeypatch.setattr("shutil.which", lambda name: f"/bin/{name}" if "19" in name else None)
+    assert why_unavailable("compile") is None
 
 
 def same(zoo: Path, runtime: str, tmp_path: Path) -> None:

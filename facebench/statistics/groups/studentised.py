@@ -34,15 +34,13 @@ _BORROWED = 10
 class ScatteredMeans:
     """Of b labellings and groups: number: int64[b, groups], comparisons; mean: float64[b, groups],
     NaN of an empty group; spread: float64[b, groups], what one comparison varies, the mean squared
-    distance; shared: float64[b, groups, groups], V times the numbers of both; freedom:
-    float64[b, groups], how many independent people a group's V is worth.
+    distance; shared: float64[b, groups, groups], V times the numbers of both.
     """
 
     number: IntArray
     mean: FloatArray
     spread: FloatArray
     shared: FloatArray
-    freedom: FloatArray
 
     def apart(self, kept: BoolArray) -> FloatArray:
         """float64[b]: T of the groups bool[groups] that take part; NaN where one of them is empty;
@@ -82,9 +80,9 @@ class ScatteredMeans:
         borrowed = (n * spread + _BORROWED * everybody) / (n + _BORROWED)
         return np.asarray(np.maximum(borrowed, spread * n / np.maximum(n - 1, 1)))
 
-    def welch(self, kept: BoolArray, apart: float) -> float:
+    def welch(self, kept: BoolArray, apart: float, freedom: FloatArray) -> float:
         """How often Welch's F is beyond T, of the first labelling: each group's own spread is told
-        by as many people as it has.
+        by as many people as it has (`SharedRows.freedom`).
         """
         from scipy.special import fdtrc  # late: slow to import
 
@@ -93,7 +91,7 @@ class ScatteredMeans:
         k = int(np.count_nonzero(kept))
         error = self._square(kept, np.zeros(1, dtype=np.int64))[0] / self.number[0, kept]
         weight = (1 / error) / (1 / error).sum()
-        uncertain = float(((1 - weight) ** 2 / np.maximum(self.freedom[0, kept], 1)).sum())
+        uncertain = float(((1 - weight) ** 2 / np.maximum(freedom[kept], 1)).sum())
         scale = 1 + 2 * (k - 2) / (k * k - 1) * uncertain
         ends = apart / (k - 1) / scale
         return float(fdtrc(k - 1, (k * k - 1) / (3 * max(uncertain, 1e-9)), ends))
@@ -110,7 +108,7 @@ def independent_means(number: IntArray, plus: IntArray, minus: IntArray) -> Scat
     k = number.size
     shared = np.zeros((*plus.shape, k))
     shared[:, np.arange(k), np.arange(k)] = np.nan_to_num(many * spread)
-    return ScatteredMeans(many, mean, spread, shared, np.full(plus.shape, np.inf))
+    return ScatteredMeans(many, mean, spread, shared)
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,11 +175,8 @@ class SharedRows:
 
     def means(self, labels: IntArray, table: IntArray, groups: int) -> ScatteredMeans:
         """Of b labellings int64[b, count] of the units."""
-        bare = np.pad(table, (0, 1), constant_values=NONE)
-        group = bare[labels[:, self.first], labels[:, self.second]]
-        group[group == NONE] = groups
         b, k = labels.shape[0], groups + 1
-        place = group + k * np.arange(b)[:, None]
+        place = self._groups(labels, table, groups) + k * np.arange(b)[:, None]
         some = np.flatnonzero(self.squares)  # most comparisons do not change
 
         def by(
@@ -206,9 +201,6 @@ class SharedRows:
         if two.size:
             of_people += by(self.number, two, self.right, self.people)
             of_moved += by(self.moved, some_two, self.right, self.people)
-        total = of_people.sum(axis=2)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            freedom = total * total / np.einsum("bgp,bgp->bg", of_people, of_people) - 1
         off = of_moved - centre * of_people
         shared = off @ off.transpose(0, 2, 1)
         if two.size:
@@ -216,6 +208,25 @@ class SharedRows:
                 self.number, two, self.dyad, self.dyads
             )
             shared -= off @ off.transpose(0, 2, 1)
-        return ScatteredMeans(
-            np.rint(number).astype(np.int64), mean, spread, shared, np.nan_to_num(freedom)
-        )
+        return ScatteredMeans(np.rint(number).astype(np.int64), mean, spread, shared)
+
+    def freedom(self, labels: IntArray, table: IntArray, groups: int) -> FloatArray:
+        """float64[groups]: how many independent people a group's V is worth, of one labelling
+        int64[count] of the units; 0 of an empty group.
+        """
+        group = self._groups(labels[None], table, groups)[0] * self.people
+        two = self.left != self.right
+        keys = np.concatenate([group + self.left, (group + self.right)[two]])
+        weights = np.concatenate([self.number, self.number[two]])
+        found = np.bincount(keys, weights, (groups + 1) * self.people)
+        of_people = found.reshape(groups + 1, self.people)[:groups]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            squares = np.einsum("gp,gp->g", of_people, of_people)
+            found = of_people.sum(axis=1) ** 2 / squares - 1
+        return np.asarray(np.nan_to_num(found))
+
+    def _groups(self, labels: IntArray, table: IntArray, groups: int) -> IntArray:
+        """int64[b, m]: the group of every row, ``groups`` where it is of none."""
+        bare = np.pad(table, (0, 1), constant_values=NONE)
+        group = bare[labels[:, self.first], labels[:, self.second]]
+        return np.where(group == NONE, groups, group)

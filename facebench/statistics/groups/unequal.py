@@ -123,8 +123,9 @@ def _apart(
     welch = []
     for one, own, parts in zip(rows, kept, found, strict=True):
         means = one.means(labelled.of_units[None], labelled.table, groups)
+        freedom = one.freedom(labelled.of_units, labelled.table, groups)
         parts.append(means.apart(own))
-        welch.append(means.welch(own, float(parts[0][0])))
+        welch.append(means.welch(own, float(parts[0][0]), freedom))
     for kind, own, parts, is_dealt in zip(kinds, kept, found, dealt_kinds, strict=True):
         if is_dealt:
             inside = kind & (labelled.group >= 0)

@@ -121,6 +121,55 @@ def test_what_does_not_agree_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> No
         one.named("onnxruntime")
 
 
+def test_compiling_is_tried_where_it_can_pay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pass of six faces is said to take a millisecond: 15 minutes are 5.4 million faces."""
+    passes = []
+
+    def compiled(module: nn.Module, **how: object) -> nn.Module:
+        assert how == {"dynamic": False}
+        module.register_forward_pre_hook(lambda _, given: passes.append(len(given[0])))
+        return module
+
+    monkeypatch.setattr(torch, "compile", compiled)
+    monkeypatch.setattr(fastest, "why_unavailable", lambda _: None)
+    timed(monkeypatch, eager=1e-3, onnxruntime=9.5e-4, torch=5e-4)
+    for count, name in ((5_300_000, "eager"), (5_500_000, "compile")):
+        with pytest.MonkeyPatch.context() as changed:
+            changed.setenv("FACEBENCH_CACHE", f"cache-{count}")
+            one = choice(count)
+            chosen = one.fastest()
+        assert f"auto: {name} (" in chosen.told
+    assert chosen.embedder.runtime.endswith(", inductor")
+    few = crops()[:4]
+    np.testing.assert_allclose(chosen.embedder.embed(few), one.own.embed(few), atol=1e-5)
+    assert set(passes) == {6}  # one program: a smaller pass is filled up
+
+
+def test_without_a_compiler_others_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    timed(monkeypatch, eager=1e-3, onnxruntime=5e-4)
+    one = choice(10**9)
+    assert "compile not: torch.compile needs the C++ compiler" in one.fastest().told
+    with pytest.raises(UserError, match=r"in compile: torch.compile needs .* name another in CXX"):
+        one.named("compile")
+
+
+def test_a_compiler_that_fails_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_: object) -> None:
+        raise RuntimeError("InductorError: CppCompileError: C++ compile error\n\nCommand:\ng++ x")
+
+    monkeypatch.setattr(torch, "compile", lambda module, **_: broken)
+    monkeypatch.setattr(fastest, "why_unavailable", lambda _: None)
+    timed(monkeypatch, eager=1e-3, onnxruntime=5e-4)
+    one = choice(10**9)
+    chosen = one.fastest()
+    assert "auto: onnxruntime (" in chosen.told and "compile not: " in chosen.told
+    assert "\n" not in chosen.told and "CppCompileError: C++ compile error" in chosen.told
+    with pytest.raises(UserError, match=r"CppCompileError: .*leave runtime=") as found:
+        one.named("compile")
+    assert "\n" not in str(found.value)
+
+
 def test_what_a_machine_or_model_cannot_is_one_line(faces: Path) -> None:
     one = choice()
     with pytest.MonkeyPatch.context() as changed:

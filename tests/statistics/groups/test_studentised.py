@@ -44,6 +44,11 @@ def test_variances_are_those_of_a_double_loop(seed: int, mated: bool, images: bo
                 continue
             assert found.mean[draw, g] == pytest.approx(moved[members].mean())
             assert found.spread[draw, g] == pytest.approx(moved[members].var())
+            each = np.zeros(one.units.count)
+            for member in members:
+                each[list(people[member])] += 1
+            freedom = shared.freedom(labels, labelled.table, groups)[g]
+            assert freedom == pytest.approx(each.sum() ** 2 / (each**2).sum() - 1)
             for h, others in enumerate(own):
                 total = sum(
                     (moved[a] - moved[members].mean()) * (moved[b] - moved[others].mean())
@@ -70,7 +75,10 @@ def test_of_independent_comparisons_it_is_welch() -> None:
         kept = np.ones(2, dtype=bool)
         apart = float(means.apart(kept)[0])
         assert apart == pytest.approx(f_oneway(*parts).statistic, rel=0.03, abs=1e-9)
-        assert means.welch(kept, apart) == pytest.approx(alexandergovern(*parts).pvalue, abs=0.01)
+        freedom = rows.freedom(labelled.of_units, labelled.table, 2)
+        assert freedom.tolist() == [399, 399]
+        told = means.welch(kept, apart, freedom)
+        assert told == pytest.approx(alexandergovern(*parts).pvalue, abs=0.01)
         ends = [np.array([[(part == sign).sum() for part in parts]]) for sign in (1, -1)]
         alone = independent_means(np.array([400, 400]), *ends)
         assert alone.apart(kept)[0] == pytest.approx(apart)
@@ -90,7 +98,7 @@ def test_by_hand() -> None:
     own = 0.1875  # 1/4 less 1/16, of both
     squares = [max((m * own + 10 * everybody) / (m + 10), own * m / (m - 1)) / m for m in (40, 20)]
     assert means.apart(every[:2])[0] == pytest.approx(0.25 / sum(squares))
-    assert means.freedom[0].tolist() == [39, 19]
+    assert rows.freedom(labelled.of_units, labelled.table, 2).tolist() == [39, 19]
 
 
 def test_who_shares_people_is_less_sure() -> None:
@@ -117,4 +125,5 @@ def test_nothing_changed_and_empty_groups() -> None:
     assert means.apart(np.array([True, True, False])).tolist() == [0.0]
     assert np.isnan(means.apart(every[:3])[0])
     assert means.apart(np.array([True, False, False])).tolist() == [0.0]
-    assert means.welch(every[:2], 0.0) == 1.0
+    assert rows.freedom(labelled.of_units, labelled.table, 3).tolist() == [19, 9, 0]
+    assert means.welch(every[:2], 0.0, np.ones(3)) == 1.0
