@@ -51,6 +51,27 @@ def test_the_fit_is_the_minimum_of_the_penalised_loss(seed):
     assert found.intercept + found.slope * centre == pytest.approx(best[1], abs=1e-5)
 
 
+@pytest.mark.parametrize("fits", [100, pytest.param(1000, marks=pytest.mark.slow)])
+def test_a_fit_leaves_nothing_to_gain(fits: int):
+    """The penalised loss is strictly convex: where its two derivatives are zero is its minimum."""
+    rng = np.random.default_rng(0)
+    for _ in range(fits):
+        mated, nonmated = rng.integers(2, 12, 2)
+        scores, flags = drawn(rng.integers(10**9), mated, nonmated, rng.uniform(0.5, 4))
+        kinds = scores[flags], scores[~flags]
+        if kinds[0].mean() <= kinds[1].mean():
+            continue
+        scale = ((kinds[0].var() + kinds[1].var()) / 2) ** 0.5
+        found, fewer = fit_likelihood(scores, flags), min(mated, nonmated)
+        ratios = found.of(scores)
+        off = np.where(flags, -1 / mated, 1 / nonmated) / (
+            1 + np.exp(np.where(flags, 1, -1) * ratios)
+        )
+        z = (scores - (kinds[0].mean() + kinds[1].mean()) / 2) / scale
+        assert fewer * off.sum() == pytest.approx(0, abs=1e-7)
+        assert fewer * (off @ z) + found.slope * scale == pytest.approx(0, abs=1e-7)
+
+
 def test_the_fit_is_scikit_learns_balanced_logistic_regression():
     scores, mated = drawn(1, mated=150, nonmated=150)
     scale = np.sqrt((scores[mated].var() + scores[~mated].var()) / 2)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from scipy.stats import alexandergovern, f_oneway
 
 from facebench.statistics.groups.labels import GroupLabels
@@ -14,12 +12,15 @@ from facebench.statistics.intervals.bootstrap import Units
 from tests.helpers.group_toys import toy
 
 
-@settings(max_examples=60, deadline=None)
-@given(seed=st.integers(0, 10**6), mated=st.booleans(), images=st.booleans())
-def test_variances_are_those_of_a_double_loop(seed: int, mated: bool, images: bool) -> None:
+def test_variances_are_those_of_a_double_loop() -> None:
     """V of any two groups: the products of what two comparisons that share a person are off."""
+    for seed in range(1000):
+        check_variances(seed, mated=seed % 2 == 0, images=seed % 4 < 2)
+
+
+def check_variances(seed: int, *, mated: bool, images: bool) -> None:
     rng = np.random.default_rng(seed)
-    one = toy(rng, people=7, each=25, unlabelled=True)
+    one = toy(rng, people=5, each=7, unlabelled=True)
     labelled, rows = one.labelled, one.mated == mated
     if images:
         sides = 3 * np.stack([one.units.first, one.units.second])  # everybody has three
@@ -42,13 +43,13 @@ def test_variances_are_those_of_a_double_loop(seed: int, mated: bool, images: bo
             assert found.number[draw, g] == members.size
             if not members.size:
                 continue
-            assert found.mean[draw, g] == pytest.approx(moved[members].mean())
-            assert found.spread[draw, g] == pytest.approx(moved[members].var())
+            assert abs(found.mean[draw, g] - moved[members].mean()) < 1e-12
+            assert abs(found.spread[draw, g] - moved[members].var()) < 1e-12
             each = np.zeros(one.units.count)
             for member in members:
                 each[list(people[member])] += 1
             freedom = shared.freedom(labels, labelled.table, groups)[g]
-            assert freedom == pytest.approx(each.sum() ** 2 / (each**2).sum() - 1)
+            assert abs(freedom - (each.sum() ** 2 / (each**2).sum() - 1)) < 1e-9
             for h, others in enumerate(own):
                 total = sum(
                     (moved[a] - moved[members].mean()) * (moved[b] - moved[others].mean())
@@ -56,7 +57,7 @@ def test_variances_are_those_of_a_double_loop(seed: int, mated: bool, images: bo
                     for b in others
                     if people[a] & people[b]
                 )
-                assert found.shared[draw, g, h] == pytest.approx(total, abs=1e-9)
+                assert abs(found.shared[draw, g, h] - total) < 1e-9
 
 
 def test_of_independent_comparisons_it_is_welch() -> None:
