@@ -272,7 +272,7 @@ def test_changed_rendered_faces_are_embedded_again_and_lose_their_name(
     (folder / "COMPLETE.json").write_text(f'{{"fingerprint": "{name}"}}')
     source = SyntheticSource(folder, name)
     whole = source.fingerprint(source.keys()).removeprefix("synthetic-lfw-")
-    monkeypatch.setattr(twin, "TWIN_CONTENTS", {name: whole})
+    monkeypatch.setattr(twin, "TWIN_CONTENTS", {name: (whole,)})
     first, second = Grey(), Grey()
     before = facebench.evaluate(first, "lfw", folder, **QUICK)
     assert before.data.fingerprint == name and before.protocol.published_list is None

@@ -31,13 +31,14 @@ class SyntheticSource(LfwSource):
         self.rendering = rendering
 
     def label(self, keys: Sequence[str], fingerprint: str | None = None) -> str:
-        """``synthetic-lfw-v<version>-s<seed>`` where all files are what this rendering gives.
+        """``synthetic-lfw-v<version>-s<seed>`` where all files are what this rendering gives, on
+        one kind of processor or another.
 
         Otherwise (changed or absent images, another JPEG encoder, a seed that is not pinned)
         ``+<16 hex>`` of the contents of these keys follows.
         """
-        expected = twin.TWIN_CONTENTS.get(self.rendering)
-        if expected is not None and expected == self._contents(self.keys()):
+        expected = twin.TWIN_CONTENTS.get(self.rendering, ())
+        if expected and self._contents(self.keys()) in expected:
             return self.rendering
         own = fingerprint.rsplit("-", 1)[1] if fingerprint else self._contents(keys)
         return f"{self.rendering}+{own}"

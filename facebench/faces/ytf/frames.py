@@ -74,12 +74,12 @@ class SyntheticYtf(YtfSource):
         """``synthetic-ytf-v<version>-s<seed>`` where all files are what this rendering gives,
         otherwise with ``+<16 hex>`` of the contents of these keys.
         """
-        expected = ytf_twin.YTF_TWIN_CONTENTS.get(self.rendering)
+        expected = ytf_twin.YTF_TWIN_CONTENTS.get(self.rendering, ())
         everything = self.keys()
         whole = everything == sorted(keys) and fingerprint is not None
         contents = fingerprint if whole else self.fingerprint(everything)
         assert contents is not None
-        if expected is not None and contents.endswith(f"-{expected}"):
+        if contents.rsplit("-", 1)[1] in expected:
             return self.rendering
         own = self.fingerprint(keys) if fingerprint is None else fingerprint
         return f"{self.rendering}+{own.rsplit('-', 1)[1]}"

@@ -20,7 +20,7 @@ NAME = twin.twin_fingerprint(0)
 def pinned(monkeypatch: pytest.MonkeyPatch, source: SyntheticSource) -> None:
     """Take what is there now for what the renderer gives."""
     whole = content_fingerprint("", source.keys(), lambda key: source.encoded(key))[1:]
-    monkeypatch.setattr(twin, "TWIN_CONTENTS", MappingProxyType({NAME: whole}))
+    monkeypatch.setattr(twin, "TWIN_CONTENTS", MappingProxyType({NAME: ("0" * 16, whole)}))
 
 
 def test_the_bare_name_is_that_of_the_renderers_own_bytes(

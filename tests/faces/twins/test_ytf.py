@@ -119,7 +119,7 @@ def test_located_where_nothing_is_installed(
     assert (source.kind, located.aligned) == ("synthetic", True)
     keys = source.keys()
     contents = source.fingerprint(keys)
-    names = {"synthetic-ytf-v1-s0": contents.rsplit("-", 1)[1]}
+    names = {"synthetic-ytf-v1-s0": ("0" * 16, contents.rsplit("-", 1)[1])}
     monkeypatch.setattr(ytf_twin, "YTF_TWIN_CONTENTS", names)
     assert source.label(keys) == source.label(keys[:3]) == "synthetic-ytf-v1-s0"
     assert source.label(keys, contents) == "synthetic-ytf-v1-s0"
