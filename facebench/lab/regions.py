@@ -17,6 +17,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +38,12 @@ from facebench.lab.data.crops import (
     prepare_crops,
     teacher_from,
 )
-from facebench.lab.laboratory.work_folder import at_work, begin_folder, folder_of
+from facebench.lab.laboratory.work_folder import (
+    at_work,
+    begin_folder,
+    folder_of,
+    precision_words,
+)
 from facebench.lab.learning.learned import Learned
 from facebench.lab.learning.loop import Recipe, load_checkpoint, train
 from facebench.lab.learning.losses import Supervision
@@ -77,13 +83,12 @@ class MemberPlan:
     degrees: tuple[tuple[str, Fraction], ...]
 
 
+_RECIPE = partial(Recipe, rate=2e-3, weights=WEIGHTS, precision="bfloat16", checkpoint_every=50)
 PLAN = MemberPlan(
     width=0.25,
-    beginning=Recipe(2200, rate=2e-3, warmup=150, fall=0.0, weights=WEIGHTS, checkpoint_every=50),
-    dense=Recipe(400, rate=2e-3, warmup=50, fall=0.0, weights=WEIGHTS, seed=1, checkpoint_every=50),
-    sparse=Recipe(
-        800, rate=2e-3, warmup=25, fall=0.9, weights=WEIGHTS, seed=2, checkpoint_every=50
-    ),
+    beginning=_RECIPE(2200, warmup=150, fall=0.0),
+    dense=_RECIPE(400, warmup=50, fall=0.0, seed=1),
+    sparse=_RECIPE(800, warmup=25, fall=0.9, seed=2),
     degrees=(("5b", Fraction(1, 8)), ("5a", Fraction(1, 8))),
 )
 
@@ -211,7 +216,7 @@ def publish(
         "crops. Script: facebench/lab/regions.py",
         "images": per_batch * sum(recipe.steps for _, recipe in steps),
         "device": f"CPU, {threads} thread{'s' if threads > 1 else ''}",
-        "precision": "bfloat16 autocast",
+        "precision": precision_words(plan.sparse.precision),
     }
     write_card(card, to / f"{card.name}.toml")
     state = learned.net.folded().state_dict()

@@ -33,7 +33,7 @@ def test_the_same_command_ends_the_same(work: Path, faces: Path, tmp_path: Path,
         "eval": (
             [],
             given(faces, *EVAL, "--out", "rec", "--format", "md", "-o", "r.md", "--plot", "r.svg"),
-            2,
+            5,
         ),
         "gate": ([*records, first], second, 1),
         "gate anew": (records, first, 1),

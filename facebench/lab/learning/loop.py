@@ -57,7 +57,7 @@ class Recipe:
     weights: Mapping[str, float] = field(
         default_factory=lambda: {"regression": 2.0, "similarity": 10.0, "identity": 0.1}
     )
-    precision: str = "bfloat16"
+    precision: str = "float32"
     seed: int = 0
     checkpoint_every: int = 500
     optimiser: str = "adamw"

@@ -75,7 +75,7 @@ class RecipeFile(Strict):
     momentum: Share = 0.9
     decay: Factor = 1e-4
     clip: AboveZero = 5.0
-    precision: Literal["bfloat16", "float32", "auto"] = "bfloat16"
+    precision: Literal["bfloat16", "float32", "auto"] = "auto"
     checkpoint_every: AtLeastOne = 500
     margin: AboveZero = 1.0
     earlier: tuple[Literal["2b", "3b", "4b", "5a", "5b"], ...] = ()

@@ -18,7 +18,7 @@ FACES = torch.zeros(4, 3, 8, 8)
 def rates(monkeypatch: pytest.MonkeyPatch, **given: float) -> list[str]:
     asked: list[str] = []
 
-    def told(net: nn.Module, faces: torch.Tensor, name: str) -> float:
+    def told(net: nn.Module, faces: torch.Tensor, name: str, other: float) -> float:
         asked.append(name)
         return given[name]
 
@@ -49,6 +49,20 @@ def test_measuring_leaves_the_network_alone() -> None:
     assert not net.training and all(p.grad is None for p in net.parameters())
     for name, value in net.state_dict().items():
         assert torch.equal(value, before[name]), name
+
+
+def test_a_precision_of_at_most_half_the_speed_is_measured_twice_only() -> None:
+    class Counted(nn.Linear):
+        passes = 0
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            Counted.passes += 1
+            return super().forward(x)
+
+    for other, passes in ((0.0, 6), (float("inf"), 2)):
+        Counted.passes = 0
+        precision.faces_per_second(Counted(4, 4), torch.randn(2, 4), "float32", other)
+        assert Counted.passes == passes
 
 
 def test_strided_depthwise_layers_stay_in_float32() -> None:
