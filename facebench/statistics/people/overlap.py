@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from facebench.statistics.checks import FloatArray
+from facebench.statistics.folds import FoldAccuracy
 from facebench.statistics.intervals.bootstrap import Units
-from facebench.statistics.intervals.dyadic import Sharing, influenced_difference
+from facebench.statistics.intervals.dyadic import (
+    Sharing,
+    influenced_difference,
+    quantile,
+    two_sided,
+)
 from facebench.statistics.intervals.exact import Interval
 from facebench.statistics.intervals.influence import fold_weights, of_share
-from facebench.statistics.paired import Difference, units_of_all
+from facebench.statistics.paired import WIDENED, Difference, units_of_all
 from facebench.statistics.people.blocks import MOST_ROWS, row_blocks
 from facebench.statistics.people.likeness import Strangers
 from facebench.statistics.verification import VerificationStatistics, verification_statistics
@@ -147,7 +153,9 @@ def accuracy_without(
     fold's shares of both kinds.
     Other arguments as of `verification_statistics`. The difference is of the same model on
     comparisons of which some are the same: its influences are those of both accuracies, summed by
-    people. ValueError: what is left cannot be cut into folds with both kinds.
+    people. These hold thresholds fixed, which are learned of fewer comparisons here, so no interval
+    is narrower than Student's of the folds' differences. ValueError: what is left cannot be cut
+    into folds with both kinds.
     """
     columns = [np.asarray(one) for one in (scores, mated, folds, left, right, acquired)]
     whole = verification_statistics(*columns, rule=rule, targets=(0.1,), draws=0)
@@ -170,8 +178,25 @@ def accuracy_without(
         rest.accuracy.accuracy,
         rest.intervals.get("accuracy"),
         int(np.count_nonzero(kept)),
-        difference,
+        _no_surer_than_folds(difference, whole.accuracy, rest.accuracy),
     )
+
+
+def _no_surer_than_folds(found: Difference, whole: FoldAccuracy, rest: FoldAccuracy) -> Difference:
+    """The difference, at least as uncertain as the paired t interval and test of the folds."""
+    there = np.isin(whole.labels, rest.labels)
+    apart = rest.per_fold - whole.per_fold[there]
+    if apart.size < 2 or not apart.std() > 0:
+        return found
+    freedom, ends = apart.size - 1, found.interval
+    error = float(apart.std(ddof=1)) / np.sqrt(apart.size)
+    p_value = max(found.p_value, two_sided(abs(found.estimate) / error, freedom))
+    half = quantile(freedom, ends.level) * error
+    low, high = max(-1.0, found.estimate - half), min(1.0, found.estimate + half)
+    if low < ends.low or high > ends.high:
+        kind = f"{ends.kind}{WIDENED}Student's of {apart.size} folds"
+        ends = Interval(min(low, ends.low), max(high, ends.high), ends.level, kind)
+    return replace(found, interval=ends, p_value=p_value)
 
 
 def _with_equal_shares(

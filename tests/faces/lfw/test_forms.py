@@ -83,6 +83,10 @@ def test_names_that_contradict_the_labels_say_nobody(tmp_path: Path) -> None:
         ("a.jpg b.jpg 1\na.jpg 1\n", "line 2: expected two images and their label"),
         ("a.jpg a.jpg 1\n", "line 1: a pair of the image a.jpg with itself"),
         ("A 1 2\nA 1 B 2 3\n", "line 2: expected a non-mated pair"),
+        ("A_1.jpg 1\nA_2.jpg 1\n\nB_1.jpg 0\nC_1.jpg 0\n", "line 3: an empty line in the middle"),
+        ("A/A_1.jpg\nA/A_2.jpg\n\nA/A_1.jpg\nB/B_1.jpg\n", "line 3: an empty line in the middle"),
+        ("a.jpg b.jpg 1\n\na.jpg c.jpg 0\n", "line 2: an empty line in the middle"),
+        ("A 1 2\n\nA 1 B 1\n", "line 2: an empty line in the middle"),
         ("some words\n", "line 1: expected the header of the format of LFW"),
     ],
 )

@@ -87,6 +87,11 @@ def test_a_bad_heading_is_said(text: str, said: str, tmp_path: Path) -> None:
     assert said in str(caught.value)
 
 
+def test_an_empty_line_ends_no_table(tmp_path: Path) -> None:
+    lines = GOOD.splitlines(keepends=True)
+    assert read(tmp_path, "".join([*lines[:3], "\n", *lines[3:]])) == read(tmp_path, GOOD)
+
+
 def test_equal_rows_count_and_are_remarked(tmp_path: Path) -> None:
     found = read(tmp_path, f"{GOOD}Di/1.jpg,Cy/1.jpg,0,5,Di,Cy,\n")
     assert (
