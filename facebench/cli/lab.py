@@ -271,7 +271,7 @@ def _banked(
     from facebench.lab.learning.progress import shown_machine
 
     with shown_machine(lab.device, lab.precision, not lab.quiet) as machine:
-        told = machine.bar("bank", bank.faces) if machine.bar else None
+        told = machine.bar("bank", bank.faces, "faces") if machine.bar else None
         folder = lab.bank or lab.work / "bank"
         return with_bank(data, bank, folder, lambda: teacher_from(_embedder(lab, teacher)), told)
 

@@ -5,30 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rich.progress import MofNCompleteColumn, ProgressColumn, Task
-from rich.text import Text
-
-from facebench.base.progress import bar_on, error_console, lines_on
+from facebench.base.progress import error_console, lines_on, works
 from facebench.base.text import printable
 from facebench.embedding.types import ExtractionProfile
-
-
-class _FacesPerSecond(ProgressColumn):
-    def render(self, task: Task) -> Text:
-        speed = task.finished_speed or task.speed
-        return Text(f"{speed:,.0f} faces/s" if speed else "")
 
 
 @contextmanager
 def progress_bar(
     title: str, known: int, faces: int, shown: bool
 ) -> Iterator[Callable[[int], None]]:
-    """Yields the function that advances the bar; nothing is drawn where there is no terminal."""
-    with bar_on(
-        error_console(), shown, MofNCompleteColumn(), _FacesPerSecond(), refreshed=4
-    ) as bar:
-        task = bar.add_task(printable(title), total=faces, completed=known)
-        yield lambda count: bar.advance(task, count)
+    """Yields the function that is told of further faces; `summarise` says the end."""
+    with works(shown) as all_works:
+        work = all_works.begin(title, faces, "faces", lasting=False)
+        work.to(known)
+        yield work.by
 
 
 def summarise(title: str, profile: ExtractionProfile) -> None:

@@ -446,7 +446,7 @@ def prepare_all(
         if own is not None and chosen_list(card, settings) is None:
             found.append(prepare_run(card, None, replace(settings, pairs=own), images=images))
             continue
-        with counting_bar(_RENDERING, settings.progress, said=True) as progress:
+        with counting_bar(_RENDERING, settings.progress, "faces", said=True) as progress:
             found.append(prepare_run(card, data, settings, images=images, progress=progress))
         found[-1].pooling(settings)  # refuses a wrong name before the long work
     # Before the long work, however quiet the run is.

@@ -207,6 +207,6 @@ def test_a_forced_colour_draws_no_bar_where_no_terminal_is(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
-    with counting_bar("reading", shown=True) as advance:
+    with counting_bar("reading", True, "images") as advance:
         advance(1, 2)
     assert capfd.readouterr().err == ""

@@ -91,7 +91,7 @@ def pairs(
     Example: facebench data pairs photos -o protocols/staff.toml
     """
     require_output(output, in_new_folder=True)
-    with counting_bar(folders.READING, shown=True) as progress:
+    with counting_bar(folders.READING, True, "images") as progress:
         drawn = draw_pairs(folder, output, pairs=pairs, folds=folds, seed=seed, progress=progress)
     _told(folder, drawn)
 
@@ -129,7 +129,7 @@ def search(
     require_output(output, in_new_folder=True)
     if distractors is not None and draws is not None:
         raise UserError(f"--draws {draws} has no effect with --distractors; leave it out")
-    with counting_bar(folders.READING, shown=True) as progress:
+    with counting_bar(folders.READING, True, "images") as progress:
         if distractors is not None:
             drawn = draw_crowd(
                 folder, output, distractors, known=known, seed=seed, progress=progress

@@ -95,7 +95,7 @@ def check(
     if sheet is not None:
         plot_format(sheet, "--sheet")
     settings = replace(settings, progress=not quiet)
-    with counting_bar(READING, shown=not quiet) as progress:
+    with counting_bar(READING, not quiet, "images") as progress:
         found = check_folder(name, model, options=options, settings=settings, progress=progress)
     failed = None
     if sheet is not None:
@@ -192,7 +192,7 @@ def check_known(name: str | None, data: Path | None) -> None:
     for each in names:
         if name in DATASETS and data is None and installed_at(each) is None:
             raise UserError(f"{each} is not installed; see `facebench data list`, or give --data")
-        with counting_bar(READING, shown=True) as progress:
+        with counting_bar(READING, True, "images") as progress:
             findings = check_dataset(each, data, progress)
         for finding in findings:
             bad += not finding.ok

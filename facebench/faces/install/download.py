@@ -11,12 +11,11 @@ from pathlib import Path, PurePosixPath
 
 import pooch
 import requests
-from rich.progress import DownloadColumn, TransferSpeedColumn
 
 from facebench.base.errors import UserError
 from facebench.base.locks import only_one
 from facebench.base.opening import ARRAY, plain_file
-from facebench.base.progress import bar_on, error_console
+from facebench.base.progress import works
 from facebench.base.storage import data_folder
 from facebench.faces.install.registry import LFW, LFW_FUNNELED, LfwFiles, RemoteFile
 from facebench.faces.lfw.folder import LfwSource
@@ -166,12 +165,12 @@ class _Continuing:
                 have = 0
             length = answer.headers.get("Content-Length")
             total = have + int(length) if length else None
-            drawn = bar_on(error_console(), self.progress, DownloadColumn(), TransferSpeedColumn())
-            with drawn as bar, self.part.open("ab" if have else "wb") as file:
-                task = bar.add_task(self.name, total=total, completed=have)
+            with works(self.progress) as told, self.part.open("ab" if have else "wb") as file:
+                work = told.begin(self.name, total, "bytes")
+                work.to(have)
                 for block in answer.iter_content(_BLOCK):
                     file.write(block)
-                    bar.advance(task, len(block))
+                    work.by(len(block))
 
 
 def _short(error: requests.RequestException) -> str:

@@ -121,7 +121,7 @@ def _neurons(run: Distillation) -> list[NDArray[np.float32]]:
     for number, (crops, _) in enumerate(run.lab.data.sources, 1):
         bar = run.lab.machine.bar
         title = f"teacher, source {number}"
-        advance = bar(title, len(crops.images)) if bar else None
+        advance = bar(title, len(crops.images), "faces") if bar else None
         found.append(neurons_of(crops, run.teachers, run.lab.work / NEURONS, advance))
     return found
 

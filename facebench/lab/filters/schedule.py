@@ -108,6 +108,8 @@ def prune_filters(run: FilterRun) -> list[str]:
 def _remove_stepwise(run: FilterRun) -> None:
     plan, published = run.plan, _published(run)
     told = run.lab.machine.bar(plan.model, plan.steps) if run.lab.machine.bar else None
+    if told is not None and _done(run) < plan.steps:
+        told(_done(run))
     for step in range(1, plan.steps + 1):
         if step > _done(run):
             _one_step(run, step)

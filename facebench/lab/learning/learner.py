@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from facebench.base.errors import UserError
+from facebench.base.progress import Move
 from facebench.lab.data.augment import Batch, Change, augment, make_batch, make_pair_batch
 from facebench.lab.data.crops import TrainingCrops
 from facebench.lab.data.frozen import (
@@ -41,23 +43,29 @@ from facebench.lab.learning.recipes import RecipeFile, Which
 from facebench.models.architectures.convnet import ConvNet, to_input
 
 
+class Bar(Protocol):
+    """Begins a work of so many units; what it gives is told how many are done."""
+
+    def __call__(self, title: str, total: int, unit: str = "steps") -> Move: ...
+
+
 @dataclass(frozen=True)
 class Machine:
     """Where training runs and whom it tells: device, precision (None: the recipe's), progress.
 
-    bar: (title, steps) → a function that is told every step, e.g. of a progress bar.
+    bar: what works are told to, e.g. a progress bar; without it, losses are reported as lines.
     """
 
     device: str = "cpu"
     precision: str | None = None
     report: Report = print
-    bar: Callable[[str, int], Callable[[int], None]] | None = None
+    bar: Bar | None = None
 
     def recipe(self, recipe: Recipe) -> Recipe:
         """A recipe in this machine's precision."""
         return recipe if self.precision is None else replace(recipe, precision=self.precision)
 
-    def on_step(self, folder: Path, recipe: Recipe) -> Callable[[int], None] | None:
+    def on_step(self, folder: Path, recipe: Recipe) -> Move | None:
         """What is told every step of a training in its folder; None: nobody is."""
         return None if self.bar is None else self.bar(name_in(folder), recipe.steps)
 

@@ -21,6 +21,7 @@ from torch.nn.utils import clip_grad_norm_, prune
 
 from facebench.base.errors import UserError
 from facebench.base.opening import ARRAY, reading, require_plain
+from facebench.base.progress import Move
 from facebench.base.storage import write_atomically
 from facebench.lab.data.augment import FACE_SIZE, Batch, Change, augment, batches, make_batch
 from facebench.lab.data.crops import TrainingCrops
@@ -84,15 +85,16 @@ class Extras:
 
     device: ``cpu``, or ``cuda``: crops are held on the device and augmented there, without regard
     to ``change`` and ``make``, and the network is compiled. make: composes a batch; penalty: module
-    name and strength of an L1 penalty on its weight; on_step: called with every step done;
-    compiled: on ``cuda``, which costs a minute first; to_input: faces of a batch → input of the
-    network; fed: batches come from a thread on ``cuda``, too, with ``change`` and ``make``.
+    name and strength of an L1 penalty on its weight; on_step: told every step done and the
+    losses, which are else reported; compiled: on ``cuda``, which costs a minute first; to_input:
+    faces of a batch → input of the network; fed: batches come from a thread on ``cuda``, too, with
+    ``change`` and ``make``.
     """
 
     device: str = "cpu"
     make: Make = make_batch
     penalty: tuple[str, float] | None = None
-    on_step: Callable[[int], None] | None = None
+    on_step: Move | None = None
     compiled: bool = True
     to_input: Callable[[Tensor], Tensor] = to_input
     fed: bool = False
@@ -152,7 +154,7 @@ def train(
     compiled: nn.Module = net
     if compile_it:
         compiled = cast(nn.Module, torch.compile(net))
-    started, first = time.monotonic(), step
+    started, first, losses = time.monotonic(), step, ""
     feed = _feed(sources, recipe, step, change, extras, supervision.pairs)
     try:
         with stopping() as stop:
@@ -164,18 +166,24 @@ def train(
                 except _DivergedError as error:
                     raise UserError(_diverged(error, step, folder, recipe)) from None
                 step += 1
-                if step % LOG_EVERY == 0 or step == recipe.steps:
+                logged = step % LOG_EVERY == 0 or step == recipe.steps
+                if logged or step - first < LOG_EVERY:
                     faces = (step - first) * sum(n for _, n in sources)
-                    _log(log, step, mean, faces / (time.monotonic() - started), report)
+                    rate = faces / (time.monotonic() - started)
+                    losses = f"{mean.words}, {rate:.0f} faces/s"
+                if logged:
+                    _log(log, step, mean, rate)
                     _write_log(folder / LOG, log)
                     mean.clear()
+                    if extras.on_step is None:
+                        report(f"step {step}: {losses}")
                 if step % recipe.checkpoint_every == 0 or step == recipe.steps or stop:
                     if not _finite(net, supervision):
                         what = _DivergedError("a weight is not finite")
                         raise UserError(_diverged(what, step - 1, folder, recipe))
                     _save(folder, net, supervision, optimiser, step, mean, log)
                 if extras.on_step is not None:
-                    extras.on_step(step)
+                    extras.on_step(step, losses)
     finally:
         feed.close()
         bake_masks(net, masks)
@@ -235,6 +243,11 @@ class _Mean:
     @property
     def values(self) -> list[float]:
         return [float(value) for value in (self.sum / max(self.count, 1)).tolist()]
+
+    @property
+    def words(self) -> str:
+        told = zip(self.names, self.values, strict=True)
+        return ", ".join(f"{name} {value:.4f}" for name, value in told)
 
 
 def _step(
@@ -350,14 +363,10 @@ def _write_log(path: Path, lines: list[str]) -> None:
         path.unlink(missing_ok=True)
 
 
-def _log(
-    lines: list[str], step: int, mean: _Mean, rate: float, report: Callable[[str], None]
-) -> None:
+def _log(lines: list[str], step: int, mean: _Mean, rate: float) -> None:
     if not lines:
         lines.append(",".join(["step", *mean.names, "faces_per_second"]))
     lines.append(",".join([f"{step}", *(f"{v:.5f}" for v in mean.values), f"{rate:.1f}"]))
-    told = (f"{name} {value:.4f}" for name, value in zip(mean.names, mean.values, strict=True))
-    report(f"step {step}: {', '.join(told)}, {rate:.0f} faces/s")
 
 
 def save_checkpoint(state: Mapping[str, Any], path: Path) -> None:

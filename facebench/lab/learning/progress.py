@@ -1,32 +1,30 @@
-"""What a training shows on standard error: a bar where a terminal is, otherwise lines."""
+"""What a training shows on standard error: bars where a terminal is, otherwise lines."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
-from facebench.base.progress import bar_on, error_console
+from facebench.base.progress import Move, error_console, works
 from facebench.base.text import printable
 from facebench.lab.learning.learner import Machine
 
 
 @contextmanager
 def shown_machine(device: str, precision: str | None, shown: bool) -> Iterator[Machine]:
-    """A machine whose trainings have bars, and whose losses are told as lines."""
-    console = error_console()
-    progress = bar_on(console, shown, refreshed=2)
+    """A machine whose trainings tell how far they are, with their losses, and what they come to."""
+    with works(shown) as all_works:
 
-    def bar(title: str, steps: int) -> Callable[[int], None]:
-        task = progress.add_task(printable(title), total=steps)
+        def bar(title: str, total: int, unit: str = "steps") -> Move:
+            work = all_works.begin(title, total, unit, lasting=True)
 
-        def advance(step: int) -> None:
-            progress.update(task, completed=step, visible=step < steps)
+            def move(done: int, note: str = "") -> None:
+                work.to(done, note=note)
 
-        return advance
+            return move
 
-    def report(line: str) -> None:
-        if shown:
-            console.print(printable(line), markup=False)
+        def report(line: str) -> None:
+            if shown:
+                error_console().print(printable(line), markup=False)
 
-    with progress:
         yield Machine(device, precision, report, bar)

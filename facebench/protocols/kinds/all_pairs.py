@@ -89,7 +89,7 @@ class PreparedAllPairs(PreparedProtocol):
 
         def walk(length: int, part: tuple[int, int] = ALL) -> PairTail:
             title = f"pairs of {self.card.name}"
-            with counting_bar(title, settings.progress) as advance:
+            with counting_bar(title, settings.progress, "pairs") as advance:
                 return self._walk(rows, faces.acquired, length, part, advance)
 
         def found_or_walked(length: int) -> PairTail:
@@ -172,7 +172,7 @@ class PreparedAllPairs(PreparedProtocol):
         if settings.store and parts.has(part, length):
             return MadePart(None, 0.0, len(parts.present(part[1])), part[1])
         try:
-            with counting_bar(f"pairs of {self.card.name}", settings.progress) as shown:
+            with counting_bar(f"pairs of {self.card.name}", settings.progress, "pairs") as shown:
 
                 def advance(done: int, whole: int) -> None:
                     nonlocal mine

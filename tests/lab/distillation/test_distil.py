@@ -339,8 +339,8 @@ def test_a_stopped_student_becomes_what_an_undisturbed_one_does(run: Distillatio
     class StoppedError(Exception):
         pass
 
-    def bar(title: str, steps: int):
-        def advance(step: int) -> None:
+    def bar(title: str, total: int, unit: str = "steps"):
+        def advance(step: int, note: str = "") -> None:
             if title == "pupil" and step == 2:
                 raise StoppedError
 
