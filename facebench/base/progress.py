@@ -19,6 +19,8 @@ from facebench.base.errors import by_command_line
 from facebench.base.text import printable
 
 Clock = Callable[[], float]
+Stage = Callable[[str, int], Callable[[], None]]
+"""What is done next and in how many steps → what is called after each of them."""
 # The first line comes after so many seconds, the others after a twentieth of the work's time, which
 # a work of days wants; a builder that hears nothing for ten minutes stops the run.
 _FIRST, _SHARE, _LATEST = 30.0, 20, 300.0
@@ -29,12 +31,6 @@ class Move(Protocol):
     """Tells how much of a work is done, and something to say beside it, e.g. losses."""
 
     def __call__(self, done: int, note: str = "") -> None: ...
-
-
-class Stage(Protocol):
-    """Says what is done next, in how many steps of which name; gives what each step calls."""
-
-    def __call__(self, name: str, steps: int, unit: str = "steps") -> Callable[[], None]: ...
 
 
 def lines_on(console: Console) -> bool:
@@ -269,8 +265,8 @@ class _Bars(Progress):
 
     def __init__(self, console: Console, clock: Clock) -> None:
         super().__init__(
-            _Said(lambda task: task.description, Column(no_wrap=True, overflow="ellipsis")),
-            BarColumn(bar_width=16, table_column=Column(min_width=4)),
+            _Said(lambda task: task.description, Column(overflow="ellipsis")),  # alone is cut
+            BarColumn(bar_width=16, table_column=Column(no_wrap=True)),
             _Said(lambda task: _amount(task.fields["work"], "/")),
             _Said(lambda task: _rate_text(task.speed, task.fields["work"].unit)),
             _Said(_left),
@@ -297,7 +293,7 @@ class _Said(ProgressColumn):
         self._text = text
 
     def render(self, task: Task) -> Text:
-        return Text(self._text(task))
+        return Text(self._text(task), no_wrap=True)
 
 
 def _left(task: Task) -> str:
@@ -354,7 +350,7 @@ def counting_bar(
         yield advance
 
 
-def unseen(name: str, steps: int, unit: str = "steps") -> Callable[[], None]:
+def unseen(name: str, steps: int) -> Callable[[], None]:
     """A `Stage` that shows nothing."""
     return lambda: None
 
@@ -364,9 +360,9 @@ def stages(shown: bool) -> Iterator[Stage]:
     """Yields a `Stage` that is told of; the next one ends the one before."""
     with works(shown) as all_works:
 
-        def stage(name: str, steps: int, unit: str = "steps") -> Callable[[], None]:
+        def stage(name: str, steps: int) -> Callable[[], None]:
             all_works.end()
-            work = all_works.begin(name, steps, unit)
+            work = all_works.begin(name, steps)
             work.to(0)
             return work.by
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 SYNTHETIC_LABEL = "SYNTHETIC FACES (rendered, not photographs)"
 
 
@@ -14,3 +16,6 @@ FEWEST_DRAWS = 20
 MOST_THREADS = 1024
 # How protocols and data sets are called.
 NAME_PATTERN, LONGEST_NAME = r"^[a-z0-9][a-z0-9_.-]*$", 64
+
+Along = Literal["kept", "bytes", "multiply-adds", "date", "run"]
+"""What runs of a history are drawn along; ``kept``: parameters; ``run``: its number, from 1."""

@@ -110,7 +110,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             with importing():
                 from facebench.cli.build import build
 
-                command = build(COMMANDS, _selected(given))
+                command = build(COMMANDS, _selected(given), completed=_completing())
             command(args=given, prog_name="facebench")
     except Exception as error:
         sys.exit(bug(error))
@@ -119,8 +119,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
             finish_undisturbed()
 
 
+def _completing() -> bool:
+    """Whether it is a shell that asks, between two keys."""
+    return "_FACEBENCH_COMPLETE" in os.environ
+
+
 def _selected(given: Sequence[str]) -> str | None:
     """The command among the words that were typed."""
-    if "_FACEBENCH_COMPLETE" in os.environ:
-        given = os.environ.get("COMP_WORDS", "").split()[1:]
+    if _completing():
+        # As bash says it, or as the other shells do.
+        words = os.environ.get("COMP_WORDS") or os.environ.get("_TYPER_COMPLETE_ARGS", "")
+        given = words.split()[1:]
     return next((word for word in given if not word.startswith("-")), None)

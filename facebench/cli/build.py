@@ -10,6 +10,7 @@ import typer
 from typer.main import get_command
 
 from facebench.base.version import __version__
+from facebench.cli.completion import complete_names
 from facebench.cli.errors import ErrorGroup
 
 _HELP = (
@@ -19,10 +20,13 @@ _HELP = (
 )
 
 
-def build(commands: Iterable[tuple[str, str, str]], selected: str | None) -> Any:
+def build(
+    commands: Iterable[tuple[str, str, str]], selected: str | None, *, completed: bool = False
+) -> Any:
     """The group with the command that will run, and of the others the name and one line.
 
-    Importing a command may take seconds (torch), and ``facebench --help`` should not.
+    Importing a command may take seconds (torch), and ``facebench --help`` should not. completed:
+    names are to be completed by a shell.
     """
     app = typer.Typer(
         cls=ErrorGroup, help=_HELP, no_args_is_help=True, pretty_exceptions_enable=False
@@ -33,6 +37,8 @@ def build(commands: Iterable[tuple[str, str, str]], selected: str | None) -> Any
             app.command(name, help=summary)(_elsewhere)
             continue
         loaded = import_module(module)
+        if completed:
+            complete_names(name, loaded)
         if hasattr(loaded, "command"):
             app.command(name)(loaded.command)
         else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike
@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 from facebench.base.errors import UserError, nearest
 from facebench.base.options import listed, require
+from facebench.base.vocabulary import Along
+from facebench.comparison.axes import Axis, axis_of, require_along
 from facebench.comparison.paired import Paired, corrected, paired_with_first
 from facebench.records.agreement import require_recounted
 from facebench.records.comparability import (
@@ -44,14 +46,14 @@ _DIGITS = 4  # of a digest, at least, that name a run
 @dataclass(frozen=True)
 class HistoryRun:
     """One record. value: a share, and its interval; against: paired with the reference, as one of
-    all runs tested, None: it is the reference; size: what the run is drawn at, None: not known.
+    all runs tested, None: it is the reference; place: on the axis, None: not known.
     """
 
     record: Record
     value: float
     interval: IntervalSection | None
     against: Paired | None
-    size: int | None
+    place: float | None
 
     @property
     def fell(self) -> bool:
@@ -63,14 +65,15 @@ class HistoryRun:
 class History(Shown):
     """The runs of one protocol on one data set, oldest first.
 
-    measure: what sizes are, ``kept parameters`` or ``bytes``; reference: the position of the run
-    that the others are held against.
+    axis: what runs are drawn along; reference: the position of the run that the others are held
+    against; x: the axis that was asked for.
     """
 
     statistic: str
-    measure: str
+    axis: Axis
     runs: tuple[HistoryRun, ...]
     reference: int = 0
+    x: Along | None = None
 
     @property
     def versus(self) -> str:
@@ -150,6 +153,7 @@ def history(
     statistic: str | None = None,
     *,
     reference: str | None = None,
+    x: Along | None = None,
 ) -> Results[History]:
     """Runs in the order in which they were made, and which was the first to fall significantly.
 
@@ -162,6 +166,9 @@ def history(
     reference : str, optional
         The run that the others are held against: a model, or the beginning of a record's digest; by
         default the first run.
+    x : {'kept', 'bytes', 'multiply-adds', 'date', 'run'}, optional
+        What runs are drawn along, and the first column of their table; by default kept parameters
+        where all runs tell them, else bytes.
 
     Returns
     -------
@@ -175,7 +182,8 @@ def history(
     Raises
     ------
     UserError
-        No records, a wrong one, runs that cannot be compared, no such statistic or reference.
+        No records, a wrong one, runs that cannot be compared, no such statistic, reference or x, or
+        an x that no record tells.
 
     Examples
     --------
@@ -187,6 +195,7 @@ def history(
     """
     require("statistic", statistic, (str, NoneType), "'accuracy'")
     require("reference", reference, (str, NoneType), "'baseline'")
+    require_along(x)
     name = _name(statistic)
     if not isinstance(records, (str, PathLike)):
         records = listed("records", records, "'records', a folder of them")
@@ -203,7 +212,7 @@ def history(
     if name is not None and group_statistic(name):
         kept = [one for one in kept if find_statistic(one, name)] or kept  # of which it is refused
     ordered = sorted([*kept, *_back_again(kept)], key=_age)
-    return Results(_history(group, name, reference) for group in _by_setting(ordered))
+    return Results(_history(group, name, reference, x) for group in _by_setting(ordered))
 
 
 def in_order(records: Sequence[Record]) -> list[History]:
@@ -260,7 +269,12 @@ def _by_setting(records: Sequence[Record]) -> list[list[Record]]:
     return [group for of_data in groups.values() for group in of_data.values()]
 
 
-def _history(records: Sequence[Record], statistic: str | None, reference: str | None) -> History:
+def _history(
+    records: Sequence[Record],
+    statistic: str | None,
+    reference: str | None,
+    x: Along | None = None,
+) -> History:
     at = _reference(records, reference)
     first = records[at]
     name = statistic or statistics_in(first)[0]
@@ -270,12 +284,12 @@ def _history(records: Sequence[Record], statistic: str | None, reference: str | 
         require_statistic(record, name)
     tested = corrected(paired_with_first(first, others, name))
     against = [*tested[:at], None, *tested[at:]]
-    measure, size_of = _measure(records)
+    axis = axis_of(records, x)
     runs = []
-    for record, one in zip(records, against, strict=True):
-        found = require_statistic(record, name)
-        runs.append(HistoryRun(record, found.value, found.interval, one, size_of(record)))
-    return History(name, measure, tuple(runs), at)
+    for number, (record, one) in enumerate(zip(records, against, strict=True)):
+        found, place = require_statistic(record, name), axis.place(record, number)
+        runs.append(HistoryRun(record, found.value, found.interval, one, place))
+    return History(name, axis, tuple(runs), at, x)
 
 
 def _data_of(record: Record) -> tuple[str, str, str]:
@@ -303,10 +317,3 @@ def _reference(records: Sequence[Record], named: str | None) -> int:
         f"name{nearest(named, known)} (runs: {', '.join(known[:_SHOWN] + more)}; or the first "
         "digits of a digest)"
     )
-
-
-def _measure(records: Sequence[Record]) -> tuple[str, Callable[[Record], int | None]]:
-    """Kept parameters where all runs tell them, else bytes."""
-    if all(record.model.kept_parameters for record in records):
-        return "kept parameters", lambda record: record.model.kept_parameters
-    return "bytes", lambda record: record.model.bytes

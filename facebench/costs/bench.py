@@ -201,7 +201,7 @@ def bench(
     specs = list(named)
     if not specs:
         raise UserError("nothing to measure: name at least one model")
-    counted = stage("counting", len(specs), "models")
+    counted = stage("counting", len(specs))
     facts = []
     for spec, size in _sizes(specs, settings.size).items():
         options = ModelOptions(
@@ -302,7 +302,7 @@ def _load(
 ) -> list[_Ready]:
     """The processes, one after the other, so that warming one up does not disturb another."""
     ready = []
-    done = stage("loading", len(jobs), "models")
+    done = stage("loading", len(jobs))
     for facts, job in jobs:
         process = stack.enter_context(WorkerProcess(job))
         try:
@@ -326,7 +326,7 @@ def _rounds(
         batch=settings.batch,
         rounds=settings.rounds,
         seconds=settings.seconds,
-        advance=stage("measuring", settings.rounds * len(ready), "rounds"),
+        advance=stage("measuring", settings.rounds * len(ready)),
     )
 
 

@@ -134,7 +134,7 @@ def quantise_static(
         source, data = _as_graph(spec, card, options, folder)
         shown = calibration_faces(faces, source.preprocessing.size, number, seed)
         inputs = _batches(source, shown.crops)
-        step = stage("calibrating", len(inputs), "batches")
+        step = stage("calibrating", len(inputs))
         made = static_bytes(card.name, data, source.file.input, inputs, method, reduce_range, step)
         known = Calibration(
             faces=shown.label,

@@ -19,22 +19,24 @@ if TYPE_CHECKING:
 _WIDTH, _SHAPE = 6.75, 0.62  # inches, of one panel; its height to its width
 _HELD, _FELL = "#0072B2", "#C24E00"  # as Okabe and Ito's, dark enough for letters
 _MOST_LABEL, _LEAST_LABEL = 24, 8  # characters
+_DAY = 24 * 60 * 60  # seconds
 _POINT, _RING = 5.0, 9.5  # half of a point and of the ring of the first fall, in points of print
 
 
 def save_history_plot(
     found: Sequence[History], path: Path, option: str = "--plot", width: float | None = None
 ) -> None:
-    """Write the figure: PNG, SVG or PDF by the ending; kept size, logarithmic, falls to the right.
+    """Write the figure: PNG, SVG or PDF by the ending; what models take is logarithmic and falls to
+    the right, dates and runs go on to the right.
 
     Runs that fell significantly have another shape and colour; the first is named. width: inches,
-    None: of a screen. UserError of the option: an ending that is none of these, no run whose size
+    None: of a screen. UserError of the option: an ending that is none of these, no run whose place
     is known.
     """
     plot_format(path, option)  # before any work
     from matplotlib.figure import Figure
 
-    drawn = [history for history in found if any(run.size for run in history.runs)]
+    drawn = [history for history in found if any(run.place for run in history.runs)]
     if not drawn:
         raise UserError(f"{option} {path}: no record tells its model's size")
     wide = width or _WIDTH
@@ -54,30 +56,60 @@ def not_drawn(found: Sequence[History]) -> list[str]:
     """One line for each run that a figure leaves out, and why."""
     return [
         f"not in the plot: {name} on {history.first.protocol.name} "
-        f"({history.first.data.fingerprint}): its record does not tell its {history.measure}"
+        f"({history.first.data.fingerprint}): its record does not tell its {history.axis.name}"
         for history in found
         for name, run in zip(history.names, history.runs, strict=True)
-        if not run.size
+        if not run.place
     ]
 
 
 def _panel(axes: Axes, history: History) -> None:
-    runs = [run for run in history.runs if run.size]
-    sizes = [float(run.size or 0) for run in runs]
-    axes.set_xscale("log")
-    low, high = min(sizes), max(sizes)
-    axes.set_xlim(high * 1.25, low / (1.9 if low < high else 1.25))  # smaller models to the right
-    _runs_line(axes, runs, sizes)
-    for run, size in zip(runs, sizes, strict=True):
-        _point(axes, run, size)
+    runs = [run for run in history.runs if run.place]
+    places = [_along(history, run) for run in runs]
+    low, high = min(places), max(places)
+    if history.axis.of_models:
+        axes.set_xscale("log")
+        axes.set_xlim(high * 1.25, low / (1.9 if low < high else 1.25))  # smaller to the right
+    else:
+        wide = (high - low) or 1.0
+        axes.set_xlim(low - 0.06 * wide, high + 0.14 * wide)
+    _runs_line(axes, runs, places)
+    for run, place in zip(runs, places, strict=True):
+        _point(axes, run, place)
     reference = 100 * history.runs[history.reference].value
     axes.axhline(reference, color=INK, linewidth=0.9, linestyle=(0, (4, 3)), zorder=0)
-    _ticks(axes, history, low, high)
+    if history.axis.along == "date":
+        _date_ticks(axes)
+    elif history.axis.along == "run":
+        _run_ticks(axes)
+    else:
+        _ticks(axes, history, low, high)
     axes.margins(y=0.12)
     axes.set_ylabel(f"{history.statistic} %")
     ruled(axes)
     _name_fall(axes, history)
     _title(axes, history)
+
+
+def _along(history: History, run: HistoryRun) -> float:
+    """Where a run is drawn; matplotlib counts dates in days."""
+    return float(run.place or 0) / (_DAY if history.axis.along == "date" else 1)
+
+
+def _date_ticks(axes: Axes) -> None:
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+    where = AutoDateLocator(minticks=2, maxticks=6)  # type: ignore[no-untyped-call]
+    axes.xaxis.set_major_locator(where)
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(where))  # type: ignore[no-untyped-call]
+    axes.set_xlabel("date (UTC)")
+
+
+def _run_ticks(axes: Axes) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=10, integer=True))
+    axes.set_xlabel("run, in the order in which they were made")
 
 
 def _runs_line(axes: Axes, runs: Sequence[HistoryRun], sizes: Sequence[float]) -> None:
@@ -126,23 +158,24 @@ def _ticks(axes: Axes, history: History, low: float, high: float) -> None:
     shown = [step for step in steps if low / 1.6 <= step <= high * 1.2]
     if len(shown) < 2:
         shown = sorted({low, high})
-    unit, factor = ("MB", 1e6) if history.measure == "bytes" else ("M", 1e6)
+    in_bytes = history.axis.along == "bytes"
+    unit, factor = ("MB", 1e6) if in_bytes else ("M", 1e6)
     if high < 1e6:
-        unit, factor = ("kB" if history.measure == "bytes" else "k"), 1e3
+        unit, factor = ("kB" if in_bytes else "k"), 1e3
     axes.xaxis.set_major_locator(FixedLocator(shown))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(lambda size, _: f"{size / factor:.3g} {unit}".rstrip())
-    axes.set_xlabel(f"{history.measure}, fewer to the right (logarithmic)")
+    axes.set_xlabel(f"{history.axis.name}, fewer to the right (logarithmic)")
 
 
 def _labels(axes: Axes, history: History) -> None:
     """The model's name beside each point, where it hides no other; the axes have their size."""
-    named = [pair for pair in zip(history.names, history.runs, strict=True) if pair[1].size]
+    named = [pair for pair in zip(history.names, history.runs, strict=True) if pair[1].place]
     fall = None if history.first_fall is None else history.runs[history.first_fall]
     boxes = [
         mark_box(
             axes,
-            float(run.size or 0),
+            _along(history, run),
             100 * run.value,
             (100 * run.interval.low, 100 * run.interval.high) if run.interval else None,
             _RING if run is fall else _POINT,
@@ -159,10 +192,12 @@ def _labels(axes: Axes, history: History) -> None:
 
 
 def _shortened(name: str) -> str:
-    """A name that is not too long to be drawn; what tells it from its likes, in brackets, stays."""
+    """A name that is not too long to be drawn; its end and what tells it from its likes stay."""
     name, opens, own = name.partition(" (")
     room = max(_MOST_LABEL - len(opens + own), _LEAST_LABEL)
-    return f"{name if len(name) <= room else f'{name[: room - 1]}…'}{opens}{own}"
+    if len(name) > room:
+        name = f"{name[: room // 2]}…{name[room // 2 + 1 - room :]}"
+    return f"{name}{opens}{own}"
 
 
 def _name_fall(axes: Axes, history: History) -> None:
@@ -173,9 +208,14 @@ def _name_fall(axes: Axes, history: History) -> None:
         return
     run = history.runs[number]
     assert run.against is not None
-    if run.size:
+    if run.place:
         axes.plot(
-            [run.size], [100 * run.value], marker="o", markersize=15, fillstyle="none", color=_FELL
+            [_along(history, run)],
+            [100 * run.value],
+            marker="o",
+            markersize=15,
+            fillstyle="none",
+            color=_FELL,
         )
     difference = points(run.against.difference)
     against = "the first run" if history.reference == 0 else history.versus

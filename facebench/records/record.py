@@ -20,7 +20,15 @@ from pydantic import (
 )
 
 from facebench.base.errors import UserError
-from facebench.records.frames import Scalar, Shown, estimate_row, frame_of, named_estimates
+from facebench.records.frames import (
+    Scalar,
+    Shown,
+    estimate_row,
+    frame_of,
+    interval_columns,
+    named_estimates,
+)
+from facebench.records.groups.estimates import GroupEstimate, group_estimates
 from facebench.records.groups.sections import GroupsSection
 from facebench.records.scores import ScoreTable
 from facebench.records.sections import (
@@ -195,7 +203,8 @@ class Record(Shown, Section):
 
     def to_frame(self) -> DataFrame:
         """One row for every statistic, the headline first: shares, and what tells the record from
-        others, its signature too.
+        others, its signature too. Of a record with groups their numbers follow, with columns for
+        these.
         """
         model, data = self.model, self.data
         own: dict[str, Scalar] = {
@@ -223,7 +232,9 @@ class Record(Shown, Section):
             "signature": self.signature,
         }
         found = named_estimates(self.statistics).items()
-        return frame_of(own | estimate_row(name, one) | settings for name, one in found)
+        rows = [own | estimate_row(name, one) | settings for name, one in found]
+        rows += [own | _group_row(one) | settings for one in group_estimates(self.groups)]
+        return frame_of(rows)
 
     def digest(self) -> str:
         """SHA-256 of all that does not differ between two runs of the same thing.
@@ -248,6 +259,21 @@ class Record(Shown, Section):
         if self.curve is not None:
             values["curve"] = {"far": self.curve.far, "tar": self.curve.tar}
         return hashlib.sha256(_json_bytes(values)).hexdigest()
+
+
+def _group_row(one: GroupEstimate) -> dict[str, Scalar]:
+    return {
+        "statistic": one.name,
+        "value": one.value,
+        **interval_columns(one.interval),
+        "reached": one.far,
+        "resolvable": one.resolvable,
+        "group": one.group,
+        "errors": one.errors,
+        "number": one.number,
+        "expected": one.expected,
+        "p_value": one.p_value,
+    }
 
 
 def upgraded(values: dict[str, Any]) -> dict[str, Any]:

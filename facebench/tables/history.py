@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from facebench.base.text import percent
-from facebench.comparison.history import History, HistoryRun
+from facebench.comparison.history import History
 from facebench.comparison.verdict.runs import runs_verdict
 from facebench.comparison.verdict.single import warning_of
 from facebench.records.comparability import told_apart
@@ -15,6 +15,7 @@ from facebench.tables.csv import to_csv
 from facebench.tables.table import Cell, Column, Table, rows_of
 from facebench.tables.text import (
     DOCS,
+    PRODUCTS,
     interval_text,
     labelled,
     marks_text,
@@ -32,19 +33,12 @@ def history_table(history: History) -> Table:
     """A history as a table."""
     first = history.first
     what = statistic_text(history.statistic)
+    shown = _columns(history)
     title = f"history of {what} · {protocol_text(first)} · {first.data.name}"
     return Table(
         title=labelled(title, first.data.kind),
-        columns=(
-            Column("run", left=True),
-            *size_columns(history.models)[:2],
-            Column(statistic_heading(history.statistic)),
-            Column(f"vs {history.versus}"),
-            Column("created", aside=True),
-            Column("p", aside=True),
-            *size_columns(history.models)[2:],
-        ),
-        rows=rows_of(*_rows(history)),
+        columns=tuple(shown),
+        rows=rows_of(*(tuple(row[column.heading] for column in shown) for row in _rows(history))),
         notes=tuple(_notes(history)),
         notice=warning_of(first),
         verdict=runs_verdict(history),
@@ -52,27 +46,47 @@ def history_table(history: History) -> Table:
     )
 
 
-def _rows(history: History) -> Iterator[tuple[Cell, ...]]:
+_NUMBER, _CREATED, _P = "number", "created", "p"
+_HEADINGS = {
+    "kept": "kept", "bytes": "size", "multiply-adds": PRODUCTS, "date": _CREATED, "run": _NUMBER,
+}  # fmt: skip
+
+
+def _columns(history: History) -> list[Column]:
+    """What runs are drawn along comes first where it was asked for."""
+    size, kept, *others = size_columns(history.models)
+    columns = [
+        size,
+        kept,
+        Column(statistic_heading(history.statistic)),
+        Column(f"vs {history.versus}"),
+        Column(_CREATED, aside=True),
+        Column(_P, aside=True),
+        *others,
+    ]
+    if history.x is not None:
+        first = _HEADINGS[history.x]
+        columns = [Column(first), *(column for column in columns if column.heading != first)]
+    return [Column("run", left=True), *columns]
+
+
+def _rows(history: History) -> Iterator[dict[str, Cell]]:
+    """The cells of every run by the headings of all columns that there may be."""
     details = told_apart([run.record for run in history.runs])
-    headings = [column.heading for column in size_columns(history.models)]
     reference = history.runs[history.reference].record.model
-    for run, detail in zip(history.runs, details, strict=True):
-        yield _row(run, detail, size_cells(run.record.model, reference), headings)
-
-
-def _row(
-    run: HistoryRun, detail: str, sizes: Mapping[str, Cell], headings: Sequence[str]
-) -> tuple[Cell, ...]:
-    record, against = run.record, run.against
-    return (
-        Cell(record.model.id, detail),
-        *(sizes[heading] for heading in headings[:2]),
-        Cell(percent(run.value), interval_text(run.interval), value=run.value),
-        Cell("reference") if against is None else versus_cell(against),
-        Cell(record.run.created[:16].replace("T", " ")),
-        Cell("" if against is None else p_text(against.deciding_p)),
-        *(sizes[heading] for heading in headings[2:]),
-    )
+    for number, (run, detail) in enumerate(zip(history.runs, details, strict=True), 1):
+        record, against = run.record, run.against
+        yield {
+            "run": Cell(record.model.id, detail),
+            **size_cells(record.model, reference),
+            statistic_heading(history.statistic): Cell(
+                percent(run.value), interval_text(run.interval), value=run.value
+            ),
+            f"vs {history.versus}": Cell("reference") if against is None else versus_cell(against),
+            _CREATED: Cell(record.run.created[:16].replace("T", " ")),
+            _P: Cell("" if against is None else p_text(against.deciding_p)),
+            _NUMBER: Cell(f"{number}", value=number),
+        }
 
 
 def _notes(history: History) -> Iterator[str]:

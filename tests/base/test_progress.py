@@ -188,10 +188,10 @@ def test_a_bar_tells_rate_time_left_and_losses(terminal: Terminal, clock: Clock)
 
 def test_stages_follow_each_other(terminal: Terminal) -> None:
     with stages(True) as stage:
-        one = stage("loading", 2, "models")
+        one = stage("loading", 2)
         one()
-        assert shown_now()[0].startswith("loading ") and "1/2 models" in shown_now()[0]
-        stage("measuring", 9, "rounds")
+        assert shown_now()[0].startswith("loading ") and "1/2 steps" in shown_now()[0]
+        stage("measuring", 9)
         assert [line.split()[0] for line in shown_now()] == ["measuring"]
     assert progress._drawn is None
 

@@ -13,6 +13,7 @@ import pytest
 
 import facebench
 from facebench.base.errors import UserError
+from facebench.base.vocabulary import Along
 from facebench.comparison.paired import paired_statistics
 from facebench.evaluation.machine.environment import run_section
 from facebench.figures.history import save_history_plot
@@ -57,7 +58,7 @@ def runs(tmp_path: Path, make_record: MakeRecord) -> Path:
 def test_runs_are_in_the_order_of_their_making(runs: Path) -> None:
     (found,) = facebench.history(runs)
     assert [run.record.model.id for run in found.runs] == [f"run_{9 - n}" for n in range(6)]
-    assert found.measure == "kept parameters" and found.runs[1].size == 8_918_464
+    assert found.axis.name == "kept parameters" and found.runs[1].place == 8_918_464
     assert found.statistic == "accuracy"
 
 
@@ -205,7 +206,7 @@ def test_bytes_stand_in_for_unknown_parameters(runs: Path, make_record: MakeReco
     model = record.model.model_copy(update={"kept_parameters": None, "bytes": 5_000_000})
     save_record(changed(record, model=model), runs)
     (found,) = facebench.history(runs)
-    assert found.measure == "bytes" and found.runs[-1].size == 5_000_000
+    assert found.axis.name == "bytes" and found.runs[-1].place == 5_000_000
 
 
 def test_data_never_share_a_history(runs: Path, make_record: MakeRecord) -> None:
@@ -348,3 +349,41 @@ def test_runs_of_one_size_are_drawn_without_a_warning(
         save_record(changed(record, model=model), tmp_path / "runs")
     save_history_plot(facebench.history(tmp_path / "runs"), tmp_path / "plot.png")
     assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("x", "places", "heading", "words"),
+    [
+        ("kept", [17_836_928 // 2**n for n in range(6)], "kept", "kept parameters, fewer"),
+        ("bytes", [2 * (17_836_928 // 2**n) for n in range(6)], "size", "bytes, fewer"),
+        ("multiply-adds", [None, *(900 - n for n in range(1, 6))], "multiply-adds", "adds, fewer"),
+        ("date", [1_767_225_600 + 86_400 * n for n in range(6)], "created", "date"),
+        ("run", [1, 2, 3, 4, 5, 6], "number", "run, in the order"),
+    ],
+)
+def test_runs_along_another_axis(
+    runs: Path, tmp_path: Path, x: Along, places: list[int | None], heading: str, words: str
+) -> None:
+    """multiply-adds: without those of zeros where these are known; the first record has none."""
+    records = []
+    for n, run in enumerate(facebench.history(runs)[0].runs):
+        told = {"multiply_adds": 1000, "kept_multiply_adds": 900 - n} if n else {}
+        model = run.record.model.model_copy(update=told)
+        records.append(changed(run.record, model=model))
+    (found,) = facebench.history(records, x=x)
+    assert [run.place for run in found.runs] == places
+    plain = history_table(facebench.history(records)[0])
+    table = history_table(found)
+    assert [column.heading for column in table.columns][:2] == ["run", heading]
+    assert not table.columns[1].aside
+    assert {c.heading for c in table.columns} - {"number"} == {c.heading for c in plain.columns}
+    save_history_plot([found], tmp_path / "plot.svg")
+    texts = texts_of(tmp_path / "plot.svg")
+    assert words in texts and ("run_9 (" in texts or "run_9" in texts) == (places[0] is not None)
+
+
+def test_an_axis_that_there_is_not(runs: Path) -> None:
+    with pytest.raises(UserError, match=r"x='size': is none of kept, bytes, multiply-adds, date"):
+        facebench.history(runs, x="size")  # type: ignore[arg-type]
+    with pytest.raises(UserError, match=r"no record on lfw \(.*\) tells its multiply-adds; eval"):
+        facebench.history(runs, x="multiply-adds")

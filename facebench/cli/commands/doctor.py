@@ -105,7 +105,7 @@ def command(
             landmarks=settings.landmarks,
             detector=settings.detector,
             budget=budget,
-            step=stage("trying preparations", 60, "tries"),
+            step=stage("trying preparations", 60),
         )
     text = card_of(model, found)
     _show(found, text)

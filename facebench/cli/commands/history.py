@@ -10,6 +10,7 @@ import typer
 
 from facebench.base.errors import UserError
 from facebench.base.text import printable
+from facebench.base.vocabulary import Along
 from facebench.cli.errors import importing
 from facebench.cli.options import plot_width_option
 from facebench.cli.output import require_outputs, table_text, write
@@ -26,6 +27,14 @@ def command(
     reference: Annotated[
         str | None,
         typer.Option(help="A model, or the beginning of a digest; default: the first run."),
+    ] = None,
+    x: Annotated[
+        Along | None,
+        typer.Option(
+            "--x",
+            help="What runs are drawn along, and the table's first column; default: kept "
+            "parameters, or bytes where a run does not tell them.",
+        ),
     ] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw it: .png, .svg or .pdf.")] = None,
     plot_width: Annotated[str | None, plot_width_option()] = None,
@@ -54,7 +63,7 @@ def command(
     elif plot_width is not None:
         raise UserError("--plot-width is of a plot; add --plot FILE")
     inches = inches_of(plot_width)
-    found = history(folder, statistic, reference=reference)
+    found = history(folder, statistic, reference=reference, x=x)
     if format == "csv":
         text = histories_csv(found)
     else:

@@ -13,10 +13,12 @@ from uuid import UUID
 
 from facebench.base.text import json_text
 from facebench.records.frames import named_estimates, shown_interval, spread_columns
+from facebench.records.groups.estimates import GroupEstimate, group_estimates
 from facebench.records.record import Record
 from facebench.records.scores import file_name
 from facebench.records.sections import (
     Estimate,
+    IntervalSection,
     OperatingPointSection,
     RateSection,
 )
@@ -40,7 +42,7 @@ def path_of(record: Record) -> str:
 
 
 def evaluation_of(record: Record) -> JsonObject:
-    """The values of a file: what ran, the model, and a result for every statistic."""
+    """The values of a file: what ran, the model, and a result for every number, groups' too."""
     made = str(_seconds(record.run.created))
     model = f"{DEVELOPER}/{file_name(record.model.id)}"
     return {
@@ -63,8 +65,11 @@ def evaluation_of(record: Record) -> JsonObject:
         "eval_library": {"name": "facebench", "version": record.facebench},
         "model_info": _model(record, model),
         "evaluation_results": [
-            _result(record, name, estimate)
-            for name, estimate in named_estimates(record.statistics).items()
+            *(
+                _result(record, name, estimate)
+                for name, estimate in named_estimates(record.statistics).items()
+            ),
+            *(_of_groups(record, one) for one in group_estimates(record.groups)),
         ],
     }
 
@@ -89,6 +94,48 @@ def _model(record: Record, id: str) -> JsonObject:
 
 
 def _result(record: Record, name: str, estimate: Estimate) -> JsonObject:
+    metric = {
+        "metric_id": f"facebench.{name}",
+        "metric_name": name,
+        "metric_kind": name.partition("@")[0].lower(),
+        "metric_unit": "proportion",
+        "metric_parameters": _parameters(estimate),
+        "lower_is_better": name == "eer",
+        "max_score": 1,
+    }
+    return _measured(record, name, metric, _score(record, estimate))
+
+
+def _of_groups(record: Record, one: GroupEstimate) -> JsonObject:
+    """A rate of a group, or one number of all of them."""
+    group = {"group": one.group} if one.group else {}
+    metric = {
+        "metric_id": f"facebench.{one.metric}@{one.target:g}",
+        "metric_name": one.label,
+        "metric_kind": one.metric,
+        "metric_unit": "ratio" if one.is_ratio else "proportion",
+        "metric_parameters": {"fmr": one.target, "by": one.column, **group},
+        "lower_is_better": not one.larger_is_better,
+        "max_score": "Infinity" if one.is_ratio else 1,
+    }
+    told = {
+        "errors": one.errors,
+        "number": one.number,
+        "expected_without_a_difference": one.expected,
+        "p_value": one.p_value,
+        "enough_comparisons": None if one.group is None else one.resolvable,
+    }
+    details = {name: str(value) for name, value in told.items() if value is not None}
+    score: JsonObject = {"score": one.value}
+    if details:
+        score["details"] = details
+    if one.interval is not None:
+        samples = record.comparisons.total if one.number is None else one.number
+        score["uncertainty"] = _sure(record, one.interval) | {"num_samples": samples}
+    return _measured(record, one.label, metric, score)
+
+
+def _measured(record: Record, name: str, metric: JsonObject, score: JsonObject) -> JsonObject:
     protocol = record.protocol
     return {
         "evaluation_result_id": f"{record.digest()[:16]}/{name}",
@@ -97,15 +144,9 @@ def _result(record: Record, name: str, estimate: Estimate) -> JsonObject:
         "evaluation_timestamp": str(_seconds(record.run.created)),
         "metric_config": {
             "evaluation_description": f"{protocol.title} ({protocol.source})",
-            "metric_id": f"facebench.{name}",
-            "metric_name": name,
-            "metric_kind": name.partition("@")[0].lower(),
-            "metric_unit": "proportion",
-            "metric_parameters": _parameters(estimate),
-            "lower_is_better": name == "eer",
+            **metric,
             "score_type": "continuous",
             "min_score": 0,
-            "max_score": 1,
             "additional_details": {
                 "similarity": record.similarity,
                 "pooling": record.pooling,
@@ -113,7 +154,7 @@ def _result(record: Record, name: str, estimate: Estimate) -> JsonObject:
                 "rule": record.rule,
             },
         },
-        "score_details": _score(record, estimate),
+        "score_details": score,
     }
 
 
@@ -145,16 +186,7 @@ def _parameters(estimate: Estimate) -> JsonObject:
 def _score(record: Record, estimate: Estimate) -> JsonObject:
     interval = shown_interval(estimate)
     values: JsonObject = {"score": estimate.value}
-    uncertainty: JsonObject = {}
-    if interval is not None:
-        uncertainty["confidence_interval"] = {
-            "lower": interval.low,
-            "upper": interval.high,
-            "confidence_level": interval.level,
-            "method": interval.kind,
-        }
-        if "bootstrap" in interval.kind and record.bootstrap.draws:
-            uncertainty["num_bootstrap_samples"] = record.bootstrap.draws
+    uncertainty = {} if interval is None else _sure(record, interval)
     spread = spread_columns(estimate)
     if spread["spread_kind"] == "standard error":
         uncertainty["standard_error"] = {"value": spread["spread"], "method": "over folds"}
@@ -162,6 +194,20 @@ def _score(record: Record, estimate: Estimate) -> JsonObject:
         uncertainty["num_samples"] = record.comparisons.total
         values["uncertainty"] = uncertainty
     return values
+
+
+def _sure(record: Record, interval: IntervalSection) -> JsonObject:
+    told: JsonObject = {
+        "confidence_interval": {
+            "lower": interval.low,
+            "upper": interval.high,
+            "confidence_level": interval.level,
+            "method": interval.kind,
+        }
+    }
+    if "bootstrap" in interval.kind and record.bootstrap.draws:
+        told["num_bootstrap_samples"] = record.bootstrap.draws
+    return told
 
 
 def _seconds(moment: str) -> int:

@@ -7,15 +7,16 @@ model's folder ``.eval_results``. Values are per cent, as the Hub's tables show 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
 from facebench.base.errors import UserError
 from facebench.records.frames import named_estimates, shown_interval
+from facebench.records.groups.estimates import group_estimates
 from facebench.records.record import Record
 from facebench.records.scores import file_name
-from facebench.records.sections import Estimate
+from facebench.records.sections import IntervalSection
 
 # Of https://huggingface.co/tasks none is of faces; this one compares images by embeddings.
 TASK, TASK_NAME = "image-feature-extraction", "Face recognition"
@@ -37,13 +38,10 @@ def model_index(records: Sequence[Record], name: str) -> Mapping[str, bytes]:
                 dataset_name=record.data.name,
                 dataset_config=record.protocol.name,
                 dataset_args={"fingerprint": record.data.fingerprint, "kind": record.data.kind},
-                metric_type=statistic.partition("@")[0].lower(),
-                metric_name=_metric_name(record, statistic),
-                metric_value=_percent(estimate.value),
-                metric_args=_arguments(record, estimate),
+                **metric,
             )
             for record in own
-            for statistic, estimate in named_estimates(record.statistics).items()
+            for metric in _metrics(record)
         ]
         card = hub.ModelCardData(model_name=model, eval_results=results)
         files[f"{file_name(model)}/README.md"] = f"---\n{card.to_yaml()}\n---\n".encode()
@@ -97,6 +95,28 @@ def _by_model(records: Sequence[Record]) -> Mapping[str, list[Record]]:
     return found
 
 
+def _metrics(record: Record) -> Iterator[dict[str, Any]]:
+    """What is told of every statistic, then of groups at the smallest FMR that they can tell."""
+    for name, estimate in named_estimates(record.statistics).items():
+        yield {
+            "metric_type": name.partition("@")[0].lower(),
+            "metric_name": _metric_name(record, name),
+            "metric_value": _percent(estimate.value),
+            "metric_args": _arguments(record, shown_interval(estimate)),
+        }
+    for one in group_estimates(record.groups, usual=True):
+        args = _arguments(record, one.interval, ratio=one.is_ratio)
+        if one.expected is not None:
+            expected = one.expected if one.is_ratio else _percent(one.expected)
+            args |= {"expected_without_a_difference": expected, "p_value": one.p_value}
+        yield {
+            "metric_type": one.metric,
+            "metric_name": _metric_name(record, one.label),
+            "metric_value": one.value if one.is_ratio else _percent(one.value),
+            "metric_args": args,
+        }
+
+
 def _percent(share: float) -> float:
     return round(100 * share, 4)
 
@@ -106,14 +126,18 @@ def _metric_name(record: Record, statistic: str) -> str:
     return f"{statistic}, {record.similarity}{notice}"
 
 
-def _arguments(record: Record, estimate: Estimate) -> dict[str, Any]:
-    """What the number depends on, and how sure it is, in per cent."""
-    interval = shown_interval(estimate)
-    told: dict[str, Any] = {"unit": "percent", "signature": record.signature}
+def _arguments(
+    record: Record, interval: IntervalSection | None, *, ratio: bool = False
+) -> dict[str, Any]:
+    """What the number depends on, and how sure it is, in per cent; ratios are as they are."""
+    unit = "ratio" if ratio else "percent"
+    told: dict[str, Any] = {"unit": unit, "signature": record.signature}
     if interval is not None:
+        ends = (interval.low, interval.high)
+        low, high = ends if ratio else map(_percent, ends)
         told |= {
-            "interval_low": _percent(interval.low),
-            "interval_high": _percent(interval.high),
+            "interval_low": low,
+            "interval_high": high,
             "interval_level": interval.level,
             "interval_kind": interval.kind,
         }
