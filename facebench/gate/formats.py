@@ -10,7 +10,8 @@ from xml.etree import ElementTree
 
 from facebench.base.text import printable
 from facebench.gate.judge import GateResult, Judgement, Verdict
-from facebench.tables.markdown import grid, plain
+from facebench.gate.outcome import outcome_sentences
+from facebench.tables.markdown import grid, plain, verdict_lines
 from facebench.tables.table import Table, list_of
 
 GateFormat = Literal["text", "md", "junit", "github"]
@@ -44,7 +45,13 @@ def summary(result: GateResult) -> str:
 
 def _text(result: GateResult) -> str:
     lines = [f"{MARKS[verdict.outcome]:<12} {verdict.line}" for verdict in result.verdicts]
-    told = (*lines, *_notices(result), *result.passed_over, summary(result))
+    told = (
+        *outcome_sentences(result),
+        *lines,
+        *_notices(result),
+        *result.passed_over,
+        summary(result),
+    )
     return "".join(f"{printable(line)}\n" for line in told)
 
 
@@ -61,13 +68,19 @@ def verdict_table(result: GateResult) -> Table:
     )
     table = list_of(("outcome", "model", "rule", "measured"), rows)
     notice = "; ".join(_notices(result)) or None
-    return replace(table, title=summary(result), notes=result.passed_over, notice=notice)
+    return replace(
+        table,
+        title=summary(result),
+        notes=result.passed_over,
+        notice=notice,
+        verdict=outcome_sentences(result),
+    )
 
 
 def _markdown(result: GateResult) -> str:
     lines = [f"### {plain(summary(result))}", ""]
     lines += [f"> **NOTICE: {plain(notice)}**\n" for notice in _notices(result)]
-    lines += grid(verdict_table(result))
+    lines += [*verdict_lines(verdict_table(result)), *grid(verdict_table(result))]
     lines += [f"\n{plain(line)}" for line in result.passed_over]
     return "\n".join(lines) + "\n"
 
@@ -87,6 +100,9 @@ def _junit(result: GateResult) -> str:
         errors="0",
         skipped=str(skipped),
     )
+    facts = ElementTree.SubElement(suite, "properties")
+    said = _xml(" ".join(outcome_sentences(result)))
+    ElementTree.SubElement(facts, "property", name="outcome", value=said)
     for verdict, outcome in zip(result.verdicts, counted, strict=True):
         case = ElementTree.SubElement(
             suite, "testcase", classname=_xml(verdict.subject), name=_xml(verdict.rule.text)
@@ -103,8 +119,8 @@ def _junit(result: GateResult) -> str:
 
 
 def _github(result: GateResult) -> str:
-    """Workflow commands: error, warning (undecided), notice."""
-    lines = []
+    """What it comes to, then workflow commands: error, warning (undecided), notice."""
+    lines = [printable(line) for line in outcome_sentences(result)]
     for verdict in result.verdicts:
         counted = result.counted(verdict)
         command = {"fail": "error", "undecided": "warning", "pass": "notice"}[counted]

@@ -82,9 +82,10 @@ def test_a_gate(format: str) -> None:
     result = GateResult((Verdict(rule, NAME, "fail", NAME, NAME, NAME, NAME),), "report")
     text = render_gate(result, format)  # type: ignore[arg-type]
     if format == "github":
-        command, *rest = text.splitlines()
+        outcome, command, *rest = text.splitlines()
+        assert outcome.startswith("FAIL: evil")
         assert command.startswith("::error title=facebench gate%3A fail::evil")
-        assert_harmless("\n".join([command.removeprefix("::"), *rest]))
+        assert_harmless("\n".join([outcome, command.removeprefix("::"), *rest]))
     else:
         assert_harmless(text)
     if format == "junit":

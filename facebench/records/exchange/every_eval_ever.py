@@ -94,7 +94,7 @@ def _model(record: Record, id: str) -> JsonObject:
 
 
 def _result(record: Record, name: str, estimate: Estimate) -> JsonObject:
-    metric = {
+    metric: JsonObject = {
         "metric_id": f"facebench.{name}",
         "metric_name": name,
         "metric_kind": name.partition("@")[0].lower(),
@@ -109,7 +109,7 @@ def _result(record: Record, name: str, estimate: Estimate) -> JsonObject:
 def _of_groups(record: Record, one: GroupEstimate) -> JsonObject:
     """A rate of a group, or one number of all of them."""
     group = {"group": one.group} if one.group else {}
-    metric = {
+    metric: JsonObject = {
         "metric_id": f"facebench.{one.metric}@{one.target:g}",
         "metric_name": one.label,
         "metric_kind": one.metric,
