@@ -46,7 +46,7 @@ _WORDS = (
     "projection"
 )
 _VALUE = rf"'[^']*'|[A-Z]{{3,}}\b|\d[\d.]*\b(?!x)|(?:{_WORDS})\b|\S+(?=: )|\S+(?= has no effect)"
-_OPTION = re.compile(rf"`[^`]*`|(?<![\w/.'\"-])--([a-z][a-z-]*[a-z])(?: ({_VALUE}))?")
+_OPTION = re.compile(rf"`[^`]*`|(?<![\w/.'\"-])--([a-z](?:[a-z-]*[a-z])?)(?: ({_VALUE}))?")
 
 
 def spelled(text: str) -> str:
