@@ -27,7 +27,7 @@ _FIRST, _SHARE, _LATEST = 30.0, 20, 300.0
 _BYTES = "bytes"
 
 
-class Move(Protocol):
+class Advanced(Protocol):
     """Tells how much of a work is done, and something to say beside it, e.g. losses."""
 
     def __call__(self, done: int, note: str = "") -> None: ...
@@ -265,11 +265,11 @@ class _Bars(Progress):
 
     def __init__(self, console: Console, clock: Clock) -> None:
         super().__init__(
-            _Said(lambda task: task.description, Column(overflow="ellipsis")),  # alone is cut
+            _Figure(lambda task: task.description, Column(overflow="ellipsis")),  # alone is cut
             BarColumn(bar_width=16, table_column=Column(no_wrap=True)),
-            _Said(lambda task: _amount(task.fields["work"], "/")),
-            _Said(lambda task: _rate_text(task.speed, task.fields["work"].unit)),
-            _Said(_left),
+            _Figure(lambda task: _amount(task.fields["work"], "/")),
+            _Figure(lambda task: _rate_text(task.speed, task.fields["work"].unit)),
+            _Figure(_left),
             console=console,
             transient=True,
             refresh_per_second=4,
@@ -285,7 +285,7 @@ class _Bars(Progress):
                 yield Text(f"  {note}", no_wrap=True, overflow="ellipsis")
 
 
-class _Said(ProgressColumn):
+class _Figure(ProgressColumn):
     max_refresh = 0.5  # figures that can be read
 
     def __init__(self, text: Callable[[Task], str], column: Column | None = None) -> None:

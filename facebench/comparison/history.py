@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
 from types import NoneType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from facebench.base.errors import UserError, nearest
 from facebench.base.options import listed, require
 from facebench.base.vocabulary import Along
-from facebench.comparison.axes import Axis, axis_of, require_along
 from facebench.comparison.paired import Paired, corrected, paired_with_first
 from facebench.records.agreement import require_recounted
 from facebench.records.comparability import (
@@ -41,6 +41,32 @@ if TYPE_CHECKING:
 
 _SHOWN = 12  # names of runs in an error
 _DIGITS = 4  # of a digest, at least, that name a run
+
+
+@dataclass(frozen=True)
+class Axis:
+    """name: in words; place: of a record and its position; None: the record does not tell."""
+
+    along: Along
+    name: str
+    place: Callable[[Record, int], float | None]
+
+    @property
+    def of_models(self) -> bool:
+        """Whether it is what a model takes, of which less is better."""
+        return self.along not in ("date", "run")
+
+
+_AXES = {
+    axis.along: axis
+    for axis in (
+        Axis("kept", "kept parameters", lambda record, _: record.model.kept_parameters),
+        Axis("bytes", "bytes", lambda record, _: record.model.bytes),
+        Axis("multiply-adds", "multiply-adds", lambda record, _: _products(record)),
+        Axis("date", "date", lambda record, _: _moment_of(record.run.created)),
+        Axis("run", "run", lambda _, position: position + 1),
+    )
+}
 
 
 @dataclass(frozen=True)
@@ -195,7 +221,7 @@ def history(
     """
     require("statistic", statistic, (str, NoneType), "'accuracy'")
     require("reference", reference, (str, NoneType), "'baseline'")
-    require_along(x)
+    _require_along(x)
     name = _name(statistic)
     if not isinstance(records, (str, PathLike)):
         records = listed("records", records, "'records', a folder of them")
@@ -284,7 +310,7 @@ def _history(
         require_statistic(record, name)
     tested = corrected(paired_with_first(first, others, name))
     against = [*tested[:at], None, *tested[at:]]
-    axis = axis_of(records, x)
+    axis = _axis_of(records, x)
     runs = []
     for number, (record, one) in enumerate(zip(records, against, strict=True)):
         found, place = require_statistic(record, name), axis.place(record, number)
@@ -317,3 +343,42 @@ def _reference(records: Sequence[Record], named: str | None) -> int:
         f"name{nearest(named, known)} (runs: {', '.join(known[:_SHOWN] + more)}; or the first "
         "digits of a digest)"
     )
+
+
+def _axis_of(records: Sequence[Record], along: Along | None) -> Axis:
+    """The axis that is named; None: kept parameters where all runs tell them, else bytes.
+
+    UserError: no such axis, or no record tells its datum.
+    """
+    if along is None:
+        every = all(record.model.kept_parameters for record in records)
+        return _AXES["kept" if every else "bytes"]
+    axis = _AXES[along]
+    if not any(axis.place(record, number) for number, record in enumerate(records)):
+        first = records[0]
+        raise UserError(
+            f"--x {along}: no record on {first.protocol.name} ({first.data.fingerprint}) tells its "
+            f"{axis.name}; evaluate the models again, or take --x run"
+        )
+    return axis
+
+
+def _require_along(along: object) -> None:
+    """UserError where it is no name of an axis."""
+    if along is not None and along not in _AXES:
+        require("x", along, (str,), "'bytes'")
+        raise UserError(f"--x {along!r}: is none of {', '.join(get_args(Along))}")
+
+
+def _moment_of(created: str) -> float | None:
+    """Seconds since 1970 of an ISO 8601 moment; one without a zone is UTC. None: it is none."""
+    try:
+        found = datetime.fromisoformat(created)
+    except ValueError:
+        return None
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+
+
+def _products(record: Record) -> int | None:
+    kept = record.model.kept_multiply_adds
+    return record.model.multiply_adds if kept is None else kept

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from facebench.base.errors import UserError
-from facebench.base.progress import Move
+from facebench.base.progress import Advanced
 from facebench.lab.data.augment import Batch, Change, augment, make_batch, make_pair_batch
 from facebench.lab.data.crops import TrainingCrops
 from facebench.lab.data.frozen import (
@@ -46,7 +46,7 @@ from facebench.models.architectures.convnet import ConvNet, to_input
 class Bar(Protocol):
     """Begins a work of so many units; what it gives is told how many are done."""
 
-    def __call__(self, title: str, total: int, unit: str = "steps") -> Move: ...
+    def __call__(self, title: str, total: int, unit: str = "steps") -> Advanced: ...
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Machine:
         """A recipe in this machine's precision."""
         return recipe if self.precision is None else replace(recipe, precision=self.precision)
 
-    def on_step(self, folder: Path, recipe: Recipe) -> Move | None:
+    def on_step(self, folder: Path, recipe: Recipe) -> Advanced | None:
         """What is told every step of a training in its folder; None: nobody is."""
         return None if self.bar is None else self.bar(name_in(folder), recipe.steps)
 

@@ -21,7 +21,7 @@ from torch.nn.utils import clip_grad_norm_, prune
 
 from facebench.base.errors import UserError
 from facebench.base.opening import ARRAY, reading, require_plain
-from facebench.base.progress import Move
+from facebench.base.progress import Advanced
 from facebench.base.storage import write_atomically
 from facebench.lab.data.augment import FACE_SIZE, Batch, Change, augment, batches, make_batch
 from facebench.lab.data.crops import TrainingCrops
@@ -94,7 +94,7 @@ class Extras:
     device: str = "cpu"
     make: Make = make_batch
     penalty: tuple[str, float] | None = None
-    on_step: Move | None = None
+    on_step: Advanced | None = None
     compiled: bool = True
     to_input: Callable[[Tensor], Tensor] = to_input
     fed: bool = False

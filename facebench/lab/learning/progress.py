@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from facebench.base.progress import Move, error_console, works
+from facebench.base.progress import Advanced, error_console, works
 from facebench.base.text import printable
 from facebench.lab.learning.learner import Machine
 
@@ -15,7 +15,7 @@ def shown_machine(device: str, precision: str | None, shown: bool) -> Iterator[M
     """A machine whose trainings tell how far they are, with their losses, and what they come to."""
     with works(shown) as all_works:
 
-        def bar(title: str, total: int, unit: str = "steps") -> Move:
+        def bar(title: str, total: int, unit: str = "steps") -> Advanced:
             work = all_works.begin(title, total, unit, lasting=True)
 
             def move(done: int, note: str = "") -> None:
