@@ -146,9 +146,10 @@ def _cluster(address: str) -> Iterator[None]:
             ray.init(**where, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
         text = " ".join(str(error).split())
-        raise UserError(
-            f"--cluster {address}: no cluster answers ({text[:200]}); `ray start --head` starts one"
-        ) from None
+        what = f"no cluster answers ({text[:200]}); `ray start --head` starts one"
+        if "ray[client]" in text:
+            what = "ray:// needs Ray's client: pip install 'facebench[ray]' on this machine"
+        raise UserError(f"--cluster {address}: {what}") from None
     try:
         yield
     finally:

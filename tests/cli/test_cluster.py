@@ -135,6 +135,27 @@ def test_without_ray_it_says_what_to_install(
 
 
 @pytest.mark.parametrize(
+    ("said", "line"),
+    [
+        ("Ray Client requires pip package `ray[client]`. If", "needs Ray's client: pip install"),
+        ("ray client connection\ntimeout", "no cluster answers (ray client connection timeout)"),
+    ],
+)
+def test_a_cluster_that_does_not_answer_is_one_line(
+    ray: None, said: str, line: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import ray as library
+
+    def refuse(**_: object) -> None:
+        raise ConnectionError(said)
+
+    monkeypatch.setattr(library, "init", refuse)
+    with pytest.raises(UserError) as found, cluster._cluster("ray://nowhere:10001"):
+        pass
+    assert line in str(found.value) and "\n" not in str(found.value)
+
+
+@pytest.mark.parametrize(
     ("words", "line"),
     [
         (("extract", "tiny_model:pinned", "--shard", "1/2"), "and --shard would, too"),
