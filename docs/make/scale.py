@@ -1,7 +1,7 @@
 """The figures of docs/scale.md that depend on the size: measured here, printed, and drawn.
 
-``OMP_NUM_THREADS=1 python docs/make/scale.py docs/scale.png`` takes three minutes. Seconds are of
-one core's own time, so that what else runs on the machine counts little. Needs facebench[faiss].
+``OMP_NUM_THREADS=1 python docs/make/scale.py docs/scale.png`` takes a minute or two. Seconds
+are of one core's own time, so that what else runs on the machine counts little.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from collections.abc import Callable
 from pathlib import Path
 from time import process_time
 
-import faiss
 import matplotlib.pyplot as plt
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +24,7 @@ from facebench.statistics.all_pairs.walk import walk_pairs
 WIDTH, PROBES, SLAB, TAIL = 128, 500, 1 << 16, 2000
 GALLERIES = (10_000, 30_000, 100_000, 300_000, 1_000_000)
 SETS = (2000, 4000, 8000, 16_000)
-SEARCH, FLAT = f"search, {PROBES} probes, 10⁴ to 10⁶ faces", "FAISS IndexFlatIP alone"
+SEARCH = f"search, {PROBES} probes, 10⁴ to 10⁶ faces"
 EXACT, QUICK = "all pairs, 2,000 to 16,000 faces", f"all pairs, with a tail of {TAIL:,} alone"
 Work = Callable[[], object]
 Found = dict[str, list[tuple[int, float]]]
@@ -34,7 +33,7 @@ Found = dict[str, list[tuple[int, float]]]
 def main(path: Path) -> None:
     """Measure, print and draw."""
     rng = np.random.default_rng(0)
-    found: Found = {name: [] for name in (SEARCH, FLAT, EXACT, QUICK)}
+    found: Found = {name: [] for name in (SEARCH, EXACT, QUICK)}
     for size in GALLERIES:
         for name, seconds in timed(searches(size, rng)).items():
             found[name].append((size * PROBES, seconds))
@@ -72,9 +71,6 @@ def searches(size: int, rng: np.random.Generator) -> dict[str, Work]:
     people = np.where(np.arange(PROBES) < known, np.arange(PROBES), -1)
     project = Cosine().project
     probes = project(asked)
-    index = faiss.IndexFlatIP(WIDTH)
-    index.add(project(gallery).rows)
-    faiss.omp_set_num_threads(1)
 
     def ours() -> object:
         search = GallerySearch(probes, people, size, workers=1)
@@ -84,7 +80,7 @@ def searches(size: int, rng: np.random.Generator) -> dict[str, Work]:
             search.add(project(gallery[start : start + SLAB]), owners)
         return search.searches()
 
-    return {SEARCH: ours, FLAT: lambda: index.search(probes.rows, 50)}
+    return {SEARCH: ours}
 
 
 def walks(size: int, rng: np.random.Generator) -> dict[str, Work]:
@@ -100,7 +96,7 @@ def walks(size: int, rng: np.random.Generator) -> dict[str, Work]:
 
 def draw(path: Path, found: Found) -> None:
     figure, axes = plt.subplots(figsize=(6, 4), dpi=110)
-    styles = ("o-", "x:", "s-", "d-")
+    styles = ("o-", "s-", "d-")
     for (name, points), style in zip(found.items(), styles, strict=True):
         axes.loglog(*zip(*points, strict=True), style, label=name, lw=1.2, ms=5)
     count, seconds = found[SEARCH][-1]
