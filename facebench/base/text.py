@@ -79,7 +79,7 @@ def alike(numbers: Sequence[float], unit: str) -> Callable[[float], str]:
     if unit == "percent":
         return percent
     if unit == "ratio":
-        return ratio_text
+        return ratio_text if most < 10 else "{:.1f}".format
     if unit == "count":
         millions = most >= 1e6 and least >= 1e4
         return lambda n: f"{n / 1e6:.2f} M" if millions else f"{round(n):,}"

@@ -38,7 +38,8 @@ class Strict(BaseModel):
     def _counted_in_64_bits(self) -> Self:
         for name, value in self:  # 1e30 is a whole number, too
             numbers = value if isinstance(value, tuple) else (value,)
-            if any(isinstance(number, int) and abs(number) >> 63 for number in numbers):
+            whole = [number for number in numbers if isinstance(number, int)]
+            if any(abs(number) >> 63 for number in whole):
                 raise ValueError(f"field {name!r} must have whole numbers of 64 bits")
         return self
 

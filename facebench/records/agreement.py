@@ -240,21 +240,25 @@ def _counted(model: str, weights_hash: str) -> dict[str, float | None]:
     """What the weights of that hash have; nothing where they are not there."""
     from facebench.base.storage import sha256_file
     from facebench.models.cards.card import find_card
-    from facebench.models.cards.members import trained_members
+    from facebench.models.cards.members import trained_hash
 
     try:
         card = find_card(model)
         if card.architecture == "ensemble":
-            trained_members(card)  # before PyTorch, which takes a second to load
-            from facebench.models.zoo import load_model
-
-            found = load_model(model).weights_hash
+            found = trained_hash(card) or _loaded_hash(model)
         else:
             path = card.weights_path
             found = sha256_file(path) if path is not None and path.is_file() else ""
         return _costs(card.path, weights_hash) if found == weights_hash else {}
     except UserError:  # a card or its weights are wrong: then the record is all there is
         return {}
+
+
+def _loaded_hash(model: str) -> str:
+    # Late: PyTorch takes a second to load.
+    from facebench.models.zoo import load_model
+
+    return load_model(model).weights_hash
 
 
 @lru_cache(maxsize=512)

@@ -141,7 +141,8 @@ class Finder:
     def candidates(self, wanted: Wanted) -> list[Entry]:
         """All that answer, best first."""
         pooling = wanted.pooling or default_pooling(wanted.protocol)
-        found = [entry for entry in self.entries if entry.answers(wanted, pooling)]
+        named = [entry for entry in self.entries if entry.model == wanted.model]
+        found = [entry for entry in named if entry.answers(wanted, pooling)]
         return sorted(found, key=lambda entry: entry.rank, reverse=True)
 
     def add(self, path: Path) -> None:

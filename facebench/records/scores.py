@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from facebench.base.errors import UserError
 from facebench.base.opening import SCORES, plain_bytes, read_bytes
+from facebench.base.storage import kept
 from facebench.records.columns import (
     Columns,
     DamagedColumnsError,
@@ -217,6 +218,7 @@ def _listed_in(paths: Sequence[Path], sha256: str) -> Columns:
     raise wrong
 
 
+@kept
 def _list_in(path: Path, sha256: str) -> Columns:
     mend = "copy it again, or evaluate one of its models again, which writes it anew"
     try:
@@ -225,6 +227,8 @@ def _list_in(path: Path, sha256: str) -> Columns:
         raise UserError(f"{path}: not a list of comparisons ({error}): {mend}") from None
     if _sha256(columns) != sha256:
         raise UserError(f"{path}: its SHA-256 is not that of its name: {mend}")
+    for column in columns.values():  # which records may share
+        column.setflags(write=False)
     return columns
 
 

@@ -129,7 +129,8 @@ class ReportRow(Strict):
     similarity, pooling: None: cosine, and the protocol card's; template: how embeddings are kept,
     e.g. ``int8``; layer: of a table of layers; paper: the paper's value by column; how: what to do
     where the model is not in the zoo yet; reference: the label of the row that it is tested
-    against, in place of the table's; without: columns that say nothing of the row; way: what it
+    against, in place of the table's; paper_reference: that of the row that the paper holds it
+    against, where it has not the former; without: columns that say nothing of the row; way: what it
     does otherwise than its reference, e.g. ``OBD``, by which sentences take rows together.
     """
 
@@ -144,6 +145,7 @@ class ReportRow(Strict):
     )
     how: Text = ""
     reference: Text | None = None
+    paper_reference: Text | None = None
     without: tuple[str, ...] = ()
     way: Text = ""
 
@@ -192,7 +194,8 @@ class ReportCard(Strict):
             twice = next((name for name in names if names.count(name) > 1), None)
             if twice is not None:
                 raise ValueError(f"{what} {twice!r} is used twice")
-        for named in (self.reference, *(row.reference for row in self.rows)):
+        others = (one for row in self.rows for one in (row.reference, row.paper_reference))
+        for named in (self.reference, *others):
             if named is not None and self.rows and named not in labels:
                 raise ValueError(f"reference: no row {named!r}{nearest(named, labels)}")
         for row in self.rows:

@@ -11,7 +11,7 @@ from facebench.reports.missing import missing_markdown, not_yet, orders_of
 from facebench.reports.verdict.card import card_verdict
 from facebench.reports.verdict.group import group_verdict
 from facebench.tables.html import page
-from facebench.tables.markdown import line, plain
+from facebench.tables.markdown import line, plain, verdict_lines
 
 _FACE_ORDER = {"photographs": 0, "none needed": 1, "synthetic (rendered)": 2}
 _FACES = {"real": "photographs", "synthetic": "synthetic (rendered)", None: "none needed"}
@@ -118,7 +118,7 @@ def index_html(
         "index.html",
         lines=lines,
         title=title,
-        verdict=group_verdict(filled),
+        sentences=group_verdict(filled),
         sources=sources_of(lines),
         summary=summary_of(lines),
         orders=orders_of(filled, data),
@@ -131,8 +131,7 @@ def index_markdown(
 ) -> str:
     """The same as Markdown, as a folder's README."""
     text = [f"# {plain(title)}", ""]
-    first, *others = [plain(one) for one in group_verdict(filled)] or [""]
-    text += [" ".join([f"**{first}**", *others]), ""] if first else []
+    text += verdict_lines(group_verdict(filled))
     text += [line(["table", "here", "the paper", "same?", "faces", "measured", "files"])]
     text += [line([":---", ":---", ":---", ":---", ":---", ":---", ":---"])]
     text += map(_markdown, lines)

@@ -64,7 +64,7 @@ def _columns(filled: FilledCard, names: Mapping[str, str]) -> Iterator[Column]:
         if tested:
             versus = _reference_names(filled, names)
             heading = f"vs {versus[0]}" if len(versus) == 1 else "difference"
-            yield Column(heading, aside=column.aside)
+            yield Column(heading, aside=column.aside, beside=True)
 
 
 def _tested(filled: FilledCard) -> list[bool]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from facebench.base.storage import kept
 from facebench.statistics.checks import FloatArray, IntArray, checked_flags, checked_level
 from facebench.statistics.intervals.bootstrap import Units
 from facebench.statistics.intervals.exact import Interval, exact_binomial, percentile_interval
@@ -172,6 +173,7 @@ def rests_on_few(values: FloatArray) -> bool:
     return bool(np.mean(np.abs(values) <= _TINY) >= FEW)
 
 
+@kept
 def units_of_kind(units: Units, *, mated: bool) -> int:
     """How many mated or non-mated comparisons may be independent: those without a common person.
 
@@ -191,6 +193,7 @@ def units_of_fewer(units: Units) -> int:
     return min(units_of_kind(units, mated=kind) for kind in (True, False))
 
 
+@kept
 def units_of_all(units: Units) -> int:
     """People on the first side of comparisons of both kinds, which are decided one by one."""
     return int(np.unique(units.first).size)

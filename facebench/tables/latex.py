@@ -233,7 +233,9 @@ def _float(table: Table, name: str) -> str:
     floats = [parts] if together else [[part] for part in parts]
     lines: list[str] = []
     for n, stacked in enumerate(floats):
-        caption = " ".join([f"{table.title}.", *table.verdict]) if table.verdict else table.title
+        caption = (
+            " ".join([f"{table.title}.", *table.verdict[:2]]) if table.verdict else table.title
+        )
         lines += [
             rf"\begin{{{kind}}}",
             rf"\centering\footnotesize\sloppy\setlength{{\tabcolsep}}{{{_GAP:g}pt}}",

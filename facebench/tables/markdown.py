@@ -20,7 +20,7 @@ def table_markdown(table: Table) -> str:
     lines = [f"### {plain(table.title)}", ""]
     if table.notice:
         lines += [f"> **NOTICE: {plain(table.notice)}**", ""]
-    lines += verdict_lines(table)
+    lines += verdict_lines(table.verdict)
     lines += grid(first)
     lines += ["", *(f"- {plain(line)}" for line in table.notes)] if table.notes else []
     if aside is not None:
@@ -34,12 +34,13 @@ def table_markdown(table: Table) -> str:
     return "\n".join(lines) + "\n"
 
 
-def verdict_lines(table: Table) -> list[str]:
-    """What a table comes to, as a paragraph whose first sentence leaps to the eye."""
-    if not table.verdict:
+def verdict_lines(sentences: Sequence[str]) -> list[str]:
+    """The verdict as a paragraph whose first sentence leaps to the eye; further ones as another."""
+    if not sentences:
         return []
-    first, *others = map(plain, table.verdict)
-    return [" ".join([f"**{first}**", *others]), ""]
+    first, *others = map(plain, sentences)
+    further = [" ".join(others[1:]), ""] if others[1:] else []
+    return [" ".join([f"**{first}**", *others[:1]]), "", *further]
 
 
 def folded(summary: str, lines: Sequence[str]) -> list[str]:

@@ -53,12 +53,14 @@ class Cell:
 @dataclass(frozen=True)
 class Column:
     """A heading. left: it holds words, not numbers; aside: it stands apart from the first ones,
-    in a table of its own that is folded where a format can fold.
+    in a table of its own that is folded where a format can fold; beside: it says something of the
+    column before it, from which no format parts it.
     """
 
     heading: str
     left: bool = False
     aside: bool = False
+    beside: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,8 +75,9 @@ class TableRow:
 @dataclass(frozen=True)
 class Table:
     """One table. notice: what must not be overlooked, above all else; verdict: what the table comes
-    to, in sentences that stand before it; notes: what its signs mean, and what is unusual, below;
-    reading: how to read it, folded; footnotes: (letter, text), with it.
+    to, two sentences that stand before it, and any further ones, quieter; notes: what its signs
+    mean, and what is unusual, below; reading: how to read it, folded; footnotes: (letter, text),
+    with it.
 
     details: where a cell's detail stands in Markdown, small ones below the value and not in LaTeX.
     """

@@ -103,7 +103,8 @@ def _table(table: Table, console: Console, style: Style) -> str:
     parts = [_line(table.title, "dim" if table.verdict else "bold", console)] if table.title else []
     if table.notice:
         parts.append(notice_text(table.notice, console))
-    parts += [_line(said, "" if n else "bold", console) for n, said in enumerate(table.verdict)]
+    styles = ("bold", "", *("dim" for _ in table.verdict))
+    parts += [_line(*pair, console) for pair in zip(table.verdict, styles, strict=False)]
     parts += _bodies(first, console, style)
     if aside is not None:
         parts += _bodies(aside, console, style)
@@ -114,19 +115,39 @@ def _table(table: Table, console: Console, style: Style) -> str:
 
 
 def _bodies(table: Table, console: Console, style: Style) -> Iterator[str]:
-    headings = [_Field.of(Cell(column.heading), column, console) for column in table.columns]
-    rows = [
-        [_Field.of(*pair, console) for pair in zip(row.cells, table.columns, strict=True)]
-        for row in table.rows
-    ]
-    whole = _Grid([replace(heading, words=True) for heading in headings], rows, style, console)
-    if whole.fits or style == "facts" or not rows:
+    """The table; one that is too wide with its rows as columns, where a grid holds all of them,
+    else with its columns in several grids.
+    """
+    whole = _Grid.of(table, style, console)
+    if whole.fits or style == "facts" or not table.rows:
         yield whole.drawn()
         return
-    for some in whole.side_by_side():
-        yield some.drawn()
+    turned, parts = list(whole.side_by_side()), _column_parts(table, style, console)
     told = f"rows stand as columns; as rows they need lines of {whole.least} characters"
+    if len(turned) > 1 and parts is not None:
+        turned = parts
+        told = f"columns stand in {len(parts)} tables; in one they need {whole.least} characters"
+    yield from (some.drawn() for some in turned)
     yield _line(told, "dim", console)
+
+
+def _column_parts(table: Table, style: Style, console: Console) -> list[_Grid] | None:
+    """The columns in grids that fit, each behind the names of the rows; None: one does not."""
+    units: list[list[int]] = []
+    for number, column in enumerate(table.columns[1:], 1):
+        if column.beside and units:
+            units[-1].append(number)
+        else:
+            units.append([number])
+    parts: list[list[int]] = []
+    for unit in units:
+        more = [*parts[-1], *unit] if parts else []
+        if more and _Grid.of(table.only(more), style, console).fits:
+            parts[-1] = more
+        else:
+            parts.append([0, *unit])
+    grids = [_Grid.of(table.only(part), style, console) for part in parts]
+    return grids if all(grid.fits for grid in grids) else None
 
 
 def _line(text: str, style: str, console: Console, width: int | None = None) -> str:
@@ -198,6 +219,15 @@ class _Grid:
     rows: Sequence[Sequence[_Field]]
     style: Style
     console: Console
+
+    @classmethod
+    def of(cls, table: Table, style: Style, console: Console) -> _Grid:
+        headings = [_Field.of(Cell(column.heading), column, console) for column in table.columns]
+        rows = [
+            [_Field.of(*pair, console) for pair in zip(row.cells, table.columns, strict=True)]
+            for row in table.rows
+        ]
+        return cls([replace(heading, words=True) for heading in headings], rows, style, console)
 
     @property
     def least(self) -> int:

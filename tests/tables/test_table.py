@@ -13,7 +13,7 @@ from facebench.tables.html import to_html
 from facebench.tables.latex import to_latex
 from facebench.tables.markdown import grid, to_markdown
 from facebench.tables.table import DASH, Cell, Table, columns_of, list_of, rows_of
-from facebench.tables.terminal import console_for, tables_text
+from facebench.tables.terminal import Console, console_for, tables_text
 from tests.tables.test_html import Page
 
 FULL = Cell(
@@ -119,6 +119,26 @@ def test_a_list_has_neither_frame_nor_title() -> None:
     assert [line.split() for line in text.splitlines()] == [
         ["name", "what"], ["a", "[red]"], ["bb", "c"],
     ]  # fmt: skip
+
+
+def test_a_table_too_wide_keeps_its_rows_unless_all_fit_as_columns() -> None:
+    columns = columns_of("model", "accuracy %", "vs base", "parameters")
+    columns = (*columns[:2], replace(columns[2], beside=True), columns[3])
+    rows = [(Cell(f"network_{n}"), Cell("96.90 ± 0.38"), Cell("−0.25"), Cell(f"{n}.25 M"))
+            for n in range(6)]  # fmt: skip
+
+    def drawn(number: int, width: int) -> str:
+        made = Table("", columns, rows_of(*rows[:number]))
+        return tables_text([made], Console(width, "utf-8", False, False))
+
+    assert drawn(6, 60).count("network_5") == 1  # it fits
+    text = drawn(6, 45)
+    assert text.count("network_5") == 2 and max(map(len, text.splitlines())) <= 45
+    assert "columns stand in 2 tables; in one they need 49 characters" in text.replace("\n", " ")
+    first, second = text.split("╰", 1)
+    assert "vs base" in first and "−0.25" in first and "parameters" in second
+    few = drawn(2, 45)
+    assert few.count("network_1") == 1 and "rows stand as columns" in few
 
 
 def test_rows_are_sorted_by_the_number_in_full() -> None:

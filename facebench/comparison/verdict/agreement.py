@@ -66,11 +66,11 @@ def order_sentence(heading: str, unit: str, values: Sequence[tuple[str, _Told, _
     start = capital(heading)
     if any(isinstance(one, str) or isinstance(other, str) for _, one, other in values):
         same = sum(str(one) == str(other) for _, one, other in values)
-        return f"{start}: {share_of(same, len(values))} as in the paper."
+        return f"{start}: {share_of(same, len(values))} the same as in the paper."
     numbers = [(name, float(one), float(other)) for name, one, other in values]
     if unit in ("count", "bytes", "ratio"):
         off = max(abs(one / other - 1) for _, one, other in numbers if other)
-        return f"{start}: at most {100 * off:.1f}% off the paper's."
+        return f"{start}: all {len(values)} within {100 * off:.1f}% of the paper's."
     return f"{start}: {_order(numbers)}."
 
 
@@ -80,6 +80,13 @@ def _order(numbers: Sequence[tuple[str, float, float]]) -> str:
     if len(numbers) < 2:
         ((_, one, other),) = numbers
         return f"{one:.4g}, the paper's {other:.4g}"
+    low, least = min(one for _, one, _ in numbers), min(other for *_, other in numbers)
     if here == paper:
-        return f"the rows come in the paper's order, lowest “{here[0]}”"
-    return f"not in the paper's order: lowest here “{here[0]}”, there “{paper[0]}”"
+        return (
+            f"the rows come in the same order as in the paper, lowest “{here[0]}” ({low:.4g}, "
+            f"there {least:.4g})"
+        )
+    return (
+        f"the order differs from the paper's: lowest here “{here[0]}” ({low:.4g}), there "
+        f"“{paper[0]}” ({least:.4g})"
+    )

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from facebench.comparison.history import History
 from facebench.comparison.verdict.contest import Contender, Contest
-from facebench.comparison.verdict.several import smallest_sentence, standings
+from facebench.comparison.verdict.several import passed_over, smallest_sentence, standings
 from facebench.comparison.verdict.single import single_verdict
 from facebench.comparison.verdict.words import signed
 
 
 def runs_verdict(history: History) -> tuple[str, ...]:
-    """Sentences on a history: the first fall, how all stand, and the smallest that holds."""
+    """Sentences on a history: the first fall, the smallest that holds, and how all stand."""
     if len(history.runs) == 1:
         return single_verdict(history.first)
     at = history.first_fall
@@ -25,7 +25,8 @@ def runs_verdict(history: History) -> tuple[str, ...]:
         against = history.runs[at].against
         assert against is not None  # else it is the reference
         first = f"{history.names[at]} is the first to fall: {signed(against)}."
-    return tuple(filter(None, [first, standings(contest), smallest_sentence(contest)]))
+    said = [smallest_sentence(contest), standings(contest), passed_over([contest])]
+    return tuple(filter(None, [first, *said]))
 
 
 def _contest(history: History) -> Contest:

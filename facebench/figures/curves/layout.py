@@ -6,6 +6,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+from numpy.typing import ArrayLike
+
 from facebench.figures.curves.bands import Band, Whisker, band_of, whiskers_of
 from facebench.figures.curves.curves import (
     DET,
@@ -19,6 +22,7 @@ from facebench.figures.curves.curves import (
 from facebench.figures.styles import LineStyle, Styled, Styles, kind_of
 from facebench.records.record import Record
 from facebench.records.sections import SeriesSection
+from facebench.statistics.checks import FloatArray
 
 MOST_BANDS = 4  # that can be told apart where they overlap
 
@@ -65,16 +69,18 @@ class RocLayout:
     tar_high: float = 1.0
     log: bool = False
 
-    def far_position(self, far: float) -> float:
-        """Where a FAR lies on the axis, 0 to 1."""
+    def far_position(self, far: ArrayLike) -> FloatArray:
+        """Where FARs lie on the axis, 0 to 1."""
         low, high = math.log10(self.far_low), math.log10(self.far_high)
-        return (math.log10(min(max(far, self.far_low), self.far_high)) - low) / (high - low)
+        within = np.clip(np.asarray(far, np.float64), self.far_low, self.far_high)
+        shares: FloatArray = (np.log10(within) - low) / (high - low)
+        return shares
 
-    def tar_position(self, tar: float) -> float:
-        """Where a TAR lies on the axis, 0 to 1."""
-        within = min(max(tar, self.tar_low), self.tar_high)
+    def tar_position(self, tar: ArrayLike) -> FloatArray:
+        """Where TARs lie on the axis, 0 to 1."""
+        within: FloatArray = np.clip(np.asarray(tar, np.float64), self.tar_low, self.tar_high)
         if self.log:
-            return math.log(within / self.tar_low) / math.log(self.tar_high / self.tar_low)
+            return np.log(within / self.tar_low) / math.log(self.tar_high / self.tar_low)
         return (within - self.tar_low) / (self.tar_high - self.tar_low)
 
     @property

@@ -100,10 +100,10 @@ class _CurveDrawing:
         return _CurveDrawing(layout, frame, key, last)
 
     def x(self, far: float) -> float:
-        return self.frame.x(self.layout.far_position(far))
+        return self.frame.x(float(self.layout.far_position(far)))
 
     def y(self, tar: float) -> float:
-        return self.frame.y(self.layout.tar_position(tar))
+        return self.frame.y(float(self.layout.tar_position(tar)))
 
     def axes(self) -> list[Markup]:
         layout, frame = self.layout, self.frame
@@ -167,13 +167,17 @@ class _CurveDrawing:
 
     def _path(self, curve: DrawnCurve) -> Markup:
         """Steps: a TAR holds until the next FAR, never interpolated."""
-        layout = self.layout
-        at, height = self.x(curve.far[0]), self.y(curve.tar[0])
+        layout, frame = self.layout, self.frame
+        far = map(frame.x, layout.far_position(curve.far).tolist())
+        heights = map(frame.y, layout.tar_position(curve.tar).tolist())
+        at, height = next(far), next(heights)
         steps = [f"M{at} {height}"]
-        for far, tar in zip(curve.far[1:], curve.tar[1:], strict=True):
-            x, y = self.x(far), self.y(tar)
+        for tar, x, y in zip(curve.tar[1:], far, heights, strict=True):
             # A step that no drawing can show is none.
-            steps += [f"H{x}"] * (x != at) + [f"V{y}"] * (y != height)
+            if x != at:
+                steps.append(f"H{x}")
+            if y != height:
+                steps.append(f"V{y}")
             at, height = x, y
             if layout.log and tar < layout.tar_low:  # it has left the axis
                 break

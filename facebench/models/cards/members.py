@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from facebench.base.errors import UserError
-from facebench.models.cards.card import Member, ModelCard, card_names, find_card, is_code, read_card
+from facebench.base.storage import sha256_file
+from facebench.models.cards.card import (
+    Member,
+    ModelCard,
+    card_names,
+    find_card,
+    is_code,
+    is_compact,
+    read_card,
+)
+from facebench.models.embedders.base import Preprocessing
+from facebench.models.embedders.ensemble import ensemble_hash, region_variant
 
 SCRIPT = "python -m facebench.lab.regions"
 
@@ -47,6 +58,26 @@ def trained_members(ensemble: ModelCard) -> list[ModelCard]:
             f"{ensemble.name} --only {missing[0]}` (--help tells the rest)"
         )
     return [card for card in cards if card is not None]
+
+
+def trained_hash(ensemble: ModelCard) -> str | None:
+    """The ``weights_hash`` of an ensemble of networks of ours, from cards and files alone; None:
+    only loading tells, as a member is of another kind or its file is not what its card says.
+
+    UserError as `trained_members`.
+    """
+    told = []
+    for member, card in zip(ensemble.members, trained_members(ensemble), strict=True):
+        path = card.weights_path
+        ours = card.architecture == "convnet" or is_compact(card)
+        if not ours or path is None or card.sha256 != sha256_file(path):
+            return None
+        region, fields = card.region or ensemble.regions[member.region], card.preprocessing
+        prepared = Preprocessing(
+            region.canvas, fields.colour, fields.mean, fields.scale, fields.flip
+        )
+        told.append((card.sha256, region_variant("", region), prepared))
+    return ensemble_hash(told)
 
 
 def untrained_members(ensemble: ModelCard) -> list[str]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facebench.base.errors import UserError
-from facebench.models.embedders.base import UNPINNED, Embedder, check_faces, unit
+from facebench.models.embedders.base import UNPINNED, Embedder, Preprocessing, check_faces, unit
 from facebench.models.regions import Faces, Region, cut
 
 Vectors = NDArray[np.float32]
@@ -36,7 +36,7 @@ class RegionEmbedder(Embedder):
         self.precision, self.device = network.precision, network.device
         self.runtime, self.storable = network.runtime, network.storable
         self.preprocessing = replace(prepared, size=region.canvas)
-        self.variant = f"{network.variant} region={region.signature}".lstrip()
+        self.variant = region_variant(network.variant, region)
 
     def forward(self, faces: Faces) -> Vectors:
         """One pass of the network: uint8 N×H×W×3 RGB canvases → float32 N×D."""
@@ -71,7 +71,8 @@ class EnsembleEmbedder(Embedder):
         self.variant = f"ensemble={len(members)}"
         self.storable = all(member.storable for member in members)
         pinned = all(member.weights_hash != UNPINNED for member in members)
-        self.weights_hash = _hash_of(members) if pinned else UNPINNED
+        told = [(member.weights_hash, member.variant, member.preprocessing) for member in members]
+        self.weights_hash = ensemble_hash(told) if pinned else UNPINNED
 
     def forward(self, faces: Faces) -> Vectors:
         """One pass of every network, no flip: uint8 N×H×W×3 RGB canvases → float32 N×ΣD."""
@@ -82,10 +83,18 @@ class EnsembleEmbedder(Embedder):
         return np.concatenate([unit(member.embed(faces)) for member in self.members], axis=1)
 
 
-def _hash_of(members: Sequence[RegionEmbedder]) -> str:
+def region_variant(variant: str, region: Region) -> str:
+    """The variant of a network of that variant which sees a region."""
+    return f"{variant} region={region.signature}".lstrip()
+
+
+def ensemble_hash(members: Iterable[tuple[str, str, Preprocessing]]) -> str:
+    """SHA-256 of members in order: of each the hash of its weights, its variant and how canvases
+    are prepared.
+    """
     digest = hashlib.sha256()
-    for member in members:
+    for weights, variant, preprocessing in members:
         # The flip rule and the precision have their own places in a signature.
-        prepared = replace(member.preprocessing, flip="none").signature
-        digest.update(f"{member.weights_hash} {member.variant} {prepared}\n".encode())
+        prepared = replace(preprocessing, flip="none").signature
+        digest.update(f"{weights} {variant} {prepared}\n".encode())
     return digest.hexdigest()

@@ -10,7 +10,11 @@ from facebench.comparison.verdict.agreement import agreement_text, order_sentenc
 from facebench.comparison.verdict.contest import Contender, Contest
 from facebench.comparison.verdict.several import (
     fewer_bytes,
+    joint_standings,
+    left_open,
+    passed_over,
     smallest_of,
+    smallest_sentence,
     standings,
     unmeasured,
 )
@@ -23,8 +27,9 @@ _MANY = 3  # models against one reference of which the smallest that holds is wo
 
 @dataclass(frozen=True)
 class CardVerdict:
-    """sentences: before the table, the first of which stands alone in lists; paper: what it says of
-    the same; same: whether that holds here, ``yes``, ``not shown`` and so on, or nothing.
+    """sentences: before the table, the first of which stands alone in lists, and of which two are
+    the verdict; paper: what it says of the same; same: whether that holds here, ``yes``, ``not
+    shown`` and so on, or nothing.
     """
 
     sentences: tuple[str, ...]
@@ -102,9 +107,18 @@ def _tests(filled: FilledCard) -> list[_Tested]:
                 if cell.record is not None and cell.paired is not None
             )
             contest = Contest(names[label], base.record.model, contenders)
-            papers = tuple(_papers(base, cell) for cell in cells)
+            papers = tuple(
+                _papers(_papers_base(filled, row.row, number) or base, cell)
+                for row, cell in zip(rows, cells, strict=True)
+            )
             found.append(_Tested(column, contest, tuple(row.row for row in rows), papers))
     return found
+
+
+def _papers_base(filled: FilledCard, row: ReportRow, number: int) -> FilledCell | None:
+    """The cell of the row that the paper holds a row against, where that is another than here."""
+    labels = {one.row.label: one.cells[number] for one in filled.rows}
+    return labels.get(row.paper_reference or "")
 
 
 def _papers(base: FilledCell, cell: FilledCell) -> float | None:
@@ -114,40 +128,60 @@ def _papers(base: FilledCell, cell: FilledCell) -> float | None:
 
 
 def _standings(filled: FilledCard, tested: Sequence[_Tested]) -> Iterator[str]:
-    columns = list(dict.fromkeys(one.column.heading for one in tested))
-    for heading in columns:
-        lead = heading if len(columns) > 1 else ""
-        of_column = [one for one in tested if one.column.heading == heading]
-        ways = _by_way(filled, of_column)
-        if ways is None:
-            yield from (standings(one.contest, lead) for one in of_column)
-            continue
-        for way, contest in ways:
-            yield standings(contest, f"{lead}, {way}" if lead else way)
-    first = [one.contest for one in tested if one.column.heading == columns[0]]
-    names = names_of_rows(filled)
-    whole = names.get(filled.card.reference or "")
+    """How all stand, the smallest that holds or what is left open, and what is passed over."""
+    told = [*_by_column(filled, tested)]
+    if len(told) == 1:
+        (lead, contest), *_ = told
+        yield standings(contest, lead)
+    else:
+        yield joint_standings(told)
+    first = [one.contest for one in tested if one.column == tested[0].column]
+    whole = names_of_rows(filled).get(filled.card.reference or "")
     large = [one for one in first if len(one.contenders) >= _MANY or one.reference == whole]
     # Where every network has one of its own beside it, none is the smallest: what all save is told.
     if large and (len(first) == 1 or any(len(one.contenders) > 1 for one in large)):
-        yield smallest_of(large, _several_by(tested))
-        yield from (_but(contest, tested, columns[1:]) for contest in large)
-    else:
-        yield fewer_bytes(first)
+        by = _several_by(tested)
+        if len(large) == 1:
+            yield smallest_sentence(large[0], by, _but(large[0], tested))
+        else:
+            yield smallest_of(large, by)
+        yield passed_over(large)
+        return
+    said = [fewer_bytes(first), left_open([one for _, one in told]) if len(told) > 1 else ""]
+    if any(said):
+        yield capital(f"{'; '.join(filter(None, said))}.")
 
 
-def _but(contest: Contest, tested: Sequence[_Tested], others: Sequence[str]) -> str:
+def _by_column(filled: FilledCard, tested: Sequence[_Tested]) -> Iterator[tuple[str, Contest]]:
+    """Contests with what leads to them: the column, where there are several, of the second only
+    what differs, and what the rows do otherwise, where they say so.
+    """
+    columns = list(dict.fromkeys(one.column.heading for one in tested))
+    stems = {heading.rpartition(", ")[0] for heading in columns}
+    shared = stems.pop() if len(stems) == 1 else ""
+    for number, heading in enumerate(columns):
+        lead = heading if len(columns) > 1 else ""
+        if number and shared:
+            lead = lead.removeprefix(f"{shared}, ")
+        of_column = [one for one in tested if one.column.heading == heading]
+        ways = _by_way(filled, of_column)
+        if ways is None:
+            yield from ((lead, one.contest) for one in of_column)
+            continue
+        for way, contest in ways:
+            yield f"{lead}, {way}" if lead else way, contest
+
+
+def _but(contest: Contest, tested: Sequence[_Tested]) -> str:
     """By what other columns the smallest that holds is worse."""
     found = contest.smallest
     worse = [
         one.column.heading
         for one in tested
         for other in one.contest.having("worse")
-        if one.column.heading in others and found is not None and other.name == found.name
+        if one.column != tested[0].column and found is not None and other.name == found.name
     ]
-    if not worse or found is None:
-        return ""
-    return f"By {' and '.join(worse)} {found.name} is worse."
+    return f"is worse by {' and '.join(worse)}" if worse else ""
 
 
 def _several_by(tested: Sequence[_Tested]) -> str:
@@ -196,5 +230,7 @@ def _untested(filled: FilledCard) -> Iterator[str]:
 def _reach(column: ReportColumn, numbers: Sequence[tuple[str, float]]) -> str:
     low, high = min(numbers, key=lambda at: at[1]), max(numbers, key=lambda at: at[1])
     shown = percent if column.unit == "percent" else "{:.3f}".format
-    heading = capital(column.heading)
-    return f"{heading}: from {shown(low[1])} ({low[0]}) to {shown(high[1])} ({high[0]})."
+    return (
+        f"{capital(column.heading)}: all {len(numbers)} within {shown(low[1])} ({low[0]}) and "
+        f"{shown(high[1])} ({high[0]})."
+    )

@@ -12,7 +12,7 @@ from facebench.reports.verdict.card import card_verdict
 
 def group_verdict(filled: Sequence[FilledCard]) -> tuple[str, ...]:
     """Sentences on all cards of photographs, or of no faces: how they stand beside the paper, the
-    first of them with models against a reference, and what is not measured.
+    first of them with models against a reference, and what is not measured; two are the verdict.
     """
     first: dict[str, FilledCard] = {}  # of each card, on the data that covers most of it
     for one in filled:
@@ -21,8 +21,14 @@ def group_verdict(filled: Sequence[FilledCard]) -> tuple[str, ...]:
     cards = list(first.values())
     verdicts = [(one.card.name, card_verdict(one)) for one in cards]
     told = [(name, verdict.same) for name, verdict in verdicts if verdict.same]
-    lead = next((v.sentences for card, (_, v) in zip(cards, verdicts, strict=True)
-                 if v.same and card.card.plot), ())  # fmt: skip
+    lead = next(
+        (
+            [f"{card.card.name}: {sentence}" for sentence in verdict.sentences[:2]]
+            for card, (_, verdict) in zip(cards, verdicts, strict=True)
+            if verdict.same and card.card.plot
+        ),
+        [],
+    )
     said = []
     if told:
         parts = []
@@ -39,7 +45,8 @@ def group_verdict(filled: Sequence[FilledCard]) -> tuple[str, ...]:
         said.append(f"Of {comparisons} of the paper, measured again: {', '.join(parts)}.")
     nothing = [card.card.name for card in cards if _empty(card)]
     lacking = f"Not measured yet: {names_text(nothing)}." if nothing else ""
-    return tuple(filter(None, [*said, *lead[:3], lacking]))
+    # What one would ship comes before how all stand.
+    return tuple(filter(None, [*said, *lead[::-1], lacking]))
 
 
 def _empty(filled: FilledCard) -> bool:

@@ -18,10 +18,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
+from facebench.base.storage import kept
 from facebench.statistics.checks import BoolArray, IntArray
 
 BLOCK = 2**18  # weights per block: 2 MB, which stays in the cache between the steps
@@ -63,6 +65,13 @@ class Units:
         if subjects_a is None or subjects_b is None:
             raise ValueError(f"{where}: give both subjects_a and subjects_b, or neither")
         a, b = np.asarray(subjects_a), np.asarray(subjects_b)
+        if any(array.flags.writeable for array in (mated, a, b)):
+            return cls._numbered(mated, a, b, where)
+        return _of_shared(_Held(mated), _Held(a), _Held(b), where)
+
+    @classmethod
+    def _numbered(cls, mated: BoolArray, a: NDArray[Any], b: NDArray[Any], where: str) -> Units:
+        n = mated.size
         for name, array in (("subjects_a", a), ("subjects_b", b)):
             if array.shape != (n,):
                 raise ValueError(
@@ -97,6 +106,25 @@ class Units:
             return (genuine > 0) & (genuine < block.sum(axis=1)), block
 
         return draw_units(self.count, self.kind, self.mated.size, draws, rng, where, weighed)
+
+
+@dataclass(frozen=True, eq=False)
+class _Held:
+    """An array as a key: it is that array, whatever it holds."""
+
+    array: NDArray[Any]
+
+    def __hash__(self) -> int:
+        return id(self.array)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Held) and self.array is other.array
+
+
+@kept
+def _of_shared(mated: _Held, a: _Held, b: _Held, where: str) -> Units:
+    """Of arrays that nobody may write to, which records of one list of comparisons share."""
+    return Units._numbered(mated.array, a.array, b.array, where)
 
 
 def draw_units(

@@ -29,6 +29,7 @@ from statistics import NormalDist
 
 import numpy as np
 
+from facebench.base.storage import kept
 from facebench.statistics.checks import BoolArray, FloatArray, IntArray, checked_level
 from facebench.statistics.intervals.bootstrap import Units
 from facebench.statistics.intervals.exact import Interval, exact_binomial, wilson_ends
@@ -67,6 +68,7 @@ class Sharing:
     kind: str
 
     @classmethod
+    @kept
     def of(cls, units: Units) -> Sharing:
         """Of comparisons whose people are numbered."""
         two = np.flatnonzero(units.first != units.second)

@@ -16,6 +16,9 @@ from facebench.comparison.verdict.pair import pair_verdict, size_sentence
 from facebench.comparison.verdict.runs import runs_verdict
 from facebench.comparison.verdict.several import (
     fewer_bytes,
+    joint_standings,
+    left_open,
+    passed_over,
     several_verdict,
     smallest_of,
     unmeasured,
@@ -59,7 +62,7 @@ def test_who_holds_who_falls_and_which_is_smallest() -> None:
     assert several_verdict(found) == (
         "2 of 3 are not told apart from base (each could still be up to 0.80 points worse, 95%); "
         "c is worse, by 1.00 points (95%: 0.50 to 1.50).",
-        "Smallest not shown to be worse: b, 4.0 of 10.0 MB (−60%); b could still be 0.80 points "
+        "Smallest not shown to be worse: b, 4.0 of 10.0 MB (−60%); it could still be 0.80 points "
         "worse.",
     )
 
@@ -68,9 +71,10 @@ def test_who_holds_who_falls_and_which_is_smallest() -> None:
     ("tests", "said"),
     [
         ((("a", 9_000_000, LOST), ("b", 1_000_000, LOST)),
-         "Both are worse than base, by 1.00 points."),
+         "a and b are worse than base, by 1.00 points."),
         ((("a", 9_000_000, SAFE), ("b", 1_000_000, SAFE)),
-         "Neither is told apart from base (each could still be up to 0.80 points worse, 95%)."),
+         "a and b are not told apart from base (each could still be up to 0.80 points worse, "
+         "95%)."),
         ((("a", 9, SAFE), ("b", 1, SAFE), ("c", 1, SAFE)),
          "None of the 3 is told apart from base (each could still be up to 0.80 points worse, "
          "95%)."),
@@ -88,8 +92,8 @@ def test_where_none_holds_the_least_loss_is_told_with_its_size() -> None:
     worse = paired(-3.5, -2.5, 0.001)
     *_, said = several_verdict(contest(("a", 5_000_000, LOST), ("b", 1_000_000, worse)))
     assert said == (
-        "None holds; the least loss is a's, −1.00 points, 95% from −1.50 to −0.50; a takes 5.0 of "
-        "10.0 MB (−50%)."
+        "None holds against base: the least loss is a's, −1.00 points, 95% from −1.50 to −0.50; it "
+        "takes 5.0 of 10.0 MB (−50%)."
     )
 
 
@@ -110,17 +114,33 @@ def test_the_smallest_is_by_bytes_then_weights() -> None:
 def test_several_references_share_a_sentence() -> None:
     one, other = contest(("a", 5_000_000, SAFE)), contest(("b", 4_000_000, LOST))
     assert smallest_of([one, other]) == (
-        "Smallest not shown to be worse: a (−50% bytes), none against base; a could still be 0.80 "
-        "points worse."
+        "Smallest not shown to be worse: a (−50% bytes), none against base; it could still be 0.80 "
+        "points worse (95%)."
     )
     wider = contest(("c", 2_000_000, paired(-1.2, 0.2, 0.1)))
     assert smallest_of([one, wider], "EER") == (
         "Smallest not shown to be worse (EER): a (−50% bytes), c (−80% bytes); each could still be "
-        "up to 1.20 points worse."
+        "up to 1.20 points worse (95%)."
     )
-    assert fewer_bytes([one, other]) == "They take 50 to 60% fewer bytes."
-    assert fewer_bytes([one]) == "a takes 50% fewer bytes."
+    assert fewer_bytes([one, other]) == "they take 50 to 60% fewer bytes"
+    assert fewer_bytes([one]) == "a takes 50% fewer bytes"
     assert fewer_bytes([one, contest(("c", 10_000_000, SAFE))]) == ""
+
+
+def test_several_contests_share_a_sentence_and_what_they_leave_open_another() -> None:
+    one = contest(("a", 9, SAFE), ("b", 9, SAFE), ("c", 9, WON))
+    other = contest(("d", 9, LOST), ("e", 9, paired(-1.2, 0.2, 0.1)))
+    apart = Contest("other", model(9), contest(("f", 9, LOST)).contenders)
+    assert joint_standings([("OBD", one), ("BRP", other), ("", apart)]) == (
+        "OBD: 2 of 3 are not told apart from base, c is better, by 0.60 points; BRP: e is not told "
+        "apart, d is worse, by 1.00 points; f is worse than other, by 1.00 points."
+    )
+    assert joint_standings([("", apart)]).startswith("f is worse than other")
+    assert left_open([one, other]) == (
+        "those not told apart could still be up to 1.20 points worse (95%)"
+    )
+    assert left_open([other]) == "e could still be 1.20 points worse (95%)"
+    assert left_open([apart]) == ""
 
 
 def test_after_correction_the_deciding_p_decides_and_the_interval_is_told() -> None:
@@ -137,19 +157,19 @@ def test_what_only_the_correction_leaves_open_is_not_recommended() -> None:
     assert saved.verdict == "no difference shown"
     found = contest(("a", 8_000_000, SAFE), ("b", 4_000_000, saved), ("c", 9_000_000, saved))
     assert [one.name for one in found.holding] == ["a"]
-    assert several_verdict(found)[1] == (
-        "Smallest not shown to be worse: a, 8.0 of 10.0 MB (−20%); a could still be 0.80 points "
-        "worse. Passed over: b, smaller, but its own interval excludes zero."
+    assert several_verdict(found)[1:] == (
+        "Smallest not shown to be worse: a, 8.0 of 10.0 MB (−20%); it could still be 0.80 points "
+        "worse.",
+        "Passed over: b, smaller, but its own interval excludes zero.",
     )
     none = contest(("a", 8_000_000, LOST), ("b", 4_000_000, saved), ("c", 3_000_000, saved))
-    assert several_verdict(none)[1] == (
-        "None that is smaller than base holds. Passed over: c and b, smaller, but their own "
-        "intervals exclude zero."
+    lost = "Passed over: c and b, smaller, but their own intervals exclude zero."
+    assert several_verdict(none)[1:] == ("None that is smaller than base holds.", lost)
+    both = [none, contest(("d", 5_000_000, WON))]
+    assert smallest_of(both) == (
+        "Smallest not shown to be worse: none against base, d (−50% bytes)."
     )
-    assert smallest_of([none, contest(("d", 5_000_000, WON))]) == (
-        "Smallest not shown to be worse: none against base, d (−50% bytes). Passed over: c and b, "
-        "smaller, but their own intervals exclude zero."
-    )
+    assert passed_over(both) == lost
     error = replace(paired(0.02, 0.81, 0.04, "eer"), adjusted=0.3)
     gained = replace(paired(-0.81, -0.02, 0.04, "eer"), adjusted=0.3)
     rates = contest(("a", 4_000_000, error), ("b", 5_000_000, gained))
@@ -257,7 +277,7 @@ def test_a_history_names_the_first_to_fall(make_record: MakeRecord) -> None:
         for n, strength in enumerate((4.0, 4.0, 1.5, 1.0))
     ]  # fmt: skip
     (found,) = facebench.history(runs)
-    first, second, *_ = runs_verdict(found)
+    first, *_, second = runs_verdict(found)
     assert first.startswith("run_2 is the first to fall: −")
     assert second.startswith("run_1 is not told apart from run_0") and "2 of 3 are worse" in second
     (alone,) = facebench.history(runs[:1])
@@ -285,15 +305,15 @@ def test_as_the_paper_says_or_not() -> None:
 
 def test_values_beside_the_papers() -> None:
     assert order_sentence("output", "plain", [("a", "5×4", "5×4"), ("b", "x", "y")]) == (
-        "Output: 1 of 2 as in the paper."
+        "Output: 1 of 2 the same as in the paper."
     )
     assert order_sentence("kept", "count", [("a", 99, 100), ("b", 1, 1)]) == (
-        "Kept: at most 1.0% off the paper's."
+        "Kept: all 2 within 1.0% of the paper's."
     )
-    assert "in the paper's order, lowest “b”" in order_sentence(
+    assert "in the same order as in the paper, lowest “b” (0.1, there 0.2)" in order_sentence(
         "r", "plain", [("a", 0.3, 0.9), ("b", 0.1, 0.2)]
     )
-    assert "lowest here “a”, there “b”" in order_sentence(
+    assert "lowest here “a” (0.1), there “b” (0.2)" in order_sentence(
         "r", "plain", [("a", 0.1, 0.9), ("b", 0.3, 0.2)]
     )
 

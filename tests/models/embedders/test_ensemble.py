@@ -13,7 +13,7 @@ import torch
 from facebench.base.errors import UserError
 from facebench.models.architectures.convnet import ConvNet
 from facebench.models.cards.card import ModelCard, read_card
-from facebench.models.cards.members import untrained_members
+from facebench.models.cards.members import trained_hash, untrained_members
 from facebench.models.cards.publish import publish_weights, write_card
 from facebench.models.embedders.base import UNPINNED, Embedder, FlipRule, Preprocessing, unit
 from facebench.models.embedders.ensemble import EnsembleEmbedder, RegionEmbedder
@@ -153,6 +153,14 @@ def test_an_ensemble_of_the_zoo(region_zoo: Path) -> None:
     assert facts.bytes == sum(file.stat().st_size for file in files)
     single = sum(p.numel() for p in ConvNet(0.125, (80, 80)).parameters())
     assert facts.parameters == facts.kept == 2 * single
+
+
+def test_cards_and_files_alone_give_the_hash_of_an_ensemble(region_zoo: Path) -> None:
+    card = read_card(region_zoo / "pair.toml")
+    assert trained_hash(card) == load_model("pair").weights_hash
+    weights = region_zoo / "weights" / "two.safetensors"
+    weights.write_bytes(weights.read_bytes() + b" ")
+    assert trained_hash(card) is None  # not what its card says: only loading tells what is wrong
 
 
 def test_options_of_an_ensemble(region_zoo: Path) -> None:

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from facebench.base.storage import files_as_they_are
 from facebench.statistics.intervals.bootstrap import Units
 from facebench.statistics.intervals.dyadic import (
     FEW_CHANGED,
@@ -26,6 +27,19 @@ INFLUENCES = st.sampled_from([-1.0, -0.5, 0.0, 0.25, 1.0, 3.0])
 def sharing_of(a: list[int], b: list[int]) -> Sharing:
     one, other = np.array(a), np.array(b)
     return Sharing.of(Units.of(one == other, one, other, "test"))
+
+
+def test_units_of_arrays_that_nobody_may_write_to_are_found_once() -> None:
+    mated, a, b = np.array([True, False]), np.array([4, 4]), np.array([4, 7])
+    with files_as_they_are():
+        assert Units.of(mated, a, b, "t") is not Units.of(mated, a, b, "t")
+        for array in (mated, a, b):
+            array.setflags(write=False)
+        one = Units.of(mated, a, b, "t")
+        assert Units.of(mated, a, b, "t") is one and Sharing.of(one) is Sharing.of(one)
+        assert Units.of(mated, a, b.copy(), "t") is not one
+    assert Units.of(mated, a, b, "t") is not one
+    assert one.first.tolist() == [0, 0] and one.second.tolist() == [0, 1]
 
 
 @settings(max_examples=300, deadline=None)
