@@ -14,6 +14,8 @@ MOST_DRAWS = 100_000
 FEWEST_DRAWS = 20
 # More cores than machines have; the C library ends the program where it can start no more.
 MOST_THREADS = 1024
+# By which a folder is known as a site of records, and may be replaced.
+SITE_MARK = "facebench-site.json"
 # How protocols and data sets are called.
 NAME_PATTERN, LONGEST_NAME = r"^[a-z0-9][a-z0-9_.-]*$", 64
 

@@ -7,18 +7,19 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from os import PathLike
 from pathlib import Path
-from types import NoneType
+from types import MappingProxyType, NoneType
 from typing import Any
 
 from facebench.base.errors import UserError, left_out, nearest
 from facebench.base.opening import is_stray, read_json
 from facebench.base.options import listed, require
 from facebench.base.storage import kept, result_folders
+from facebench.base.vocabulary import SITE_MARK
 from facebench.faces.degrade.names import JOIN
 from facebench.faces.types import DataKind
 from facebench.protocols.cards import load_protocol
@@ -30,7 +31,7 @@ from facebench.similarity.templates import PLAIN, template_of
 
 Named = str | PathLike[str] | Record  # a model that was evaluated, a file, or the record
 DIAGNOSTICS = "diagnostics"
-_SKIPPED = (DIAGNOSTICS, COSTS, "distillation", "schema")
+_SKIPPED = (DIAGNOSTICS, COSTS, "distillation", "schema", SITE_MARK)
 
 
 @dataclass(frozen=True)
@@ -166,15 +167,23 @@ class Finder:
                 else:
                     self.skipped.append(str(error))
 
-    def best(self, protocol: str, similarity: str = "cosine") -> dict[str, Entry]:
+    def best(
+        self,
+        protocol: str,
+        similarity: str = "cosine",
+        weights: Mapping[str, str] = MappingProxyType({}),
+    ) -> dict[str, Entry]:
         """Of every model its best record of a protocol: photographs before rendered faces, the
         whole list of comparisons before another, the newest.
+
+        weights: SHA-256 by model; records of others of the same name are of what it was once.
         """
         pooling = default_pooling(protocol)
         found = [
             entry
             for entry in self.entries
             if entry.answers(Wanted(entry.model, protocol, similarity), pooling)
+            and entry.weights == weights.get(entry.model, entry.weights)
         ]
         counts = Counter(entry.data for entry in found)
         found.sort(key=lambda e: (e.data.kind == "real", counts[e.data], e.rank), reverse=True)

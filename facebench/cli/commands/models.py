@@ -97,8 +97,9 @@ def models(
 
     load_protocol(protocol)
     cards = list_models(recorded=recorded)
-    best = Finder.of(records or []).best(protocol)
-    rows = [summary(card) | _measured_of(card, best.get(card.name), protocol) for card in cards]
+    own = {card.name: card.sha256 for card in cards if card.sha256}
+    best = Finder.of(records or []).best(protocol, weights=own)
+    rows = [summary(card) | _measured_of(best.get(card.name), protocol) for card in cards]
     rows = [row for row in rows if all(_passes(row, one) for one in only or [])]
     if sort is not None:
         rows = _sorted(rows, sort)
@@ -116,10 +117,8 @@ def models(
     show_table(list_of(("name", *numbers), map(_row, rows), notes=notes), "bare")
 
 
-def _measured_of(card: ModelCard, entry: Entry | None, protocol: str) -> dict[str, Any]:
+def _measured_of(entry: Entry | None, protocol: str) -> dict[str, Any]:
     """What the record of a model's weights says, in the row of its list."""
-    if entry and card.sha256 and entry.weights != card.sha256:
-        entry = None  # the model is another by now
     found = entry.headline if entry else None
     return {
         "protocol": protocol,

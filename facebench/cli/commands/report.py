@@ -141,6 +141,7 @@ def command(
     if grouped:
         writer.format = writer.format or "all"
         writer.check()
+        writer.require_place_for(len(cards))
     from facebench.base.storage import files_as_they_are
     from facebench.records.find import Finder
     from facebench.reports.build import fill_card, with_rows
@@ -197,6 +198,14 @@ class Writer:
             raise UserError("--format parquet is no text; name a folder with --output-dir")
         if folder is not None:
             require_folder(folder, "--output-dir")
+
+    def require_place_for(self, pages: int) -> None:
+        """UserError, before any work, where several pages would be one text."""
+        if self.format == "html" and pages > 1 and self.folder is None:
+            raise UserError(
+                f"--format html makes {pages} pages and their index; name a folder with "
+                "--output-dir"
+            )
 
     def report(
         self, card: ReportCard, tables: list[FilledCard], data: str | None, *, grouped: bool

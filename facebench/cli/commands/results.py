@@ -32,6 +32,9 @@ def command(
             help="Folders of records or records; default: all in reach. Or `show` and a record."
         ),
     ] = None,
+    records: Annotated[
+        list[Path] | None, typer.Option(help="Folders of records, as after `results`.")
+    ] = None,
     model: Annotated[
         list[str] | None, typer.Option("--model", "-m", help="A name, or sparse_*; several: any.")
     ] = None,
@@ -61,7 +64,8 @@ def command(
     if places[:1] == [SHOW]:
         _show(places[1:], "json" if json or format == "json" else "table")
         return
-    finder = Finder.of(list(map(Path, places)), committed=not places, cache=not places)
+    folders = [*map(Path, places), *(records or [])]
+    finder = Finder.of(folders, committed=not folders, cache=not folders)
     for line in finder.skipped:
         print(f"skipped: {line}", file=sys.stderr)
     wanted = ((model, "model"), (protocol, "protocol"))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facebench.base.errors import UserError
+from facebench.base.errors import UserError, left_out
 from facebench.base.text import printable
 from facebench.cli.commands.results import record_named
 
@@ -28,6 +28,7 @@ def command(
 
     Example: facebench verify reports/results/lfw
     """
+    from facebench.records.files import NoRecordError
     from facebench.records.find import record_files
 
     paths = [
@@ -37,13 +38,22 @@ def command(
     ]
     if not paths:
         raise UserError(f"{', '.join(records)}: no record is there")
-    wrong = 0
+    wrong = number = 0
     for path in paths:
-        verdict, agrees = _verified(path)
+        try:
+            verdict, agrees = _verified(path)
+        except NoRecordError as error:
+            if str(path) in records:
+                raise
+            left_out(error)  # JSON of another tool in a folder
+            continue
+        number += 1
         wrong += not agrees
         sys.stdout.write(f"{printable(path)}: {printable(verdict)}\n")
+    if not number:
+        raise UserError(f"{', '.join(records)}: no record is there")
     if len(paths) > 1:
-        sys.stdout.write(f"{len(paths) - wrong} of {len(paths)} records agree\n")
+        sys.stdout.write(f"{number - wrong} of {number} records agree\n")
     if wrong:
         raise typer.Exit(1)
 

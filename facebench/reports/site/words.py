@@ -53,6 +53,11 @@ _TRAPS: MappingProxyType[str, tuple[str, ...]] = MappingProxyType(
         "verification": _OF_PAIRS,
         "video": _OF_PAIRS,
         "identification": _OF_SEARCHES,
+        "search": (
+            *_OF_SEARCHES,
+            "More people and distractors in the gallery make every rate lower: galleries of "
+            "different sizes are not compared.",
+        ),
         "template-search": (*_OF_TEMPLATES, *_OF_SEARCHES),
         "template": _OF_TEMPLATES,
         "all-pairs": (

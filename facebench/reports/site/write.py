@@ -11,11 +11,10 @@ from facebench.base.errors import UserError
 from facebench.base.storage import files_as_they_are, temporary_folder
 from facebench.base.text import json_text
 from facebench.base.version import __version__
+from facebench.base.vocabulary import SITE_MARK
 from facebench.records.files import table_files
 from facebench.reports.site.folios import KeptRecord, Site, read_site
 from facebench.reports.site.pages import pages_of
-
-MARK = "facebench-site.json"  # by which a folder is known as a site, and may be replaced
 
 
 @files_as_they_are()
@@ -47,7 +46,7 @@ def require_own(folder: Path) -> None:
         raise UserError(f"--out {folder}: is a file; name a folder for the site")
     if folder.resolve() == Path.cwd():
         raise UserError(f"--out {folder}: is the working directory; name a folder in it")
-    if any(folder.iterdir()) and not (folder / MARK).is_file():
+    if any(folder.iterdir()) and not (folder / SITE_MARK).is_file():
         raise UserError(
             f"--out {folder}: holds other files than a site's; name a new or empty folder"
         )
@@ -61,7 +60,7 @@ def _fill(folder: Path, site: Site, title: str, scores: bool) -> None:
     for kept in site.kept:
         _copy(kept, folder, scores)
     mark = {"facebench": __version__, "title": title, "records": [one.copy for one in site.kept]}
-    (folder / MARK).write_bytes(json_text(mark).encode())
+    (folder / SITE_MARK).write_bytes(json_text(mark).encode())
     (folder / ".nojekyll").touch()  # of GitHub Pages: every file is served as it is
 
 

@@ -216,3 +216,9 @@ def test_the_terminal_says_the_verdict_first_and_no_markup(
     assert flat.index("are not told apart from baseline") < flat.index("96.90 ± 0.38")
     refused = run("report", "table3", "--format", "table", "--output-dir", "x")
     assert refused.code == 2 and "--format table is of the terminal" in refused.err
+
+
+def test_several_pages_are_not_one_text(run: Run, work: Path) -> None:
+    found = run("report", "paper", "--format", "html")
+    assert found.code == 2 and not found.out
+    assert "makes" in found.line and "pages and their index; name a folder with" in found.line

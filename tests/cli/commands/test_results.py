@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from facebench.records.files import read_record, write_record
+from facebench.records.files import read_record, save_record, write_record
 from facebench.records.find import Finder
 from facebench.records.record import Record
 from facebench.records.statistics import find_statistic
 from tests.cli.conftest import Run
+from tests.helpers.records import drawn_record
 
 pytestmark = pytest.mark.shipped_results
 
@@ -120,3 +121,36 @@ def test_a_file_that_was_changed_by_hand_is_exit_code_2(run: Run, tmp_path: Path
     path.write_text(path.read_text().replace('"host": "', '"host": "x'))
     found = run("verify", path)
     assert found.code == 2 and "its seal is not that of its contents" in found.err
+
+
+def test_the_records_of_a_site_verify_and_other_json_is_left_out(run: Run, tmp_path: Path) -> None:
+    record = drawn_record("a", per_kind=20, draws=0)
+    save_record(record, tmp_path / "kept")
+    assert run("site", tmp_path / "kept", "-o", tmp_path / "site").code == 0
+    found = run("verify", tmp_path / "site")
+    assert found.code == 0 and found.err == "" and found.out.count("\n") == 1, found.err
+    (tmp_path / "site" / "records" / "other.json").write_text('{"of": "another tool"}')
+    found = run("verify", tmp_path / "site")
+    assert found.code == 0 and "other.json" in found.err and "1 of 1 records agree" in found.out
+    alone = run("verify", tmp_path / "site" / "records" / "other.json")
+    assert alone.code == 2
+    (tmp_path / "none").mkdir()
+    assert "no record is there" in run("verify", tmp_path / "none").err
+
+
+def test_folders_may_be_named_as_elsewhere(run: Run, tmp_path: Path) -> None:
+    save_record(drawn_record("a", per_kind=20, draws=0), tmp_path / "kept")
+    by_option = run("results", "--records", tmp_path / "kept", "--json")
+    assert by_option.out == run("results", tmp_path / "kept", "--json").out
+    assert len(json.loads(by_option.out)) == 1
+
+
+def test_a_record_of_the_present_weights_goes_before_an_older_photograph(tmp_path: Path) -> None:
+    old = drawn_record("a", per_kind=20, draws=0, weights="1" * 64)
+    new = drawn_record("a", "synthetic", per_kind=20, draws=0, weights="2" * 64)
+    for record in (old, new):
+        save_record(record, tmp_path)
+    finder = Finder.of([tmp_path], committed=False, cache=False)
+    assert finder.best("lfw")["a"].data.kind == "real"
+    assert finder.best("lfw", weights={"a": "2" * 64})["a"].data.kind == "synthetic"
+    assert not finder.best("lfw", weights={"a": "3" * 64})

@@ -10,10 +10,13 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from facebench.base.errors import UserError
+from facebench.base.vocabulary import SITE_MARK
 from facebench.cli.app import main
+from facebench.protocols.cards import CARD_CLASSES
 from facebench.records.files import read_record, save_record
 from facebench.records.record import Record
-from facebench.reports.site.write import MARK, write_site
+from facebench.reports.site.words import _TRAPS
+from facebench.reports.site.write import write_site
 from tests.helpers.grouped import toy_records
 from tests.helpers.records import drawn_record
 
@@ -90,7 +93,7 @@ def test_names_that_differ_in_case_have_pages_of_their_own(made: Path) -> None:
 
 
 def test_records_are_copied_byte_for_byte_with_scores(made: Path) -> None:
-    mark = json.loads((made / MARK).read_text())
+    mark = json.loads((made / SITE_MARK).read_text())
     assert len(mark["records"]) == 4
     for name in mark["records"]:
         record = read_record(made / name)
@@ -189,3 +192,7 @@ def test_the_working_directory_is_no_site(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match="working directory"):
         write_site([records], Path("."), "ours")
+
+
+def test_every_kind_of_protocol_has_its_traps() -> None:
+    assert set(_TRAPS) == set(CARD_CLASSES)
