@@ -22,7 +22,7 @@ test-slow: $(VENV)/installed
 # Longer than a slow test: ratios of times, on a quiet machine; a cluster that is killed ten times;
 # and doctor's table, with the faces and the teacher beside the checkout.
 acceptance: $(VENV)/installed
-	FACEBENCH_ACCEPTANCE=1 $(BIN)/python -m pytest -m slow tests/benchmarks/test_scale.py tests/cli/test_cluster.py
+	FACEBENCH_ACCEPTANCE=1 $(BIN)/python -m pytest -m slow tests/benchmarks tests/cli/test_cluster.py
 	$(BIN)/python -m tests.acceptance.doctor docs/tables/doctor.csv ../shared/data
 
 # The documentation as a site in build/site; nothing is loaded while it is built or read.

@@ -29,6 +29,7 @@ from facebench.models.sparsity.execution import (
 )
 from facebench.models.sparsity.masks import apply_masks, freeze
 from facebench.models.zoo import load_model, load_network
+from tests.helpers.acceptance import HELD
 
 MODELS = ("sparse_096", "sparse_076", "sparse_074", "sparse_043", "sparse_026", "sparse_018",
           "sparse_014", "sparse_012")  # fmt: skip
@@ -110,7 +111,9 @@ def test_a_narrow_network(beside, batch: int) -> None:
 @pytest.mark.parametrize("batch", [1, 32])
 @pytest.mark.parametrize("name", MODELS)
 def test_published_models_are_not_slower_than_dense(beside, name: str, batch: int) -> None:
-    """Issue 6, acceptance 5: uint8 faces to embeddings, at most 3% more time; the ratio printed."""
+    """Issue 6, acceptance 5: uint8 faces to embeddings, at most 3% more time, which
+    `make acceptance` holds; the ratio printed.
+    """
     embedder = load_model(name, ModelOptions(batch=batch))
     dense = TorchEmbedder(name, freeze(load_network(name)), "", embedder.preprocessing,
                           channels_last=True)  # fmt: skip
@@ -119,14 +122,14 @@ def test_published_models_are_not_slower_than_dense(beside, name: str, batch: in
     close(torch.from_numpy(found), torch.from_numpy(wanted))
     # Another process may have had the processor: the best of some measurements counts.
     rounds, ratio = (40 if batch == 1 else 3), 0.0
-    for _ in range(5):
+    for _ in range(5 if HELD else 1):
         again = beside.ratio(lambda: embedder.embed(x), lambda: dense.embed(x), rounds)
         ratio = max(ratio, again)
         if ratio >= 1 / 1.03:
             break
     beside.note(dense_time_over_ours=f"{ratio:.3f}", batch=batch)
     beside(lambda: embedder.embed(x), {}, 1)
-    assert ratio >= 1 / 1.03
+    assert ratio >= 1 / 1.03 or not HELD
 
 
 @pytest.mark.slow

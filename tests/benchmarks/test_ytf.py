@@ -13,6 +13,7 @@ import pytest
 from facebench.similarity.base import projected_pairs
 from facebench.similarity.cosine import Cosine, cosine_pairs
 from facebench.similarity.pooling import MeanPooler
+from tests.helpers.acceptance import HELD, acceptance
 
 FRAMES, DIMENSION, VIDEOS, PAIRS = 181, 160, 60, 300  # frames: YouTube Faces' mean per video
 LOOP, PRODUCTS = "loop over pairs of frames", "a matrix product per pair of videos"
@@ -59,6 +60,7 @@ def test_a_few_videos(beside) -> None:
     check(beside, 6, 20, 12)
 
 
+@acceptance
 @pytest.mark.slow
 def test_the_closed_form_is_fifty_times_faster_than_the_loop(beside) -> None:
     """300 pairs of 60 videos of 181 frames; the bound is issue 4's, and far from what is found."""
@@ -97,7 +99,8 @@ def scored(count: int, width: int, pairs: int) -> tuple[Way, dict[str, Way]]:
 @pytest.mark.parametrize("width", [160, 512])
 def test_pooling_costs_little_more_than_a_plain_closed_form(beside, width: int) -> None:
     """A tenth of YouTube Faces: 342 videos of 181 frames, 500 pairs. Found: 1.2 to 1.6 times the
-    plain form; issue 21 asks for 3, and the best of many rounds is taken, thrice if need be.
+    plain form with AVX-512, 2.3 to 2.7 with AVX2; issue 21 asks for 3, which `make acceptance`
+    holds, by the best of many rounds, thrice if need be.
     """
     ours, others = scored(342, width, 500)
     found, _ = beside(ours, {})
@@ -112,5 +115,6 @@ def test_pooling_costs_little_more_than_a_plain_closed_form(beside, width: int) 
                 return True
         return False
 
-    assert within(PLAIN, 3.0, 6)
-    assert within(PRODUCTS, 1.0, 2)
+    if HELD:
+        assert within(PLAIN, 3.0, 6)
+        assert within(PRODUCTS, 1.0, 2)
