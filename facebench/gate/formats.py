@@ -80,7 +80,8 @@ def verdict_table(result: GateResult) -> Table:
 def _markdown(result: GateResult) -> str:
     lines = [f"### {plain(summary(result))}", ""]
     lines += [f"> **NOTICE: {plain(notice)}**\n" for notice in _notices(result)]
-    lines += [*verdict_lines(verdict_table(result)), *grid(verdict_table(result))]
+    table = verdict_table(result)
+    lines += [*verdict_lines(table.verdict), *grid(table)]
     lines += [f"\n{plain(line)}" for line in result.passed_over]
     return "\n".join(lines) + "\n"
 
