@@ -243,7 +243,9 @@ class _Bar:
 
     def begin(self, work: Work) -> None:
         self.pace.begin(work.done)
-        self.task = self.bars.add_task(work.title, completed=work.done, total=work.total, work=work)
+        self.task = self.bars.add_task(
+            work.title, completed=work.done, total=work.total, work=work, pace=self.pace
+        )
 
     def move(self, work: Work) -> None:
         if self.task is not None:
@@ -268,7 +270,7 @@ class _Bars(Progress):
             _Figure(lambda task: task.description, Column(overflow="ellipsis")),  # alone is cut
             BarColumn(bar_width=16, table_column=Column(no_wrap=True)),
             _Figure(lambda task: _amount(task.fields["work"], "/")),
-            _Figure(lambda task: _rate_text(task.speed, task.fields["work"].unit)),
+            _Figure(lambda task: _rate_text(_speed(task), task.fields["work"].unit)),
             _Figure(_left),
             console=console,
             transient=True,
@@ -296,9 +298,17 @@ class _Figure(ProgressColumn):
         return Text(self._text(task), no_wrap=True)
 
 
+def _speed(task: Task) -> float | None:
+    """Units a second of late; of steps that take longer than what rich looks back on, since the
+    work began.
+    """
+    pace: _Pace = task.fields["pace"]
+    return task.speed or pace.rate(task.fields["work"].done)
+
+
 def _left(task: Task) -> str:
-    left = task.time_remaining
-    return "" if left is None or task.finished else f"{time_text(left)} left"
+    speed, left = _speed(task), task.remaining
+    return "" if not speed or not left else f"{time_text(left / speed)} left"
 
 
 def _amount(work: Work, of: str) -> str:

@@ -186,6 +186,16 @@ def test_a_bar_tells_rate_time_left_and_losses(terminal: Terminal, clock: Clock)
     assert any(line.startswith(f"{title}: 2,000 of 2,000 steps") for line in said)
 
 
+def test_a_bar_of_slow_steps_tells_rate_and_time_left(terminal: Terminal, clock: Clock) -> None:
+    with works(True, clock) as told:
+        work = told.begin("prune", 20)
+        for step in range(4):
+            work.to(10 + step)
+            clock.now += 90
+        clock.now -= 90
+        assert shown_now()[0].endswith("13/20 steps 1 min 30 s a step 10 min 30 s left")
+
+
 def test_stages_follow_each_other(terminal: Terminal) -> None:
     with stages(True) as stage:
         one = stage("loading", 2)
