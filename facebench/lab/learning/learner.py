@@ -116,9 +116,10 @@ class Learner(Learned):
         change: Change = augment
         if self.frozen is not None:
             if recipe.precision == AUTO:
-                faces = next(self.data.held_out_faces())
-                inputs = to_input(torch.from_numpy(faces)).to(machine.device)
-                chosen = settled(folder, copy_of(self.net).to(machine.device), inputs)
+                faces = torch.as_tensor(extras.make(sources, recipe.seed, 0, change).faces)
+                whole = copy_of(self.net).to(machine.device)
+                inputs = to_input(faces.to(machine.device))
+                chosen = settled(folder, whole, inputs, machine.report)
                 recipe = replace(recipe, precision=chosen)
             low = recipe.precision == "bfloat16"
             sources = stored_sources(

@@ -7,6 +7,7 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -15,10 +16,11 @@ import facebench.lab.learning.loop as loop
 from facebench.base.errors import UserError
 from facebench.lab.connections.plan import ConnectionPlan
 from facebench.lab.connections.schedule import ConnectionRun, prune_connections
-from facebench.lab.data.sources import training_data
+from facebench.lab.data.frozen import Frozen
+from facebench.lab.data.sources import TrainingData, training_data
 from facebench.lab.laboratory.laboratory import Laboratory
 from facebench.lab.laboratory.work_folder import Evaluated
-from facebench.lab.learning.learner import Machine
+from facebench.lab.learning.learner import Machine, untrained
 from facebench.lab.learning.recipes import RecipeFile, load_recipe
 from facebench.models.cards.card import read_card
 from facebench.models.cards.trained import network_of, packed_weights
@@ -243,6 +245,28 @@ def test_frozen_layers_stay_the_baselines_and_the_cards_say_so(make_run) -> None
     assert list((run.lab.work / "stored").glob("*.npy"))
     with pytest.raises(UserError, match=r"s1\.toml.* --overwrite"):
         prune_connections(make_run(frozen={"below": "4b", "views": 3}))
+
+
+def test_frozen_layers_learn_in_a_measured_precision_without_held_out_faces(
+    data: TrainingData, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The lines of it go where others go, and nowhere where there is to be quiet."""
+    recipe = tiny_recipe().model_copy(update={"precision": "auto"})
+    shown = data.held_out
+    none = np.empty((0, 128, 112, 3), np.uint8)
+    nobody = replace(
+        data,
+        held_out=replace(shown, images=none, labels=shown.labels[:0], targets=shown.targets[:0]),
+    )
+    learner = replace(
+        untrained(recipe, 0.03125, (112, 96), nobody, seed=0),
+        frozen=Frozen("4b", 1),
+        stored=tmp_path / "stored",
+    )
+    lines: list[str] = []
+    learner.learn("retrain", tmp_path / "work", Machine(report=lines.append), seed=0)
+    assert capsys.readouterr().out == ""
+    assert sum(line.startswith("precision ") for line in lines) == 1
 
 
 def test_scratch_learns_all_layers_though_steps_freeze_some(make_run) -> None:
