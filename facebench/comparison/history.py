@@ -365,8 +365,8 @@ def _axis_of(records: Sequence[Record], along: Along | None) -> Axis:
 
 def _require_along(along: object) -> None:
     """UserError where it is no name of an axis."""
+    require("x", along, (str, NoneType), "'bytes'")
     if along is not None and along not in _AXES:
-        require("x", along, (str,), "'bytes'")
         raise UserError(f"--x {along!r}: is none of {', '.join(get_args(Along))}")
 
 

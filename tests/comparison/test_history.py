@@ -385,5 +385,7 @@ def test_runs_along_another_axis(
 def test_an_axis_that_there_is_not(runs: Path) -> None:
     with pytest.raises(UserError, match=r"x='size': is none of kept, bytes, multiply-adds, date"):
         facebench.history(runs, x="size")  # type: ignore[arg-type]
+    with pytest.raises(UserError, match=r"x is \['bytes'\]; it must be like 'bytes'"):
+        facebench.history(runs, x=["bytes"])  # type: ignore[arg-type]
     with pytest.raises(UserError, match=r"no record on lfw \(.*\) tells its multiply-adds; eval"):
         facebench.history(runs, x="multiply-adds")
