@@ -187,6 +187,7 @@ class Writer:
         self.format, self.folder, self.quiet = format, folder, quiet
         self.choice, self.digits = choice, digits
         self._files: dict[Path, bytes] = {}
+        self._heading = ""  # of the CSV that stands on standard output already
         self._exchanged: list[Record] = []
 
     def check(self) -> None:
@@ -306,6 +307,10 @@ class Writer:
 
         folder = self._target()
         if folder is None:
+            heading, _, rows = text.partition("\n")
+            if format == "csv" and heading == self._heading:  # one table, which a program can read
+                text = rows
+            self._heading = heading
             sys.stdout.write(text)
         else:
             self._files[folder / f"{name}{ENDINGS[format]}"] = text.encode()

@@ -105,6 +105,17 @@ def test_run_missing_makes_the_records(run: Run, workspace: Path, faces: Path) -
     assert sorted(Path("mine").rglob("*")) == before  # nothing was missing
 
 
+def test_a_group_as_csv_is_one_table(run: Run, workspace: Path) -> None:
+    text = Path("reports/mine.toml").read_text()
+    for name in ("first", "second"):
+        grouped = f'group = "both"\n{text.replace(chr(34) + "mine" + chr(34), f"{name!r}")}'
+        Path(f"reports/{name}.toml").write_text(grouped)
+    made = run("report", "both", "--format", "csv", "--quiet")
+    assert made.code == 0, made.err
+    lines = list(csv.DictReader(io.StringIO(made.out)))
+    assert [line["report"] for line in lines] == ["first", "first", "second", "second"]
+
+
 def test_records_of_eval_are_found_in_the_cache_and_by_name(
     run: Run, work: Path, faces: Path
 ) -> None:
