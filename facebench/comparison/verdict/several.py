@@ -133,16 +133,20 @@ def smallest_sentence(contest: Contest, by: str = "", also: str = "") -> str:
         told = saved_text(least.model, contest.model)
         size = f"; it takes {told}" if told and is_smaller(least.model, contest.model) else ""
         return (
-            f"None holds against {contest.reference}: the least loss is {least.name}'s, "
+            f"None holds against {contest.reference}{_by(by)}: the least loss is {least.name}'s, "
             f"{signed(least.paired)}{size}."
         )
     if contest.passed_over or any(is_smaller(one.model, contest.model) for one in worse):
-        return f"None that is smaller than {contest.reference} holds."
+        return f"None that is smaller than {contest.reference} holds{_by(by)}."
     return ""
 
 
 def _smallest(by: str) -> str:
-    return f"Smallest not shown to be worse{f' ({by})' if by else ''}"
+    return f"Smallest not shown to be worse{_by(by)}"
+
+
+def _by(by: str) -> str:
+    return f" ({by})" if by else ""
 
 
 def _left(found: Sequence[Contender]) -> float:

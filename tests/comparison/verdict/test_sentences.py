@@ -21,6 +21,7 @@ from facebench.comparison.verdict.several import (
     passed_over,
     several_verdict,
     smallest_of,
+    smallest_sentence,
     unmeasured,
 )
 from facebench.comparison.verdict.single import single_verdict, warning_of
@@ -95,6 +96,16 @@ def test_where_none_holds_the_least_loss_is_told_with_its_size() -> None:
         "None holds against base: the least loss is a's, −1.00 points, 95% from −1.50 to −0.50; it "
         "takes 5.0 of 10.0 MB (−50%)."
     )
+
+
+def test_where_none_holds_it_is_said_by_which_of_several_columns() -> None:
+    worse = paired(-3.5, -2.5, 0.001)
+    none = contest(("a", 5_000_000, LOST), ("b", 1_000_000, worse))
+    said = smallest_sentence(none, "LFW, cosine")
+    assert said.startswith("None holds against base (LFW, cosine): the least loss is a's, ")
+    larger = contest(("a", 12_000_000, SAFE), ("b", 1_000_000, worse))
+    said = smallest_sentence(larger, "LFW, cosine")
+    assert said == "None that is smaller than base holds (LFW, cosine)."
 
 
 def test_a_larger_one_that_holds_saves_nothing() -> None:
