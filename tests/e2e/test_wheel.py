@@ -14,6 +14,7 @@ import pytest
 
 CHECKOUT = Path(__file__).parents[2]
 MOST_BYTES = 80_000_000
+LIGHT = "student_ensemble_long_int8"  # `make eval` is of a larger one
 
 
 @pytest.fixture(scope="module")
@@ -46,15 +47,16 @@ def test_installed_alone_it_evaluates_a_network_from_an_empty_folder(
         where, cwd=empty, env=environment, check=True, text=True, capture_output=True
     )
     assert found.stdout.startswith(str(tmp_path))
-    command = [python, "-m", "facebench", "eval", "--model", "sparse_074", "--protocol", "lfw"]
+    command = [python, "-m", "facebench", "eval", "--model", LIGHT, "--protocol", "lfw"]
     subprocess.run(
         [*command, "--quiet", "--out", "kept"], cwd=empty, env=environment, check=True, timeout=1200
     )
     (record,) = (
-        json.loads(path.read_bytes()) for path in (empty / "kept").rglob("sparse_074-*.json")
+        json.loads(path.read_bytes()) for path in (empty / "kept").rglob(f"{LIGHT}-*.json")
     )
     assert record["data"]["kind"] == "synthetic"
-    assert record["statistics"]["accuracy"]["value"] > 0.95
+    # It has learned from photographs alone; 0.5 is chance.
+    assert record["statistics"]["accuracy"]["value"] > 0.6
 
 
 def fresh_environment(folder: Path, wheel: Path) -> Path:
