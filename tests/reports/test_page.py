@@ -131,6 +131,22 @@ def test_nothing_is_wider_than_a_phone(browser: Browser, page: Path) -> None:
     assert labels(browser)[0] == "b"
 
 
+@pytest.mark.parametrize(
+    "width, many, plots_first", [(390, "true", True), (390, "false", False), (1280, "true", False)]
+)
+def test_plots_stand_before_a_long_table_on_a_phone(
+    browser: Browser, page: Path, width: int, many: str, plots_first: bool
+) -> None:
+    browser.look(width, 844, "light")
+    browser.open(page)
+    browser.run(f"document.querySelector('section').classList.toggle('long', {many})")
+    plots, table, folded = browser.run(
+        "['.figures', '.scroll', 'details:not(.drawings)'].map(found => document"
+        ".querySelector('section > ' + found).getBoundingClientRect().top)"
+    )
+    assert (plots < table) is plots_first and max(plots, table) < folded
+
+
 def test_bands_are_seen_in_both_themes(browser: Browser, page: Path) -> None:
     for scheme, colour in (("light", "rgb(0, 114, 178)"), ("dark", "rgb(65, 150, 224)")):
         browser.look(1200, 900, scheme)
