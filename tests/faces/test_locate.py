@@ -240,9 +240,11 @@ def test_a_full_disk_and_a_foreign_twin_are_one_line(monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.slow
-def test_the_twin_that_is_really_rendered() -> None:
+def test_the_twin_that_is_really_rendered_has_its_bare_name() -> None:
     located = locate("lfw", "synthetic")
     keys = located.pairs.keys()
     assert (len(located.pairs), len(keys), located.pairs.folds) == (6000, 7701, 10)
     assert located.source.read(keys[0]).shape == (128, 112, 3)
     assert keys == located.source.keys()
+    assert isinstance(located.source, SyntheticSource)
+    assert located.source.label(keys) == twin.twin_fingerprint(0)

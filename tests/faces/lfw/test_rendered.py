@@ -71,10 +71,3 @@ def test_the_kind_of_a_list_is_that_of_all_its_people(small_lfw: Path, small_twi
     path.write_text("1\t1\nPerson_A\t1\t2\nPerson_A\t1\tSynth_00001\t1\n")
     with pytest.raises(UserError, match=r"^c names synthetic faces \(Synth_00001, .*Person_A"):
         kind_of(read_pairs(path), "c")
-
-
-@pytest.mark.slow
-def test_the_twin_that_is_really_rendered_has_its_bare_name(tmp_path: Path) -> None:
-    twin.write_lfw_twin(tmp_path)
-    source = SyntheticSource(tmp_path, NAME)
-    assert source.label(source.keys()) == NAME
