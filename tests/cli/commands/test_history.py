@@ -50,7 +50,10 @@ def test_formats(run: Run, records: dict[str, Path], format: str) -> None:
         (("none", "--plot", "x.svg", "-o", "./x.svg"), "--plot and --output must be different"),
         (("none", "-o", "/dev/full"), "is not a plain file"),
         (("kept", "--x", "byte"), "'byte' is not one of 'kept', 'bytes', 'multiply-adds', 'date'"),
-        (("kept", "--x", "multiply-adds"), "--x multiply-adds: no record on lfw (toy) tells its"),
+        (
+            ("kept", "--x", "multiply-adds"),
+            "--x multiply-adds: no record on lfw (lfw-0123456789abcdef) ",
+        ),
     ],
 )
 def test_bad_input_is_one_line_and_code_2(
