@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+from facebench.base.text import alike
 from facebench.comparison.paired import Paired
 from facebench.comparison.verdict.words import amounts, capital, share_of
 
@@ -71,22 +72,24 @@ def order_sentence(heading: str, unit: str, values: Sequence[tuple[str, _Told, _
     if unit in ("count", "bytes", "ratio"):
         off = max(abs(one / other - 1) for _, one, other in numbers if other)
         return f"{start}: all {len(values)} within {100 * off:.1f}% of the paper's."
-    return f"{start}: {_order(numbers)}."
+    shown = alike([number for _, *pair in numbers for number in pair], unit)  # as in the table
+    return f"{start}: {_order(numbers, shown)}."
 
 
-def _order(numbers: Sequence[tuple[str, float, float]]) -> str:
+def _order(numbers: Sequence[tuple[str, float, float]], shown: Callable[[float], str]) -> str:
     here = [name for name, _, _ in sorted(numbers, key=lambda at: at[1])]
     paper = [name for name, _, _ in sorted(numbers, key=lambda at: at[2])]
     if len(numbers) < 2:
         ((_, one, other),) = numbers
-        return f"{one:.4g}, the paper's {other:.4g}"
-    low, least = min(one for _, one, _ in numbers), min(other for *_, other in numbers)
+        return f"{shown(one)}, the paper's {shown(other)}"
+    low = shown(min(one for _, one, _ in numbers))
+    least = shown(min(other for *_, other in numbers))
     if here == paper:
         return (
-            f"the rows come in the same order as in the paper, lowest “{here[0]}” ({low:.4g}, "
-            f"there {least:.4g})"
+            f"the rows come in the same order as in the paper, lowest “{here[0]}” ({low}, "
+            f"there {least})"
         )
     return (
-        f"the order differs from the paper's: lowest here “{here[0]}” ({low:.4g}), there "
-        f"“{paper[0]}” ({least:.4g})"
+        f"the order differs from the paper's: lowest here “{here[0]}” ({low}), there "
+        f"“{paper[0]}” ({least})"
     )

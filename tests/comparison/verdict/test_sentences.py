@@ -321,11 +321,11 @@ def test_values_beside_the_papers() -> None:
     assert order_sentence("kept", "count", [("a", 99, 100), ("b", 1, 1)]) == (
         "Kept: all 2 within 1.0% of the paper's."
     )
-    assert "in the same order as in the paper, lowest “b” (0.1, there 0.2)" in order_sentence(
+    assert "in the same order as in the paper, lowest “b” (0.100, there 0.200)" in order_sentence(
         "r", "plain", [("a", 0.3, 0.9), ("b", 0.1, 0.2)]
     )
-    assert "lowest here “a” (0.1), there “b” (0.2)" in order_sentence(
-        "r", "plain", [("a", 0.1, 0.9), ("b", 0.3, 0.2)]
+    assert "lowest here “a” (−0.001), there “b” (0.200)" in (
+        order_sentence("r", "plain", [("a", -0.0007049, 0.9), ("b", 0.3, 0.2)])
     )
 
 
