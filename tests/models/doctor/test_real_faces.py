@@ -1,4 +1,4 @@
-"""Planted mistakes on real faces: the teacher's network, and one of the zoo that minds colours."""
+"""Planted mistakes on real faces: the teacher's network, and two of the zoo."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ TEACHER: dict[str, Any] = {
     "flip": "normalised-add",
 }
 ZOO: dict[str, Any] = {"size": (112, 96), "colour": "rgb", "normalise": "arcface", "flip": "add"}
+LIGHT, MINDS_COLOURS = "student_ensemble_long_int8", "sparse_012"
 NO_END = 1e9  # seconds: time decides nothing here
 
 
@@ -69,7 +70,7 @@ class Planted(nn.Module):
 
     def __init__(self, kind: str) -> None:
         super().__init__()
-        net = load_network("sparse_012").eval()
+        net = load_network(MINDS_COLOURS if kind == "colours" else LIGHT).eval()
         self.net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.kind = kind
 
@@ -90,7 +91,7 @@ class Planted(nn.Module):
     ("kind", "planted", "expected"),
     [
         ("right", {}, []),
-        ("right", {"colour": "bgr"}, ["red and blue exchanged"]),
+        ("colours", {"colour": "bgr"}, ["red and blue exchanged"]),
         ("own", {}, ["normalised twice"]),
         ("constant", {}, ["ignores its input"]),
         ("drop", {}, ["dropout in training mode"]),
