@@ -4,6 +4,7 @@ then, and nothing in a program of others.
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -276,6 +277,8 @@ class _Bars(Progress):
             transient=True,
             refresh_per_second=4,
             get_time=clock,
+            # What a program prints stays where it is to go, above the bars where it is seen.
+            redirect_stdout=sys.stdout.isatty(),
         )
 
     def get_renderables(self) -> Iterable[RenderableType]:

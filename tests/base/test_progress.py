@@ -161,6 +161,15 @@ def shown_now() -> list[str]:
     return [line.rstrip() for line in text.splitlines() if line.strip()]
 
 
+def test_what_is_printed_below_a_bar_stays_on_standard_output(
+    terminal: Terminal, clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with works(True, clock) as told:
+        told.begin("faces", 7, "faces").to(3)
+        print("a result")
+    assert capsys.readouterr().out == "a result\n" and "a result" not in terminal.getvalue()
+
+
 def test_a_bar_tells_rate_time_left_and_losses(terminal: Terminal, clock: Clock) -> None:
     title = "a network with a name that is longer than the line of a terminal"
     with works(True, clock) as told:
