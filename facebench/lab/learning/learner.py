@@ -33,12 +33,12 @@ from facebench.lab.learning.loop import (
     Extras,
     Recipe,
     bake_masks,
+    in_settled_precision,
     mask_layers,
     train,
 )
 from facebench.lab.learning.losses import JointSupervision, Supervision
 from facebench.lab.learning.normalised import NormalisedConvNet, normalising, unfolded
-from facebench.lab.learning.precision import AUTO, settled
 from facebench.lab.learning.recipes import RecipeFile, Which
 from facebench.models.architectures.convnet import ConvNet, to_input
 
@@ -115,12 +115,10 @@ class Learner(Learned):
         sources = self.data.sources
         change: Change = augment
         if self.frozen is not None:
-            if recipe.precision == AUTO:
-                faces = torch.as_tensor(extras.make(sources, recipe.seed, 0, change).faces)
-                whole = copy_of(self.net).to(machine.device)
-                inputs = to_input(faces.to(machine.device))
-                chosen = settled(folder, whole, inputs, machine.report)
-                recipe = replace(recipe, precision=chosen)
+            whole = copy_of(self.net).to(machine.device)  # the upper layers learn, not all
+            recipe = in_settled_precision(
+                recipe, whole, sources, folder, change, extras, machine.report
+            )
             low = recipe.precision == "bfloat16"
             sources = stored_sources(
                 self.net, self.frozen, sources, self.stored, low, machine.report

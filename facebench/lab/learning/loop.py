@@ -141,10 +141,8 @@ def train(
     masks = {name: mask.to(extras.device) for name, mask in (masks or {}).items()}
     net.to(extras.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     supervision.to(extras.device)
-    if recipe.precision == AUTO:  # before the masks, under which a network cannot be copied
-        sample = torch.as_tensor(extras.make(sources, recipe.seed, 0, change).faces)
-        inputs = extras.to_input(sample.to(extras.device))
-        recipe = replace(recipe, precision=settled(folder, net, inputs, report))
+    # Before the masks, under which a network cannot be copied.
+    recipe = in_settled_precision(recipe, net, sources, folder, change, extras, report)
     mask_layers(net, masks)
     net.train()
     optimiser = _optimiser([*net.parameters(), *supervision.parameters()], recipe)
@@ -224,6 +222,26 @@ def _optimiser(parameters: list[nn.Parameter], recipe: Recipe) -> torch.optim.Op
             parameters, lr=recipe.rate, momentum=recipe.momentum, weight_decay=recipe.decay
         )
     return torch.optim.AdamW(parameters, lr=recipe.rate, weight_decay=recipe.decay, fused=True)
+
+
+def in_settled_precision(
+    recipe: Recipe,
+    net: nn.Module,
+    sources: list[tuple[TrainingCrops, int]],
+    folder: Path,
+    change: Change,
+    extras: Extras,
+    report: Callable[[str], None],
+) -> Recipe:
+    """The recipe with what ``auto`` comes to for ``net``, by its first batch; others as they are.
+
+    net: on the device; other arguments as of `train`.
+    """
+    if recipe.precision != AUTO:
+        return recipe
+    faces = torch.as_tensor(extras.make(sources, recipe.seed, 0, change).faces)
+    inputs = extras.to_input(faces.to(extras.device))
+    return replace(recipe, precision=settled(folder, net, inputs, report))
 
 
 class _Mean:
