@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
@@ -63,7 +62,7 @@ _AXES = {
         Axis("kept", "kept parameters", lambda record, _: record.model.kept_parameters),
         Axis("bytes", "bytes", lambda record, _: record.model.bytes),
         Axis("multiply-adds", "multiply-adds", lambda record, _: _products(record)),
-        Axis("date", "date", lambda record, _: _moment_of(record.run.created)),
+        Axis("date", "date", lambda record, _: _moment_of(record)),
         Axis("run", "run", lambda _, position: position + 1),
     )
 }
@@ -370,13 +369,11 @@ def _require_along(along: object) -> None:
         raise UserError(f"--x {along!r}: is none of {', '.join(get_args(Along))}")
 
 
-def _moment_of(created: str) -> float | None:
-    """Seconds since 1970 of an ISO 8601 moment; one without a zone is UTC. None: it is none."""
+def _moment_of(record: Record) -> float | None:
     try:
-        found = datetime.fromisoformat(created)
+        return record.run.moment
     except ValueError:
         return None
-    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
 
 
 def _products(record: Record) -> int | None:

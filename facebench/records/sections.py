@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from base64 import b64decode, b64encode
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
@@ -527,6 +528,14 @@ class RunSection(Section):
     host: str
     threads: Count
     seconds: dict[str, float]
+
+    @property
+    def moment(self) -> float:
+        """When it was first made, seconds since 1970; UTC where no zone is named. ValueError: it is
+        no ISO 8601 moment.
+        """
+        found = datetime.fromisoformat(self.created)
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
 
     @property
     def latest(self) -> str:

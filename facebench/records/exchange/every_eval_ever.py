@@ -8,7 +8,6 @@ asks for. The same record gives the same bytes.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from uuid import UUID
 
 from facebench.base.text import json_text
@@ -43,7 +42,7 @@ def path_of(record: Record) -> str:
 
 def evaluation_of(record: Record) -> JsonObject:
     """The values of a file: what ran, the model, and a result for every number, groups' too."""
-    made = str(_seconds(record.run.created))
+    made = str(int(record.run.moment))
     model = f"{DEVELOPER}/{file_name(record.model.id)}"
     return {
         "schema_version": SCHEMA,
@@ -141,7 +140,7 @@ def _measured(record: Record, name: str, metric: JsonObject, score: JsonObject) 
         "evaluation_result_id": f"{record.digest()[:16]}/{name}",
         "evaluation_name": protocol.name,
         "source_data": _data(record),
-        "evaluation_timestamp": str(_seconds(record.run.created)),
+        "evaluation_timestamp": str(int(record.run.moment)),
         "metric_config": {
             "evaluation_description": f"{protocol.title} ({protocol.source})",
             **metric,
@@ -208,9 +207,3 @@ def _sure(record: Record, interval: IntervalSection) -> JsonObject:
     if "bootstrap" in interval.kind and record.bootstrap.draws:
         told["num_bootstrap_samples"] = record.bootstrap.draws
     return told
-
-
-def _seconds(moment: str) -> int:
-    """Seconds since 1970 of an ISO 8601 moment; one without a zone is UTC."""
-    found = datetime.fromisoformat(moment)
-    return int((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp())
