@@ -101,9 +101,8 @@ def difference_of_draws(
         return Difference(estimate, bound, p_value)
     if rests_on_few(values):
         bound = no_change_interval(independent, level)
-        kind = f"{interval.kind}{WIDENED}the exact bound for {independent:,} {units}"
-        low, high = min(interval.low, bound.low), max(interval.high, bound.high)
-        interval = Interval(low, high, level, kind)
+        ends = (bound.low, bound.high)
+        interval = widened(interval, ends, f"the exact bound for {independent:,} {units}")
     noise = Noise(float(values.var(ddof=1)), None, float("inf"), None, independent)
     return Difference(estimate, interval, p_value, noise)
 
@@ -134,6 +133,12 @@ def mcnemar_exact(correct_a: ArrayLike, correct_b: ArrayLike) -> McNemar:
 FEW = 0.25
 WIDENED = ", no narrower than "
 _TINY = 1e-12  # rounding of differences of means
+
+
+def widened(interval: Interval, ends: tuple[float, float], bound: str) -> Interval:
+    """The interval, no narrower than from the one end to the other; bound: what these are."""
+    low, high = min(interval.low, ends[0]), max(interval.high, ends[1])
+    return Interval(low, high, interval.level, f"{interval.kind}{WIDENED}{bound}")
 
 
 def no_change_interval(

@@ -34,11 +34,11 @@ from facebench.statistics.checks import BoolArray, FloatArray, IntArray, checked
 from facebench.statistics.intervals.bootstrap import Units
 from facebench.statistics.intervals.exact import Interval, exact_binomial, wilson_ends
 from facebench.statistics.paired import (
-    WIDENED,
     Difference,
     Noise,
     no_change_interval,
     no_change_p_value,
+    widened,
 )
 
 # Where fewer people than this changed, a difference is no surer than an exact sign test of them;
@@ -246,8 +246,8 @@ def _no_surer_than_signs(
     interval, p_value = found.interval, found.p_value
     low, high = interval.low, interval.high
     if changed < FEWEST_CHANGED:
-        bound = no_change_interval(independent, interval.level)
-        low, high = min(low, bound.low), max(high, bound.high)
+        none = no_change_interval(independent, interval.level)
+        low, high = min(low, none.low), max(high, none.high)
     if changed:
         scale = float(np.abs(people).sum())
         ends = exact_binomial(better / changed, changed, interval.level)
@@ -257,10 +257,8 @@ def _no_surer_than_signs(
         p_value = max(p_value, min(1.0, 2 * tail))
     else:
         p_value = 1.0
-    kind = (
-        f"{interval.kind}{WIDENED}the exact bound for the {changed:,} {sharing.kind} that changed"
-    )
-    return replace(found, interval=Interval(low, high, interval.level, kind), p_value=p_value)
+    bound = f"the exact bound for the {changed:,} {sharing.kind} that changed"
+    return replace(found, interval=widened(interval, (low, high), bound), p_value=p_value)
 
 
 def standard_error(variance: float, freedom: float) -> float:

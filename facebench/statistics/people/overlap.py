@@ -18,7 +18,7 @@ from facebench.statistics.intervals.dyadic import (
 )
 from facebench.statistics.intervals.exact import Interval
 from facebench.statistics.intervals.influence import fold_weights, of_share
-from facebench.statistics.paired import WIDENED, Difference, units_of_all
+from facebench.statistics.paired import Difference, units_of_all, widened
 from facebench.statistics.people.blocks import MOST_ROWS, row_blocks
 from facebench.statistics.people.likeness import Strangers
 from facebench.statistics.verification import VerificationStatistics, verification_statistics
@@ -194,8 +194,7 @@ def _no_surer_than_folds(found: Difference, whole: FoldAccuracy, rest: FoldAccur
     half = quantile(freedom, ends.level) * error
     low, high = max(-1.0, found.estimate - half), min(1.0, found.estimate + half)
     if low < ends.low or high > ends.high:
-        kind = f"{ends.kind}{WIDENED}Student's of {apart.size} folds"
-        ends = Interval(min(low, ends.low), max(high, ends.high), ends.level, kind)
+        ends = widened(ends, (low, high), f"Student's of {apart.size} folds")
     return replace(found, interval=ends, p_value=p_value)
 
 
