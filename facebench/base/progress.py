@@ -96,7 +96,7 @@ class Works:
         unit: a plural, or ``bytes``. lasting: whether a line that stays says that the work is done;
         None: where lines said before how far it was.
         """
-        teller: _Teller = _Silent()
+        teller = _Teller()
         if self.bars is not None:
             teller = _Bar(self.bars, lasting)
         elif self.lines is not None:
@@ -150,17 +150,9 @@ class Work:
             self._teller.leave()
 
 
-class _Teller(Protocol):
-    def begin(self, work: Work) -> None: ...
+class _Teller:
+    """What is told of a work: nothing, unless one below tells."""
 
-    def move(self, work: Work) -> None: ...
-
-    def end(self, work: Work) -> None: ...
-
-    def leave(self) -> None: ...
-
-
-class _Silent:
     def begin(self, work: Work) -> None: ...
 
     def move(self, work: Work) -> None: ...
@@ -209,7 +201,7 @@ class _Lines:
         self.console.print(line, markup=False)
 
 
-class _Written:
+class _Written(_Teller):
     """A work in lines."""
 
     def __init__(self, lines: _Lines, lasting: bool | None) -> None:
@@ -231,10 +223,8 @@ class _Written:
         if self.lasting:
             self.lines.say(self.pace.line(work))
 
-    def leave(self) -> None: ...
 
-
-class _Bar:
+class _Bar(_Teller):
     """A work as a bar."""
 
     def __init__(self, bars: _Bars, lasting: bool | None) -> None:
